@@ -1,0 +1,102 @@
+"""Every error that bioae raises on purpose.
+
+::
+
+    BioaeError
+    ├── InputError          something that was given does not fit: exit status 2
+    │   ├── ModelError      a neuron model
+    │   ├── NetworkError    a network or training configuration
+    │   ├── DataError       images or labels
+    │   ├── ArtefactError   a trained network on disk
+    │   ├── ResultError     the result of a simulation
+    │   └── OutputError     a place to write to
+    └── TargetError         Brian2 or the compiler behind it cannot run: exit status 2
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtefactError",
+    "BioaeError",
+    "DataError",
+    "InputError",
+    "ModelError",
+    "NetworkError",
+    "OutputError",
+    "ResultError",
+    "TargetError",
+]
+
+
+class BioaeError(Exception):
+    """An error with one clear line: what is wrong, where, and how to mend it.
+
+    Parameters
+    ----------
+    what
+        What is wrong, naming the object.
+    where
+        The file, key or argument in which it was found.
+    expected, found
+        What was expected there, and what stood there instead.
+    mend
+        What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        mend: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.mend = mend
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        if self.expected:
+            line += f"; expected {self.expected}"
+        if self.found:
+            line += f"; found {self.found}"
+        if self.mend:
+            line += f". {self.mend}"
+        return " ".join(line.split())
+
+
+class InputError(BioaeError):
+    """Something that was given does not fit."""
+
+
+class ModelError(InputError):
+    """A neuron model is incomplete, wrong, or uses what is not supported."""
+
+
+class NetworkError(InputError):
+    """A network or training configuration does not fit together."""
+
+
+class DataError(InputError):
+    """Images or labels are missing, empty, of the wrong size or not finite."""
+
+
+class ArtefactError(InputError):
+    """A trained network on disk is truncated, foreign or does not fit."""
+
+
+class ResultError(InputError):
+    """The result of a simulation is truncated, foreign or does not fit."""
+
+
+class OutputError(InputError):
+    """An output exists already or cannot be written."""
+
+
+class TargetError(BioaeError):
+    """A simulation target is missing what it needs, or failed."""
