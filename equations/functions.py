@@ -1,0 +1,58 @@
+"""Brian2's functions on arrays of any library that speaks NumPy's names: NumPy itself, PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+__all__ = ["SUPPORTED", "array_functions"]
+
+_SAME_NAME = (
+    "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1", "floor",
+    "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+)  # fmt: skip
+
+#: Brian2's functions that statements may use.
+SUPPORTED = frozenset({*_SAME_NAME, "exprel", "int", "timestep"})
+
+
+def array_functions(xp: Any) -> Mapping[str, Callable[..., Any]]:
+    """Return what Brian2's functions and Python's operators become on arrays.
+
+    Parameters
+    ----------
+    xp
+        A module of array functions with NumPy's names: `numpy` or `torch`.
+
+    Returns
+    -------
+    Mapping
+        Brian2's functions by their names, and ``and``, ``or``, ``not`` and ``select``.
+    """
+    return {
+        **{name: getattr(xp, name) for name in _SAME_NAME},
+        "exprel": partial(_exprel, xp),
+        "int": partial(_int, xp),
+        "timestep": partial(_timestep, xp),
+        "and": xp.logical_and,
+        "or": xp.logical_or,
+        "not": xp.logical_not,
+        "select": xp.where,
+    }
+
+
+def _int(xp: Any, value: Any) -> Any:
+    # Integers are kept as floats: exact below 2**53, and nothing here divides integers.
+    return value * 1.0 if value.dtype == xp.bool else xp.trunc(value)
+
+
+def _timestep(xp: Any, time: Any, dt: Any) -> Any:
+    return xp.trunc((time + 1e-3 * dt) / dt)
+
+
+def _exprel(xp: Any, value: Any) -> Any:
+    # The branch that is not taken must stay finite: its derivative reaches the gradient too.
+    small = xp.abs(value) < 1e-16
+    safe = xp.where(small, xp.ones_like(value), value)
+    return xp.where(small, xp.ones_like(value), xp.expm1(safe) / safe)

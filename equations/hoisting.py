@@ -1,0 +1,133 @@
+"""Take what does not change over time out of statements, so that it is computed once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Set
+from typing import Any
+
+from bioae.equations.functions import SUPPORTED
+from bioae.equations.model import RESERVED_PREFIX
+
+__all__ = ["Hoist"]
+
+_ACTIVE = ast.dump(ast.parse("int(not_refractory)", mode="eval").body)
+
+
+class Hoist:
+    """Rewrites expressions so that constant parts become names, collected in `constants`.
+
+    A part that depends on the state through ``int(not_refractory)`` alone has two values only, and
+    both are taken out: so ``exp(-dt*int(not_refractory)/tau)`` costs no exponential either.
+
+    Parameters
+    ----------
+    constant
+        The names that do not change over time.
+    literals
+        Names that stand for a number: units.
+    inline
+        Subexpressions, replaced by what they stand for.
+    """
+
+    def __init__(
+        self, constant: Set[str], literals: Mapping[str, float], inline: Mapping[str, str]
+    ) -> None:
+        self._constant = constant
+        self._literals = literals
+        self._inline = {name: ast.parse(text, mode="eval").body for name, text in inline.items()}
+        self._names: dict[str, str] = {}
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """The constant expressions met so far, by the names that replace them."""
+        return {name: expression for expression, name in self._names.items()}
+
+    def __call__(self, expression: str) -> str:
+        """Return the expression with its constant parts taken out.
+
+        Raises
+        ------
+        TypeError
+            If it calls a function that is not supported.
+        """
+        tree = _Replace(self._inline, self._literals).visit(ast.parse(expression, mode="eval").body)
+        return ast.unparse(self._take_out(tree))
+
+    def _take_out(self, node: Any) -> Any:
+        if not isinstance(node, ast.expr) or isinstance(node, ast.Name | ast.Constant):
+            return node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+            return node
+        if self._is_constant(node):
+            return self._name(node)
+        if ast.dump(node) != _ACTIVE and self._has_two_values(node):
+            active, refractory = (self._name(_Activity(value).visit(_copy(node))) for value in (1, 0))
+            return ast.parse(
+                f"int(not_refractory)*{active.id} + int(not not_refractory)*{refractory.id}",
+                mode="eval",
+            ).body
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, field, [self._take_out(item) for item in value])
+            elif field != "func":
+                setattr(node, field, self._take_out(value))
+        return node
+
+    def _name(self, node: ast.expr) -> ast.Name:
+        name = self._names.setdefault(ast.unparse(node), f"{RESERVED_PREFIX}c{len(self._names)}")
+        return ast.Name(name, ast.Load())
+
+    def _is_constant(self, node: ast.AST, also: Set[str] = frozenset()) -> bool:
+        functions = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
+        return all(
+            part.id in self._constant or part.id in also
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and id(part) not in functions
+        )
+
+    def _has_two_values(self, node: ast.AST) -> bool:
+        if not self._is_constant(node, also={"not_refractory"}):
+            return False
+        # Plain arithmetic is left where it is: there is nothing to save.
+        calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+        stray = ast.unparse(_Activity(1).visit(_copy(node)))
+        return any(ast.dump(call) != _ACTIVE for call in calls) and "not_refractory" not in stray
+
+
+class _Replace(ast.NodeTransformer):
+    """Put subexpressions and the values of units in their places; refuse unknown functions."""
+
+    def __init__(self, inline: Mapping[str, ast.expr], literals: Mapping[str, float]) -> None:
+        self._inline = inline
+        self._literals = literals
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self._inline:
+            return self.visit(_copy(self._inline[node.id]))  # type: ignore[no-any-return]
+        if node.id in self._literals:
+            return ast.Constant(self._literals[node.id])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = ast.unparse(node.func)
+        if name not in SUPPORTED:
+            raise TypeError(f"the function {name}() is not supported")
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
+
+class _Activity(ast.NodeTransformer):
+    """Replace ``int(not_refractory)`` by one of its two values."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if ast.dump(node) == _ACTIVE:
+            return ast.Constant(self._value)
+        return self.generic_visit(node)
+
+
+def _copy(node: Any) -> Any:
+    return ast.parse(ast.unparse(node), mode="eval").body

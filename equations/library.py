@@ -1,0 +1,60 @@
+"""Find neuron models: those shipped with bioae by name, any other by the path of its file."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError
+
+__all__ = ["available", "load_model"]
+
+_FOLDER = Path(__file__).resolve().parent
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the shipped neuron models."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def load_model(name_or_path: str | Path) -> NeuronModel:
+    """Load a neuron model; nothing in its file is executed.
+
+    Parameters
+    ----------
+    name_or_path
+        The name of a shipped model (see `available`), or the path of a TOML file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its file cannot be read or has the wrong keys.
+    """
+    text = str(name_or_path)
+    if text in available():
+        path = _FOLDER / f"{text}.toml"
+    elif text.endswith(".toml"):
+        path = Path(text)
+    else:
+        raise _unknown(text)
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError("there is no such neuron model file", where=text) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the neuron model cannot be read: {error}", where=text) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"this is not valid TOML: {error}", where=text) from error
+    where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
+    return NeuronModel.from_mapping(path.stem, fields, where=where)
+
+
+def _unknown(name: str) -> ModelError:
+    close = get_close_matches(name, available(), n=1)
+    return ModelError(
+        f"unknown neuron model {name!r}",
+        expected=f"one of {', '.join(available())}, or the path of a .toml file",
+        mend=f"Did you mean {close[0]!r}?" if close else None,
+    )

@@ -1,0 +1,163 @@
+"""A neuron model: equations, threshold, reset, refractoriness, method and parameters, as data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bioae.errors import ModelError
+from bioae.validation import describe
+
+__all__ = ["RESERVED_PREFIX", "NeuronModel", "Surrogate"]
+
+#: Names that begin so are bioae's own inside Brian2 objects; a model may not use them.
+RESERVED_PREFIX = "bioae_"
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_COMPARISON = re.compile(r"(?P<left>[^<>=!&|]+?)\s*(?P<sign>>=|<=|>|<)\s*(?P<right>[^<>=!&|]+)")
+
+
+class Surrogate(BaseModel):
+    """How far a neuron is from its threshold, which the spike derivatives are functions of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    distance: str = Field(min_length=1, description="an expression, positive above threshold")
+    scale: str = Field(min_length=1, description="an expression with the distance's unit")
+
+
+class NeuronModel(BaseModel):
+    """A neuron, written once as Brian2 equations.
+
+    Loading one executes nothing: every field is text until Brian2's own parser reads it.
+
+    Raises
+    ------
+    ModelError
+        From `from_mapping`, if a field is missing, unknown or malformed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
+    description: str = Field(min_length=1, description="one line that says what the neuron is")
+    reference: str = Field("", description="where the model comes from")
+    equations: str = Field(min_length=1, description="Brian2 model equations")
+    threshold: str | None = Field(None, description="a Brian2 condition; none: it never fires")
+    reset: str | None = Field(None, description="Brian2 statements, run after each spike")
+    refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
+    method: str | None = Field(None, description="a Brian2 state updater; none: Brian2 chooses")
+    input: str = Field(min_length=1, description="the variable that a presynaptic spike adds to")
+    weight: str = Field("1", description="what a network weight of 1.0 adds, with its unit")
+    parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
+    initial: dict[str, str] = Field(default_factory=dict, description="values at the start")
+    surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
+    trainable: dict[str, tuple[str, str]] = Field(
+        default_factory=dict, description="parameters that training may move, with bounds"
+    )
+
+    @field_validator("parameters", "initial")
+    @classmethod
+    def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
+        for name in values:
+            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+                raise ValueError(
+                    f"expected a name that starts with a letter and not with {RESERVED_PREFIX!r}, "
+                    f"found {name!r}"
+                )
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NeuronModel:
+        unknown = set(self.trainable) - set(self.parameters)
+        if unknown:
+            raise ValueError(
+                f"[trainable] names {', '.join(sorted(unknown))}, which [parameters] does not set"
+            )
+        if self.threshold is None and (self.reset or self.refractory):
+            raise ValueError("a reset or a refractory period needs a threshold")
+        return self
+
+    @classmethod
+    def from_mapping(cls, name: str, fields: dict[str, Any], *, where: str) -> NeuronModel:
+        """Build a model from a parsed file.
+
+        Parameters
+        ----------
+        name
+            What the model is called.
+        fields
+            The keys of the file (see `docs/neuron-models.md`).
+        where
+            The file, named in errors.
+
+        Raises
+        ------
+        ModelError
+            If a key is missing, unknown or of the wrong form.
+        """
+        try:
+            return cls.model_validate({**fields, "name": name})
+        except ValidationError as error:
+            raise ModelError(
+                **describe(error, cls), where=where, mend="docs/neuron-models.md lists every key"
+            ) from error
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields as a file would give them; `from_mapping` reads them back."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def to_toml(self) -> str:
+        """Return the model as the text of a TOML file."""
+        return tomli_w.dumps(self.to_mapping(), multiline_strings=True)
+
+    def with_parameters(self, parameters: dict[str, str]) -> NeuronModel:
+        """Return the same model with some parameters set anew.
+
+        Raises
+        ------
+        ModelError
+            If the model has no parameter of that name.
+        """
+        unknown = set(parameters) - set(self.parameters)
+        if unknown:
+            raise ModelError(
+                f"neuron model {self.name!r} has no parameter {sorted(unknown)[0]!r}",
+                expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
+            )
+        return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
+
+    @property
+    def settle(self) -> str | None:
+        """How long the model runs without input before the first presentation, if at all."""
+        return self.initial.get("settle")
+
+    @property
+    def initial_state(self) -> dict[str, str]:
+        """The expressions of `initial`, by variable."""
+        return {name: text for name, text in self.initial.items() if name != "settle"}
+
+    def distance_to_threshold(self) -> Surrogate | None:
+        """Return the surrogate as given, or read it from a threshold of the form ``a > b``.
+
+        Raises
+        ------
+        ModelError
+            If the threshold is compound and the file gives no ``[surrogate]``.
+        """
+        if self.surrogate is not None or self.threshold is None:
+            return self.surrogate
+        match = _COMPARISON.fullmatch(self.threshold.strip())
+        if match is None:
+            raise ModelError(
+                f"the distance to threshold of {self.name!r} cannot be read from its threshold",
+                expected="a comparison of the form a > b",
+                found=self.threshold,
+                mend="Give it in [surrogate], as distance and scale",
+            )
+        left, right = match["left"].strip(), match["right"].strip()
+        above, below = (left, right) if match["sign"].startswith(">") else (right, left)
+        return Surrogate(distance=f"({above}) - ({below})", scale=right)

@@ -1,0 +1,249 @@
+"""What a neuron model does in one time step, as plain statements that both sides run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bioae.equations.model import NeuronModel
+
+__all__ = ["Parameter", "Program", "State", "Statement", "compile_statements", "names_in"]
+
+Statements = tuple["Statement", ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment ``target = value``.
+
+    Attributes
+    ----------
+    target, value
+        A variable, and the expression that it becomes.
+    guarded
+        Whether the assignment is skipped while the neuron is refractory: Brian2's conditional
+        write to a variable flagged ``(unless refractory)``.
+    """
+
+    target: str
+    value: str
+    guarded: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.target} = {self.value}"
+
+
+@dataclass(frozen=True)
+class State:
+    """A variable that statements may write.
+
+    Attributes
+    ----------
+    unit
+        Its base unit, as Brian2 writes it; ``"1"`` where it has none.
+    dtype
+        ``"float"``, ``"integer"`` or ``"boolean"``.
+    shared
+        Whether all neurons of a layer have it in common.
+    """
+
+    unit: str
+    dtype: str = "float"
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A constant of the model, or of each neuron.
+
+    Attributes
+    ----------
+    unit
+        Its base unit, as Brian2 writes it.
+    per_neuron
+        Whether each neuron has its own, because the equations declare it.
+    """
+
+    unit: str
+    per_neuron: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A neuron model, lowered to statements in Brian2's order of operations.
+
+    Everything that does not change over time was taken out into `constants`, which are computed
+    once and passed as data to both sides: one exponential, one rounding.
+
+    Attributes
+    ----------
+    model
+        Where it came from.
+    states, parameters
+        The variables, by name.
+    initial
+        Expressions of the states' initial values, where the model gives them.
+    constants
+        Expressions of parameters and ``dt`` that statements refer to, by name, in order.
+    prepare
+        Run before each step: subexpressions that are constant over it.
+    refractoriness, update
+        Run in the slot ``groups``: leaving the refractory state, then the integration step.
+    threshold
+        A condition, or None for a model that never fires.
+    on_spike
+        Run where the neuron fired, in the slot ``thresholds``: refractoriness.
+    reset
+        Run where the neuron fired, in the slot ``resets``.
+    receive
+        Run in the slot ``synapses``: adds ``bioae_input``, the sum of the weights that arrived.
+    distance, scale
+        Of the surrogate: expressions, or None for a model that never fires.
+    """
+
+    model: NeuronModel
+    states: Mapping[str, State]
+    parameters: Mapping[str, Parameter]
+    initial: Mapping[str, str]
+    constants: Mapping[str, str]
+    prepare: Statements
+    refractoriness: Statements
+    update: Statements
+    threshold: str | None
+    on_spike: Statements
+    reset: Statements
+    receive: Statements
+    distance: str | None
+    scale: str | None
+
+    @property
+    def refractory(self) -> bool:
+        """Whether the model has a refractory period."""
+        return "not_refractory" in self.states
+
+    @property
+    def condition(self) -> str | None:
+        """When a neuron fires: the threshold, and not refractory."""
+        return f"({self.threshold}) and not_refractory" if self.refractory else self.threshold
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The states that change over time, refractoriness first: what a presentation sets back."""
+        every = (*self.prepare, *self.update, *self.reset, *self.receive)
+        targets = {statement.target for statement in every}
+        first = [name for name in ("not_refractory", "lastspike") if name in self.states]
+        return (*first, *(name for name in self.states if name in targets and name not in first))
+
+    @property
+    def dependents(self) -> Mapping[str, frozenset[str]]:
+        """The parameters that each of `constants` depends on, directly or through another."""
+        found: dict[str, frozenset[str]] = {}
+        for name, value in self.constants.items():
+            names = names_in(value)
+            nested = [found[other] for other in names if other in found]
+            found[name] = frozenset(names & self.parameters.keys()).union(*nested)
+        return found
+
+
+def names_in(code: str) -> set[str]:
+    """Return the variables that an expression names; functions are not among them."""
+    tree = ast.parse(code, mode="eval")
+    called = {node.func.id for node in ast.walk(tree) if _is_named_call(node)}  # type: ignore[attr-defined]
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - called
+
+
+def _is_named_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+Write = Callable[[Statement, str], str]
+
+
+def compile_statements(
+    statements: Sequence[Statement],
+    arguments: Sequence[str],
+    results: Iterable[str],
+    functions: Mapping[str, Callable[..., Any]],
+    *,
+    write: Write | None = None,
+) -> Callable[..., tuple[Any, ...]]:
+    """Compile statements to a function on arrays.
+
+    Parameters
+    ----------
+    statements
+        What to run, in order.
+    arguments
+        The names that the function takes, in order.
+    results
+        The names whose values it returns, as a tuple.
+    functions
+        See `bioae.equations.functions.array_functions`.
+    write
+        Says how a value is written to its target, as Python code; `functions` are ``_fn[name]``.
+
+    Returns
+    -------
+    Callable
+        Takes arrays, returns a tuple of arrays. Nothing happens in place.
+    """
+    lines = [f"def step({', '.join(arguments)}):"]
+    for statement in statements:
+        value = ast.unparse(_Emit().visit(ast.parse(statement.value, mode="eval")))
+        value = write(statement, f"({value})") if write else value
+        lines.append(f"    {statement.target} = {value}")
+    lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
+    scope: dict[str, Any] = {"_fn": functions, "__builtins__": {}}
+    # What is compiled was rebuilt node by node by `_Emit` from a whitelist of expressions.
+    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)  # noqa: S102
+    return scope["step"]  # type: ignore[no-any-return]
+
+
+class _Emit(ast.NodeTransformer):
+    """Rewrite a Brian2 expression as Python on arrays, node by node from a whitelist."""
+
+    _AS_IS = (
+        ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
+        ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
+        ast.GtE, ast.Eq, ast.NotEq,
+    )  # fmt: skip
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if not isinstance(node, self._AS_IS):
+            raise TypeError(f"{type(node).__name__} is not part of Brian2's expressions")
+        return super().generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, bool | int | float):
+            raise TypeError(f"{node.value!r} is not a number")
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            raise TypeError(f"{ast.unparse(node)} is not a call of a function")
+        return self._call(node.func.id, *(self.visit(argument) for argument in node.args))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        name = "and" if isinstance(node.op, ast.And) else "or"
+        first, *rest = (self.visit(value) for value in node.values)
+        for value in rest:
+            first = self._call(name, first, value)
+        return first  # type: ignore[no-any-return]
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if isinstance(node.op, ast.Not):
+            return self._call("not", self.visit(node.operand))
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        if len(node.ops) != 1:
+            raise TypeError(f"{ast.unparse(node)} chains comparisons")
+        left, right = self.visit(node.left), self.visit(node.comparators[0])
+        return ast.Compare(left, [self.visit(node.ops[0])], [right])
+
+    @staticmethod
+    def _call(name: str, *arguments: ast.AST) -> ast.AST:
+        function = ast.parse(f"_fn[{name!r}]", mode="eval").body
+        return ast.Call(function, list(arguments), [])  # type: ignore[arg-type]
