@@ -1,0 +1,90 @@
+"""From the last layer's activity to an image, on NumPy arrays and PyTorch tensors alike.
+
+`U` is the potential of the layer's read-out model, which integrates the layer's input and is never
+reset, sampled at the end of each step.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from array_api_compat import array_namespace
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["CountDecoder", "Decoder", "LastDecoder", "MaxDecoder", "MeanDecoder"]
+
+Array = Any
+
+
+class _Decoder(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: float | None = Field(
+        None, gt=0, description="what is decoded is divided by; the encoder's mean drive by default"
+    )
+
+    #: Whether it decodes the read-out's potential, or the spikes.
+    reads_potential: ClassVar[bool] = True
+
+    def decode(self, activity: Array, *, mean_drive: float) -> Array:
+        """Decode a presentation.
+
+        Parameters
+        ----------
+        activity
+            The potential U, or the spikes, (time, example, ...).
+        mean_drive
+            What a pixel of 1 adds to the input over a presentation, see
+            `bioae.encoders.Encoder.mean_drive`.
+
+        Returns
+        -------
+        array
+            (example, ...).
+        """
+        return self._reduce(activity) / (self.scale or mean_drive)
+
+    def _reduce(self, activity: Array) -> Array:
+        raise NotImplementedError
+
+
+class MaxDecoder(_Decoder):
+    """The largest potential of the presentation."""
+
+    kind: Literal["max"] = "max"
+
+    def _reduce(self, activity: Array) -> Array:
+        return array_namespace(activity).max(activity, axis=0)
+
+
+class LastDecoder(_Decoder):
+    """The potential at the last step."""
+
+    kind: Literal["last"] = "last"
+
+    def _reduce(self, activity: Array) -> Array:
+        return activity[-1]
+
+
+class MeanDecoder(_Decoder):
+    """The potential's mean over the presentation."""
+
+    kind: Literal["mean"] = "mean"
+
+    def _reduce(self, activity: Array) -> Array:
+        return array_namespace(activity).mean(activity, axis=0)
+
+
+class CountDecoder(_Decoder):
+    """The number of spikes."""
+
+    kind: Literal["count"] = "count"
+    reads_potential: ClassVar[bool] = False
+
+    def _reduce(self, activity: Array) -> Array:
+        return array_namespace(activity).sum(activity, axis=0)
+
+
+Decoder = Annotated[
+    MaxDecoder | LastDecoder | MeanDecoder | CountDecoder, Field(discriminator="kind")
+]

@@ -1,0 +1,128 @@
+"""From images to what the input layer emits at each step: spikes, or graded events.
+
+An encoder returns the *drive* of the input neurons, (time, example, channel, y, x): a value of 0
+emits nothing, and any other value is what the weights of the first layer are multiplied by.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bioae.random import uniform
+
+__all__ = ["Bernoulli", "ConstantCurrent", "Encoder", "FirstSpike"]
+
+Drive = NDArray[np.float32]
+
+
+class _Encoder(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Whether the drive takes other values than 0 and 1.
+    graded: ClassVar[bool] = False
+
+    def encode(
+        self,
+        images: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Encode images.
+
+        Parameters
+        ----------
+        images
+            (example, channel, y, x), in [0, 1].
+        examples
+            The number of each image (example): random numbers depend on it and on nothing else.
+        steps
+            Steps of a presentation.
+        seed
+            Seeds random numbers, together with each example's number.
+
+        Returns
+        -------
+        NDArray
+            The drive (time, example, channel, y, x), float32.
+        """
+        raise NotImplementedError
+
+    def mean_drive(self, steps: int) -> float:
+        """Return the drive of a pixel of value 1, expected and summed over a presentation."""
+        raise NotImplementedError
+
+
+class Bernoulli(_Encoder):
+    """At each step a pixel x emits a spike with probability ``rate * x``."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    rate: float = Field(0.2, gt=0, le=1, description="probability of a spike for a pixel of 1")
+
+    def encode(
+        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+    ) -> Drive:
+        """Draw spikes; one stream an example, counted by (step, neuron)."""
+        shape = images.shape[1:]
+        numbers = uniform(seed, examples, steps * int(np.prod(shape)))
+        numbers = numbers.reshape(len(images), steps, *shape)
+        spikes = numbers < (self.rate * images.astype(np.float64))[:, None]
+        return np.ascontiguousarray(spikes.swapaxes(0, 1), dtype=np.float32)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``rate * steps``."""
+        return self.rate * steps
+
+
+class FirstSpike(_Encoder):
+    """A pixel emits one spike, the earlier the brighter it is; a black one emits none.
+
+    Pixel x fires at the step nearest to ``(1 - x) (T - 1)``.
+    """
+
+    kind: Literal["first_spike"] = "first_spike"
+
+    def encode(
+        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+    ) -> Drive:
+        """Place one spike a pixel."""
+        when = np.rint((1.0 - images.astype(np.float64)) * (steps - 1)).astype(np.int64)
+        clock = np.arange(steps).reshape(steps, *(1 for _ in images.shape))
+        return ((clock == when) & (images > 0)).astype(np.float32)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return 1: one spike."""
+        return 1.0
+
+
+class ConstantCurrent(_Encoder):
+    """A pixel x emits the graded event ``gain * x`` at every step.
+
+    Events are rounded to multiples of 2^-12, so that sums of them are exact in any order when the
+    weights are on such a grid too.
+    """
+
+    kind: Literal["constant_current"] = "constant_current"
+    gain: float = Field(0.2, gt=0, description="the event of a pixel of 1")
+
+    graded: ClassVar[bool] = True
+    _GRID: ClassVar[float] = 2.0**12
+
+    def encode(
+        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+    ) -> Drive:
+        """Repeat the scaled image at every step."""
+        events = np.rint(self.gain * images.astype(np.float64) * self._GRID) / self._GRID
+        return np.broadcast_to(events.astype(np.float32), (steps, *images.shape)).copy()
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``gain * steps``."""
+        return self.gain * steps
+
+
+Encoder = Annotated[Bernoulli | FirstSpike | ConstantCurrent, Field(discriminator="kind")]

@@ -1,0 +1,75 @@
+"""When things happen: the order of the slots within a step, and the presentations' place in time.
+
+A spike takes one step to act on the next layer, so a layer at depth d sees a presentation d steps
+late. Every layer is given its whole presentation: with `steps` T, the window of a layer at depth d
+in presentation k is the T steps from ``k * period + d`` on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["SCHEDULES", "Schedule", "ScheduleName", "Timing"]
+
+ScheduleName = Literal["brian2", "paper"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The order of Brian2's slots within a step.
+
+    Attributes
+    ----------
+    slots
+        As `brian2.Network.schedule` takes them.
+    lead_in
+        Steps by which a presentation reaches a layer before the layer's window: where synapses act
+        after thresholds, the input of step n can only make a neuron fire at step n + 1.
+    """
+
+    slots: tuple[str, ...]
+    lead_in: int
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The slots in which a layer computes, in order."""
+        return tuple(s for s in self.slots if s in ("groups", "thresholds", "synapses", "resets"))
+
+
+#: The two orders in use: Brian2's own, and the one of Hübotter et al. 2021 (arXiv:2109.11045), in
+#: which input, threshold and reset come before the leak.
+SCHEDULES: dict[ScheduleName, Schedule] = {
+    "brian2": Schedule(("start", "groups", "thresholds", "synapses", "resets", "end"), lead_in=1),
+    "paper": Schedule(("start", "synapses", "thresholds", "resets", "groups", "end"), lead_in=0),
+}
+assert set(SCHEDULES) == set(get_args(ScheduleName))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where the presentations lie in a run.
+
+    Parameters
+    ----------
+    schedule
+        The order of the slots.
+    steps
+        Steps T of a presentation.
+    """
+
+    schedule: Schedule
+    steps: int
+
+    @property
+    def period(self) -> int:
+        """Steps from one presentation's start to the next's."""
+        return self.steps + self.schedule.lead_in
+
+    def start(self, depth: int) -> int:
+        """Return the step at which a layer is set back for the first presentation."""
+        return depth - self.schedule.lead_in if depth else 0
+
+    def duration(self, presentations: int, depth: int) -> int:
+        """Return the steps after which a layer at a depth has seen its last presentation."""
+        return presentations * self.period + depth
