@@ -1,0 +1,45 @@
+"""A network in Brian2: its objects, its targets, its results.
+
+`build` makes ordinary Brian2 objects of a network; `simulate` runs them on images and returns a
+result. Nothing here imports PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bioae.simulation.build import BrianNetwork, build
+    from bioae.simulation.result import LayerSpikes, build_result, write_result
+    from bioae.simulation.simulate import simulate
+    from bioae.simulation.targets import TARGETS
+
+__all__ = [
+    "TARGETS",
+    "BrianNetwork",
+    "LayerSpikes",
+    "build",
+    "build_result",
+    "simulate",
+    "write_result",
+]
+
+_HOMES = {
+    "TARGETS": "targets",
+    "BrianNetwork": "build",
+    "LayerSpikes": "result",
+    "build": "build",
+    "build_result": "result",
+    "simulate": "simulate",
+    "write_result": "result",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The function `simulate` and its module share a name: the function wins.
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

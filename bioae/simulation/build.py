@@ -1,0 +1,307 @@
+"""From a network to ordinary Brian2 objects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from brian2 import (
+    Clock,
+    NeuronGroup,
+    SpikeMonitor,
+    StateMonitor,
+    Synapses,
+    TimedArray,
+    prefs,
+    second,
+)
+from brian2 import Network as Brian2Network
+from numpy.typing import NDArray
+
+from bioae.layers import Connections, all_to_all
+from bioae.network import Network, PlacedLayer
+from bioae.schedule import Timing
+from bioae.simulation.population import INPUT, PRESENTATION, STEP, Population
+
+__all__ = ["WEIGHT", "BrianNetwork", "build"]
+
+#: The synaptic variable that holds a weight; named so that no neuron variable can collide.
+WEIGHT = "bioae_w"
+
+
+@dataclass
+class BrianNetwork:
+    """The Brian2 objects of a network; add your own to `network` before it runs.
+
+    Attributes
+    ----------
+    network
+        The `brian2.Network` of everything below.
+    source
+        The network that was built.
+    presentations
+        How many images one run presents.
+    drive
+        What the input emits, (step, neuron): set by `present`.
+    input
+        The input neurons.
+    populations
+        The layers' neurons, by name.
+    readout
+        The last layer's potential U, where the decoder reads it.
+    synapses
+        The pathways, by the name of their weights (``LAYER.weight``).
+    spikes
+        A `SpikeMonitor` for each layer.
+    states
+        A `StateMonitor` for each layer with recorded variables.
+    potential
+        The `StateMonitor` of the read-out.
+    """
+
+    network: Brian2Network
+    source: Network
+    presentations: int
+    drive: TimedArray
+    input: NeuronGroup
+    populations: dict[str, Population]
+    readout: Population | None
+    synapses: dict[str, Synapses]
+    spikes: dict[str, SpikeMonitor]
+    states: dict[str, StateMonitor] = field(default_factory=dict)
+    potential: StateMonitor | None = None
+
+    @property
+    def timing(self) -> Timing:
+        """Where presentations lie in a run."""
+        return self.source.config.timing
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run: until the last layer has seen the last presentation."""
+        return self.timing.duration(self.presentations, len(self.populations))
+
+    @property
+    def duration(self) -> object:
+        """The length of a run, a `brian2.Quantity`."""
+        return self.steps * self.source.config.dt_seconds * second
+
+    def raster(self, drive: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Lay presentations out one after another.
+
+        Parameters
+        ----------
+        drive
+            What an encoder returned (time, example, ...); at most `presentations` examples.
+
+        Returns
+        -------
+        NDArray
+            (step, neuron): 0 where no presentation is on.
+        """
+        steps, examples = drive.shape[:2]
+        raster = np.zeros((self.steps, self.input.N))
+        inside = np.arange(examples)[:, None] * self.timing.period + np.arange(steps)
+        raster[inside] = drive.reshape(steps, examples, -1).swapaxes(0, 1)
+        return raster
+
+    def present(self, drive: NDArray[np.floating]) -> None:
+        """Put presentations before the input, for the next run on a runtime target.
+
+        Parameters
+        ----------
+        drive
+            What an encoder returned (time, example, ...).
+        """
+        self.drive.values[...] = self.raster(drive)
+
+    def run(self, **options: object) -> None:
+        """Run all presentations; `options` are those of `brian2.Network.run`."""
+        self.network.run(self.duration, **{"namespace": {}, **options})
+
+
+def build(
+    network: Network,
+    presentations: int = 1,
+    *,
+    record: Collection[str] | Mapping[str, Collection[str]] = (),
+    prefix: str = "",
+) -> BrianNetwork:
+    """Make Brian2 objects of a network, on whatever device is active.
+
+    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
+    and everything that does not change over time was already taken out of the equations.
+
+    Parameters
+    ----------
+    network
+        The network.
+    presentations
+        How many images one run presents.
+    record
+        Variables to record at the end of each step, in the layers that have them.
+    prefix
+        Put before the names of all objects, where several networks share a project.
+
+    Returns
+    -------
+    BrianNetwork
+    """
+    prefs.codegen.loop_invariant_optimisations = False
+    return _Builder(network, presentations, prefix).build(record)
+
+
+class _Builder:
+    def __init__(self, network: Network, presentations: int, prefix: str) -> None:
+        self.source = network
+        self.config = network.config
+        self.timing = self.config.timing
+        self.presentations = presentations
+        self.prefix = prefix
+        self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network_clock")
+
+    def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
+        drive, source = self._input()
+        populations: dict[str, Population] = {}
+        synapses: dict[str, Synapses] = {}
+        before: NeuronGroup = source
+        for placed in self.config.placed:
+            population = self._population(placed)
+            synapses |= self._pathways(placed, before, population)
+            populations[placed.name] = before = population
+        readout = self._readout(populations)
+        built = BrianNetwork(
+            network=Brian2Network(),
+            source=self.source,
+            presentations=self.presentations,
+            drive=drive,
+            input=source,
+            populations=populations,
+            readout=readout,
+            synapses=synapses,
+            spikes=self._spike_monitors(populations),
+            states=self._state_monitors(populations, record),
+            potential=readout and self._monitor(readout, [self.config.placed[-1].readout.input]),
+        )
+        self._assemble(built)
+        return built
+
+    def _assemble(self, built: BrianNetwork) -> None:
+        built.network.schedule = list(self.timing.schedule.slots)
+        parts: list[object] = [built.input, *built.populations.values(), *built.synapses.values()]
+        parts += [*built.spikes.values(), *built.states.values(), built.readout, built.potential]
+        built.network.add(*(part for part in parts if part is not None))
+
+    def _input(self) -> tuple[TimedArray, NeuronGroup]:
+        size = int(np.prod(self.config.input_shape))
+        steps = self.timing.duration(self.presentations, len(self.config.layers))
+        name = f"{self.prefix}input"
+        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=f"{name}_drive")
+        group = NeuronGroup(
+            size,
+            "drive : 1",
+            threshold="drive > 0",
+            reset="",
+            namespace={drive.name: drive},
+            clock=self.clock,
+            name=name,
+        )
+        # Between the pathways of one presentation and the next, whichever slot they have.
+        group.run_regularly(f"drive = {drive.name}(t, i)", when="before_thresholds")
+        return drive, group
+
+    def _population(self, placed: PlacedLayer) -> Population:
+        return Population(
+            placed.program,
+            self.source.parameters(placed),
+            size=placed.size,
+            depth=placed.depth,
+            timing=self.timing,
+            clock=self.clock,
+            name=f"{self.prefix}{placed.name}",
+        )
+
+    def _readout(self, populations: dict[str, Population]) -> Population | None:
+        if not self.config.decoder.reads_potential:
+            return None
+        placed = self.config.placed[-1]
+        return Population(
+            placed.readout_program,
+            self.source.parameters(placed, readout=True),
+            size=placed.size,
+            depth=placed.depth,
+            timing=self.timing,
+            clock=self.clock,
+            name=f"{self.prefix}{placed.name}_readout",
+            shares_input=populations[placed.name],
+        )
+
+    def _pathways(
+        self, placed: PlacedLayer, before: NeuronGroup, population: Population
+    ) -> dict[str, Synapses]:
+        lead_in = self.timing.schedule.lead_in
+        if not isinstance(before, Population):
+            value = f"{WEIGHT}*drive_pre" if self.config.encoder.graded else WEIGHT
+        else:
+            # What fires before its presentation began does not reach the presentation before.
+            value = f"{WEIGHT}*int({STEP}_pre >= 0)" if lead_in else WEIGHT
+        feed = placed.layer.connections(placed.input_shape)
+        pathways = {"weight": self._synapses(placed, "weight", before, population, feed, value)}
+        if placed.layer.recurrent:
+            # A spike of a presentation's last step would arrive in the next presentation.
+            value = WEIGHT if lead_in else f"{WEIGHT}*int({STEP}_post > 0)"
+            every = all_to_all(placed.size, placed.size)
+            pathways["recurrent"] = self._synapses(
+                placed, "recurrent", population, population, every, value
+            )
+        return {f"{placed.name}.{name}": pathway for name, pathway in pathways.items()}
+
+    def _synapses(
+        self,
+        placed: PlacedLayer,
+        kind: str,
+        source: NeuronGroup,
+        target: Population,
+        connections: Connections,
+        value: str,
+    ) -> Synapses:
+        synapses = Synapses(
+            source,
+            target,
+            f"{WEIGHT} : 1",
+            on_pre=f"{INPUT}_post += {value}",
+            namespace={},
+            clock=self.clock,
+            name=f"{self.prefix}{placed.name}_{kind}",
+        )
+        synapses.connect(i=connections.source, j=connections.target)
+        weights = np.asarray(self.source.weights[f"{placed.name}.{kind}"], dtype=np.float64)
+        setattr(synapses, WEIGHT, weights.ravel()[connections.weight])
+        return synapses
+
+    def _spike_monitors(self, populations: dict[str, Population]) -> dict[str, SpikeMonitor]:
+        return {
+            name: SpikeMonitor(population, [PRESENTATION], name=f"{population.name}_spikes")
+            for name, population in populations.items()
+            if "spike" in population.events
+        }
+
+    def _state_monitors(
+        self,
+        populations: dict[str, Population],
+        record: Collection[str] | Mapping[str, Collection[str]],
+    ) -> dict[str, StateMonitor]:
+        monitors = {}
+        for placed in self.config.placed:
+            wanted = record.get(placed.name, ()) if isinstance(record, Mapping) else record
+            names = [name for name in placed.program.states if name in wanted]
+            if names:
+                monitors[placed.name] = self._monitor(populations[placed.name], names)
+        return monitors
+
+    def _monitor(self, population: Population, names: list[str]) -> StateMonitor:
+        return StateMonitor(
+            population, names, record=True, when="end", clock=self.clock,
+            name=f"{population.name}_states",
+        )  # fmt: skip

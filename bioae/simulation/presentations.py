@@ -1,0 +1,107 @@
+"""What is shown to a network: images with their numbers, and the drive that encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.datasets import Images, check_images
+from bioae.errors import DataError
+from bioae.network import NetworkConfig
+
+__all__ = ["Presentations"]
+
+
+@dataclass(frozen=True, eq=False)
+class Presentations:
+    """Images that fit a network.
+
+    Parameters
+    ----------
+    config
+        The network's description.
+    pixels
+        (example, channel, y, x), bytes or numbers in [0, 1].
+    examples
+        The number of each image in its data set (example): random input depends on it.
+    labels
+        The class of each image (example), where known.
+    seed
+        Seeds random input.
+    """
+
+    config: NetworkConfig
+    pixels: NDArray[Any]
+    examples: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        config: NetworkConfig,
+        images: Images | ArrayLike,
+        *,
+        examples: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> Presentations:
+        """Check images against a network.
+
+        Parameters
+        ----------
+        config
+            The network's description.
+        images
+            A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1].
+        examples
+            The number of each image (example); their places in the data set by default.
+        seed
+            Seeds random input.
+
+        Raises
+        ------
+        DataError
+            If the images are empty, not finite, out of range or of the wrong size.
+        """
+        if isinstance(images, Images):
+            pixels, labels, numbers = check_images(images.pixels), images.labels, images.indices
+        else:
+            pixels, labels = check_images(images), None
+            numbers = np.arange(len(pixels))
+        if pixels.shape[1:] != config.input_shape:
+            raise DataError(
+                "the images do not fit the network",
+                expected=f"(channel, y, x) = {config.input_shape}",
+                found=f"{pixels.shape[1:]}",
+            )
+        numbers = np.asarray(numbers if examples is None else examples, dtype=np.int64)
+        if numbers.shape != (len(pixels),) or len(np.unique(numbers)) != len(numbers):
+            raise DataError(
+                "the examples' numbers do not fit the images",
+                expected=f"{len(pixels)} different whole numbers",
+                found=f"{len(np.unique(numbers))} in the shape {numbers.shape}",
+            )
+        return cls(config, pixels, numbers, labels, seed)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def images(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return images as numbers in [0, 1] (example, channel, y, x)."""
+        pixels = self.pixels[part]
+        return pixels / np.float64(255) if pixels.dtype == np.uint8 else pixels.astype(np.float64)
+
+    def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
+        """Return what the input emits (time, example, channel, y, x)."""
+        return self.config.encoder.encode(
+            self.images(part), self.examples[part], steps=self.config.steps, seed=self.seed
+        )
+
+    def chunks(self, size: int) -> Iterator[slice]:
+        """Split the images into parts of a fixed size; the last may be smaller."""
+        for start in range(0, len(self), size):
+            yield slice(start, min(start + size, len(self)))

@@ -1,0 +1,129 @@
+"""From Brian2's monitors to spikes and images, presentation by presentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import StateMonitor
+from numpy.typing import NDArray
+
+from bioae.network import NetworkConfig, PlacedLayer
+from bioae.simulation.build import BrianNetwork
+from bioae.simulation.layer_spikes import LayerSpikes, Trace
+from bioae.simulation.population import PRESENTATION
+
+__all__ = ["Chunk", "join", "read"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What a network did in some presentations.
+
+    Attributes
+    ----------
+    layers
+        The layers' spikes, their examples counted from 0.
+    reconstruction
+        The decoded images (example, channel, y, x).
+    """
+
+    layers: tuple[LayerSpikes, ...]
+    reconstruction: NDArray[np.float64]
+
+
+def read(built: BrianNetwork, examples: int) -> Chunk:
+    """Read the monitors of a finished run.
+
+    Parameters
+    ----------
+    built
+        The network that ran.
+    examples
+        How many of its presentations count; the rest were padding.
+    """
+    config = built.source.config
+    layers = tuple(_layer(built, placed, examples) for placed in config.placed)
+    return Chunk(layers, _reconstruction(built, config, layers[-1], examples))
+
+
+def join(chunks: list[Chunk]) -> Chunk:
+    """Join chunks, in the order given, into one."""
+    offsets = np.cumsum([0, *(len(chunk.reconstruction) for chunk in chunks)])
+    layers = tuple(_join_layers(parts, offsets) for parts in zip(*(c.layers for c in chunks), strict=True))
+    return Chunk(layers, np.concatenate([chunk.reconstruction for chunk in chunks]))
+
+
+def _join_layers(parts: tuple[LayerSpikes, ...], offsets: NDArray[np.int64]) -> LayerSpikes:
+    first = parts[0]
+    moved = [part.example + offset for part, offset in zip(parts, offsets, strict=False)]
+    traces = [{name: Trace(*trace) for name, trace in part.states.items()} for part in parts]
+    return LayerSpikes(
+        first.name,
+        first.shape,
+        example=np.concatenate(moved),
+        neuron=np.concatenate([part.neuron for part in parts]),
+        step=np.concatenate([part.step for part in parts]),
+        states={
+            name: Trace(np.concatenate([part[name].values for part in traces]), trace.units)
+            for name, trace in traces[0].items()
+        },
+    )
+
+
+def _layer(built: BrianNetwork, placed: PlacedLayer, examples: int) -> LayerSpikes:
+    example, neuron, step = _events(built, placed.name)
+    # Padding, what fires before the first presentation, and the schedule's lead-in do not count.
+    inside = (example >= 0) & (example < examples) & (step >= 0)
+    states = {}
+    if placed.name in built.states:
+        monitor = built.states[placed.name]
+        for name in monitor.record_variables:
+            units = placed.program.states[name].unit
+            states[name] = Trace(_trace(built, monitor, name, placed.depth, examples), units)
+    return LayerSpikes(
+        placed.name,
+        placed.shape,
+        example=example[inside],
+        neuron=neuron[inside],
+        step=step[inside],
+        states=states,
+    )
+
+
+def _events(built: BrianNetwork, layer: str) -> tuple[NDArray[np.int64], ...]:
+    """Return presentation, neuron and step of each spike, (spike) each."""
+    if layer not in built.spikes:
+        nothing = np.empty(0, np.int64)
+        return nothing, nothing, nothing
+    variables = built.spikes[layer].variables
+    presentation, neuron, time = (
+        np.asarray(variables[name].get_value()) for name in (PRESENTATION, "i", "t")
+    )
+    return presentation, neuron, np.rint(time / built.source.config.dt_seconds).astype(np.int64)
+
+
+def _trace(
+    built: BrianNetwork, monitor: StateMonitor, name: str, depth: int, examples: int
+) -> NDArray[Any]:
+    """Return a recorded variable, (example, time, neuron)."""
+    values = np.asarray(monitor.variables[name].get_value())
+    starts = depth + np.arange(examples) * built.timing.period
+    return values[starts[:, None] + np.arange(built.timing.steps)]
+
+
+def _reconstruction(
+    built: BrianNetwork, config: NetworkConfig, last: LayerSpikes, examples: int
+) -> NDArray[np.float64]:
+    decoder = config.decoder
+    if decoder.reads_potential:
+        assert built.potential is not None
+        variable = config.placed[-1].readout.input
+        depth = config.placed[-1].depth
+        activity = _trace(built, built.potential, variable, depth, examples).swapaxes(0, 1)
+    else:
+        activity = np.zeros((config.steps, examples, last.size))
+        activity[last.step, last.example, last.neuron] = 1.0
+    decoded = decoder.decode(activity, mean_drive=config.encoder.mean_drive(config.steps))
+    return np.asarray(decoded, np.float64).reshape(examples, *config.input_shape)

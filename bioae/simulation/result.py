@@ -1,0 +1,187 @@
+"""The result of a simulation: a tree of spikes and images, in memory and as netCDF.
+
+`docs/result.md` specifies every variable. The Brian2 targets and the PyTorch mirror both build
+their results here, so that whatever reads one reads the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.errors import ResultError
+from bioae.files import atomic_output
+from bioae.simulation.layer_spikes import LayerSpikes, Trace, describe, layer_dataset
+
+__all__ = ["SCHEMA_VERSION", "LayerSpikes", "Trace", "build_result", "write_result"]
+
+SCHEMA_VERSION = 1
+
+_VERSIONED = ("bioae", "brian2", "numpy")
+_COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
+
+
+def build_result(
+    *,
+    images: NDArray[np.floating[Any]],
+    reconstruction: NDArray[np.floating[Any]],
+    example: NDArray[np.integer[Any]],
+    layers: Sequence[LayerSpikes],
+    dt_ms: float,
+    steps: int,
+    target: str,
+    seed: int,
+    neuron_model: str,
+    network_sha256: str,
+    label: NDArray[np.integer[Any]] | None = None,
+    attrs: Mapping[str, str | int | float] | None = None,
+) -> xr.DataTree:
+    """Build the tree of a result.
+
+    Parameters
+    ----------
+    images, reconstruction
+        (example, channel, y, x) What was shown, in [0, 1], and what came out.
+    example
+        (example,) The index of each image in its data set, each at most once.
+    layers
+        The layers in order, from the input's side.
+    dt_ms, steps
+        The length of a step in milliseconds, and the number of steps of a presentation.
+    target
+        What ran the network: a Brian2 target, or ``"torch"`` for the mirror.
+    seed
+        The seed of every random number.
+    neuron_model
+        The text of the neuron model.
+    network_sha256
+        The hash of the network that ran.
+    label
+        (example,) The class of each image, where known.
+    attrs
+        Further attributes of the root.
+
+    Returns
+    -------
+    xarray.DataTree
+        The result, with the spikes sorted by example, time and neuron.
+
+    Raises
+    ------
+    ResultError
+        If the parts do not fit together: shapes that differ, a repeated example or layer, a spike
+        outside its layer or presentation, a neuron that spikes twice in a step.
+    """
+    index: NDArray[np.int64] = np.asarray(example, dtype=np.int64)
+    _check_images(images, reconstruction, index, label)
+    _check_names(layers)
+    root = _root(images, reconstruction, index, label)
+    root.attrs = {
+        "schema_version": SCHEMA_VERSION,
+        "dt_ms": float(dt_ms),
+        "steps": int(steps),
+        "target": target,
+        "seed": int(seed),
+        "neuron_model": neuron_model,
+        "network_sha256": network_sha256,
+        **{f"{package}_version": version(package) for package in _VERSIONED},
+        **(attrs or {}),
+    }
+    nodes = {
+        f"/layers/{layer.name}": layer_dataset(layer, index, float(dt_ms), int(steps))
+        for layer in layers
+    }
+    return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a result as a compressed netCDF4 file, whole or not at all.
+
+    Equal results give equal bytes.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    """
+    encoding = {
+        node.path: {str(name): dict(_COMPRESSION) for name in node.dataset.data_vars}
+        for node in tree.subtree
+    }
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        # Through memory: when the disk fills up under the HDF5 library, the process crashes.
+        temporary.write_bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
+
+
+def _root(
+    images: NDArray[Any],
+    reconstruction: NDArray[Any],
+    example: NDArray[np.int64],
+    label: NDArray[Any] | None,
+) -> xr.Dataset:
+    dims: tuple[str, ...] = ("example", "channel", "y", "x")
+    if images.shape[1] == 1:
+        dims, images, reconstruction = ("example", "y", "x"), images[:, 0], reconstruction[:, 0]
+    root = xr.Dataset(
+        {
+            "input": (dims, images, describe("input", "1")),
+            "reconstruction": (dims, reconstruction, describe("reconstruction", "1")),
+        },
+        coords={"example": ("example", example, describe("index in the data set"))},
+    )
+    if label is not None:
+        root["label"] = ("example", np.asarray(label), describe("class of the image"))
+    return root
+
+
+def _check_images(
+    images: NDArray[Any],
+    reconstruction: NDArray[Any],
+    example: NDArray[np.int64],
+    label: NDArray[Any] | None,
+) -> None:
+    if images.ndim != 4 or images.shape != reconstruction.shape or not images.size:
+        raise ResultError(
+            "images and reconstruction do not fit",
+            expected="both (example, channel, y, x), and not empty",
+            found=f"{images.shape} and {reconstruction.shape}",
+        )
+    for name, values in (("example", example), ("label", label)):
+        if values is not None and np.shape(values) != images.shape[:1]:
+            raise ResultError(
+                f"{name} does not fit the images",
+                expected=str(images.shape[:1]),
+                found=str(np.shape(values)),
+            )
+    ordered = np.sort(example)
+    repeated = ordered[1:][np.diff(ordered) == 0]
+    if repeated.size:
+        raise ResultError(
+            "an example is there twice",
+            where="example",
+            expected="each index once",
+            found=f"{repeated[0]} again",
+        )
+
+
+def _check_names(layers: Sequence[LayerSpikes]) -> None:
+    names = sorted(layer.name for layer in layers)
+    if not names:
+        raise ResultError("there are no layers", expected="at least one")
+    for name in names:
+        if not name or "/" in name or name in {".", ".."}:
+            raise ResultError(
+                "a layer's name cannot be that of a group",
+                expected="a word without '/'",
+                found=repr(name),
+            )
+    for name, following in pairwise(names):
+        if name == following:
+            raise ResultError("two layers have the same name", found=repr(name))

@@ -1,0 +1,102 @@
+"""Run chunks of presentations on a target: one build, many runs."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from brian2.utils.logger import catch_logs
+
+from bioae.errors import BioaeError, TargetError
+from bioae.network import Network
+from bioae.simulation.build import BrianNetwork, build
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.reading import Chunk, read
+from bioae.simulation.targets import Dtype, Target, activated, check_target
+
+__all__ = ["RunChunk", "runner"]
+
+RunChunk = Callable[[Presentations, slice], Chunk]
+
+
+@contextmanager
+def runner(
+    network: Network,
+    *,
+    presentations: int,
+    target: Target,
+    dtype: Dtype,
+    record: Collection[str] = (),
+) -> Iterator[RunChunk]:
+    """Build a network once, and yield a function that runs chunks on it.
+
+    Parameters
+    ----------
+    network
+        The network.
+    presentations
+        The most images of a chunk; smaller ones are padded.
+    target, dtype
+        Where it runs, and the type of state variables.
+    record
+        Variables to record.
+
+    Raises
+    ------
+    TargetError
+        If the target's compiler is missing or fails, or the run does.
+    """
+    check_target(target)
+    for placed in network.config.placed:  # lowered before the target's device is active
+        _ = placed.program, placed.readout_program
+    with activated(target, dtype=dtype) as device, _complaints(target), catch_logs():
+        built = build(network, presentations, record=record)
+        if target == "cpp_standalone":
+            with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
+                built.run()
+                device.build(directory=folder, compile=True, run=False)
+                yield _standalone(built, device, Path(folder))
+        else:
+            built.network.store()
+            yield _runtime(built)
+
+
+def _runtime(built: BrianNetwork) -> RunChunk:
+    def run(presentations: Presentations, part: slice) -> Chunk:
+        built.network.restore()
+        built.present(presentations.drive(part))
+        built.run()
+        return read(built, part.stop - part.start)
+
+    return run
+
+
+def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
+    def run(presentations: Presentations, part: slice) -> Chunk:
+        raster = built.raster(presentations.drive(part))
+        device.run(
+            run_args={built.drive: raster}, results_directory="results", with_output=False
+        )
+        chunk = read(built, part.stop - part.start)
+        for name in device.run_args_arrays:
+            (folder / "static_arrays" / name).unlink(missing_ok=True)
+        return chunk
+
+    return run
+
+
+@contextmanager
+def _complaints(target: Target) -> Iterator[None]:
+    try:
+        yield
+    except BioaeError:
+        raise
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        raise TargetError(
+            f"the target {target!r} failed: {error}",
+            mend="Run it with --target numpy to see whether the network or the compiler is at fault",
+        ) from error

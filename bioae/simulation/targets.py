@@ -1,0 +1,88 @@
+"""What Brian2 can run on: its targets, what each of them needs, and how it is told."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import numpy as np
+from brian2 import prefs
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import get_device, reset_device, set_device
+
+from bioae.errors import TargetError
+
+__all__ = ["TARGETS", "Dtype", "Target", "activated", "check_target"]
+
+Target = Literal["numpy", "cython", "cpp_standalone"]
+Dtype = Literal["float64", "float32"]
+
+#: Where Brian2 can run a network.
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+# Brian2's defaults add -ffast-math, which lets the compiler reorder sums.
+_IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
+
+
+def check_target(target: str) -> Target:
+    """Return the target, if it is known and the machine has what it needs.
+
+    Raises
+    ------
+    TargetError
+        If there is no such target, or its compiler is missing.
+    """
+    if target not in TARGETS:
+        raise TargetError(
+            f"unknown target {target!r}", expected=f"one of {', '.join(TARGETS)}"
+        )
+    needed = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
+    missing = [program for program in needed if shutil.which(program) is None]
+    if missing:
+        raise TargetError(
+            f"the target {target!r} needs {' and '.join(missing)}, which cannot be found",
+            mend="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
+            "conda: cxx-compiler make), or use --target numpy, which needs none",
+        )
+    return target  # type: ignore[return-value]
+
+
+@contextmanager
+def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Iterator[Any]:
+    """Make a target Brian2's own within the block, and put everything back after it.
+
+    Parameters
+    ----------
+    target
+        The target.
+    dtype
+        The type of state variables.
+    jobs
+        How many compilers run at once.
+
+    Yields
+    ------
+    Device
+        Brian2's device.
+    """
+    settings = {
+        "codegen.target": "numpy" if target == "cpp_standalone" else target,
+        "codegen.loop_invariant_optimisations": False,
+        "codegen.cpp.extra_compile_args_gcc": _IEEE_FLAGS,
+        "core.default_float_dtype": np.dtype(dtype).type,
+        # Brian2 2.9 starts as many compilers as there are files.
+        "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
+    }
+    before = {name: prefs[name] for name in settings}
+    for name, value in settings.items():
+        prefs[name] = value
+    # A device of our own: what the user may have built on Brian2's stays as it is.
+    set_device(CPPStandaloneDevice() if target == "cpp_standalone" else "runtime", build_on_run=False)
+    try:
+        yield get_device()
+    finally:
+        reset_device()
+        for name, value in before.items():
+            prefs[name] = value
