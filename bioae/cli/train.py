@@ -1,0 +1,62 @@
+"""``bioae train``: train a network as a configuration file says."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from pathlib import Path
+
+__all__ = ["train"]
+
+
+def train(
+    config: Path,
+    /,
+    *,
+    out: Path,
+    resume: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Train a spiking auto-encoder as a configuration file says.
+
+    Parameters
+    ----------
+    config
+        The training configuration, a TOML file.
+    out
+        The run's folder: configuration, checkpoint, metrics, and at the end the trained model.
+    resume
+        Go on from the checkpoint in the folder, to the same bits as an uninterrupted run.
+    overwrite
+        Replace the run in the folder.
+    json
+        Print the last epoch's metrics as one JSON object.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 130 interrupted.
+    """
+    from bioae.trainers.loop import CHECKPOINT
+    from bioae.trainers.progress import progress_bar
+    from bioae.trainers.training import train as run
+
+    try:
+        with progress_bar() as progress:
+            result = run(config, out, resume=resume, overwrite=overwrite, progress=progress)
+    except KeyboardInterrupt:
+        if (out / CHECKPOINT).exists():
+            print(
+                f"bioae: interrupted; go on with: bioae train {config} --out {out} --resume",
+                file=sys.stderr,
+            )
+            return 130
+        raise
+    last = result.history[-1]
+    if json:
+        print(json_format.dumps(last))
+    else:
+        error = last["validation_sum_squared_error"]
+        print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
+    return 0

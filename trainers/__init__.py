@@ -1,0 +1,51 @@
+"""The PyTorch side: the mirror of a network, its gradients, and what trains it.
+
+What belongs here is all that imports PyTorch. Names are imported when they are first used, so that
+``import bioae.trainers`` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bioae.trainers.config import TrainingConfig, load_config
+    from bioae.trainers.derivatives import SpikeDerivative, derivative, spike
+    from bioae.trainers.losses import loss_function
+    from bioae.trainers.mirror.network import Activity, LayerActivity, NetworkMirror
+    from bioae.trainers.training import TrainingResult, train
+
+__all__ = [
+    "Activity",
+    "LayerActivity",
+    "NetworkMirror",
+    "SpikeDerivative",
+    "TrainingConfig",
+    "TrainingResult",
+    "derivative",
+    "load_config",
+    "loss_function",
+    "spike",
+    "train",
+]
+
+_HOMES = {
+    "Activity": "mirror.network",
+    "LayerActivity": "mirror.network",
+    "NetworkMirror": "mirror.network",
+    "SpikeDerivative": "derivatives",
+    "TrainingConfig": "config",
+    "TrainingResult": "training",
+    "derivative": "derivatives",
+    "load_config": "config",
+    "loss_function": "losses",
+    "spike": "derivatives",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,219 @@
+"""A training run on disk: all that is needed to go on as if it had never stopped.
+
+One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror, and
+``adam/KEY/NAME`` for what Adam keeps of it (``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata
+are one entry, ``bioae``: JSON with the format's version, the configuration, the position, the
+number of threads, and the metrics of the epochs that are done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bioae.errors import ArtefactError, NetworkError
+from bioae.files import atomic_output
+
+__all__ = [
+    "VERSION",
+    "Checkpoint",
+    "Position",
+    "capture",
+    "check_config",
+    "load",
+    "restore",
+    "save",
+]
+
+VERSION = 1
+
+#: What may differ when a run is resumed: neither moves a weight.
+_FREE = frozenset({"training.epochs", "training.checkpoint_seconds"})
+
+
+@dataclass
+class Position:
+    """How far a run is.
+
+    Parameters
+    ----------
+    epoch
+        Epochs that are done.
+    batch
+        Batches of the epoch under way that are done.
+    examples, seconds
+        Images seen in the epoch under way, and the time spent on them.
+    sums
+        Of each term of the loss over those images.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    examples: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run between two batches."""
+
+    tensors: dict[str, Tensor]
+    position: Position
+    history: list[dict[str, Any]]
+    config: dict[str, Any]
+    threads: int
+
+
+def capture(
+    weights: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint; they share memory with the run's own."""
+    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
+    for name, weight in weights.items():
+        for key, moment in optimiser.state.get(weight, {}).items():
+            tensors[f"adam/{key}/{name}"] = moment
+    return tensors
+
+
+def restore(
+    tensors: Mapping[str, Tensor],
+    weights: Mapping[str, torch.nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Set weights and optimiser to what `capture` returned.
+
+    Raises
+    ------
+    ArtefactError
+        If the tensors are not those of this network.
+    """
+    stored = {name.removeprefix("weight/") for name in tensors if name.startswith("weight/")}
+    if stored != set(weights):
+        raise ArtefactError(
+            "the checkpoint is of another network",
+            expected=f"the weights {', '.join(sorted(weights))}",
+            found=", ".join(sorted(stored)),
+        )
+    moments: dict[int, dict[str, Tensor]] = {}
+    for index, (name, weight) in enumerate(weights.items()):
+        value = tensors[f"weight/{name}"]
+        if value.shape != weight.shape or value.dtype != weight.dtype:
+            raise ArtefactError(
+                f"the checkpoint's {name!r} does not fit",
+                expected=f"{weight.dtype} of shape {tuple(weight.shape)}",
+                found=f"{value.dtype} of shape {tuple(value.shape)}",
+            )
+        with torch.no_grad():
+            weight.copy_(value)
+        moments[index] = dict(_moments_of(name, tensors))
+    state = {index: kept for index, kept in moments.items() if kept}
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _moments_of(name: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    for key, tensor in tensors.items():
+        kind, _, rest = key.partition("/")
+        moment, _, owner = rest.partition("/")
+        if kind == "adam" and owner == name:
+            yield moment, tensor
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the one that stood there before is untouched.
+    """
+    header = {
+        "version": VERSION,
+        "config": checkpoint.config,
+        "position": asdict(checkpoint.position),
+        "threads": checkpoint.threads,
+        "history": checkpoint.history,
+    }
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+    with atomic_output(path, overwrite=True) as temporary:
+        save_file(tensors, temporary, metadata={"bioae": json.dumps(header, allow_nan=False)})
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, or it is truncated, foreign or of another version.
+    """
+    if not path.is_file():
+        raise ArtefactError(
+            "there is no checkpoint to resume from",
+            where=str(path),
+            mend="Start the run without --resume",
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["bioae"])
+            _check_version(header["version"], path)
+            return Checkpoint(
+                tensors={name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
+                position=Position(**header["position"]),
+                history=header["history"],
+                config=header["config"],
+                threads=header["threads"],
+            )
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtefactError(
+            "the checkpoint is truncated or foreign", where=str(path), found=str(error)
+        ) from error
+
+
+def _check_version(version: object, path: Path) -> None:
+    if version != VERSION:
+        raise ArtefactError(
+            "the checkpoint is of another version of the format",
+            where=str(path),
+            expected=str(VERSION),
+            found=str(version),
+        )
+
+
+def check_config(stored: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
+    """Refuse to resume a run with another configuration than it was started with.
+
+    Only more epochs and another time between checkpoints are allowed: they move no weight.
+
+    Raises
+    ------
+    NetworkError
+        Naming the first key that differs.
+    """
+    before, now = dict(_flat(stored)), dict(_flat(given))
+    for key in (*before, *now):
+        if key not in _FREE and before.get(key) != now.get(key):
+            raise NetworkError(
+                f"the run was started with another {key}",
+                where=where,
+                expected=repr(before.get(key)),
+                found=repr(now.get(key)),
+                mend="Resume with the configuration of the run, or start a new one elsewhere",
+            )
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,12 @@
+"""The PyTorch side of a network, derived from its neuron models' equations.
+
+Nothing here knows a neuron model: a layer runs the statements of a `bioae.equations.Program`, which
+are those that Brian2 runs, in the same order.
+"""
+
+from __future__ import annotations
+
+from bioae.trainers.mirror.network import Activity, LayerActivity, NetworkMirror
+from bioae.trainers.mirror.neuron import NeuronMirror
+
+__all__ = ["Activity", "LayerActivity", "NetworkMirror", "NeuronMirror"]

@@ -1,0 +1,202 @@
+"""The tables of a training configuration: data, training and regularisers.
+
+Importing this file imports no PyTorch: names are checked here, what they stand for is built later.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
+
+__all__ = [
+    "DataConfig",
+    "DerivativeConfig",
+    "DerivativeName",
+    "LossName",
+    "OptimisationConfig",
+    "RegularisersConfig",
+    "Table",
+    "TargetTermConfig",
+    "TermConfig",
+]
+
+LossName: TypeAlias = Literal["sum_squared_error", "mean_squared_error"]
+DerivativeName: TypeAlias = Literal[
+    "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
+]
+
+
+#: The terms that act on the latent layer unless their layers are given.
+_LATENT = ("neuron1", "example2", "neuron2")
+
+
+class Table(BaseModel):
+    """A table of known keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Table):
+    """Which images are trained on, and which are held out."""
+
+    name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
+    train: int | None = Field(
+        default=None, ge=1, description="how many images of the training split; none: all"
+    )
+    validation: int | None = Field(
+        default=None, ge=1, description="how many images of the test split are evaluated; none: all"
+    )
+
+
+class DerivativeConfig(BaseModel):
+    """A spike derivative by name, with its parameters beside it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: DerivativeName
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The rule's parameters that were given."""
+        return dict(self.model_extra or {})
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class OptimisationConfig(Table):
+    """How the weights are moved."""
+
+    epochs: int = Field(default=10, ge=1, description="passes over the training images")
+    batch_size: int = Field(default=32, ge=1, description="images of one update")
+    learning_rate: float = Field(
+        default=5e-4, gt=0, allow_inf_nan=False, description="Adam's step size"
+    )
+    gradient_clip: float | None = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="largest norm of the gradient, all weights",
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="of weights, order of images and input spikes"
+    )
+    derivative: Annotated[DerivativeConfig, BeforeValidator(_named)] = Field(
+        default=DerivativeConfig(name="membrane"), description="the spike derivative"
+    )
+    trainable: tuple[str, ...] = Field(
+        default=(), description="neuron parameters to train too, in the layers that allow it"
+    )
+    loss: LossName = Field(default="sum_squared_error", description="the reconstruction loss")
+    dtype: Literal["float32", "float64"] = Field(
+        default="float32", description="of all computation"
+    )
+    device: str = Field(default="cpu", min_length=1, description="a PyTorch device")
+    threads: int | None = Field(
+        default=None, ge=1, description="of PyTorch; none: its choice, kept when a run is resumed"
+    )
+    grid_bits: int | None = Field(
+        default=12, ge=1, le=20, description="the trained weights are rounded to 2^-bits"
+    )
+    checkpoint_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="time between checkpoints; 0: every batch",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_limits(cls, values: object) -> object:
+        # TOML has no null: 0 says "none" where 0 itself makes no sense.
+        if isinstance(values, dict):
+            return {
+                key: None if key in ("gradient_clip", "grid_bits") and value == 0 else value
+                for key, value in values.items()
+            }
+        return values
+
+
+def _layers(value: object) -> object:
+    if value == "all":
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f'expected "all" or a list of layer names, found {value!r}')
+    return value
+
+
+class TermConfig(Table):
+    """One regulariser: its coefficient and the layers that it acts on."""
+
+    coefficient: FiniteFloat = Field(description="what the term is multiplied by")
+    layers: Annotated[tuple[str, ...] | None, BeforeValidator(_layers)] = Field(
+        default=None, min_length=1, description='names of layers, or "all"'
+    )
+
+
+class TargetTermConfig(TermConfig):
+    """A regulariser that pulls a quantity towards a target."""
+
+    target: FiniteFloat = Field(default=0.0, description="where the term is 0; 0 in the paper")
+
+
+def _term(value: object) -> object:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"coefficient": value} if number else value
+
+
+_Term: TypeAlias = Annotated[TermConfig | None, BeforeValidator(_term)]
+_TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, BeforeValidator(_term)]
+
+
+class RegularisersConfig(Table):
+    """The terms of the loss beside the reconstruction: a coefficient, or a table, by symbol."""
+
+    beta1: _TargetTerm = Field(default=None, description="cumulative potential, |U_T / T|")
+    beta2: _TargetTerm = Field(default=None, description="cumulative potential, (U_T / T)^2")
+    lambda1: _TargetTerm = Field(default=None, description="rate, |s / T|")
+    lambda2: _TargetTerm = Field(default=None, description="rate, (s / T)^2")
+    l1: _Term = Field(default=None, description="weights, |w|")
+    l2: _Term = Field(default=None, description="weights, w^2")
+    neuron1: _Term = Field(default=None, description="latent activity")
+    example2: _Term = Field(default=None, description="latent activity of an example, squared")
+    neuron2: _Term = Field(
+        default=None, description="latent activity of a neuron over a batch, squared"
+    )
+
+    def terms(self, latent: str | None) -> dict[str, TermConfig]:
+        """Return the terms that were given, by symbol, with the layers each acts on filled in.
+
+        Parameters
+        ----------
+        latent
+            The name of the latent layer, on which neuron1, example2 and neuron2 act by default.
+
+        Raises
+        ------
+        ValueError
+            If such a term was given no layers, and there is no latent layer.
+        """
+        terms = {}
+        for symbol in type(self).model_fields:
+            term: TermConfig | None = getattr(self, symbol)
+            if term is None:
+                continue
+            if symbol in _LATENT and "layers" not in term.model_fields_set:
+                if latent is None:
+                    raise ValueError(
+                        f"{symbol} acts on the latent layer, and the network names none; "
+                        f'set latent = "LAYER" in [network], or give {symbol} its layers'
+                    )
+                term = term.model_copy(update={"layers": (latent,)})
+            terms[symbol] = term
+        return terms
