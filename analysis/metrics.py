@@ -1,0 +1,70 @@
+"""Reading the metrics of a training run: a line of JSON an epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bioae.errors import ResultError
+
+__all__ = ["read_metrics"]
+
+
+def read_metrics(path: Path | str) -> list[dict[str, float]]:
+    """Read every number of every epoch, in order.
+
+    Nested objects are flattened, with dots in the names; what is not a number is left out. A last
+    line that was cut off, as by a run that was killed while it wrote, is left out too.
+
+    Raises
+    ------
+    ResultError
+        If the file is missing, holds no complete line, or a line before the last is not JSON.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultError(
+            "the metrics cannot be read",
+            where=str(path),
+            expected="a text file with one JSON object a line",
+            found=str(error),
+        ) from error
+    rows = [
+        dict(_numbers(record))
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and (record := _parse(line, path, number, last=number == len(lines)))
+    ]
+    if not rows:
+        raise ResultError(
+            "there are no metrics", where=str(path), expected="one JSON object an epoch"
+        )
+    return rows
+
+
+def _parse(line: str, path: Path | str, number: int, *, last: bool) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        if last:
+            return None
+        raise _not_json(path, number, line) from error
+    if not isinstance(record, dict):
+        raise _not_json(path, number, line)
+    return record
+
+
+def _not_json(path: Path | str, number: int, line: str) -> ResultError:
+    return ResultError(
+        "the line is not a JSON object", where=f"{path}, line {number}", found=repr(line[:40])
+    )
+
+
+def _numbers(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield f"{prefix}{key}", float(value)

@@ -1,0 +1,76 @@
+"""The spikes of one example, layer above layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bioae.analysis.layers import layer_data, layer_names
+from bioae.analysis.plots.style import COLOURS, new_figure, styled
+from bioae.errors import ResultError
+
+__all__ = ["rasters"]
+
+
+@styled
+def rasters(
+    tree: xr.DataTree, *, example: int | None = None, layers: Sequence[str] | None = None
+) -> Figure:
+    """Draw a dot for every spike of one example, a panel for each layer.
+
+    Parameters
+    ----------
+    example
+        A value of the coordinate `example`; by default the first.
+    layers
+        Which layers, in which order; by default all.
+
+    Raises
+    ------
+    ResultError
+        If the result has no such example or layer.
+    """
+    known = tree["example"].to_numpy()
+    chosen = int(known[0] if example is None else example)
+    if chosen not in known:
+        raise ResultError(
+            "there is no such example",
+            expected=f"one of the {known.size}, such as {known[0]}",
+            found=str(chosen),
+        )
+    names = layer_names(tree) if layers is None else list(layers)
+    figure = new_figure(7.2, 0.6 + 1.15 * len(names))
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    duration = tree.attrs["steps"] * tree.attrs["dt_ms"]
+    for axes, name in zip(panels, names, strict=True):
+        _draw(axes, layer_data(tree, name), name, chosen)
+        axes.set_xlim(-0.01 * duration, duration)
+    panels[-1].set_xlabel("time since the start of the presentation (ms)")
+    figure.supylabel("neuron", fontsize=9)
+    return figure
+
+
+def _draw(axes: Axes, data: xr.Dataset, name: str, example: int) -> None:
+    spikes = data[["spike_time_ms", "spike_neuron"]].isel(spike=data["spike_example"] == example)
+    neurons = data.sizes["neuron"]
+    few = neurons <= 60
+    # In a vector format thousands of dots would weigh more than a picture of them.
+    axes.plot(
+        spikes["spike_time_ms"],
+        spikes["spike_neuron"],
+        linestyle="none",
+        marker="|" if few else ".",
+        markersize=5 if few else 3,
+        markeredgewidth=1 if few else 0,
+        color=COLOURS[0],
+        rasterized=True,
+    )
+    count = spikes.sizes["spike"]
+    axes.set_title(f"{name}: {count:,} {'spike' if count == 1 else 'spikes'}")
+    margin = max(0.5, 0.02 * neurons)
+    axes.set_ylim(-margin, neurons - 1 + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))

@@ -1,0 +1,113 @@
+"""What a result is made of: opening a file, and refusing what is not one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from bioae.errors import ResultError
+
+__all__ = ["SCHEMA_VERSION", "check_result", "open_result"]
+
+SCHEMA_VERSION = 1
+
+_ATTRIBUTES = ("dt_ms", "steps", "target", "seed", "neuron_model", "network_sha256")
+_IMAGE_DIMS = ({"example", "y", "x"}, {"example", "channel", "y", "x"})
+_LAYER_DIMS = {
+    "spike_count": ("example", "neuron"),
+    "spike_example": ("spike",),
+    "spike_neuron": ("spike",),
+    "spike_time_ms": ("spike",),
+}
+
+
+def open_result(path: Path | str) -> xr.DataTree:
+    """Read a result from a file, whole, into memory.
+
+    Parameters
+    ----------
+    path
+        A netCDF file written by a simulation. To read only parts of a large one, open it with
+        `xarray.open_datatree`, which loads what is asked of it.
+
+    Raises
+    ------
+    ResultError
+        If there is no such file, it is truncated or not a result, or its version is another.
+    """
+    if not Path(path).is_file():
+        raise ResultError(
+            "there is no such file", where=str(path), expected="the result of a simulation"
+        )
+    try:
+        # A foreign HDF5 file may have axes without a name: numbered, they pass in silence.
+        with xr.open_datatree(path, engine="h5netcdf", phony_dims="sort") as lazy:
+            tree = lazy.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ResultError(
+            "the file cannot be read as netCDF4; it is truncated or of another kind",
+            where=str(path),
+            expected="the result of a simulation",
+            found=str(error),
+            mend="Simulate again, or name another file",
+        ) from error
+    check_result(tree, where=str(path))
+    return tree
+
+
+def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
+    """Refuse a tree that is not a result of the version that is read here.
+
+    Raises
+    ------
+    ResultError
+        Naming the first attribute, variable or dimension that is missing or wrong.
+    """
+    _check_version(tree, where)
+    for name in _ATTRIBUTES:
+        if name not in tree.attrs:
+            raise ResultError("an attribute is missing", where=where, expected=repr(name))
+    for name in ("input", "reconstruction"):
+        if name not in tree.data_vars or set(tree[name].dims) not in _IMAGE_DIMS:
+            raise ResultError(
+                f"{name!r} is missing or has other dimensions",
+                where=where,
+                expected="(example, y, x) or (example, channel, y, x)",
+                found=str(tree[name].dims) if name in tree.data_vars else None,
+            )
+    if "example" not in tree.coords:
+        raise ResultError("a coordinate is missing", where=where, expected="'example'")
+    if "layers" not in tree.children or not tree["layers"].children:
+        raise ResultError("there are no layers", where=where, expected="groups /layers/NAME")
+    for name, node in tree["layers"].children.items():
+        _check_layer(node, f"{where}, layer {name!r}")
+
+
+def _check_version(tree: xr.DataTree, where: str) -> None:
+    found = tree.attrs.get("schema_version")
+    if found is None:
+        raise ResultError(
+            "this is not the result of a simulation",
+            where=where,
+            expected="an attribute 'schema_version'",
+        )
+    if found != SCHEMA_VERSION:
+        raise ResultError(
+            "the result has another version",
+            where=where,
+            expected=f"schema_version {SCHEMA_VERSION}",
+            found=str(found),
+            mend="Simulate again, or use the version of bioae that wrote it",
+        )
+
+
+def _check_layer(node: xr.DataTree, where: str) -> None:
+    for name, dims in _LAYER_DIMS.items():
+        if name not in node.data_vars or node[name].dims != dims:
+            raise ResultError(
+                f"{name!r} is missing or has other dimensions",
+                where=where,
+                expected=str(dims),
+                found=str(node[name].dims) if name in node.data_vars else None,
+            )

@@ -1,0 +1,82 @@
+"""Numbers as tables that people read: one line a row, three digits a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["Rows", "Table", "as_table", "format_value"]
+
+Rows = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, the headings of the columns, and rows of formatted cells."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def transposed(self) -> Table:
+        """Return the table with its columns as rows, headed by what was the first column."""
+        (corner, *headings), *rows = zip(self.columns, *self.rows, strict=True)
+        return Table(self.caption, (corner, *headings), tuple(rows))
+
+
+def as_table(caption: str, data: Rows | xr.Dataset) -> Table:
+    """Format rows, or a one-dimensional dataset, as a table.
+
+    Parameters
+    ----------
+    data
+        One mapping a row, from heading to value, where a missing value leaves the cell empty; or
+        a dataset along one dimension, whose variables become columns, headed by their long_name
+        and units.
+    """
+    rows = _rows_of(data) if isinstance(data, xr.Dataset) else data
+    columns = tuple(dict.fromkeys(heading for row in rows for heading in row))
+    cells = tuple(
+        tuple(format_value(row[column]) if column in row else "" for column in columns)
+        for row in rows
+    )
+    return Table(caption, columns, cells)
+
+
+def format_value(value: object) -> str:
+    """Format a number to three digits, an integer in full, and what is undefined as a dash."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{int(value):,}"
+    if not isinstance(value, (float, np.floating)):
+        return "–" if value is None else str(value)
+    number = float(value)
+    if not math.isfinite(number):
+        return "–" if math.isnan(number) else f"{number}"
+    if number == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(number)))
+    return f"{number:,.{max(0, 2 - exponent)}f}" if -4 <= exponent < 6 else f"{number:.2e}"
+
+
+def _rows_of(data: xr.Dataset) -> Rows:
+    (dim,) = data.sizes
+    headings = {str(name): _heading(array) for name, array in data.data_vars.items()}
+    return [
+        {
+            str(dim): str(data[dim].to_numpy()[i]),
+            **{headings[name]: data[name].to_numpy()[i] for name in headings},
+        }
+        for i in range(data.sizes[dim])
+    ]
+
+
+def _heading(array: xr.DataArray) -> str:
+    text = str(array.attrs.get("long_name", array.name))
+    units = array.attrs.get("units", "1")
+    return text if units == "1" else f"{text} ({units})"

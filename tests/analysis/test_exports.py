@@ -1,0 +1,43 @@
+"""What `bioae.analysis` offers, and that importing it costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+
+from bioae import analysis
+
+
+def test_every_exported_name_is_there_and_is_what_its_module_defines() -> None:
+    modules = [
+        import_module(f"bioae.analysis.{info.name}") for info in iter_modules(analysis.__path__)
+    ]
+    assert modules
+    assert len(analysis.__all__) > 30
+    for name in analysis.__all__:
+        homes = [module for module in modules if name in getattr(module, "__all__", ())]
+        assert homes, name
+        assert all(getattr(analysis, name) is getattr(home, name) for home in homes), name
+    assert set(analysis.__all__) <= set(dir(analysis))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = analysis.nothing
+
+
+def test_importing_and_measuring_need_no_heavy_library() -> None:
+    code = (
+        "import sys, bioae.analysis\n"
+        "heavy = {'torch', 'brian2', 'matplotlib', 'sklearn'}\n"
+        "assert not heavy & set(sys.modules) and 'xarray' not in sys.modules\n"
+        "bioae.analysis.measure({'a': bioae.analysis.example_result()})\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,186 @@
+"""Counts, rates and bursting against numbers counted by hand, theory, and dense NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae import analysis
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+
+
+# (example, step, neuron)
+RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
+
+
+def values(array: xr.DataArray) -> list[float]:
+    return [float(value) for value in array.to_numpy()]
+
+
+def test_the_numbers_that_were_counted_by_hand(counted: xr.DataTree) -> None:
+    layer = (counted, "latent")
+    assert values(analysis.spike_count(*layer, dims="example")) == [0, 1, 4, 2, 2]
+    assert values(analysis.is_alive(*layer)) == [False, True, True, True, True]
+    assert values(analysis.is_silent(*layer)) == [False, False, True]
+    assert values(analysis.active_fraction(*layer)) == pytest.approx([3 / 5, 2 / 5, 0])
+    assert values(analysis.active_fraction(*layer, of="alive")) == pytest.approx([3 / 4, 2 / 4, 0])
+    assert float(analysis.dead_fraction(*layer)) == pytest.approx(1 / 5)
+    assert float(analysis.silent_fraction(*layer)) == pytest.approx(1 / 3)
+    assert float(analysis.spike_density(*layer)) == pytest.approx(9 / (3 * 4 * 5))
+    assert float(analysis.alive_density(*layer)) == pytest.approx(9 / (3 * 4 * 4))
+    # 4 steps of 0.5 ms: a spike in a presentation is 500 Hz.
+    assert values(analysis.firing_rate(*layer)) == pytest.approx(
+        [0, 500 / 3, 2000 / 3, 1000 / 3, 1000 / 3]
+    )
+    assert values(analysis.spikes_per_step(*layer)) == pytest.approx(
+        [0, 1 / 12, 4 / 12, 2 / 12, 2 / 12]
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "bursting"),
+    [
+        (0.25, [False, True, True, True, True]),
+        (0.26, [False, False, True, False, True]),
+        (0.5, [False, False, True, False, True]),
+        (0.51, [False, False, True, False, False]),
+        (1.0, [False, False, True, False, False]),
+    ],
+)
+def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
+    counted: xr.DataTree, threshold: float, bursting: list[bool]
+) -> None:
+    found = analysis.is_bursting(counted, "latent", threshold=threshold)
+    assert values(found) == bursting
+    for of, neurons in (("all", 5), ("alive", 4)):
+        fraction = analysis.bursting_fraction(counted, "latent", threshold=threshold, of=of)  # type: ignore[arg-type]
+        assert float(fraction) == pytest.approx(sum(bursting) / neurons)
+
+
+@pytest.mark.parametrize("threshold", [0, -0.1, 1.1, float("nan")])
+def test_a_threshold_that_nothing_can_reach_is_refused(
+    counted: xr.DataTree, threshold: float
+) -> None:
+    with pytest.raises(ResultError, match="threshold is outside"):
+        analysis.is_bursting(counted, "latent", threshold=threshold)
+
+
+def test_what_is_undefined_in_a_dead_layer_is_nan_and_the_rest_is_zero(make: Make) -> None:
+    dead = make(np.zeros((2, 3, 4), bool))
+    row = analysis.summary(dead).isel(layer=0)
+    undefined = {str(name) for name, value in row.data_vars.items() if np.isnan(float(value))}
+    assert undefined == {"alive_density", "bursting_of_alive", "active_of_alive"}
+    assert float(row["dead_fraction"]) == float(row["silent_examples"]) == 1
+    zero = ("spikes", "spike_density", "mean_rate_hz", "bursting_fraction", "active_per_example")
+    assert [float(row[name]) for name in zero] == [0] * len(zero)
+
+
+def test_a_layer_that_always_fires_has_every_number_at_its_limit(make: Make) -> None:
+    row = analysis.summary(make(np.ones((2, 3, 4), bool))).isel(layer=0)
+    ones = ("spike_density", "alive_density", "bursting_fraction", "bursting_of_alive")
+    assert [float(row[name]) for name in (*ones, "active_per_example")] == [1] * 5
+    assert float(row["mean_rate_hz"]) == pytest.approx(2000)
+    assert float(row["dead_fraction"]) == 0
+
+
+@given(raster=RASTERS)
+def test_every_measure_agrees_with_the_dense_raster(make: Make, raster: NDArray[np.bool_]) -> None:
+    tree = make(raster)
+    alive = raster.any((0, 1))
+    row = analysis.summary(tree).isel(layer=0)
+    assert int(row["spikes"]) == raster.sum()
+    assert float(row["spike_density"]) == pytest.approx(raster.mean())
+    assert float(row["dead_fraction"]) == pytest.approx(1 - alive.mean())
+    assert float(row["active_per_example"]) == pytest.approx(raster.any(1).mean())
+    assert float(row["silent_examples"]) == pytest.approx(1 - raster.any((1, 2)).mean())
+    bursting = 0
+    for neuron in np.flatnonzero(alive):
+        per_example = raster[:, :, neuron].mean(1)
+        bursting += per_example[per_example > 0].mean() >= 0.5
+    assert float(row["bursting_fraction"]) == pytest.approx(bursting / alive.size)
+    if alive.any():
+        assert float(row["alive_density"]) == pytest.approx(raster[:, :, alive].mean())
+        assert float(row["active_of_alive"]) == pytest.approx(raster[:, :, alive].any(1).mean())
+        # Density is that of the alive, times how many are alive.
+        product = float(row["alive_density"]) * (1 - float(row["dead_fraction"]))
+        assert float(row["spike_density"]) == pytest.approx(product)
+
+
+def test_rates_are_those_that_poisson_like_neurons_were_given(make: Make) -> None:
+    rng = np.random.default_rng(5)
+    density = np.array([0.02, 0.1, 0.5])
+    raster = rng.random((200, 100, 3)) < density
+    rates = analysis.firing_rate(make(raster), "latent")
+    error = np.sqrt(density * (1 - density) / 20_000) / 0.5e-3
+    assert np.all(np.abs(rates.to_numpy() - density / 0.5e-3) < 4 * error)
+
+
+@given(raster=RASTERS, bins=st.integers(1, 12))
+def test_the_distribution_holds_every_living_neuron_once(
+    make: Make, raster: NDArray[np.bool_], bins: int
+) -> None:
+    found = analysis.rate_distribution(make(raster), "latent", bins=bins)
+    assert int(found["neurons"].sum()) + int(found["dead"]) == raster.shape[2]
+    assert int(found["dead"]) == (~raster.any((0, 1))).sum()
+    np.testing.assert_allclose(found["rate_low"][1:], found["rate_high"][:-1])
+
+
+def test_a_rate_is_in_the_bin_that_holds_it(counted: xr.DataTree) -> None:
+    found = analysis.rate_distribution(counted, "latent", bins=10)
+    rates = [rate for rate in values(analysis.firing_rate(counted, "latent")) if rate > 0]
+    low, high = found["rate_low"].to_numpy(), found["rate_high"].to_numpy()
+    expected = [sum(a <= rate < b for rate in rates) for a, b in zip(low, high, strict=True)]
+    assert sum(expected) == 4
+    assert values(found["neurons"]) == expected
+    with pytest.raises(ResultError, match="bins must be positive"):
+        analysis.rate_distribution(counted, "latent", bins=0)
+
+
+@pytest.mark.parametrize(
+    ("dims", "left"),
+    [((), {"example", "neuron"}), ("example", {"neuron"}), (("example", "neuron"), set())],
+)
+def test_averages_are_over_the_dimensions_asked_for(
+    counted: xr.DataTree, dims: tuple[str, ...], left: set[str]
+) -> None:
+    for measure in (analysis.firing_rate, analysis.spikes_per_step, analysis.spike_count):
+        assert set(measure(counted, "latent", dims=dims).dims) == left
+
+
+def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+    measures = (
+        analysis.spike_count,
+        analysis.firing_rate,
+        analysis.spikes_per_step,
+        analysis.spike_density,
+        analysis.alive_density,
+        analysis.dead_fraction,
+        analysis.active_fraction,
+        analysis.silent_fraction,
+        analysis.bursting_fraction,
+    )
+    for measure in measures:
+        array = measure(counted, "latent")
+        assert array.name == measure.__name__
+        assert array.attrs["long_name"]
+        assert array.attrs["units"] == ("Hz" if array.name == "firing_rate" else "1")
+
+
+def test_an_unknown_layer_is_named_beside_the_known_ones(counted: xr.DataTree) -> None:
+    with pytest.raises(ResultError, match="expected 'latent'; found 'conv'"):
+        analysis.firing_rate(counted, "conv")
+
+
+def test_measures_survive_a_choice_of_examples(counted: xr.DataTree) -> None:
+    chosen = counted.isel(example=[2, 1])
+    assert values(analysis.spike_count(chosen, "latent", dims="neuron")) == [0, 2]
+    assert values(analysis.is_alive(chosen, "latent")) == [False, True, False, True, False]

@@ -1,0 +1,128 @@
+"""Figures show the data they are given, say their units, and touch nothing of the user's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import example_result, plots, sum_squared_error
+from bioae.errors import OutputError, ResultError
+
+Make = Callable[..., xr.DataTree]
+
+
+def test_a_raster_has_a_dot_for_every_spike_of_its_example() -> None:
+    tree = example_result()
+    figure = plots.rasters(tree, example=103, layers=["latent", "conv"])
+    assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["latent", "conv"]
+    for axes, name in zip(figure.axes, ("latent", "conv"), strict=True):
+        data = tree[f"layers/{name}"].to_dataset()
+        chosen = data.isel(spike=data["spike_example"] == 103)
+        assert chosen.sizes["spike"] > 50
+        (line,) = axes.lines
+        np.testing.assert_array_equal(line.get_xdata(), chosen["spike_time_ms"])
+        np.testing.assert_array_equal(line.get_ydata(), chosen["spike_neuron"])
+    assert figure.axes[-1].get_xlabel().endswith("(ms)")
+    with pytest.raises(ResultError, match="no such example"):
+        plots.rasters(tree, example=5)
+
+
+def test_reconstructions_stand_below_their_inputs_with_their_errors() -> None:
+    tree = example_result()
+    figure = plots.reconstructions({"a": tree, "b": example_result()}, images=4)
+    grid = np.array(figure.axes).reshape(3, 4)
+    assert [row[0].get_ylabel() for row in grid] == ["input", "a", "b"]
+    errors = sum_squared_error(tree)
+    for column in range(4):
+        shown = [axes.images[0].get_array() for axes in grid[:2, column]]
+        np.testing.assert_array_equal(shown[0], tree.to_dataset()["input"][column])
+        np.testing.assert_array_equal(shown[1], tree.to_dataset()["reconstruction"][column])
+        assert float(grid[1, column].get_xlabel()) == pytest.approx(float(errors[column]), abs=5e-4)
+
+
+def test_results_of_other_images_get_inputs_of_their_own(make: Make) -> None:
+    colour = np.random.default_rng(0).random((2, 3, 4, 4))
+    other = make(np.ones((2, 2, 2), bool), images=colour, reconstruction=colour)
+    figure = plots.reconstructions({"a": example_result(), "b": other}, images=3)
+    grid = np.array(figure.axes).reshape(4, 3)
+    assert [row[0].get_ylabel() for row in grid] == ["input", "a", "input of b", "b"]
+    np.testing.assert_array_equal(grid[3, 0].images[0].get_array(), np.moveaxis(colour[0], 0, -1))
+    assert [bool(axes.images) for axes in grid[3]] == [True, True, False]
+    with pytest.raises(ResultError, match="no images"):
+        plots.reconstructions({})
+
+
+def test_histograms_count_the_living_and_label_the_dead(make: Make) -> None:
+    dead = make(np.zeros((2, 3, 4), bool))
+    figure = plots.rate_histograms({"a": example_result(), "all dead": dead})
+    latent = next(axes for axes in figure.axes if axes.get_title("left") == "latent")
+    legend = latent.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["a: 5 of 10 dead", "all dead: 4 of 4 dead"]
+    assert [patch.get_data().values.sum() for patch in latent.patches] == [5, 0]  # type: ignore[attr-defined]
+    assert latent.get_xscale() == "log"
+    assert figure.axes[2].get_xlabel() == "firing rate (Hz)"
+    assert plots.to_svg(figure)
+
+
+def write_metrics(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"cut')
+    return path
+
+
+def test_training_curves_draw_what_changes_and_the_last_of_a_repeated_epoch(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"epoch": epoch, "loss": loss, "rate": 1e-3}
+        for epoch, loss in ((1, 9.0), (2, 8.0), (2, 7.0), (3, 6.0))
+    ]
+    path = write_metrics(tmp_path / "m.jsonl", rows)
+    (axes,) = plots.training_curves({"run": path}).axes
+    assert axes.get_title("left") == "loss"
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 9], [2, 7], [3, 6]])
+    chosen = plots.training_curves({"run": path, "again": path}, keys=["rate", "missing"])
+    assert [axes.get_title("left") for axes in chosen.axes] == ["rate"]
+    assert len(chosen.axes[0].lines) == 2
+    with pytest.raises(ResultError, match="nothing to draw"):
+        plots.training_curves({"run": path}, keys=["missing"])
+
+
+def test_equal_figures_are_equal_files_of_the_format_asked_for(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg", "a.png"):
+        plots.save_figure(plots.rasters(example_result()), tmp_path / name)
+    svg = (tmp_path / "a.svg").read_bytes()
+    assert svg == (tmp_path / "b.svg").read_bytes()
+    assert b"<svg" in svg
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(OutputError, match="not known"):
+        plots.save_figure(plots.rasters(example_result()), tmp_path / "a.bmpp")
+    with pytest.raises(OutputError, match="kept"):
+        plots.save_figure(plots.rasters(example_result()), tmp_path / "a.svg")
+
+
+def test_figures_follow_our_style_and_leave_the_users_settings_alone() -> None:
+    with mpl.rc_context({"font.size": 31.0, "axes.titlesize": 40}):
+        before = dict(mpl.rcParams)
+        figure = plots.rasters(example_result())
+        assert dict(mpl.rcParams) == before
+    assert float(figure.axes[0].title.get_fontsize()) < 12
+
+
+def test_drawing_never_imports_pyplot() -> None:
+    code = (
+        "import sys\n"
+        "from bioae.analysis import example_result, plots\n"
+        "plots.to_svg(plots.rasters(example_result()))\n"
+        "print('matplotlib.pyplot' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"

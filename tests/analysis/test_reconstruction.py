@@ -1,0 +1,83 @@
+"""Errors of reconstruction against closed forms and scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.metrics import mean_squared_error
+
+from bioae import analysis
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+
+
+def tree_of(make: Make, images: NDArray[Any], reconstruction: NDArray[Any]) -> xr.DataTree:
+    raster = np.ones((len(images), 1, 1), bool)
+    return make(raster, images=images, reconstruction=reconstruction)
+
+
+@pytest.fixture(params=[1, 3], ids=["grey", "colour"])
+def pair(request: pytest.FixtureRequest) -> tuple[NDArray[Any], NDArray[Any]]:
+    rng = np.random.default_rng(request.param)
+    images, reconstruction = rng.random((2, 5, request.param, 4, 6)).astype(np.float32)
+    return images, reconstruction
+
+
+def test_errors_are_those_of_scikit_learn(
+    make: Make, pair: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    images, reconstruction = pair
+    tree = tree_of(make, images, reconstruction)
+    flat = [array.reshape(5, -1).astype(float).T for array in pair]
+    expected = mean_squared_error(*flat, multioutput="raw_values")
+    assert np.all(expected > 0)
+    np.testing.assert_allclose(analysis.mean_squared_error(tree), expected)
+    np.testing.assert_allclose(analysis.sum_squared_error(tree), expected * len(flat[0]))
+
+
+def test_the_mean_image_is_the_best_constant_and_leaves_the_variance(
+    make: Make, pair: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    images, reconstruction = pair
+    tree = tree_of(make, images, reconstruction)
+    left = analysis.sum_squared_error(tree, analysis.mean_image(tree))
+    variance = images.reshape(5, -1).astype(float).var(axis=0).sum()
+    assert float(left.mean()) == pytest.approx(variance)
+    shifted = analysis.mean_image(tree) + 0.01
+    assert float(analysis.sum_squared_error(tree, shifted).mean()) > variance
+
+
+def test_all_zero_leaves_the_images_themselves(
+    make: Make, pair: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    images, reconstruction = pair
+    tree = tree_of(make, images, reconstruction)
+    left = analysis.sum_squared_error(tree, analysis.all_zero(tree))
+    np.testing.assert_allclose(left, (images.reshape(5, -1).astype(float) ** 2).sum(1))
+
+
+def test_the_mean_image_may_be_that_of_other_images(make: Make) -> None:
+    tree = tree_of(make, np.full((3, 1, 2, 2), 0.5), np.zeros((3, 1, 2, 2)))
+    for training in (np.full((7, 1, 2, 2), 0.25), np.full((7, 2, 2), 0.25)):
+        left = analysis.mean_squared_error(tree, analysis.mean_image(tree, training))
+        np.testing.assert_allclose(left, 0.0625)
+    with pytest.raises(ResultError, match="another size"):
+        analysis.mean_image(tree, np.zeros((7, 1, 3, 3)))
+
+
+def test_the_table_has_the_network_and_both_baselines(make: Make) -> None:
+    images = np.zeros((2, 1, 2, 2))
+    images[0] = 1
+    table = analysis.reconstruction_errors(tree_of(make, images, np.full_like(images, 0.1)))
+    sums = table["sum_squared_error"].to_series().to_dict()
+    assert sums == pytest.approx({"network": 1.64, "all_zero": 2, "mean_image": 1})
+    means = table["mean_squared_error"].to_series().to_dict()
+    assert means == pytest.approx({"network": 0.41, "all_zero": 0.5, "mean_image": 0.25})
+    deviation = table["sum_squared_error_std"].to_series().to_dict()
+    assert deviation == pytest.approx({"network": 1.6, "all_zero": 2, "mean_image": 0})
