@@ -1,0 +1,135 @@
+"""The data sets that are known by name: where they come from, and what their files must be."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from bioae.errors import DataError
+
+__all__ = ["DATA_SETS", "DataSet", "data_set"]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that is known by name.
+
+    Parameters
+    ----------
+    name
+        The name by which it is asked for.
+    description
+        What it shows, in one line.
+    source
+        Whom to cite.
+    licence
+        The licence under which its authors share it.
+    examples
+        The number of images of each split.
+    mirrors
+        Addresses of folders that hold its files, in the order in which they are tried. None where
+        the data set comes with the package.
+    sha256
+        The checksum of each file there.
+    test_labels_sha256
+        The checksum of the test labels, not compressed: tells data sets apart whose files have the
+        same names.
+    """
+
+    name: str
+    description: str
+    source: str
+    licence: str
+    examples: Mapping[str, int]
+    mirrors: tuple[str, ...] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    test_labels_sha256: str = ""
+
+
+_SAMPLE = DataSet(
+    name="sample",
+    description="Handwritten digits, 28 x 28, a balanced part of MNIST that comes with bioae.",
+    source="Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits",
+    licence="CC BY-SA 3.0",
+    examples={"train": 2_000, "test": 500},
+)
+
+_MNIST = DataSet(
+    name="mnist",
+    description="Handwritten digits, 28 x 28, 10 classes.",
+    source="Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits",
+    licence="CC BY-SA 3.0",
+    examples={"train": 60_000, "test": 10_000},
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    sha256={
+        "train-images-idx3-ubyte.gz": (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+        ),
+    },
+    test_labels_sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+
+_FASHION_MNIST = DataSet(
+    name="fashion-mnist",
+    description="Photographs of clothes, 28 x 28, 10 classes.",
+    source="H. Xiao, K. Rasul, R. Vollgraf 2017, arXiv:1708.07747",
+    licence="MIT",
+    examples={"train": 60_000, "test": 10_000},
+    mirrors=(
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    sha256={
+        "train-images-idx3-ubyte.gz": (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+        ),
+    },
+    test_labels_sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+)
+
+#: The data sets that `bioae.datasets.load` knows by name.
+DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
+    {known.name: known for known in (_SAMPLE, _MNIST, _FASHION_MNIST)}
+)
+
+
+def data_set(name: str) -> DataSet:
+    """Return the data set of that name.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if name in DATA_SETS:
+        return DATA_SETS[name]
+    near = difflib.get_close_matches(name, DATA_SETS, n=1)
+    raise DataError(
+        "unknown data set",
+        where=name,
+        expected=f"{', '.join(DATA_SETS)}, a folder of IDX files, or an .npz or .npy file",
+        mend=f"Did you mean {near[0]}?" if near else None,
+    )

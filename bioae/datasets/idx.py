@@ -1,0 +1,148 @@
+"""The IDX format: a magic number, big-endian dimensions, then the values in C order.
+
+Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", section
+"The IDX file format".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import DataError
+from bioae.files import atomic_output
+
+__all__ = ["read_idx", "write_idx"]
+
+_TYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_MAGIC = struct.Struct(">HBB")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
+    """Read an IDX file, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        The file.
+    ndim
+        The number of dimensions that it must have.
+
+    Returns
+    -------
+    numpy.ndarray
+        The values in the machine's own byte order.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, longer than its header says, or no IDX file of `ndim`
+        dimensions.
+    """
+    path = Path(path)
+    content = _content(path)
+    dtype, shape = _header(path, content, ndim)
+    offset = _MAGIC.size + 4 * ndim
+    expected = math.prod(shape) * dtype.itemsize
+    found = len(content) - offset
+    if found != expected:
+        raise DataError(
+            f"the IDX file is {'truncated' if found < expected else 'longer than its header says'}",
+            where=str(path),
+            expected=f"{expected} bytes of values for the shape {shape}",
+            found=f"{found}",
+            mend="Fetch or copy the file again",
+        )
+    values = np.frombuffer(content, dtype, offset=offset).reshape(shape)
+    return values.astype(dtype.newbyteorder("="))
+
+
+def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False) -> None:
+    """Write an array as an IDX file, gzipped where the name ends in ``.gz``.
+
+    The same values always give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    values
+        An array of 8-bit, 16-bit or 32-bit integers or of floating-point numbers that IDX knows.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    DataError
+        If IDX has no code for the type of `values`.
+    OutputError
+        If the file exists and `overwrite` is false, or cannot be written.
+    """
+    path = Path(path)
+    codes = {dtype: code for code, dtype in _TYPES.items()}
+    dtype = values.dtype.newbyteorder(">")
+    if dtype not in codes:
+        raise DataError(
+            "the type has no IDX code",
+            where=str(path),
+            expected=", ".join(known.newbyteorder("=").name for known in codes),
+            found=values.dtype.name,
+        )
+    content = _MAGIC.pack(0, codes[dtype], values.ndim)
+    content += struct.pack(f">{values.ndim}I", *values.shape) + values.astype(dtype).tobytes()
+    if path.suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(content)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            "the gzip file is truncated or damaged",
+            where=str(path),
+            found=f"{error}",
+            mend="Fetch or copy the file again",
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    size = _MAGIC.size + 4 * ndim
+    if len(content) < size:
+        raise DataError(
+            "the IDX header is truncated",
+            where=str(path),
+            expected=f"at least {size} bytes",
+            found=f"{len(content)}",
+            mend="Fetch or copy the file again",
+        )
+    zero, code, dimensions = _MAGIC.unpack_from(content)
+    if zero != 0 or code not in _TYPES or dimensions != ndim:
+        raise DataError(
+            "the magic number does not fit",
+            where=str(path),
+            expected=f"an IDX file of {ndim} dimension{'s' if ndim > 1 else ''}",
+            found=f"0x{content[:4].hex()}",
+            mend="Give the file under the name that belongs to its content",
+        )
+    return _TYPES[code], struct.unpack_from(f">{ndim}I", content, _MAGIC.size)

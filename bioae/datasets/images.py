@@ -1,0 +1,175 @@
+"""Images with their labels, and the check that an array holds images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.errors import DataError
+
+__all__ = ["Images", "check_images", "check_labels"]
+
+_AXES = ("example", "channel", "y", "x")
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images, their labels where they are known, and where they come from.
+
+    Bytes stay bytes until `images` is asked for, so 60,000 digits take 47 MB; slice first and ask
+    then, to hold only a part of them as floating-point numbers.
+
+    Parameters
+    ----------
+    pixels
+        Intensities, shape ``(example, channel, y, x)``: bytes from 0 to 255, or numbers in [0, 1].
+    labels
+        The class of each image, shape ``(example,)``, or None.
+    name
+        The name of the data set, or the path it was read from.
+    split
+        ``"train"`` or ``"test"``.
+    indices
+        The place of each image in the full data set, shape ``(example,)``.
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    name: str
+    split: str
+    indices: NDArray[np.int64]
+
+    @property
+    def images(self) -> NDArray[np.float64]:
+        """Intensities in [0, 1], shape ``(example, channel, y, x)``: a new array at every call."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels / np.float64(255)
+        return self.pixels.astype(np.float64)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image, ``(channel, y, x)``."""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Images:
+        """Return the images of a slice, a sequence of places or a mask, as `Images`."""
+        key = which if isinstance(which, slice) else np.asarray(which)
+        return Images(
+            pixels=self.pixels[key],
+            labels=None if self.labels is None else self.labels[key],
+            name=self.name,
+            split=self.split,
+            indices=self.indices[key],
+        )
+
+
+def check_images(
+    array: ArrayLike, *, where: str = "images"
+) -> NDArray[np.uint8] | NDArray[np.float64]:
+    """Check that an array holds images, and give it the four axes of `Images.pixels`.
+
+    Parameters
+    ----------
+    array
+        Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
+        in [0, 1].
+    where
+        What to name in an error: a file or an argument.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(example, channel, y, x)``: ``uint8`` where bytes were given, else ``float64``.
+
+    Raises
+    ------
+    DataError
+        If the array is empty, not numeric, of another number of axes, not finite, or outside the
+        range.
+    """
+    pixels = _as_array(array, where)
+    _check_shape(pixels.shape, where)
+    if pixels.dtype.kind not in "buif":
+        raise DataError(
+            "images must be numbers",
+            where=where,
+            expected="bytes from 0 to 255, or numbers in [0, 1]",
+            found=f"the type {pixels.dtype}",
+        )
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels
+    if pixels.dtype == np.uint8:
+        return pixels
+    pixels = pixels.astype(np.float64)
+    _check_range(pixels, where)
+    return pixels
+
+
+def check_labels(array: ArrayLike, *, examples: int, where: str = "labels") -> NDArray[np.int64]:
+    """Check that an array holds one whole number for each of `examples` images.
+
+    Raises
+    ------
+    DataError
+        If it does not.
+    """
+    labels = _as_array(array, where)
+    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
+        raise DataError(
+            "the labels do not fit the images",
+            where=where,
+            expected=f"{examples} whole numbers, shape ({examples},)",
+            found=f"the type {labels.dtype}, shape {labels.shape}",
+        )
+    return labels.astype(np.int64)
+
+
+def _as_array(array: ArrayLike, where: str) -> NDArray[Any]:
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise DataError("not a regular array", where=where, found=f"{error}") from error
+
+
+def _check_shape(shape: tuple[int, ...], where: str) -> None:
+    if len(shape) not in (3, 4):
+        raise DataError(
+            "images have the wrong number of axes",
+            where=where,
+            expected="(example, y, x) or (example, channel, y, x)",
+            found=f"the shape {shape}",
+            mend="Put a single image into a batch with image[None]" if len(shape) == 2 else None,
+        )
+    if 0 in shape:
+        raise DataError(
+            "there are no images",
+            where=where,
+            expected="at least one image of at least one pixel",
+            found=f"the shape {shape}",
+        )
+
+
+def _check_range(pixels: NDArray[np.float64], where: str) -> None:
+    # Written so that NaN, which compares false with everything, counts as outside.
+    inside = (pixels >= 0) & (pixels <= 1)
+    if inside.all():
+        return
+    place = np.unravel_index(np.argmin(inside), pixels.shape)
+    axes = ", ".join(f"{axis} {at}" for axis, at in zip(_AXES, place, strict=True))
+    found = f"{pixels[place]} at {axes}"
+    if not np.isfinite(pixels[place]):
+        raise DataError("a pixel is not finite", where=where, found=found)
+    raise DataError(
+        "a pixel is outside the range",
+        where=where,
+        expected="numbers in [0, 1]",
+        found=found,
+        mend="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]",
+    )

@@ -1,0 +1,168 @@
+"""From a name or a path to `Images`."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.datasets.catalogue import DATA_SETS, data_set
+from bioae.datasets.idx import read_idx
+from bioae.datasets.images import Images, check_images, check_labels
+from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
+from bioae.errors import DataError
+
+__all__ = ["load"]
+
+_SAMPLE = "sample"
+
+
+def load(
+    name_or_path: str | Path = _SAMPLE, split: Split = "train", limit: int | None = None
+) -> Images:
+    """Load images by the name of a data set, or from a user's file or folder.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (found in
+        the folder that ``BIOAE_DATA`` names, or fetched); or a folder of IDX files under MNIST's
+        file names; or an ``.npy`` file of images; or an ``.npz`` file of ``images`` and, where
+        known, ``labels`` (or ``x_train``, ``y_train``, ``x_test``, ``y_test``). A name wins over
+        a folder of the same name: ask for that as ``./mnist``.
+    split
+        ``"train"`` or ``"test"``. A file of one set of images gives it for either.
+    limit
+        Take the first `limit` images. Those of the sample are ordered so that any first ones are
+        balanced over the classes.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set or file, a file is damaged, the images do not fit the
+        requirements of `check_images`, or there are fewer than `limit`.
+    """
+    if split not in get_args(Split):
+        raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
+    if limit is not None and limit < 1:
+        raise DataError(
+            "no images were asked for", where="limit", expected="at least 1", found=f"{limit}"
+        )
+    images = _load(name_or_path, split)
+    if limit is None:
+        return images
+    if limit > len(images):
+        raise DataError(
+            "there are not that many images",
+            where=f"{images.name}, split {split}",
+            expected=f"a limit of at most {len(images)}",
+            found=f"{limit}",
+        )
+    return images[np.arange(limit)]
+
+
+def _load(name_or_path: str | Path, split: Split) -> Images:
+    if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
+        return _from_folder(fetch(name_or_path), split, name_or_path)
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return _from_folder(path, split, str(path))
+    if path.suffix in (".npz", ".npy"):
+        return _from_numpy(path, split)
+    if path.exists():
+        raise DataError(
+            "the kind of file is unknown",
+            where=str(path),
+            expected="a folder of IDX files, or an .npz or .npy file",
+        )
+    # Neither a name nor a path: the catalogue's error lists what there is.
+    return _from_folder(fetch(data_set(str(name_or_path)).name), split, str(name_or_path))
+
+
+def _from_folder(folder: Path, split: Split, name: str) -> Images:
+    path = find_file(folder, split, "images")
+    if path is None:
+        raise DataError(
+            f"there are no images of the split {split}",
+            where=str(folder),
+            expected=f"one of {', '.join(file_names(split, 'images'))}",
+        )
+    pixels = check_images(_bytes(path, 3), where=str(path))
+    labels_path = find_file(folder, split, "labels")
+    labels = None if labels_path is None else _bytes(labels_path, 1)
+    return _images(
+        pixels, labels, name, split, where=str(labels_path), indices=_indices(folder, split)
+    )
+
+
+def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
+    values = read_idx(path, ndim=ndim)
+    if values.dtype != np.uint8:
+        raise DataError(
+            "the IDX file holds no bytes",
+            where=str(path),
+            expected="unsigned bytes (type code 0x08)",
+            found=f"{values.dtype}",
+        )
+    return values
+
+
+def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
+    path = folder / indices_name(split)
+    return read_idx(path, ndim=1) if path.is_file() else None
+
+
+def _from_numpy(path: Path, split: Split) -> Images:
+    arrays = _arrays(path)
+    images_key = next((key for key in ("images", f"x_{split}") if key in arrays), None)
+    if images_key is None:
+        raise DataError(
+            "there are no images in the file",
+            where=str(path),
+            expected=f"an array named images or x_{split}",
+            found=", ".join(arrays) or "no array",
+        )
+    labels = arrays.get("labels" if images_key == "images" else f"y_{split}")
+    where = f"{path}: {images_key}" if path.suffix == ".npz" else str(path)
+    pixels = check_images(arrays[images_key], where=where)
+    return _images(pixels, labels, str(path), split, where=f"{path}: labels")
+
+
+def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    try:
+        # np.load leaks the file of a damaged archive when it opens it itself.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"images": loaded}
+            return {key: loaded[key] for key in loaded.files}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            "the file cannot be read as NumPy arrays",
+            where=str(path),
+            expected="an .npy or .npz file without Python objects",
+            found=f"{error}",
+        ) from error
+
+
+def _images(
+    pixels: NDArray[np.uint8] | NDArray[np.float64],
+    labels: NDArray[Any] | None,
+    name: str,
+    split: Split,
+    *,
+    where: str,
+    indices: NDArray[Any] | None = None,
+) -> Images:
+    return Images(
+        pixels=pixels,
+        labels=None if labels is None else check_labels(labels, examples=len(pixels), where=where),
+        name=name,
+        split=split,
+        indices=np.arange(len(pixels)) if indices is None else indices.astype(np.int64),
+    )

@@ -1,0 +1,164 @@
+"""Where the files of a data set lie: in the package, in a user's folder, or in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from bioae.datasets.catalogue import DataSet, data_set
+from bioae.datasets.idx import read_idx
+from bioae.errors import DataError
+
+__all__ = [
+    "VARIABLE",
+    "Kind",
+    "Split",
+    "fetch",
+    "file_names",
+    "find_file",
+    "indices_name",
+    "locate",
+]
+
+Split = Literal["train", "test"]
+Kind = Literal["images", "labels"]
+
+#: The environment variable that names a user's folder of data sets.
+VARIABLE = "BIOAE_DATA"
+
+_SAMPLE_FOLDER = Path(__file__).resolve().parents[1] / "data" / "mnist-sample"
+_STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
+_NDIM: dict[Kind, int] = {"images": 3, "labels": 1}
+
+
+def file_names(split: Split, kind: Kind) -> tuple[str, ...]:
+    """Return the names under which MNIST's files are passed around, the usual one first."""
+    stem = f"{_STEMS[split]}-{kind}"
+    suffix = f"idx{_NDIM[kind]}-ubyte"
+    return tuple(f"{stem}{mark}{suffix}{end}" for end in (".gz", "") for mark in "-.")
+
+
+def indices_name(split: Split) -> str:
+    """Return the name of the file that says which images of the full data set a folder holds."""
+    return f"{_STEMS[split]}-indices-idx1-int.gz"
+
+
+def find_file(folder: Path, split: Split, kind: Kind) -> Path | None:
+    """Return the IDX file of a split in a folder, or None."""
+    paths = (folder / name for name in file_names(split, kind))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def locate(name: str) -> Path | None:
+    """Return the folder that holds the files of a data set, or None where it is yet to fetch.
+
+    Looked for in the package, in the folder that ``BIOAE_DATA`` names (there in a folder of the
+    data set's name, or directly), and in the user's cache, in this order.
+
+    Parameters
+    ----------
+    name
+        A name of `DATA_SETS`.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or ``BIOAE_DATA`` names no folder.
+    """
+    known = data_set(name)
+    if not known.mirrors:
+        return _SAMPLE_FOLDER
+    return next((folder for folder in _folders(known) if _is_complete(folder)), None)
+
+
+def fetch(name: str) -> Path:
+    """Return the folder that holds the files of a data set, which are fetched where missing.
+
+    Every file is checked against its SHA-256 checksum and kept in the user's cache.
+
+    Parameters
+    ----------
+    name
+        A name of `DATA_SETS`.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or none of its mirrors gives the files.
+    """
+    known = data_set(name)
+    folder = locate(name)
+    # What lies in the cache is checked again: pooch replaces a damaged file.
+    if folder is not None and folder != _cache(name):
+        return folder
+    failures = []
+    for mirror in known.mirrors:
+        try:
+            return _fetch_from(mirror, known)
+        # requests' errors are OSErrors; pooch raises ValueError for a wrong checksum.
+        except (OSError, ValueError) as error:
+            failures.append(f"{mirror}: {_first_line(error)}")
+    raise DataError(
+        "the data set could not be fetched",
+        where=name,
+        found="; ".join(failures),
+        mend=f"Connect to the internet, or set {VARIABLE} to a folder that holds its IDX files in "
+        f"{name}{os.sep}",
+    )
+
+
+def _fetch_from(mirror: str, known: DataSet) -> Path:
+    import pooch
+    from rich.console import Console
+
+    folder = _cache(known.name)
+    pooch.get_logger().setLevel("WARNING")
+    files = pooch.create(path=folder, base_url=mirror, registry=dict(known.sha256))
+    with Console(stderr=True).status(f"Fetching {known.name}") as status:
+        for file in known.sha256:
+            status.update(f"Fetching {known.name}: {file}")
+            files.fetch(file)
+    return folder
+
+
+def _cache(name: str) -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bioae") / "data" / name
+
+
+def _folders(known: DataSet) -> Iterator[Path]:
+    if os.environ.get(VARIABLE):
+        root = Path(os.environ[VARIABLE]).expanduser()
+        if not root.is_dir():
+            raise DataError(
+                "not a folder",
+                where=f"{VARIABLE}={root}",
+                mend=f"Set {VARIABLE} to a folder of IDX files, or unset it",
+            )
+        yield root / known.name
+        if _is_complete(root) and _holds(root, known):
+            yield root
+    yield _cache(known.name)
+
+
+def _is_complete(folder: Path) -> bool:
+    return all(find_file(folder, split, kind) for split in _STEMS for kind in _NDIM)
+
+
+def _holds(folder: Path, known: DataSet) -> bool:
+    """Tell apart data sets whose files have the same names, by their labels."""
+    path = find_file(folder, "test", "labels")
+    if path is None:
+        return False
+    labels = read_idx(path, ndim=1)
+    header = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
+    digest = hashlib.sha256(header + labels.tobytes()).hexdigest()
+    return digest == known.test_labels_sha256
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,67 @@
+"""Choose the digits that the package embeds: balanced over the classes, from the whole of MNIST.
+
+Run as ``python scripts/make_sample.py MNIST_FOLDER``; the same folder gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.datasets import load
+from bioae.datasets.idx import write_idx
+from bioae.datasets.store import Split, file_names, indices_name
+
+TARGET = Path(__file__).resolve().parents[1] / "bioae" / "data" / "mnist-sample"
+PER_CLASS: dict[Split, int] = {"train": 200, "test": 50}
+SEED = 2109_11045
+
+
+def choose(labels: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.int64]:
+    """Choose `per_class` places of each class, ordered in rounds of one of each class.
+
+    Parameters
+    ----------
+    labels
+        The classes of all images, shape ``(example,)``.
+    per_class
+        The number of images of each class.
+    seed
+        The seed of the choice.
+
+    Returns
+    -------
+    numpy.ndarray
+        Places in `labels`, shape ``(classes * per_class,)``.
+    """
+    generator = np.random.Generator(np.random.Philox(seed))
+    rows = [
+        generator.choice(np.flatnonzero(labels == label), per_class, replace=False)
+        for label in np.unique(labels)
+    ]
+    rounds = np.stack(rows, axis=1)
+    return generator.permuted(rounds, axis=1).ravel()
+
+
+def main() -> None:
+    """Write the sample's files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mnist", type=Path, help="a folder of MNIST's IDX files")
+    source = parser.parse_args().mnist
+    for place, (split, per_class) in enumerate(PER_CLASS.items()):
+        full = load(source, split)
+        assert full.labels is not None
+        indices = choose(full.labels, per_class, SEED + place)
+        part = full[indices]
+        assert part.labels is not None
+        write_idx(TARGET / file_names(split, "images")[0], part.pixels[:, 0], overwrite=True)
+        labels = part.labels.astype(np.uint8)
+        write_idx(TARGET / file_names(split, "labels")[0], labels, overwrite=True)
+        write_idx(TARGET / indices_name(split), indices.astype(np.int32), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
