@@ -1,0 +1,72 @@
+"""``bioae data``: list, fetch and find the data sets that are known by name."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+
+from bioae.datasets import DATA_SETS, DataSet, fetch, locate
+from bioae.errors import DataError
+
+__all__ = ["fetch_data", "list_data", "path_data"]
+
+
+def list_data(*, json: bool = False) -> None:
+    """List the data sets that are known by name.
+
+    Parameters
+    ----------
+    json
+        Print one JSON list.
+    """
+    rows = [(known, locate(known.name)) for known in DATA_SETS.values()]
+    if json:
+        print(json_format.dumps([_entry(known, folder) for known, folder in rows]))
+        return
+    width = max(map(len, DATA_SETS))
+    for known, folder in rows:
+        place = folder or f"not fetched yet: bioae data fetch {known.name}"
+        print(f"{known.name:{width}}  {known.description}")
+        counts = ", ".join(f"{count:,} {split}" for split, count in known.examples.items())
+        print(f"{'':{width}}  {counts}; {known.licence}; {place}")
+
+
+def fetch_data(name: str, /) -> None:
+    """Fetch a data set where it is missing, and print its folder.
+
+    Parameters
+    ----------
+    name
+        The data set: sample, mnist or fashion-mnist.
+    """
+    print(fetch(name))
+
+
+def path_data(name: str, /) -> None:
+    """Print the folder of a data set.
+
+    Parameters
+    ----------
+    name
+        The data set: sample, mnist or fashion-mnist.
+    """
+    folder = locate(name)
+    if folder is None:
+        raise DataError(
+            "the data set is not on this machine",
+            where=name,
+            mend=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to the folder that "
+            "holds it",
+        )
+    print(folder)
+
+
+def _entry(known: DataSet, folder: Path | None) -> dict[str, object]:
+    return {
+        "name": known.name,
+        "description": known.description,
+        "source": known.source,
+        "licence": known.licence,
+        "examples": dict(known.examples),
+        "path": None if folder is None else str(folder),
+    }

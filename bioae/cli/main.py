@@ -1,0 +1,94 @@
+"""From what was typed to an exit status: every failure is one line, and none destroys anything."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+from cyclopts.exceptions import UnknownCommandError
+
+from bioae.cli.app import make_app
+from bioae.errors import BioaeError
+
+__all__ = ["main"]
+
+_BAD_INPUT = 2
+_DEFECT = 70
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        What follows ``bioae`` on the command line; by default what this process was given.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130
+        interrupted, 141 nobody reads the output any more.
+    """
+    try:
+        status = make_app()(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("bioae: interrupted; what was finished is kept", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return _BROKEN_PIPE
+    except (CycloptsError, BioaeError, OSError, MemoryError) as error:
+        _drop_output()
+        print(f"bioae: error: {_line(error)}", file=sys.stderr)
+        return _BAD_INPUT
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
+        print("bioae: this is a defect of bioae; please report the lines above", file=sys.stderr)
+        return _DEFECT
+    return status if isinstance(status, int) else 0
+
+
+def _line(error: CycloptsError | BioaeError | OSError | MemoryError) -> str:
+    match error:
+        case CycloptsError():
+            line = _usage(error)
+        case MemoryError():
+            line = f"out of memory. Ask for fewer images or smaller chunks {error}"
+        case OSError():
+            line = f"{error.filename or 'output'}: {error.strerror or error}"
+        case _:
+            line = str(error)
+    return " ".join(line.split())
+
+
+def _usage(error: CycloptsError) -> str:
+    command = " ".join(["bioae", *(error.command_chain or ())])
+    what = _unknown_command(error) if isinstance(error, UnknownCommandError) else str(error)
+    return f"{what} See {command} --help"
+
+
+def _unknown_command(error: UnknownCommandError) -> str:
+    # The library's own message would import every command to list them.
+    assert error.unused_tokens
+    assert error.app is not None
+    token = error.unused_tokens[0]
+    names = [name for name in error.app if not name.startswith("-")]
+    near = difflib.get_close_matches(token, names, n=1)
+    mend = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
+    return f"Unknown {'option' if token.startswith('-') else 'command'} {token}. {mend}"
+
+
+def _drop_output() -> None:
+    """Flush standard output or, where that fails, point it at nothing: Python flushes it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

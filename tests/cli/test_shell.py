@@ -1,0 +1,202 @@
+"""The command line's shell: help without heavy libraries, one line for every failure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from bioae.cli import data, main
+from bioae.cli.app import make_app
+from bioae.errors import DataError
+
+LIST = "demo, train, simulate, analyze, parity, neurons, data"
+COMMANDS = tuple(LIST.split(", "))
+HEAVY = ("brian2", "matplotlib", "numpy", "pydantic", "scipy", "sklearn", "torch", "xarray")
+
+Run = subprocess.CompletedProcess[str]
+Failing = Callable[[BaseException], None]
+
+
+def run_python(*arguments: str) -> Run:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
+    """Let ``bioae data path`` raise an error."""
+
+    def install(error: BaseException) -> None:
+        def fail(name: str, /) -> NoReturn:
+            raise error
+
+        monkeypatch.setattr(data, "path_data", fail)
+
+    return install
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert [name for name in COMMANDS if f"│ {name} " in output] == list(COMMANDS)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from bioae.cli import main; main(['--help']); main(['neurons', '--help']); "
+        "print([name for name in sys.argv[1:] if name in sys.modules], file=sys.stderr)"
+    )
+    done = run_python("-c", code, *HEAVY, "cyclopts")
+    assert done.returncode == 0
+    assert done.stderr.split("\n")[-2] == "['cyclopts']"
+
+
+def test_every_command_has_its_line_of_help() -> None:
+    app = make_app()
+    for group in (app, app["neurons"], app["data"]):
+        names = [name for name in group if not name.startswith("-")]
+        assert len(names) >= 3
+        # What is registered, without importing it.
+        assert all(group._commands[name].help for name in names)
+
+
+@pytest.mark.parametrize("module", ["bioae", "bioae.cli"])
+def test_version(module: str) -> None:
+    done = run_python("-m", module, "--version")
+    assert done.stdout == importlib.metadata.version("bioae") + "\n"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["dat"], "Unknown command dat. Did you mean data? See bioae --help"),
+        (["zzz"], "Unknown command zzz. There are " + LIST + ". See bioae --help"),
+        (
+            ["--zzz"],
+            "Unknown option --zzz. There are " + LIST + ". See bioae --help",
+        ),
+        (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
+        (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),
+        (["data", "path"], "NAME requires an argument. See bioae data path --help"),
+        (["data", "path", "a", "b"], "['b']. See bioae data path --help"),
+        (["data", "list", "--json=maybe"], 'convert "maybe" into bool. See bioae data list --help'),
+        (["data", "path", "mnits"], "Did you mean mnist?"),
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_one_line_with_its_mend(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("bioae: error: ")
+    assert captured.err.endswith(line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (DataError("it is\nempty", where="x.npy"), 2, "bioae: error: x.npy: it is empty\n"),
+        (OSError(28, "No space left on device"), 2, "error: output: No space left on device\n"),
+        (
+            PermissionError(13, "Permission denied", "out.nc"),
+            2,
+            "out.nc: Permission denied\n",
+        ),
+        (MemoryError(), 2, "error: out of memory. Ask for fewer images or smaller chunks\n"),
+        (KeyboardInterrupt(), 130, "bioae: interrupted; what was finished is kept\n"),
+        (BrokenPipeError(), 141, ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_failures(
+    error: BaseException,
+    status: int,
+    text: str,
+    failing: Failing,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failing(error)
+    assert main(["data", "path", "sample"]) == status
+    written = capsys.readouterr().err
+    assert written.endswith(text)
+    assert written.count("\n") == (1 if text else 0)
+
+
+def test_a_defect_shows_its_traceback(failing: Failing, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(ZeroDivisionError("by zero"))
+    assert main(["data", "path", "sample"]) == 70
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2] == "ZeroDivisionError: by zero"
+    assert "please report" in lines[-1]
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
+def test_status_is_what_the_command_returns(
+    returned: Any, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(name: str, /) -> Any:
+        return returned
+
+    monkeypatch.setattr(data, "path_data", command)
+    assert main(["data", "path", "sample"]) == status
+
+
+def test_a_full_disk_behind_standard_output() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as output:
+        command = [sys.executable, "-m", "bioae", "data", "list"]
+        done = subprocess.run(
+            command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "bioae: error: output: No space left on device\n"
+
+
+def test_a_reader_that_went_away() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "bioae", "data", "list"]
+        done = subprocess.run(
+            command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_interrupt_from_outside() -> None:
+    code = (
+        "import sys, time\n"
+        "from bioae.cli import data, main\n"
+        "def wait(name, /):\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(60)\n"
+        "data.path_data = wait\n"
+        "sys.exit(main(['data', 'path', 'sample']))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        _, written = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert written == "bioae: interrupted; what was finished is kept\n"

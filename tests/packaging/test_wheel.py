@@ -1,0 +1,136 @@
+"""What is built against what is in the tree, and that it runs from there alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("bioae", "equations", "trainers", "analysis")
+FILES = ("pyproject.toml", "README.md", "LICENSE")
+
+
+def build(source: Path, kind: str, target: Path) -> Path:
+    """Build ``wheel`` or ``sdist`` with what is installed, and return its file."""
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        f"--{kind}",
+        "--outdir",
+        str(target),
+    ]
+    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = target.iterdir()
+    return file
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the sources, links as links, so that building leaves nothing in the checkout."""
+    target = tmp_path_factory.mktemp("tree")
+    ignore = shutil.ignore_patterns("__pycache__", ".*")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, target / folder, symlinks=True, ignore=ignore)
+    for file in FILES:
+        shutil.copy(ROOT / file, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tree, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    return target
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_wheel_holds_the_tree(tree: Path, wheel: Path) -> None:
+    found = {
+        name: content for name, content in contents(wheel).items() if name.startswith("bioae/")
+    }
+    expected = {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for folder in (tree / "bioae", *(tree / "bioae" / link for link in FOLDERS[1:]))
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert sorted(found) == sorted(expected)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bioae/cli/app.py",
+        "bioae/data/mnist-sample/README.md",
+        "bioae/data/mnist-sample/train-images-idx3-ubyte.gz",
+        "bioae/equations/lif.toml",
+        "bioae/py.typed",
+        "bioae/trainers/__init__.py",
+        "bioae/analysis/__init__.py",
+    ],
+)
+def test_each_kind_of_file_is_there(wheel: Path, name: str) -> None:
+    assert name in contents(wheel)
+
+
+def test_nothing_else_reaches_the_top(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in contents(wheel)}
+    (dist_info,) = tops - {"bioae"}
+    assert dist_info.endswith(".dist-info")
+    assert "bioae" in tops
+
+
+def test_the_licence_travels_along(wheel: Path) -> None:
+    (text,) = (
+        content for name, content in contents(wheel).items() if name.endswith("/licenses/LICENSE")
+    )
+    assert text == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_sdist_gives_the_same_wheel(
+    tree: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sdist = build(tree, "sdist", tmp_path_factory.mktemp("sdist"))
+    source = tmp_path_factory.mktemp("source")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(source, filter="data")
+    (folder,) = source.iterdir()
+    again = contents(build(folder, "wheel", tmp_path_factory.mktemp("again")))
+    assert again == contents(wheel)
+
+
+def test_it_runs_from_the_wheel_alone(unpacked: Path) -> None:
+    code = (
+        "import bioae, bioae.cli; from bioae.datasets import load; "
+        "print(bioae.__file__, len(load('sample', 'test')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
+        cwd=unpacked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == f"{unpacked / 'bioae' / '__init__.py'} 500\n", done.stderr
