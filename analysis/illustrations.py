@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ def illustrate(
     results: Mapping[str, xr.DataTree],
     metrics: Mapping[str, Path | str] | None = None,
     *,
+    metrics_keys: Sequence[str] | None = None,
     images: int = 10,
 ) -> list[Illustration]:
     """Draw images, rates, a raster of each result, and training curves where there are metrics.
@@ -48,6 +49,8 @@ def illustrate(
         The results by name.
     metrics
         The files of training metrics by the names of the runs.
+    metrics_keys
+        Which metrics to draw; by default every one that changes.
     images
         How many images to show.
 
@@ -76,7 +79,7 @@ def illustrate(
         *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
     ]
     if metrics:
-        curves = plots.training_curves(metrics)
+        curves = plots.training_curves(metrics, keys=metrics_keys)
         drawn.append(
             Illustration("training", "Training", "The metrics of training, by epoch.", curves)
         )

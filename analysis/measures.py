@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -37,8 +36,8 @@ class Measures:
     firing
         The layers of each (`bioae.analysis.summary`).
     spikes
-        The first result against each other one (`bioae.analysis.differing_spikes`), or why they
-        cannot be compared.
+        Of pairs of results, by default of the first and each other one
+        (`bioae.analysis.differing_spikes`), or why they cannot be compared.
     bursting_threshold
         In spikes per step, what counts as bursting.
     """
@@ -117,6 +116,7 @@ def measure(
     *,
     training_images: NDArray[Any] | None = None,
     bursting_threshold: float = BURSTING_THRESHOLD,
+    compare: Sequence[tuple[str, str]] | None = None,
 ) -> Measures:
     """Measure results, and compare the spikes of the first with those of each other one.
 
@@ -128,6 +128,8 @@ def measure(
         For the baseline of the mean image, see `bioae.analysis.mean_image`.
     bursting_threshold
         In spikes per step, see `bioae.analysis.is_bursting`.
+    compare
+        Which pairs of results to compare spike by spike instead.
 
     Raises
     ------
@@ -136,7 +138,8 @@ def measure(
     """
     if not results:
         raise ResultError("there are no results to measure", expected="at least one")
-    (first, tree), others = next(iter(results.items())), islice(results.items(), 1, None)
+    first, *others = results
+    pairs = [(first, other) for other in others] if compare is None else compare
     return Measures(
         attributes={name: _attributes(tree) for name, tree in results.items()},
         reconstruction={
@@ -146,7 +149,7 @@ def measure(
             name: summary(tree, bursting_threshold=bursting_threshold)
             for name, tree in results.items()
         },
-        spikes={(first, name): _compare(tree, other) for name, other in others},
+        spikes={(a, b): _compare(results[a], results[b]) for a, b in pairs},
         bursting_threshold=bursting_threshold,
     )
 

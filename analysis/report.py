@@ -31,6 +31,8 @@ def write_report(
     title: str,
     tables: Sequence[tuple[str, Rows | xr.Dataset]] = (),
     metrics: Mapping[str, Path | str] | None = None,
+    metrics_keys: Sequence[str] | None = None,
+    compare: Sequence[tuple[str, str]] | None = None,
     notes: Sequence[str] = (),
     training_images: NDArray[Any] | None = None,
     images: int = 10,
@@ -54,6 +56,10 @@ def write_report(
         (`bioae.analysis.as_table`).
     metrics
         Files of training metrics, a JSON object a line, by the names of the runs.
+    metrics_keys
+        Which metrics to draw; by default every one that changes.
+    compare
+        Which pairs of results to compare spike by spike instead.
     notes
         Paragraphs of plain text below the title.
     training_images
@@ -71,8 +77,8 @@ def write_report(
     check_output(path, overwrite=overwrite)
     html = render_report(
         results,
-        measure(results, training_images=training_images),
-        illustrate(results, metrics, images=images),
+        measure(results, training_images=training_images, compare=compare),
+        illustrate(results, metrics, metrics_keys=metrics_keys, images=images),
         title=title,
         tables=[as_table(caption, data) for caption, data in tables],
         notes=notes,

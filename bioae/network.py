@@ -335,6 +335,18 @@ class Network:
         synaptic = {name for placed in config.placed for name in placed.weight_shapes}
         return Network(config, {n: v for n, v in self.weights.items() if n in synaptic})
 
+    def with_time(self, **changes: Any) -> Network:
+        """Return the network with another time step `dt` or other `steps`, its weights unchanged.
+
+        Raises
+        ------
+        NetworkError
+            If a value does not fit.
+        """
+        values = {**self.config.to_mapping(), **changes}
+        config = NetworkConfig.from_mapping(values, where="the network")
+        return Network(config, self.weights)
+
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.
 

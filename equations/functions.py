@@ -17,13 +17,16 @@ _SAME_NAME = (
 SUPPORTED = frozenset({*_SAME_NAME, "exprel", "int", "timestep"})
 
 
-def array_functions(xp: Any) -> Mapping[str, Callable[..., Any]]:
+def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
     """Return what Brian2's functions and Python's operators become on arrays.
 
     Parameters
     ----------
     xp
         A module of array functions with NumPy's names: `numpy` or `torch`.
+    dtype
+        What ``int`` makes of a condition; float64 by default. It must be that of the arrays:
+        PyTorch's default would quietly lower the precision of all that it is multiplied with.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def array_functions(xp: Any) -> Mapping[str, Callable[..., Any]]:
     return {
         **{name: getattr(xp, name) for name in _SAME_NAME},
         "exprel": partial(_exprel, xp),
-        "int": partial(_int, xp),
+        "int": partial(_int, xp, xp.float64 if dtype is None else dtype),
         "timestep": partial(_timestep, xp),
         "and": xp.logical_and,
         "or": xp.logical_or,
@@ -42,9 +45,11 @@ def array_functions(xp: Any) -> Mapping[str, Callable[..., Any]]:
     }
 
 
-def _int(xp: Any, value: Any) -> Any:
+def _int(xp: Any, dtype: Any, value: Any) -> Any:
     # Integers are kept as floats: exact below 2**53, and nothing here divides integers.
-    return value * 1.0 if value.dtype == xp.bool else xp.trunc(value)
+    if value.dtype != xp.bool:
+        return xp.trunc(value)
+    return xp.where(value, xp.asarray(1.0, dtype=dtype), xp.asarray(0.0, dtype=dtype))
 
 
 def _timestep(xp: Any, time: Any, dt: Any) -> Any:

@@ -129,6 +129,13 @@ class Program:
         return f"({self.threshold}) and not_refractory" if self.refractory else self.threshold
 
     @property
+    def reproducible(self) -> bool:
+        """Whether all libraries compute the same bits: no transcendental function of the state."""
+        parts = (*self.prepare, *self.refractoriness, *self.update, *self.reset, *self.receive)
+        code = [*(statement.value for statement in parts), self.threshold or "0"]
+        return not any(_is_inexact(node) for text in code for node in ast.walk(ast.parse(text)))
+
+    @property
     def written(self) -> tuple[str, ...]:
         """The states that change over time, refractoriness first: what a presentation sets back."""
         every = (*self.prepare, *self.update, *self.reset, *self.receive)
@@ -152,6 +159,16 @@ def names_in(code: str) -> set[str]:
     tree = ast.parse(code, mode="eval")
     called = {node.func.id for node in ast.walk(tree) if _is_named_call(node)}  # type: ignore[attr-defined]
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - called
+
+
+#: Functions whose result IEEE 754 fixes to the last bit.
+_EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
+
+
+def _is_inexact(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Pow | ast.Mod | ast.FloorDiv)
+    return isinstance(node, ast.Call) and ast.unparse(node.func) not in _EXACT
 
 
 def _is_named_call(node: ast.AST) -> bool:

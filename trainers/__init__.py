@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     from bioae.trainers.derivatives import SpikeDerivative, derivative, spike
     from bioae.trainers.losses import loss_function
     from bioae.trainers.mirror.network import Activity, LayerActivity, NetworkMirror
+    from bioae.trainers.mirror.simulate import simulate_mirror
+    from bioae.trainers.parity import Parity, model_parity
     from bioae.trainers.training import TrainingResult, train
 
 __all__ = [
     "Activity",
     "LayerActivity",
     "NetworkMirror",
+    "Parity",
     "SpikeDerivative",
     "TrainingConfig",
     "TrainingResult",
     "derivative",
     "load_config",
     "loss_function",
+    "model_parity",
+    "simulate_mirror",
     "spike",
     "train",
 ]
@@ -34,12 +39,15 @@ _HOMES = {
     "Activity": "mirror.network",
     "LayerActivity": "mirror.network",
     "NetworkMirror": "mirror.network",
+    "Parity": "parity",
     "SpikeDerivative": "derivatives",
     "TrainingConfig": "config",
     "TrainingResult": "training",
     "derivative": "derivatives",
     "load_config": "config",
     "loss_function": "losses",
+    "model_parity": "parity",
+    "simulate_mirror": "mirror.simulate",
     "spike": "derivatives",
     "train": "training",
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bioae.simulation.build import BrianNetwork, build
     from bioae.simulation.result import LayerSpikes, build_result, write_result
-    from bioae.simulation.simulate import simulate
+    from bioae.simulation.run import simulate
     from bioae.simulation.targets import TARGETS
 
 __all__ = [
@@ -31,7 +31,7 @@ _HOMES = {
     "LayerSpikes": "result",
     "build": "build",
     "build_result": "result",
-    "simulate": "simulate",
+    "simulate": "run",
     "write_result": "result",
 }
 
@@ -39,7 +39,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # The function `simulate` and its module share a name: the function wins.
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # `build` is a module too, which importing it would leave under this name.
     globals()[name] = value
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -13,6 +14,7 @@ from brian2.utils.logger import catch_logs
 
 from bioae.errors import BioaeError, TargetError
 from bioae.network import Network
+from bioae.simulation.compiling import compile_project
 from bioae.simulation.build import BrianNetwork, build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
@@ -58,7 +60,7 @@ def runner(
         if target == "cpp_standalone":
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 built.run()
-                device.build(directory=folder, compile=True, run=False)
+                compile_project(device, Path(folder))
                 yield _standalone(built, device, Path(folder))
         else:
             built.network.store()
@@ -77,14 +79,16 @@ def _runtime(built: BrianNetwork) -> RunChunk:
 
 def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
+        # Files of their own: several processes may run the same binary at once.
+        drive = folder / f"drive-{os.getpid()}"
         raster = built.raster(presentations.drive(part))
+        raster.astype(built.drive.values.dtype).tofile(drive)
         device.run(
-            run_args={built.drive: raster}, results_directory="results", with_output=False
+            run_args=[f"{built.drive.name}.values={drive}"],
+            results_directory=f"results-{os.getpid()}",
+            with_output=False,
         )
-        chunk = read(built, part.stop - part.start)
-        for name in device.run_args_arrays:
-            (folder / "static_arrays" / name).unlink(missing_ok=True)
-        return chunk
+        return read(built, part.stop - part.start)
 
     return run
 

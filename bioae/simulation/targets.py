@@ -67,8 +67,9 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     Device
         Brian2's device.
     """
+    standalone = target == "cpp_standalone"
     settings = {
-        "codegen.target": "numpy" if target == "cpp_standalone" else target,
+        "codegen.target": "numpy" if standalone else target,
         "codegen.loop_invariant_optimisations": False,
         "codegen.cpp.extra_compile_args_gcc": _IEEE_FLAGS,
         "core.default_float_dtype": np.dtype(dtype).type,
@@ -79,7 +80,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     for name, value in settings.items():
         prefs[name] = value
     # A device of our own: what the user may have built on Brian2's stays as it is.
-    set_device(CPPStandaloneDevice() if target == "cpp_standalone" else "runtime", build_on_run=False)
+    set_device(CPPStandaloneDevice() if standalone else "runtime", build_on_run=False)
     try:
         yield get_device()
     finally:

@@ -30,7 +30,9 @@ class StraightThrough(torch.autograd.Function):
         return gradients[0], None
 
 
-def torch_stepper(program: Program, derivative: SpikeDerivative) -> Stepper:
+def torch_stepper(
+    program: Program, derivative: SpikeDerivative, dtype: torch.dtype
+) -> Stepper:
     """Return the blocks of a program on PyTorch tensors.
 
     Parameters
@@ -40,9 +42,11 @@ def torch_stepper(program: Program, derivative: SpikeDerivative) -> Stepper:
     derivative
         Its `straight_through` sets the derivative of the state update with respect to the input
         variable to 1; its `detach_reset` keeps the reset's gradient from the spike.
+    dtype
+        The type of numbers.
     """
     functions: Mapping[str, Callable[..., Any]] = {
-        **array_functions(torch),
+        **array_functions(torch, dtype),
         "straight_through": StraightThrough.apply,
         "attached": _attached,
     }

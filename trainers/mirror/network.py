@@ -15,7 +15,7 @@ from torch.nn import functional
 from bioae.network import Network, PlacedLayer
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.connections import connect
-from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.neuron import NeuronMirror, Recurrence
 
 __all__ = ["Activity", "LayerActivity", "LayerMirror", "NetworkMirror"]
 
@@ -118,7 +118,7 @@ class LayerMirror(nn.Module):
         run = self.neuron(
             # Indexing in the loop would make the backward pass allocate all steps at each of them.
             [*received.unbind(0), *idle],
-            recurrence=self._send if "recurrent" in self.weights else None,
+            recurrence=self.recurrence,
             record={"_spike", *record},
         )
         spikes = run.recorded.pop("_spike")
@@ -133,6 +133,11 @@ class LayerMirror(nn.Module):
         arrays = {n: p.detach().cpu().double().numpy() for n, p in self.weights.items()}
         arrays |= {n: p.detach().cpu().double().numpy() for n, p in self.neuron.trained.items()}
         return {f"{self.placed.name}.{name}": np.asarray(array) for name, array in arrays.items()}
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """What the population sends itself, as a function of its spikes."""
+        return self._send if "recurrent" in self.weights else None
 
     def _send(self, spikes: Tensor) -> Tensor:
         sent = functional.linear(spikes.flatten(1), self.weights["recurrent"])

@@ -83,7 +83,7 @@ class NeuronMirror(nn.Module):
         self.derivative = derivative
         self._dt = dt
         self._dtype = dtype
-        self._stepper = torch_stepper(program, derivative)
+        self._stepper = torch_stepper(program, derivative, dtype)
         self.trained = nn.ParameterDict(
             {
                 name: nn.Parameter(torch.tensor(np.asarray(values), dtype=dtype))
@@ -213,7 +213,7 @@ class NeuronMirror(nn.Module):
             self.program, self.parameter_arrays(), dt=self._dt, n=self._size
         )
         learning = self.trained.keys() if torch.is_grad_enabled() else set()
-        functions = array_functions(torch)
+        functions = array_functions(torch, self._dtype)
         for name, text in self.program.constants.items():
             if self.program.dependents[name] & learning:
                 values[name] = Stepper._expression(text, functions)(values)

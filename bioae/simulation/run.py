@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.datasets import Images
+from bioae.errors import InputError
 from bioae.network import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
 from bioae.simulation.result import build_result
 from bioae.simulation.runners import runner
 from bioae.simulation.targets import Dtype, Target, check_target
+from bioae.simulation.workers import shared
 
 __all__ = ["result_of", "simulate"]
 
@@ -34,6 +37,7 @@ def simulate(
     dtype: Dtype = "float64",
     record: Collection[str] = (),
     chunk: int | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> xr.DataTree:
     """Run a network in Brian2 on images.
@@ -58,6 +62,8 @@ def simulate(
     chunk
         How many images a run presents; chosen to bound memory by default. Results do not depend
         on it.
+    workers
+        How many processes share the chunks. Results do not depend on it.
     progress
         Called after each chunk.
 
@@ -72,18 +78,24 @@ def simulate(
         If the images do not fit the network.
     TargetError
         If the target is missing what it needs.
+    InputError
+        If `workers` or `chunk` is below 1.
     """
     check_target(target)
+    for name, value in (("workers", workers), ("chunk", chunk)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
     shown = Presentations.of(network.config, images, examples=examples, seed=seed)
-    size = min(chunk or _chunk_size(network.config, record), len(shown))
+    size = chunk or _chunk_size(network.config, record)
+    size = max(1, min(size, -(-len(shown) // workers)))
     chunks: list[Chunk] = []
     with runner(
         network, presentations=size, target=target, dtype=dtype, record=record
     ) as run_chunk:
-        for part in shown.chunks(size):
-            chunks.append(run_chunk(shown, part))
+        for done in shared(partial(run_chunk, shown), list(shown.chunks(size)), workers):
+            chunks.append(done)
             if progress is not None:
-                progress(part.stop, len(shown))
+                progress(min(len(chunks) * size, len(shown)), len(shown))
     return result_of(network, shown, join(chunks), target=target, dtype=dtype)
 
 

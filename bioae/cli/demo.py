@@ -1,0 +1,249 @@
+"""``bioae demo``: the whole job on the embedded digits, in a few minutes."""
+
+from __future__ import annotations
+
+import json as json_format
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import Console
+
+    from bioae.datasets import Images
+    from bioae.trainers import TrainingResult
+
+__all__ = ["demo"]
+
+WITHOUT, WITH = "without regularisers", "with regularisers"
+BRIAN2, MIRROR = "Brian2", "mirror"
+
+_CURVES = (
+    "reconstruction",
+    "validation_sum_squared_error",
+    "layers.latent.dead",
+    "layers.latent.bursting",
+    "layers.latent.density",
+)
+
+
+def demo(
+    *,
+    out: Path = Path("bioae-demo"),
+    images: int | None = None,
+    epochs: int | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Train on the embedded digits, run in Brian2, compare, and write a report.
+
+    Trains an auto-encoder with and without the firing regularisers, runs the regularised one in
+    Brian2 (C++) on held-out digits, and compares it with the PyTorch mirror spike for spike.
+
+    Parameters
+    ----------
+    out
+        The folder to write to.
+    images
+        How many held-out digits to run; all 500 by default.
+    epochs
+        How many epochs to train; 6 by default.
+    overwrite
+        Replace an earlier demo in the folder.
+    json
+        Print the numbers as one JSON object.
+    """
+    from rich.console import Console
+
+    from bioae.datasets import load
+    from bioae.files import check_output
+    from bioae.simulation.targets import check_target
+
+    console = Console(stderr=True)
+    check_target("cpp_standalone")
+    check_output(out, overwrite=overwrite)
+    digits = load("sample", "test", images)
+    runs = _train(out, epochs, overwrite, console)
+    results = _simulate(runs, digits, out, console)
+    report = out / "report.html"
+    numbers = _numbers(results, load("sample", "train").images)
+    _write_report(report, runs, results, numbers)
+    _write_json(out / "summary.json", numbers)
+    if json:
+        print(json_format.dumps(numbers))
+    else:
+        _print(numbers, report)
+    return 0 if numbers["differing_spikes"] == 0 else 1
+
+
+def _train(
+    out: Path, epochs: int | None, overwrite: bool, console: Console
+) -> dict[str, TrainingResult]:
+    from bioae.trainers import TrainingConfig, train
+    from bioae.trainers.progress import progress_bar
+
+    text = (files("bioae.cli") / "demo.toml").read_text(encoding="utf-8")
+    config = tomllib.loads(text)
+    if epochs is not None:
+        config["training"]["epochs"] = epochs
+    runs = {}
+    for name, folder in ((WITHOUT, "unregularised"), (WITH, "regularised")):
+        console.print(f"Training {name} …")
+        chosen = config if name == WITH else {**config, "regularisers": {}}
+        with progress_bar() as progress:
+            runs[name] = train(
+                TrainingConfig.from_mapping(chosen, where="demo.toml"),
+                out / folder,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    return runs
+
+
+def _simulate(
+    runs: Mapping[str, TrainingResult], digits: Images, out: Path, console: Console
+) -> dict[str, xr.DataTree]:
+    """Run the regularised network on both sides, the other on the mirror, and keep the results."""
+    from bioae.cli.progress import counting
+    from bioae.simulation import simulate, write_result
+    from bioae.trainers import simulate_mirror
+
+    network = runs[WITH].network
+    console.print("Running the regularised network in Brian2 (C++), the compiler first …")
+    with counting("digits in Brian2") as progress:
+        results = {BRIAN2: simulate(network, digits, target="cpp_standalone", progress=progress)}
+    console.print("Running both networks in the mirror …")
+    with counting("digits in the mirror") as progress:
+        results[MIRROR] = simulate_mirror(network, digits, progress=progress)
+        results[WITHOUT] = simulate_mirror(runs[WITHOUT].network, digits, progress=progress)
+    for name, result in zip(("brian2", "mirror", "unregularised"), results.values(), strict=True):
+        write_result(result, out / f"{name}.nc", overwrite=True)
+    return results
+
+
+def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
+    """Return what the demo shows, as plain data."""
+    from bioae.analysis import differing_spikes, reconstruction_errors
+
+    regularised, unregularised = results[BRIAN2], results[WITHOUT]
+    errors = reconstruction_errors(regularised, training_images)["sum_squared_error"]
+    other = reconstruction_errors(unregularised, training_images)["sum_squared_error"]
+    spikes = differing_spikes(regularised, results[MIRROR])
+    parity = {
+        str(layer): {
+            "brian2": int(spikes["spikes_a"].sel(layer=layer)),
+            "mirror": int(spikes["spikes_b"].sel(layer=layer)),
+            "differing": int(spikes["differing"].sel(layer=layer)),
+        }
+        for layer in spikes["layer"].values
+    }
+    return {
+        "images": int(regularised.sizes["example"]),
+        "error": {
+            "all zero": float(errors.sel(predictor="all_zero")),
+            "mean image": float(errors.sel(predictor="mean_image")),
+            WITHOUT: float(other.sel(predictor="network")),
+            WITH: float(errors.sel(predictor="network")),
+        },
+        "firing": {WITHOUT: _firing(unregularised), WITH: _firing(regularised)},
+        "parity": parity,
+        "spikes": sum(layer["brian2"] for layer in parity.values()),
+        "differing_spikes": sum(layer["differing"] for layer in parity.values()),
+    }
+
+
+def _firing(result: xr.DataTree) -> dict[str, dict[str, float]]:
+    """Return dead and bursting fractions and density, of the latent layer and of all layers."""
+    from bioae.analysis import summary
+
+    table = summary(result)
+    neurons = table["neurons"]
+    columns = {"dead": "dead_fraction", "bursting": "bursting_fraction", "density": "spike_density"}
+    return {
+        "latent": {name: float(table[column].sel(layer="latent")) for name, column in columns.items()},
+        "all layers": {
+            name: float(table[column].weighted(neurons).mean()) for name, column in columns.items()
+        },
+    }
+
+
+def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object]]]]:
+    errors = [
+        {"": name, "squared error per image": error} for name, error in numbers["error"].items()
+    ]
+    firing = [
+        {
+            "": f"{what}, {where}",
+            **{run: numbers["firing"][run][where][what] for run in (WITHOUT, WITH)},
+        }
+        for what in ("dead", "bursting", "density")
+        for where in ("latent", "all layers")
+    ]
+    parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
+    total = {"brian2": numbers["spikes"], "differing": numbers["differing_spikes"]}
+    return [
+        (f"Reconstruction of {numbers['images']} held-out digits", errors),
+        ("Firing: fractions of neurons, spikes per neuron and step", firing),
+        ("Spikes in Brian2 (C++) and in the mirror, float64", [*parity, {"layer": "all", **total}]),
+    ]
+
+
+def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
+    """Say what the run shows, and what it does not."""
+    without, with_ = (numbers["firing"][run]["latent"] for run in (WITHOUT, WITH))
+    lines = []
+    for what in ("dead", "bursting"):
+        shown = without[what] >= 0.1 and with_[what] <= without[what] / 2
+        figures = f"{without[what]:.0%} without regularisers, {with_[what]:.0%} with"
+        verdict = "as the paper reports" if shown else "this small run does not show the pathology"
+        lines.append(f"Latent neurons {what}: {figures} ({verdict}).")
+    spikes, differing = numbers["spikes"], numbers["differing_spikes"]
+    lines.append(f"Differing spikes between mirror and Brian2: {differing:,} of {spikes:,}.")
+    return lines
+
+
+def _write_report(
+    path: Path,
+    runs: Mapping[str, TrainingResult],
+    results: Mapping[str, xr.DataTree],
+    numbers: Mapping[str, Any],
+) -> None:
+    from bioae.analysis import write_report
+    from bioae.datasets import load
+
+    write_report(
+        path,
+        results,
+        title="A spiking auto-encoder, trained in PyTorch, run in Brian2",
+        tables=_tables(numbers),
+        metrics={name: run.metrics for name, run in runs.items()},
+        metrics_keys=_CURVES,
+        compare=[(BRIAN2, MIRROR)],
+        notes=_verdicts(numbers),
+        training_images=load("sample", "train").images,
+        overwrite=True,
+    )
+
+
+def _write_json(path: Path, numbers: Mapping[str, Any]) -> None:
+    from bioae.files import atomic_output
+
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(json_format.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+
+
+def _print(numbers: Mapping[str, Any], report: Path) -> None:
+    from rich.console import Console
+
+    from bioae.analysis import as_table
+    from bioae.cli.tables import rich_table
+
+    console = Console()
+    for caption, rows in _tables(numbers):
+        console.print(rich_table(as_table(caption, rows), console), crop=False)
+    for line in _verdicts(numbers):
+        console.print(line, markup=False)
+    console.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""``bioae parity``: compare the PyTorch mirror with Brian2, spike for spike."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bioae.trainers.parity import Parity
+
+__all__ = ["parity"]
+
+
+def parity(
+    model: str,
+    /,
+    *,
+    target: Literal["numpy", "cython", "cpp_standalone"] = "numpy",
+    neurons: int = 100,
+    steps: int = 200,
+    examples: int = 4,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Compare the PyTorch mirror with Brian2, spike for spike.
+
+    A neuron model is compared in a small random network with recurrent connections, a trained
+    network on held-out digits.
+
+    Parameters
+    ----------
+    model
+        A neuron model's name or TOML file, or a trained network's folder or .zip file.
+    target
+        Where Brian2 runs it.
+    neurons
+        Neurons of the random network, in two layers.
+    steps
+        Steps of a presentation of the random network.
+    examples
+        How many presentations, or digits.
+    seed
+        Seeds weights and input.
+    json
+        Print one JSON object.
+    """
+    report = _compare(model, target, neurons, steps, examples, seed)
+    if json:
+        print(json_format.dumps(report.to_json(), allow_nan=False))
+    else:
+        _print(report)
+    return 0 if report.passed else 1
+
+
+def _compare(
+    model: str,
+    target: Literal["numpy", "cython", "cpp_standalone"],
+    neurons: int,
+    steps: int,
+    examples: int,
+    seed: int,
+) -> Parity:
+    from bioae import artefact
+    from bioae.datasets import load
+    from bioae.equations import available, load_model
+    from bioae.errors import InputError
+    from bioae.simulation.targets import check_target
+    from bioae.trainers.parity import compare, model_parity
+
+    check_target(target)
+    for name, value, least in (("neurons", neurons, 2), ("steps", steps, 2), ("examples", examples, 1)):
+        if value < least:
+            raise InputError(
+                f"--{name} does not fit", expected=f"{least} or more", found=str(value)
+            )
+    if model not in available() and Path(model).suffix != ".toml" and Path(model).exists():
+        network = artefact.load(model).network
+        digits = load("sample", "test", examples)
+        return compare(network, digits, name=model, target=target, seed=seed)
+    return model_parity(
+        load_model(model), target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
+    )
+
+
+def _print(report: Parity) -> None:
+    print(f"{report.model}: mirror against {report.target}, float64")
+    print(
+        f"  {report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
+        f"presentations of {report.steps} steps; {report.active_fraction:.0%} of the neurons fire"
+    )
+    print(f"  differing (neuron, step) pairs: {report.differing}")
+    print(f"  spikes that agree: {report.spike_agreement:.6g}")
+    print(f"  agreement step by step: {report.one_step:.6g}")
+    print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
+    owed = "owed: exact" if report.exact else "owed: equal step by step, as far as libraries agree"
+    print(f"  {owed}; {'passed' if report.passed else 'FAILED'}")

@@ -1,0 +1,129 @@
+"""``bioae simulate``: run a trained network in Brian2 on images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from bioae.datasets import Images
+
+__all__ = ["images_of", "simulate"]
+
+
+def simulate(
+    model: Path,
+    /,
+    *,
+    out: Path,
+    data: str = "sample",
+    split: Literal["train", "test"] = "test",
+    images: int | None = None,
+    examples: str | None = None,
+    target: Literal["numpy", "cython", "cpp_standalone"] = "cpp_standalone",
+    neuron: str | None = None,
+    connectivity: Literal["unrolled"] = "unrolled",
+    steps: int | None = None,
+    dt: str | None = None,
+    dtype: Literal["float64", "float32"] = "float64",
+    record: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    workers: int = 1,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> int:
+    """Run a trained network in Brian2 on images.
+
+    Parameters
+    ----------
+    model
+        The trained network: a folder or a .zip file.
+    out
+        The file to write the result to, netCDF.
+    data
+        The images: sample, mnist, fashion-mnist, or a path.
+    split
+        Which part of them.
+    images
+        How many, from the first on; all by default.
+    examples
+        Which, by their places in the data set: 3,17.
+    target
+        Where Brian2 runs it.
+    neuron
+        Another neuron model in every layer: a name, or the path of a TOML file.
+    connectivity
+        How connections are stored: unrolled is one synapse a weight and position.
+    steps
+        Steps of a presentation, if not the network's own.
+    dt
+        The time step, such as 0.5*ms, if not the network's own.
+    dtype
+        The type of state variables.
+    record
+        Variables to record at the end of each step.
+    workers
+        Processes that share the images.
+    seed
+        Seeds random input.
+    overwrite
+        Replace an existing result.
+    """
+    from bioae import artefact
+    from bioae.cli.progress import counting
+    from bioae.files import check_output
+    from bioae.simulation import simulate as run
+    from bioae.simulation import write_result
+
+    check_output(out, overwrite=overwrite)
+    network = artefact.load(model).network
+    if neuron is not None:
+        network = network.with_neuron(neuron)
+    changes = {"steps": steps, "dt": dt}
+    network = network.with_time(**{k: v for k, v in changes.items() if v is not None})
+    shown = images_of(data, split, images, examples)
+    with counting("simulating") as progress:
+        result = run(
+            network,
+            shown,
+            target=target,
+            seed=seed,
+            dtype=dtype,
+            record=record,
+            workers=workers,
+            progress=progress,
+        )
+    write_result(result, out, overwrite=overwrite)
+    print(out)
+    return 0
+
+
+def images_of(data: str, split: str, count: int | None, examples: str | None) -> Images:
+    """Load images, the first `count` of them or those whose places are given.
+
+    Raises
+    ------
+    DataError
+        If there are none, or a place is not in the data set.
+    """
+    from bioae.datasets import load
+    from bioae.errors import DataError
+
+    if examples is None:
+        return load(data, split, count)
+    loaded = load(data, split)
+    try:
+        places = [int(part) for part in examples.split(",")]
+    except ValueError:
+        raise DataError(
+            "the examples cannot be read", expected="places such as 3,17", found=examples
+        ) from None
+    outside = [place for place in places if not 0 <= place < len(loaded)]
+    if outside:
+        raise DataError(
+            "an example is not in the data set",
+            expected=f"0 to {len(loaded) - 1}",
+            found=str(outside[0]),
+        )
+    return loaded[places]

@@ -1,0 +1,77 @@
+"""Run a network's mirror on images, and return the same result as a simulation in Brian2."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bioae.datasets import Images
+from bioae.network import Network, PlacedLayer
+from bioae.simulation.layer_spikes import LayerSpikes, Trace
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.reading import Chunk, join
+from bioae.simulation.run import Dtype, Progress, result_of
+from bioae.trainers.mirror.network import LayerActivity, NetworkMirror
+
+__all__ = ["simulate_mirror"]
+
+
+def simulate_mirror(
+    network: Network,
+    images: Images | ArrayLike,
+    *,
+    examples: ArrayLike | None = None,
+    seed: int = 0,
+    dtype: Dtype = "float64",
+    record: Collection[str] = (),
+    chunk: int = 64,
+    progress: Progress | None = None,
+) -> xr.DataTree:
+    """Run the mirror on images.
+
+    Parameters
+    ----------
+    network, images, examples, seed, dtype, record, chunk, progress
+        As for `bioae.simulation.simulate`.
+
+    Returns
+    -------
+    xarray.DataTree
+        See `docs/result.md`; its ``target`` is ``"torch"``.
+
+    Raises
+    ------
+    DataError
+        If the images do not fit the network.
+    """
+    shown = Presentations.of(network.config, images, examples=examples, seed=seed)
+    mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
+    chunks = []
+    for part in shown.chunks(chunk):
+        chunks.append(_run(mirror, shown, part, record))
+        if progress is not None:
+            progress(part.stop, len(shown))
+    return result_of(network, shown, join(chunks), target="torch", dtype=dtype)
+
+
+@torch.no_grad()
+def _run(mirror: NetworkMirror, shown: Presentations, part: slice, record: Collection[str]) -> Chunk:
+    dtype = next(mirror.parameters()).dtype
+    activity = mirror(torch.from_numpy(shown.drive(part)).to(dtype), record=record)
+    layers = tuple(
+        _layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed
+    )
+    return Chunk(layers, activity.reconstruction.double().numpy())
+
+
+def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
+    step, example, neuron = np.nonzero(activity.spikes.flatten(2).numpy())
+    states = {
+        name: Trace(values.flatten(2).swapaxes(0, 1).numpy(), placed.program.states[name].unit)
+        for name, values in activity.states.items()
+    }
+    return LayerSpikes(placed.name, placed.shape, example, neuron, step, states)
