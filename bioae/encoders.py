@@ -65,7 +65,12 @@ class Bernoulli(_Encoder):
     rate: float = Field(0.2, gt=0, le=1, description="probability of a spike for a pixel of 1")
 
     def encode(
-        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+        self,
+        images: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
     ) -> Drive:
         """Draw spikes; one stream an example, counted by (step, neuron)."""
         shape = images.shape[1:]
@@ -88,12 +93,18 @@ class FirstSpike(_Encoder):
     kind: Literal["first_spike"] = "first_spike"
 
     def encode(
-        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+        self,
+        images: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
     ) -> Drive:
         """Place one spike a pixel."""
         when = np.rint((1.0 - images.astype(np.float64)) * (steps - 1)).astype(np.int64)
         clock = np.arange(steps).reshape(steps, *(1 for _ in images.shape))
-        return ((clock == when) & (images > 0)).astype(np.float32)
+        spikes: Drive = ((clock == when) & (images > 0)).astype(np.float32)
+        return spikes
 
     def mean_drive(self, steps: int) -> float:
         """Return 1: one spike."""
@@ -114,7 +125,12 @@ class ConstantCurrent(_Encoder):
     _GRID: ClassVar[float] = 2.0**12
 
     def encode(
-        self, images: NDArray[np.floating], examples: NDArray[np.int64], *, steps: int, seed: int = 0
+        self,
+        images: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
     ) -> Drive:
         """Repeat the scaled image at every step."""
         events = np.rint(self.gain * images.astype(np.float64) * self._GRID) / self._GRID

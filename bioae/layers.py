@@ -179,7 +179,9 @@ class Conv2d(_Convolution):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (channel, y, x)."""
         reach = self.dilation * (self.kernel - 1) + 1
-        sizes = [(n + 2 * self.padding - reach) // self.stride + 1 for n in self._check(input_shape)[1:]]
+        sizes = [
+            (n + 2 * self.padding - reach) // self.stride + 1 for n in self._check(input_shape)[1:]
+        ]
         return _positive((self.channels, *sizes))
 
     def weight_shape(self, input_shape: Shape) -> Shape:
@@ -198,7 +200,9 @@ class ConvTranspose2d(_Convolution):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (channel, y, x)."""
         reach = self.dilation * (self.kernel - 1) + 1 + self.output_padding
-        sizes = [(n - 1) * self.stride - 2 * self.padding + reach for n in self._check(input_shape)[1:]]
+        sizes = [
+            (n - 1) * self.stride - 2 * self.padding + reach for n in self._check(input_shape)[1:]
+        ]
         return _positive((self.channels, *sizes))
 
     def weight_shape(self, input_shape: Shape) -> Shape:

@@ -37,7 +37,9 @@ Positive = Annotated[int, Field(ge=1)]
 def presets() -> tuple[str, ...]:
     """Return the names of the networks that are shipped."""
     folder = files("bioae") / "networks"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name))
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name)
+    )
 
 
 class NetworkConfig(BaseModel):
@@ -59,8 +61,8 @@ class NetworkConfig(BaseModel):
     schedule: ScheduleName = Field("brian2", description="the order of things within a step")
     neuron: str = Field("lif", description="the neuron model of layers that name none")
     latent: str | None = Field(None, description="the name of the latent layer")
-    encoder: Encoder = Field(default_factory=lambda: Bernoulli())
-    decoder: Decoder = Field(default_factory=lambda: MaxDecoder())
+    encoder: Encoder = Field(default_factory=Bernoulli)
+    decoder: Decoder = Field(default_factory=MaxDecoder)
     layers: tuple[Layer, ...] = Field(min_length=1)
     neurons: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="neuron models that come with the network, in full"
@@ -270,7 +272,7 @@ class Network:
         optional: dict[str, tuple[Shape, ...]] = {}
         for placed in self.config.placed:
             required |= placed.weight_shapes
-            optional |= {name: ((), (placed.size,)) for name in placed.trainable}
+            optional |= dict.fromkeys(placed.trainable, ((), (placed.size,)))
         for name in required.keys() - self.weights.keys():
             raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
         for name, values in self.weights.items():
@@ -307,7 +309,9 @@ class Network:
         return Network(
             self.config,
             {
-                name: np.rint(values.astype(np.float64) * grid) / grid if name in synaptic else values
+                name: np.rint(values.astype(np.float64) * grid) / grid
+                if name in synaptic
+                else values
                 for name, values in self.weights.items()
             },
         )
@@ -395,5 +399,3 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
         )
     if not np.isfinite(values).all():
         raise NetworkError(f"the array {name!r} has values that are not finite")
-
-

@@ -44,4 +44,8 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             return {"what": f"{key}: {reason}" if key else reason}
         case _:
             expected = first["msg"].removeprefix("Input should be ")
-            return {"what": f"{key or 'the value'} does not fit", "expected": expected, "found": found}
+            return {
+                "what": f"{key or 'the value'} does not fit",
+                "expected": expected,
+                "found": found,
+            }

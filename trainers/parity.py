@@ -114,7 +114,9 @@ def model_parity(
     ModelError
         If no input makes half of the neurons fire.
     """
-    network, images = parity_network(model, neurons=neurons, steps=steps, examples=examples, seed=seed)
+    network, images = parity_network(
+        model, neurons=neurons, steps=steps, examples=examples, seed=seed
+    )
     return compare(network, images, name=model.name, target=target, seed=seed)
 
 
@@ -214,9 +216,10 @@ def _raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
     data = result[f"/layers/{placed.name}"]
     steps = int(result.attrs["steps"])
     raster = np.zeros((steps, result.sizes["example"], placed.size), dtype=bool)
-    step = np.rint(data["spike_time_ms"].values / result.attrs["dt_ms"]).astype(np.int64)
-    example = result.indexes["example"].get_indexer(data["spike_example"].values)
-    raster[step, example, data["spike_neuron"].values] = True
+    step = np.rint(np.asarray(data["spike_time_ms"]) / result.attrs["dt_ms"]).astype(np.int64)
+    example = result.indexes["example"].get_indexer(np.asarray(data["spike_example"]))
+    neuron = np.asarray(data["spike_neuron"])
+    raster[step, example, neuron] = True
     return raster
 
 
@@ -256,13 +259,11 @@ def _one_step(network: Network, shown: Presentations, brian: xr.DataTree) -> flo
         predicted = _predict(layer, emitted, raster.double(), states, network.config.dt_seconds)
         agreeing += int((predicted == raster[1:]).sum())
         total += predicted.numel()
-        emitted = raster.double().unflatten(2, placed.shape)
+        emitted = raster.double().reshape(*raster.shape[:2], *placed.shape)
     return agreeing / total
 
 
-def _predict(
-    layer: LayerMirror, emitted: Tensor, raster: Tensor, states: Any, dt: float
-) -> Tensor:
+def _predict(layer: LayerMirror, emitted: Tensor, raster: Tensor, states: Any, dt: float) -> Tensor:
     """Return the spikes of all steps but the first (time, example, neuron), each on its own."""
     placed, neuron = layer.placed, layer.neuron
     steps, examples = raster.shape[:2]

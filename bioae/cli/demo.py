@@ -163,7 +163,9 @@ def _firing(result: xr.DataTree) -> dict[str, dict[str, float]]:
     neurons = table["neurons"]
     columns = {"dead": "dead_fraction", "bursting": "bursting_fraction", "density": "spike_density"}
     return {
-        "latent": {name: float(table[column].sel(layer="latent")) for name, column in columns.items()},
+        "latent": {
+            name: float(table[column].sel(layer="latent")) for name, column in columns.items()
+        },
         "all layers": {
             name: float(table[column].weighted(neurons).mean()) for name, column in columns.items()
         },
@@ -183,7 +185,8 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
         for where in ("latent", "all layers")
     ]
     parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
-    total = {"brian2": numbers["spikes"], "differing": numbers["differing_spikes"]}
+    columns = ("brian2", "mirror", "differing")
+    total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
     return [
         (f"Reconstruction of {numbers['images']} held-out digits", errors),
         ("Firing: fractions of neurons, spikes per neuron and step", firing),

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["parity"]
 
+Target = Literal["numpy", "cython", "cpp_standalone"]
+
 
 def parity(
     model: str,
     /,
     *,
-    target: Literal["numpy", "cython", "cpp_standalone"] = "numpy",
+    target: Target = "numpy",
     neurons: int = 100,
     steps: int = 200,
     examples: int = 4,
@@ -45,7 +47,9 @@ def parity(
     json
         Print one JSON object.
     """
-    report = _compare(model, target, neurons, steps, examples, seed)
+    report = _compare(
+        model, target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
+    )
     if json:
         print(json_format.dumps(report.to_json(), allow_nan=False))
     else:
@@ -55,7 +59,8 @@ def parity(
 
 def _compare(
     model: str,
-    target: Literal["numpy", "cython", "cpp_standalone"],
+    *,
+    target: Target,
     neurons: int,
     steps: int,
     examples: int,
@@ -69,7 +74,11 @@ def _compare(
     from bioae.trainers.parity import compare, model_parity
 
     check_target(target)
-    for name, value, least in (("neurons", neurons, 2), ("steps", steps, 2), ("examples", examples, 1)):
+    for name, value, least in (
+        ("neurons", neurons, 2),
+        ("steps", steps, 2),
+        ("examples", examples, 1),
+    ):
         if value < least:
             raise InputError(
                 f"--{name} does not fit", expected=f"{least} or more", found=str(value)

@@ -24,7 +24,7 @@ def simulate(
     examples: str | None = None,
     target: Literal["numpy", "cython", "cpp_standalone"] = "cpp_standalone",
     neuron: str | None = None,
-    connectivity: Literal["unrolled"] = "unrolled",
+    connectivity: Literal["unrolled"] = "unrolled",  # noqa: ARG001
     steps: int | None = None,
     dt: str | None = None,
     dtype: Literal["float64", "float32"] = "float64",
@@ -99,7 +99,9 @@ def simulate(
     return 0
 
 
-def images_of(data: str, split: str, count: int | None, examples: str | None) -> Images:
+def images_of(
+    data: str, split: Literal["train", "test"], count: int | None, examples: str | None
+) -> Images:
     """Load images, the first `count` of them or those whose places are given.
 
     Raises

@@ -247,36 +247,36 @@ class _Builder:
             # What fires before its presentation began does not reach the presentation before.
             value = f"{WEIGHT}*int({STEP}_pre >= 0)" if lead_in else WEIGHT
         feed = placed.layer.connections(placed.input_shape)
-        pathways = {"weight": self._synapses(placed, "weight", before, population, feed, value)}
+        weight = f"{placed.name}.weight"
+        pathways = {weight: self._synapses(weight, before, population, feed, adds=value)}
         if placed.layer.recurrent:
             # A spike of a presentation's last step would arrive in the next presentation.
             value = WEIGHT if lead_in else f"{WEIGHT}*int({STEP}_post > 0)"
             every = all_to_all(placed.size, placed.size)
-            pathways["recurrent"] = self._synapses(
-                placed, "recurrent", population, population, every, value
-            )
-        return {f"{placed.name}.{name}": pathway for name, pathway in pathways.items()}
+            weight = f"{placed.name}.recurrent"
+            pathways[weight] = self._synapses(weight, population, population, every, adds=value)
+        return pathways
 
     def _synapses(
         self,
-        placed: PlacedLayer,
-        kind: str,
+        weight: str,
         source: NeuronGroup,
         target: Population,
         connections: Connections,
-        value: str,
+        *,
+        adds: str,
     ) -> Synapses:
         synapses = Synapses(
             source,
             target,
             f"{WEIGHT} : 1",
-            on_pre=f"{INPUT}_post += {value}",
+            on_pre=f"{INPUT}_post += {adds}",
             namespace={},
             clock=self.clock,
-            name=f"{self.prefix}{placed.name}_{kind}",
+            name=f"{self.prefix}{weight.replace('.', '_')}",
         )
         synapses.connect(i=connections.source, j=connections.target)
-        weights = np.asarray(self.source.weights[f"{placed.name}.{kind}"], dtype=np.float64)
+        weights = np.asarray(self.source.weights[weight], dtype=np.float64)
         setattr(synapses, WEIGHT, weights.ravel()[connections.weight])
         return synapses
 

@@ -1,4 +1,4 @@
-"""Compile a standalone project faster than Brian2 does: its headers once, its dependencies never."""
+"""Compile a standalone project faster than Brian2 does."""
 
 from __future__ import annotations
 

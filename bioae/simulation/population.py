@@ -147,7 +147,7 @@ def _start_name(variable: str) -> str:
 def _integration(program: Program) -> Any:
     code = "\n".join(map(str, program.update))
 
-    def lowered(equations: Any, variables: Any, options: Any = None) -> str:
+    def lowered(*_: Any) -> str:
         """Return what Brian2 derived when the model was lowered, its constants taken out."""
         return code
 

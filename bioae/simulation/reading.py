@@ -51,7 +51,9 @@ def read(built: BrianNetwork, examples: int) -> Chunk:
 def join(chunks: list[Chunk]) -> Chunk:
     """Join chunks, in the order given, into one."""
     offsets = np.cumsum([0, *(len(chunk.reconstruction) for chunk in chunks)])
-    layers = tuple(_join_layers(parts, offsets) for parts in zip(*(c.layers for c in chunks), strict=True))
+    layers = tuple(
+        _join_layers(parts, offsets) for parts in zip(*(c.layers for c in chunks), strict=True)
+    )
     return Chunk(layers, np.concatenate([chunk.reconstruction for chunk in chunks]))
 
 

@@ -14,8 +14,8 @@ from brian2.utils.logger import catch_logs
 
 from bioae.errors import BioaeError, TargetError
 from bioae.network import Network
-from bioae.simulation.compiling import compile_project
 from bioae.simulation.build import BrianNetwork, build
+from bioae.simulation.compiling import compile_project
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
 from bioae.simulation.targets import Dtype, Target, activated, check_target
@@ -102,5 +102,5 @@ def _complaints(target: Target) -> Iterator[None]:
     except (RuntimeError, subprocess.CalledProcessError) as error:
         raise TargetError(
             f"the target {target!r} failed: {error}",
-            mend="Run it with --target numpy to see whether the network or the compiler is at fault",
+            mend="Run it with --target numpy to see whether the compiler is at fault",
         ) from error

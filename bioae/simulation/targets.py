@@ -35,9 +35,7 @@ def check_target(target: str) -> Target:
         If there is no such target, or its compiler is missing.
     """
     if target not in TARGETS:
-        raise TargetError(
-            f"unknown target {target!r}", expected=f"one of {', '.join(TARGETS)}"
-        )
+        raise TargetError(f"unknown target {target!r}", expected=f"one of {', '.join(TARGETS)}")
     needed = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
@@ -46,7 +44,7 @@ def check_target(target: str) -> Target:
             mend="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
             "conda: cxx-compiler make), or use --target numpy, which needs none",
         )
-    return target  # type: ignore[return-value]
+    return target
 
 
 @contextmanager

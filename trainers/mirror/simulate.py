@@ -14,7 +14,8 @@ from bioae.network import Network, PlacedLayer
 from bioae.simulation.layer_spikes import LayerSpikes, Trace
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
-from bioae.simulation.run import Dtype, Progress, result_of
+from bioae.simulation.run import Progress, result_of
+from bioae.simulation.targets import Dtype
 from bioae.trainers.mirror.network import LayerActivity, NetworkMirror
 
 __all__ = ["simulate_mirror"]
@@ -59,12 +60,12 @@ def simulate_mirror(
 
 
 @torch.no_grad()
-def _run(mirror: NetworkMirror, shown: Presentations, part: slice, record: Collection[str]) -> Chunk:
+def _run(
+    mirror: NetworkMirror, shown: Presentations, part: slice, record: Collection[str]
+) -> Chunk:
     dtype = next(mirror.parameters()).dtype
     activity = mirror(torch.from_numpy(shown.drive(part)).to(dtype), record=record)
-    layers = tuple(
-        _layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed
-    )
+    layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
     return Chunk(layers, activity.reconstruction.double().numpy())
 
 
