@@ -124,10 +124,9 @@ class _Convolution(LayerBase):
         if len(input_shape) != 3:
             raise ValueError(f"expected an input of (channel, y, x), found {input_shape}")
         channels, height, width = input_shape
-        if channels % self.groups or self.channels % self.groups:
-            raise ValueError(
-                f"{self.groups} groups divide neither {channels} nor {self.channels} channels"
-            )
+        for count, which in ((channels, "input"), (self.channels, "output")):
+            if count % self.groups:
+                raise ValueError(f"{self.groups} groups do not divide {count} {which} channels")
         return channels, height, width
 
     def fan_in(self, input_shape: Shape) -> int:
@@ -196,6 +195,13 @@ class ConvTranspose2d(_Convolution):
     kind: Literal["conv_transpose2d"] = "conv_transpose2d"
     output_padding: Natural = 0
     transposed = True
+
+    @model_validator(mode="after")
+    def _small_output_padding(self) -> ConvTranspose2d:
+        # Beyond it lie neurons that no kernel reaches; PyTorch refuses it too.
+        if self.output_padding >= max(self.stride, self.dilation):
+            raise ValueError("`output_padding` must be smaller than `stride` or `dilation`")
+        return self
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (channel, y, x)."""

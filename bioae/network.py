@@ -136,22 +136,44 @@ class NetworkConfig(BaseModel):
         return load_model(name)
 
     def self_contained(self) -> NetworkConfig:
-        """Return the same description, with the full text of every neuron model in it."""
+        """Return the same description, with the full text of every neuron model in it.
+
+        Raises
+        ------
+        NetworkError
+            If two different models have one name.
+        """
         models: dict[str, NeuronModel] = {}
         layers = []
         for layer in self.layers:
             neuron = self.model(layer.neuron or self.neuron)
             readout = self.model(layer.readout)
-            models |= {neuron.name: neuron, readout.name: readout}
+            for model in (neuron, readout):
+                if models.setdefault(model.name, model) != model:
+                    raise NetworkError(
+                        f"two different neuron models are called {model.name!r}",
+                        where=f"layer {layer.name!r}",
+                        mend="Rename one of their files",
+                    )
             layers.append(layer.model_copy(update={"neuron": neuron.name, "readout": readout.name}))
         default = self.model(self.neuron).name
-        return self.model_copy(
-            update={
-                "layers": tuple(layers),
-                "neuron": default if default in models else layers[0].neuron,
-                "neurons": {name: model.to_mapping() for name, model in models.items()},
-            }
+        return self.varied(
+            layers=tuple(layers),
+            neuron=default if default in models else layers[0].neuron,
+            neurons={name: model.to_mapping() for name, model in models.items()},
         )
+
+    def varied(self, **changes: Any) -> NetworkConfig:
+        """Return the description with some fields changed.
+
+        Raises
+        ------
+        NetworkError
+            If the changes do not fit.
+        """
+        # Not `model_copy`, which would copy what was computed from the old fields too.
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.from_mapping({**fields, **changes}, where="the network")
 
     @cached_property
     def timing(self) -> Timing:
@@ -329,12 +351,10 @@ class Network:
             layer.model_copy(update={"neuron": model.name, "parameters": {}})
             for layer in self.config.layers
         )
-        config = self.config.model_copy(
-            update={
-                "layers": layers,
-                "neuron": model.name,
-                "neurons": {**self.config.neurons, model.name: model.to_mapping()},
-            }
+        config = self.config.varied(
+            layers=layers,
+            neuron=model.name,
+            neurons={**self.config.neurons, model.name: model.to_mapping()},
         )
         synaptic = {name for placed in config.placed for name in placed.weight_shapes}
         return Network(config, {n: v for n, v in self.weights.items() if n in synaptic})
@@ -347,9 +367,7 @@ class Network:
         NetworkError
             If a value does not fit.
         """
-        values = {**self.config.to_mapping(), **changes}
-        config = NetworkConfig.from_mapping(values, where="the network")
-        return Network(config, self.weights)
+        return Network(self.config.varied(**changes), self.weights)
 
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.

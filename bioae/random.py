@@ -11,6 +11,8 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
+from bioae.errors import InputError
+
 __all__ = ["MAX_SEED", "stream", "uniform"]
 
 #: Seeds are unsigned 64-bit integers.
@@ -18,7 +20,23 @@ MAX_SEED = 2**64 - 1
 
 
 def stream(seed: int, key: int) -> Generator:
-    """Return the generator keyed by (seed, key)."""
+    """Return the generator keyed by (seed, key).
+
+    Its n-th block of four 64-bit words, counted from 1, is Philox 4x64-10 of the counter
+    (n, 0, 0, 0), lowest word first, under the key (seed, key).
+
+    Raises
+    ------
+    InputError
+        If the seed or the key is not an unsigned 64-bit integer.
+    """
+    for name, value in (("seed", seed), ("key of random numbers", key)):
+        if not 0 <= value <= MAX_SEED:
+            raise InputError(
+                f"the {name} does not fit",
+                expected=f"a whole number from 0 to {MAX_SEED}",
+                found=str(value),
+            )
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64)))
 
 
@@ -37,7 +55,12 @@ def uniform(seed: int, keys: NDArray[np.int64], count: int) -> NDArray[np.float6
     Returns
     -------
     NDArray
-        (key, count), multiples of 2^-53.
+        (key, count), multiples of 2^-53: the upper 53 bits of each word.
+
+    Raises
+    ------
+    InputError
+        If the seed or a key is not an unsigned 64-bit integer.
     """
     numbers = np.empty((len(keys), count))
     for row, key in zip(numbers, keys, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from brian2 import (
@@ -189,9 +190,12 @@ class _Builder:
 
     def _assemble(self, built: BrianNetwork) -> None:
         built.network.schedule = list(self.timing.schedule.slots)
-        parts: list[object] = [built.input, *built.populations.values(), *built.synapses.values()]
+        parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
         parts += [*built.spikes.values(), *built.states.values(), built.readout, built.potential]
-        built.network.add(*(part for part in parts if part is not None))
+        for part in parts:
+            if part is not None:
+                built.network.add(part)
+                part._network = built.network.name  # or Brian2 complains of what is never run
 
     def _input(self) -> tuple[TimedArray, NeuronGroup]:
         size = int(np.prod(self.config.input_shape))

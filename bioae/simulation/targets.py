@@ -14,7 +14,7 @@ from brian2.devices.device import get_device, reset_device, set_device
 
 from bioae.errors import TargetError
 
-__all__ = ["TARGETS", "Dtype", "Target", "activated", "check_target"]
+__all__ = ["IEEE_FLAGS", "TARGETS", "Dtype", "Target", "activated", "check_target"]
 
 Target = Literal["numpy", "cython", "cpp_standalone"]
 Dtype = Literal["float64", "float32"]
@@ -22,8 +22,8 @@ Dtype = Literal["float64", "float32"]
 #: Where Brian2 can run a network.
 TARGETS: tuple[Target, ...] = get_args(Target)
 
-# Brian2's defaults add -ffast-math, which lets the compiler reorder sums.
-_IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
+#: How C++ is compiled: Brian2's defaults add -ffast-math, which lets the compiler reorder sums.
+IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
 
 
 def check_target(target: str) -> Target:
@@ -69,7 +69,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     settings = {
         "codegen.target": "numpy" if standalone else target,
         "codegen.loop_invariant_optimisations": False,
-        "codegen.cpp.extra_compile_args_gcc": _IEEE_FLAGS,
+        "codegen.cpp.extra_compile_args_gcc": IEEE_FLAGS,
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 2.9 starts as many compilers as there are files.
         "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
