@@ -195,7 +195,7 @@ class _Builder:
         for part in parts:
             if part is not None:
                 built.network.add(part)
-                part._network = built.network.name  # or Brian2 complains of what is never run
+                part._network = built.network.id  # or Brian2 complains of what is never run
 
     def _input(self) -> tuple[TimedArray, NeuronGroup]:
         size = int(np.prod(self.config.input_shape))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 from brian2.utils.logger import catch_logs
 
-from bioae.errors import BioaeError, TargetError
+from bioae.errors import TargetError
 from bioae.network import Network
 from bioae.simulation.build import BrianNetwork, build
 from bioae.simulation.compiling import compile_project
@@ -55,7 +54,7 @@ def runner(
     check_target(target)
     for placed in network.config.placed:  # lowered before the target's device is active
         _ = placed.program, placed.readout_program
-    with activated(target, dtype=dtype) as device, _complaints(target), catch_logs():
+    with activated(target, dtype=dtype) as device, catch_logs():
         built = build(network, presentations, record=record)
         if target == "cpp_standalone":
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
@@ -83,24 +82,17 @@ def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
         drive = folder / f"drive-{os.getpid()}"
         raster = built.raster(presentations.drive(part))
         raster.astype(built.drive.values.dtype).tofile(drive)
-        device.run(
-            run_args=[f"{built.drive.name}.values={drive}"],
-            results_directory=f"results-{os.getpid()}",
-            with_output=False,
-        )
+        try:
+            device.run(
+                run_args=[f"{built.drive.name}.values={drive}"],
+                results_directory=f"results-{os.getpid()}",
+                with_output=False,
+            )
+        except RuntimeError as error:
+            raise TargetError(
+                f"the compiled network failed: {error}",
+                mend="Run it with --target numpy to see whether the compiler is at fault",
+            ) from error
         return read(built, part.stop - part.start)
 
     return run
-
-
-@contextmanager
-def _complaints(target: Target) -> Iterator[None]:
-    try:
-        yield
-    except BioaeError:
-        raise
-    except (RuntimeError, subprocess.CalledProcessError) as error:
-        raise TargetError(
-            f"the target {target!r} failed: {error}",
-            mend="Run it with --target numpy to see whether the compiler is at fault",
-        ) from error
