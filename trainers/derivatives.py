@@ -105,6 +105,10 @@ class Membrane(SpikeDerivative):
     straight_through = True
     detach_reset = True
 
+    def __call__(self, distance: Tensor, scale: Tensor, spike: Tensor) -> Tensor:
+        """Return 1 over the scale where the neuron spiked, whatever the distance."""
+        return spike.to(distance.dtype) / scale.abs()
+
     def profile(self, x: Tensor, spike: Tensor) -> Tensor:
         """Return the spikes themselves."""
         return spike.to(x.dtype)
@@ -259,9 +263,11 @@ class SpikeFunction(torch.autograd.Function):
         ctx: Any, threshold: Tensor, distance: Tensor, scale: Tensor, rule: SpikeDerivative
     ) -> Tensor:
         """Return the condition as numbers, and keep the derivative where it will be needed."""
+        # PyTorch turns bytes into numbers several times as fast as conditions.
+        spikes = threshold.view(torch.uint8).to(distance.dtype)
         if ctx.needs_input_grad[1]:
-            ctx.save_for_backward(rule(distance, scale, threshold))
-        return threshold.to(distance.dtype)
+            ctx.save_for_backward(rule(distance, scale, spikes))
+        return spikes
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None, None]:

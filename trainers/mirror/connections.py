@@ -13,7 +13,7 @@ __all__ = ["connect"]
 
 
 @singledispatch
-def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:
+def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
     """Return what a layer receives.
 
     Parameters
@@ -34,7 +34,7 @@ def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:
 
 
 @connect.register
-def _(layer: Dense, emitted: Tensor, weight: Tensor) -> Tensor:
+def _(layer: Dense, emitted: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
     return functional.linear(emitted.flatten(1), weight)
 
 

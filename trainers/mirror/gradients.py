@@ -13,26 +13,54 @@ from bioae.equations.program import Program, Statement, Write
 from bioae.equations.stepping import Stepper
 from bioae.trainers.derivatives import SpikeDerivative
 
-__all__ = ["StraightThrough", "torch_stepper"]
+__all__ = ["AttachedReset", "StraightThrough", "torch_stepper"]
 
 
 class StraightThrough(torch.autograd.Function):
     """Returns the new value; passes the gradient to the old one unchanged."""
 
     @staticmethod
-    def forward(ctx: Any, old: Tensor, new: Tensor) -> Tensor:
+    def forward(ctx: Any, old: Tensor, new: Tensor) -> Tensor:  # noqa: ARG004
         """Return `new`."""
         return new.view_as(new)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
         """Pass the gradient to `old`."""
         return gradients[0], None
 
 
-def torch_stepper(
-    program: Program, derivative: SpikeDerivative, dtype: torch.dtype
-) -> Stepper:
+class AttachedReset(torch.autograd.Function):
+    """Writes a value where a neuron fired; the spike gets the gradient of what that changed."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        fired: Tensor,
+        spike: Tensor,  # noqa: ARG004
+        value: Tensor,
+        old: Tensor,
+    ) -> Tensor:
+        """Return `value` where the neuron fired, and `old` elsewhere."""
+        difference = value - old if ctx.needs_input_grad[1] else None
+        ctx.save_for_backward(fired, difference)
+        return torch.where(fired, value, old)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Pass the gradient to what was written, and to the spike that decided it."""
+        (gradient,) = gradients
+        fired, difference = ctx.saved_tensors
+        _, to_spike, to_value, to_old = ctx.needs_input_grad
+        return (
+            None,
+            gradient * difference if to_spike else None,
+            torch.where(fired, gradient, 0) if to_value else None,
+            torch.where(fired, 0, gradient) if to_old else None,
+        )
+
+
+def torch_stepper(program: Program, derivative: SpikeDerivative, dtype: torch.dtype) -> Stepper:
     """Return the blocks of a program on PyTorch tensors.
 
     Parameters
@@ -64,7 +92,9 @@ def _straight_through(program: Program) -> Write:
         target = statement.target
         if statement.guarded:
             value = f"_fn['select'](not_refractory, {value}, {target})"
-        return f"_fn['straight_through']({target}, {value})" if target == program.model.input else value
+        if target != program.model.input:
+            return value
+        return f"_fn['straight_through']({target}, {value})"
 
     return write
 
@@ -79,8 +109,9 @@ def _attached_write(program: Program) -> Write:
 
 
 def _attached(fired: Tensor, spike: Tensor, value: Any, old: Tensor) -> Tensor:
-    new = torch.where(fired, value, old)
-    if not spike.requires_grad or not new.is_floating_point():
-        return new
-    # Adds 0 going forward; going backward, what a spike more would have changed.
-    return new + (spike - spike.detach()) * (value - old).detach()
+    if not old.is_floating_point():
+        return torch.where(fired, value, old)
+    value = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+    value, old = value.expand_as(fired), old.expand_as(fired)
+    written: Tensor = AttachedReset.apply(fired, spike, value, old)  # type: ignore[no-untyped-call]
+    return written

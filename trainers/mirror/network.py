@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from torch.nn import functional
 from bioae.network import Network, PlacedLayer
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.constants import as_array
 from bioae.trainers.mirror.neuron import NeuronMirror, Recurrence
 
 __all__ = ["Activity", "LayerActivity", "LayerMirror", "NetworkMirror"]
@@ -100,19 +101,17 @@ class LayerMirror(nn.Module):
         # What the two have in common is one parameter, trained once.
         for name in self.readout.trained.keys() & self.neuron.trained.keys():
             self.readout.trained[name] = self.neuron.trained[name]
-        self.weights = nn.ParameterDict(
-            {
-                name.partition(".")[2]: nn.Parameter(torch.tensor(network.weights[name], dtype=dtype))
-                for name in placed.weight_shapes
-            }
-        )
+        self.weights = nn.ParameterDict()
+        for name in placed.weight_shapes:
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
 
     def forward(
         self, emitted: Tensor, *, potential: bool, record: Collection[str] = ()
     ) -> LayerActivity:
         """Run a presentation on what the layer before emitted (time, example, ...)."""
         steps = len(emitted)
-        received = connect(self.placed.layer, emitted.flatten(0, 1), self.weights["weight"])
+        received = connect(self.placed.layer, _packed(emitted), self.weights["weight"])
         received = received.reshape(steps, -1, *self.placed.shape)
         idle = [None] * self.neuron.schedule.lead_in
         run = self.neuron(
@@ -130,9 +129,8 @@ class LayerMirror(nn.Module):
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return weights and trained parameters, by their names in the network."""
-        arrays = {n: p.detach().cpu().double().numpy() for n, p in self.weights.items()}
-        arrays |= {n: p.detach().cpu().double().numpy() for n, p in self.neuron.trained.items()}
-        return {f"{self.placed.name}.{name}": np.asarray(array) for name, array in arrays.items()}
+        parameters = [*self.weights.items(), *self.neuron.trained.items()]
+        return {f"{self.placed.name}.{name}": as_array(values) for name, values in parameters}
 
     @property
     def recurrence(self) -> Recurrence | None:
@@ -142,6 +140,15 @@ class LayerMirror(nn.Module):
     def _send(self, spikes: Tensor) -> Tensor:
         sent = functional.linear(spikes.flatten(1), self.weights["recurrent"])
         return sent.reshape(spikes.shape)
+
+
+def _packed(emitted: Tensor) -> Tensor:
+    """Return all steps as one batch (step and example, ...), laid out for the connection."""
+    batch = emitted.flatten(0, 1)
+    if batch.ndim == 4 and batch.dtype == torch.float32 and batch.device.type == "cpu":
+        # Convolutions are faster so, and what follows keeps the layout.
+        return batch.contiguous(memory_format=torch.channels_last)
+    return batch
 
 
 class NetworkMirror(nn.Module):
@@ -193,15 +200,16 @@ class NetworkMirror(nn.Module):
         Parameters
         ----------
         drive
-            What the input emits (time, example, channel, y, x), see `bioae.encoders`.
+            What the input emits (time, example, channel, y, x), see `bioae.encoders`; of any type
+            of numbers, on any device.
         record
             States to record at the end of each step, in the layers whose models have them.
         """
         decoder = self.config.decoder
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
-        emitted = drive
-        for name, layer in self.layers.items():
+        emitted = drive.to(next(self.parameters()))
+        for name, layer in self._each():
             wanted = [state for state in record if state in layer.neuron.program.states]
             decoded = name == last and decoder.reads_potential
             activities[name] = layer(
@@ -220,7 +228,7 @@ class NetworkMirror(nn.Module):
         """What is trained: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``."""
         return {
             f"{name}.{key}": parameter
-            for name, layer in self.layers.items()
+            for name, layer in self._each()
             for key, parameter in [*layer.weights.items(), *layer.neuron.trained.items()]
         }
 
@@ -231,12 +239,17 @@ class NetworkMirror(nn.Module):
 
     def clamp_(self) -> None:
         """Move trained parameters of neurons back into the bounds that their models give."""
-        for layer in self.layers.values():
+        for _, layer in self._each():
             layer.neuron.clamp_()
 
     def to_network(self) -> Network:
         """Return the network with its weights as they stand, in float64."""
         arrays: dict[str, NDArray[np.float64]] = {}
-        for layer in self.layers.values():
+        for _, layer in self._each():
             arrays |= layer.arrays()
         return Network(self.config, {**self.network.weights, **arrays})
+
+    def _each(self) -> Iterator[tuple[str, LayerMirror]]:
+        for name, layer in self.layers.items():
+            assert isinstance(layer, LayerMirror)
+            yield name, layer

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.equations.functions import array_functions
+from bioae.equations.lowering import parameter_values
+from bioae.equations.model import NeuronModel
 from bioae.equations.program import Program
 from bioae.equations.quantities import evaluate
-from bioae.equations.stepping import Stepper, constant_values, initial_state
 from bioae.errors import ModelError
 from bioae.schedule import Schedule
 from bioae.trainers.derivatives import SpikeDerivative, spike
+from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.gradients import torch_stepper
 
 __all__ = ["NeuronMirror", "Run"]
@@ -81,9 +81,6 @@ class NeuronMirror(nn.Module):
         self.shape = shape
         self.schedule = schedule
         self.derivative = derivative
-        self._dt = dt
-        self._dtype = dtype
-        self._stepper = torch_stepper(program, derivative, dtype)
         self.trained = nn.ParameterDict(
             {
                 name: nn.Parameter(torch.tensor(np.asarray(values), dtype=dtype))
@@ -91,24 +88,25 @@ class NeuronMirror(nn.Module):
                 if name in trainable
             }
         )
-        self._fixed = {n: np.asarray(v) for n, v in parameters.items() if n not in self.trained}
-        self._size = math.prod(shape)
+        self._bounds = {name: _bounds(program.model, name) for name in self.trained}
+        fixed = {n: np.asarray(v) for n, v in parameters.items() if n not in self.trained}
+        self._constants = Constants(program, shape, fixed, dt)
+        self._dt = dt
+        # Tells where the module lies, and in which type of numbers, when nothing is trained.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
+        self._stepper = torch_stepper(program, derivative, dtype)
 
-    def parameter_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the parameters in base units, trained ones as they stand."""
-        trained = {n: p.detach().cpu().double().numpy() for n, p in self.trained.items()}
-        return {**self._fixed, **trained}
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # What PyTorch calls to move a module to another device or type of numbers.
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._stepper = torch_stepper(self.program, self.derivative, self._like.dtype)
+        return self
 
     @torch.no_grad()
     def clamp_(self) -> None:
         """Move trained parameters back into the bounds that the model gives them."""
         for name, values in self.trained.items():
-            low, high = (
-                float(evaluate(bound, where=f"[trainable] {name}", error=ModelError))
-                for bound in self.program.model.trainable[name]
-            )
-            values.clamp_(low, high)
+            values.clamp_(*self._bounds[name])
 
     def start(self, batch: int) -> Values:
         """Return everything that statements name, at the start of a presentation.
@@ -118,12 +116,12 @@ class NeuronMirror(nn.Module):
         batch
             Examples that are presented at once.
         """
-        values = self._constants()
-        for name, array in self._initial().items():
-            state = self._tensor(array)
-            values[name] = state if state.ndim == 0 else state.expand(batch, *self.shape)
-        values["_fired"] = torch.zeros((batch, *self.shape), dtype=torch.bool, device=self._device)
-        values["_spike"] = values["_fired"].to(self._dtype)
+        values = self._constants(dict(self.trained.items()), self._like)
+        for name, state in self.program.states.items():
+            if not state.shared:
+                values[name] = values[name].expand(batch, *self.shape)
+        values["_spike"] = self._like.new_zeros((batch, *self.shape))
+        values["_fired"] = values["_spike"].bool()
         return values
 
     def forward(
@@ -149,7 +147,7 @@ class NeuronMirror(nn.Module):
         values = self.start(len(present))
         lead_in = self.schedule.lead_in
         steps = range(-lead_in, len(arriving) - lead_in)
-        clock = torch.tensor(list(steps), dtype=self._dtype, device=self._device) * self._dt
+        clock = self._like.new_tensor(list(steps)) * self._dt
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         arrived: list[Tensor | None] = []
         for step, time, tensor in zip(steps, clock.unbind(0), arriving, strict=True):
@@ -157,8 +155,11 @@ class NeuronMirror(nn.Module):
             arrived.append(self.step(values, tensor, recurrence))
             if step >= 0:
                 for name, kept in recorded.items():
-                    kept.append(values[name])
-        return Run({name: torch.stack(kept) for name, kept in recorded.items()}, arrived)
+                    kept.append(values[name].expand(present.shape))
+        # Not `stack`, which would lay the layers of an image out anew.
+        joined = {name: torch.cat(kept) for name, kept in recorded.items()}
+        shape = (-1, *present.shape)
+        return Run({name: tensor.view(shape) for name, tensor in joined.items()}, arrived)
 
     def step(
         self, values: Values, arriving: Tensor | None, recurrence: Recurrence | None = None
@@ -200,38 +201,22 @@ class NeuronMirror(nn.Module):
         values["_spike"] = spike(fired, distance, self._stepper.scale(values), self.derivative)
         self._stepper.on_spike(values)
 
-    def _constants(self) -> Values:
-        values: Values = {
-            "dt": torch.tensor(self._dt, dtype=self._dtype, device=self._device),
-            "N": torch.tensor(float(self._size), dtype=self._dtype, device=self._device),
-            "i": self._tensor(np.arange(self._size, dtype=np.float64)),
-            "t": torch.tensor(0.0, dtype=self._dtype, device=self._device),
-        }
-        values |= {name: self._tensor(array) for name, array in self._fixed.items()}
-        values |= {name: self._in_shape(tensor) for name, tensor in self.trained.items()}
-        arrays = constant_values(
-            self.program, self.parameter_arrays(), dt=self._dt, n=self._size
-        )
-        learning = self.trained.keys() if torch.is_grad_enabled() else set()
-        functions = array_functions(torch, self._dtype)
-        for name, text in self.program.constants.items():
-            if self.program.dependents[name] & learning:
-                values[name] = Stepper._expression(text, functions)(values)
-            else:
-                values[name] = self._tensor(arrays[name])
-        return values
-
-    def _initial(self) -> Mapping[str, NDArray[Any]]:
-        return initial_state(self.program, self.parameter_arrays(), dt=self._dt, n=self._size)
-
-    def _tensor(self, array: NDArray[Any]) -> Tensor:
-        dtype = torch.bool if array.dtype == bool else self._dtype
-        return self._in_shape(torch.tensor(array, dtype=dtype, device=self._device))
-
-    def _in_shape(self, tensor: Tensor) -> Tensor:
-        return tensor if tensor.ndim == 0 else tensor.reshape(self.shape)
-
     @property
-    def _device(self) -> torch.device:
+    def _like(self) -> Tensor:
         anchor: Tensor = self._anchor  # type: ignore[assignment]
-        return anchor.device
+        return anchor
+
+
+def _bounds(model: NeuronModel, name: str) -> tuple[float, float]:
+    low, high = (
+        float(
+            evaluate(
+                bound,
+                dimensions_of=parameter_values(model)[name],
+                where=f"{model.name}.toml, [trainable] {name}",
+                error=ModelError,
+            )
+        )
+        for bound in model.trainable[name]
+    )
+    return low, high

@@ -1,0 +1,90 @@
+"""The stream of random numbers, against the published cipher and against the order of drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioae.errors import InputError
+from bioae.random import MAX_SEED, stream, uniform
+
+WORD = 2**64
+KEYS = st.integers(0, MAX_SEED)
+
+
+def philox(counter: tuple[int, ...], key: tuple[int, int]) -> tuple[int, ...]:
+    """Philox 4x64 with ten rounds, from the description in Salmon et al. 2011."""
+    (a, b, c, d), (left, right) = counter, key
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * a, 0xCA5A826395121157 * c
+        a, b, c, d = (
+            second // WORD ^ b ^ left,
+            second % WORD,
+            first // WORD ^ d ^ right,
+            first % WORD,
+        )
+        left, right = (left + 0x9E3779B97F4A7C15) % WORD, (right + 0xBB67AE8584CAA73B) % WORD
+    return a, b, c, d
+
+
+def words(seed: int, key: int, blocks: int) -> list[int]:
+    return [w for n in range(1, blocks + 1) for w in philox((n, 0, 0, 0), (seed, key))]
+
+
+def test_philox_known_answer() -> None:
+    # kat_vectors of the authors' Random123: counter and key all zero.
+    zero = philox((0, 0, 0, 0), (0, 0))
+    assert [f"{word:016x}" for word in zero] == [
+        "16554d9eca36314c", "db20fe9d672d0fdc", "d7e772cee186176b", "7e68b68aec7ba23b",
+    ]  # fmt: skip
+
+
+@given(seed=KEYS, key=KEYS)
+def test_stream_is_philox_of_seed_and_key(seed: int, key: int) -> None:
+    expected = [word // 2**11 * 2.0**-53 for word in words(seed, key, 3)]
+    assert stream(seed, key).random(12).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("seed", "key", "raw"),
+    [
+        (0, 0, [0x02F4BA6408E4D89B, 0x3DD62B0B9CA8C5B2]),
+        (1, 17, [0xF1CBD20B066A60D1, 0xA99E740ED479B8E1]),
+        (MAX_SEED, 17, [0x5330B75ECBDF3FD7, 0xB4E50EF301014A16]),
+    ],
+)
+def test_golden_words(seed: int, key: int, raw: list[int]) -> None:
+    assert words(seed, key, 1)[:2] == raw
+    assert uniform(seed, np.array([key]), 2).tolist() == [
+        [word // 2**11 * 2.0**-53 for word in raw]
+    ]
+
+
+@given(st.lists(st.integers(0, 2**63 - 1), unique=True, min_size=1, max_size=6), st.randoms())
+def test_a_key_has_its_numbers_whatever_else_is_drawn(keys: list[int], chance: object) -> None:
+    order = np.array(keys)
+    together = uniform(3, order, 5)
+    assert (uniform(3, order[::-1], 5)[::-1] == together).all()
+    for key, row in zip(keys, together, strict=True):
+        assert (uniform(3, np.array([key]), 9)[0, :5] == row).all()
+    assert len(np.unique(together)) == together.size
+
+
+def test_numbers_are_in_the_unit_interval() -> None:
+    numbers = uniform(0, np.arange(100), 100)
+    assert 0 <= numbers.min() < 0.001
+    assert 0.999 < numbers.max() < 1
+    assert (numbers * 2**53 == np.rint(numbers * 2**53)).all()
+
+
+@pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
+def test_seeds_out_of_range(seed: int) -> None:
+    with pytest.raises(InputError, match=r"the seed does not fit; expected a whole number from 0"):
+        stream(seed, 0)
+
+
+def test_keys_out_of_range() -> None:
+    with pytest.raises(InputError, match=r"the key .* does not fit"):
+        uniform(0, np.array([-1]), 1)
