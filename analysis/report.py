@@ -40,8 +40,9 @@ def write_report(
 ) -> None:
     """Measure results, draw them, and write both as one self-contained HTML file.
 
-    The spikes of the first result are compared with those of each other one that has the same
-    examples and layers.
+    People would rather look than read: the caller's tables come first, then the figures, then all
+    that was measured. The spikes of the first result are compared with those of each other one
+    that has the same examples and layers.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def write_report(
     title
         The heading.
     tables
-        Further tables, shown first: a caption, and rows or a one-dimensional dataset
+        Further tables, shown before the figures: a caption, and rows or a one-dimensional dataset
         (`bioae.analysis.as_table`).
     metrics
         Files of training metrics, a JSON object a line, by the names of the runs.
@@ -110,7 +111,8 @@ def render_report(
         title=title,
         bursting_threshold=measures.bursting_threshold,
         notes=[*notes, *measures.not_compared()],
-        tables=[*tables, *measures.tables()],
+        first_tables=tables,
+        tables=measures.tables(),
         pictures=[_picture(drawn) for drawn in illustrations],
         origins=_origins(measures.attributes),
         models={name: str(tree.attrs["neuron_model"]).strip() for name, tree in results.items()},

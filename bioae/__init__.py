@@ -41,11 +41,11 @@ __all__ = [
 _HOMES = {
     "Artefact": "artefact",
     "BioaeError": "errors",
-    "BrianNetwork": "simulation",
+    "BrianNetwork": "simulation.build",
     "Network": "network",
     "NetworkConfig": "network",
     "NeuronModel": "equations",
-    "build": "simulation",
+    "build": "simulation.build",
     "load": "artefact",
     "load_model": "equations",
     "save": "artefact",

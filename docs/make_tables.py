@@ -1,0 +1,105 @@
+"""Write the tables of keys in networks.md anew, from the fields that the code declares.
+
+python docs/make_tables.py
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from bioae.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
+from bioae.encoders import Bernoulli, ConstantCurrent, FirstSpike
+from bioae.files import atomic_output
+from bioae.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.network import NetworkConfig
+
+PAGE = Path(__file__).with_name("networks.md")
+
+_TABLES: dict[str, tuple[type[BaseModel], ...]] = {
+    "network": (NetworkConfig,),
+    "layer": (LayerBase,),
+    "dense": (Dense,),
+    "conv2d": (Conv2d,),
+    "conv_transpose2d": (ConvTranspose2d,),
+    "encoders": (Bernoulli, FirstSpike, ConstantCurrent),
+    "decoders": (MaxDecoder, LastDecoder, MeanDecoder, CountDecoder),
+}
+_COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}}
+_MEANING = {
+    "channels": "output channels",
+    "kernel": "rows and columns of the kernel",
+    "stride": "rows and columns from one position of the kernel to the next",
+    "padding": "rows and columns of zeros around the image",
+    "dilation": "rows and columns from one tap of the kernel to the next",
+    "groups": "parts into which the channels fall, each connected within itself",
+    "output_padding": "rows and columns added at the far end of the output",
+    "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
+    "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
+    "decoder": "a table, see [decoders](#decoders); `max` by default",
+    "layers": "the layers, from the input's side, see [layers](#layers)",
+}
+_MARKED = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the page."""
+    text = filled(PAGE.read_text(encoding="utf-8"))
+    with atomic_output(PAGE, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """Return a page with the tables between its marks written anew."""
+    return _MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2])}\n\n{mark[3]}", page)
+
+
+def _table(name: str) -> str:
+    models = _TABLES[name]
+    if len(models) > 1:
+        head = "| kind | what it does | keys |\n| --- | --- | --- |"
+        return "\n".join([head, *(_choice(model, _COMMON[name]) for model in models)])
+    (model,) = models
+    own = [key for key in model.model_fields if key not in _inherited(model)]
+    head = "| key | default | meaning |\n| --- | --- | --- |"
+    return "\n".join([head, *(_row(key, model.model_fields[key]) for key in own)])
+
+
+def _choice(model: type[BaseModel], common: set[str]) -> str:
+    fields = {key: f for key, f in model.model_fields.items() if key not in {"kind", *common}}
+    keys = "; ".join(f"`{key} = {_default(f)}`: {f.description}" for key, f in fields.items())
+    line = (model.__doc__ or "").partition("\n")[0].rstrip(".").replace("``", "`")
+    return f"| `{model.model_fields['kind'].default}` | {line} | {keys} |"
+
+
+def _inherited(model: type[BaseModel]) -> set[str]:
+    is_kind = issubclass(model, LayerBase) and model is not LayerBase
+    return {"kind", *(LayerBase.model_fields if is_kind else ())}
+
+
+def _row(key: str, field: FieldInfo) -> str:
+    meaning = _MEANING.get(key) or field.description
+    default = f"`{_default(field)}`"
+    if field.is_required():
+        default = "required"
+    elif field.default is None or field.default is PydanticUndefined:
+        default = ""
+    return f"| `{key}` | {default} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+if __name__ == "__main__":
+    main()
