@@ -41,11 +41,11 @@ __all__ = [
 _HOMES = {
     "Artefact": "artefact",
     "BioaeError": "errors",
-    "BrianNetwork": "simulation.build",
+    "BrianNetwork": "simulation",
     "Network": "network",
     "NetworkConfig": "network",
     "NeuronModel": "equations",
-    "build": "simulation.build",
+    "build": "simulation",
     "load": "artefact",
     "load_model": "equations",
     "save": "artefact",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,21 +11,34 @@ from typing import Any
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from bioae.artefact_files import DESCRIPTION, MEND, WEIGHTS, read_files, write_files
 from bioae.errors import ArtefactError, InputError
-from bioae.files import atomic_output
 from bioae.network import Network, NetworkConfig
+from bioae.validation import describe
 
 __all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
 
 FORMAT_VERSION = 1
-DESCRIPTION = "network.toml"
-WEIGHTS = "weights.safetensors"
 
-_MEND = "docs/artefact.md says what an artefact holds"
+_MOST_TEXT = 16 * 2**20
+_FLOATS = ("float32", "float64")
+
+
+class _Description(BaseModel):
+    """What ``network.toml`` holds, before the network is looked at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format_version: int
+    network: dict[str, Any]
+    arrays: dict[str, list[int]]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,8 @@ def save(
     Raises
     ------
     OutputError
-        If `path` exists and `overwrite` is false, or it cannot be written.
+        If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
+        written.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -81,21 +94,10 @@ def save(
         "training": _plain(training or {}),
         "metrics": _plain(metrics or {}),
     }
-    arrays = {name: np.ascontiguousarray(array) for name, array in network.weights.items()}
-    members = {
-        DESCRIPTION: tomli_w.dumps(description, multiline_strings=True).encode(),
-        WEIGHTS: save_tensors(arrays),
-    }
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        if Path(path).suffix == ".zip":
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-                for name, content in members.items():
-                    # A fixed date: equal networks give equal bytes.
-                    archive.writestr(zipfile.ZipInfo(name), content)
-        else:
-            temporary.mkdir()
-            for name, content in members.items():
-                (temporary / name).write_bytes(content)
+    arrays = {name: _stored(array) for name, array in network.weights.items()}
+    text = tomli_w.dumps(description, multiline_strings=True).encode()
+    files = {DESCRIPTION: text, WEIGHTS: save_tensors(arrays)}
+    write_files(Path(path), files, overwrite=overwrite)
 
 
 def load(path: Path | str) -> Artefact:
@@ -112,60 +114,65 @@ def load(path: Path | str) -> Artefact:
         If there is none, it is truncated or foreign, or its version or shapes do not fit.
     """
     path = Path(path)
-    members = _members(path)
+    text, weights = read_files(path)
     where = f"{path}, {DESCRIPTION}"
+    description = _parse(text, where)
+    arrays = _arrays(weights, description.arrays, f"{path}, {WEIGHTS}")
     try:
-        description = tomllib.loads(members[DESCRIPTION].decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=_MEND) from error
-    version = description.get("format_version")
+        config = NetworkConfig.from_mapping(description.network, where=where)
+        _check_self_contained(config, where)
+        network = Network(config, arrays)
+    except ArtefactError:
+        raise
+    except InputError as error:
+        raise ArtefactError(str(error), where=None if str(path) in str(error) else where) from error
+    return Artefact(network, description.training, description.metrics)
+
+
+def _parse(text: bytes, where: str) -> _Description:
+    try:
+        if len(text) > _MOST_TEXT:
+            raise ValueError(f"it is larger than {_MOST_TEXT // 2**20} MiB")
+        values = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=MEND) from error
+    version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
             "the format version does not fit",
             where=where,
             expected=f"format_version = {FORMAT_VERSION}",
-            found=f"{version}",
-            mend="Read it with the version of bioae that wrote it" if version else _MEND,
+            found="none" if version is None else repr(version),
+            mend=MEND if version is None else "Read it with the version of bioae that wrote it",
         )
-    arrays = _arrays(members[WEIGHTS], description.get("arrays", {}), f"{path}, {WEIGHTS}")
     try:
-        config = NetworkConfig.from_mapping(description.get("network", {}), where=where)
-        network = Network(config, arrays)
-    except InputError as error:
-        raise ArtefactError(str(error), where=None if str(path) in str(error) else where) from error
-    return Artefact(network, description.get("training", {}), description.get("metrics", {}))
+        return _Description.model_validate(values)
+    except ValidationError as error:
+        raise ArtefactError(**describe(error, _Description), where=where, mend=MEND) from error
 
 
-def _members(path: Path) -> dict[str, bytes]:
-    if not path.exists():
+def _check_self_contained(config: NetworkConfig, where: str) -> None:
+    named = {name for layer in config.layers for name in (layer.neuron, layer.readout)}
+    missing = {name or config.neuron for name in named} - config.neurons.keys()
+    if missing:
         raise ArtefactError(
-            "there is no trained network",
-            where=str(path),
-            mend="bioae demo and bioae train each write one, in the folder 'model'",
+            f"the neuron model {min(missing)!r} is not in the file",
+            where=where,
+            expected=f"a table [network.neurons.{min(missing)}]",
+            mend=MEND,
         )
-    members = {}
-    for name in (DESCRIPTION, WEIGHTS):
-        try:
-            if path.is_dir():
-                members[name] = (path / name).read_bytes()
-            else:
-                with zipfile.ZipFile(path) as archive:
-                    members[name] = archive.read(name)
-        except (FileNotFoundError, KeyError):
-            raise ArtefactError(
-                f"this is not a trained network: {name} is missing", where=str(path), mend=_MEND
-            ) from None
-        except (OSError, zipfile.BadZipFile) as error:
-            raise ArtefactError(
-                f"this is not a trained network: {error}", where=str(path), mend=_MEND
-            ) from error
-    return members
+
+
+def _stored(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is written: C order, little-endian, single or double precision."""
+    kind = "<f4" if np.asarray(array).dtype == np.float32 else "<f8"
+    return np.asarray(array, dtype=kind, order="C")
 
 
 def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
     try:
         arrays = load_tensors(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
             f"the weights are truncated or damaged: {error}",
             where=where,
@@ -179,7 +186,17 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
             where=where,
             expected=f"the shape {shapes[name]}" if name in shapes else "no such array",
             found=f"{found[name]}" if name in found else "none",
+            mend=MEND,
         )
+    for name, array in arrays.items():
+        if array.dtype.name not in _FLOATS:
+            raise ArtefactError(
+                f"the array {name!r} has the wrong type",
+                where=where,
+                expected=" or ".join(_FLOATS),
+                found=array.dtype.name,
+                mend=MEND,
+            )
     return arrays
 
 

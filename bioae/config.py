@@ -186,6 +186,12 @@ class NetworkConfig(BaseModel):
         shape: Shape = self.input_shape
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
+            if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
+                raise NetworkError(
+                    f"the neuron model {model.name!r} never fires",
+                    where=f"layer {layer.name!r}",
+                    expected="a model with a threshold: the layer has to be heard",
+                )
             readout = self.model(layer.readout)
             common = readout.parameters.keys() & model.parameters.keys()
             readout = readout.with_parameters({name: model.parameters[name] for name in common})

@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from bioae.errors import OutputError
 
-__all__ = ["atomic_output", "check_output"]
+__all__ = ["Kind", "atomic_output", "check_output"]
+
+Kind = Literal["file", "folder"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def check_output(path: Path | str, *, overwrite: bool = False) -> Path:
+def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
     """Refuse an output that exists, or that cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    path
+        Where to write.
+    overwrite
+        Whether what stands there may be replaced. A file never replaces a folder, nor a folder a
+        file, nor either of them a device.
+    kind
+        What will be written, where that is known before.
 
     Raises
     ------
     OutputError
-        If `path` exists and `overwrite` is false, or its folder cannot be written.
+        If `path` exists and may not be replaced, or its folder cannot be written.
     """
     path = Path(path)
-    if os.path.lexists(path) and not overwrite:
-        raise OutputError(
-            "the output exists already and was kept",
-            where=str(path),
-            mend="Choose another path, or replace it with --overwrite (overwrite=True)",
-        )
+    if os.path.lexists(path):
+        if not overwrite:
+            raise OutputError(
+                "the output exists already and was kept",
+                where=str(path),
+                mend="Choose another path, or replace it with --overwrite (overwrite=True)",
+            )
+        _check_kind(path, kind)
     parent = path.absolute().parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    try:
+        # Permissions promise less than they say: on some file systems not even root may write.
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        reason = "not a folder" if not existing.is_dir() else error.strerror
         raise OutputError(
             "the output cannot be written",
             where=str(path),
             expected="a folder in which you may write",
-            found=f"{existing}, which is {'read-only' if existing.is_dir() else 'not a folder'}",
-        )
+            found=f"{existing}: {reason}",
+        ) from error
     return path
 
 
@@ -55,18 +78,38 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
     """
     path = check_output(path, overwrite=overwrite)
     temporary = path.absolute().with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    missing = [folder for folder in temporary.parents if not folder.exists()]
     try:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        _check_kind(path, "folder" if temporary.is_dir() else "file")
         _replace(temporary, path)
     except OSError as error:
+        space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
             f"writing failed: {error.strerror or error}",
             where=str(path),
-            mend="What stood there before is untouched; free some space or choose another place",
+            mend=f"{space} another place; what stood there before is untouched",
         ) from error
     finally:
         _remove(temporary)
+        for folder in missing:
+            with suppress(OSError):  # it is missing again only where nothing was written
+                folder.rmdir()
+
+
+def _check_kind(path: Path, kind: Kind | None) -> None:
+    if not path.exists():  # a broken link is there, but stands for nothing
+        return
+    found = "folder" if path.is_dir() else "file" if path.is_file() else "special file"
+    if found not in ((kind,) if kind else ("file", "folder")):
+        raise OutputError(
+            "the output would replace something of another kind, which was kept",
+            where=str(path),
+            expected=f"a {kind or 'file or folder'}",
+            found=f"a {found}",
+            mend="Choose another path",
+        )
 
 
 def _replace(temporary: Path, path: Path) -> None:
@@ -78,7 +121,7 @@ def _replace(temporary: Path, path: Path) -> None:
     path.rename(aside)
     try:
         temporary.rename(path)
-    except OSError:
+    except BaseException:
         aside.rename(path)
         raise
     _remove(aside)

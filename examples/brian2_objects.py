@@ -24,14 +24,12 @@ IMAGES, NEURON = 3, 60
 def main(model: str | None = None, *, standalone: bool = False) -> bioae.BrianNetwork:
     network = _network(model)
     digits = bioae.datasets.load("sample", "test", limit=IMAGES)
-    config = network.config
-    drive = config.encoder.encode(digits.images, digits.indices, steps=config.steps)
 
     prefs.codegen.target = "numpy"
     if standalone:
         set_device("cpp_standalone", build_on_run=False)
     built = bioae.build(network, presentations=IMAGES)
-    built.present(drive)
+    built.present(digits)
     latent = built.populations["latent"]
 
     # What arrives from outside goes to `bioae_input`, in units of the neuron model's `weight`.

@@ -109,7 +109,7 @@ def load_config(path: Path | str) -> TrainingConfig:
         raise NetworkError(
             f"the training configuration cannot be read: {error.strerror}", where=str(path)
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
     return TrainingConfig.from_mapping(values, where=str(path))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ from bioae.trainers.problem import Problem
 from bioae.trainers.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.reproducible import encoder_seed, example_order, reproducible
 
-__all__ = ["CHECKPOINT", "CONFIG", "METRICS", "Report", "Reporter", "Run", "fit"]
+__all__ = ["CHECKPOINT", "CONFIG", "METRICS", "MODEL", "Report", "Reporter", "Run", "fit"]
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
+MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ def fit(
         temporary.write_text(problem.config.to_toml(), encoding="utf-8")
     with reproducible(run.threads):
         run.save()
+        if not resume and (out / MODEL).is_dir():
+            # That of the run which this one has now replaced.
+            shutil.rmtree(out / MODEL)
         try:
             run.train(progress)
         except KeyboardInterrupt:

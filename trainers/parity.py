@@ -224,8 +224,8 @@ def _raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
 
 
 def _active_fraction(result: xr.DataTree) -> float:
-    alive = [is_alive(result, layer) for layer in layer_names(result)]
-    return float(xr.concat(alive, "neuron", coords="minimal", compat="override").mean())
+    alive = [is_alive(result, layer).to_numpy() for layer in layer_names(result)]
+    return float(np.concatenate(alive).mean())
 
 
 def _exact(network: Network) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,19 +10,17 @@ from typing import Any
 import torch
 
 from bioae.datasets import Images, load
-from bioae.errors import DataError, OutputError
+from bioae.errors import DataError
 from bioae.files import check_output
 from bioae.network import Network
 from bioae.trainers.config import TrainingConfig, load_config
 from bioae.trainers.derivatives import derivative
-from bioae.trainers.loop import CHECKPOINT, CONFIG, METRICS, Reporter, fit
+from bioae.trainers.loop import METRICS, MODEL, Reporter, fit
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.problem import Problem, build_regularisers, torch_device
 from bioae.trainers.regularisers import ActivityRegulariser
 
-__all__ = ["MODEL", "TrainingResult", "assemble", "train"]
-
-MODEL = "model"
+__all__ = ["TrainingResult", "assemble", "train"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,6 @@ def train(
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
     problem = assemble(config)
-    if overwrite and not resume:
-        _clear(out)
     history = fit(problem, out, resume=resume, progress=progress)
     network = _trained(problem)
     _save(network, out / MODEL, config, history[-1])
@@ -170,17 +165,5 @@ def _save(network: Network, path: Path, config: TrainingConfig, metrics: dict[st
 
 
 def _check_folder(out: Path, *, replace: bool) -> Path:
-    if out.is_dir() and not any(out.iterdir()):
-        replace = True
-    check_output(out, overwrite=replace)
-    if out.exists() and not out.is_dir():
-        raise OutputError("the output is not a folder", where=str(out), expected="a run's folder")
-    return out
-
-
-def _clear(out: Path) -> None:
-    """Remove the run that is to be replaced, once nothing is left that could refuse the new one."""
-    for name in (CHECKPOINT, CONFIG, METRICS):
-        (out / name).unlink(missing_ok=True)
-    if (out / MODEL).exists():
-        shutil.rmtree(out / MODEL)
+    empty = out.is_dir() and not any(out.iterdir())
+    return check_output(out, overwrite=replace or empty, kind="folder")

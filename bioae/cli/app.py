@@ -65,10 +65,15 @@ def _new_app(name: str, line: str) -> App:
         name=name,
         help=line,
         help_format="plaintext",
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_shown),
         result_action="return_value",
         print_error=False,
         exit_on_error=False,
         suppress_keyboard_interrupt=False,
         sort_key=len(_COMMANDS),
     )
+
+
+def _shown(default: object) -> str | None:
+    """Return a default as help shows it; that a switch is off goes without saying."""
+    return None if default is None or default is False or default == () else str(default)

@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bioae.cli.options import Positive
+
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
@@ -33,8 +35,8 @@ _CURVES = (
 def demo(
     *,
     out: Path = Path("bioae-demo"),
-    images: int | None = None,
-    epochs: int | None = None,
+    images: Positive | None = None,
+    epochs: Positive | None = None,
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
@@ -64,7 +66,7 @@ def demo(
 
     console = Console(stderr=True)
     check_target("cpp_standalone")
-    check_output(out, overwrite=overwrite)
+    check_output(out, overwrite=overwrite, kind="folder")
     digits = load("sample", "test", images)
     runs = _train(out, epochs, overwrite, console)
     results = _simulate(runs, digits, out, console)

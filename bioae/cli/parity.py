@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from bioae.cli.options import Natural, Positive, whole
 
 if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
@@ -19,10 +21,10 @@ def parity(
     /,
     *,
     target: Target = "numpy",
-    neurons: int = 100,
-    steps: int = 200,
-    examples: int = 4,
-    seed: int = 0,
+    neurons: Annotated[int, whole(2)] = 100,
+    steps: Annotated[int, whole(2)] = 200,
+    examples: Positive = 4,
+    seed: Natural = 0,
     json: bool = False,
 ) -> int:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -68,28 +70,28 @@ def _compare(
 ) -> Parity:
     from bioae import artefact
     from bioae.datasets import load
-    from bioae.equations import available, load_model
-    from bioae.errors import InputError
+    from bioae.equations import load_model
     from bioae.simulation.targets import check_target
     from bioae.trainers.parity import compare, model_parity
 
     check_target(target)
-    for name, value, least in (
-        ("neurons", neurons, 2),
-        ("steps", steps, 2),
-        ("examples", examples, 1),
-    ):
-        if value < least:
-            raise InputError(
-                f"--{name} does not fit", expected=f"{least} or more", found=str(value)
-            )
-    if model not in available() and Path(model).suffix != ".toml" and Path(model).exists():
+    if _is_network(model):
         network = artefact.load(model).network
         digits = load("sample", "test", examples)
         return compare(network, digits, name=model, target=target, seed=seed)
     return model_parity(
         load_model(model), target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
     )
+
+
+def _is_network(model: str) -> bool:
+    """Whether a trained network is meant, be it there or not; a neuron model's name wins."""
+    from bioae.equations import available
+
+    path = Path(model)
+    if model in available() or path.suffix == ".toml":
+        return False
+    return path.exists() or path.suffix == ".zip" or len(path.parts) > 1
 
 
 def _print(report: Parity) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
+from bioae.cli.options import Natural, Positive, Several
 
 if TYPE_CHECKING:
     from bioae.datasets import Images
+    from bioae.network import Network
 
 __all__ = ["images_of", "simulate"]
 
@@ -20,17 +21,17 @@ def simulate(
     out: Path,
     data: str = "sample",
     split: Literal["train", "test"] = "test",
-    images: int | None = None,
+    images: Positive | None = None,
     examples: str | None = None,
     target: Literal["numpy", "cython", "cpp_standalone"] = "cpp_standalone",
     neuron: str | None = None,
     connectivity: Literal["unrolled"] = "unrolled",  # noqa: ARG001
-    steps: int | None = None,
+    steps: Positive | None = None,
     dt: str | None = None,
     dtype: Literal["float64", "float32"] = "float64",
-    record: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    workers: int = 1,
-    seed: int = 0,
+    record: Several = (),
+    workers: Positive = 1,
+    seed: Natural = 0,
     overwrite: bool = False,
 ) -> int:
     """Run a trained network in Brian2 on images.
@@ -76,13 +77,14 @@ def simulate(
     from bioae.simulation import simulate as run
     from bioae.simulation import write_result
 
-    check_output(out, overwrite=overwrite)
+    check_output(out, overwrite=overwrite, kind="file")
     network = artefact.load(model).network
     if neuron is not None:
         network = network.with_neuron(neuron)
     changes = {"steps": steps, "dt": dt}
     network = network.with_time(**{k: v for k, v in changes.items() if v is not None})
     shown = images_of(data, split, images, examples)
+    _check_record(network, record)
     with counting("simulating") as progress:
         result = run(
             network,
@@ -107,25 +109,60 @@ def images_of(
     Raises
     ------
     DataError
-        If there are none, or a place is not in the data set.
+        If there are none, both are given, or a place is repeated or not in the data set.
     """
     from bioae.datasets import load
     from bioae.errors import DataError
 
     if examples is None:
         return load(data, split, count)
+    if count is not None:
+        raise DataError("--images and --examples exclude each other", mend="Give one of the two")
+    places = _places(examples)
     loaded = load(data, split)
-    try:
-        places = [int(part) for part in examples.split(",")]
-    except ValueError:
-        raise DataError(
-            "the examples cannot be read", expected="places such as 3,17", found=examples
-        ) from None
     outside = [place for place in places if not 0 <= place < len(loaded)]
     if outside:
         raise DataError(
             "an example is not in the data set",
-            expected=f"0 to {len(loaded) - 1}",
+            where="--examples",
+            expected=f"places from 0 to {len(loaded) - 1}",
             found=str(outside[0]),
         )
     return loaded[places]
+
+
+def _places(examples: str) -> list[int]:
+    from bioae.errors import DataError
+
+    expected = "different places such as 3,17"
+    try:
+        places = [int(part) for part in examples.split(",")]
+    except ValueError:
+        raise DataError(
+            "the examples cannot be read",
+            where="--examples",
+            expected=expected,
+            found=repr(examples),
+        ) from None
+    repeated = next((place for place in places if places.count(place) > 1), None)
+    if repeated is not None:
+        raise DataError(
+            "an example is repeated",
+            where="--examples",
+            expected=expected,
+            found=f"{repeated} again",
+        )
+    return places
+
+
+def _check_record(network: Network, record: Several) -> None:
+    from bioae.errors import InputError
+
+    known = {name for placed in network.config.placed for name in placed.program.states}
+    for name in record:
+        if name not in known:
+            raise InputError(
+                f"no layer has a variable {name!r}",
+                where="--record",
+                expected=f"one of {', '.join(sorted(known))}",
+            )

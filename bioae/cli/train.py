@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json as json_format
+import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = ["train"]
@@ -43,14 +47,12 @@ def train(
     from bioae.trainers.training import train as run
 
     try:
-        with progress_bar() as progress:
+        with _terminated_as_interrupted(), progress_bar() as progress:
             result = run(config, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
-            print(
-                f"bioae: interrupted; go on with: bioae train {config} --out {out} --resume",
-                file=sys.stderr,
-            )
+            again = shlex.join(["bioae", "train", str(config), "--out", str(out), "--resume"])
+            print(f"bioae: interrupted; go on with: {again}", file=sys.stderr)
             return 130
         raise
     last = result.history[-1]
@@ -60,3 +62,13 @@ def train(
         error = last["validation_sum_squared_error"]
         print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
     return 0
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send, keep what Ctrl-C keeps."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

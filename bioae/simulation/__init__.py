@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bioae.simulation.build import BrianNetwork, build
+    from bioae.simulation.brian_network import BrianNetwork
+    from bioae.simulation.objects import build
     from bioae.simulation.result import LayerSpikes, build_result, write_result
     from bioae.simulation.run import simulate
     from bioae.simulation.targets import TARGETS
@@ -27,9 +28,9 @@ __all__ = [
 
 _HOMES = {
     "TARGETS": "targets",
-    "BrianNetwork": "build",
+    "BrianNetwork": "brian_network",
     "LayerSpikes": "result",
-    "build": "build",
+    "build": "objects",
     "build_result": "result",
     "simulate": "run",
     "write_result": "result",
@@ -39,7 +40,4 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    # `build` is a module too, which importing it would leave under this name.
-    globals()[name] = value
-    return value
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -26,7 +26,7 @@ START_EVENT = f"{RESERVED_PREFIX}start"
 class Population(NeuronGroup):  # type: ignore[misc]
     """A `NeuronGroup` of a lowered model, with a presentation's time and input.
 
-    Its ``t`` is the time since the presentation's start, in ``lastspike`` and in monitors too;
+    Its ``t`` is the time since the presentation's start, also where its spikes are recorded;
     ``bioae_presentation`` tells which one (-1 before the first), ``bioae_step`` the step within it
     (-1 where the schedule leads in). Pathways add weights to ``bioae_input``, which is passed to
     the model once a step and then emptied.

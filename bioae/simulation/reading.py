@@ -10,7 +10,7 @@ from brian2 import StateMonitor
 from numpy.typing import NDArray
 
 from bioae.network import NetworkConfig, PlacedLayer
-from bioae.simulation.build import BrianNetwork
+from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.layer_spikes import LayerSpikes, Trace
 from bioae.simulation.population import PRESENTATION
 

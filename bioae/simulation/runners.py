@@ -13,8 +13,9 @@ from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
 from bioae.network import Network
-from bioae.simulation.build import BrianNetwork, build
+from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.compiling import compile_project
+from bioae.simulation.objects import build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
 from bioae.simulation.targets import Dtype, Target, activated, check_target
@@ -69,7 +70,7 @@ def runner(
 def _runtime(built: BrianNetwork) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
         built.network.restore()
-        built.present(presentations.drive(part))
+        built.drive.values[...] = built.raster(presentations.drive(part))
         built.run()
         return read(built, part.stop - part.start)
 

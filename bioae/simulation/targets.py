@@ -14,7 +14,15 @@ from brian2.devices.device import get_device, reset_device, set_device
 
 from bioae.errors import TargetError
 
-__all__ = ["IEEE_FLAGS", "TARGETS", "Dtype", "Target", "activated", "check_target"]
+__all__ = [
+    "IEEE_FLAGS",
+    "TARGETS",
+    "Dtype",
+    "Target",
+    "activated",
+    "active_target",
+    "check_target",
+]
 
 Target = Literal["numpy", "cython", "cpp_standalone"]
 Dtype = Literal["float64", "float32"]
@@ -45,6 +53,12 @@ def check_target(target: str) -> Target:
             "conda: cxx-compiler make), or use --target numpy, which needs none",
         )
     return target
+
+
+def active_target() -> str:
+    """Return the name of the target that Brian2 would run on now."""
+    standalone = isinstance(get_device(), CPPStandaloneDevice)
+    return "cpp_standalone" if standalone else str(prefs["codegen.target"])
 
 
 @contextmanager

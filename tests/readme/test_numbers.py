@@ -105,8 +105,7 @@ def steps_of_a_run(schedule: ScheduleName) -> dict[str, list[str]]:
         for name, population in built.populations.items()
     }
     built.network.add(*clocks.values())
-    drive = config.encoder.encode(np.ones((2, 1, 1, 2)), np.arange(2), steps=3)
-    built.present(drive)
+    built.present(np.ones((2, 1, 1, 2)))
     built.run()
     rows = {
         name: [

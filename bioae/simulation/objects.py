@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,108 +17,16 @@ from brian2 import (
     second,
 )
 from brian2 import Network as Brian2Network
-from numpy.typing import NDArray
 
 from bioae.layers import Connections, all_to_all
 from bioae.network import Network, PlacedLayer
-from bioae.schedule import Timing
+from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.population import INPUT, PRESENTATION, STEP, Population
 
-__all__ = ["WEIGHT", "BrianNetwork", "build"]
+__all__ = ["WEIGHT", "build"]
 
 #: The synaptic variable that holds a weight; named so that no neuron variable can collide.
 WEIGHT = "bioae_w"
-
-
-@dataclass
-class BrianNetwork:
-    """The Brian2 objects of a network; add your own to `network` before it runs.
-
-    Attributes
-    ----------
-    network
-        The `brian2.Network` of everything below.
-    source
-        The network that was built.
-    presentations
-        How many images one run presents.
-    drive
-        What the input emits, (step, neuron): set by `present`.
-    input
-        The input neurons.
-    populations
-        The layers' neurons, by name.
-    readout
-        The last layer's potential U, where the decoder reads it.
-    synapses
-        The pathways, by the name of their weights (``LAYER.weight``).
-    spikes
-        A `SpikeMonitor` for each layer.
-    states
-        A `StateMonitor` for each layer with recorded variables.
-    potential
-        The `StateMonitor` of the read-out.
-    """
-
-    network: Brian2Network
-    source: Network
-    presentations: int
-    drive: TimedArray
-    input: NeuronGroup
-    populations: dict[str, Population]
-    readout: Population | None
-    synapses: dict[str, Synapses]
-    spikes: dict[str, SpikeMonitor]
-    states: dict[str, StateMonitor] = field(default_factory=dict)
-    potential: StateMonitor | None = None
-
-    @property
-    def timing(self) -> Timing:
-        """Where presentations lie in a run."""
-        return self.source.config.timing
-
-    @property
-    def steps(self) -> int:
-        """Steps of a run: until the last layer has seen the last presentation."""
-        return self.timing.duration(self.presentations, len(self.populations))
-
-    @property
-    def duration(self) -> object:
-        """The length of a run, a `brian2.Quantity`."""
-        return self.steps * self.source.config.dt_seconds * second
-
-    def raster(self, drive: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Lay presentations out one after another.
-
-        Parameters
-        ----------
-        drive
-            What an encoder returned (time, example, ...); at most `presentations` examples.
-
-        Returns
-        -------
-        NDArray
-            (step, neuron): 0 where no presentation is on.
-        """
-        steps, examples = drive.shape[:2]
-        raster = np.zeros((self.steps, self.input.N))
-        inside = np.arange(examples)[:, None] * self.timing.period + np.arange(steps)
-        raster[inside] = drive.reshape(steps, examples, -1).swapaxes(0, 1)
-        return raster
-
-    def present(self, drive: NDArray[np.floating]) -> None:
-        """Put presentations before the input, for the next run on a runtime target.
-
-        Parameters
-        ----------
-        drive
-            What an encoder returned (time, example, ...).
-        """
-        self.drive.values[...] = self.raster(drive)
-
-    def run(self, **options: object) -> None:
-        """Run all presentations; `options` are those of `brian2.Network.run`."""
-        self.network.run(self.duration, **{"namespace": {}, **options})
 
 
 def build(

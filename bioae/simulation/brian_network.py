@@ -1,0 +1,151 @@
+"""The Brian2 objects of a network, and how images come before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from brian2 import Network as Brian2Network
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, TimedArray, second
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.datasets import Images
+from bioae.errors import DataError
+from bioae.network import Network
+from bioae.schedule import Timing
+from bioae.simulation.population import Population
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.targets import active_target
+
+__all__ = ["BrianNetwork"]
+
+
+@dataclass
+class BrianNetwork:
+    """The Brian2 objects of a network; add your own to `network` before it runs.
+
+    Attributes
+    ----------
+    network
+        The `brian2.Network` of everything below.
+    source
+        The network that was built.
+    presentations
+        How many images one run presents.
+    drive
+        What the input emits, (step, neuron): set by `present`.
+    input
+        The input neurons.
+    populations
+        The layers' neurons, by name.
+    readout
+        The last layer's potential U, where the decoder reads it.
+    synapses
+        The pathways, by the name of their weights (``LAYER.weight``).
+    spikes
+        A `SpikeMonitor` for each layer.
+    states
+        A `StateMonitor` for each layer with recorded variables.
+    potential
+        The `StateMonitor` of the read-out.
+    shown
+        What `present` put before the input.
+    """
+
+    network: Brian2Network
+    source: Network
+    presentations: int
+    drive: TimedArray
+    input: NeuronGroup
+    populations: dict[str, Population]
+    readout: Population | None
+    synapses: dict[str, Synapses]
+    spikes: dict[str, SpikeMonitor]
+    states: dict[str, StateMonitor] = field(default_factory=dict)
+    potential: StateMonitor | None = None
+    shown: Presentations | None = None
+
+    @property
+    def timing(self) -> Timing:
+        """Where presentations lie in a run."""
+        return self.source.config.timing
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run: until the last layer has seen the last presentation."""
+        return self.timing.duration(self.presentations, len(self.populations))
+
+    @property
+    def duration(self) -> object:
+        """The length of a run, a `brian2.Quantity`."""
+        return self.steps * self.source.config.dt_seconds * second
+
+    def raster(self, drive: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Lay presentations out one after another.
+
+        Parameters
+        ----------
+        drive
+            What an encoder returned (time, example, ...); at most `presentations` examples.
+
+        Returns
+        -------
+        NDArray
+            (step, neuron): 0 where no presentation is on.
+        """
+        steps, examples = drive.shape[:2]
+        raster = np.zeros((self.steps, self.input.N))
+        inside = np.arange(examples)[:, None] * self.timing.period + np.arange(steps)
+        raster[inside] = drive.reshape(steps, examples, -1).swapaxes(0, 1)
+        return raster
+
+    def present(
+        self, images: Images | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
+    ) -> None:
+        """Put images before the input, for the run that follows.
+
+        Parameters
+        ----------
+        images
+            A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1]; at most
+            `presentations` of them.
+        examples, seed
+            As for `bioae.simulate`.
+
+        Raises
+        ------
+        DataError
+            If the images do not fit the network, or are too many.
+        """
+        shown = Presentations.of(self.source.config, images, examples=examples, seed=seed)
+        if len(shown) > self.presentations:
+            raise DataError(
+                "there are more images than presentations",
+                expected=f"at most {self.presentations}",
+                found=str(len(shown)),
+                mend="Build the network with more: build(network, presentations=...)",
+            )
+        self.shown = shown
+        self.drive.values[...] = self.raster(shown.drive())
+
+    def result(self) -> xr.DataTree:
+        """Return what the network did since `present`, as `bioae.simulate` returns it.
+
+        Raises
+        ------
+        DataError
+            If nothing was presented.
+        """
+        from bioae.simulation.reading import read
+        from bioae.simulation.run import result_of
+
+        if self.shown is None:
+            raise DataError("nothing was presented", mend="Call present(images) before the run")
+        chunk = read(self, len(self.shown))
+        dtype = str(self.input.variables["drive"].dtype)
+        return result_of(self.source, self.shown, chunk, target=active_target(), dtype=dtype)
+
+    def run(self, **options: object) -> None:
+        """Run all presentations; `options` are those of `brian2.Network.run`."""
+        self.network.run(self.duration, **{"namespace": {}, **options})
