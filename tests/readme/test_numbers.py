@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from brian2 import StateMonitor, prefs
 
 import bioae
 from bioae.analysis import example_result, write_report
+from bioae.equations import NeuronModel
 from bioae.schedule import ScheduleName
+from bioae.trainers import model_parity
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,15 +65,26 @@ def test_the_picture_is_small_enough_to_load_at_once() -> None:
     assert 10_000 < picture.stat().st_size < 200_000
 
 
-def test_the_keys_in_networks_md_are_those_of_the_code() -> None:
+@pytest.mark.parametrize(("name", "generated"), [("networks.md", 7), ("neuron-models.md", 3)])
+def test_the_generated_parts_of_a_page_are_those_of_the_code(name: str, generated: int) -> None:
     spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs/make_tables.py")
     assert spec is not None
     assert spec.loader is not None
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
-    page = tables.PAGE.read_text(encoding="utf-8")
-    assert page.count("<!-- keys: ") == 7
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert page.count("<!-- end -->") == generated
     assert tables.filled(page) == page, "run python docs/make_tables.py"
+
+
+def test_the_neuron_model_of_the_page_works_on_both_sides() -> None:
+    page = (ROOT / "docs/neuron-models.md").read_text(encoding="utf-8")
+    block = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert block is not None
+    model = NeuronModel.from_mapping("mine", tomllib.loads(block[1]), where="the page")
+    found = model_parity(model, steps=100)
+    assert found.active_fraction >= 0.5
+    assert found.passed
 
 
 @pytest.mark.parametrize("schedule", ["paper", "brian2"])
