@@ -10,11 +10,12 @@ BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 
-.PHONY: help demo test lint types bench docs clean distclean
+.PHONY: help demo test test-all lint types bench docs clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
 	@echo "make test       lint, types and tests"
+	@echo "make test-all   the same with the slow tests"
 	@echo "make lint       ruff alone"
 	@echo "make types      mypy alone"
 	@echo "make bench      the benchmarks"
@@ -25,8 +26,14 @@ help:
 demo: $(BASE)
 	$(BIN)/bioae demo --out bioae-demo --overwrite
 
+# A thread each: two processes already keep two cores busy.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	$(PYTEST) -m "not slow"
+
+test-all: lint types
+	$(PYTEST)
 
 lint: $(DEV)
 	$(BIN)/ruff check .
