@@ -110,7 +110,8 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     def attached(fired: Tensor, spike: Tensor, value: Any, old: Tensor) -> Tensor:
         if not old.is_floating_point():
             return torch.where(fired, value, old)
-        return old + spike * (value - old)
+        reset: Tensor = old + spike * (value - old)
+        return reset
 
     monkeypatch.setattr(NeuronMirror, "_threshold", threshold)
     monkeypatch.setattr(mirror_gradients, "_attached", attached)
@@ -189,7 +190,7 @@ def test_attached_reset_is_the_derivative_of_a_proportional_one() -> None:
     (weight * written).sum().backward()
     s, v, o = expected
     proportional = o + s * (v - o)
-    (weight * proportional).sum().backward()  # type: ignore[no-untyped-call]
+    (weight * proportional).sum().backward()
     torch.testing.assert_close(written, proportional)
     for a, b in zip(found, expected, strict=True):
         assert b.grad is not None
@@ -208,7 +209,8 @@ class Surrogate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return gradients[0] / (1 + 10 * x.abs()) ** 2
+        slope: Tensor = 1 / (1 + 10 * x.abs()) ** 2
+        return gradients[0] * slope
 
 
 def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor:

@@ -88,7 +88,7 @@ def test_a_spike_counts_one_over_theta() -> None:
 
 
 def oracle(drive: Tensor, theta: float, schedule: str) -> tuple[Tensor, Tensor]:
-    """A LIF unrolled in plain PyTorch: leaks bent straight, resets detached, spikes at 1 / theta."""
+    """A LIF unrolled: leaks bent straight, resets detached, spikes worth 1 / theta."""
 
     def bend(old: Tensor, new: Tensor) -> Tensor:
         return old + (new - old).detach()
