@@ -6,15 +6,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-__all__ = ["SUPPORTED", "array_functions"]
+__all__ = ["RANDOM", "SUPPORTED", "array_functions"]
 
 _SAME_NAME = (
     "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1", "floor",
     "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
 )  # fmt: skip
 
-#: Brian2's functions that statements may use.
-SUPPORTED = frozenset({*_SAME_NAME, "exprel", "int", "timestep"})
+#: Brian2's functions that statements may use, with how many arguments each takes.
+SUPPORTED: Mapping[str, int] = {
+    **dict.fromkeys((*_SAME_NAME, "exprel", "int"), 1),
+    "clip": 3,
+    "timestep": 2,
+}
+
+#: Brian2's functions that draw random numbers.
+RANDOM = frozenset({"rand", "randn"})
 
 
 def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
@@ -25,23 +32,26 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     xp
         A module of array functions with NumPy's names: `numpy` or `torch`.
     dtype
-        What ``int`` makes of a condition; float64 by default. It must be that of the arrays:
-        PyTorch's default would quietly lower the precision of all that it is multiplied with.
+        What ``int`` makes of a condition, and what a number is; float64 by default. It must be that
+        of the arrays: PyTorch's default would quietly lower the precision of all that it meets.
 
     Returns
     -------
     Mapping
-        Brian2's functions by their names, and ``and``, ``or``, ``not`` and ``select``.
+        Brian2's functions by their names, and ``and``, ``or``, ``not``, ``select`` and ``number``,
+        which makes an array of a Python number.
     """
+    dtype = xp.float64 if dtype is None else dtype
     return {
         **{name: getattr(xp, name) for name in _SAME_NAME},
         "exprel": partial(_exprel, xp),
-        "int": partial(_int, xp, xp.float64 if dtype is None else dtype),
+        "int": partial(_int, xp, dtype),
         "timestep": partial(_timestep, xp),
         "and": xp.logical_and,
         "or": xp.logical_or,
         "not": xp.logical_not,
         "select": xp.where,
+        "number": partial(xp.asarray, dtype=dtype),
     }
 
 

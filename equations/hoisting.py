@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bioae.equations.functions import SUPPORTED
 from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.syntax import is_condition, names_in
 
-__all__ = ["Hoist"]
+__all__ = ["REFRACTORY_PREFIX", "Hoist"]
+
+#: Constants that only a refractory neuron meets: they need not be finite.
+REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
 
 _ACTIVE = ast.dump(ast.parse("int(not_refractory)", mode="eval").body)
 
@@ -31,7 +36,7 @@ class Hoist:
     """
 
     def __init__(
-        self, constant: Set[str], literals: Mapping[str, float], inline: Mapping[str, str]
+        self, constant: AbstractSet[str], literals: Mapping[str, float], inline: Mapping[str, str]
     ) -> None:
         self._constant = constant
         self._literals = literals
@@ -59,14 +64,11 @@ class Hoist:
             return node
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
             return node
-        if self._is_constant(node):
+        # A constant is a number; Brian2 wants conditions where it expects them.
+        if self._is_constant(node) and not is_condition(node):
             return self._name(node)
-        if ast.dump(node) != _ACTIVE and self._has_two_values(node):
-            active, refractory = (self._name(_Activity(value).visit(_copy(node))) for value in (1, 0))
-            return ast.parse(
-                f"int(not_refractory)*{active.id} + int(not not_refractory)*{refractory.id}",
-                mode="eval",
-            ).body
+        if self._has_two_values(node):
+            return self._two_values(node)
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
                 setattr(node, field, [self._take_out(item) for item in value])
@@ -74,20 +76,23 @@ class Hoist:
                 setattr(node, field, self._take_out(value))
         return node
 
-    def _name(self, node: ast.expr) -> ast.Name:
-        name = self._names.setdefault(ast.unparse(node), f"{RESERVED_PREFIX}c{len(self._names)}")
+    def _two_values(self, node: ast.expr) -> ast.expr:
+        active = self._name(_Activity(1).visit(_copy(node)))
+        refractory = self._name(_Activity(0).visit(_copy(node)), REFRACTORY_PREFIX)
+        text = f"int(not_refractory)*{active.id} + int(not not_refractory)*{refractory.id}"
+        return ast.parse(text, mode="eval").body
+
+    def _name(self, node: ast.expr, prefix: str = f"{RESERVED_PREFIX}c") -> ast.Name:
+        name = self._names.setdefault(ast.unparse(node), f"{prefix}{len(self._names)}")
         return ast.Name(name, ast.Load())
 
-    def _is_constant(self, node: ast.AST, also: Set[str] = frozenset()) -> bool:
-        functions = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
-        return all(
-            part.id in self._constant or part.id in also
-            for part in ast.walk(node)
-            if isinstance(part, ast.Name) and id(part) not in functions
-        )
+    def _is_constant(self, node: ast.AST, also: AbstractSet[str] = frozenset()) -> bool:
+        return names_in(node) <= self._constant | also
 
     def _has_two_values(self, node: ast.AST) -> bool:
         if not self._is_constant(node, also={"not_refractory"}):
+            return False
+        if is_condition(node):
             return False
         # Plain arithmetic is left where it is: there is nothing to save.
         calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]

@@ -43,8 +43,10 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError("there is no such neuron model file", where=text) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"the neuron model cannot be read: {error}", where=text) from error
+    except UnicodeDecodeError as error:
+        raise ModelError("this is not a text file in UTF-8", where=text) from error
+    except OSError as error:
+        raise ModelError(f"the file cannot be read: {error.strerror}", where=text) from error
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"this is not valid TOML: {error}", where=text) from error
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"

@@ -10,24 +10,30 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from brian2.core.base import BrianObjectException
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
     PARAMETER,
     SUBEXPRESSION,
     Equations,
-    SingleEquation,
 )
-from brian2.equations.unitcheck import check_units_statements
 from brian2.groups.neurongroup import NeuronGroup
-from brian2.units import Quantity, ms
+from brian2.units import ms
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
+from bioae.equations.checks import check_model
+from bioae.equations.complaints import complaint
+from bioae.equations.declarations import (
+    brian2_equations,
+    in_order,
+    parameter_values,
+)
 from bioae.equations.hoisting import Hoist
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel, Surrogate
+from bioae.equations.noise import Draws
 from bioae.equations.program import Parameter, Program, State, Statement, Statements
 from bioae.equations.quantities import constants, evaluate, unit_name
+from bioae.equations.syntax import is_condition, names_in, parse_statements
 from bioae.errors import ModelError
 
 # The package brian2.devices hides this module behind an object of the same name.
@@ -36,7 +42,6 @@ brian2_device: Any = import_module("brian2.devices.device")
 __all__ = ["brian2_equations", "lower", "parameter_values"]
 
 _ALWAYS_CONSTANT = frozenset({"dt", "i", "N"})
-_STOCHASTIC = frozenset({"rand", "randn", "poisson"})
 
 
 def lower(model: NeuronModel) -> Program:
@@ -62,67 +67,6 @@ def _lower(name: str, fields: str) -> Program:
     return _Lowering(model).program()
 
 
-def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
-    """Return the values of a model's parameters, which may name one another.
-
-    Raises
-    ------
-    ModelError
-        If one is not a Brian2 expression of constants, or they name each other in a circle.
-    """
-    values: dict[str, Quantity] = {}
-    waiting = dict(model.parameters)
-    while waiting:
-        ready = [n for n, text in waiting.items() if not (get_identifiers(text) & waiting.keys())]
-        if not ready:
-            raise ModelError(
-                f"the parameters {', '.join(sorted(waiting))} are defined by one another",
-                where=f"{model.name}.toml",
-            )
-        for name in ready:
-            where = f"{model.name}.toml, [parameters] {name}"
-            values[name] = evaluate(waiting.pop(name), values, where=where, error=ModelError)
-    return values
-
-
-def brian2_equations(model: NeuronModel) -> Equations:
-    """Return the model's equations, its constants declared as shared parameters.
-
-    As variables they may change from run to run, and from layer to layer, without a new build.
-
-    Raises
-    ------
-    ModelError
-        If the equations cannot be parsed, or use a name that is reserved.
-    """
-    where = f"{model.name}.toml, equations"
-    values = parameter_values(model)
-    try:
-        declared = Equations(model.equations)
-        undeclared = [
-            SingleEquation(PARAMETER, name, value.dim, flags=["shared", "constant"])
-            for name, value in values.items()
-            if name not in declared
-        ]
-        equations = declared + Equations(undeclared)
-    except Exception as error:  # Brian2's parser raises many kinds
-        raise ModelError(_reason(error), where=where) from error
-    for name in equations.names:
-        if name.startswith(RESERVED_PREFIX) or name == "settle":
-            raise ModelError(
-                f"the variable name {name!r} is reserved", where=where, mend="Choose another name"
-            )
-    for name, value in values.items():
-        if equations[name].dim != value.dim:
-            raise ModelError(
-                f"the parameter {name!r} has the wrong unit",
-                where=f"{model.name}.toml, [parameters]",
-                expected=unit_name(equations[name].dim),
-                found=unit_name(value),
-            )
-    return equations
-
-
 class _Lowering:
     """Asks a throw-away `NeuronGroup` for its abstract code, and hoists its constants."""
 
@@ -130,34 +74,34 @@ class _Lowering:
         self.model = model
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
-        self._check_stochastic(brian2_equations(model))
+        declared = brian2_equations(model)
+        self._check_noise(declared)
+        check_model(model, declared, self.values)
+        self.draws = Draws()
         self.group = self._probe()
         self.equations: Equations = self.group.equations
         self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
 
     def program(self) -> Program:
-        self._check_input()
-        self._check_initial()
-        surrogate = self.model.distance_to_threshold()
         refractoriness, update = self._updates()
         parts: dict[str, Any] = {
-            "prepare": self._prepare(),
             "refractoriness": refractoriness,
             "update": update,
-            "threshold": self._threshold(),
+            "prepare": self._prepare(),
+            **self._firing(),
             "on_spike": self._on_spike(),
             "reset": self._reset(),
             "receive": self._receive(),
-            "distance": surrogate and self._expression(surrogate.distance, "[surrogate] distance"),
-            "scale": surrogate and self._expression(surrogate.scale, "[surrogate] scale"),
         }
-        initial = {name: self.hoist(text) for name, text in self.model.initial_state.items()}
+        initial = {name: self._start(name, text) for name, text in self.model.initial_state.items()}
+        self._check_settling()
         return Program(
             model=self.model,
             states=self._states(),
             parameters=self._parameters(),
-            initial=initial,
+            initial=self._in_order(initial),
             constants=self.hoist.constants,
+            draws=self.draws.found,
             **parts,
         )
 
@@ -166,11 +110,11 @@ class _Lowering:
     def _probe(self) -> NeuronGroup:
         model = self.model
         with self._brian2("equations"), catch_logs():
-            group = NeuronGroup(
+            group = _Probe(
                 1,
                 brian2_equations(model),
                 threshold=model.threshold,
-                reset=model.reset if model.reset is not None or model.threshold is None else "",
+                reset=self._reset_code() if model.threshold is not None else None,
                 refractory=model.refractory or False,
                 namespace={},
                 dt=1 * ms,
@@ -178,7 +122,6 @@ class _Lowering:
                 **({"method": model.method} if model.method else {}),
             )
             group.before_run({})
-            group._network = group.name  # or Brian2 warns that it was never run
         return group
 
     def _updates(self) -> tuple[Statements, Statements]:
@@ -188,17 +131,67 @@ class _Lowering:
         with self._brian2("method" if self.model.method else "equations"), catch_logs():
             updater.update_abstract_code({})
         integration = updater.abstract_code.removeprefix(refractoriness)
-        return (
-            self._statements(refractoriness, "refractory"),
-            self._statements(integration, "equations"),
-        )
+        update = self._statements(integration, "equations")
+        self._check_integrated(update)
+        return self._statements(refractoriness, "refractory"), update
 
-    def _threshold(self) -> str | None:
+    def _check_integrated(self, update: Statements) -> None:
+        read = set().union(*(names_in(statement.value) for statement in update))
+        for name, equation in self.equations.items():
+            # Brian2 takes a variable E for Euler's number, when it solves its equation.
+            if equation.type == DIFFERENTIAL_EQUATION and name not in read:
+                raise ModelError(
+                    f"Brian2 takes the variable {name!r} for a constant",
+                    where=f"{self.where}, equations",
+                    mend='Choose another name, or a method such as "euler"',
+                )
+
+    def _firing(self) -> dict[str, str | None]:
         if self.model.threshold is None:
-            return None
+            return dict.fromkeys(("threshold", "distance", "scale"))
         with self._brian2("threshold"):
             self.group.thresholder["spike"].update_abstract_code({})
-        return self._expression(self.model.threshold, "threshold")
+        # Named first: the distance to threshold is read with the numbers that were drawn for it.
+        threshold = self._named(self.model.threshold, "threshold")
+        named = self.model.model_copy(update={"threshold": threshold})
+        surrogate = named.distance_to_threshold()
+        assert surrogate is not None  # there is a threshold
+        if get_identifiers(surrogate.scale) & self.draws.found.keys():
+            raise ModelError(
+                "the scale of the distance to threshold is random",
+                where=f"{self.where}, threshold",
+                found=self.model.threshold,
+                mend="Give both in [surrogate], as distance and scale",
+            )
+        return {
+            "threshold": self._expression(threshold, "threshold"),
+            "distance": self._expression(surrogate.distance, "[surrogate] distance"),
+            "scale": self._expression(self._positive(surrogate), "[surrogate] scale"),
+        }
+
+    def _positive(self, surrogate: Surrogate) -> str:
+        """Return the scale of the distance to threshold, made positive where it is a constant."""
+        scale, given = surrogate.scale, self.model.surrogate is not None
+        if names_in(scale) - self.values.keys() - constants().keys():
+            return scale
+        where = f"{self.where}, {'[surrogate] scale' if given else 'threshold'}"
+        for text in (scale,) if given else (scale, self.model.weight):
+            value = evaluate(text, self.values, where=where, error=ModelError)
+            same_unit = value.dim == evaluate(scale, self.values, where=where).dim
+            if value > 0 and same_unit:
+                return text
+            if value < 0 and same_unit and not given:
+                return f"abs({text})"
+        raise ModelError(
+            "the scale of the distance to threshold must be positive",
+            where=where,
+            found=scale,
+            mend="Give [surrogate] with a typical distance as its scale",
+        )
+
+    def _reset_code(self) -> str:
+        code = parse_statements(self.model.reset or "", where=f"{self.where}, reset")
+        return "\n".join(f"{target} = {ast.unparse(value)}" for target, value in code)
 
     def _reset(self) -> Statements:
         if not self.model.reset:
@@ -219,11 +212,9 @@ class _Lowering:
 
     def _receive(self) -> Statements:
         target = self.model.input
-        where = f"{self.where}, weight"
         weight = evaluate(
-            self.model.weight, self.values, dimensions_of=self.equations[target].dim,
-            where=where, error=ModelError,
-        )  # fmt: skip
+            self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
+        )
         arrived = f"{RESERVED_PREFIX}input"
         if float(weight) != 1.0:
             arrived = f"{arrived}*{self._expression(self.model.weight, 'weight')}"
@@ -231,73 +222,77 @@ class _Lowering:
 
     # Checking
 
-    def _check_stochastic(self, equations: Equations) -> None:
-        code = "\n".join(
-            part or "" for part in (self.model.threshold, self.model.reset, self.model.refractory)
-        )
-        random = (equations.identifiers | get_identifiers(code)) & _STOCHASTIC
-        if equations.is_stochastic or random:
-            found = sorted(random | equations.stochastic_variables)[0]
-            raise ModelError("noise is not supported yet", where=self.where, found=found)
-
-    def _check_input(self) -> None:
-        target = self.model.input
-        known = [n for n, eq in self.equations.items() if eq.type != SUBEXPRESSION]
-        writable = [n for n in known if "constant" not in self.equations[n].flags]
-        if target not in writable:
+    def _check_noise(self, equations: Equations) -> None:
+        every = [self.model.threshold, self.model.reset, self.model.refractory]
+        every += self.model.initial_state.values()
+        called = equations.identifiers.union(*(get_identifiers(part or "") for part in every))
+        if "poisson" in called:
             raise ModelError(
-                f"the input variable {target!r} is not a variable of the model",
-                where=f"{self.where}, input",
-                expected=f"one of {', '.join(sorted(writable))}",
+                "poisson() is not supported",
+                where=self.where,
+                expected="xi, rand() or randn()",
+                mend="Let several rand() < p, or a normal number, stand for it",
+            )
+        if get_identifiers(self.model.refractory or "") & {"rand", "randn"}:
+            raise ModelError(
+                "a refractory period cannot be random",
+                where=f"{self.where}, refractory",
+                found=self.model.refractory,
+                mend="Draw it in `reset`, into a variable that `refractory` names",
             )
 
-    def _check_initial(self) -> None:
-        for name, text in self.model.initial_state.items():
-            where = f"{self.where}, [initial] {name}"
-            if name not in self._states():
-                raise ModelError(
-                    "this is not a variable of the model",
-                    where=where,
-                    expected=f"one of {', '.join(self._states())}",
-                )
-            self._check_units(f"{name} = {text}", where)
-            called = get_identifiers(text) & _STOCHASTIC
-            if called:
-                raise ModelError("noise is not supported yet", where=where, found=called.pop())
-
-    def _check_units(self, code: str, where: str) -> None:
-        with self._brian2(where.removeprefix(f"{self.where}, ")):
-            names = get_identifiers(code)
-            unknown = {n for n in names if n.startswith("_") and n not in self.group.variables}
-            variables = self.group.resolve_all(names - unknown, {}, user_identifiers=names)
-            check_units_statements(code, variables)
+    def _check_settling(self) -> None:
+        if self.model.settle is not None and self.draws.found:
+            raise ModelError(
+                "a model with noise does not settle",
+                where=f"{self.where}, [initial] settle",
+                mend="Give initial values instead; they may be random",
+            )
 
     # Reading code
 
     def _statements(self, code: str, key: str, *, may_guard: bool = True) -> Statements:
-        if code.strip():
-            self._check_units(code, f"{self.where}, {key}")
         statements = []
-        for node in ast.parse(_unindented(code)).body:
-            match node:
-                case ast.Assign(targets=[ast.Name(id=target)], value=value):
-                    text = ast.unparse(value)
-                case ast.AugAssign(target=ast.Name(id=target), op=op, value=value):
-                    text = ast.unparse(ast.BinOp(ast.Name(target), op, value))
-                case _:
-                    raise ModelError(
-                        "this statement is not supported",
-                        where=f"{self.where}, {key}",
-                        expected="an assignment",
-                        found=ast.unparse(node),
-                    )
+        for target, value in parse_statements(code, where=f"{self.where}, {key}"):
+            text = self._named(self._as_stored(target, value), key, target)
             guarded = may_guard and self._guarded(target)
             statements.append(Statement(target, self._expression(text, key), guarded))
         return tuple(statements)
 
+    def _as_stored(self, target: str, value: ast.expr) -> str:
+        """Return a value as a variable of the target's type keeps it."""
+        text = ast.unparse(value)
+        kind = self._states()[target].dtype if target in self._states() else "float"
+        if kind == "integer" and not isinstance(value, ast.Constant):
+            return f"int({text})"
+        if kind == "boolean" and not is_condition(value):
+            return f"({text}) != 0"
+        return text
+
+    def _named(self, text: str, key: str, target: str | None = None) -> str:
+        """Return the expression with names for the random numbers in it."""
+        try:
+            named = self.draws(text)
+        except TypeError as error:
+            raise ModelError(str(error), where=f"{self.where}, {key}") from error
+        if named != text and target in self._states() and self._states()[target].shared:
+            raise ModelError(
+                f"the shared variable {target!r} cannot be random",
+                where=f"{self.where}, {key}",
+                expected="noise in variables of the neurons alone",
+            )
+        return named
+
+    def _start(self, target: str, text: str) -> str:
+        key = f"[initial] {target}"
+        named = self._named(text, key, target)
+        if named != text:
+            named = self._as_stored(target, ast.parse(named, mode="eval").body)
+        return self._expression(named, key)
+
     def _expression(self, text: str, key: str) -> str:
         try:
-            return self.hoist(text.strip())
+            return self.hoist(" ".join(text.split()))
         except TypeError as error:
             raise ModelError(str(error), where=f"{self.where}, {key}") from error
 
@@ -309,6 +304,10 @@ class _Lowering:
         )
 
     # The variables
+
+    def _in_order(self, initial: dict[str, str]) -> dict[str, str]:
+        needed = {name: names_in(text) & initial.keys() for name, text in initial.items()}
+        return {name: initial[name] for name in in_order(needed, where=f"{self.where}, [initial]")}
 
     def _states(self) -> dict[str, State]:
         return {
@@ -346,17 +345,13 @@ class _Lowering:
         except ModelError:
             raise
         except Exception as error:  # Brian2 raises many kinds
-            raise ModelError(_reason(error), where=f"{self.where}, {key}") from error
+            raise ModelError(complaint(error), where=f"{self.where}, {key}") from error
         finally:
             brian2_device.active_device = active
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, BrianObjectException) and error.__cause__ is not None:
-        return _reason(error.__cause__)
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return text.strip() or type(error).__name__
+class _Probe(NeuronGroup):  # type: ignore[misc]
+    """A group that is asked and never run, which Brian2 would warn of."""
 
-
-def _unindented(code: str) -> str:
-    return "\n".join(line.strip() for line in code.replace(";", "\n").splitlines())
+    def __del__(self) -> None:
+        """Say nothing."""

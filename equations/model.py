@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from difflib import get_close_matches
 from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bioae.equations.syntax import parse_expression
 from bioae.errors import ModelError
 from bioae.validation import describe
 
@@ -17,7 +20,6 @@ __all__ = ["RESERVED_PREFIX", "NeuronModel", "Surrogate"]
 RESERVED_PREFIX = "bioae_"
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_COMPARISON = re.compile(r"(?P<left>[^<>=!&|]+?)\s*(?P<sign>>=|<=|>|<)\s*(?P<right>[^<>=!&|]+)")
 
 
 class Surrogate(BaseModel):
@@ -43,14 +45,14 @@ class NeuronModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
-    description: str = Field(min_length=1, description="one line that says what the neuron is")
+    description: str = Field(description="one line that says what the neuron is")
     reference: str = Field("", description="where the model comes from")
-    equations: str = Field(min_length=1, description="Brian2 model equations")
+    equations: str = Field(description="Brian2 model equations")
     threshold: str | None = Field(None, description="a Brian2 condition; none: it never fires")
     reset: str | None = Field(None, description="Brian2 statements, run after each spike")
     refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
     method: str | None = Field(None, description="a Brian2 state updater; none: Brian2 chooses")
-    input: str = Field(min_length=1, description="the variable that a presynaptic spike adds to")
+    input: str = Field(description="the variable that a presynaptic spike adds to")
     weight: str = Field("1", description="what a network weight of 1.0 adds, with its unit")
     parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
     initial: dict[str, str] = Field(default_factory=dict, description="values at the start")
@@ -58,6 +60,26 @@ class NeuronModel(BaseModel):
     trainable: dict[str, tuple[str, str]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
     )
+
+    @field_validator("description", "threshold", "refractory", "method", "input", "weight")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        return None if text is None else cls._not_blank(" ".join(text.split()))
+
+    @field_validator("equations")
+    @classmethod
+    def _not_blank(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("there is nothing in it")
+        return text
+
+    @field_validator("trainable", mode="before")
+    @classmethod
+    def _pairs(cls, bounds: Any) -> Any:
+        for name, pair in bounds.items() if isinstance(bounds, dict) else ():
+            if not isinstance(pair, list | tuple) or [type(text) for text in pair] != [str, str]:
+                raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
+        return bounds
 
     @field_validator("parameters", "initial")
     @classmethod
@@ -79,6 +101,8 @@ class NeuronModel(BaseModel):
             )
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
+        if self.threshold is None and self.surrogate:
+            raise ValueError("[surrogate] is the distance to a threshold, and there is none")
         return self
 
     @classmethod
@@ -99,12 +123,22 @@ class NeuronModel(BaseModel):
         ModelError
             If a key is missing, unknown or of the wrong form.
         """
+        keys = [key for key, field in cls.model_fields.items() if not field.exclude]
+        for key in fields:
+            if key not in keys:
+                close = get_close_matches(key, keys, n=1)
+                raise ModelError(
+                    f"unknown key {key!r}",
+                    where=where,
+                    expected=f"one of {', '.join(keys)}",
+                    mend=f"Did you mean {close[0]!r}?" if close else None,
+                )
         try:
             return cls.model_validate({**fields, "name": name})
         except ValidationError as error:
-            raise ModelError(
-                **describe(error, cls), where=where, mend="docs/neuron-models.md lists every key"
-            ) from error
+            text = error.errors(include_url=False)[0]["type"] == "string_type"
+            mend = "Write it in quotes" if text else "bioae neurons show lif prints an example"
+            raise ModelError(**describe(error, cls), where=where, mend=mend) from error
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the fields as a file would give them; `from_mapping` reads them back."""
@@ -125,7 +159,7 @@ class NeuronModel(BaseModel):
         unknown = set(parameters) - set(self.parameters)
         if unknown:
             raise ModelError(
-                f"neuron model {self.name!r} has no parameter {sorted(unknown)[0]!r}",
+                f"neuron model {self.name!r} has no parameter {min(unknown)!r}",
                 expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
             )
         return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
@@ -150,14 +184,18 @@ class NeuronModel(BaseModel):
         """
         if self.surrogate is not None or self.threshold is None:
             return self.surrogate
-        match = _COMPARISON.fullmatch(self.threshold.strip())
-        if match is None:
+        where = f"{self.name}.toml, threshold"
+        condition = parse_expression(self.threshold, where=where, random=True)
+        order = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+        if not isinstance(condition, ast.Compare) or not isinstance(condition.ops[0], order):
             raise ModelError(
-                f"the distance to threshold of {self.name!r} cannot be read from its threshold",
+                "the distance to threshold cannot be read from this condition",
+                where=where,
                 expected="a comparison of the form a > b",
                 found=self.threshold,
                 mend="Give it in [surrogate], as distance and scale",
             )
-        left, right = match["left"].strip(), match["right"].strip()
-        above, below = (left, right) if match["sign"].startswith(">") else (right, left)
+        left, right = ast.unparse(condition.left), ast.unparse(condition.comparators[0])
+        falls = isinstance(condition.ops[0], ast.Lt | ast.LtE)
+        above, below = (right, left) if falls else (left, right)
         return Surrogate(distance=f"({above}) - ({below})", scale=right)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioae.equations.model import NeuronModel
+from bioae.equations.noise import Draw
+from bioae.equations.syntax import names_in
 
 __all__ = ["Parameter", "Program", "State", "Statement", "compile_statements", "names_in"]
 
@@ -87,6 +89,8 @@ class Program:
         Expressions of the states' initial values, where the model gives them.
     constants
         Expressions of parameters and ``dt`` that statements refer to, by name, in order.
+    draws
+        The random numbers that statements refer to, by name: one for each neuron and step.
     prepare
         Run before each step: subexpressions that are constant over it.
     refractoriness, update
@@ -108,6 +112,7 @@ class Program:
     parameters: Mapping[str, Parameter]
     initial: Mapping[str, str]
     constants: Mapping[str, str]
+    draws: Mapping[str, Draw]
     prepare: Statements
     refractoriness: Statements
     update: Statements
@@ -133,7 +138,17 @@ class Program:
         """Whether all libraries compute the same bits: no transcendental function of the state."""
         parts = (*self.prepare, *self.refractoriness, *self.update, *self.reset, *self.receive)
         code = [*(statement.value for statement in parts), self.threshold or "0"]
+        code += self.random_start.values()
         return not any(_is_inexact(node) for text in code for node in ast.walk(ast.parse(text)))
+
+    @property
+    def random_start(self) -> Mapping[str, str]:
+        """Of `initial`, what depends on random numbers: evaluated as a presentation starts."""
+        found: dict[str, str] = {}
+        for name, text in self.initial.items():
+            if names_in(text) & (self.draws.keys() | found.keys()):
+                found[name] = text
+        return found
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -154,13 +169,6 @@ class Program:
         return found
 
 
-def names_in(code: str) -> set[str]:
-    """Return the variables that an expression names; functions are not among them."""
-    tree = ast.parse(code, mode="eval")
-    called = {node.func.id for node in ast.walk(tree) if _is_named_call(node)}  # type: ignore[attr-defined]
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - called
-
-
 #: Functions whose result IEEE 754 fixes to the last bit.
 _EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
 
@@ -169,10 +177,6 @@ def _is_inexact(node: ast.AST) -> bool:
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.Pow | ast.Mod | ast.FloorDiv)
     return isinstance(node, ast.Call) and ast.unparse(node.func) not in _EXACT
-
-
-def _is_named_call(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
 Write = Callable[[Statement, str], str]
@@ -208,13 +212,14 @@ def compile_statements(
     """
     lines = [f"def step({', '.join(arguments)}):"]
     for statement in statements:
-        value = ast.unparse(_Emit().visit(ast.parse(statement.value, mode="eval")))
+        value = ast.unparse(_Emit().emit(statement.value))
         value = write(statement, f"({value})") if write else value
         lines.append(f"    {statement.target} = {value}")
     lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
-    scope: dict[str, Any] = {"_fn": functions, "__builtins__": {}}
+    # PyTorch imports parts of itself at the first use of some operators.
+    scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
     # What is compiled was rebuilt node by node by `_Emit` from a whitelist of expressions.
-    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)  # noqa: S102
+    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)
     return scope["step"]  # type: ignore[no-any-return]
 
 
@@ -222,10 +227,15 @@ class _Emit(ast.NodeTransformer):
     """Rewrite a Brian2 expression as Python on arrays, node by node from a whitelist."""
 
     _AS_IS = (
-        ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
+        ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
         ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
         ast.GtE, ast.Eq, ast.NotEq,
     )  # fmt: skip
+
+    def emit(self, expression: str) -> ast.AST:
+        body = ast.parse(expression, mode="eval").body
+        condition = isinstance(body, ast.Constant) and isinstance(body.value, bool)
+        return body if condition else self._array(body)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         if not isinstance(node, self._AS_IS):
@@ -240,18 +250,18 @@ class _Emit(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Name) or node.keywords:
             raise TypeError(f"{ast.unparse(node)} is not a call of a function")
-        return self._call(node.func.id, *(self.visit(argument) for argument in node.args))
+        return _call(node.func.id, *map(self._array, node.args))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         name = "and" if isinstance(node.op, ast.And) else "or"
-        first, *rest = (self.visit(value) for value in node.values)
+        first, *rest = map(self._array, node.values)
         for value in rest:
-            first = self._call(name, first, value)
-        return first  # type: ignore[no-any-return]
+            first = _call(name, first, value)
+        return first
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.Not):
-            return self._call("not", self.visit(node.operand))
+            return _call("not", self._array(node.operand))
         return self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -260,7 +270,20 @@ class _Emit(ast.NodeTransformer):
         left, right = self.visit(node.left), self.visit(node.comparators[0])
         return ast.Compare(left, [self.visit(node.ops[0])], [right])
 
-    @staticmethod
-    def _call(name: str, *arguments: ast.AST) -> ast.AST:
-        function = ast.parse(f"_fn[{name!r}]", mode="eval").body
-        return ast.Call(function, list(arguments), [])  # type: ignore[arg-type]
+    def _array(self, node: ast.AST) -> ast.AST:
+        """Emit what a function of arrays takes: PyTorch's take no Python numbers."""
+        if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+            return self.visit(node)  # type: ignore[no-any-return]
+        return _Numbers().visit(node)  # type: ignore[no-any-return]
+
+
+class _Numbers(_Emit):
+    """The same, for an expression of numbers alone."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return _call("number", super().visit_Constant(node))
+
+
+def _call(name: str, *arguments: ast.AST) -> ast.AST:
+    function = ast.parse(f"_fn[{name!r}]", mode="eval").body
+    return ast.Call(function, list(arguments), [])  # type: ignore[arg-type]

@@ -1,13 +1,15 @@
-"""Evaluate a Brian2 expression of constants, such as ``"0.4*nA"``, without executing it as Python."""
+"""Evaluate an expression of constants, such as ``"0.4*nA"``, without executing it as Python."""
 
 from __future__ import annotations
 
 import ast
+import cmath
 import operator
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units.fundamentalunits import (
@@ -18,6 +20,7 @@ from brian2.units.fundamentalunits import (
     have_same_dimensions,
 )
 
+from bioae.equations.syntax import check_names, parse_expression
 from bioae.errors import InputError
 
 __all__ = ["constants", "evaluate", "time_in_seconds", "unit_name"]
@@ -27,9 +30,10 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
-_STATEFUL = {"rand", "randn", "poisson", "timestep"}
 
 
 @cache
@@ -52,7 +56,7 @@ def evaluate(
     Parameters
     ----------
     expression
-        Numbers, units, the given names, ``+ - * / **`` and Brian2's functions.
+        Numbers, units, the given names, ``+ - * / // % **`` and Brian2's functions.
     names
         What else may be named: parameters, for instance.
     dimensions_of
@@ -65,25 +69,23 @@ def evaluate(
     Raises
     ------
     InputError
-        (or `error`) If the expression is malformed, names something unknown, mixes units, or has
-        other dimensions than those asked for.
+        (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
+        real number, or has other dimensions than those asked for.
     """
+    tree = parse_expression(expression, where=where, error=error)
+    known = {**constants(), **(names or {})}
+    shown = (*(names or ()), "a unit")
+    check_names(tree, known, where=where, shown=shown, error=error)
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except SyntaxError:
+        # Not even a warning: what is not a number is refused below.
+        with np.errstate(all="ignore"):
+            value = Quantity(_value(tree, known))
+    except (ArithmeticError, DimensionMismatchError, TypeError, ValueError) as reason:
         raise error(
-            "this is not a Brian2 expression",
-            where=where,
-            expected='for instance "20*ms"',
-            found=repr(expression),
-        ) from None
-    try:
-        value = Quantity(_value(tree.body, {**constants(), **(names or {})}))
-    except (DimensionMismatchError, KeyError, TypeError, ZeroDivisionError, OverflowError) as reason:
-        found = f"unknown name {reason}" if isinstance(reason, KeyError) else str(reason)
-        raise error(
-            f"the expression {expression!r} cannot be evaluated: {found}", where=where
+            f"the expression {expression!r} has no value", where=where, found=str(reason)
         ) from reason
+    if value.ndim or np.iscomplexobj(value) or cmath.isnan(value):
+        raise error(f"the expression {expression!r} is not a real number", where=where)
     if dimensions_of is not None and not have_same_dimensions(value, dimensions_of):
         raise error(
             f"{expression!r} has the wrong unit",
@@ -97,7 +99,8 @@ def evaluate(
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
-            return value
+            # Powers of Python's integers grow without bounds.
+            return float(value)
         case ast.Name(id=name):
             return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -106,9 +109,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return _value(operand, names)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _BINARY[type(op)](_value(left, names), _value(right, names))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if (
-            name in DEFAULT_FUNCTIONS and name not in _STATEFUL
-        ):
+        case ast.Call(func=ast.Name(id=name), args=arguments):
             return DEFAULT_FUNCTIONS[name](*(_value(argument, names) for argument in arguments))
     raise TypeError(f"{ast.unparse(node)!r} is not a constant")
 
@@ -121,7 +122,8 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
     InputError
         (or `error`) If the expression is not a positive time.
     """
-    value = float(evaluate(expression, dimensions_of=DEFAULT_UNITS["second"], where=where, error=error))
+    second = DEFAULT_UNITS["second"]
+    value = float(evaluate(expression, dimensions_of=second, where=where, error=error))
     if not 0 < value < float("inf"):
         raise error(
             "this time does not fit", where=where, expected="a positive time", found=expression

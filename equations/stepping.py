@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.functions import array_functions
+from bioae.equations.hoisting import REFRACTORY_PREFIX
 from bioae.equations.lowering import parameter_values
-from bioae.equations.program import Program, Statement, Write, compile_statements, names_in
+from bioae.equations.program import Program, Statement, Write, compile_statements
 from bioae.equations.quantities import time_in_seconds
+from bioae.equations.syntax import names_in
 from bioae.errors import ModelError
 
 __all__ = ["Block", "Stepper", "constant_values", "default_parameters", "initial_state"]
@@ -100,35 +102,44 @@ class Stepper:
         self.receive = block(program.receive, plain)
         self.on_spike = block(program.on_spike, self._where_fired, ["_fired"])
         self.reset = block(program.reset, reset, reset_reads)
-        self.condition = self._expression(program.condition, functions)
-        self.distance = self._expression(program.distance, functions)
-        self.scale = self._expression(program.scale, functions)
+        self.condition = _expression(program.condition, functions)
+        self.distance = _expression(program.distance, functions)
+        self.scale = _expression(program.scale, functions)
+        self.random_start = {
+            name: _expression(text, functions) for name, text in program.random_start.items()
+        }
 
     def _where_fired(self, statement: Statement, value: str) -> str:
         if statement.target not in self.program.states:
             return value
         return f"_fn['select'](_fired, {value}, {statement.target})"
 
-    @staticmethod
-    def _expression(
-        text: str | None, functions: Mapping[str, Callable[..., Any]]
-    ) -> Callable[[Mapping[str, Array]], Array]:
-        if text is None:
-            return lambda values: None
-        names = tuple(sorted(names_in(text)))
-        function = compile_statements([Statement("_value", text)], names, ["_value"], functions)
-        return lambda values: function(*[values[name] for name in names])[0]
+
+def _nothing(_: Mapping[str, Array]) -> None:
+    return None
+
+
+def _expression(
+    text: str | None, functions: Mapping[str, Callable[..., Any]]
+) -> Callable[[Mapping[str, Array]], Array]:
+    if text is None:
+        return _nothing
+    names = tuple(sorted(names_in(text)))
+    function = compile_statements([Statement("_value", text)], names, ["_value"], functions)
+    return lambda values: function(*[values[name] for name in names])[0]
 
 
 def default_parameters(program: Program) -> Values:
     """Return the model's parameters in base units, as arrays without dimensions."""
     values = parameter_values(program.model)
-    return {name: np.asarray(float(values[name])) for name in program.parameters if name in values} | {
-        name: np.asarray(0.0) for name in program.parameters if name not in values
-    }
+    return {
+        name: np.asarray(float(values[name])) for name in program.parameters if name in values
+    } | {name: np.asarray(0.0) for name in program.parameters if name not in values}
 
 
-def constant_values(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+def constant_values(
+    program: Program, parameters: Mapping[str, Any], *, dt: float, n: int
+) -> Values:
     """Return the values of the program's constants in float64.
 
     Parameters
@@ -149,17 +160,20 @@ def constant_values(program: Program, parameters: Mapping[str, Any], *, dt: floa
     """
     values = _environment(program, parameters, dt=dt, n=n)
     functions = array_functions(np)
-    # A value that only a refractory neuron would meet may well be 1/0.
     with np.errstate(all="ignore"):
         for name, text in program.constants.items():
-            evaluate = Stepper._expression(text, functions)
-            found = np.asarray(evaluate(values), dtype=np.float64)
-            values[name] = np.where(np.isfinite(found), found, 0.0)[()] if "/" in text else found
+            found = np.asarray(_expression(text, functions)(values), dtype=np.float64)
+            if name.startswith(REFRACTORY_PREFIX):
+                # It may well be 1/0, and is multiplied by 0 where a neuron is not refractory.
+                found = np.where(np.isfinite(found), found, 0.0)
+            values[name] = found
     return {name: np.asarray(values[name]) for name in program.constants}
 
 
 def initial_state(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
     """Return the state from which every presentation starts, settled where the model asks for it.
+
+    What is drawn anew for each presentation (`Program.random_start`) is 0 here.
 
     Returns
     -------
@@ -183,7 +197,11 @@ def initial_state(program: Program, parameters: Mapping[str, Any], *, dt: float,
 def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
     given = {**default_parameters(program), **parameters}
     values = {name: np.asarray(given[name], dtype=np.float64) for name in program.parameters}
-    builtins = {"dt": np.asarray(dt), "N": np.asarray(float(n)), "i": np.arange(n, dtype=np.float64)}
+    builtins = {
+        "dt": np.asarray(dt),
+        "N": np.asarray(float(n)),
+        "i": np.arange(n, dtype=np.float64),
+    }
     return {**values, **builtins, "t": np.asarray(0.0)}
 
 
@@ -197,9 +215,9 @@ def _start(
     model = program.model
     text = program.initial.get(name)
     value: Any = 0.0
-    if text is not None:
-        value = Stepper._expression(text, array_functions(np))(values)
-    elif name in model.parameters:
+    if text is not None and name not in program.random_start:
+        value = _expression(text, array_functions(np))(values)
+    elif text is None and name in model.parameters:
         value = float(parameter_values(model)[name])
     return np.broadcast_to(np.asarray(value), shape).astype(bool if dtype == "boolean" else float)
 

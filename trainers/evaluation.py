@@ -34,8 +34,8 @@ def evaluate(problem: Problem) -> dict[str, Any]:
     with on_grid(synaptic, settings.grid_bits), torch.no_grad():
         for start in range(0, len(problem.validation), settings.batch_size):
             images = problem.validation[start : start + settings.batch_size]
-            drive, targets = problem.tensors(images, seed)
-            activity = problem.mirror(drive)
+            drive, targets, key = problem.batch(images, seed)
+            activity = problem.mirror(drive, key=key)
             error += squared_error(activity.reconstruction, targets).double().sum().item()
             for name, layer in activity.layers.items():
                 tallies[name].add(layer)

@@ -16,6 +16,7 @@ from bioae.datasets import Images
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.network import Network, NetworkConfig, PlacedLayer
+from bioae.noise import Key
 from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
@@ -256,14 +257,23 @@ def _one_step(network: Network, shown: Presentations, brian: xr.DataTree) -> flo
         layer = mirror.layers[placed.name]
         assert isinstance(layer, LayerMirror)
         states = brian[f"/layers/{placed.name}"]
-        predicted = _predict(layer, emitted, raster.double(), states, network.config.dt_seconds)
+        predicted = _predict(
+            layer,
+            emitted,
+            raster.double(),
+            states,
+            key=shown.key(),
+            dt=network.config.dt_seconds,
+        )
         agreeing += int((predicted == raster[1:]).sum())
         total += predicted.numel()
         emitted = raster.double().reshape(*raster.shape[:2], *placed.shape)
     return agreeing / total
 
 
-def _predict(layer: LayerMirror, emitted: Tensor, raster: Tensor, states: Any, dt: float) -> Tensor:
+def _predict(
+    layer: LayerMirror, emitted: Tensor, raster: Tensor, states: Any, *, key: Key, dt: float
+) -> Tensor:
     """Return the spikes of all steps but the first (time, example, neuron), each on its own."""
     placed, neuron = layer.placed, layer.neuron
     steps, examples = raster.shape[:2]
@@ -273,7 +283,8 @@ def _predict(layer: LayerMirror, emitted: Tensor, raster: Tensor, states: Any, d
     # What arrives in step n is what was emitted in step n, or in n + 1 where the schedule leads in.
     late = torch.zeros_like(received[:1]) if neuron.schedule.lead_in else received[:0]
     arriving = torch.cat([received, late])[1 + neuron.schedule.lead_in :]
-    values = neuron.start((steps - 1) * examples)
+    values = neuron.start((steps - 1) * examples, Key(key.seed, np.tile(key.examples, steps - 1)))
+    values |= neuron.noise(key, range(1, steps), values["_spike"])
     for name in _recorded(placed):
         before = torch.from_numpy(states[f"state_{name}"].values[:, :-1].swapaxes(0, 1).copy())
         values[name] = before.reshape(-1, *placed.shape).to(values[name].dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bioae.datasets import Images
 from bioae.errors import NetworkError
+from bioae.noise import Key
 from bioae.trainers.config import TrainingConfig
 from bioae.trainers.losses import Loss, loss_function
 from bioae.trainers.regularisers import REGULARISERS, Regulariser, WeightRegulariser
@@ -20,7 +21,7 @@ from bioae.trainers.regularisers import REGULARISERS, Regulariser, WeightRegular
 if TYPE_CHECKING:
     from bioae.trainers.mirror.network import Activity
 
-__all__ = ["Encode", "Mirror", "Problem", "build_regularisers", "torch_device"]
+__all__ = ["Batch", "Encode", "Mirror", "Problem", "build_regularisers", "torch_device"]
 
 
 class Encode(Protocol):
@@ -43,11 +44,29 @@ class Mirror(Protocol):
     def synaptic(self) -> Collection[str]:
         """The names of weights that are connections, and not parameters of neurons."""
 
-    def __call__(self, drive: Tensor) -> Activity:
-        """Run every step of a batch, shape (time, example, channel, y, x)."""
+    def __call__(self, drive: Tensor, *, key: Key) -> Activity:
+        """Run every step of a batch, shape (time, example, channel, y, x); `key` is the noise's."""
 
     def clamp_(self) -> None:
         """Project trainable neuron parameters into their bounds."""
+
+
+class Batch(NamedTuple):
+    """Some images, as the mirror takes them.
+
+    Attributes
+    ----------
+    drive
+        (time, example, channel, y, x).
+    targets
+        The images that it should become (example, channel, y, x).
+    key
+        What the noise of neurons depends on.
+    """
+
+    drive: Tensor
+    targets: Tensor
+    key: Key
 
 
 @dataclass(frozen=True)
@@ -80,19 +99,17 @@ class Problem:
         """The reconstruction loss."""
         return loss_function(self.config.training.loss)
 
-    def tensors(self, images: Images, seed: int) -> tuple[Tensor, Tensor]:
-        """Return the drive of a batch and the images it should become.
-
-        Returns
-        -------
-        tuple
-            Shapes (time, example, channel, y, x) and (example, channel, y, x).
-        """
+    def batch(self, images: Images, seed: int) -> Batch:
+        """Encode images, with random numbers that depend on the seed and on each one's number."""
         pixels = images.images
         drive = self.encode(pixels, images.indices, seed=seed)
         settings = self.config.training
         place = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
-        return torch.from_numpy(drive).to(**place), torch.from_numpy(pixels).to(**place)
+        return Batch(
+            torch.from_numpy(drive).to(**place),
+            torch.from_numpy(pixels).to(**place),
+            Key(seed, images.indices),
+        )
 
 
 def build_regularisers(config: TrainingConfig, spiking: Iterable[str]) -> tuple[Regulariser, ...]:

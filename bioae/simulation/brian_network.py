@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ from bioae.datasets import Images
 from bioae.errors import DataError
 from bioae.network import Network
 from bioae.schedule import Timing
+from bioae.simulation.keys import key_arrays
 from bioae.simulation.population import Population
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.targets import active_target
@@ -49,6 +51,8 @@ class BrianNetwork:
         A `StateMonitor` for each layer with recorded variables.
     potential
         The `StateMonitor` of the read-out.
+    keys
+        What the neurons' noise depends on: set by `present`; None where there is none.
     shown
         What `present` put before the input.
     """
@@ -64,6 +68,7 @@ class BrianNetwork:
     spikes: dict[str, SpikeMonitor]
     states: dict[str, StateMonitor] = field(default_factory=dict)
     potential: StateMonitor | None = None
+    keys: NeuronGroup | None = None
     shown: Presentations | None = None
 
     @property
@@ -127,7 +132,23 @@ class BrianNetwork:
                 mend="Build the network with more: build(network, presentations=...)",
             )
         self.shown = shown
-        self.drive.values[...] = self.raster(shown.drive())
+        self.show(shown)
+
+    def show(self, shown: Presentations, part: slice = slice(None)) -> None:
+        """Put some of a set of images before the input, and set the key of the noise to theirs."""
+        self.drive.values[...] = self.raster(shown.drive(part))
+        if self.keys is not None:
+            for name, values in key_arrays(shown, self.presentations, part).items():
+                self.keys.variables[name].set_value(values)
+
+    def arrays(self, shown: Presentations, part: slice = slice(None)) -> dict[str, NDArray[Any]]:
+        """Return what `show` would set, by the names that a standalone project knows it by."""
+        raster = self.raster(shown.drive(part)).astype(self.drive.values.dtype)
+        arrays: dict[str, NDArray[Any]] = {f"{self.drive.name}.values": raster}
+        if self.keys is not None:
+            for name, values in key_arrays(shown, self.presentations, part).items():
+                arrays[f"{self.keys.name}.{name}"] = values
+        return arrays
 
     def result(self) -> xr.DataTree:
         """Return what the network did since `present`, as `bioae.simulate` returns it.

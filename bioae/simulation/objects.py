@@ -20,7 +20,9 @@ from brian2 import Network as Brian2Network
 
 from bioae.layers import Connections, all_to_all
 from bioae.network import Network, PlacedLayer
+from bioae.noise import population_number
 from bioae.simulation.brian_network import BrianNetwork
+from bioae.simulation.keys import noise_keys
 from bioae.simulation.population import INPUT, PRESENTATION, STEP, Population
 
 __all__ = ["WEIGHT", "build"]
@@ -71,6 +73,7 @@ class _Builder:
 
     def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
         drive, source = self._input()
+        self.keys = self._keys()
         populations: dict[str, Population] = {}
         synapses: dict[str, Synapses] = {}
         before: NeuronGroup = source
@@ -90,6 +93,7 @@ class _Builder:
             synapses=synapses,
             spikes=self._spike_monitors(populations),
             states=self._state_monitors(populations, record),
+            keys=self.keys,
             potential=readout and self._monitor(readout, [self.config.placed[-1].readout.input]),
         )
         self._assemble(built)
@@ -98,7 +102,8 @@ class _Builder:
     def _assemble(self, built: BrianNetwork) -> None:
         built.network.schedule = list(self.timing.schedule.slots)
         parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
-        parts += [*built.spikes.values(), *built.states.values(), built.readout, built.potential]
+        parts += [*built.spikes.values(), *built.states.values()]
+        parts += [built.readout, built.potential, built.keys]
         for part in parts:
             if part is not None:
                 built.network.add(part)
@@ -122,6 +127,13 @@ class _Builder:
         group.run_regularly(f"drive = {drive.name}(t, i)", when="before_thresholds")
         return drive, group
 
+    def _keys(self) -> NeuronGroup | None:
+        placed = self.config.placed
+        programs = [each.program for each in placed] + [placed[-1].readout_program]
+        if not any(program.draws for program in programs):
+            return None
+        return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise_keys")
+
     def _population(self, placed: PlacedLayer) -> Population:
         return Population(
             placed.program,
@@ -131,6 +143,8 @@ class _Builder:
             timing=self.timing,
             clock=self.clock,
             name=f"{self.prefix}{placed.name}",
+            number=population_number(placed.depth),
+            keys=self.keys if placed.program.draws else None,
         )
 
     def _readout(self, populations: dict[str, Population]) -> Population | None:
@@ -146,6 +160,8 @@ class _Builder:
             clock=self.clock,
             name=f"{self.prefix}{placed.name}_readout",
             shares_input=populations[placed.name],
+            number=population_number(placed.depth, readout=True),
+            keys=self.keys if placed.readout_program.draws else None,
         )
 
     def _pathways(

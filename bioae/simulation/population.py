@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, second
+from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.equations.lowering import brian2_equations
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import Program, Statement
 from bioae.equations.stepping import constant_values, initial_state
+from bioae.noise import START_STEP
+from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.schedule import Timing
 
 __all__ = ["INPUT", "PRESENTATION", "STEP", "Population"]
@@ -21,6 +24,10 @@ INPUT = f"{RESERVED_PREFIX}input"
 STEP = f"{RESERVED_PREFIX}step"
 PRESENTATION = f"{RESERVED_PREFIX}presentation"
 START_EVENT = f"{RESERVED_PREFIX}start"
+POPULATION = f"{RESERVED_PREFIX}population"
+SEED = f"{RESERVED_PREFIX}seed"
+EXAMPLE = f"{RESERVED_PREFIX}example"
+SHOWN = f"{RESERVED_PREFIX}shown"
 
 
 class Population(NeuronGroup):  # type: ignore[misc]
@@ -49,6 +56,11 @@ class Population(NeuronGroup):  # type: ignore[misc]
         The group's name.
     shares_input
         Another population whose input this one reads, and leaves in place.
+    number
+        Tells its noise from that of other populations.
+    keys
+        What its noise depends on besides: see `bioae.simulation.keys`. It may be None where the
+        model draws no random numbers.
     """
 
     def __init__(
@@ -62,9 +74,13 @@ class Population(NeuronGroup):  # type: ignore[misc]
         clock: Clock,
         name: str,
         shares_input: Population | None = None,
+        number: int = 1,
+        keys: NeuronGroup | None = None,
     ) -> None:
         dt = float(clock.dt)
         self._shares_input = shares_input
+        self._number = number
+        self._keys = keys
         self._constants = constant_values(program, parameters, dt=dt, n=size)
         self._start = initial_state(program, parameters, dt=dt, n=size)
         lead_in = timing.schedule.lead_in
@@ -73,7 +89,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
             brian2_equations(program.model),
             method=_integration(program),
             events={START_EVENT: f"{STEP} == {-lead_in}"},
-            namespace={},
+            namespace=dict(brian2_functions()) if program.draws else {},
             clock=clock,
             name=name,
             **_firing(program),
@@ -82,6 +98,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
             self.variables[variable].set_value(values)
         for variable, values in self._start.items():
             self.variables[variable].set_value(values)
+        self._set_constants_over_dt(program)
         self._add_start(program)
         self._add_clock(timing, depth)
         self._add_input(program)
@@ -100,6 +117,8 @@ class Population(NeuronGroup):  # type: ignore[misc]
             self.variables.add_array(INPUT, size=self._N)
         else:
             self.variables.add_reference(INPUT, self._shares_input, INPUT)
+        if self._keys is not None:
+            self._add_keys(self._keys)
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
             shared = values.ndim == 0 or (values == values[0]).all()
@@ -112,11 +131,33 @@ class Population(NeuronGroup):  # type: ignore[misc]
                 constant=True,
             )
 
+    def _add_keys(self, keys: NeuronGroup) -> None:
+        self.variables.add_array(SHOWN, size=1, dtype=np.int32, scalar=True)
+        self.variables.add_array(
+            POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
+        )
+        self.variables.add_reference(SEED, keys, "seed")
+        self.variables.add_reference(EXAMPLE, keys, "example", index=SHOWN)
+
+    def _set_constants_over_dt(self, program: Program) -> None:
+        if self.subexpression_updater is not None:
+            self.subexpression_updater.abstract_code = _code(program, program.prepare)
+            self.subexpression_updater.check_units = False
+
     def _add_start(self, program: Program) -> None:
         # A set-back in `run_regularly` would skip what refractory neurons may not write.
-        code = "\n".join(f"{name} = {_start_name(name)}" for name in program.written)
+        # Random values last, which may depend on others.
+        fixed = [name for name in program.written if name not in program.random_start]
+        lines = [f"{name} = {_start_name(name)}" for name in fixed]
+        draws = _draws(program, step=str(START_STEP))
+        lines += [
+            f"{name} = {word_substitute(text, draws)}"
+            for name, text in program.random_start.items()
+        ]
+        code = "\n".join(lines)
         self.set_event_schedule(START_EVENT, when="before_start", order=-20)
-        self.run_on_event(START_EVENT, code, when="before_start", order=-10)
+        runner = self.run_on_event(START_EVENT, code, when="before_start", order=-10)
+        runner.check_units = False
 
     def _add_clock(self, timing: Timing, depth: int) -> None:
         period, lead_in = timing.period, timing.schedule.lead_in
@@ -127,6 +168,8 @@ class Population(NeuronGroup):  # type: ignore[misc]
         {STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}
         t = {STEP}*dt
         """
+        if self._keys is not None:
+            code += f"{SHOWN} = clip({PRESENTATION}, 0, {self._keys.N - 1})"
         self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}_clock")
 
     def _add_input(self, program: Program) -> None:
@@ -145,7 +188,7 @@ def _start_name(variable: str) -> str:
 
 
 def _integration(program: Program) -> Any:
-    code = "\n".join(map(str, program.update))
+    code = _code(program, program.update)
 
     def lowered(*_: Any) -> str:
         """Return what Brian2 derived when the model was lowered, its constants taken out."""
@@ -158,7 +201,20 @@ def _firing(program: Program) -> dict[str, Any]:
     if program.threshold is None:
         return {}
     return {
-        "threshold": program.threshold,
-        "reset": "\n".join(map(str, program.reset)),
+        "threshold": word_substitute(program.threshold, _draws(program)),
+        "reset": _code(program, program.reset),
         "refractory": program.model.refractory or False,
+    }
+
+
+def _code(program: Program, statements: Iterable[Statement]) -> str:
+    return str(word_substitute("\n".join(map(str, statements)), _draws(program)))
+
+
+def _draws(program: Program, step: str = STEP) -> dict[str, str]:
+    """Return the calls that give the program's random numbers, by their names in it."""
+    return {
+        name: f"{FUNCTIONS[draw.distribution]}"
+        f"(i, {step}, {draw.call}, {POPULATION}, {SEED}, {EXAMPLE})"
+        for name, draw in program.draws.items()
     }

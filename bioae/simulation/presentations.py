@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets import Images, check_images
 from bioae.errors import DataError
 from bioae.network import NetworkConfig
+from bioae.noise import Key
 
 __all__ = ["Presentations"]
 
@@ -31,7 +32,7 @@ class Presentations:
     labels
         The class of each image (example), where known.
     seed
-        Seeds random input.
+        Seeds random input, and the noise of neurons.
     """
 
     config: NetworkConfig
@@ -60,7 +61,7 @@ class Presentations:
         examples
             The number of each image (example); their places in the data set by default.
         seed
-            Seeds random input.
+            Seeds random input, and the noise of neurons.
 
         Raises
         ------
@@ -100,6 +101,10 @@ class Presentations:
         return self.config.encoder.encode(
             self.images(part), self.examples[part], steps=self.config.steps, seed=self.seed
         )
+
+    def key(self, part: slice = slice(None)) -> Key:
+        """Return what the noise of neurons depends on."""
+        return Key(self.seed, self.examples[part])
 
     def chunks(self, size: int) -> Iterator[slice]:
         """Split the images into parts of a fixed size; the last may be smaller."""

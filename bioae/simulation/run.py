@@ -52,9 +52,9 @@ def simulate(
         ``"numpy"``, ``"cython"`` or ``"cpp_standalone"``.
     examples
         The number of each image (example); its place in the data set by default. Random input
-        depends on the seed and on this number, and on nothing else.
+        and the noise of neurons depend on the seed and on this number, and on nothing else.
     seed
-        Seeds random input.
+        Seeds random input, and the noise of neurons.
     dtype
         The type of state variables.
     record

@@ -70,7 +70,7 @@ def runner(
 def _runtime(built: BrianNetwork) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
         built.network.restore()
-        built.drive.values[...] = built.raster(presentations.drive(part))
+        built.show(presentations, part)
         built.run()
         return read(built, part.stop - part.start)
 
@@ -79,13 +79,15 @@ def _runtime(built: BrianNetwork) -> RunChunk:
 
 def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
-        # Files of their own: several processes may run the same binary at once.
-        drive = folder / f"drive-{os.getpid()}"
-        raster = built.raster(presentations.drive(part))
-        raster.astype(built.drive.values.dtype).tofile(drive)
+        arguments = []
+        for name, values in built.arrays(presentations, part).items():
+            # Files of their own: several processes may run the same binary at once.
+            file = folder / f"{name}-{os.getpid()}"
+            values.tofile(file)
+            arguments.append(f"{name}={file}")
         try:
             device.run(
-                run_args=[f"{built.drive.name}.values={drive}"],
+                run_args=arguments,
                 results_directory=f"results-{os.getpid()}",
                 with_output=False,
             )

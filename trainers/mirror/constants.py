@@ -98,7 +98,8 @@ class Constants:
         learning = set(trained)
         program = self._program
         initial = {} if program.model.settle is not None else program.initial
-        for name, text in {**program.constants, **initial}.items():
+        fixed = {n: text for n, text in initial.items() if n not in program.random_start}
+        for name, text in {**program.constants, **fixed}.items():
             if values[name].is_floating_point() and names_in(text) & learning:
                 found = _expression(text, values[name].dtype)(values)
                 # Only a refractory neuron may meet a constant such as 1/0, and it ignores it.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bioae.network import Network, PlacedLayer
+from bioae.noise import Key, population_number
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.connections import connect
 from bioae.trainers.mirror.constants import as_array
@@ -93,10 +94,18 @@ class LayerMirror(nn.Module):
             "dtype": dtype,
         }
         self.neuron = NeuronMirror(
-            placed.program, placed.shape, network.parameters(placed), **common
+            placed.program,
+            placed.shape,
+            network.parameters(placed),
+            number=population_number(placed.depth),
+            **common,
         )
         self.readout = NeuronMirror(
-            placed.readout_program, placed.shape, network.parameters(placed, readout=True), **common
+            placed.readout_program,
+            placed.shape,
+            network.parameters(placed, readout=True),
+            number=population_number(placed.depth, readout=True),
+            **common,
         )
         # What the two have in common is one parameter, trained once.
         for name in self.readout.trained.keys() & self.neuron.trained.keys():
@@ -107,7 +116,12 @@ class LayerMirror(nn.Module):
             self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
 
     def forward(
-        self, emitted: Tensor, *, potential: bool, record: Collection[str] = ()
+        self,
+        emitted: Tensor,
+        *,
+        potential: bool,
+        record: Collection[str] = (),
+        key: Key | None = None,
     ) -> LayerActivity:
         """Run a presentation on what the layer before emitted (time, example, ...)."""
         steps = len(emitted)
@@ -119,12 +133,14 @@ class LayerMirror(nn.Module):
             [*received.unbind(0), *idle],
             recurrence=self.recurrence,
             record={"_spike", *record},
+            key=key,
         )
         spikes = run.recorded.pop("_spike")
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential:
             variable = self.placed.readout.input
-            activity.potential = self.readout(run.arrived, record=[variable]).recorded[variable]
+            readout = self.readout(run.arrived, record=[variable], key=key)
+            activity.potential = readout.recorded[variable]
         return activity
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -194,7 +210,9 @@ class NetworkMirror(nn.Module):
             }
         )
 
-    def forward(self, drive: Tensor, *, record: Collection[str] = ()) -> Activity:
+    def forward(
+        self, drive: Tensor, *, record: Collection[str] = (), key: Key | None = None
+    ) -> Activity:
         """Run a presentation.
 
         Parameters
@@ -204,6 +222,14 @@ class NetworkMirror(nn.Module):
             of numbers, on any device.
         record
             States to record at the end of each step, in the layers whose models have them.
+        key
+            What the noise of neurons depends on: the seed and the examples' numbers. It may be
+            None where no model is noisy.
+
+        Raises
+        ------
+        InputError
+            If a model is noisy and there is no key.
         """
         decoder = self.config.decoder
         *_, last = self.layers
@@ -213,7 +239,7 @@ class NetworkMirror(nn.Module):
             wanted = [state for state in record if state in layer.neuron.program.states]
             decoded = name == last and decoder.reads_potential
             activities[name] = layer(
-                emitted, potential=decoded or self.potentials == "all", record=wanted
+                emitted, potential=decoded or self.potentials == "all", record=wanted, key=key
             )
             emitted = activities[name].spikes
         final = activities[last]

@@ -15,10 +15,12 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.program import Program
 from bioae.equations.quantities import evaluate
 from bioae.errors import ModelError
+from bioae.noise import START_STEP, Key
 from bioae.schedule import Schedule
 from bioae.trainers.derivatives import SpikeDerivative, spike
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.gradients import torch_stepper
+from bioae.trainers.mirror.noise import Noise
 
 __all__ = ["NeuronMirror", "Run"]
 
@@ -62,6 +64,8 @@ class NeuronMirror(nn.Module):
         Parameters that are to be trained, of those that the model allows.
     dtype
         The type of numbers.
+    number
+        Tells the population's noise from that of others, see `bioae.noise.population_number`.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class NeuronMirror(nn.Module):
         derivative: SpikeDerivative,
         trainable: Collection[str] = (),
         dtype: torch.dtype = torch.float32,
+        number: int = 1,
     ) -> None:
         super().__init__()
         self.program = program
@@ -91,6 +96,7 @@ class NeuronMirror(nn.Module):
         self._bounds = {name: _bounds(program.model, name) for name in self.trained}
         fixed = {n: np.asarray(v) for n, v in parameters.items() if n not in self.trained}
         self._constants = Constants(program, shape, fixed, dt)
+        self.noise = Noise(program, shape, number)
         self._dt = dt
         # Tells where the module lies, and in which type of numbers, when nothing is trained.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
@@ -108,18 +114,24 @@ class NeuronMirror(nn.Module):
         for name, values in self.trained.items():
             values.clamp_(*self._bounds[name])
 
-    def start(self, batch: int) -> Values:
+    def start(self, batch: int, key: Key | None = None) -> Values:
         """Return everything that statements name, at the start of a presentation.
 
         Parameters
         ----------
         batch
             Examples that are presented at once.
+        key
+            What the noise depends on, where the model is noisy.
         """
         values = self._constants(dict(self.trained.items()), self._like)
         for name, state in self.program.states.items():
             if not state.shared:
                 values[name] = values[name].expand(batch, *self.shape)
+        if self._stepper.random_start:
+            values |= self.noise(key, [START_STEP], self._like)
+            for name, expression in self._stepper.random_start.items():
+                values[name] = expression(values).expand(batch, *self.shape)
         values["_spike"] = self._like.new_zeros((batch, *self.shape))
         values["_fired"] = values["_spike"].bool()
         return values
@@ -130,6 +142,7 @@ class NeuronMirror(nn.Module):
         *,
         recurrence: Recurrence | None = None,
         record: Collection[str] = (),
+        key: Key | None = None,
     ) -> Run:
         """Run a presentation.
 
@@ -142,9 +155,11 @@ class NeuronMirror(nn.Module):
             Returns what the population sends itself, from its spikes (example, ...).
         record
             States to record at the end of each step; ``_spike`` are the spikes.
+        key
+            What the noise depends on, where the model is noisy.
         """
         present = next(tensor for tensor in arriving if tensor is not None)
-        values = self.start(len(present))
+        values = self.start(len(present), key)
         lead_in = self.schedule.lead_in
         steps = range(-lead_in, len(arriving) - lead_in)
         clock = self._like.new_tensor(list(steps)) * self._dt
@@ -152,6 +167,7 @@ class NeuronMirror(nn.Module):
         arrived: list[Tensor | None] = []
         for step, time, tensor in zip(steps, clock.unbind(0), arriving, strict=True):
             values["t"] = time
+            values |= self.noise(key, [step], self._like)
             arrived.append(self.step(values, tensor, recurrence))
             if step >= 0:
                 for name, kept in recorded.items():

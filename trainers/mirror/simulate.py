@@ -64,7 +64,8 @@ def _run(
     mirror: NetworkMirror, shown: Presentations, part: slice, record: Collection[str]
 ) -> Chunk:
     dtype = next(mirror.parameters()).dtype
-    activity = mirror(torch.from_numpy(shown.drive(part)).to(dtype), record=record)
+    drive = torch.from_numpy(shown.drive(part)).to(dtype)
+    activity = mirror(drive, record=record, key=shown.key(part))
     layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
     return Chunk(layers, activity.reconstruction.double().numpy())
 

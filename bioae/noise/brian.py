@@ -1,0 +1,97 @@
+"""The same random numbers as functions of Brian2: for the targets numpy, cython and C++."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from brian2 import Function
+from numpy.typing import NDArray
+
+from bioae.noise import transforms
+from bioae.noise.streams import Distribution, draw
+
+__all__ = ["FUNCTIONS", "brian2_functions", "cpp_source", "signed"]
+
+#: The functions' names in Brian2 code, by what they return.
+FUNCTIONS: Mapping[Distribution, str] = {"uniform": "bioae_uniform", "normal": "bioae_normal"}
+
+_ARGUMENTS = ("neuron", "step", "call", "population", "seed", "example")
+_TEMPLATE = Path(__file__).with_name("templates") / "noise.h"
+
+
+@cache
+def brian2_functions() -> Mapping[str, Function]:
+    """Return the functions ``bioae_uniform`` and ``bioae_normal``, for a group's namespace.
+
+    Both take whole numbers, ``(neuron, step, call, population, seed, example)``; seed and example
+    are the signed numbers of the same 64 bits (`signed`). Neither has a state: equal arguments
+    give equal numbers.
+    """
+    return {name: _function(name, distribution) for distribution, name in FUNCTIONS.items()}
+
+
+def signed(numbers: Any) -> NDArray[np.int64]:
+    """Return unsigned 64-bit numbers as the signed ones of the same bits, as Brian2 keeps them."""
+    return np.asarray(numbers, dtype=np.uint64).view(np.int64)
+
+
+@cache
+def cpp_source() -> str:
+    """Return the C++ text, its tables filled in."""
+    tables = {
+        name: ", ".join(map(repr, values)) for name, values in transforms.COEFFICIENTS.items()
+    }
+    constants = {
+        "SQRT_HALF": repr(transforms.SQRT_HALF),
+        "LN2_HIGH": repr(transforms.LN2_HIGH),
+        "LN2_LOW": repr(transforms.LN2_LOW),
+    }
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(tables | constants)
+
+
+def _function(name: str, distribution: Distribution) -> Function:
+    function = Function(
+        _in_numpy(distribution),
+        arg_units=[1] * len(_ARGUMENTS),
+        arg_types=["integer"] * len(_ARGUMENTS),
+        return_unit=1,
+        return_type="float",
+    )
+    function.implementations.add_numpy_implementation(_in_numpy(distribution))
+    function.implementations.add_implementation("cpp", cpp_source(), name=name)
+    function.implementations.add_implementation("cython", _in_cython(name), name=name)
+    return function
+
+
+def _in_cython(name: str) -> str:
+    arguments = ", ".join(f"int64_t {argument}" for argument in _ARGUMENTS)
+    source = "\n".join(f"    {line}" for line in cpp_source().splitlines())
+    return (
+        f'cdef extern from *:\n    """\n{source}\n    """\n    double {name}({arguments}) nogil\n'
+    )
+
+
+def _in_numpy(distribution: Distribution) -> Callable[..., NDArray[np.float64]]:
+    def numbers(neuron: Any, *place: Any) -> NDArray[np.float64]:
+        """Return the numbers of neurons (neuron); whatever else is given may differ too."""
+        neuron, *parts = np.broadcast_arrays(
+            neuron, *(np.asarray(part, np.int64) for part in place)
+        )
+        places, of = np.unique(np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True)
+        found = np.empty(neuron.size)
+        for number, (step, call, population, seed, example) in enumerate(places.T.tolist()):
+            mine = of.ravel() == number
+            wanted = neuron.ravel()[mine]
+            drawn = draw(
+                distribution, seed=seed, examples=[example], step=step, call=call,
+                population=population, count=int(wanted.max()) + 1,
+            )  # fmt: skip
+            found[mine] = drawn[0, wanted]
+        return found.reshape(neuron.shape)
+
+    return numbers

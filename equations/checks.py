@@ -1,0 +1,279 @@
+"""What a model's strings may say: names, units, and what may be written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.variables import Variable
+from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
+from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
+from brian2.stateupdaters.base import StateUpdateMethod
+from brian2.units import Quantity, second
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
+
+from bioae.equations.complaints import complaint
+from bioae.equations.declarations import BUILT_IN, REFRACTORINESS
+from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
+from bioae.equations.syntax import check_names, names_in, parse_expression, parse_statements
+from bioae.errors import ModelError
+
+__all__ = ["check_model", "methods"]
+
+_DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of the state updaters that a model may ask for."""
+    names = StateUpdateMethod.stateupdaters
+    return tuple(name for name in names if not name.startswith("gsl"))
+
+
+def check_model(
+    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+) -> None:
+    """Check every string of a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    equations, parameters
+        What it declares: see `bioae.equations.declarations`.
+
+    Raises
+    ------
+    ModelError
+        If one is malformed, names something unknown, has the wrong unit, or writes what may not be
+        written.
+    """
+    checks = _Checks(model, equations, parameters)
+    checks.equations()
+    checks.input()
+    checks.firing()
+    checks.reset()
+    checks.initial()
+    checks.trainable()
+
+
+class _Checks:
+    def __init__(
+        self, model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+    ) -> None:
+        self.model = model
+        self.declared = equations
+        self.parameters = parameters
+        self.states = {
+            name: equation
+            for name, equation in equations.items()
+            if equation.type != SUBEXPRESSION and "constant" not in equation.flags
+        }
+        self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractory else ())}
+        units = {name: equation.dim for name, equation in equations.items()}
+        units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
+        types = {name: _DTYPES[equation.var_type] for name, equation in equations.items()}
+        types["not_refractory"] = np.bool_
+        self.variables: dict[str, Any] = {
+            **DEFAULT_FUNCTIONS,
+            **{name: _variable(name, value.dim) for name, value in _constants().items()},
+            **{
+                name: _variable(name, units.get(name, DIMENSIONLESS), types.get(name, np.float64))
+                for name in self.own
+            },
+        }
+
+    def equations(self) -> None:
+        where = self._where("equations")
+        if not self.states:
+            raise ModelError(
+                "the equations declare no variable", where=where, expected="'dv/dt = -v/tau : 1'"
+            )
+        for name, equation in self.declared.items():
+            if "linked" in equation.flags:
+                raise ModelError(
+                    "linked variables are not supported", where=where, found=f"{name} (linked)"
+                )
+            if equation.expr is not None:
+                noise = {n for n in equation.identifiers if n == "xi" or n.startswith("xi_")}
+                node = parse_expression(str(equation.expr), where=where, random=True)
+                self._check_names(node, where, also=noise)
+        if self.model.method is not None and self.model.method not in methods():
+            raise ModelError(
+                "this method of integration is not supported",
+                where=self._where("method"),
+                expected=f"one of {', '.join(methods())}",
+                found=repr(self.model.method),
+            )
+
+    def input(self) -> None:
+        name = self.model.input
+        writable = [
+            other
+            for other, equation in self.states.items()
+            if equation.var_type == "float" and "shared" not in equation.flags
+        ]
+        if name not in writable:
+            raise ModelError(
+                f"the input variable {name!r} is not a variable of the neuron",
+                where=self._where("input"),
+                expected=f"one of {', '.join(sorted(writable)) or 'none'}",
+            )
+        where = self._where("weight")
+        weight = evaluate(
+            self.model.weight, self.parameters, dimensions_of=self.declared[name].dim,
+            where=where, error=ModelError,
+        )  # fmt: skip
+        if not np.isfinite(weight) or float(weight) == 0:
+            raise ModelError(
+                "a weight must be finite, and not 0", where=where, found=self.model.weight
+            )
+
+    def firing(self) -> None:
+        model = self.model
+        if model.threshold is not None:
+            node = self._expression(model.threshold, "threshold", random=True)
+            with _brian2(self._where("threshold")):
+                condition = is_boolean_expression(node, self.variables)
+            if not condition:
+                raise ModelError(
+                    "the threshold is not a condition",
+                    where=self._where("threshold"),
+                    expected='for instance "v > theta"',
+                    found=repr(model.threshold),
+                )
+        if model.refractory is not None:
+            self._expression(model.refractory, "refractory", random=True)
+        if model.surrogate is not None:
+            distance, scale = (
+                self._unit(self._expression(text, f"[surrogate] {key}"))
+                for key, text in model.surrogate
+            )
+            if distance != scale:
+                raise ModelError(
+                    "the scale has another unit than the distance",
+                    where=self._where("[surrogate]"),
+                    expected=unit_name(distance),
+                    found=unit_name(scale),
+                )
+
+    def reset(self) -> None:
+        where = self._where("reset")
+        variables = dict(self.variables)
+        own, unread = set(self.own), set[str]()
+        for target, value in parse_statements(self.model.reset or "", where=where):
+            self._check_names(value, where, also=own)
+            unread -= names_in(value)
+            with _brian2(where):
+                unit = parse_expression_dimensions(value, variables)
+            if target in self.states and "shared" not in self.states[target].flags:
+                self._check_unit(unit, self.declared[target].dim, ast.unparse(value), where)
+            elif target in {*self.own, *constants(), *DEFAULT_FUNCTIONS} or target.startswith("_"):
+                raise self._not_written(target)
+            else:
+                # A name of the reset's own.
+                own.add(target)
+                unread.add(target)
+                variables[target] = _variable(target, unit)
+        for target in sorted(unread):
+            raise self._not_written(target)
+
+    def initial(self) -> None:
+        where = self._where("[initial] settle")
+        if self.model.settle is not None:
+            time_in_seconds(self.model.settle, where=where, error=ModelError)
+        for name, text in self.model.initial_state.items():
+            key = f"[initial] {name}"
+            if name not in self.states:
+                raise ModelError(
+                    "this is not a variable of the model",
+                    where=self._where(key),
+                    expected=f"one of {', '.join(self.states)}",
+                )
+            node = self._expression(text, key, random=True)
+            if names_in(node) & REFRACTORINESS:
+                raise ModelError("no neuron is refractory at the start", where=self._where(key))
+            self._check_unit(self._unit(node), self.declared[name].dim, text, self._where(key))
+
+    def trainable(self) -> None:
+        for name, bounds in self.model.trainable.items():
+            where = self._where(f"[trainable] {name}")
+            low, high = (
+                evaluate(text, self.parameters, dimensions_of=self.parameters[name],
+                         where=where, error=ModelError)
+                for text in bounds
+            )  # fmt: skip
+            if not low < high:
+                raise ModelError(
+                    "the lower bound must come first, and be less than the upper one",
+                    where=where,
+                    found=", ".join(bounds),
+                )
+            if "constant" not in self.declared[name].flags:
+                raise ModelError("this is a variable, and not a constant", where=where)
+
+    def _expression(self, text: str, key: str, *, random: bool = False) -> ast.expr:
+        where = self._where(key)
+        node = parse_expression(text, where=where, random=random)
+        self._check_names(node, where)
+        with _brian2(where):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Compare):
+                    left, right = map(self._unit, (part.left, part.comparators[0]))
+                    self._check_unit(right, left, ast.unparse(part.comparators[0]), where)
+            self._unit(node)
+        return node
+
+    def _check_names(self, node: ast.expr, where: str, also: set[str] | None = None) -> None:
+        own = self.own | (also or set())
+        check_names(node, own | constants().keys(), where=where, shown=own - BUILT_IN)
+
+    def _unit(self, node: ast.expr) -> Dimension:
+        return parse_expression_dimensions(node, self.variables)
+
+    def _check_unit(self, unit: Dimension, expected: Dimension, text: str, where: str) -> None:
+        if unit != expected:
+            raise ModelError(
+                f"{text!r} has the wrong unit",
+                where=where,
+                expected=unit_name(expected),
+                found=unit_name(unit),
+            )
+
+    def _not_written(self, name: str) -> ModelError:
+        equation = self.declared.get(name)
+        close = get_close_matches(name, self.states, n=1)
+        mend = f"Did you mean {close[0]!r}?" if close else None
+        if equation is not None and equation.type == PARAMETER and name not in self.states:
+            mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
+        written = [n for n, other in self.states.items() if "shared" not in other.flags]
+        return ModelError(
+            f"a reset cannot write {name!r}",
+            where=self._where("reset"),
+            expected=f"one of {', '.join(written)}",
+            mend=mend,
+        )
+
+    def _where(self, key: str) -> str:
+        return f"{self.model.name}.toml, {key}"
+
+
+@contextmanager
+def _brian2(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
+        raise ModelError(complaint(error), where=where) from error
+
+
+def _constants() -> dict[str, Quantity]:
+    return {name: Quantity(value) for name, value in constants().items()}
+
+
+def _variable(name: str, unit: Dimension, dtype: Any = np.float64) -> Variable:
+    return Variable(name=name, dimensions=unit, dtype=dtype)

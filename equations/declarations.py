@@ -1,0 +1,129 @@
+"""What a model declares: its parameters' values, and its equations as Brian2 reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equations,
+    SingleEquation,
+)
+from brian2.units import Quantity
+
+from bioae.equations.complaints import complaint
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.quantities import evaluate, unit_name
+from bioae.equations.syntax import names_in, parse_expression
+from bioae.errors import ModelError
+
+__all__ = ["BUILT_IN", "REFRACTORINESS", "brian2_equations", "in_order", "parameter_values"]
+
+#: What every model may name, though it declares none of them.
+BUILT_IN = frozenset({"t", "dt", "i", "N"})
+
+#: The variables that Brian2 gives a model with a refractory period.
+REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
+
+_RESERVED = BUILT_IN | REFRACTORINESS | {"t_in_timesteps", "settle"}
+
+
+def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
+    """Return the values of a model's parameters, which may name one another.
+
+    Raises
+    ------
+    ModelError
+        If one is not a finite Brian2 expression of constants, or they name each other in a circle.
+    """
+    where = f"{model.name}.toml, [parameters]"
+    needed = {
+        name: names_in(parse_expression(text, where=f"{where} {name}")) & model.parameters.keys()
+        for name, text in model.parameters.items()
+    }
+    values: dict[str, Quantity] = {}
+    for name in in_order(needed, where=where):
+        text = model.parameters[name]
+        values[name] = evaluate(text, values, where=f"{where} {name}", error=ModelError)
+        if not np.isfinite(values[name]):
+            raise ModelError("a parameter must be finite", where=f"{where} {name}", found=text)
+    return {name: values[name] for name in model.parameters}
+
+
+def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
+    """Return names so that each comes after those that its definition needs.
+
+    Raises
+    ------
+    ModelError
+        If they need each other in a circle.
+    """
+    try:
+        return tuple(TopologicalSorter(needed).static_order())
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise ModelError("these are defined by one another", where=where, found=circle) from None
+
+
+def brian2_equations(model: NeuronModel) -> Equations:
+    """Return the model's equations, its constants declared as shared parameters.
+
+    As variables they may change from run to run, and from layer to layer, without a new build.
+
+    Raises
+    ------
+    ModelError
+        If the equations cannot be parsed, or use a name that is reserved.
+    """
+    where = f"{model.name}.toml, equations"
+    values = parameter_values(model)
+    try:
+        declared = Equations(model.equations)
+        undeclared = [
+            SingleEquation(PARAMETER, name, value.dim, flags=["shared", "constant"])
+            for name, value in values.items()
+            if name not in declared
+        ]
+        equations = declared + Equations(undeclared)
+    except Exception as error:  # Brian2's parser raises many kinds
+        raise ModelError(complaint(error), where=where) from error
+    for name in equations.names:
+        _check_name(name, where if name in declared else f"{model.name}.toml, [parameters]")
+    for name, value in values.items():
+        _check_parameter(model, equations[name], value)
+    return equations
+
+
+def _check_name(name: str, where: str) -> None:
+    if name in _RESERVED or name.startswith(RESERVED_PREFIX):
+        raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
+    try:
+        Equations.check_identifier(name)
+    except (SyntaxError, ValueError) as error:
+        raise ModelError(str(error).rstrip("."), where=where, mend="Choose another name") from None
+
+
+def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quantity) -> None:
+    name = equation.varname
+    where = f"{model.name}.toml, [parameters] {name}"
+    if equation.type != PARAMETER:
+        kind = {DIFFERENTIAL_EQUATION: "a differential equation", SUBEXPRESSION: "a subexpression"}
+        raise ModelError(
+            "the equations define this variable",
+            where=where,
+            found=kind[equation.type],
+            mend="Give where it starts in [initial]"
+            if equation.type == DIFFERENTIAL_EQUATION
+            else None,
+        )
+    if equation.dim != value.dim:
+        raise ModelError(
+            f"{model.parameters[name]!r} has the wrong unit",
+            where=where,
+            expected=f"{unit_name(equation.dim)}, as the equations declare it",
+            found=unit_name(value),
+        )

@@ -1,0 +1,308 @@
+"""Neuron model files: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from bioae.equations import NeuronModel, Surrogate, available, load_model, lower
+from bioae.errors import ModelError
+
+LIF: dict[str, Any] = {
+    "description": "A model of the tests.",
+    "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta",
+    "reset": "v = 0",
+    "method": "exact",
+    "input": "v",
+    "parameters": {"tau": "20*ms", "theta": "1"},
+}
+CODE = "__import__('os').system('echo x > pwned')"
+
+Spoilt = Callable[[dict[str, Any]], str]
+
+
+@pytest.fixture
+def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spoilt:
+    """Return the line that refuses a LIF with some keys changed; None takes one away."""
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(changes: dict[str, Any]) -> str:
+        fields = {**copy.deepcopy(LIF), **changes}
+        fields = {key: value for key, value in fields.items() if value is not None}
+        (tmp_path / "mine.toml").write_text(tomli_w.dumps(fields), encoding="utf-8")
+        with pytest.raises(ModelError) as caught:
+            lower(load_model("mine.toml"))
+        line = str(caught.value)
+        assert line.startswith("mine.toml")
+        assert "\n" not in line
+        for insides in ("Traceback", "neurongroup", "bioae_probe", "<unknown>", ".."):
+            assert insides not in line.replace("...", ""), line
+        return line
+
+    return refuse
+
+
+def parameters(**changes: str) -> dict[str, dict[str, str]]:
+    return {"parameters": {**LIF["parameters"], **changes}}
+
+
+def equations(text: str, **others: Any) -> dict[str, Any]:
+    return {"equations": text, "method": "euler", **others}
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": ({"treshold": "v > 1"}, "unknown key 'treshold'; expected one of description, "),
+    "the key that is nearest": ({"treshold": "v > 1"}, "Did you mean 'threshold'?"),
+    "a name in the file": ({"name": "mine"}, "unknown key 'name'"),
+    "missing key": ({"input": None}, "the key 'input' is missing"),
+    "blank equations": ({"equations": " \n "}, "equations: there is nothing in it"),
+    "blank threshold": ({"threshold": " "}, "threshold: there is nothing in it"),
+    "wrong type": ({"threshold": 1}, "found 1. Write it in quotes"),
+    "parameter without quotes": ({"parameters": {"tau": 20}}, "parameters.tau does not fit"),
+    "no table": ({"parameters": "tau"}, "parameters does not fit"),
+    "unknown key of surrogate": (
+        {"surrogate": {"distance": "v", "scale": "1", "x": "1"}},
+        "unknown key 'surrogate.x'",
+    ),
+    "surrogate without scale": ({"surrogate": {"distance": "v"}}, "'surrogate.scale' is missing"),
+    "reset without threshold": ({"threshold": None}, "a reset or a refractory period needs"),
+    "surrogate without threshold": (
+        {"threshold": None, "reset": None, "surrogate": {"distance": "v", "scale": "1"}},
+        "there is none",
+    ),
+    # names
+    "equation": ({"equations": "dv/dt = -v/tua : 1"}, "equations: unknown name 'tua'"),
+    "near name": ({"equations": "dv/dt = -v/tua : 1"}, "Did you mean 'tau'?"),
+    "threshold": ({"threshold": "u > theta"}, "threshold: unknown name 'u'; expected one of tau,"),
+    "reset reads": ({"reset": "v = u"}, "reset: unknown name 'u'"),
+    "reset writes": ({"reset": "u = 0"}, "a reset cannot write 'u'; expected one of v"),
+    "reset writes a parameter": (
+        {"reset": "theta += 1"},
+        "cannot write 'theta'; expected one of v. Declare it in the equations, as `theta : 1`",
+    ),
+    "reset writes time": ({"reset": "t = 0*second"}, "a reset cannot write 't'"),
+    "reset writes a shared variable": (
+        equations("dv/dt = -v/tau : 1\ns : 1 (shared)", reset="s = 0"),
+        "a reset cannot write 's'; expected one of v",
+    ),
+    "refractory": ({"refractory": "rest"}, "refractory: unknown name 'rest'"),
+    "weight": ({"weight": "w"}, "weight: unknown name 'w'"),
+    "parameter": (parameters(theta="x"), "[parameters] theta: unknown name 'x'"),
+    "initial": ({"initial": {"v": "x"}}, "[initial] v: unknown name 'x'"),
+    "initial of no variable": ({"initial": {"u": "1"}}, "[initial] u: this is not a variable"),
+    "initial of a parameter": ({"initial": {"tau": "1*ms"}}, "[initial] tau: this is not a"),
+    "distance": ({"surrogate": {"distance": "u", "scale": "1"}}, "distance: unknown name 'u'"),
+    "input": ({"input": "u"}, "input: the input variable 'u' is not a variable of the neuron"),
+    "input that is a parameter": ({"input": "tau"}, "expected one of v"),
+    "input that is a subexpression": (
+        equations("dv/dt = -x/tau : 1\nx = v : 1", input="x"),
+        "expected one of v",
+    ),
+    "trainable": ({"trainable": {"x": ["1", "2"]}}, "[trainable] names x"),
+    "circle": (parameters(tau="a*ms", a="b", b="a"), "defined by one another; found "),
+    "itself": (parameters(tau="tau"), "defined by one another; found tau -> tau"),
+    "initial circle": (
+        equations("dv/dt = -v/tau : 1\nu : 1", initial={"v": "u", "u": "v"}),
+        "[initial]: these are defined by one another",
+    ),
+    **{
+        f"reserved {name}": (parameters(**{name: "1"}), name)
+        for name in ("t", "dt", "i", "N", "ms", "exp", "pi", "lambda", "lastspike", "settle")
+    },
+    "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
+    "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
+    "parameter of a state": (parameters(v="1"), "Give where it starts in [initial]"),
+    "a name that is Euler's number": (
+        {"equations": "dE/dt = -E/tau : 1", "threshold": "E > 1", "reset": "E = 0", "input": "E"},
+        "Choose another name",
+    ),
+    # units
+    "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
+    "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
+    "unit of a parameter": (parameters(tau="20*mV"), "expected unit hertz"),
+    "unit of a declared parameter": (
+        equations("dv/dt = -v/tau : 1\ntheta : volt (constant)"),
+        "[parameters] theta: '1' has the wrong unit; expected volt",
+    ),
+    "unit of a threshold": (parameters(theta="1*mV"), "threshold: 'theta' has the wrong unit"),
+    "unit of a reset": ({"reset": "v = 1*mV"}, "reset: '1 * mV' has the wrong unit; expected 1; "),
+    "unit of a refractory time": ({"refractory": "2*mV"}, "refractory: "),
+    "unit of a refractory number": ({"refractory": "2"}, "refractory: "),
+    "unit of a weight": ({"weight": "1*mV"}, "weight: '1*mV' has the wrong unit; expected 1; "),
+    "unit of an initial value": ({"initial": {"v": "1*mV"}}, "[initial] v: '1*mV' has the wrong"),
+    "unit of settle": ({"initial": {"settle": "3"}}, "settle: '3' has the wrong unit"),
+    "unit of a bound": ({"trainable": {"tau": ["1", "2"]}}, "[trainable] tau: '1' has the wrong"),
+    "unit of a scale": ({"surrogate": {"distance": "v", "scale": "tau"}}, "another unit"),
+    # values
+    "bounds in order": ({"trainable": {"tau": ["9*ms", "5*ms"]}}, "lower bound must come first"),
+    "one bound": ({"trainable": {"tau": ["9*ms"]}}, "tau needs bounds"),
+    "no time": ({"initial": {"settle": "-1*ms"}}, "expected a positive time"),
+    "no weight": ({"weight": "0"}, "weight: a weight must be finite, and not 0"),
+    "no number": (parameters(theta="0/0"), "[parameters] theta: the expression '0/0' has no value"),
+    "not real": (parameters(theta="(-1)**0.5"), "is not a real number"),
+    "not defined": (parameters(theta="log(-1)"), "is not a real number"),
+    "not finite": (parameters(theta="1e400"), "a parameter must be finite"),
+    "too large": (parameters(theta="10**10**10"), "has no value"),
+    "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
+    # form
+    "no equation": ({"equations": "v' = -v/tau"}, "this is not an equation such as"),
+    "no expression in an equation": ({"equations": "dv/dt = -v/ : 1"}, "'-v/'"),
+    "no variable": ({"equations": "x = 1 : 1"}, "the equations declare no variable"),
+    "unknown unit": ({"equations": "dv/dt = -v/tau : volts"}, "'volts'"),
+    "unknown flag": ({"equations": "dv/dt = -v/tau : 1 (refractory)"}, "flag 'refractory'"),
+    "linked": (equations("dv/dt = -v/tau : 1\nx : 1 (linked)"), "found x (linked)"),
+    "threshold no condition": ({"threshold": "v"}, "the threshold is not a condition"),
+    "threshold half": ({"threshold": "v >"}, "threshold: this is not a Brian2 expression"),
+    "threshold compound": ({"threshold": "v > 1 and v < 2"}, "Give it in [surrogate]"),
+    "threshold chained": ({"threshold": "0 < v < 1"}, "comparisons cannot be chained"),
+    "reset no assignment": ({"reset": "v"}, "reset: this is not an assignment"),
+    "reset two targets": ({"reset": "v, u = 0, 1"}, "this is not an assignment"),
+    "reset with if": ({"reset": "if v > 1: v = 0"}, "this is not an assignment"),
+    "reset conditional": ({"reset": "v = 0 if v > 1 else 1"}, "not part of Brian2's expressions"),
+    "parameter half": (parameters(theta="1 +"), "theta: this is not a Brian2 expression"),
+    "parameter deep": (parameters(theta="-" * 30_000 + "1"), "not a Brian2 expression"),
+    "parameter nested": (parameters(theta="-" * 300 + "1"), "nested too deeply"),
+    "initial of two lines": ({"initial": {"v": "0\nv = 1"}}, "not a Brian2 expression"),
+    "unknown method": ({"method": "exakt"}, "expected one of linear, exact"),
+    "GSL": ({"method": "gsl"}, "found 'gsl'"),
+    "method that does not fit": ({"equations": "dv/dt = -v**2/tau : 1"}, "method: "),
+    "unknown function": (equations("dv/dt = -f(v)/tau : 1"), "this function is not supported"),
+    "arguments": (equations("dv/dt = -v/tau : 1", reset="v = exp(v, v)"), "takes 1 argument"),
+    "random parameter": (parameters(theta="rand()"), "theta: this cannot be random"),
+    "random counts": (equations("dv/dt = -v/tau : 1", reset="v = poisson(1)"), "poisson"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str, refusal: Spoilt) -> None:
+    changes, said = REFUSED[case]
+    assert said in refusal(changes)
+
+
+INJECTIONS: list[dict[str, Any]] = [
+    *({key: CODE} for key in LIF if key not in ("description", "parameters")),
+    {"refractory": CODE},
+    {"weight": CODE},
+    equations(f"dv/dt = {CODE}/tau : 1"),
+    equations(f"dv/dt = -v/tau : {CODE}"),
+    equations(f"dv/dt = -v/tau : 1\nx = {CODE} : 1"),
+    {"threshold": f"v > {CODE}"},
+    {"reset": f"v = {CODE}"},
+    {"reset": f"v = 0\n{CODE}"},
+    {"reset": "v = v.__class__"},
+    {"reset": "v = (lambda: 0)()"},
+    {"reset": "v = [0 for x in (1,)][0]"},
+    {"reset": "import os"},
+    parameters(tau=CODE),
+    parameters(**{CODE: "1"}),
+    {"initial": {"v": CODE}},
+    {"initial": {CODE: "1"}},
+    {"initial": {"settle": CODE}},
+    {"surrogate": {"distance": CODE, "scale": "1"}},
+    {"surrogate": {"distance": "v", "scale": CODE}},
+    {"trainable": {"tau": [CODE, "1*second"]}},
+]
+
+
+@pytest.mark.parametrize("changes", INJECTIONS, ids=str)
+def test_code_is_refused_and_never_runs(
+    changes: dict[str, Any], refusal: Spoilt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[object] = []
+    monkeypatch.setattr("os.system", ran.append)
+    assert refusal(changes)
+    assert ran == []
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_shipped_model_loads_and_comes_back_from_its_text(name: str) -> None:
+    model = load_model(name)
+    assert lower(model).states
+    again = NeuronModel.from_mapping(name, tomllib.loads(model.to_toml()), where=name)
+    assert again == model
+    assert lower(again) == lower(model)
+
+
+@pytest.mark.parametrize("name", available())
+def test_a_shipped_model_may_train_what_it_names_within_its_bounds(name: str) -> None:
+    model = load_model(name)
+    assert model.trainable
+    assert set(model.trainable) <= set(lower(model).parameters)
+    assert model.reference
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "this is not a text file in UTF-8"),
+        (b"description = ", "this is not valid TOML"),
+        (b"", "the key 'description' is missing"),
+    ],
+)
+def test_files_that_are_no_model(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=said) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    for name, said in (("no.toml", "there is no such"), ("folder.toml", "cannot be read")):
+        with pytest.raises(ModelError, match=said):
+            load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "near"), [("lfi", "lif"), ("cubaa", "cuba"), ("zzz", None)])
+def test_unknown_names(name: str, near: str | None) -> None:
+    with pytest.raises(ModelError, match=f"unknown neuron model '{name}'") as caught:
+        load_model(name)
+    assert caught.value.mend == (f"Did you mean {near!r}?" if near else None)
+
+
+def test_parameters_are_set_anew() -> None:
+    model = load_model("lif").with_parameters({"tau": "7*ms"})
+    assert model.parameters == {"tau": "7*ms", "theta": "1"}
+    with pytest.raises(ModelError, match="no parameter 'x'; expected one of tau, theta"):
+        model.with_parameters({"x": "1"})
+
+
+@pytest.mark.parametrize(
+    ("threshold", "distance", "scale"),
+    [
+        ("v > theta", "v - theta", "theta"),
+        ("v >= theta", "v - theta", "theta"),
+        ("theta < v", "v - theta", "theta"),
+        ("(v > theta)", "v - theta", "theta"),
+        ("v\n  > theta + 1", "v - (theta + 1)", "theta + 1"),
+        ("v > -theta", "v - -theta", "abs(-theta)"),
+        ("v > 0", "v - 0", "1"),
+        ("v - theta > 0.5*v", "v - theta - 0.5 * v", "v"),
+    ],
+)
+def test_the_distance_is_read_from_the_threshold(threshold: str, distance: str, scale: str) -> None:
+    model = NeuronModel.from_mapping("m", {**LIF, "threshold": threshold}, where="m")
+    program = lower(model)
+    names = {"v": 0.75, "theta": 1.0, "abs": abs}
+    names |= {name: eval(text, {}, names) for name, text in program.constants.items() if "dt" not in text}
+    assert program.distance is not None
+    assert program.scale is not None
+    assert eval(program.distance, {}, names) == eval(distance, {}, names)
+    if scale != "v":
+        assert eval(program.scale, {}, names) == eval(scale, {}, names)
+
+
+def test_a_surrogate_of_the_models_own_is_kept() -> None:
+    surrogate = {"distance": "2*v - theta", "scale": "2*theta"}
+    model = NeuronModel.from_mapping("m", {**LIF, "surrogate": surrogate}, where="m")
+    assert model.distance_to_threshold() == Surrogate(**surrogate)
+    assert lower(model).distance == "2 * v - theta"

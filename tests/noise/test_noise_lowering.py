@@ -1,0 +1,88 @@
+"""Each place in a model that asks for a random number has a number of its own, or is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bioae.equations import NeuronModel, load_model, lower
+from bioae.equations.noise import Draw
+from bioae.equations.program import names_in
+from bioae.errors import ModelError
+
+NOISY: dict[str, Any] = {
+    "description": "Noise in every place.",
+    "equations": """
+    dv/dt = (w - v)/tau + sigma*sqrt(2/tau)*xi_1 : 1
+    dw/dt = -w/tau + sigma*sqrt(2/tau)*(xi_1 + xi_2) : 1
+    kick = 0.1*randn() : 1 (constant over dt)
+    """,
+    "threshold": "v + kick > theta + 0.1*(rand() - 0.5)",
+    "reset": "v = 0.1*rand(); w += 0.1*randn()",
+    "method": "euler",
+    "input": "v",
+    "parameters": {"tau": "20*ms", "theta": "1", "sigma": "0.2"},
+    "initial": {"v": "0.5*rand()*theta"},
+    "surrogate": {"distance": "v - theta", "scale": "theta"},
+}
+
+
+def model(**changes: Any) -> NeuronModel:
+    fields = {key: value for key, value in (NOISY | changes).items() if value is not None}
+    return NeuronModel.from_mapping("noisy", fields, where="noisy.toml")
+
+
+def test_every_call_has_a_number_and_xi_is_one_call() -> None:
+    program = lower(model())
+    assert [draw.call for draw in program.draws.values()] == list(range(7))
+    kinds = [draw.distribution for draw in program.draws.values()]
+    assert kinds == ["normal", "normal", "normal", "uniform", "uniform", "normal", "uniform"]
+    assert set(program.random_start) == {"v"}
+    statements = (*program.update, *program.prepare, *program.reset)
+    code = [statement.value for statement in statements] + [program.threshold, program.initial["v"]]
+    named = [name for text in code for name in names_in(text or "0") if name in program.draws]
+    assert sorted(named) == sorted(program.draws)
+    assert program.reproducible
+
+
+def test_a_draw_is_not_taken_for_a_constant() -> None:
+    program = lower(load_model("noisy_lif"))
+    assert program.draws == {"bioae_draw0": Draw("normal", 0)}
+    assert not any("draw" in text for text in program.constants.values())
+    assert any("bioae_draw0" in statement.value for statement in program.update)
+
+
+def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
+    program = lower(model(threshold="v > theta", surrogate=None))
+    assert "draw" not in f"{program.threshold} {program.distance}"
+    random = lower(model(threshold="v + 0.1*randn() > theta", surrogate=None))
+    (name,) = (name for name in random.draws if name in str(random.threshold))
+    assert random.distance is not None
+    assert name in random.distance
+    assert random.scale == "theta"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reset": "v = poisson(3)"}, ["poisson() is not supported", "xi, rand() or randn()"]),
+        ({"equations": "dv/dt = poisson(1)/tau : 1"}, ["poisson() is not supported"]),
+        ({"initial": {"v": "poisson(1)"}}, ["poisson() is not supported"]),
+        ({"refractory": "2*ms*rand()"}, ["refractory", "cannot be random", "in `reset`"]),
+        ({"initial": {"settle": "20*ms"}}, ["settle", "does not settle"]),
+        ({"threshold": "v > rand()", "surrogate": None}, ["scale", "is random", "[surrogate]"]),
+        ({"surrogate": {"distance": "v - rand()", "scale": "1"}}, ["[surrogate] distance"]),
+        ({"weight": "1 + rand()"}, ["weight"]),
+        (
+            {"equations": f"{NOISY['equations']}\n s : 1 (shared)", "initial": {"s": "rand()"}},
+            ["[initial] s", "shared variable 's' cannot be random"],
+        ),
+    ],
+)
+def test_what_cannot_be_random_is_refused(changes: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ModelError) as error:
+        lower(model(**changes))
+    line = str(error.value)
+    assert line.startswith("noisy.toml")
+    assert [word for word in words if word not in line] == []

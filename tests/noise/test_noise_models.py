@@ -1,0 +1,197 @@
+"""Noisy neurons: the same on both sides, in any company, and with the statistics of theory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from brian2 import Network as Brian2Network
+from brian2 import NeuronGroup, SpikeMonitor, ms, prefs, seed, start_scope
+from numpy.typing import NDArray
+from scipy import stats
+
+from bioae.equations import NeuronModel, load_model
+from bioae.errors import InputError
+from bioae.network import Network, NetworkConfig
+from bioae.noise import Key
+from bioae.simulation import simulate
+from bioae.trainers import simulate_mirror
+from bioae.trainers.derivatives import FastSigmoid
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.parity import model_parity
+
+TAU, DT, SIGMA = 20e-3, 1e-3, 0.2
+EVERYWHERE: dict[str, Any] = {
+    "description": "Noise in every place.",
+    "equations": """
+    dv/dt = (w - v)/tau + sigma*sqrt(2/tau)*xi_1 : 1 (unless refractory)
+    dw/dt = -w/tau + sigma*sqrt(1/tau)*(xi_1 + xi_2) : 1
+    kick = 0.1*randn() : 1 (constant over dt)
+    pause : second
+    size : integer
+    calm : boolean
+    """,
+    "threshold": "v + kick > theta + 0.1*(rand() - 0.5)",
+    "reset": "v = 0.1*rand()*size; w += 0.1*randn()*int(calm); pause = 3*ms*rand()",
+    "refractory": "pause",
+    "method": "euler",
+    "input": "v",
+    "parameters": {"tau": "20*ms", "theta": "1", "sigma": "0.2"},
+    # What nothing writes is drawn anew for each presentation too, and what depends on a draw.
+    "initial": {"w": "v/2", "v": "0.5*rand()*theta", "size": "3*rand()", "calm": "rand() < 0.5"},
+    "surrogate": {"distance": "v - theta", "scale": "theta"},
+}
+
+
+def network(*names: str, units: int = 4, steps: int = 60, schedule: str = "brian2") -> Network:
+    """Return layers of noisy neurons without input that almost never reach their threshold."""
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 1, units],
+            "steps": steps,
+            "schedule": schedule,
+            "neuron": "noisy_lif",
+            "layers": [{"kind": "dense", "name": name, "units": units} for name in names],
+        },
+        where="noisy",
+    )
+    drawn = Network.initialise(config, seed=0)
+    weights = {name: np.zeros_like(values) for name, values in drawn.weights.items()}
+    return Network(config, weights)
+
+
+def potentials(result: xr.DataTree, layer: str) -> NDArray[np.float64]:
+    """Return v (example, time, neuron)."""
+    values: NDArray[np.float64] = result[f"/layers/{layer}/state_v"].values
+    return values
+
+
+def blank(examples: int, units: int = 4) -> NDArray[np.float64]:
+    return np.zeros((examples, 1, 1, units))
+
+
+def test_both_sides_draw_the_same_wherever_a_model_draws() -> None:
+    model = NeuronModel.from_mapping("everywhere", EVERYWHERE, where="everywhere.toml")
+    report = model_parity(model, target="numpy", neurons=40, steps=100, examples=3, seed=2**64 - 3)
+    assert report.exact
+    assert report.spikes > 500
+    assert report.active_fraction >= 0.5
+    assert (report.differing, report.one_step, report.max_state_error) == (0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_an_example_meets_the_same_noise_in_any_company(schedule: str) -> None:
+    noisy = network("first", "second", schedule=schedule)
+    numbers = [2**62, 17, 3]
+    options: dict[str, Any] = {"target": "numpy", "record": ["v"], "seed": 5}
+    together = simulate(noisy, blank(3), examples=numbers, chunk=2, **options)
+    alone = simulate(noisy, blank(1), examples=[17], **options)
+    other = simulate(noisy, blank(1), examples=[17], **{**options, "seed": 6})
+    mirrored = simulate_mirror(noisy, blank(3), examples=numbers, record=["v"], seed=5)
+    for layer in ("first", "second"):
+        assert np.ptp(potentials(alone, layer)) > 0.1
+        np.testing.assert_array_equal(potentials(together, layer)[1], potentials(alone, layer)[0])
+        np.testing.assert_array_equal(potentials(together, layer), potentials(mirrored, layer))
+        assert (potentials(alone, layer) != potentials(other, layer)).mean() > 0.9
+
+
+def test_the_noise_of_layers_examples_and_neurons_is_independent() -> None:
+    result = simulate_mirror(
+        network("first", "second", units=50, steps=1), blank(40, 50), record=["v"]
+    )
+    first, second = (potentials(result, layer)[:, 0] for layer in ("first", "second"))
+    bound = 4 / np.sqrt(first.size)
+    for a, b in ((first, second), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1])):
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < bound
+
+
+def test_the_variance_is_the_eulers_schemes() -> None:
+    """With a = dt/tau, v' = (1 - a) v + sigma sqrt(2a) z: a variance of sigma^2 / (1 - a/2).
+
+    From v = 0 it has grown by 1 - (1 - a)^2n after n steps; the correlation over k steps is
+    (1 - a)^k.
+    """
+    steps = 120
+    result = simulate_mirror(
+        network("only", units=400, steps=steps), blank(10, 400), record=["v"], seed=1
+    )
+    assert int(result["/layers/only/spike_count"].sum()) == 0
+    # In Brian2's order a presentation starts one step before its window.
+    v = potentials(result, "only").swapaxes(0, 1).reshape(steps, -1)
+    a = DT / TAU
+    for n in (1, 5, steps - 1):
+        expected = SIGMA**2 / (1 - a / 2) * (1 - (1 - a) ** (2 * (n + 2)))
+        # The variance of normal samples has a relative deviation of sqrt(2 / n).
+        assert v[n].var() == pytest.approx(expected, rel=4 * np.sqrt(2 / v.shape[1]))
+    correlation = np.corrcoef(v[-11], v[-1])[0, 1]
+    assert correlation == pytest.approx((1 - a) ** 10, abs=4 / np.sqrt(v.shape[1]))
+
+
+def brians_own(neurons: int, steps: int, theta: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return potentials at the end and spike counts, with Brian2's own random numbers."""
+    start_scope()
+    before, prefs.codegen.target = prefs.codegen.target, "numpy"
+    try:
+        seed(7)
+        model = load_model("noisy_lif")
+        constants = {"tau": TAU * 1e3 * ms, "sigma": SIGMA, "theta": theta}
+        group = NeuronGroup(
+            neurons,
+            model.equations,
+            threshold=model.threshold,
+            reset=model.reset,
+            method=model.method,
+            namespace=constants,
+            dt=DT * 1e3 * ms,
+        )
+        spikes = SpikeMonitor(group)
+        Brian2Network(group, spikes).run(steps * ms)
+        return np.array(group.v), np.array(spikes.count)
+    finally:
+        prefs.codegen.target = before
+
+
+def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
+    theta, steps, neurons = 0.25, 150, 2000
+    model = load_model("noisy_lif").with_parameters({"theta": str(theta)})
+    noisy = network("only", units=neurons // 10, steps=steps)
+    mapping = {**noisy.config.to_mapping(), "neurons": {"noisy_lif": model.to_mapping()}}
+    config = NetworkConfig.from_mapping(mapping, where="noisy")
+    result = simulate_mirror(Network(config, noisy.weights), blank(10, neurons // 10), record=["v"])
+    mine = potentials(result, "only")[:, -1].ravel()
+    # The presentation starts one step before its window.
+    v, counts = brians_own(neurons, steps + 1, theta)
+    found = result["/layers/only/spike_count"].values.ravel()
+    assert found.mean() > 1
+    assert stats.ks_2samp(mine, v).pvalue > 1e-3
+    table = np.stack([np.bincount(each, minlength=30)[:6] for each in (found, counts)])
+    assert table.sum() > 0.9 * 2 * neurons
+    assert stats.chi2_contingency(table[:, table.sum(0) > 10]).pvalue > 1e-3
+
+
+def test_the_gradient_with_respect_to_the_noises_size_is_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Below threshold v is proportional to sigma, whatever was drawn; the reset is detached."""
+    noisy = network("only")
+    rule = FastSigmoid()
+    monkeypatch.setattr(type(rule), "detach_reset", True)
+    mirror = NetworkMirror(noisy, derivative=rule, trainable=["sigma"], dtype=torch.float64)
+    drive = torch.zeros((noisy.config.steps, 3, 1, 1, 4), dtype=torch.float64)
+    v = mirror(drive, record=["v"], key=Key(1, np.arange(3))).layers["only"].states["v"]
+    assert v.abs().max() > 0.1
+    total = v[-1].abs().sum()
+    total.backward()
+    gradient = mirror.weights["only.sigma"].grad
+    assert gradient is not None
+    assert float(gradient.sum()) == pytest.approx(total.item() / SIGMA, rel=1e-12)
+
+
+def test_a_mirror_without_a_key_says_what_is_missing() -> None:
+    noisy = network("only")
+    mirror = NetworkMirror(noisy)
+    with pytest.raises(InputError, match=r"noise has no key.*Key\(seed, examples\)"):
+        mirror(torch.zeros((noisy.config.steps, 1, 1, 1, 4)))

@@ -1,0 +1,105 @@
+"""Random words against NumPy's Philox and the published algorithm; numbers against their laws."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.random import Generator, Philox
+from scipy import stats
+
+from bioae.noise import draw, words
+from bioae.noise.streams import Distribution
+from bioae.random import stream
+
+WORD = st.integers(0, 2**64 - 1)
+SIGNED = st.integers(-(2**63), 2**63 - 1)
+MASK = 2**64 - 1
+
+
+def philox(counter: list[int], key: list[int]) -> list[int]:
+    """Return a block of Philox 4x64-10, in whole numbers of any size."""
+    for _ in range(10):
+        first, third = counter[0] * 0xD2E7470EE14C6C93, counter[2] * 0xCA5A826395121157
+        counter = [
+            (third >> 64) ^ counter[1] ^ key[0],
+            third & MASK,
+            (first >> 64) ^ counter[3] ^ key[1],
+            first & MASK,
+        ]
+        key = [(key[0] + 0x9E3779B97F4A7C15) & MASK, (key[1] + 0xBB67AE8584CAA73B) & MASK]
+    return counter
+
+
+def test_the_plain_algorithm_gives_the_published_answers() -> None:
+    """The known answers that the authors' library Random123 ships for philox4x64-10."""
+    assert philox([0] * 4, [0] * 2) == [
+        0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B,
+    ]  # fmt: skip
+    assert philox([MASK] * 4, [MASK] * 2) == [
+        0x87B092C3013FE90B, 0x438C3C67BE8D0224, 0x9CC7D7C69CD777B6, 0xA09CAEBF594F0BA0,
+    ]  # fmt: skip
+
+
+@given(st.tuples(WORD, WORD), st.tuples(SIGNED, WORD, WORD), st.integers(0, 40))
+def test_words_are_philox_of_what_they_are_for(
+    key: tuple[int, int], place: tuple[int, int, int], neuron: int
+) -> None:
+    (seed, example), (step, call, population) = key, place
+    found = words(seed, example, step=step, call=call, population=population, count=neuron + 1)
+    block = philox([neuron // 4 + 1, step & MASK, call, population], [seed, example])
+    assert int(found[neuron]) == block[neuron % 4]
+
+
+@given(seed=WORD, example=WORD, step=WORD, call=WORD, population=WORD)
+def test_words_are_those_of_numpys_stream(
+    seed: int, example: int, step: int, call: int, population: int
+) -> None:
+    key = np.array([seed, example], dtype=np.uint64)
+    counter = np.array([0, step, call, population], dtype=np.uint64)
+    expected = Philox(key=key, counter=counter).random_raw(9)
+    found = words(seed, example, step=step, call=call, population=population, count=9)
+    np.testing.assert_array_equal(found, expected)
+    place = {"step": step, "call": call, "population": population}
+    uniform = draw("uniform", seed=seed, examples=[example], count=9, **place)
+    expected = Generator(Philox(key=key, counter=counter)).random(9)
+    np.testing.assert_array_equal(uniform, expected[None])
+
+
+def test_the_place_that_no_population_has_is_the_encoders() -> None:
+    encoders = stream(3, 17).bit_generator.random_raw(8)
+    assert words(3, 17, step=0, call=0, population=0, count=8).tolist() == encoders.tolist()
+
+
+@pytest.mark.parametrize("distribution", get_args(Distribution))
+def test_an_examples_numbers_do_not_depend_on_what_else_is_drawn(
+    distribution: Distribution,
+) -> None:
+    place = {"seed": 5, "step": 2, "call": 1, "population": 4}
+    many = draw(distribution, examples=[9, 17, 3], count=100, **place)
+    alone = draw(distribution, examples=[17], count=30, **place)
+    np.testing.assert_array_equal(many[1, :30], alone[0])
+    assert len(np.unique(many)) == many.size
+
+
+@pytest.mark.parametrize("axis", ["step", "call", "population", "seed"])
+def test_numbers_along_every_axis_are_uniform_and_independent(axis: str) -> None:
+    place = {"seed": 1, "step": 0, "call": 1, "population": 1}
+    numbers = np.array(
+        [draw("uniform", examples=[7], count=16, **{**place, axis: n})[0] for n in range(2000)]
+    )
+    counts = np.histogram2d(numbers[:-1].ravel(), numbers[1:].ravel(), bins=16, range=[[0, 1]] * 2)
+    assert stats.chisquare(counts[0].ravel()).pvalue > 1e-3
+    counts = np.histogram2d(numbers[:, :-1].ravel(), numbers[:, 1:].ravel(), bins=16)
+    assert stats.chisquare(counts[0].ravel()).pvalue > 1e-3
+    assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3
+
+
+def test_normal_numbers_are_normal_and_independent_over_examples() -> None:
+    numbers = draw("normal", seed=2, examples=range(400), step=0, call=1, population=1, count=100)
+    assert stats.kstest(numbers.ravel(), "norm").pvalue > 1e-3
+    correlation = np.corrcoef(numbers[:-1].ravel(), numbers[1:].ravel())[0, 1]
+    assert abs(correlation) < 4 / np.sqrt(numbers.size)

@@ -1,0 +1,87 @@
+"""The random numbers of a population in PyTorch: the same as Brian2's, as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bioae.equations.program import Program
+from bioae.errors import InputError
+from bioae.noise import Key, draw
+
+__all__ = ["Noise"]
+
+
+class Noise:
+    """What a program's statements name as random numbers. No gradient goes through them.
+
+    Parameters
+    ----------
+    program
+        The lowered neuron model.
+    shape
+        The population's shape.
+    number
+        The population's number, see `bioae.noise.population_number`.
+    """
+
+    def __init__(self, program: Program, shape: tuple[int, ...], number: int) -> None:
+        self._draws = program.draws
+        self._shape = shape
+        self._number = number
+
+    def __call__(self, key: Key | None, steps: Iterable[int], like: Tensor) -> dict[str, Tensor]:
+        """Draw the numbers of some steps.
+
+        Parameters
+        ----------
+        key
+            The seed and the examples; it may be None where the program draws nothing.
+        steps
+            The steps.
+        like
+            A tensor of the device and type of numbers to be used.
+
+        Returns
+        -------
+        dict
+            By name, (step and example, *shape).
+
+        Raises
+        ------
+        InputError
+            If the program draws random numbers and there is no key.
+        """
+        if not self._draws:
+            return {}
+        if key is None:
+            raise InputError(
+                "the neuron model is noisy, and its noise has no key",
+                expected="the seed and the numbers of the examples",
+                mend="Call the mirror with key=Key(seed, examples), of bioae.noise",
+            )
+        numbers = {
+            name: np.concatenate(
+                [
+                    draw(
+                        site.distribution,
+                        seed=key.seed,
+                        examples=key.examples,
+                        step=step,
+                        call=site.call,
+                        population=self._number,
+                        count=math.prod(self._shape),
+                    )
+                    for step in steps
+                ]
+            )
+            for name, site in self._draws.items()
+        }
+        return {
+            name: torch.from_numpy(array).to(like).reshape(-1, *self._shape)
+            for name, array in numbers.items()
+        }
