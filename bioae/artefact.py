@@ -171,7 +171,8 @@ def _stored(array: NDArray[Any]) -> NDArray[Any]:
 
 def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
     try:
-        arrays = load_tensors(content)
+        # Sorted, for the library's order differs from one reading to the next.
+        arrays = dict(sorted(load_tensors(content).items()))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
             f"the weights are truncated or damaged: {error}",

@@ -77,10 +77,11 @@ def _read(path: Path, name: str) -> bytes:
         if path.is_file():
             return _from_archive(path, name)
     # An archive of an unknown kind, or with a password, is a RuntimeError to the library.
-    except (KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         missing = isinstance(error, KeyError | FileNotFoundError)
+        reason = f"{name} is missing" if missing else str(error) or "it is truncated"
         raise ArtefactError(
-            f"this is not a trained network: {f'{name} is missing' if missing else error}",
+            f"this is not a trained network: {reason}",
             where=str(path),
             mend=_near(path),
         ) from error

@@ -198,4 +198,4 @@ class NeuronModel(BaseModel):
         left, right = ast.unparse(condition.left), ast.unparse(condition.comparators[0])
         falls = isinstance(condition.ops[0], ast.Lt | ast.LtE)
         above, below = (right, left) if falls else (left, right)
-        return Surrogate(distance=f"({above}) - ({below})", scale=right)
+        return Surrogate(distance=f"({above}) - ({below})", scale=below)

@@ -132,9 +132,7 @@ def _expression(
 def default_parameters(program: Program) -> Values:
     """Return the model's parameters in base units, as arrays without dimensions."""
     values = parameter_values(program.model)
-    return {
-        name: np.asarray(float(values[name])) for name in program.parameters if name in values
-    } | {name: np.asarray(0.0) for name in program.parameters if name not in values}
+    return {name: np.asarray(float(values.get(name, 0.0))) for name in program.parameters}
 
 
 def constant_values(
@@ -187,7 +185,9 @@ def initial_state(program: Program, parameters: Mapping[str, Any], *, dt: float,
     """
     values = _environment(program, parameters, dt=dt, n=n)
     values |= constant_values(program, parameters, dt=dt, n=n)
-    for name, state in program.states.items():
+    plain = (name for name in program.states if name not in program.initial)
+    for name in (*plain, *program.initial):
+        state = program.states[name]
         values[name] = _start(program, name, state.dtype, () if state.shared else (n,), values)
     if program.model.settle is not None:
         _settle(program, values, dt)
@@ -219,7 +219,10 @@ def _start(
         value = _expression(text, array_functions(np))(values)
     elif text is None and name in model.parameters:
         value = float(parameter_values(model)[name])
-    return np.broadcast_to(np.asarray(value), shape).astype(bool if dtype == "boolean" else float)
+    start = np.broadcast_to(np.asarray(value), shape)
+    if dtype == "boolean":
+        return start.astype(bool)
+    return np.trunc(start) if dtype == "integer" else start.astype(float)
 
 
 def _settle(program: Program, values: Values, dt: float) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from bioae.errors import ArtefactError, NetworkError
@@ -144,8 +144,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "history": checkpoint.history,
     }
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+    content = save_tensors(tensors, metadata={"bioae": json.dumps(header, allow_nan=False)})
     with atomic_output(path, overwrite=True) as temporary:
-        save_file(tensors, temporary, metadata={"bioae": json.dumps(header, allow_nan=False)})
+        temporary.write_bytes(content)
 
 
 def load(path: Path) -> Checkpoint:

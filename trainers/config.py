@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from bioae.errors import NetworkError
+from bioae.errors import InputError, NetworkError
 from bioae.network import NetworkConfig
 from bioae.trainers.tables import (
     DataConfig,
@@ -111,7 +111,12 @@ def load_config(path: Path | str) -> TrainingConfig:
         ) from error
     except (ValueError, RecursionError) as error:
         raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
-    return TrainingConfig.from_mapping(values, where=str(path))
+    config = TrainingConfig.from_mapping(values, where=str(path))
+    try:
+        _ = config.network.placed, config.network.dt_seconds
+    except InputError as error:  # a neuron model or a time, which is looked at when it is needed
+        raise NetworkError(str(error), where=str(path)) from error
+    return config
 
 
 def _siblings(error: ValidationError) -> list[str]:

@@ -25,7 +25,7 @@ from bioae.trainers import checkpoint as checkpoints
 from bioae.trainers.checkpoint import Checkpoint, Position
 from bioae.trainers.evaluation import evaluate
 from bioae.trainers.metrics import write_metrics
-from bioae.trainers.problem import Problem
+from bioae.trainers.problem import Batch, Problem
 from bioae.trainers.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.reproducible import encoder_seed, example_order, reproducible
 
@@ -168,8 +168,7 @@ class Run:
             started = time.monotonic()
             start = self.position.batch * settings.batch_size
             chosen = images[order[start : start + settings.batch_size]]
-            drive, targets = self.problem.tensors(chosen, seed)
-            values = self._update(drive, targets)
+            values = self._update(self.problem.batch(chosen, seed))
             self._count(values, len(chosen), time.monotonic() - started)
             if progress:
                 progress(
@@ -178,9 +177,9 @@ class Run:
             if time.monotonic() - self._saved >= settings.checkpoint_seconds:
                 self.save()
 
-    def _update(self, drive: Tensor, targets: Tensor) -> dict[str, float]:
+    def _update(self, batch: Batch) -> dict[str, float]:
         """Move the weights by one batch, and return the terms of its loss."""
-        terms = self._terms(drive, targets)
+        terms = self._terms(batch)
         # One transfer for all numbers: each costs a wait where the device is not the CPU.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
         self._check_finite(values)
@@ -194,10 +193,10 @@ class Run:
         self.problem.mirror.clamp_()
         return values
 
-    def _terms(self, drive: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it is the sum of."""
-        activity = self.problem.mirror(drive)
-        reconstruction = self.problem.loss(activity.reconstruction, targets)
+        activity = self.problem.mirror(batch.drive, key=batch.key)
+        reconstruction = self.problem.loss(activity.reconstruction, batch.targets)
         added = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
         loss = torch.stack([reconstruction, *added.values()]).sum()
         return {"loss": loss, "reconstruction": reconstruction, **added}

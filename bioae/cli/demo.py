@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.options import Positive
 
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+Target = Literal["numpy", "cython", "cpp_standalone"]
+
 WITHOUT, WITH = "without regularisers", "with regularisers"
 BRIAN2, MIRROR = "Brian2", "mirror"
+
+_CALLED = {"numpy": "NumPy", "cython": "Cython", "cpp_standalone": "C++"}
 
 _CURVES = (
     "reconstruction",
@@ -37,13 +41,14 @@ def demo(
     out: Path = Path("bioae-demo"),
     images: Positive | None = None,
     epochs: Positive | None = None,
+    target: Target = "cpp_standalone",
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
     """Train on the embedded digits, run in Brian2, compare, and write a report.
 
     Trains an auto-encoder with and without the firing regularisers, runs the regularised one in
-    Brian2 (C++) on held-out digits, and compares it with the PyTorch mirror spike for spike.
+    Brian2 on held-out digits, and compares it with the PyTorch mirror spike for spike.
 
     Parameters
     ----------
@@ -53,6 +58,8 @@ def demo(
         How many held-out digits to run; all 500 by default.
     epochs
         How many epochs to train; 6 by default.
+    target
+        Where Brian2 runs it.
     overwrite
         Replace an earlier demo in the folder.
     json
@@ -65,11 +72,11 @@ def demo(
     from bioae.simulation.targets import check_target
 
     console = Console(stderr=True)
-    check_target("cpp_standalone")
+    check_target(target)
     check_output(out, overwrite=overwrite, kind="folder")
     digits = load("sample", "test", images)
     runs = _train(out, epochs, overwrite, console)
-    results = _simulate(runs, digits, out, console)
+    results = _simulate(runs, digits, out, target, console)
     report = out / "report.html"
     numbers = _numbers(results, load("sample", "train").images)
     _write_report(report, runs, results, numbers)
@@ -106,7 +113,11 @@ def _train(
 
 
 def _simulate(
-    runs: Mapping[str, TrainingResult], digits: Images, out: Path, console: Console
+    runs: Mapping[str, TrainingResult],
+    digits: Images,
+    out: Path,
+    target: Target,
+    console: Console,
 ) -> dict[str, xr.DataTree]:
     """Run the regularised network on both sides, the other on the mirror, and keep the results."""
     from bioae.cli.progress import counting
@@ -114,9 +125,10 @@ def _simulate(
     from bioae.trainers import simulate_mirror
 
     network = runs[WITH].network
-    console.print("Running the regularised network in Brian2 (C++), the compiler first …")
+    first = "" if target == "numpy" else ", the compiler first"
+    console.print(f"Running the regularised network in Brian2 ({_CALLED[target]}){first} …")
     with counting("digits in Brian2") as progress:
-        results = {BRIAN2: simulate(network, digits, target="cpp_standalone", progress=progress)}
+        results = {BRIAN2: simulate(network, digits, target=target, progress=progress)}
     console.print("Running both networks in the mirror …")
     with counting("digits in the mirror") as progress:
         results[MIRROR] = simulate_mirror(network, digits, progress=progress)
@@ -143,6 +155,7 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
         for layer in spikes["layer"].values
     }
     return {
+        "target": regularised.attrs["target"],
         "images": int(regularised.sizes["example"]),
         "error": {
             "all zero": float(errors.sel(predictor="all_zero")),
@@ -189,10 +202,14 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
     parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
     columns = ("brian2", "mirror", "differing")
     total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
+    target = _CALLED[numbers["target"]]
     return [
         (f"Reconstruction of {numbers['images']} held-out digits", errors),
         ("Firing: fractions of neurons, spikes per neuron and step", firing),
-        ("Spikes in Brian2 (C++) and in the mirror, float64", [*parity, {"layer": "all", **total}]),
+        (
+            f"Spikes in Brian2 ({target}) and in the mirror, float64",
+            [*parity, {"layer": "all", **total}],
+        ),
     ]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
-from cyclopts.exceptions import UnknownCommandError
+from cyclopts.exceptions import UnknownCommandError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
 from bioae.errors import BioaeError
@@ -36,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130
         interrupted, 141 nobody reads the output any more.
     """
+    # Brian2 keeps a log among the temporary files; where that cannot be written, so be it.
+    logging.raiseExceptions = False
     try:
         status = make_app()(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except KeyboardInterrupt:
+        _hush()
         print("bioae: interrupted; what was finished is kept", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
@@ -47,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except (CycloptsError, BioaeError, OSError, MemoryError) as error:
         _drop_output()
+        _hush()
         print(f"bioae: error: {_line(error)}", file=sys.stderr)
         return _BAD_INPUT
     except Exception:  # noqa: BLE001
@@ -71,7 +76,13 @@ def _line(error: CycloptsError | BioaeError | OSError | MemoryError) -> str:
 
 def _usage(error: CycloptsError) -> str:
     command = " ".join(["bioae", *(error.command_chain or ())])
-    what = _unknown_command(error) if isinstance(error, UnknownCommandError) else str(error)
+    match error:
+        case UnknownCommandError():
+            what = _unknown_command(error)
+        case UnusedCliTokensError(unused_tokens=[token, *_]):
+            what = f"Nothing takes the argument {token!r}."
+        case _:
+            what = str(error)
     return f"{what} See {command} --help"
 
 
@@ -84,6 +95,14 @@ def _unknown_command(error: UnknownCommandError) -> str:
     near = difflib.get_close_matches(token, names, n=1)
     mend = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
     return f"Unknown {'option' if token.startswith('-') else 'command'} {token}. {mend}"
+
+
+def _hush() -> None:
+    """Let Brian2 not complain of objects that were built, and then never ran."""
+    if "brian2" in sys.modules:
+        from brian2 import BrianLogger
+
+        BrianLogger.suppress_name("unused_brian_object")
 
 
 def _drop_output() -> None:

@@ -28,7 +28,10 @@ def list_neurons(*, json: bool = False) -> None:
         return
     width = max(len(model.name) for model in models)
     for model in models:
+        fires = "fires" if model.threshold is not None else "never fires"
+        trained = f"may train {', '.join(model.trainable)}" if model.trainable else "is not trained"
         print(f"{model.name:{width}}  {model.description}")
+        print(f"{'':{width}}  {fires}; {trained}")
 
 
 def show_neurons(name: str, /, *, dt: str = "1*ms", json: bool = False) -> None:
