@@ -71,11 +71,12 @@ def test_parts_keep_away_from_heavy_libraries(part: str) -> None:
 
 
 def test_the_core_does_not_import_what_is_built_on_it() -> None:
+    face = ROOT / "bioae" / "__init__.py"  # names the parts for type checkers, and imports none
     wrong = [
         (path.name, name)
         for path in sources("bioae")
         for name in imports(path)
-        if name.startswith(("bioae.trainers", "bioae.analysis"))
+        if path != face and name.startswith(("bioae.trainers", "bioae.analysis"))
     ]
     assert wrong == []
 
