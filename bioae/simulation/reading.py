@@ -103,6 +103,8 @@ def _events(built: BrianNetwork, layer: str) -> tuple[NDArray[np.int64], ...]:
     presentation, neuron, time = (
         np.asarray(variables[name].get_value()) for name in (PRESENTATION, "i", "t")
     )
+    if not len(presentation) == len(neuron) == len(time) == built.spikes[layer].num_spikes:
+        raise ValueError(f"the spikes of {layer!r} are incomplete")
     return presentation, neuron, np.rint(time / built.source.config.dt_seconds).astype(np.int64)
 
 

@@ -79,23 +79,26 @@ def _runtime(built: BrianNetwork) -> RunChunk:
 
 def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
-        arguments = []
-        for name, values in built.arrays(presentations, part).items():
-            # Files of their own: several processes may run the same binary at once.
-            file = folder / f"{name}-{os.getpid()}"
-            values.tofile(file)
-            arguments.append(f"{name}={file}")
         try:
+            arguments = []
+            for name, values in built.arrays(presentations, part).items():
+                # Files of their own: several processes may run the same binary at once.
+                file = folder / f"{name}-{os.getpid()}"
+                values.tofile(file)
+                arguments.append(f"{name}={file}")
             device.run(
                 run_args=arguments,
                 results_directory=f"results-{os.getpid()}",
                 with_output=False,
             )
-        except RuntimeError as error:
+            return read(built, part.stop - part.start)
+        # A full disk cuts the compiled network's files short, which Brian2 does not look for.
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
             raise TargetError(
-                f"the compiled network failed: {error}",
-                mend="Run it with --target numpy to see whether the compiler is at fault",
+                f"the compiled network failed, or its files could not be written: {error}",
+                where=str(folder),
+                mend="Free some space there or set TMPDIR to another folder; or run it with "
+                "--target numpy",
             ) from error
-        return read(built, part.stop - part.start)
 
     return run

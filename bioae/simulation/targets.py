@@ -85,6 +85,8 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         "codegen.loop_invariant_optimisations": False,
         "codegen.cpp.extra_compile_args_gcc": IEEE_FLAGS,
         "core.default_float_dtype": np.dtype(dtype).type,
+        # Brian2 would end the run early and go on as if it were whole.
+        "core.stop_on_keyboard_interrupt": False,
         # Brian2 2.9 starts as many compilers as there are files.
         "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
     }

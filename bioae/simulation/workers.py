@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -34,10 +36,16 @@ def shared(function: Callable[[Work], Done], work: Sequence[Work], workers: int)
         return
     _function = function
     try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
+        with multiprocessing.get_context("fork").Pool(workers, _apart) as pool:
             yield from pool.imap(_call, work)
     finally:
         _function = None
+
+
+def _apart() -> None:
+    """Leave Ctrl-C to the parent, and take along what runs here when that ends the worker."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
 
 
 def _call(piece: Any) -> Any:
