@@ -106,12 +106,18 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     """Return the statements of a step and the constants that they name, as text."""
     from bioae.equations.stepping import constant_values, default_parameters
 
-    values = constant_values(program, default_parameters(program), dt=dt, n=1)
+    given = default_parameters(program)
+    values = constant_values(program, given, dt=dt, n=1)
     constants = [
         f"{name} = {text} = {float(values[name].ravel()[0]):.6g}"
         for name, text in program.constants.items()
     ]
     parts: dict[str, str | list[str]] = {
+        "variables": [f"{name} : {state.unit}" for name, state in program.states.items()],
+        "parameters": [
+            f"{name} = {float(given[name]):.6g} : {parameter.unit}"
+            for name, parameter in program.parameters.items()
+        ],
         "constants": constants,
         "before a step": [str(statement) for statement in program.prepare],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],

@@ -88,7 +88,7 @@ def test_version(module: str) -> None:
         (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
         (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),
         (["data", "path"], "NAME requires an argument. See bioae data path --help"),
-        (["data", "path", "a", "b"], "['b']. See bioae data path --help"),
+        (["data", "path", "a", "b"], "Nothing takes the argument 'b'. See bioae data path --help"),
         (["data", "list", "--json=maybe"], 'convert "maybe" into bool. See bioae data list --help'),
         (["data", "path", "mnits"], "Did you mean mnist?"),
     ],

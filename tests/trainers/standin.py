@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bioae.datasets import Images
 from bioae.encoders import Bernoulli
+from bioae.noise import Key
 from bioae.trainers.config import TrainingConfig
 from bioae.trainers.derivatives import derivative, spike
 from bioae.trainers.loop import Report, fit
@@ -81,7 +82,7 @@ class Standin(torch.nn.Module):
         with torch.no_grad():
             self._weights["hidden.leak"].clamp_(0.899, 0.901)
 
-    def forward(self, drive: Tensor) -> Activity:
+    def forward(self, drive: Tensor, *, key: Key) -> Activity:
         leak = self._weights["hidden.leak"]
         hidden = self._layer("hidden", drive.flatten(2), leak)
         output = self._layer("output", hidden.spikes, torch.tensor(0.9))

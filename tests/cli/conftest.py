@@ -1,0 +1,174 @@
+"""A trained network that is quick to run, and the command line as a user meets it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bioae.artefact import save
+from bioae.cli import main
+from bioae.network import Network, NetworkConfig
+
+TINY = Path(__file__).with_name("tiny.toml")
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    """A training configuration."""
+    return TINY.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tiny_text: str) -> Network:
+    """The network of the configuration, on the grid where all targets agree."""
+    description = tomllib.loads(tiny_text)["network"]
+    config = NetworkConfig.from_mapping(description, where=str(TINY))
+    return Network.initialise(config).quantised()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefact of the network; not to be written to."""
+    path = tmp_path_factory.mktemp("tiny") / "model"
+    save(tiny_network, path)
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process."""
+
+    def run(*arguments: object) -> Done:
+        status = main([str(argument) for argument in arguments])
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(run: Run, here: Path) -> Callable[..., str]:
+    """Run a command that must be refused in one line and change nothing; return that line."""
+
+    def refused(*arguments: object) -> str:
+        before = contents(here)
+        done = run(*arguments)
+        assert done.status == 2, done
+        assert done.out == ""
+        assert done.err.startswith("bioae: error: ")
+        assert done.err.count("\n") == 1
+        assert contents(here) == before
+        return done.err.removeprefix("bioae: error: ").rstrip("\n")
+
+    return refused
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Return every file below a folder with its bytes, and every folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+class Session:
+    """The command line in a session of its own, so that whatever it leaves behind can be found."""
+
+    def __init__(self, arguments: tuple[object, ...], folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        environment = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bioae", *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
+        """Wait until a condition holds while the command runs."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self._process.poll() is None, self._process.communicate()
+            assert time.monotonic() < end, "the condition never held"
+            time.sleep(0.01)
+
+    def running(self) -> list[str]:
+        """Return the command lines of what runs in the session, this process's children too."""
+        listed = subprocess.run(
+            ["ps", "-eo", "sess=,stat=,args="], capture_output=True, text=True, check=True
+        ).stdout
+        rows = (line.split(None, 2) for line in listed.splitlines())
+        session = str(self._process.pid)
+        return [row[-1] for row in rows if row[0] == session and not row[1].startswith("Z")]
+
+    def loading(self, module: str) -> Callable[[], bool]:
+        """Return a condition: that the process has mapped an extension of a package."""
+        maps = Path(f"/proc/{self._process.pid}/maps")
+        return lambda: f"/{module.replace('.', '/')}/" in maps.read_text()
+
+    def pause(self, seconds: float) -> None:
+        """Let the command work for a while."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        assert self._process.poll() is None, self._process.communicate()
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> Done:
+        """Send a signal to the process group, as a terminal does, and wait for the end."""
+        os.killpg(self._process.pid, number)
+        return self.wait()
+
+    def wait(self) -> Done:
+        """Wait for the end."""
+        out, err = self._process.communicate(timeout=60)
+        return Done(self._process.returncode, out, err)
+
+    def close(self) -> None:
+        """End what is left."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+
+
+@pytest.fixture
+def start(here: Path) -> Iterator[Callable[..., Session]]:
+    """Start the command line in a session of its own."""
+    sessions: list[Session] = []
+
+    def start(*arguments: object) -> Session:
+        sessions.append(Session(arguments, here))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.close()

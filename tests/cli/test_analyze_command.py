@@ -1,0 +1,102 @@
+"""``bioae analyze``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+
+from bioae.cli import main
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def stored(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stored") / "stored.nc"
+    command = ["simulate", str(tiny_model), "--out", str(path), "--images", "3"]
+    assert main([*command, "--target", "numpy"]) == 0
+    return path
+
+
+@pytest.fixture
+def result(stored: Path, here: Path) -> Path:
+    """A result in the working directory."""
+    return Path(shutil.copy(stored, here / "r.nc"))
+
+
+@pytest.mark.usefixtures("result")
+def test_the_numbers_as_json(run: Run, here: Path) -> None:
+    done = run("analyze", "r.nc", "--out", "out", "--json")
+    assert (done.status, done.err) == (0, "")
+    numbers = json.loads(done.out)
+    assert numbers == json.loads((here / "out" / "summary.json").read_text())
+    assert numbers["results"]["r"]["layers"]["output"]["spikes"] > 100
+    assert (here / numbers["report"]).is_file()
+    assert numbers["figures"]
+    assert all((here / figure).is_file() for figure in numbers["figures"])
+
+
+@pytest.mark.usefixtures("result")
+def test_the_table_and_the_report(run: Run, here: Path) -> None:
+    done = run("analyze", "r.nc", "--out", "out")
+    assert (done.status, done.err) == (0, "")
+    assert "latent" in done.out
+    assert done.out.splitlines()[-1] == "Report: out/report.html"
+
+
+@pytest.mark.usefixtures("result")
+def test_an_earlier_report_is_kept_unless_overwritten(
+    run: Run, refused: Refused, here: Path
+) -> None:
+    (here / "out" / "figures").mkdir(parents=True)
+    (here / "out" / "report.html").write_text("mine")
+    assert refused("analyze", "r.nc", "--out", "out").startswith(
+        "out/report.html: the output exists already and was kept"
+    )
+    assert run("analyze", "r.nc", "--out", "out", "--overwrite").status == 0
+    assert (here / "out" / "report.html").read_text() != "mine"
+
+
+def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -> None:
+    whole = result.read_bytes()
+    (here / "cut.nc").write_bytes(whole[: len(whole) // 2])
+    (here / "empty.nc").touch()
+    (here / "garbage.nc").write_bytes(bytes(range(256)))
+    with h5py.File(here / "foreign.nc", "w") as file:
+        file["x"] = [1, 2, 3]
+    shutil.copy(result, here / "newer.nc")
+    with h5py.File(here / "newer.nc", "a") as file:
+        file.attrs["schema_version"] = 9
+    for name, said in (
+        ("cut.nc", "the file cannot be read as netCDF4; it is truncated or of another kind"),
+        ("empty.nc", "the file cannot be read as netCDF4"),
+        ("garbage.nc", "the file cannot be read as netCDF4"),
+        ("foreign.nc", "this is not the result of a simulation"),
+        ("newer.nc", "expected schema_version 1; found 9. Simulate again"),
+        ("missing.nc", "there is no such file"),
+        (".", "there is no such file"),
+    ):
+        line = refused("analyze", name, "--out", "out")
+        assert said in line
+        assert str(here / name) in line
+        # One bad file among good ones stops everything, before anything is written.
+        assert refused("analyze", "r.nc", name, "--out", "out") == line
+
+
+@pytest.mark.usefixtures("result")
+def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> None:
+    (here / "file").write_text("mine")
+    assert "a result is there twice" in refused("analyze", "r.nc", "r.nc", "--out", "out")
+    assert "RESULTS requires an argument" in refused("analyze", "--out", "out")
+    assert "--out requires an argument" in refused("analyze", "r.nc")
+    for out in ("file", "file/out", "/proc/out"):
+        for more in ((), ("--overwrite",)):
+            line = refused("analyze", "r.nc", "--out", out, *more)
+            assert "the output cannot be written; expected a folder in which you may write" in line

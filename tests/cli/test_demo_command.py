@@ -1,0 +1,67 @@
+"""``bioae demo``, made small."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae import artefact
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str, tmp_path: Path) -> None:
+    """Let the demo train the tiny network."""
+    text = f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n"
+    (tmp_path / "demo.toml").write_text(text)
+    monkeypatch.setattr("bioae.cli.demo.files", lambda _: tmp_path)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
+    command = ("demo", "--images", 3, "--target", "numpy")
+    done = run(*command, "--json")
+    assert done.status == 0, done
+    numbers = json.loads(done.out)
+    assert (numbers["images"], numbers["target"], numbers["differing_spikes"]) == (3, "numpy", 0)
+    assert numbers["spikes"] > 100
+    out = here / "bioae-demo"
+    assert json.loads((out / "summary.json").read_text()) == numbers
+    assert {path.name for path in out.iterdir()} == {
+        "brian2.nc", "mirror.nc", "regularised", "report.html", "summary.json",
+        "unregularised", "unregularised.nc",
+    }  # fmt: skip
+    trained = [artefact.load(out / f"{name}regularised" / "model") for name in ("", "un")]
+    assert [each.training["regularisers"] != {} for each in trained] == [True, False]
+
+    assert refused(*command).startswith("bioae-demo: the output exists already and was kept")
+    again = run(*command, "--overwrite")
+    assert again.status == 0
+    assert "Differing spikes between mirror and Brian2: 0 of" in again.out
+    assert again.out.splitlines()[-1] == "Report: bioae-demo/report.html"
+
+
+def test_refused_before_anything_is_trained(
+    refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "file").write_text("mine")
+    for options, said in (
+        (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
+        (("--images", 501), "there are not that many images"),
+        (("--epochs", 0), 'Invalid value "0" for --epochs. Must be >= 1.'),
+        (("--out", "file"), "the output exists already and was kept"),
+        (("--out", "file", "--overwrite"), "expected a folder; found a file"),
+        (("--out", "file/out"), "the output cannot be written"),
+        (("--target", "cuda"), "Choose from"),
+        (("more",), "Nothing takes the argument 'more'."),
+    ):
+        target = () if "--target" in options else ("--target", "numpy")
+        assert said in refused("demo", *options, *target)
+    monkeypatch.setenv("PATH", str(here))
+    assert "use --target numpy, which needs none" in refused("demo")

@@ -1,0 +1,94 @@
+"""A disk that fills up while something is written: one line, and what was there before survives.
+
+A limit on the size of files stands for the disk; it is set in processes of their own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Limited = Callable[..., str]
+
+
+@pytest.fixture
+def limited(here: Path) -> Limited:
+    """Run a command that may write so many bytes to a file, and return its line."""
+
+    def limited(most: int, *arguments: object) -> str:
+        command = [sys.executable, "-m", "bioae", *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        )
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert done.stderr.startswith("bioae: error: ")
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
+    return limited
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
+    (here / "r.nc").write_text("mine")
+    command = ("simulate", tiny_model, "--images", 1, "--target", "numpy", "--overwrite")
+    line = limited(4096, *command, "--out", "r.nc")
+    assert "r.nc: writing failed: File too large. Free some space" in line
+    limited(4096, *command, "--out", "new/folder/r.nc")
+    assert files(here) == {"r.nc": b"mine"}
+    assert not (here / "new").exists()
+
+
+# The checkpoint is written first; the smaller the limit, the earlier the run ends.
+@pytest.mark.parametrize(("most", "written"), [(512, "config.toml"), (8192, "checkpoint")])
+def test_a_run(
+    *,
+    most: int,
+    written: str,
+    limited: Limited,
+    here: Path,
+    tiny_text: str,
+    run: Callable[..., object],
+) -> None:
+    (here / "run.toml").write_text(tiny_text)
+    run("train", "run.toml", "--out", "out")
+    (here / "run.toml").write_text(f"{tiny_text}seed = 1\n")
+    before = files(here / "out")
+    line = limited(most, "train", "run.toml", "--out", "out", "--overwrite")
+    assert f"out/{written}" in line
+    assert "writing failed: File too large" in line
+    after = files(here / "out")
+    kept = before.keys() - {"config.toml"}
+    assert len(kept) == 4
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in kept)
+
+
+def test_a_report(
+    limited: Limited, here: Path, tiny_model: Path, run: Callable[..., object]
+) -> None:
+    run("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    run("analyze", "r.nc", "--out", "out")
+    before = files(here / "out")
+    assert len(before) > 3
+    line = limited(4096, "analyze", "r.nc", "--out", "out", "--overwrite")
+    assert "writing failed: File too large" in line
+    assert files(here / "out") == before

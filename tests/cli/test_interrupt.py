@@ -1,0 +1,117 @@
+"""Ctrl-C ends a command at once, in one line; nothing runs on, and what was finished is kept."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+Start = Callable[..., Any]
+Run = Callable[..., Any]
+
+KEPT = "bioae: interrupted; what was finished is kept\n"
+
+
+def assert_ended(session: Any, done: Any, line: str = KEPT) -> None:
+    assert done == (130, "", line)
+    assert session.running() == []
+    assert list(session.temporary.glob("bioae-*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_training_is_resumed_to_the_same_weights(
+    number: signal.Signals, start: Start, run: Run, here: Path, tiny_text: str
+) -> None:
+    config = here / "my run.toml"
+    # As long as it takes to be interrupted, and no batch between two checkpoints.
+    config.write_text(tiny_text.replace("epochs = 2", "epochs = 100_000\ncheckpoint_seconds = 1e6"))
+    session = start("train", config.name, "--out", "out")
+    metrics = here / "out" / "metrics.jsonl"
+    session.wait_for(lambda: metrics.is_file() and metrics.stat().st_size)
+    again = "bioae train 'my run.toml' --out out --resume"
+    assert_ended(session, session.interrupt(number), f"bioae: interrupted; go on with: {again}\n")
+
+    epochs = len(metrics.read_text().splitlines())
+    assert epochs >= 1
+    config.write_text(tiny_text.replace("epochs = 2", f"epochs = {epochs + 1}"))
+    assert run("train", config.name, "--out", "out", "--resume").status == 0
+    assert run("train", config.name, "--out", "straight").status == 0
+    resumed, straight = (
+        load_file(here / out / "model" / "weights.safetensors") for out in ("out", "straight")
+    )
+    assert resumed.keys() == straight.keys() != set()
+    assert all(resumed[name].tobytes() == straight[name].tobytes() for name in straight)
+
+
+def test_before_the_first_checkpoint(start: Start, here: Path, tiny_text: str) -> None:
+    (here / "run.toml").write_text(tiny_text)
+    session = start("train", "run.toml", "--out", "out")
+    session.wait_for(session.loading("torch"))
+    assert_ended(session, session.interrupt())
+    assert not (here / "out").exists()
+
+
+RUNNING = """
+import os, signal, sys, threading, time
+from bioae.cli import main
+from brian2 import Network
+
+def interrupt():
+    while not Network._globally_running:
+        time.sleep(0.001)
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt).start()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
+    options = ("--target", "numpy", "--out", "r.nc", "--steps", "3000", "--images", "5")
+    command = [sys.executable, "-c", RUNNING, "simulate", str(tiny_model), *options]
+    done = subprocess.run(
+        command, cwd=here, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", KEPT)
+    assert not (here / "r.nc").exists()
+
+
+def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
+    command = ("simulate", tiny_model, "--target", "numpy", "--out", "r.nc", "--steps", 400)
+    session = start(*command, "--workers", 2)
+    session.wait_for(lambda: len(session.running()) == 3)
+    session.pause(1)
+    assert_ended(session, session.interrupt())
+    assert not (here / "r.nc").exists()
+
+
+def test_the_compiler(start: Start, here: Path, tiny_model: Path) -> None:
+    session = start("simulate", tiny_model, "--out", "r.nc", "--images", 1)
+    session.wait_for(lambda: any("cc1plus" in line for line in session.running()))
+    assert_ended(session, session.interrupt())
+    assert not (here / "r.nc").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_compiled_network(workers: int, start: Start, here: Path, tiny_model: Path) -> None:
+    command = ("simulate", tiny_model, "--out", "r.nc", "--steps", 2000, "--workers", workers)
+    session = start(*command)
+    session.wait_for(lambda: sum("./main" in line for line in session.running()) == workers)
+    assert_ended(session, session.interrupt())
+    assert not (here / "r.nc").exists()
+
+
+def test_an_analysis(start: Start, run: Run, here: Path, tiny_model: Path) -> None:
+    run("simulate", tiny_model, "--out", "r.nc", "--images", 3, "--target", "numpy")
+    session = start("analyze", "r.nc", "--out", "out")
+    session.wait_for(session.loading("matplotlib"))
+    assert_ended(session, session.interrupt())
+    assert list(here.rglob("*.part")) == []

@@ -1,0 +1,106 @@
+"""``bioae neurons``."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bioae.cli import main
+from bioae.equations import NeuronModel, available, load_model
+
+
+def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, printed, _ = run("neurons", "list")
+    assert status == 0
+    lines = printed.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(available())
+    for name, line, more in zip(available(), lines[::2], lines[1::2], strict=True):
+        model = load_model(name)
+        assert line.endswith(model.description)
+        assert ("never fires" in more) == (model.threshold is None)
+        assert all(parameter in more for parameter in model.trainable)
+
+
+def test_list_as_json(run: Callable[..., tuple[int, str, str]]) -> None:
+    entries = json.loads(run("neurons", "list", "--json")[1])
+    found = {entry.pop("name"): entry for entry in entries}
+    assert list(found) == list(available())
+    for name, entry in found.items():
+        assert NeuronModel.from_mapping(name, entry, where=name) == load_model(name)
+
+
+@pytest.mark.parametrize("name", available())
+def test_what_is_shown_is_a_file_of_the_same_model(
+    name: str, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, printed, _ = run("neurons", "show", name)
+    assert status == 0
+    model = NeuronModel.from_mapping(name, tomllib.loads(printed), where=name)
+    assert model == load_model(name)
+    assert "# Derived by Brian2, for dt = 1*ms" in printed
+
+
+def test_what_is_derived_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, printed, _ = run("neurons", "show", "lif", "--dt", "2*ms", "--json")
+    assert status == 0
+    derived = json.loads(printed)["derived"]
+    assert derived["update"] == ["_v = v * bioae_c0", "v = _v"]
+    name, text, value = derived["constants"][0].split(" = ")
+    assert (name, text) == ("bioae_c0", "exp(-dt / tau)")
+    assert float(value) == pytest.approx(math.exp(-2 / 100), rel=1e-5)
+    assert derived["variables"] == ["v : 1"]
+    assert derived["parameters"] == ["tau = 0.1 : second", "theta = 1 : 1"]
+    assert derived["fires if"] == "v > theta"
+    assert derived["reset"] == ["v = 0"]
+
+
+def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
+    (here / "mine.toml").write_text(load_model("lif").to_toml(), encoding="utf-8")
+    status, printed, _ = run("neurons", "check", "mine.toml")
+    assert status == 0
+    assert "mine.toml: loads" in printed
+    assert " 0 of 0 " not in printed
+    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
+    assert report["parity"]["differing"] == 0
+    assert report["parity"]["spikes"] > 0
+
+
+def test_check_a_model_that_never_fires(
+    run: Callable[..., tuple[int, str, str]], here: Path
+) -> None:
+    (here / "mine.toml").write_text(load_model("leaky_readout").to_toml(), encoding="utf-8")
+    status, printed, _ = run("neurons", "check", "mine.toml")
+    assert status == 0
+    assert "never fires" in printed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("v > theta", "u > theta", "mine.toml, threshold: unknown name 'u'"),
+        ('tau = "100*ms"', 'tau = "100*mV"', "expected unit hertz"),
+        ("-v/tau", "-v*tau", "mine.toml, equations: "),
+        ('input = "v"', "input = v", "not valid TOML"),
+    ],
+)
+def test_refused(
+    before: str, after: str, said: str, refused: Callable[..., str], here: Path
+) -> None:
+    text = load_model("lif").to_toml()
+    assert before in text
+    (here / "mine.toml").write_text(text.replace(before, after), encoding="utf-8")
+    line = refused("neurons", "check", "mine.toml")
+    assert said in line
+    assert refused("neurons", "show", "mine.toml") == line
+
+
+def test_refused_names(refused: Callable[..., str]) -> None:
+    assert "Did you mean 'lif'?" in refused("neurons", "show", "lfi")
+    assert "no such neuron model file" in refused("neurons", "check", "none.toml")
+    assert "--dt" in refused("neurons", "show", "lif", "--dt", "1*mV")
+    assert main(["neurons", "show", "lif"]) == 0

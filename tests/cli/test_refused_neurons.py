@@ -1,0 +1,78 @@
+"""A neuron model that does not fit is refused in one line, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+LIF = """\
+description = "Leaky integrate-and-fire."
+equations = "dv/dt = -v/tau : 1"
+threshold = "v > theta"
+reset = "v = 0"
+input = "v"
+[parameters]
+tau = "100*ms"
+theta = "1"
+"""
+
+CASES = {
+    "an unknown key": ('reset = "', 'rest = "', "unknown key 'rest'; expected one of"),
+    "a missing key": ('input = "v"', "", "the key 'input' is missing"),
+    "units of an equation": ("-v/tau", "-v", "expected unit hertz"),
+    "units of a parameter": ("100*ms", "100*mV", "expected unit hertz"),
+    "a parameter without quotes": ('"1"', "1", "parameters.theta does not fit"),
+    "a parameter that is code": ("100*ms", "__import__('os').getpid()", "__import__"),
+    "an unknown name in a parameter": ("100*ms", "100*msec", "unknown name 'msec'"),
+    "a missing parameter": ('tau = "100*ms"', "", "tau"),
+    "a threshold's unknown variable": ("v > theta", "u > theta", "threshold"),
+    "a reset's unknown variable": ("v = 0", "u = 0", "reset"),
+    "an unknown input variable": ('input = "v"', 'input = "x"', "expected one of v"),
+    "a weight's unit": ('input = "v"', 'input = "v"\nweight = "1*mV"', "wrong unit"),
+    "an unknown method": ('input = "v"', 'input = "v"\nmethod = "exakt"', "method"),
+    "broken TOML": ("[parameters]", "[parameters", "not valid TOML"),
+}
+
+
+def test_the_model_that_is_spoilt_below_is_accepted(
+    run: Callable[..., object], here: Path, tiny_model: Path
+) -> None:
+    (here / "mine.toml").write_text(LIF)
+    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    assert run(*command, "--neuron", "mine.toml") == (0, "r.nc\n", "")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_that_does_not_fit(
+    case: str, refused: Callable[..., str], here: Path, tiny_model: Path
+) -> None:
+    before, after, said = CASES[case]
+    assert LIF.count(before) == 1
+    (here / "mine.toml").write_text(LIF.replace(before, after))
+    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    line = refused(*command, "--neuron", "mine.toml")
+    assert said in line
+    assert "mine" in line
+    # Both commands that take a model say the same.
+    assert refused("parity", "mine.toml", "--neurons", 4, "--steps", 5) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("liff", "unknown neuron model 'liff'; expected one of alif, cuba, "),
+        ("liff", "Did you mean 'lif'?"),
+        ("no.toml", "no.toml: there is no such neuron model file"),
+        ("garbage.toml", "garbage.toml: "),
+        ("folder.toml", "folder.toml: "),
+    ],
+)
+def test_a_model_that_is_not_there(
+    name: str, said: str, refused: Callable[..., str], here: Path, tiny_model: Path
+) -> None:
+    (here / "garbage.toml").write_bytes(bytes(range(256)))
+    (here / "folder.toml").mkdir()
+    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    assert said in refused(*command, "--neuron", name)

@@ -1,0 +1,215 @@
+"""``bioae simulate``: what it writes, and every way in which it is asked for too much."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.network import Network
+from bioae.simulation import simulate
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+
+def opened(path: Path) -> xr.DataTree:
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        return tree.load()
+
+
+@pytest.fixture
+def command(tiny_model: Path) -> tuple[object, ...]:
+    return ("simulate", tiny_model, "--out", "r.nc", "--target", "numpy")
+
+
+def test_the_result_is_that_of_the_library(
+    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+) -> None:
+    from bioae.datasets import load
+
+    options = ("--examples", "17,3", "--seed", 5, "--record", "v", "--dtype", "float64")
+    assert run(*command, *options) == (0, "r.nc\n", "")
+    images = load("sample", "test")[[17, 3]]
+    expected = simulate(tiny_network, images, target="numpy", seed=5, record=["v"])
+    found = opened(here / "r.nc")
+    assert int(expected["/layers/output/spike_count"].sum()) > 100
+    assert expected.identical(found)
+
+
+def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) -> None:
+    assert run(*command, "--images", 1, "--steps", 3, "--dt", "0.5*ms").status == 0
+    attributes = opened(here / "r.nc").attrs
+    assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
+
+
+def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> None:
+    images = np.random.default_rng(0).random((2, 28, 28))
+    np.save(here / "mine.npy", images)
+    assert run(*command, "--data", "mine.npy").status == 0
+    np.testing.assert_array_equal(opened(here / "r.nc")["input"], images)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
+        (("--images", -3), 'Invalid value "-3" for --images. Must be >= 1.'),
+        (("--images", "1.5"), "Invalid value for --images: expected a whole number, found '1.5'."),
+        (("--images", 501), "sample, split test: there are not that many images; "),
+        (("--examples", "a"), "--examples: the examples cannot be read; expected different places"),
+        (("--examples", "3,,4"), "found '3,,4'"),
+        (("--examples", "500"), "an example is not in the data set; expected places from 0 to 499"),
+        (("--examples=-1",), "found -1"),
+        (("--examples", "3,17,3"), "--examples: an example is repeated; "),
+        (("--examples", "3", "--images", 2), "--images and --examples exclude each other"),
+        (("--steps", 0), 'Invalid value "0" for --steps. Must be >= 1.'),
+        (("--dt", "1*mV"), "dt: '1*mV' has the wrong unit; expected second; found volt"),
+        (("--dt", "0*ms"), "expected a positive time; found 0*ms"),
+        (("--dt", "fast"), "unknown name 'fast'"),
+        (("--workers", 0), 'Invalid value "0" for --workers. Must be >= 1.'),
+        (("--seed", -1), 'Invalid value "-1" for --seed. Must be >= 0.'),
+        (("--seed", 2**64), "the seed does not fit"),
+        (("--record", "u"), "--record: no layer has a variable 'u'; expected one of v"),
+        (("--record",), "--record requires at least 1 element"),
+        (("--split", "valid"), 'Choose from: "train", "test".'),
+        (("--dtype", "float16"), 'Did you mean "float64"?'),
+        (("--targt", "numpy"), "Unknown option: --targt. Did you mean --target?"),
+        (("--data", "mnits"), "unknown data set; expected sample, mnist, fashion-mnist, "),
+        (("more",), "Nothing takes the argument 'more'."),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_fit(
+    options: tuple[object, ...], said: str, refused: Refused, command: tuple[object, ...]
+) -> None:
+    assert said in refused(*command, *options)
+
+
+def test_an_unknown_target(refused: Refused, tiny_model: Path) -> None:
+    line = refused("simulate", tiny_model, "--out", "r.nc", "--target", "cpp")
+    assert 'Choose from: "numpy", "cython", "cpp_standalone".' in line
+
+
+GOOD = np.full((3, 28, 28), 0.5)
+IMAGES: dict[str, tuple[Any, str]] = {
+    "of the wrong size": (
+        GOOD[:, :20],
+        "expected (channel, y, x) = (1, 28, 28); found (1, 20, 28)",
+    ),
+    "with NaN": (
+        np.where(np.eye(28), np.nan, GOOD),
+        "a pixel is not finite; found nan at example 0",
+    ),
+    "out of range": (GOOD * 255, "a pixel is outside the range; expected numbers in [0, 1]"),
+    "none": (GOOD[:0], "there are no images; expected at least one image"),
+    "a single one": (GOOD[0], "Put a single image into a batch with image[None]"),
+    "complex": (GOOD * 1j, "images must be numbers"),
+    "objects": (np.array([{}], dtype=object), "without Python objects"),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_images_that_do_not_fit(
+    kind: str, suffix: str, refused: Refused, here: Path, command: tuple[object, ...]
+) -> None:
+    images, said = IMAGES[kind]
+    if suffix == ".npy":
+        np.save(here / "mine.npy", images)
+    else:
+        np.savez(here / "mine.npz", images=images)
+    assert said in refused(*command, "--data", f"mine{suffix}")
+
+
+def test_files_that_hold_no_images(
+    refused: Refused, here: Path, command: tuple[object, ...]
+) -> None:
+    np.savez(here / "other.npz", x=GOOD)
+    np.save(here / "whole.npy", GOOD)
+    (here / "cut.npy").write_bytes((here / "whole.npy").read_bytes()[:300])
+    (here / "empty.npy").touch()
+    (here / "folder").mkdir()
+    (here / "notes.txt").touch()
+    for name, said in (
+        ("other.npz", "expected an array named images or x_test; found x"),
+        ("cut.npy", "cannot be read as NumPy arrays"),
+        ("empty.npy", "cannot be read as NumPy arrays"),
+        ("missing.npy", "cannot be read as NumPy arrays"),
+        ("folder", "there are no images of the split test"),
+        ("notes.txt", "the kind of file is unknown"),
+    ):
+        line = refused(*command, "--data", name)
+        assert said in line
+        assert name in line
+
+
+def test_an_existing_result_is_kept_unless_overwritten(
+    run: Run, refused: Refused, here: Path, command: tuple[object, ...]
+) -> None:
+    (here / "r.nc").write_text("mine")
+    assert refused(*command, "--images", 1) == (
+        "r.nc: the output exists already and was kept. Choose another path, or replace it with "
+        "--overwrite (overwrite=True)"
+    )
+    assert run(*command, "--images", 1, "--overwrite").status == 0
+    assert opened(here / "r.nc").sizes["example"] == 1
+
+
+def test_a_file_never_replaces_what_is_no_file(
+    refused: Refused, here: Path, tiny_model: Path
+) -> None:
+    (here / "folder").mkdir()
+    (here / "folder" / "notes").write_text("mine")
+    os.mkfifo(here / "pipe")
+    for out, found in (("folder", "a folder"), (".", "a folder"), ("pipe", "a special file")):
+        command = ("simulate", tiny_model, "--out", out, "--overwrite", "--images", 1)
+        line = refused(*command, "--target", "numpy")
+        assert line.endswith(f"which was kept; expected a file; found {found}. Choose another path")
+
+
+@pytest.mark.parametrize("out", ["file/r.nc", "file/deep/r.nc", "/proc/r.nc", "/proc/deep/r.nc"])
+def test_an_output_that_cannot_be_written(
+    out: str, refused: Refused, here: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object) -> None:
+        raise AssertionError("work was done before the output was checked")
+
+    monkeypatch.setattr("bioae.artefact.load", work)
+    (here / "file").write_text("mine")
+    line = refused("simulate", tiny_model, "--out", out, "--images", 1, "--target", "numpy")
+    assert line.startswith(f"{out}: the output cannot be written; expected a folder in which you")
+
+
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
+def test_a_missing_compiler(
+    *,
+    target: str,
+    run: Run,
+    refused: Refused,
+    here: Path,
+    command: tuple[object, ...],
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = here / "bin"
+    nothing.mkdir()
+    monkeypatch.setenv("PATH", str(nothing))
+    line = refused("simulate", tiny_model, "--out", "r.nc", "--target", target)
+    assert line.startswith(f"the target '{target}' needs g++")
+    assert "apt install g++ make" in line
+    assert "use --target numpy, which needs none" in line
+    assert run(*command, "--images", 1) == (0, "r.nc\n", "")
+
+
+@pytest.mark.parametrize("said", ["there is no trained network", "Did you mean runs/model?"])
+def test_not_a_trained_network(said: str, refused: Refused, here: Path, tiny_model: Path) -> None:
+    if "mean" in said:
+        (here / "runs").mkdir()
+        (here / "runs" / "model").symlink_to(tiny_model)
+    assert said in refused("simulate", "runs", "--out", "r.nc", "--target", "numpy")
