@@ -94,7 +94,7 @@ def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
     return Illustration(
         f"raster-{place}-{slug}",
-        f"Spikes of {name}",
+        f"Spikes: {name}",
         f"Every spike of every layer in response to example {example}.",
         plots.rasters(tree, example=example),
     )

@@ -53,7 +53,7 @@ class Measures:
         return [
             as_table("Reconstruction error", self._reconstruction_rows()),
             *(
-                as_table(f"Firing of {name}", data).transposed()
+                as_table(f"Firing: {name}", data).transposed()
                 for name, data in self.firing.items()
             ),
             *(

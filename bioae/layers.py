@@ -46,7 +46,9 @@ class LayerBase(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower case, unique in the network")
+    name: str = Field(
+        pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
+    )
     neuron: str | None = Field(
         None, description="a neuron model's name or file; the network's `neuron` by default"
     )

@@ -185,6 +185,7 @@ class Run:
         self._check_finite(values)
         self.optimiser.zero_grad()
         terms["loss"].backward()  # type: ignore[no-untyped-call]
+        self._check_reached()
         limit = self.problem.config.training.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()})
@@ -192,6 +193,18 @@ class Run:
         self.optimiser.step()
         self.problem.mirror.clamp_()
         return values
+
+    def _check_reached(self) -> None:
+        """Refuse to train what the loss does not depend on, as far as the derivative can tell."""
+        unreached = [name for name, weight in self.weights.items() if weight.grad is None]
+        if unreached:
+            raise NetworkError(
+                f"no gradient reaches {unreached[0]!r}",
+                where="training, trainable",
+                found=f"the derivative {self.problem.config.training.derivative.name!r}",
+                mend="The rule 'membrane' goes straight through the leak: choose another "
+                "derivative, or leave the parameter out of `trainable`",
+            )
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it is the sum of."""

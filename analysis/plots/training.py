@@ -87,6 +87,6 @@ def _draw(axes: Axes, runs: Mapping[str, Run], key: str) -> None:
             markersize=3,
             label=name,
         )
-    axes.set_title(key.replace("_", " "))
+    axes.set_title(key.removeprefix("layers.").replace("_", " ").replace(".", ", "))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(x=0.03)

@@ -69,7 +69,7 @@ class _Builder:
         self.timing = self.config.timing
         self.presentations = presentations
         self.prefix = prefix
-        self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network_clock")
+        self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
     def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
         drive, source = self._input()
@@ -113,7 +113,7 @@ class _Builder:
         size = int(np.prod(self.config.input_shape))
         steps = self.timing.duration(self.presentations, len(self.config.layers))
         name = f"{self.prefix}input"
-        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=f"{name}_drive")
+        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=f"{name}__drive")
         group = NeuronGroup(
             size,
             "drive : 1",
@@ -132,7 +132,7 @@ class _Builder:
         programs = [each.program for each in placed] + [placed[-1].readout_program]
         if not any(program.draws for program in programs):
             return None
-        return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise_keys")
+        return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
 
     def _population(self, placed: PlacedLayer) -> Population:
         return Population(
@@ -158,7 +158,7 @@ class _Builder:
             depth=placed.depth,
             timing=self.timing,
             clock=self.clock,
-            name=f"{self.prefix}{placed.name}_readout",
+            name=f"{self.prefix}{placed.name}__readout",
             shares_input=populations[placed.name],
             number=population_number(placed.depth, readout=True),
             keys=self.keys if placed.readout_program.draws else None,
@@ -200,7 +200,7 @@ class _Builder:
             on_pre=f"{INPUT}_post += {adds}",
             namespace={},
             clock=self.clock,
-            name=f"{self.prefix}{weight.replace('.', '_')}",
+            name=self.prefix + weight.replace(".", "__"),
         )
         synapses.connect(i=connections.source, j=connections.target)
         weights = np.asarray(self.source.weights[weight], dtype=np.float64)
@@ -209,7 +209,7 @@ class _Builder:
 
     def _spike_monitors(self, populations: dict[str, Population]) -> dict[str, SpikeMonitor]:
         return {
-            name: SpikeMonitor(population, [PRESENTATION], name=f"{population.name}_spikes")
+            name: SpikeMonitor(population, [PRESENTATION], name=f"{population.name}__spikes")
             for name, population in populations.items()
             if "spike" in population.events
         }
@@ -230,5 +230,5 @@ class _Builder:
     def _monitor(self, population: Population, names: list[str]) -> StateMonitor:
         return StateMonitor(
             population, names, record=True, when="end", clock=self.clock,
-            name=f"{population.name}_states",
+            name=f"{population.name}__states",
         )  # fmt: skip

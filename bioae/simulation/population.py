@@ -170,7 +170,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
         """
         if self._keys is not None:
             code += f"{SHOWN} = clip({PRESENTATION}, 0, {self._keys.N - 1})"
-        self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}_clock")
+        self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}__clock")
 
     def _add_input(self, program: Program) -> None:
         statements = program.receive
@@ -179,7 +179,8 @@ class Population(NeuronGroup):  # type: ignore[misc]
         # After all pathways; who shares the input reads it before its owner empties it.
         order = 20 if self._shares_input is None else 10
         code = "\n".join(map(str, statements))
-        runner = self.run_regularly(code, when="synapses", order=order, name=f"{self.name}_receive")
+        name = f"{self.name}__receive"
+        runner = self.run_regularly(code, when="synapses", order=order, name=name)
         runner.check_units = False
 
 

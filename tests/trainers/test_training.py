@@ -138,3 +138,17 @@ def test_interrupted_command_says_how_to_go_on(
         assert train_command(path, out=tmp_path / "run") == 130
     assert "--resume" in capsys.readouterr().err
     assert train_command(path, out=tmp_path / "run", resume=True) == 0
+
+
+def test_parameters_that_no_gradient_reaches_are_refused(tmp_path: Path) -> None:
+    straight_through = config(training={"trainable": ["tau"], "derivative": "membrane"})
+    with pytest.raises(NetworkError, match="no gradient reaches 'encoder1.tau'"):
+        train(straight_through, tmp_path / "refused")
+
+
+def test_trained_parameters_move_within_their_bounds(tmp_path: Path) -> None:
+    trained = config(training={"trainable": ["tau"], "derivative": "arctan"})
+    network = train(trained, tmp_path / "run").network
+    moved = [network.weights[f"{layer.name}.tau"] for layer in trained.network.layers]
+    assert all(0.005 <= tau <= 0.5 for tau in moved)
+    assert any(tau != np.float32(0.1) for tau in moved)
