@@ -52,10 +52,7 @@ class Measures:
         """Return the measures as tables."""
         return [
             as_table("Reconstruction error", self._reconstruction_rows()),
-            *(
-                as_table(f"Firing: {name}", data).transposed()
-                for name, data in self.firing.items()
-            ),
+            *(as_table(f"Firing: {name}", data).transposed() for name, data in self.firing.items()),
             *(
                 as_table(f"Spikes of {a} (first) against {b} (second)", data)
                 for (a, b), data in self.spikes.items()

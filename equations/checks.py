@@ -24,7 +24,7 @@ from bioae.equations.quantities import constants, evaluate, time_in_seconds, uni
 from bioae.equations.syntax import check_names, names_in, parse_expression, parse_statements
 from bioae.errors import ModelError
 
-__all__ = ["check_model", "methods"]
+__all__ = ["check_model", "check_trainable", "methods"]
 
 _DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
 
@@ -59,7 +59,33 @@ def check_model(
     checks.firing()
     checks.reset()
     checks.initial()
-    checks.trainable()
+
+
+def check_trainable(
+    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+) -> None:
+    """Check the bounds of what training may move; arguments as of `check_model`.
+
+    Raises
+    ------
+    ModelError
+        If bounds have another unit than their parameter, or are not in order.
+    """
+    for name, bounds in model.trainable.items():
+        where = f"{model.name}.toml, [trainable] {name}"
+        unit = parameters[name]
+        low, high = (
+            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
+            for text in bounds
+        )
+        if not low < high:
+            raise ModelError(
+                "the lower bound must come first, and be less than the upper one",
+                where=where,
+                found=", ".join(bounds),
+            )
+        if "constant" not in equations[name].flags:
+            raise ModelError("this is a variable, and not a constant", where=where)
 
 
 class _Checks:
@@ -103,12 +129,23 @@ class _Checks:
                 noise = {n for n in equation.identifiers if n == "xi" or n.startswith("xi_")}
                 node = parse_expression(str(equation.expr), where=where, random=True)
                 self._check_names(node, where, also=noise)
+        self._check_held(where)
         if self.model.method is not None and self.model.method not in methods():
             raise ModelError(
                 "this method of integration is not supported",
                 where=self._where("method"),
                 expected=f"one of {', '.join(methods())}",
                 found=repr(self.model.method),
+            )
+
+    def _check_held(self, where: str) -> None:
+        held = [(n, e.flags) for n, e in self.declared.items() if "constant over dt" in e.flags]
+        shared = ["shared" in flags for _, flags in held]
+        if shared != sorted(shared, reverse=True):
+            raise ModelError(
+                "what is shared and constant over dt must come before what is only the latter",
+                where=where,
+                found=", ".join(name for name, _ in held),
             )
 
     def input(self) -> None:
@@ -199,23 +236,6 @@ class _Checks:
             if names_in(node) & REFRACTORINESS:
                 raise ModelError("no neuron is refractory at the start", where=self._where(key))
             self._check_unit(self._unit(node), self.declared[name].dim, text, self._where(key))
-
-    def trainable(self) -> None:
-        for name, bounds in self.model.trainable.items():
-            where = self._where(f"[trainable] {name}")
-            low, high = (
-                evaluate(text, self.parameters, dimensions_of=self.parameters[name],
-                         where=where, error=ModelError)
-                for text in bounds
-            )  # fmt: skip
-            if not low < high:
-                raise ModelError(
-                    "the lower bound must come first, and be less than the upper one",
-                    where=where,
-                    found=", ".join(bounds),
-                )
-            if "constant" not in self.declared[name].flags:
-                raise ModelError("this is a variable, and not a constant", where=where)
 
     def _expression(self, text: str, key: str, *, random: bool = False) -> ast.expr:
         where = self._where(key)

@@ -21,7 +21,7 @@ from brian2.units import ms
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.checks import check_model
+from bioae.equations.checks import check_model, check_trainable
 from bioae.equations.complaints import complaint
 from bioae.equations.declarations import (
     brian2_equations,
@@ -79,6 +79,8 @@ class _Lowering:
         check_model(model, declared, self.values)
         self.draws = Draws()
         self.group = self._probe()
+        # Last: a parameter of the wrong unit is better told of by the equations that name it.
+        check_trainable(model, declared, self.values)
         self.equations: Equations = self.group.equations
         self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
 

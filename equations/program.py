@@ -153,7 +153,8 @@ class Program:
     @property
     def written(self) -> tuple[str, ...]:
         """The states that change over time, refractoriness first: what a presentation sets back."""
-        every = (*self.prepare, *self.update, *self.reset, *self.receive)
+        # What is computed anew before each step need not be set back.
+        every = (*self.update, *self.reset, *self.receive)
         targets = {statement.target for statement in every}
         first = [name for name in ("not_refractory", "lastspike") if name in self.states]
         return (*first, *(name for name in self.states if name in targets and name not in first))

@@ -1,4 +1,4 @@
-"""The lowered statements, run by NumPy in a plain loop, do what Brian2 does with the user's text."""
+"""The lowered statements, run by NumPy in a plain loop, do what Brian2 does with the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from brian2 import (
     SpikeMonitor,
     StateMonitor,
     TimedArray,
-    ms,
     prefs,
     second,
     start_scope,
@@ -302,12 +301,11 @@ v = "rest"
 
 METHODS: dict[str, list[str | None]] = {
     "refractory time": ["exact", "linear", "euler", "exponential_euler", "rk2", "rk4", "heun"],
-    "current with a refractory membrane": ["exact", "euler", "exponential_euler", "rk2", "rk4"],
-    "conductance": ["euler", "exponential_euler", "rk2", "rk4"],
-    "exponential integrate-and-fire": ["euler", "rk2", "rk4", "heun", "milstein"],
-    "quadratic": ["euler", "rk2", "rk4"],
-    "gates with unit-like names": ["euler", "rk2", "rk4"],
-    "soft threshold below zero": ["exact", "independent"],
+    "current with a refractory membrane": ["exact", "exponential_euler", "rk2"],
+    "conductance": ["euler", "exponential_euler", "rk4"],
+    "exponential integrate-and-fire": ["euler", "rk2", "milstein"],
+    "quadratic": ["euler", "rk4"],
+    "soft threshold below zero": ["independent"],
 }
 
 
@@ -393,7 +391,9 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
         Network(group, states, spikes).run(len(drive) * dt * second, namespace={})
     fired = np.zeros(drive.shape, dtype=bool)
     fired[np.rint(np.asarray(spikes.t) / dt).astype(int), np.asarray(spikes.i)] = True
-    found = {name: np.broadcast_to(np.asarray(getattr(states, name)).T, drive.shape) for name in names}
+    found = {
+        name: np.broadcast_to(np.asarray(getattr(states, name)).T, drive.shape) for name in names
+    }
     return {**found, "_fired": fired}
 
 
@@ -401,6 +401,16 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
 def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prefs, "codegen.target", "numpy")
     monkeypatch.setitem(prefs, "codegen.loop_invariant_optimisations", False)
+
+
+@pytest.mark.parametrize("case", ["subexpressions", "integers and booleans", "operators"])
+def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
+    from bioae.trainers import model_parity
+
+    found = model_parity(model_of(case), neurons=16, steps=60, examples=2)
+    assert found.spikes > 0
+    assert found.active_fraction >= 0.5
+    assert found.passed
 
 
 @pytest.mark.parametrize(("case", "method"), EVERY)

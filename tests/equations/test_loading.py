@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 
 from bioae.equations import NeuronModel, Surrogate, available, load_model, lower
+from bioae.equations.functions import array_functions
+from bioae.equations.stepping import Stepper, constant_values
 from bioae.errors import ModelError
 
 LIF: dict[str, Any] = {
@@ -158,6 +161,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown unit": ({"equations": "dv/dt = -v/tau : volts"}, "'volts'"),
     "unknown flag": ({"equations": "dv/dt = -v/tau : 1 (refractory)"}, "flag 'refractory'"),
     "linked": (equations("dv/dt = -v/tau : 1\nx : 1 (linked)"), "found x (linked)"),
+    "shared after others": (
+        equations(
+            "dv/dt = -v/tau : 1\nx = v : 1 (constant over dt)\n"
+            "y = t/ms : 1 (shared, constant over dt)"
+        ),
+        "must come before what is only the latter; found x, y",
+    ),
     "threshold no condition": ({"threshold": "v"}, "the threshold is not a condition"),
     "threshold half": ({"threshold": "v >"}, "threshold: this is not a Brian2 expression"),
     "threshold compound": ({"threshold": "v > 1 and v < 2"}, "Give it in [surrogate]"),
@@ -286,19 +296,17 @@ def test_parameters_are_set_anew() -> None:
         ("v\n  > theta + 1", "v - (theta + 1)", "theta + 1"),
         ("v > -theta", "v - -theta", "abs(-theta)"),
         ("v > 0", "v - 0", "1"),
-        ("v - theta > 0.5*v", "v - theta - 0.5 * v", "v"),
+        ("v - theta > 0.5*v", "v - theta - 0.5*v", "0.5*v"),
     ],
 )
 def test_the_distance_is_read_from_the_threshold(threshold: str, distance: str, scale: str) -> None:
     model = NeuronModel.from_mapping("m", {**LIF, "threshold": threshold}, where="m")
     program = lower(model)
-    names = {"v": 0.75, "theta": 1.0, "abs": abs}
-    names |= {name: eval(text, {}, names) for name, text in program.constants.items() if "dt" not in text}
-    assert program.distance is not None
-    assert program.scale is not None
-    assert eval(program.distance, {}, names) == eval(distance, {}, names)
-    if scale != "v":
-        assert eval(program.scale, {}, names) == eval(scale, {}, names)
+    values: dict[str, Any] = {"v": np.asarray(0.75), "theta": np.asarray(1.0)}
+    values |= constant_values(program, {}, dt=1e-3, n=1)
+    stepper = Stepper(program, array_functions(np))
+    assert stepper.distance(values) == eval(distance, {}, values)
+    assert stepper.scale(values) == eval(scale, {}, values)
 
 
 def test_a_surrogate_of_the_models_own_is_kept() -> None:
