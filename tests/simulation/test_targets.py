@@ -67,7 +67,7 @@ def result(request: pytest.FixtureRequest) -> Iterator[xr.DataTree]:
         pytest.skip(str(error))
     network, images = zoo()
     with pytest.MonkeyPatch.context() as patch:
-        # IEEE arithmetic is the same at every level, and what runs for seconds compiles for minutes.
+        # Arithmetic is the same at every level, and less optimised code compiles sooner.
         patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
         # Two chunks, the second one padded: one build serves both.
         yield simulate(network, images, target=target, chunk=2, record=recorded(target))

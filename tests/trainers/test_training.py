@@ -142,7 +142,7 @@ def test_interrupted_command_says_how_to_go_on(
 
 def test_parameters_that_no_gradient_reaches_are_refused(tmp_path: Path) -> None:
     straight_through = config(training={"trainable": ["tau"], "derivative": "membrane"})
-    with pytest.raises(NetworkError, match="no gradient reaches 'encoder1.tau'"):
+    with pytest.raises(NetworkError, match=r"no gradient reaches 'encoder1\.tau'"):
         train(straight_through, tmp_path / "refused")
 
 
