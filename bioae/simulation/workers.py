@@ -5,8 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
+
+from bioae.errors import TargetError
 
 __all__ = ["shared"]
 
@@ -28,6 +33,11 @@ def shared(function: Callable[[Work], Done], work: Sequence[Work], workers: int)
         The pieces.
     workers
         How many processes; 1 is this one.
+
+    Raises
+    ------
+    TargetError
+        If a process was killed.
     """
     global _function  # noqa: PLW0603
     workers = min(workers, len(work))
@@ -35,17 +45,36 @@ def shared(function: Callable[[Work], Done], work: Sequence[Work], workers: int)
         yield from map(function, work)
         return
     _function = function
+    others = multiprocessing.active_children()
+    context = multiprocessing.get_context("fork")
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_apart)
     try:
-        with multiprocessing.get_context("fork").Pool(workers, _apart) as pool:
-            yield from pool.imap(_call, work)
+        yield from executor.map(_call, work)
+    except BaseException as error:
+        _kill(child for child in multiprocessing.active_children() if child not in others)
+        if isinstance(error, BrokenProcessPool):
+            raise TargetError(
+                "a worker process was killed",
+                mend="If memory ran out, use fewer workers or smaller chunks",
+            ) from error
+        raise
     finally:
+        executor.shutdown(cancel_futures=True)
         _function = None
 
 
 def _apart() -> None:
-    """Leave Ctrl-C to the parent, and take along what runs here when that ends the worker."""
+    """Leave Ctrl-C to the parent, which ends this process and whatever it runs."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+
+
+def _kill(children: Iterable[BaseProcess]) -> None:
+    for child in children:
+        assert child.pid is not None
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has not come to be apart yet
+            child.kill()
 
 
 def _call(piece: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.errors import InputError
+from bioae.errors import InputError, TargetError
 from bioae.network import Network
 from bioae.simulation import simulate, write_result
 from bioae.simulation.workers import shared
@@ -90,3 +93,14 @@ def test_an_error_of_a_worker_is_the_caller_s(workers: int) -> None:
     with pytest.raises(InputError, match="this piece is bad"):
         done.extend(result for result in results())
     assert done in ([], [0, 1])
+
+
+def test_a_killed_worker_is_said_and_hangs_nothing() -> None:
+    def die(piece: int) -> int:
+        if piece == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return piece
+
+    with pytest.raises(TargetError, match="a worker process was killed"):
+        list(shared(die, range(3), 2))
+    assert not multiprocessing.active_children()
