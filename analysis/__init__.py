@@ -10,8 +10,9 @@ Names are imported when they are first used, so that importing the package costs
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bioae.lazy import lazily
 
 if TYPE_CHECKING:
     from bioae.analysis.bursting import BURSTING_THRESHOLD, bursting_fraction, is_bursting
@@ -121,15 +122,10 @@ _MODULES = {
     "tables": ("Table", "as_table"),
     "tutorial": ("example_result",),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

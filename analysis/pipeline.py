@@ -89,7 +89,8 @@ def open_results(paths: Sequence[Path | str]) -> dict[str, xr.DataTree]:
     depth = 1
     while len({_name(file, depth) for file in files}) < len(files):
         depth += 1
-    return {_name(file, depth): open_result(file) for file in files}
+    named = zip(files, paths, strict=True)
+    return {_name(file, depth): open_result(path) for file, path in named}
 
 
 def _name(file: Path, depth: int) -> str:

@@ -8,8 +8,9 @@ PyTorch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bioae.lazy import lazily
 
 if TYPE_CHECKING:
     from bioae import analysis, datasets, equations, trainers
@@ -45,22 +46,21 @@ _HOMES = {
     "Network": "network",
     "NetworkConfig": "network",
     "NeuronModel": "equations",
+    "analysis": "",
     "build": "simulation",
+    "datasets": "",
+    "equations": "",
     "load": "artefact",
     "load_model": "equations",
     "save": "artefact",
     "simulate": "simulation",
+    "trainers": "",
     "write_result": "simulation",
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*globals(), *__all__})

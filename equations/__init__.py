@@ -7,8 +7,9 @@ A model is data (`NeuronModel`); `lower` asks Brian2 for the statements that it 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bioae.lazy import lazily
 
 if TYPE_CHECKING:
     from bioae.equations.library import available, load_model
@@ -37,7 +38,8 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,8 +6,9 @@ What belongs here is all that imports PyTorch. Names are imported when they are 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bioae.lazy import lazily
 
 if TYPE_CHECKING:
     from bioae.trainers.config import TrainingConfig, load_config
@@ -53,7 +54,8 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

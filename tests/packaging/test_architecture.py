@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINKS = ("equations", "trainers", "analysis")
 
 # What of bioae each part may import besides itself; and which libraries it may not import at all.
-COMMON = ("errors", "files", "validation")
+COMMON = ("errors", "files", "lazy", "validation")
 ALLOWED = {
     "equations": COMMON,
     "analysis": (*COMMON, "simulation.result"),  # the form of the files that it reads
