@@ -85,7 +85,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
     ):
         line = refused("analyze", name, "--out", "out")
         assert said in line
-        assert str(here / name) in line
+        assert line.startswith(f"{name}: ")
         # One bad file among good ones stops everything, before anything is written.
         assert refused("analyze", "r.nc", name, "--out", "out") == line
 
