@@ -6,6 +6,7 @@ reset, sampled at the end of each step.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
 
 from array_api_compat import array_namespace
@@ -44,8 +45,8 @@ class _Decoder(BaseModel):
         """
         return self._reduce(activity) / (self.scale or mean_drive)
 
-    def _reduce(self, activity: Array) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _reduce(self, activity: Array) -> Array: ...
 
 
 class MaxDecoder(_Decoder):

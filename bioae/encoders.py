@@ -6,6 +6,7 @@ emits nothing, and any other value is what the weights of the first layer are mu
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ class _Encoder(BaseModel):
     #: Whether the drive takes other values than 0 and 1.
     graded: ClassVar[bool] = False
 
+    @abstractmethod
     def encode(
         self,
         images: NDArray[np.floating],
@@ -51,11 +53,10 @@ class _Encoder(BaseModel):
         NDArray
             The drive (time, example, channel, y, x), float32.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def mean_drive(self, steps: int) -> float:
         """Return the drive of a pixel of value 1, expected and summed over a presentation."""
-        raise NotImplementedError
 
 
 class Bernoulli(_Encoder):

@@ -7,6 +7,7 @@ how it is computed is the affair of whoever runs it.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -61,21 +62,21 @@ class LayerBase(BaseModel):
     recurrent: bool = Field(False, description="whether each neuron also feeds every other one")
     gain: float = Field(1.0, gt=0, description="scale of the initial weights")
 
+    @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the population's shape: (channel, y, x), or (neuron,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weight_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the weights, in PyTorch's order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fan_in(self, input_shape: Shape) -> int:
         """Return how many inputs a neuron has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def connections(self, input_shape: Shape) -> Connections:
         """Return the layer's feed-forward synapses."""
-        raise NotImplementedError
 
 
 class Dense(LayerBase):

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from bioae.analysis import BURSTING_THRESHOLD
 from bioae.errors import DataError
 from bioae.files import atomic_output
 
 if TYPE_CHECKING:
     from bioae.trainers.mirror.network import LayerActivity
 
-__all__ = ["BURSTING", "LayerTally", "write_metrics"]
-
-#: A neuron bursts if it spikes in at least this fraction of the steps of the examples it fires in.
-BURSTING = 0.5
+__all__ = ["LayerTally", "write_metrics"]
 
 
 class LayerTally:
@@ -61,7 +59,7 @@ class LayerTally:
             ``density``: spikes per neuron and step; ``density_alive``: the same of the neurons
             that spiked at all, 0 where none did; ``dead``: the fraction of neurons that never
             spiked; ``bursting``: the fraction of neurons that spike, on average over the examples
-            in which they fire, in at least `BURSTING` of the steps.
+            in which they fire, in at least `bioae.analysis.BURSTING_THRESHOLD` of the steps.
 
         Raises
         ------
@@ -77,7 +75,7 @@ class LayerTally:
             "density": rates.mean().item(),
             "density_alive": rates[alive].mean().item() if alive.any() else 0.0,
             "dead": (~alive).double().mean().item(),
-            "bursting": (while_firing >= BURSTING).double().mean().item(),
+            "bursting": (while_firing >= BURSTING_THRESHOLD).double().mean().item(),
         }
 
 

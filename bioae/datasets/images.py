@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_images", "check_labels"]
+__all__ = ["Images", "check_images", "check_labels", "intensities"]
 
 _AXES = ("example", "channel", "y", "x")
 
@@ -46,9 +46,7 @@ class Images:
     @property
     def images(self) -> NDArray[np.float64]:
         """Intensities in [0, 1], shape ``(example, channel, y, x)``: a new array at every call."""
-        if self.pixels.dtype == np.uint8:
-            return self.pixels / np.float64(255)
-        return self.pixels.astype(np.float64)
+        return intensities(self.pixels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -69,6 +67,13 @@ class Images:
             split=self.split,
             indices=self.indices[key],
         )
+
+
+def intensities(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return pixels, bytes or numbers in [0, 1], as numbers in [0, 1]: a new array."""
+    if pixels.dtype == np.uint8:
+        return pixels / np.float64(255)
+    return pixels.astype(np.float64)
 
 
 def check_images(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images, check_images
+from bioae.datasets.images import intensities
 from bioae.errors import DataError
 from bioae.network import NetworkConfig
 from bioae.noise import Key
@@ -93,8 +94,7 @@ class Presentations:
 
     def images(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return images as numbers in [0, 1] (example, channel, y, x)."""
-        pixels = self.pixels[part]
-        return pixels / np.float64(255) if pixels.dtype == np.uint8 else pixels.astype(np.float64)
+        return intensities(self.pixels[part])
 
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
         """Return what the input emits (time, example, channel, y, x)."""
