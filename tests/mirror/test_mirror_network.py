@@ -16,7 +16,7 @@ from torch import Tensor
 from bioae.equations.functions import array_functions
 from bioae.equations.stepping import Stepper, constant_values, initial_state
 from bioae.errors import ModelError
-from bioae.layers import LayerBase
+from bioae.layers import Dense, LayerBase
 from bioae.network import Network, NetworkConfig, PlacedLayer
 from bioae.random import stream
 from bioae.trainers.derivatives import ArcTan
@@ -380,7 +380,10 @@ def test_potential_is_what_arrived_leaking_and_never_reset(schedule: str) -> Non
 
 def test_unknown_connections_are_refused() -> None:
     class Odd(LayerBase):
-        pass
+        output_shape = Dense.output_shape
+        weight_shape = Dense.weight_shape
+        fan_in = Dense.fan_in
+        connections = Dense.connections
 
     with pytest.raises(TypeError, match="no PyTorch connection for Odd"):
         connect(Odd(name="odd"), torch.zeros(1), torch.zeros(1))
