@@ -13,6 +13,7 @@ from cyclopts import CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
+from bioae.cli.interrupts import interrupts_kept
 from bioae.errors import BioaeError
 
 __all__ = ["main"]
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Brian2 keeps a log among the temporary files; where that cannot be written, so be it.
     logging.raiseExceptions = False
     try:
-        status = make_app()(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        with interrupts_kept():
+            status = make_app()(list(sys.argv[1:] if arguments is None else arguments))
+            sys.stdout.flush()
     except KeyboardInterrupt:
         _hush()
         print("bioae: interrupted; what was finished is kept", file=sys.stderr)

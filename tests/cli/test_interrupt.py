@@ -115,3 +115,32 @@ def test_an_analysis(start: Start, run: Run, here: Path, tiny_model: Path) -> No
     session.wait_for(session.loading("matplotlib"))
     assert_ended(session, session.interrupt())
     assert list(here.rglob("*.part")) == []
+
+
+IN_A_FINALISER = """
+import os, signal, sys, time
+import bioae.cli.main
+main = sys.modules["bioae.cli.main"]
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+
+def app():
+    def run(arguments):
+        Finalised()
+        time.sleep(30)
+        return 0
+    return run
+
+main.make_app = app
+sys.exit(main.main([]))
+"""
+
+
+def test_an_interrupt_that_falls_into_a_finaliser_is_not_lost() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FINALISER], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", KEPT)
