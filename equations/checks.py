@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Variable
-from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equations,
+)
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
 from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
 
 from bioae.equations.complaints import complaint
-from bioae.equations.declarations import BUILT_IN, REFRACTORINESS
+from bioae.equations.declarations import BUILT_IN, REFRACTORINESS, alike
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.equations.syntax import check_names, names_in, parse_expression, parse_statements
@@ -56,8 +61,9 @@ def check_model(
     checks = _Checks(model, equations, parameters)
     checks.equations()
     checks.input()
+    checks.largest_dt()
     checks.firing()
-    checks.reset()
+    checks.statements()
     checks.initial()
 
 
@@ -100,6 +106,7 @@ class _Checks:
             for name, equation in equations.items()
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
+        self.alike = alike(model)
         self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractory else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
@@ -125,11 +132,17 @@ class _Checks:
                 raise ModelError(
                     "linked variables are not supported", where=where, found=f"{name} (linked)"
                 )
+            if equation.type == DIFFERENTIAL_EQUATION and "shared" in equation.flags:
+                raise ModelError(
+                    "a shared variable cannot have a differential equation",
+                    where=where,
+                    found=f"{name} (shared)",
+                    mend="Write its steps in `run_regularly`",
+                )
             if equation.expr is not None:
                 noise = {n for n in equation.identifiers if n == "xi" or n.startswith("xi_")}
                 node = parse_expression(str(equation.expr), where=where, random=True)
                 self._check_names(node, where, also=noise)
-        self._check_held(where)
         if self.model.method is not None and self.model.method not in methods():
             raise ModelError(
                 "this method of integration is not supported",
@@ -138,27 +151,21 @@ class _Checks:
                 found=repr(self.model.method),
             )
 
-    def _check_held(self, where: str) -> None:
-        held = [(n, e.flags) for n, e in self.declared.items() if "constant over dt" in e.flags]
-        shared = ["shared" in flags for _, flags in held]
-        if shared != sorted(shared, reverse=True):
-            raise ModelError(
-                "what is shared and constant over dt must come before what is only the latter",
-                where=where,
-                found=", ".join(name for name, _ in held),
-            )
-
     def input(self) -> None:
-        name = self.model.input
+        self._received("input", self.model.input)
+        if self.model.inhibition is not None:
+            self._received("inhibition", self.model.inhibition)
+
+    def _received(self, key: str, name: str) -> None:
         writable = [
             other
             for other, equation in self.states.items()
-            if equation.var_type == "float" and "shared" not in equation.flags
+            if equation.var_type == "float" and not self._is_shared(other)
         ]
         if name not in writable:
             raise ModelError(
-                f"the input variable {name!r} is not a variable of the neuron",
-                where=self._where("input"),
+                f"the {key} variable {name!r} is not a variable of the neuron",
+                where=self._where(key),
                 expected=f"one of {', '.join(sorted(writable)) or 'none'}",
             )
         where = self._where("weight")
@@ -171,19 +178,14 @@ class _Checks:
                 "a weight must be finite, and not 0", where=where, found=self.model.weight
             )
 
+    def largest_dt(self) -> None:
+        if self.model.dt is not None:
+            time_in_seconds(self.model.dt, where=self._where("dt"), error=ModelError)
+
     def firing(self) -> None:
         model = self.model
         if model.threshold is not None:
-            node = self._expression(model.threshold, "threshold", random=True)
-            with _brian2(self._where("threshold")):
-                condition = is_boolean_expression(node, self.variables)
-            if not condition:
-                raise ModelError(
-                    "the threshold is not a condition",
-                    where=self._where("threshold"),
-                    expected='for instance "v > theta"',
-                    found=repr(model.threshold),
-                )
+            self._condition(model.threshold, "threshold")
         if model.refractory is not None:
             self._expression(model.refractory, "refractory", random=True)
         if model.surrogate is not None:
@@ -199,26 +201,71 @@ class _Checks:
                     found=unit_name(scale),
                 )
 
-    def reset(self) -> None:
-        where = self._where("reset")
+    def statements(self) -> None:
+        self._statements(self.model.reset, "reset", by="a reset")
+        for name, event in self.model.events.items():
+            self._condition(event.condition, f"[events.{name}] condition")
+            self._statements(event.reset, f"[events.{name}] reset", by="an event")
+        self._statements(self.model.run_regularly, "run_regularly", by="run_regularly", shared=True)
+
+    def _condition(self, text: str, key: str) -> None:
+        node = self._expression(text, key, random=True)
+        with _brian2(self._where(key)):
+            condition = is_boolean_expression(node, self.variables)
+        if not condition:
+            raise ModelError(
+                f"the {key if key == 'threshold' else 'event'} is not a condition",
+                where=self._where(key),
+                expected='for instance "v > theta"',
+                found=repr(text),
+            )
+
+    def _statements(self, code: str | None, key: str, *, by: str, shared: bool = False) -> None:
+        where = self._where(key)
+        written = self._writable(shared)
         variables = dict(self.variables)
         own, unread = set(self.own), set[str]()
-        for target, value in parse_statements(self.model.reset or "", where=where):
+        separate: str | None = None
+        for target, value in parse_statements(code or "", where=where):
             self._check_names(value, where, also=own)
             unread -= names_in(value)
             with _brian2(where):
                 unit = parse_expression_dimensions(value, variables)
-            if target in self.states and "shared" not in self.states[target].flags:
-                self._check_unit(unit, self.declared[target].dim, ast.unparse(value), where)
+            if target in written:
+                self._check_unit(unit, written[target], ast.unparse(value), where)
+                if not self._is_shared(target):
+                    separate = target
+                elif separate is not None:
+                    raise ModelError(
+                        f"the shared variable {target!r} is written after {separate!r}",
+                        where=where,
+                        mend="Write what is shared first, as Brian2 asks",
+                    )
             elif target in {*self.own, *constants(), *DEFAULT_FUNCTIONS} or target.startswith("_"):
-                raise self._not_written(target)
+                raise self._not_written(target, key, by, written)
             else:
-                # A name of the reset's own.
+                # A name of the statements' own.
                 own.add(target)
                 unread.add(target)
                 variables[target] = _variable(target, unit)
         for target in sorted(unread):
-            raise self._not_written(target)
+            raise self._not_written(target, key, by, written)
+
+    def _writable(self, shared: bool) -> dict[str, Dimension]:
+        written = {
+            name: equation.dim
+            for name, equation in self.states.items()
+            if shared or not self._is_shared(name)
+        }
+        if self.model.refractory:
+            written |= {"not_refractory": DIMENSIONLESS, "lastspike": second.dim}
+        return written
+
+    def _is_shared(self, name: str) -> bool:
+        # What is common to all neurons though each keeps it is no variable of theirs either.
+        return name in self.alike or (
+            name in self.declared and "shared" in self.declared[name].flags
+        )
 
     def initial(self) -> None:
         where = self._where("[initial] settle")
@@ -265,17 +312,20 @@ class _Checks:
                 found=unit_name(unit),
             )
 
-    def _not_written(self, name: str) -> ModelError:
+    def _not_written(
+        self, name: str, key: str, by: str, written: Mapping[str, Dimension]
+    ) -> ModelError:
         equation = self.declared.get(name)
-        close = get_close_matches(name, self.states, n=1)
+        close = get_close_matches(name, written, n=1)
         mend = f"Did you mean {close[0]!r}?" if close else None
         if equation is not None and equation.type == PARAMETER and name not in self.states:
             mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
-        written = [n for n, other in self.states.items() if "shared" not in other.flags]
+        elif name in self.states:
+            mend = "Only run_regularly can write what all neurons share"
         return ModelError(
-            f"a reset cannot write {name!r}",
-            where=self._where("reset"),
-            expected=f"one of {', '.join(written)}",
+            f"{by} cannot write {name!r}",
+            where=self._where(key),
+            expected=f"one of {', '.join(sorted(written.keys() - REFRACTORINESS))}",
             mend=mend,
         )
 

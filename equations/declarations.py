@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -14,14 +14,24 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 from brian2.units import Quantity
+from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.complaints import complaint
+from bioae.equations.functions import RANDOM
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.quantities import evaluate, unit_name
-from bioae.equations.syntax import names_in, parse_expression
+from bioae.equations.reserved import CPP_KEYWORDS, TEMPLATE_NAMES
+from bioae.equations.syntax import names_in, parse_expression, parse_statements
 from bioae.errors import ModelError
 
-__all__ = ["BUILT_IN", "REFRACTORINESS", "brian2_equations", "in_order", "parameter_values"]
+__all__ = [
+    "BUILT_IN",
+    "REFRACTORINESS",
+    "alike",
+    "brian2_equations",
+    "in_order",
+    "parameter_values",
+]
 
 #: What every model may name, though it declares none of them.
 BUILT_IN = frozenset({"t", "dt", "i", "N"})
@@ -29,7 +39,7 @@ BUILT_IN = frozenset({"t", "dt", "i", "N"})
 #: The variables that Brian2 gives a model with a refractory period.
 REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
 
-_RESERVED = BUILT_IN | REFRACTORINESS | {"t_in_timesteps", "settle"}
+_RESERVED = BUILT_IN | REFRACTORINESS | {"t_in_timesteps", "settle"} | TEMPLATE_NAMES | CPP_KEYWORDS
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -69,10 +79,17 @@ def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, .
         raise ModelError("these are defined by one another", where=where, found=circle) from None
 
 
-def brian2_equations(model: NeuronModel) -> Equations:
+def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Equations:
     """Return the model's equations, its constants declared as shared parameters.
 
     As variables they may change from run to run, and from layer to layer, without a new build.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    per_neuron
+        Parameters of which each neuron has its own value, though the model declares one for all.
 
     Raises
     ------
@@ -89,6 +106,9 @@ def brian2_equations(model: NeuronModel) -> Equations:
             if name not in declared
         ]
         equations = declared + Equations(undeclared)
+        equations = _unshared(equations, {*per_neuron, *alike(model)})
+    except ModelError:
+        raise
     except Exception as error:  # Brian2's parser raises many kinds
         raise ModelError(complaint(error), where=where) from error
     for name in equations.names:
@@ -96,6 +116,50 @@ def brian2_equations(model: NeuronModel) -> Equations:
     for name, value in values.items():
         _check_parameter(model, equations[name], value)
     return equations
+
+
+def alike(model: NeuronModel) -> frozenset[str]:
+    """Return the shared variables of which each neuron keeps a copy, all of them equal.
+
+    They are those that draw random numbers, or change within a presentation, and what is computed
+    from them: Brian2 can neither look up what the numbers depend on for a variable that the neurons
+    share, nor set it back where a presentation starts.
+    """
+    where = f"{model.name}.toml, run_regularly"
+    written = {target for target, _ in parse_statements(model.run_regularly or "", where=where)}
+    declared = Equations(model.equations)
+    shared = {name for name, each in declared.items() if "shared" in each.flags}
+    made_of = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
+    made_of += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
+    found, size = shared & written, -1
+    while len(found) > size:
+        size = len(found)
+        found |= {name for name, of in made_of if name in shared and of & (found | RANDOM)}
+    return frozenset(found)
+
+
+def _unshared(equations: Equations, names: Collection[str]) -> Equations:
+    """Return equations in which these variables, and what is made of them, differ by neuron."""
+    own = set(names)
+    for name in equations.ordered:  # a subexpression comes after those that it names
+        if name.type == SUBEXPRESSION and name.identifiers & own:
+            own.add(name.varname)
+    if not own:
+        return equations
+    return Equations([_without_flag(each, own) for each in equations.values()])
+
+
+def _without_flag(equation: SingleEquation, own: Collection[str]) -> SingleEquation:
+    if equation.varname not in own or "shared" not in equation.flags:
+        return equation
+    return SingleEquation(
+        equation.type,
+        equation.varname,
+        equation.dim,
+        var_type=equation.var_type,
+        expr=equation.expr,
+        flags=[flag for flag in equation.flags if flag != "shared"],
+    )
 
 
 def _check_name(name: str, where: str) -> None:

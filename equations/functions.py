@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-__all__ = ["RANDOM", "SUPPORTED", "array_functions"]
+__all__ = ["EXTREMES", "RANDOM", "SUPPORTED", "array_functions"]
 
 _SAME_NAME = (
     "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1", "floor",
@@ -19,6 +19,9 @@ SUPPORTED: Mapping[str, int] = {
     "clip": 3,
     "timestep": 2,
 }
+
+#: Functions that Brian2 lacks: of distances to threshold alone, which it never sees.
+EXTREMES = ("minimum", "maximum")
 
 #: Brian2's functions that draw random numbers.
 RANDOM = frozenset({"rand", "randn"})
@@ -43,7 +46,7 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     """
     dtype = xp.float64 if dtype is None else dtype
     return {
-        **{name: getattr(xp, name) for name in _SAME_NAME},
+        **{name: getattr(xp, name) for name in (*_SAME_NAME, *EXTREMES)},
         "exprel": partial(_exprel, xp),
         "int": partial(_int, xp, dtype),
         "timestep": partial(_timestep, xp),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from bioae.equations.functions import SUPPORTED
+from bioae.equations.activity import ACTIVE, Activity
+from bioae.equations.functions import EXTREMES, SUPPORTED
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.syntax import is_condition, names_in
 
@@ -15,8 +17,6 @@ __all__ = ["REFRACTORY_PREFIX", "Hoist"]
 
 #: Constants that only a refractory neuron meets: they need not be finite.
 REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
-
-_ACTIVE = ast.dump(ast.parse("int(not_refractory)", mode="eval").body)
 
 
 class Hoist:
@@ -60,9 +60,14 @@ class Hoist:
         return ast.unparse(self._take_out(tree))
 
     def _take_out(self, node: Any) -> Any:
-        if not isinstance(node, ast.expr) or isinstance(node, ast.Name | ast.Constant):
+        if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
             return node
+        if isinstance(node, ast.Constant):
+            # Brian2 could not read infinity.
+            infinite = isinstance(node.value, float) and math.isinf(node.value)
+            return self._name(node) if infinite else node
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+            node.operand = self._take_out(node.operand)
             return node
         # A constant is a number; Brian2 wants conditions where it expects them.
         if self._is_constant(node) and not is_condition(node):
@@ -77,8 +82,8 @@ class Hoist:
         return node
 
     def _two_values(self, node: ast.expr) -> ast.expr:
-        active = self._name(_Activity(1).visit(_copy(node)))
-        refractory = self._name(_Activity(0).visit(_copy(node)), REFRACTORY_PREFIX)
+        active = self._name(Activity(1).visit(_copy(node)))
+        refractory = self._name(Activity(0).visit(_copy(node)), REFRACTORY_PREFIX)
         text = f"int(not_refractory)*{active.id} + int(not not_refractory)*{refractory.id}"
         return ast.parse(text, mode="eval").body
 
@@ -96,8 +101,8 @@ class Hoist:
             return False
         # Plain arithmetic is left where it is: there is nothing to save.
         calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
-        stray = ast.unparse(_Activity(1).visit(_copy(node)))
-        return any(ast.dump(call) != _ACTIVE for call in calls) and "not_refractory" not in stray
+        stray = ast.unparse(Activity(1).visit(_copy(node)))
+        return any(ast.dump(call) != ACTIVE for call in calls) and "not_refractory" not in stray
 
 
 class _Replace(ast.NodeTransformer):
@@ -116,22 +121,10 @@ class _Replace(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         name = ast.unparse(node.func)
-        if name not in SUPPORTED:
+        if name not in {*SUPPORTED, *EXTREMES}:
             raise TypeError(f"the function {name}() is not supported")
         node.args = [self.visit(argument) for argument in node.args]
         return node
-
-
-class _Activity(ast.NodeTransformer):
-    """Replace ``int(not_refractory)`` by one of its two values."""
-
-    def __init__(self, value: int) -> None:
-        self._value = value
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if ast.dump(node) == _ACTIVE:
-            return ast.Constant(self._value)
-        return self.generic_visit(node)
 
 
 def _copy(node: Any) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from brian2.equations.equations import (
@@ -16,28 +14,34 @@ from brian2.equations.equations import (
     SUBEXPRESSION,
     Equations,
 )
-from brian2.groups.neurongroup import NeuronGroup
-from brian2.units import ms
-from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import get_identifiers
 
+from bioae.equations.activity import without_refractory
 from bioae.equations.checks import check_model, check_trainable
-from bioae.equations.complaints import complaint
 from bioae.equations.declarations import (
+    alike,
     brian2_equations,
     in_order,
     parameter_values,
 )
 from bioae.equations.hoisting import Hoist
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel, Surrogate
-from bioae.equations.noise import Draws
-from bioae.equations.program import Parameter, Program, State, Statement, Statements
+from bioae.equations.model import NeuronModel
+from bioae.equations.noise import MEANS, Draws
+from bioae.equations.probing import Probe
+from bioae.equations.program import (
+    INHIBITION,
+    INPUT,
+    Event,
+    Parameter,
+    Program,
+    State,
+    Statement,
+    Statements,
+)
 from bioae.equations.quantities import constants, evaluate, unit_name
-from bioae.equations.syntax import is_condition, names_in, parse_statements
+from bioae.equations.surrogate import read_surrogate
+from bioae.equations.syntax import Assignment, is_condition, names_in, parse_assignments
 from bioae.errors import ModelError
-
-# The package brian2.devices hides this module behind an object of the same name.
-brian2_device: Any = import_module("brian2.devices.device")
 
 __all__ = ["brian2_equations", "lower", "parameter_values"]
 
@@ -68,35 +72,41 @@ def _lower(name: str, fields: str) -> Program:
 
 
 class _Lowering:
-    """Asks a throw-away `NeuronGroup` for its abstract code, and hoists its constants."""
+    """Reads the abstract code that Brian2 derives, names random numbers, hoists constants."""
 
     def __init__(self, model: NeuronModel) -> None:
         self.model = model
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
         declared = brian2_equations(model)
-        self._check_noise(declared)
+        _check_noise(model, declared)
         check_model(model, declared, self.values)
         self.draws = Draws()
-        self.group = self._probe()
+        self.alike = alike(model)
+        self.probe = Probe(model, declared)
         # Last: a parameter of the wrong unit is better told of by the equations that name it.
         check_trainable(model, declared, self.values)
-        self.equations: Equations = self.group.equations
+        self.equations: Equations = self.probe.equations
         self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
 
     def program(self) -> Program:
-        refractoriness, update = self._updates()
+        states = self._states()
+        guarded = [name for name in states if self._guarded(name)]
+        integration = without_refractory(self.probe.update(), guarded, states)
+        update = self._statements(_assignments(integration), "equations")
+        refractoriness = self._statements(_assignments(self.probe.refractoriness()), "refractory")
         parts: dict[str, Any] = {
             "refractoriness": refractoriness,
             "update": update,
             "prepare": self._prepare(),
+            "regularly": self._written("run_regularly", self.model.run_regularly),
             **self._firing(),
             "on_spike": self._on_spike(),
-            "reset": self._reset(),
+            "reset": self._written("reset", self.model.reset, may_guard=False),
+            "events": self._events(),
             "receive": self._receive(),
         }
         initial = {name: self._start(name, text) for name, text in self.model.initial_state.items()}
-        self._check_settling()
         return Program(
             model=self.model,
             states=self._states(),
@@ -107,157 +117,87 @@ class _Lowering:
             **parts,
         )
 
-    # Asking Brian2
+    # The blocks
 
-    def _probe(self) -> NeuronGroup:
-        model = self.model
-        with self._brian2("equations"), catch_logs():
-            group = _Probe(
-                1,
-                brian2_equations(model),
-                threshold=model.threshold,
-                reset=self._reset_code() if model.threshold is not None else None,
-                refractory=model.refractory or False,
-                namespace={},
-                dt=1 * ms,
-                name="bioae_probe*",
-                **({"method": model.method} if model.method else {}),
-            )
-            group.before_run({})
-        return group
-
-    def _updates(self) -> tuple[Statements, Statements]:
-        updater = self.group.state_updater
-        with self._brian2("refractory"):
-            refractoriness = updater._get_refractory_code({})
-        with self._brian2("method" if self.model.method else "equations"), catch_logs():
-            updater.update_abstract_code({})
-        integration = updater.abstract_code.removeprefix(refractoriness)
-        update = self._statements(integration, "equations")
-        self._check_integrated(update)
-        return self._statements(refractoriness, "refractory"), update
-
-    def _check_integrated(self, update: Statements) -> None:
-        read = set().union(*(names_in(statement.value) for statement in update))
-        for name, equation in self.equations.items():
-            # Brian2 takes a variable E for Euler's number, when it solves its equation.
-            if equation.type == DIFFERENTIAL_EQUATION and name not in read:
-                raise ModelError(
-                    f"Brian2 takes the variable {name!r} for a constant",
-                    where=f"{self.where}, equations",
-                    mend='Choose another name, or a method such as "euler"',
-                )
+    def _prepare(self) -> Statements:
+        # Brian2 wants what is shared first; it depends on nothing that is not.
+        code = sorted(
+            _assignments(self.probe.constant_over_dt()),
+            key=lambda each: "shared" not in self.equations[each.target].flags,
+        )
+        return self._statements(code, "equations")
 
     def _firing(self) -> dict[str, str | None]:
         if self.model.threshold is None:
             return dict.fromkeys(("threshold", "distance", "scale"))
-        with self._brian2("threshold"):
-            self.group.thresholder["spike"].update_abstract_code({})
+        self.probe.check_threshold()
         # Named first: the distance to threshold is read with the numbers that were drawn for it.
-        threshold = self._named(self.model.threshold, "threshold")
-        named = self.model.model_copy(update={"threshold": threshold})
-        surrogate = named.distance_to_threshold()
-        assert surrogate is not None  # there is a threshold
-        if get_identifiers(surrogate.scale) & self.draws.found.keys():
-            raise ModelError(
-                "the scale of the distance to threshold is random",
-                where=f"{self.where}, threshold",
-                found=self.model.threshold,
-                mend="Give both in [surrogate], as distance and scale",
-            )
+        threshold = self._drawn(self.model.threshold, "threshold")
+        surrogate = read_surrogate(
+            self.model,
+            threshold,
+            conditions=self._conditions(),
+            states={name: state.unit for name, state in self._states().items()},
+            inline=self._subexpressions(),
+            values=self.values,
+            means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
+        )
         return {
             "threshold": self._expression(threshold, "threshold"),
             "distance": self._expression(surrogate.distance, "[surrogate] distance"),
-            "scale": self._expression(self._positive(surrogate), "[surrogate] scale"),
+            "scale": self._expression(surrogate.scale, "[surrogate] scale"),
         }
-
-    def _positive(self, surrogate: Surrogate) -> str:
-        """Return the scale of the distance to threshold, made positive where it is a constant."""
-        scale, given = surrogate.scale, self.model.surrogate is not None
-        if names_in(scale) - self.values.keys() - constants().keys():
-            return scale
-        where = f"{self.where}, {'[surrogate] scale' if given else 'threshold'}"
-        for text in (scale,) if given else (scale, self.model.weight):
-            value = evaluate(text, self.values, where=where, error=ModelError)
-            same_unit = value.dim == evaluate(scale, self.values, where=where).dim
-            if value > 0 and same_unit:
-                return text
-            if value < 0 and same_unit and not given:
-                return f"abs({text})"
-        raise ModelError(
-            "the scale of the distance to threshold must be positive",
-            where=where,
-            found=scale,
-            mend="Give [surrogate] with a typical distance as its scale",
-        )
-
-    def _reset_code(self) -> str:
-        code = parse_statements(self.model.reset or "", where=f"{self.where}, reset")
-        return "\n".join(f"{target} = {ast.unparse(value)}" for target, value in code)
-
-    def _reset(self) -> Statements:
-        if not self.model.reset:
-            return ()
-        with self._brian2("reset"):
-            self.group.resetter["spike"].update_abstract_code({})
-        # A reset overrides the conditional write.
-        return self._statements(self.model.reset, "reset", may_guard=False)
-
-    def _prepare(self) -> Statements:
-        updater = self.group.subexpression_updater
-        return self._statements(updater.abstract_code, "equations") if updater else ()
 
     def _on_spike(self) -> Statements:
         if "lastspike" not in self.equations:
             return ()
         return (Statement("not_refractory", "False"), Statement("lastspike", "t"))
 
+    def _events(self) -> dict[str, Event]:
+        events = {}
+        for name in sorted(self.model.events, key=Event.place):
+            key, event = f"[events.{name}]", self.model.events[name]
+            condition = self._drawn(event.condition, f"{key} condition")
+            events[name] = Event(
+                self._expression(condition, f"{key} condition"),
+                self._written(f"{key} reset", event.reset, may_guard=False),
+            )
+        return events
+
     def _receive(self) -> Statements:
-        target = self.model.input
+        statements = [self._received(self.model.input, INPUT)]
+        if self.model.inhibition is not None:
+            statements.append(self._received(self.model.inhibition, INHIBITION))
+        return tuple(statements)
+
+    def _received(self, target: str, arrived: str) -> Statement:
         weight = evaluate(
             self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
         )
-        arrived = f"{RESERVED_PREFIX}input"
         if float(weight) != 1.0:
             arrived = f"{arrived}*{self._expression(self.model.weight, 'weight')}"
-        return (Statement(target, f"{target} + {arrived}", self._guarded(target)),)
-
-    # Checking
-
-    def _check_noise(self, equations: Equations) -> None:
-        every = [self.model.threshold, self.model.reset, self.model.refractory]
-        every += self.model.initial_state.values()
-        called = equations.identifiers.union(*(get_identifiers(part or "") for part in every))
-        if "poisson" in called:
-            raise ModelError(
-                "poisson() is not supported",
-                where=self.where,
-                expected="xi, rand() or randn()",
-                mend="Let several rand() < p, or a normal number, stand for it",
-            )
-        if get_identifiers(self.model.refractory or "") & {"rand", "randn"}:
-            raise ModelError(
-                "a refractory period cannot be random",
-                where=f"{self.where}, refractory",
-                found=self.model.refractory,
-                mend="Draw it in `reset`, into a variable that `refractory` names",
-            )
-
-    def _check_settling(self) -> None:
-        if self.model.settle is not None and self.draws.found:
-            raise ModelError(
-                "a model with noise does not settle",
-                where=f"{self.where}, [initial] settle",
-                mend="Give initial values instead; they may be random",
-            )
+        return Statement(target, f"{target} + {arrived}", self._guarded(target))
 
     # Reading code
 
-    def _statements(self, code: str, key: str, *, may_guard: bool = True) -> Statements:
+    def _written(self, key: str, code: str | None, *, may_guard: bool = True) -> Statements:
+        """Return the statements of code of the model's own, as Brian2 will assign them."""
+        parsed = parse_assignments(code or "", where=f"{self.where}, {key}")
+        rewritten = [each._replace(value=self.probe.rewritten(each, key)) for each in parsed]
+        # A reset overrides the conditional write.
+        return self._statements(rewritten, key, may_guard=may_guard)
+
+    def _statements(
+        self, code: Iterable[Assignment], key: str, *, may_guard: bool = True
+    ) -> Statements:
         statements = []
-        for target, value in parse_statements(code, where=f"{self.where}, {key}"):
-            text = self._named(self._as_stored(target, value), key, target)
+        for target, value, _ in code:
+            text = self._drawn(self._as_stored(target, value), key, target)
             guarded = may_guard and self._guarded(target)
+            if guarded and names_in(text) & self.draws.found.keys():
+                # Brian2 draws for all neurons; a guarded write would ask for those that it reaches.
+                statements.append(Statement(f"_{target}", self._expression(text, key)))
+                text = f"_{target}"
             statements.append(Statement(target, self._expression(text, key), guarded))
         return tuple(statements)
 
@@ -271,26 +211,19 @@ class _Lowering:
             return f"({text}) != 0"
         return text
 
-    def _named(self, text: str, key: str, target: str | None = None) -> str:
+    def _drawn(self, text: str, key: str, target: str | None = None) -> str:
         """Return the expression with names for the random numbers in it."""
         try:
-            named = self.draws(text)
+            return self.draws(text, shared=target in self.alike)
         except TypeError as error:
             raise ModelError(str(error), where=f"{self.where}, {key}") from error
-        if named != text and target in self._states() and self._states()[target].shared:
-            raise ModelError(
-                f"the shared variable {target!r} cannot be random",
-                where=f"{self.where}, {key}",
-                expected="noise in variables of the neurons alone",
-            )
-        return named
 
     def _start(self, target: str, text: str) -> str:
         key = f"[initial] {target}"
-        named = self._named(text, key, target)
-        if named != text:
-            named = self._as_stored(target, ast.parse(named, mode="eval").body)
-        return self._expression(named, key)
+        drawn = self._drawn(text, key, target)
+        if drawn != text:
+            drawn = self._as_stored(target, ast.parse(drawn, mode="eval").body)
+        return self._expression(drawn, key)
 
     def _expression(self, text: str, key: str) -> str:
         try:
@@ -326,34 +259,47 @@ class _Lowering:
             if eq.type == PARAMETER and "constant" in eq.flags
         }
 
+    def _conditions(self) -> dict[str, str | None]:
+        return {
+            name: str(eq.expr) if eq.type == SUBEXPRESSION else None
+            for name, eq in self.equations.items()
+            if eq.var_type == "boolean"
+        }
+
     def _constant_names(self) -> set[str]:
         return {*_ALWAYS_CONSTANT, *self._parameters()}
 
     def _literals(self) -> dict[str, float]:
-        hidden = set(self.group.variables)
+        hidden = self.equations.names
         return {name: float(value) for name, value in constants().items() if name not in hidden}
 
     def _subexpressions(self) -> dict[str, str]:
         return {n: str(eq.expr) for n, eq in self.equations.items() if eq.type == SUBEXPRESSION}
 
-    @contextmanager
-    def _brian2(self, key: str) -> Iterator[None]:
-        """Run Brian2 on its runtime device, and say in one line what it objects to."""
-        active = brian2_device.active_device
-        # `set_device` would give the user's device a new default clock.
-        brian2_device.active_device = brian2_device.runtime_device
-        try:
-            yield
-        except ModelError:
-            raise
-        except Exception as error:  # Brian2 raises many kinds
-            raise ModelError(complaint(error), where=f"{self.where}, {key}") from error
-        finally:
-            brian2_device.active_device = active
+
+def _assignments(code: str) -> Iterable[Assignment]:
+    """Parse abstract code, which is Brian2's."""
+    return parse_assignments(code, where="abstract code")
 
 
-class _Probe(NeuronGroup):  # type: ignore[misc]
-    """A group that is asked and never run, which Brian2 would warn of."""
-
-    def __del__(self) -> None:
-        """Say nothing."""
+def _check_noise(model: NeuronModel, equations: Equations) -> None:
+    every = {
+        "equations": equations.identifiers,
+        "threshold": get_identifiers(model.threshold or ""),
+        "reset": get_identifiers(model.reset or ""),
+        "refractory": get_identifiers(model.refractory or ""),
+        "run_regularly": get_identifiers(model.run_regularly or ""),
+        **{f"[initial] {k}": get_identifiers(text) for k, text in model.initial_state.items()},
+        **{
+            f"[events.{name}]": get_identifiers(f"{event.condition} {event.reset}")
+            for name, event in model.events.items()
+        },
+    }
+    for key, called in every.items():
+        if "poisson" in called:
+            raise ModelError(
+                "poisson() is not supported",
+                where=f"{model.name}.toml, {key}",
+                expected="xi, rand() or randn()",
+                mend="Let several rand() < p, or a normal number, stand for it",
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from difflib import get_close_matches
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bioae.equations.syntax import parse_expression
 from bioae.errors import ModelError
 from bioae.validation import describe
 
-__all__ = ["RESERVED_PREFIX", "NeuronModel", "Surrogate"]
+__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
 
 #: Names that begin so are bioae's own inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
@@ -29,6 +27,15 @@ class Surrogate(BaseModel):
 
     distance: str = Field(min_length=1, description="an expression, positive above threshold")
     scale: str = Field(min_length=1, description="an expression with the distance's unit")
+
+
+class CustomEvent(BaseModel):
+    """What else a neuron does when a condition holds, once the threshold and the reset are done."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    condition: str = Field(min_length=1, description="a Brian2 condition")
+    reset: str = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
 class NeuronModel(BaseModel):
@@ -51,9 +58,21 @@ class NeuronModel(BaseModel):
     threshold: str | None = Field(None, description="a Brian2 condition; none: it never fires")
     reset: str | None = Field(None, description="Brian2 statements, run after each spike")
     refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
+    run_regularly: str | None = Field(
+        None, description="Brian2 statements, run at the start of each step"
+    )
+    events: dict[str, CustomEvent] = Field(
+        default_factory=dict, description="custom events, checked after the threshold in each step"
+    )
     method: str | None = Field(None, description="a Brian2 state updater; none: Brian2 chooses")
     input: str = Field(description="the variable that a presynaptic spike adds to")
+    inhibition: str | None = Field(
+        None,
+        description="the variable that a presynaptic spike of negative weight adds its magnitude "
+        "to; none: it subtracts from `input`",
+    )
     weight: str = Field("1", description="what a network weight of 1.0 adds, with its unit")
+    dt: str | None = Field(None, description="the largest time step that it is made for; none: any")
     parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
     initial: dict[str, str] = Field(default_factory=dict, description="values at the start")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
@@ -61,15 +80,37 @@ class NeuronModel(BaseModel):
         default_factory=dict, description="parameters that training may move, with bounds"
     )
 
-    @field_validator("description", "threshold", "refractory", "method", "input", "weight")
+    @field_validator(
+        "description", "threshold", "refractory", "method", "input", "inhibition", "weight", "dt"
+    )
     @classmethod
     def _one_line(cls, text: str | None) -> str | None:
-        return None if text is None else cls._not_blank(" ".join(text.split()))
+        return cls._not_blank(None if text is None else " ".join(text.split()))
 
-    @field_validator("equations")
+    @field_validator("run_regularly", mode="before")
     @classmethod
-    def _not_blank(cls, text: str) -> str:
-        if not text.strip():
+    def _on_one_clock(cls, code: Any) -> Any:
+        if isinstance(code, dict):
+            raise ValueError(
+                "statements run in every step of the network: an interval of their own would be "
+                f"another clock, which is not supported, found {code}"
+            )
+        return code
+
+    @field_validator("events")
+    @classmethod
+    def _named(cls, events: dict[str, CustomEvent]) -> dict[str, CustomEvent]:
+        for name in events:
+            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+                raise ValueError(f"{name!r} cannot be the name of an event")
+            if name == "spike":
+                raise ValueError("the event 'spike' is what `threshold` and `reset` define")
+        return events
+
+    @field_validator("equations", "run_regularly")
+    @classmethod
+    def _not_blank(cls, text: str | None) -> str | None:
+        if text is not None and not text.strip():
             raise ValueError("there is nothing in it")
         return text
 
@@ -103,6 +144,11 @@ class NeuronModel(BaseModel):
             raise ValueError("a reset or a refractory period needs a threshold")
         if self.threshold is None and self.surrogate:
             raise ValueError("[surrogate] is the distance to a threshold, and there is none")
+        if self.inhibition == self.input:
+            raise ValueError(
+                "`inhibition` needs another variable than `input`; without the key, spikes of "
+                "negative weight subtract from `input`"
+            )
         return self
 
     @classmethod
@@ -173,29 +219,3 @@ class NeuronModel(BaseModel):
     def initial_state(self) -> dict[str, str]:
         """The expressions of `initial`, by variable."""
         return {name: text for name, text in self.initial.items() if name != "settle"}
-
-    def distance_to_threshold(self) -> Surrogate | None:
-        """Return the surrogate as given, or read it from a threshold of the form ``a > b``.
-
-        Raises
-        ------
-        ModelError
-            If the threshold is compound and the file gives no ``[surrogate]``.
-        """
-        if self.surrogate is not None or self.threshold is None:
-            return self.surrogate
-        where = f"{self.name}.toml, threshold"
-        condition = parse_expression(self.threshold, where=where, random=True)
-        order = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
-        if not isinstance(condition, ast.Compare) or not isinstance(condition.ops[0], order):
-            raise ModelError(
-                "the distance to threshold cannot be read from this condition",
-                where=where,
-                expected="a comparison of the form a > b",
-                found=self.threshold,
-                mend="Give it in [surrogate], as distance and scale",
-            )
-        left, right = ast.unparse(condition.left), ast.unparse(condition.comparators[0])
-        falls = isinstance(condition.ops[0], ast.Lt | ast.LtE)
-        above, below = (right, left) if falls else (left, right)
-        return Surrogate(distance=f"({above}) - ({below})", scale=below)

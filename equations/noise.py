@@ -8,15 +8,18 @@ from typing import Literal
 
 from bioae.equations.model import RESERVED_PREFIX
 
-__all__ = ["Draw", "Draws"]
+__all__ = ["MEANS", "Draw", "Draws"]
 
 #: What Brian2's functions return; `xi` becomes ``dt**.5*randn()``.
 _DISTRIBUTIONS: dict[str, Literal["uniform", "normal"]] = {"rand": "uniform", "randn": "normal"}
 
+#: What they return on average, as text.
+MEANS = {"uniform": "0.5", "normal": "0"}
+
 
 @dataclass(frozen=True)
 class Draw:
-    """A random number for each neuron and step.
+    """A random number for each neuron, or for all of them, and step.
 
     Attributes
     ----------
@@ -24,11 +27,15 @@ class Draw:
         ``"uniform"``, in [0, 1), or ``"normal"``, of mean 0 and variance 1.
     call
         Which of the model's draws this is, counted from 0 in the order of its statements: update,
-        constants over dt, threshold, reset, initial values.
+        refractoriness, constants over dt, what runs regularly, threshold, reset, events, initial
+        values.
+    shared
+        Whether all neurons get the number of the first.
     """
 
     distribution: Literal["uniform", "normal"]
     call: int
+    shared: bool = False
 
 
 class Draws:
@@ -37,8 +44,15 @@ class Draws:
     def __init__(self) -> None:
         self.found: dict[str, Draw] = {}
 
-    def __call__(self, expression: str) -> str:
+    def __call__(self, expression: str, *, shared: bool = False) -> str:
         """Return the expression with a new name for each call in it.
+
+        Parameters
+        ----------
+        expression
+            The expression.
+        shared
+            Whether its value is the same for all neurons.
 
         Raises
         ------
@@ -47,13 +61,14 @@ class Draws:
         """
         tree = ast.parse(expression.strip(), mode="eval")
         before = len(self.found)
-        named = _Name(self.found).visit(tree)
+        named = _Name(self.found, shared).visit(tree)
         return expression if len(self.found) == before else ast.unparse(named)
 
 
 class _Name(ast.NodeTransformer):
-    def __init__(self, found: dict[str, Draw]) -> None:
+    def __init__(self, found: dict[str, Draw], shared: bool) -> None:
         self._found = found
+        self._shared = shared
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = ast.unparse(node.func)
@@ -63,5 +78,5 @@ class _Name(ast.NodeTransformer):
             raise TypeError(f"{ast.unparse(node)} has arguments, but {function}() takes none")
         call = len(self._found)
         name = f"{RESERVED_PREFIX}draw{call}"
-        self._found[name] = Draw(_DISTRIBUTIONS[function], call)
+        self._found[name] = Draw(_DISTRIBUTIONS[function], call, self._shared)
         return ast.Name(name, ast.Load())

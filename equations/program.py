@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.noise import Draw
 from bioae.equations.syntax import names_in
 
-__all__ = ["Parameter", "Program", "State", "Statement", "compile_statements", "names_in"]
+__all__ = [
+    "INHIBITION",
+    "INPUT",
+    "Event",
+    "Parameter",
+    "Program",
+    "State",
+    "Statement",
+    "names_in",
+]
 
 Statements = tuple["Statement", ...]
+
+#: What arrived at a neuron in a step, in network weights: the sum of them; or, for a model that
+#: has `inhibition`, the sum of the positive ones.
+INPUT = f"{RESERVED_PREFIX}input"
+
+#: The sum of the magnitudes of the negative ones, for a model that has `inhibition`.
+INHIBITION = f"{RESERVED_PREFIX}inhibition"
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,38 @@ class Statement:
     guarded: bool = False
 
     def __str__(self) -> str:
+        # Brian2 rewrites `v = v + a + b`, so that it rounds otherwise, but not `v += a + b`.
+        body = ast.parse(self.value, mode="eval").body
+        match body:
+            case ast.BinOp(left=ast.Name(id=self.target), op=op) if type(op) in _AUGMENTED:
+                return f"{self.target} {_AUGMENTED[type(op)]} {ast.unparse(body.right)}"
         return f"{self.target} = {self.value}"
+
+
+_AUGMENTED: dict[type[ast.operator], str] = {
+    ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Event:
+    """A custom event of a model.
+
+    Attributes
+    ----------
+    condition
+        When it happens.
+    statements
+        Run where it did.
+    """
+
+    condition: str
+    statements: Statements
+
+    @staticmethod
+    def place(name: str) -> str:
+        """Return what Brian2 sorts the statements of events in one slot by, from a name."""
+        return f"{name}_resetter"
 
 
 @dataclass(frozen=True)
@@ -93,6 +139,8 @@ class Program:
         The random numbers that statements refer to, by name: one for each neuron and step.
     prepare
         Run before each step: subexpressions that are constant over it.
+    regularly
+        Run at the start of each step, in the slot ``start``.
     refractoriness, update
         Run in the slot ``groups``: leaving the refractory state, then the integration step.
     threshold
@@ -101,8 +149,11 @@ class Program:
         Run where the neuron fired, in the slot ``thresholds``: refractoriness.
     reset
         Run where the neuron fired, in the slot ``resets``.
+    events
+        Checked after the slot ``thresholds``; their statements run after ``resets``, in this order.
     receive
-        Run in the slot ``synapses``: adds ``bioae_input``, the sum of the weights that arrived.
+        Run in the slot ``synapses``: adds ``bioae_input``, the sum of the weights that arrived; or
+        that of the positive ones, and ``bioae_inhibition``, the magnitudes of the others.
     distance, scale
         Of the surrogate: expressions, or None for a model that never fires.
     """
@@ -114,11 +165,13 @@ class Program:
     constants: Mapping[str, str]
     draws: Mapping[str, Draw]
     prepare: Statements
+    regularly: Statements
     refractoriness: Statements
     update: Statements
     threshold: str | None
     on_spike: Statements
     reset: Statements
+    events: Mapping[str, Event]
     receive: Statements
     distance: str | None
     scale: str | None
@@ -129,6 +182,11 @@ class Program:
         return "not_refractory" in self.states
 
     @property
+    def inhibited(self) -> bool:
+        """Whether inhibition arrives apart, at a variable of its own."""
+        return self.model.inhibition is not None
+
+    @property
     def condition(self) -> str | None:
         """When a neuron fires: the threshold, and not refractory."""
         return f"({self.threshold}) and not_refractory" if self.refractory else self.threshold
@@ -136,15 +194,27 @@ class Program:
     @property
     def reproducible(self) -> bool:
         """Whether all libraries compute the same bits: no transcendental function of the state."""
-        parts = (*self.prepare, *self.refractoriness, *self.update, *self.reset, *self.receive)
+        return not self.inexact
+
+    @property
+    def inexact(self) -> tuple[str, ...]:
+        """The functions of the state whose last bit depends on the library, such as ``exp``."""
+        parts = (*self.prepare, *self.refractoriness, *self._changes)
         code = [*(statement.value for statement in parts), self.threshold or "0"]
+        code += [event.condition for event in self.events.values()]
         code += self.random_start.values()
-        return not any(_is_inexact(node) for text in code for node in ast.walk(ast.parse(text)))
+        nodes = (node for text in code for node in ast.walk(ast.parse(text)))
+        return tuple(sorted({name for node in nodes if (name := _inexact(node)) is not None}))
 
     @property
     def random_start(self) -> Mapping[str, str]:
-        """Of `initial`, what depends on random numbers: evaluated as a presentation starts."""
+        """Of `initial`, what depends on random numbers: evaluated as a presentation starts.
+
+        Where the model settles, presentations start from there instead.
+        """
         found: dict[str, str] = {}
+        if self.model.settle is not None:
+            return found
         for name, text in self.initial.items():
             if names_in(text) & (self.draws.keys() | found.keys()):
                 found[name] = text
@@ -154,10 +224,27 @@ class Program:
     def written(self) -> tuple[str, ...]:
         """The states that change over time, refractoriness first: what a presentation sets back."""
         # What is computed anew before each step need not be set back.
-        every = (*self.update, *self.reset, *self.receive)
-        targets = {statement.target for statement in every}
+        targets = {statement.target for statement in self._changes}
         first = [name for name in ("not_refractory", "lastspike") if name in self.states]
         return (*first, *(name for name in self.states if name in targets and name not in first))
+
+    @property
+    def _changes(self) -> Statements:
+        happens = (each for event in self.events.values() for each in event.statements)
+        return (*self.regularly, *self.update, *self.reset, *happens, *self.receive)
+
+    @property
+    def common(self) -> frozenset[str]:
+        """The parameters that shared variables depend on: every neuron has the same value."""
+        every = (*self.prepare, *self._changes)
+        made_of = [(statement.target, statement.value) for statement in every]
+        made_of += [*self.initial.items(), *self.constants.items()]
+        found = {name for name, state in self.states.items() if state.shared}
+        size = 0
+        while len(found) > size:
+            size = len(found)
+            found |= {name for to, value in made_of if to in found for name in names_in(value)}
+        return frozenset(found & self.parameters.keys())
 
     @property
     def dependents(self) -> Mapping[str, frozenset[str]]:
@@ -174,117 +261,14 @@ class Program:
 _EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
 
 
-def _is_inexact(node: ast.AST) -> bool:
+#: Operators whose result it does not fix.
+_INEXACT: dict[type[ast.operator], str] = {ast.Pow: "**", ast.Mod: "%", ast.FloorDiv: "//"}
+
+
+def _inexact(node: ast.AST) -> str | None:
     if isinstance(node, ast.BinOp):
-        return isinstance(node.op, ast.Pow | ast.Mod | ast.FloorDiv)
-    return isinstance(node, ast.Call) and ast.unparse(node.func) not in _EXACT
-
-
-Write = Callable[[Statement, str], str]
-
-
-def compile_statements(
-    statements: Sequence[Statement],
-    arguments: Sequence[str],
-    results: Iterable[str],
-    functions: Mapping[str, Callable[..., Any]],
-    *,
-    write: Write | None = None,
-) -> Callable[..., tuple[Any, ...]]:
-    """Compile statements to a function on arrays.
-
-    Parameters
-    ----------
-    statements
-        What to run, in order.
-    arguments
-        The names that the function takes, in order.
-    results
-        The names whose values it returns, as a tuple.
-    functions
-        See `bioae.equations.functions.array_functions`.
-    write
-        Says how a value is written to its target, as Python code; `functions` are ``_fn[name]``.
-
-    Returns
-    -------
-    Callable
-        Takes arrays, returns a tuple of arrays. Nothing happens in place.
-    """
-    lines = [f"def step({', '.join(arguments)}):"]
-    for statement in statements:
-        value = ast.unparse(_Emit().emit(statement.value))
-        value = write(statement, f"({value})") if write else value
-        lines.append(f"    {statement.target} = {value}")
-    lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
-    # PyTorch imports parts of itself at the first use of some operators.
-    scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
-    # What is compiled was rebuilt node by node by `_Emit` from a whitelist of expressions.
-    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)
-    return scope["step"]  # type: ignore[no-any-return]
-
-
-class _Emit(ast.NodeTransformer):
-    """Rewrite a Brian2 expression as Python on arrays, node by node from a whitelist."""
-
-    _AS_IS = (
-        ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
-        ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
-        ast.GtE, ast.Eq, ast.NotEq,
-    )  # fmt: skip
-
-    def emit(self, expression: str) -> ast.AST:
-        body = ast.parse(expression, mode="eval").body
-        condition = isinstance(body, ast.Constant) and isinstance(body.value, bool)
-        return body if condition else self._array(body)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        if not isinstance(node, self._AS_IS):
-            raise TypeError(f"{type(node).__name__} is not part of Brian2's expressions")
-        return super().generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if not isinstance(node.value, bool | int | float):
-            raise TypeError(f"{node.value!r} is not a number")
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if not isinstance(node.func, ast.Name) or node.keywords:
-            raise TypeError(f"{ast.unparse(node)} is not a call of a function")
-        return _call(node.func.id, *map(self._array, node.args))
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        name = "and" if isinstance(node.op, ast.And) else "or"
-        first, *rest = map(self._array, node.values)
-        for value in rest:
-            first = _call(name, first, value)
-        return first
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        if isinstance(node.op, ast.Not):
-            return _call("not", self._array(node.operand))
-        return self.generic_visit(node)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        if len(node.ops) != 1:
-            raise TypeError(f"{ast.unparse(node)} chains comparisons")
-        left, right = self.visit(node.left), self.visit(node.comparators[0])
-        return ast.Compare(left, [self.visit(node.ops[0])], [right])
-
-    def _array(self, node: ast.AST) -> ast.AST:
-        """Emit what a function of arrays takes: PyTorch's take no Python numbers."""
-        if any(isinstance(part, ast.Name) for part in ast.walk(node)):
-            return self.visit(node)  # type: ignore[no-any-return]
-        return _Numbers().visit(node)  # type: ignore[no-any-return]
-
-
-class _Numbers(_Emit):
-    """The same, for an expression of numbers alone."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return _call("number", super().visit_Constant(node))
-
-
-def _call(name: str, *arguments: ast.AST) -> ast.AST:
-    function = ast.parse(f"_fn[{name!r}]", mode="eval").body
-    return ast.Call(function, list(arguments), [])  # type: ignore[arg-type]
+        return _INEXACT.get(type(node.op))
+    if not isinstance(node, ast.Call):
+        return None
+    function = ast.unparse(node.func)
+    return None if function in _EXACT else function

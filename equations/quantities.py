@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import cmath
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
+from brian2.units import constants as brian2_constants
 from brian2.units.fundamentalunits import (
     DimensionMismatchError,
     Quantity,
@@ -23,7 +24,7 @@ from brian2.units.fundamentalunits import (
 from bioae.equations.syntax import check_names, parse_expression
 from bioae.errors import InputError
 
-__all__ = ["constants", "evaluate", "time_in_seconds", "unit_name"]
+__all__ = ["constants", "evaluate", "physical_constants", "time_in_seconds", "unit_name"]
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -40,7 +41,22 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 def constants() -> Mapping[str, Any]:
     """Return the units and constants that Brian2 expressions may name, with their values."""
     values = {name: constant.value for name, constant in DEFAULT_CONSTANTS.items()}
-    return {**DEFAULT_UNITS, **values}
+    return {**DEFAULT_UNITS, **physical_constants(), **values}
+
+
+def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantity]:
+    """Return those of `brian2.units.constants`, such as ``gas_constant``, by name.
+
+    Parameters
+    ----------
+    besides
+        Names that stand for something else.
+    """
+    return {
+        name: value
+        for name, value in vars(brian2_constants).items()
+        if name.partition("_")[2] and isinstance(value, Quantity) and name not in besides
+    }
 
 
 def evaluate(

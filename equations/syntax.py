@@ -5,11 +5,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from bioae.equations.functions import RANDOM, SUPPORTED
 from bioae.errors import InputError, ModelError
 
-__all__ = ["check_names", "is_condition", "names_in", "parse_expression", "parse_statements"]
+__all__ = [
+    "Assignment",
+    "check_names",
+    "is_condition",
+    "names_in",
+    "parse_assignments",
+    "parse_expression",
+    "parse_statements",
+]
 
 _GRAMMAR = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name,
@@ -58,8 +67,30 @@ def parse_expression(
     return body
 
 
+class Assignment(NamedTuple):
+    """A statement of a model.
+
+    Attributes
+    ----------
+    target, value
+        What it assigns; ``v += w`` is written out as ``v = v + w``.
+    augmented
+        Whether it was.
+    """
+
+    target: str
+    value: ast.expr
+    augmented: bool
+
+
 def parse_statements(code: str, *, where: str) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the targets and values of assignments; ``v += w`` is written out as ``v = v + w``.
+    """Yield the targets and values of assignments: see `parse_assignments`."""
+    for target, value, _ in parse_assignments(code, where=where):
+        yield target, value
+
+
+def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
+    """Yield the assignments that code consists of.
 
     Parameters
     ----------
@@ -88,7 +119,7 @@ def parse_statements(code: str, *, where: str) -> Iterator[tuple[str, ast.expr]]
             case _:
                 raise _no_assignment(ast.unparse(node), where)
         _Grammar(where, ModelError, random=True).check(value)
-        yield target, value
+        yield Assignment(target, value, isinstance(node, ast.AugAssign))
 
 
 def check_names(

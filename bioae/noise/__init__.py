@@ -18,7 +18,17 @@ numpy, cython and C++. The text of the C++ is `templates/noise.h`.
 
 from __future__ import annotations
 
+from bioae.noise.settling import settling_noise
 from bioae.noise.streams import START_STEP, Key, draw, population_number, words
 from bioae.noise.transforms import normal, uniform
 
-__all__ = ["START_STEP", "Key", "draw", "normal", "population_number", "uniform", "words"]
+__all__ = [
+    "START_STEP",
+    "Key",
+    "draw",
+    "normal",
+    "population_number",
+    "settling_noise",
+    "uniform",
+    "words",
+]

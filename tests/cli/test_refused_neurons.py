@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bioae.equations import available
+
 LIF = """\
 description = "Leaky integrate-and-fire."
 equations = "dv/dt = -v/tau : 1"
@@ -32,21 +34,44 @@ CASES = {
     "an unknown input variable": ('input = "v"', 'input = "x"', "expected one of v"),
     "a weight's unit": ('input = "v"', 'input = "v"\nweight = "1*mV"', "wrong unit"),
     "an unknown method": ('input = "v"', 'input = "v"\nmethod = "exakt"', "method"),
+    "GSL": ('input = "v"', 'input = "v"\nmethod = "gsl_rk4"', "mine.toml, method: "),
+    "poisson": ("v = 0", "v = poisson(1)", "mine.toml, reset: poisson() is not supported"),
+    "a linked variable": (
+        "-v/tau : 1",
+        "-v/tau : 1\\nx : 1 (linked)",
+        "mine.toml, equations: linked variables are not supported; found x (linked)",
+    ),
+    "another clock": (
+        'input = "v"',
+        'input = "v"\nrun_regularly = {code = "v = 0", dt = "10*ms"}',
+        "run_regularly: statements run in every step",
+    ),
+    "a method that does not fit": (
+        "-v/tau : 1",
+        '-v*v/tau : 1"\nmethod = "exact',
+        "mine.toml, method: ",
+    ),
+    "an event's condition": (
+        "[parameters]",
+        '[events.late]\ncondition = "v"\nreset = "v = 0"\n[parameters]',
+        "mine.toml, [events.late] condition: ",
+    ),
     "broken TOML": ("[parameters]", "[parameters", "not valid TOML"),
 }
 
 
 def test_the_model_that_is_spoilt_below_is_accepted(
-    run: Callable[..., object], here: Path, tiny_model: Path
+    run: Callable[..., tuple[int, str, str]], here: Path, tiny_model: Path
 ) -> None:
     (here / "mine.toml").write_text(LIF)
     command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
-    assert run(*command, "--neuron", "mine.toml") == (0, "r.nc\n", "")
+    status, printed, errors = run(*command, "--neuron", "mine.toml")
+    assert (status, printed.splitlines()[0], errors) == (0, "r.nc", "")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_model_that_does_not_fit(
-    case: str, refused: Callable[..., str], here: Path, tiny_model: Path
+    case: str, refused: Callable[..., str], here: Path, tiny_model: Path, tiny_text: str
 ) -> None:
     before, after, said = CASES[case]
     assert LIF.count(before) == 1
@@ -55,14 +80,18 @@ def test_a_model_that_does_not_fit(
     line = refused(*command, "--neuron", "mine.toml")
     assert said in line
     assert "mine" in line
-    # Both commands that take a model say the same.
+    # All commands that take a model say the same.
     assert refused("parity", "mine.toml", "--neurons", 4, "--steps", 5) == line
+    assert refused("neurons", "check", "mine.toml") == line
+    text = tiny_text.replace("[network]", '[network]\nneuron = "mine.toml"', 1)
+    (here / "run.toml").write_text(text)
+    assert refused("train", "run.toml", "--out", "out").removeprefix("run.toml: ") == line
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("liff", "unknown neuron model 'liff'; expected one of alif, cuba, "),
+        ("liff", f"unknown neuron model 'liff'; expected one of {', '.join(available())}"),
         ("liff", "Did you mean 'lif'?"),
         ("no.toml", "no.toml: there is no such neuron model file"),
         ("garbage.toml", "garbage.toml: "),

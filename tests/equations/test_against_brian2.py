@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from bioae.equations import NeuronModel, available, load_model, lower
 from bioae.equations.declarations import parameter_values
 from bioae.equations.functions import array_functions
-from bioae.equations.quantities import evaluate
-from bioae.equations.stepping import Stepper, constant_values, default_parameters, initial_state
+from bioae.equations.quantities import evaluate, physical_constants
+from bioae.equations.start import constant_values, default_parameters, initial_state
+from bioae.equations.stepping import Stepper
 
 Array = NDArray[Any]
 
@@ -277,6 +278,141 @@ weight = "0.3"
 lambda_ = "20*ms"
 max = "1"
 """,
+    "sums and products that Brian2 rewrites": """
+equations = '''
+dv/dt = -v/tau : 1
+da/dt = -a/tau : 1
+'''
+threshold = "v > 1"
+reset = '''
+v = 0.1*theta - theta + v - 0.3*a - 0.7
+v = v*0.3*0.7
+v = v/3
+v -= a - theta/7 - 0.1
+a = 0.9*a + 0.1*a + 0.3*theta
+'''
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+theta = "0.1"
+""",
+    "refractoriness in the model's own hands": """
+equations = '''
+dv/dt = -v/tau*(1 - 0.5*int(not_refractory)) : 1 (unless refractory)
+dx/dt = (0.1*int(not_refractory) - x)/tau : 1
+since = clip(t - lastspike, 0*ms, 30*ms)/tau : 1
+'''
+threshold = "v > 1 + 0.2/(1 + since) and not_refractory"
+reset = '''
+v = 0.1*since
+not_refractory = x > 0.04
+lastspike = t - 1*ms
+'''
+refractory = "5*ms"
+method = "euler"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "custom events": """
+equations = '''
+dv/dt = -v/tau : 1 (unless refractory)
+u : 1
+count : integer
+'''
+threshold = "v > 1 + u"
+reset = "v = 0"
+refractory = "2*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+[events.b_early]
+condition = "v > 0.6 and t > 10*ms"
+reset = "u = u*0.5 + 0.1*v; count += 1"
+[events.a_late]
+condition = "count > 5"
+reset = '''
+count = 0
+v = 0.05 - 0.2*u + v - 0.1
+u -= 0.01
+'''
+""",
+    "statements in each step": """
+equations = '''
+dv/dt = (u - v)/tau : 1 (unless refractory)
+u : 1
+level : 1 (shared)
+k : integer
+'''
+run_regularly = '''
+level = 0.1*sin(2*pi*30*Hz*t)
+half = 0.5*u
+u = half + level*0.3
+k = (k + 1) % 7
+v = v - 0.01*u - 0.002
+'''
+threshold = "v > 1 + 0.1*(k // 3) + level"
+reset = "v = 0"
+refractory = "1.5*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "a threshold of Boolean variables": """
+equations = '''
+dv/dt = -v/tau : 1
+near = v > 0.7 : boolean
+over = near and not v <= level : boolean
+tired : boolean
+level = 1 + 0.1*int(tired) : 1
+'''
+threshold = "over"
+run_regularly = "tired = i % 2 == 0 and not tired"
+reset = "v = 0"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "constants of nature, and infinity": """
+equations = '''
+dv/dt = (E_K - v)/tau : volt
+E_K = gas_constant*T/faraday_constant*log(ratio) : volt
+T = zero_celsius + 36*kelvin : kelvin
+'''
+threshold = "v > -60*mV and v < inf*mV"
+reset = "v = E_K + e*pi*mV"
+method = "euler"
+input = "v"
+weight = "9*mV"
+[parameters]
+tau = "20*ms"
+ratio = "4/130"
+[initial]
+v = "-80*mV"
+""",
+    "every function": """
+equations = '''
+dv/dt = (drive - v)/tau : 1
+bound = clip(v, -0.9, 0.9) : 1
+a = arcsin(bound) + arccos(bound) + arctan(v) + cosh(bound) + sinh(bound) + tan(bound) : 1
+b = exp(-v) + expm1(v) + exprel(v) + log(2 + bound) + log10(2 + bound) + log1p(1 + bound) : 1
+c = sqrt(1 + v*v) + tanh(v) + sign(v)*abs(v) + ceil(v) + floor(v) + cos(v) + sin(v) : 1
+d = int(v) + int(v > 0) + clip(v, 0, 1) + 0.001*timestep(t, dt) : 1
+drive = 0.02*(a + b + c + d) : 1
+'''
+threshold = "v > 1.5"
+reset = "v = 0"
+method = "euler"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
     "no differential equation": """
 equations = "v : 1"
 threshold = "v > 2"
@@ -333,6 +469,11 @@ def drive_of(seed: int = 0) -> Array:
     return np.asarray(np.where(events, random.integers(512, 4096, (STEPS, N)) / 1024, 0.0))
 
 
+def inhibition_of(arriving: Array) -> Array:
+    """Return what arrives in a step as inhibition, for a model that has it apart."""
+    return np.roll(arriving, 1) / 16
+
+
 def run_statements(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, Array]:
     """Return every state at the end of each step (step, neuron), and ``_fired``."""
     program = lower(model)
@@ -355,9 +496,11 @@ def run_statements(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[s
             stepper.update(values)
             values["_fired"] = stepper.condition(values)
             stepper.on_spike(values)
-            values["bioae_input"] = arriving
+            stepper.watch(values)
+            values["bioae_input"], values["bioae_inhibition"] = arriving, inhibition_of(arriving)
             stepper.receive(values)
             stepper.reset(values)
+            stepper.respond(values)
             for name, kept in recorded.items():
                 kept.append(np.broadcast_to(values[name], arriving.shape).copy())
     return {name: np.array(kept) for name, kept in recorded.items()}
@@ -369,13 +512,21 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
     values = parameter_values(model)
     weight = evaluate(model.weight, values, where="weight")
     rows = TimedArray(drive, dt=dt * second)
+    rows_apart = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
     group = NeuronGroup(
         drive.shape[1],
         model.equations,
         threshold=model.threshold,
         reset=(model.reset or "").replace("# a comment; with a semicolon", ""),
         refractory=model.refractory or False,
-        namespace={**values, "bioae_rows": rows, "bioae_weight": weight},
+        events={name: event.condition for name, event in model.events.items()},
+        namespace={
+            **physical_constants(),
+            **values,
+            "bioae_rows": rows,
+            "bioae_rows_apart": rows_apart,
+            "bioae_weight": weight,
+        },
         dt=dt * second,
         **({"method": model.method} if model.method else {}),
     )
@@ -383,7 +534,19 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
         setattr(group, name, values[name])
     for name in lower(model).initial:
         setattr(group, name, model.initial[name])
-    group.run_regularly(f"{model.input} += bioae_rows(t, i)*bioae_weight", when="synapses")
+    if model.settle is not None:
+        program = lower(model)
+        start = initial_state(program, default_parameters(program), dt=dt, n=drive.shape[1])
+        for name, settled in start.items():
+            group.variables[name].set_value(settled)
+    for name, event in model.events.items():
+        group.run_on_event(name, event.reset)
+    if model.run_regularly is not None:
+        group.run_regularly(model.run_regularly)
+    code = f"{model.input} += bioae_rows(t, i)*bioae_weight"
+    if model.inhibition is not None:
+        code += f"\n{model.inhibition} += bioae_rows_apart(t, i)*bioae_weight"
+    group.run_regularly(code, when="synapses")
     names = list(lower(model).states)
     states = StateMonitor(group, names, record=True, when="end", dt=dt * second)
     spikes = SpikeMonitor(group)
@@ -416,7 +579,8 @@ def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
 @pytest.mark.parametrize(("case", "method"), EVERY)
 def test_every_state_and_spike_is_brian2s(case: str, method: str | None) -> None:
     model, drive = model_of(case, method), drive_of()
-    ours, theirs = run_statements(model, drive), run_brian2(model, drive)
+    dt = float(evaluate(model.dt or "1*ms", where="dt"))
+    ours, theirs = run_statements(model, drive, dt), run_brian2(model, drive, dt)
     fired = theirs["_fired"]
     assert fired.any(axis=0).mean() >= 0.5
     assert not fired.all(axis=0).any()

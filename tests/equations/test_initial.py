@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bioae.equations import NeuronModel, lower
-from bioae.equations.stepping import NEVER, constant_values, default_parameters, initial_state
+from bioae.equations.start import NEVER, constant_values, default_parameters, initial_state
 from bioae.errors import ModelError
 
 CONDUCTANCE: dict[str, Any] = {

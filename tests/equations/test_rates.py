@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel, load_model, lower
 from bioae.equations.functions import array_functions
-from bioae.equations.stepping import Stepper, constant_values, default_parameters, initial_state
+from bioae.equations.start import constant_values, default_parameters, initial_state
+from bioae.equations.stepping import Stepper
 
 BRIAN2 = ("update", "threshold", "receive", "reset")
 PAPER = ("receive", "threshold", "reset", "update")

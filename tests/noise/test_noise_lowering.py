@@ -8,7 +8,7 @@ import pytest
 
 from bioae.equations import NeuronModel, load_model, lower
 from bioae.equations.noise import Draw
-from bioae.equations.program import names_in
+from bioae.equations.syntax import names_in
 from bioae.errors import ModelError
 
 NOISY: dict[str, Any] = {
@@ -69,15 +69,8 @@ def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
         ({"reset": "v = poisson(3)"}, ["poisson() is not supported", "xi, rand() or randn()"]),
         ({"equations": "dv/dt = poisson(1)/tau : 1"}, ["poisson() is not supported"]),
         ({"initial": {"v": "poisson(1)"}}, ["poisson() is not supported"]),
-        ({"refractory": "2*ms*rand()"}, ["refractory", "cannot be random", "in `reset`"]),
-        ({"initial": {"settle": "20*ms"}}, ["settle", "does not settle"]),
-        ({"threshold": "v > rand()", "surrogate": None}, ["scale", "is random", "[surrogate]"]),
         ({"surrogate": {"distance": "v - rand()", "scale": "1"}}, ["[surrogate] distance"]),
         ({"weight": "1 + rand()"}, ["weight"]),
-        (
-            {"equations": f"{NOISY['equations']}\n s : 1 (shared)", "initial": {"s": "rand()"}},
-            ["[initial] s", "shared variable 's' cannot be random"],
-        ),
     ],
 )
 def test_what_cannot_be_random_is_refused(changes: dict[str, Any], words: list[str]) -> None:
