@@ -1,0 +1,176 @@
+"""How neurons with a second variable fire: adaptation, bursts, and the recurrences of their papers.
+
+Figures of the Izhikevich types are those of his table and figure 2: a step of current 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+Simulate = Callable[..., Any]
+
+
+def izhikevich(kind: str, simulate: Simulate, current: ArrayLike = 10.0) -> Any:
+    """Return 600 ms of a type under constant currents (neuron): mV each ms; `weight` is 10 mV."""
+    dt = 1e-4
+    return simulate(kind, 0.6, dt=dt, weights=np.asarray(current) * (dt / 1e-3) / 10)
+
+
+def test_regular_spiking_adapts(simulate: Simulate) -> None:
+    intervals = izhikevich("izhikevich", simulate).intervals(0)
+    assert len(intervals) > 5
+    assert intervals[-1] > 1.5 * intervals[0]
+    np.testing.assert_allclose(intervals[-3:], intervals[-1], rtol=0.02)
+
+
+def test_fast_spiking_does_not(simulate: Simulate) -> None:
+    """It fires fast, and from the fourth spike on at one interval."""
+    fast = izhikevich("izhikevich_fs", simulate).intervals(0)
+    regular = izhikevich("izhikevich", simulate).intervals(0)
+    np.testing.assert_allclose(fast[3:], fast[-1], rtol=0.03)
+    assert fast[-1] < 2 * fast[0]
+    assert len(fast) > 4 * len(regular)
+
+
+def test_intrinsically_bursting_starts_with_a_burst(simulate: Simulate) -> None:
+    """A few spikes at short intervals, then single ones at long intervals."""
+    intervals = izhikevich("izhikevich_ib", simulate).intervals(0)
+    assert len(intervals) > 6
+    assert intervals[0] < 8e-3
+    assert intervals[-5:].min() > 3 * intervals[0]
+
+
+def test_chattering_bursts_again_and_again(simulate: Simulate) -> None:
+    intervals = izhikevich("izhikevich_ch", simulate).intervals(0)
+    within, between = intervals < 7e-3, intervals > 15e-3
+    assert (within | between).all()
+    assert between.sum() >= 5
+    bursts = np.diff(np.flatnonzero(between))
+    assert bursts.min() >= 3, "at least three spikes a burst"
+
+
+def test_low_threshold_spiking_fires_where_regular_spiking_does_not(simulate: Simulate) -> None:
+    """It has no fixed point where 0.04 v^2 + (5 - b) v + 140 + I has no root.
+
+    With u as it is at rest a step does nothing while 0.04 v^2 + 5 v + 140 - u + I has one.
+    """
+    for kind, b, rest in (("izhikevich", 0.2, -70.0), ("izhikevich_lts", 0.25, -64.41)):
+        rheobase = (5 - b) ** 2 / 0.16 - 140
+        harmless = 25 / 0.16 - 140 + b * rest
+        assert 0 < harmless < rheobase
+        current = [0.9 * harmless, 1.1 * rheobase, 1.5]
+        fires = izhikevich(kind, simulate, current).spikes.any(axis=0)
+        assert fires.tolist() == [False, True, kind.endswith("lts")]
+
+
+def test_low_threshold_spiking_adapts(simulate: Simulate) -> None:
+    intervals = izhikevich("izhikevich_lts", simulate).intervals(0)
+    assert intervals[-1] > 1.5 * intervals[0]
+
+
+def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
+    """The largest current with a fixed point, (g_L + a)(V* - E_L) - g_L Delta_T (1 + a/g_L).
+
+    There the derivative of the current is 0: exp((V* - V_T)/Delta_T) = 1 + a/g_L.
+    """
+    g_l, a, e_l, v_t, delta_t = 30e-9, 4e-9, -70.6e-3, -50.4e-3, 2e-3
+    highest = v_t + delta_t * np.log(1 + a / g_l)
+    rheobase = (g_l + a) * (highest - e_l) - g_l * delta_t * (1 + a / g_l)
+    # Long steps of current, raised so slowly that adaptation follows.
+    current = rheobase * np.array([0.98, 1.02])
+    settled = highest - 1e-3
+    found = simulate(
+        "adex", 1.5, dt=1e-3, hold={"I": current},
+        start={"v": settled, "w": a * (settled - e_l)},
+    )  # fmt: skip
+    assert found.spikes.any(axis=0).tolist() == [False, True]
+
+
+def test_the_exponential_neuron_adapts_by_its_own_current(simulate: Simulate) -> None:
+    hold = {"I": np.full(2, 1e-9)}
+    b = np.array([80.5e-12, 0.0])
+    found = simulate("adex", 0.6, hold=hold, parameters={"b": b, "a": np.array([4e-9, 0.0])})
+    adapting, constant = found.intervals(0), found.intervals(1)
+    assert len(adapting) > 4
+    assert adapting[-1] > 1.5 * adapting[0]
+    np.testing.assert_allclose(constant, constant[0], atol=2e-4)
+
+
+def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
+    """u and w as in the paper, a spike's effects between steps, and (1 - beta) tau_w a for a."""
+    steps, dt = 300, 1e-3
+    train = np.random.default_rng(3).uniform(0.0, 0.6, (steps, 4))
+    found = simulate("adlif", steps * dt, dt=dt, weights=train)
+    alpha, beta = np.exp(-dt / 15e-3), np.exp(-dt / 75e-3)
+    u, w = np.zeros(4), np.zeros(4)
+    for step in range(steps):
+        gain = (1 - beta) * 75e-3 * 20.0
+        u, w = alpha * u - (1 - alpha) * w, beta * w + gain * u
+        np.testing.assert_allclose(found.states["u"][step], u, atol=1e-12)
+        np.testing.assert_allclose(found.states["w"][step], w, atol=1e-12)
+        spike = u > 1
+        assert (spike == found.spikes[step]).all()
+        u, w = u + train[step] - spike, w + spike
+    assert found.spikes.sum() > 20
+
+
+def test_adlif_fires_less_the_more_a_spike_adds_to_w(simulate: Simulate) -> None:
+    b = np.array([0.0, 0.5, 1.0, 2.0])
+    found = simulate("adlif", 1.0, dt=1e-3, weights=0.3, parameters={"b": b})
+    counts = found.spikes.sum(axis=0)
+    assert (np.diff(counts) < 0).all()
+    assert counts[-1] > 5
+
+
+def test_glif_keeps_and_adds_what_its_reset_rules_say(simulate: Simulate) -> None:
+    """After the refractory period: f I exp(-k dt) + delta_I, theta_s likewise, V scaled."""
+    dt = 5e-5
+    found = simulate("glif", 0.3, dt=dt, hold={"I": 500e-12})
+    (spikes,) = found.spikes.T
+    first, second = np.flatnonzero(spikes)[:2]
+    states = {name: trace[:, 0] for name, trace in found.states.items()}
+    t_ref, during = 3.75e-3, round(3.75e-3 / dt)
+    assert second - first > during
+    at = states["v"][second] + 78.85e-3
+    held = slice(second + 1, second + during)
+    expected = {
+        "v": -78.85e-3 + 0.2 * at + 18.51e-3,
+        "I_1": states["I_1"][second] * np.exp(-3.0 * t_ref) - 9.18e-12,
+        "I_2": states["I_2"][second] * np.exp(-100.0 * t_ref) - 198.94e-12,
+        "theta_s": states["theta_s"][second] * np.exp(-9.0 * t_ref) + 0.37e-3,
+        "theta_v": states["theta_v"][second],
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(states[name][held], value, rtol=1e-12, err_msg=name)
+
+
+def test_glif_adapts(simulate: Simulate) -> None:
+    """After-spike currents and threshold both slow it; without them it is regular."""
+    none = {
+        name: np.array([value, 0.0])
+        for name, value in (
+            ("delta_I1", -9.18e-12), ("delta_I2", -198.94e-12),
+            ("delta_theta", 0.37e-3), ("a_v", 5.0),
+        )
+    }  # fmt: skip
+    found = simulate("glif", 0.5, hold={"I": np.full(2, 500e-12)}, parameters=none)
+    adapting, regular = found.intervals(0), found.intervals(1)
+    assert len(adapting) > 5
+    assert adapting[-1] > 1.2 * adapting[0]
+    np.testing.assert_allclose(regular, regular[0], atol=2e-4)
+    assert regular.mean() < adapting.mean()
+
+
+def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate: Simulate) -> None:
+    """At regular intervals T, `alif`'s a jumps to 1/(1 - exp(-T/tau_adapt)) after each spike."""
+    found = simulate("alif", 3.0, dt=1e-3, weights=0.2)
+    interval = found.intervals(0)[-1]
+    spike = np.flatnonzero(found.spikes[:, 0])[-1]
+    decay = np.exp(-interval / 0.2)
+    assert found.states["a"][spike, 0] == pytest.approx(decay / (1 - decay), rel=0.05)
+    assert interval > 1.5 * found.intervals(0)[0]
