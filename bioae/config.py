@@ -11,11 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bioae.background import check_background
 from bioae.decoders import Decoder, MaxDecoder
+from bioae.delays import check_delay
 from bioae.encoders import Bernoulli, Encoder
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import NetworkError
+from bioae.errors import ModelError, NetworkError
 from bioae.layers import Layer, Shape
 from bioae.placed import PlacedLayer
 from bioae.schedule import SCHEDULES, ScheduleName, Timing
@@ -186,18 +188,66 @@ class NetworkConfig(BaseModel):
         shape: Shape = self.input_shape
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
+            if layer.weight is not None:
+                model = model.model_copy(update={"weight": layer.weight})
+            where = f"layer {layer.name!r}"
+            self._check_dt(model, where=where)
+            check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
             if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
                 raise NetworkError(
                     f"the neuron model {model.name!r} never fires",
-                    where=f"layer {layer.name!r}",
+                    where=where,
                     expected="a model with a threshold: the layer has to be heard",
                 )
             readout = self.model(layer.readout)
-            common = readout.parameters.keys() & model.parameters.keys()
-            readout = readout.with_parameters({name: model.parameters[name] for name in common})
+            readout = readout.with_parameters(_common(model, readout))
+            for key in ("delay", "recurrent_delay"):
+                check_delay(
+                    getattr(layer, key), dt=self.dt_seconds, steps=self.steps,
+                    where=f"{where}, {key}",
+                )  # fmt: skip
             placed.append(PlacedLayer(layer, depth, shape, model, readout))
             shape = layer.output_shape(shape)
         return tuple(placed)
+
+    def _check_dt(self, model: NeuronModel, *, where: str) -> None:
+        from bioae.equations.quantities import time_in_seconds
+
+        if model.dt is None:
+            return
+        largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
+        if self.dt_seconds > largest * (1 + 1e-9):
+            raise NetworkError(
+                f"the time step is too long for the neuron model {model.name!r}",
+                where=where,
+                expected=f"dt of at most {model.dt}",
+                found=self.dt,
+                mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
+            )
+
+
+def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
+    """Return what a neuron's parameters make of those of its read-out: where units agree."""
+    differing = [
+        name
+        for name, text in readout.parameters.items()
+        if model.parameters.get(name, text) != text
+    ]
+    if not differing:
+        return {}
+    from bioae.equations.declarations import parameter_values
+    from bioae.equations.quantities import unit_name
+    from bioae.equations.syntax import names_in
+
+    values, own = parameter_values(model), parameter_values(readout)
+    texts = {
+        # Its text as it is, unless it names others of the neuron's parameters.
+        name: f"{float(values[name])!r}*{unit_name(values[name])}"
+        if names_in(model.parameters[name]) & model.parameters.keys()
+        else model.parameters[name]
+        for name in differing
+    }
+    return {name: text for name, text in texts.items() if values[name].dim == own[name].dim}
 
 
 def _preset(name: str, where: str) -> dict[str, Any]:

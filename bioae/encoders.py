@@ -7,7 +7,7 @@ emits nothing, and any other value is what the weights of the first layer are mu
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,10 @@ class _Encoder(BaseModel):
     def mean_drive(self, steps: int) -> float:
         """Return the drive of a pixel of value 1, expected and summed over a presentation."""
 
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder that emits as much in a time whose steps are cut in parts."""
+        return self
+
 
 class Bernoulli(_Encoder):
     """At each step a pixel x emits a spike with probability ``rate * x``."""
@@ -83,6 +87,10 @@ class Bernoulli(_Encoder):
     def mean_drive(self, steps: int) -> float:
         """Return ``rate * steps``."""
         return self.rate * steps
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with the rate divided by `parts`."""
+        return self.model_copy(update={"rate": self.rate / parts})
 
 
 class FirstSpike(_Encoder):
@@ -140,6 +148,10 @@ class ConstantCurrent(_Encoder):
     def mean_drive(self, steps: int) -> float:
         """Return ``gain * steps``."""
         return self.gain * steps
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with the gain divided by `parts`."""
+        return self.model_copy(update={"gain": self.gain / parts})
 
 
 Encoder = Annotated[Bernoulli | FirstSpike | ConstantCurrent, Field(discriminator="kind")]

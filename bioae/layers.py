@@ -12,7 +12,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bioae.background import Background
+from bioae.delays import Delay
 
 __all__ = ["Connections", "Conv2d", "ConvTranspose2d", "Dense", "Layer", "LayerBase", "all_to_all"]
 
@@ -56,11 +59,43 @@ class LayerBase(BaseModel):
     parameters: dict[str, str] = Field(
         default_factory=dict, description="parameters of the neuron model set anew"
     )
+    weight: str | None = Field(
+        None, min_length=1, description="what a network weight of 1 adds here, set anew"
+    )
+    background: Background = Field(
+        None,
+        description="noise from outside, in network weights: Gaussian, its standard deviation a "
+        'square root of a millisecond; or the weight and rate of spikes, [0.1, "20*Hz"]',
+    )
     readout: str = Field(
         "leaky_readout", description="the model of the potential U, which is never reset"
     )
+    delay: Delay = Field(
+        None,
+        description="how long spikes take from the layer before, beyond one step: a time, or a "
+        "pair between which each connection has its own",
+    )
     recurrent: bool = Field(False, description="whether each neuron also feeds every other one")
+    recurrent_delay: Delay = Field(None, description="the same, within the layer")
+    autapses: bool = Field(False, description="whether a recurrent neuron also feeds itself")
     gain: float = Field(1.0, gt=0, description="scale of the initial weights")
+
+    @field_validator("delay", "recurrent_delay", mode="before")
+    @classmethod
+    def _time_or_pair(cls, value: Any) -> Any:
+        pair = isinstance(value, list | tuple) and [type(text) for text in value] == [str, str]
+        if value is None or isinstance(value, str) or pair:
+            return value
+        raise ValueError(
+            f'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found {value!r}'
+        )
+
+    @model_validator(mode="after")
+    def _recurrent_keys(self) -> LayerBase:
+        if not self.recurrent and (self.autapses or self.recurrent_delay is not None):
+            key = "autapses" if self.autapses else "recurrent_delay"
+            raise ValueError(f"`{key}` says nothing of a layer without `recurrent = true`")
+        return self
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -77,6 +112,13 @@ class LayerBase(BaseModel):
     @abstractmethod
     def connections(self, input_shape: Shape) -> Connections:
         """Return the layer's feed-forward synapses."""
+
+    def recurrent_connections(self, input_shape: Shape) -> Connections:
+        """Return the synapses within the layer; no neuron feeds itself without `autapses`."""
+        size = math.prod(self.output_shape(input_shape))
+        every = all_to_all(size, size)
+        other = every.source != every.target
+        return every if self.autapses else Connections(*(index[other] for index in every))
 
 
 class Dense(LayerBase):

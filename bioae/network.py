@@ -8,19 +8,28 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.background import Background
 from bioae.config import NetworkConfig, presets
-from bioae.equations.library import load_model
+from bioae.delays import Steps, draw_delays, in_steps
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.layers import Shape
 from bioae.placed import PlacedLayer
 from bioae.random import stream
 
+if TYPE_CHECKING:
+    from bioae.calibration import Calibration
+
 __all__ = ["Network", "NetworkConfig", "PlacedLayer", "presets"]
+
+# Random numbers of delays, apart from those of weights.
+_DELAY_STREAMS = 2**40
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,10 @@ class Network:
         What it is.
     weights
         Arrays by name: ``LAYER.weight`` and ``LAYER.recurrent`` (target, source) in PyTorch's
-        order, and ``LAYER.PARAMETER`` for trained parameters, in base units.
+        order, ``LAYER.weight_delay`` and ``LAYER.recurrent_delay`` in seconds, where each of
+        them has its own, and ``LAYER.PARAMETER`` for any constant parameter of the layer's neuron
+        model that is not to have the model's value: one in base units, or one for each neuron;
+        ``LAYER.readout.PARAMETER`` for one that the read-out is not to share with the neuron.
 
     Raises
     ------
@@ -46,15 +58,24 @@ class Network:
 
     def __post_init__(self) -> None:
         required: dict[str, Shape] = {}
-        optional: dict[str, tuple[Shape, ...]] = {}
         for placed in self.config.placed:
-            required |= placed.weight_shapes
-            optional |= dict.fromkeys(placed.trainable, ((), (placed.size,)))
+            required |= placed.array_shapes
         for name in required.keys() - self.weights.keys():
             raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
         for name, values in self.weights.items():
-            allowed = (required[name],) if name in required else optional.get(name, ())
+            allowed = (required[name],) if name in required else self._parameter_shapes(name)
             _check_array(name, values, allowed)
+        for placed in self.config.placed:
+            self._check_autapses(placed)
+            self.delays(placed)
+
+    def _parameter_shapes(self, name: str) -> tuple[Shape, ...]:
+        # Models are lowered for this, which few networks need.
+        layer = name.partition(".")[0]
+        found = [placed for placed in self.config.placed if placed.name == layer]
+        if not found:
+            return ()
+        return {**found[0].parameter_shapes, **found[0].readout_shapes}.get(name, ())
 
     @classmethod
     def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Network:
@@ -70,10 +91,19 @@ class Network:
         weights = {}
         for placed in config.placed:
             for order, (name, shape) in enumerate(placed.weight_shapes.items()):
-                fan_in = placed.size if order else placed.layer.fan_in(placed.input_shape)
+                others = max(placed.size - (not placed.layer.autapses), 1)
+                fan_in = others if order else placed.layer.fan_in(placed.input_shape)
                 deviation = placed.layer.gain * math.sqrt(2.0 / fan_in)
-                generator = stream(seed, 2 * placed.depth + order)
-                weights[name] = generator.normal(0.0, deviation, shape)
+                number = 2 * placed.depth + order
+                weights[name] = stream(seed, number).normal(0.0, deviation, shape)
+                if name.endswith(".recurrent") and not placed.layer.autapses:
+                    np.fill_diagonal(weights[name], 0.0)
+                delay = placed.delays[name]
+                if isinstance(delay, tuple):
+                    weights[f"{name}_delay"] = draw_delays(
+                        delay, shape, stream(seed, _DELAY_STREAMS + number),
+                        dt=config.dt_seconds, where=f"layer {placed.name!r}",
+                    )  # fmt: skip
         return cls(config, weights)
 
     def quantised(self, bits: int = 12) -> Network:
@@ -93,26 +123,89 @@ class Network:
             },
         )
 
-    def with_neuron(self, neuron: str) -> Network:
+    def with_neuron(
+        self,
+        neuron: str | Path | NeuronModel,
+        *,
+        calibrate: Calibration | Mapping[str, float] = "rate",
+    ) -> Network:
         """Return the network with another neuron model in every layer, its weights unchanged.
+
+        A model that needs finer steps than the network's is given them: presentations last as
+        long, and bring as much input. What decodes the image stays as it was: read-outs keep the
+        parameters that they had from the former neurons.
 
         Parameters
         ----------
         neuron
-            A shipped model's name, or the path of a TOML file.
+            A shipped model's name, the path of a TOML file, or a model.
+        calibrate
+            How the model's unit of weight is scaled, layer by layer, so that weights mean what
+            they did: see `bioae.calibration.calibrate`; or the factors themselves, by layer.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or it cannot be calibrated.
         """
-        model = load_model(neuron)
-        layers = tuple(
-            layer.model_copy(update={"neuron": model.name, "parameters": {}})
-            for layer in self.config.layers
-        )
-        config = self.config.varied(
-            layers=layers,
-            neuron=model.name,
-            neurons={**self.config.neurons, model.name: model.to_mapping()},
-        )
-        synaptic = {name for placed in config.placed for name in placed.weight_shapes}
-        return Network(config, {n: v for n, v in self.weights.items() if n in synaptic})
+        from bioae import variants
+
+        if isinstance(calibrate, str):
+            calibrate = variants.calibration_factors(self, neuron, calibrate)
+        return variants.with_neuron(variants.fitting(self, neuron), neuron, calibrate)
+
+    def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Network:
+        """Return the network with neurons that differ: each has its own value of some parameters.
+
+        Values are drawn from a log-normal distribution around what the parameter was, within the
+        bounds that the model's ``[trainable]`` gives. They depend on the seed, the layer's and the
+        parameter's name, and on nothing else.
+
+        Parameters
+        ----------
+        spread
+            The coefficient of variation, by parameter; it is spread in every layer that has it.
+        seed
+            Seeds the values.
+
+        Raises
+        ------
+        NetworkError
+            If no layer has such a parameter, or it cannot differ between neurons.
+        """
+        from bioae import variants
+
+        return variants.with_spread(self, spread, seed=seed)
+
+    def with_background(self, background: Background) -> Network:
+        """Return the network with background input to every layer.
+
+        Parameters
+        ----------
+        background
+            Gaussian noise, by its standard deviation in network weights a square root of a
+            millisecond; or spikes, by their weight and rate: ``(0.1, "20*Hz")``.
+
+        Raises
+        ------
+        NetworkError
+            If it does not fit.
+        """
+        from bioae import variants
+
+        return variants.with_background(self, background)
+
+    def with_delay(self, delay: str) -> Network:
+        """Return the network with a delay between layers, such as ``"2*ms"``.
+
+        Raises
+        ------
+        NetworkError
+            If it does not fit into a presentation.
+        """
+        from bioae import variants
+
+        return variants.with_delay(self, delay)
 
     def with_time(self, **changes: Any) -> Network:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.
@@ -124,6 +217,39 @@ class Network:
         """
         return Network(self.config.varied(**changes), self.weights)
 
+    def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
+        """Return the delays of a layer's connections in steps, by the name of their weights.
+
+        Rounded here, once, for all who run the network: one without dimensions where all
+        connections have the same, else an array of the shape of the weights.
+
+        Raises
+        ------
+        NetworkError
+            If one is negative, or not shorter than a presentation.
+        """
+        found = {}
+        for name, delay in placed.delays.items():
+            array = f"{name}_delay"
+            found[name] = in_steps(
+                self.weights[array] if isinstance(delay, tuple) else delay or 0.0,
+                dt=self.config.dt_seconds,
+                steps=self.config.steps,
+                where=f"the array {array!r}",
+            )
+        return found
+
+    def _check_autapses(self, placed: PlacedLayer) -> None:
+        name = f"{placed.name}.recurrent"
+        if name not in self.weights or placed.layer.autapses:
+            return
+        if self.weights[name].diagonal().any():
+            raise NetworkError(
+                f"the array {name!r} lets neurons feed themselves",
+                expected="a diagonal of zeros",
+                mend="Set autapses = true in the layer, or the diagonal to 0",
+            )
+
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.
 
@@ -134,11 +260,14 @@ class Network:
         readout
             Whether to return those of its read-out model.
         """
-        from bioae.equations.stepping import default_parameters
+        from bioae.equations.start import default_parameters
 
         values = default_parameters(placed.readout_program if readout else placed.program)
-        trained = {name: self.weights.get(f"{placed.name}.{name}") for name in values}
-        return values | {n: np.asarray(v, np.float64) for n, v in trained.items() if v is not None}
+        prefixes = (placed.name, f"{placed.name}.readout") if readout else (placed.name,)
+        for array, name in ((f"{prefix}.{name}", name) for prefix in prefixes for name in values):
+            if array in self.weights and array not in placed.array_shapes:
+                values[name] = np.asarray(self.weights[array], np.float64)
+        return values
 
     @cached_property
     def sha256(self) -> str:

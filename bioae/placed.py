@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bioae.background import with_background
+from bioae.delays import Delay
 from bioae.equations.model import NeuronModel
 from bioae.layers import LayerBase, Shape
 
@@ -56,10 +58,10 @@ class PlacedLayer:
 
     @cached_property
     def program(self) -> Program:
-        """The neuron model, lowered."""
+        """The neuron model, lowered, with the layer's background input."""
         from bioae.equations.lowering import lower
 
-        return lower(self.model)
+        return with_background(lower(self.model), self.layer.background)
 
     @cached_property
     def readout_program(self) -> Program:
@@ -77,6 +79,53 @@ class PlacedLayer:
         return shapes
 
     @property
-    def trainable(self) -> tuple[str, ...]:
-        """The names of arrays that hold trained parameters (``LAYER.PARAMETER``)."""
-        return tuple(f"{self.name}.{parameter}" for parameter in self.model.trainable)
+    def delays(self) -> dict[str, Delay]:
+        """The delays of its connections as they are written, by the name of their weights."""
+        layer = self.layer
+        each = {f"{self.name}.weight": layer.delay, f"{self.name}.recurrent": layer.recurrent_delay}
+        return {name: each[name] for name in self.weight_shapes}
+
+    @cached_property
+    def delay_shapes(self) -> dict[str, Shape]:
+        """The shapes of the arrays of single connections' delays (``LAYER.weight_delay``)."""
+        return {
+            f"{name}_delay": self.weight_shapes[name]
+            for name, delay in self.delays.items()
+            if isinstance(delay, tuple)
+        }
+
+    @cached_property
+    def array_shapes(self) -> dict[str, Shape]:
+        """The shapes of all arrays of its connections, by name."""
+        return {**self.weight_shapes, **self.delay_shapes}
+
+    @property
+    def apart(self) -> bool:
+        """Whether inhibition arrives apart: one of its models has a variable for it."""
+        return any(model.inhibition is not None for model in (self.model, self.readout))
+
+    @cached_property
+    def parameter_shapes(self) -> dict[str, tuple[Shape, ...]]:
+        """The shapes that arrays of parameters may have, by name (``LAYER.PARAMETER``).
+
+        One value, or one for each neuron where no variable that neurons share depends on it.
+        """
+        program = self.program
+        shapes: dict[str, tuple[Shape, ...]] = {
+            f"{self.name}.{name}": ((),) if name in program.common else ((), (self.size,))
+            for name in program.parameters
+        }
+        # A parameter that is called as a connection's weights are keeps the model's value.
+        return {name: shapes[name] for name in shapes if name not in self.array_shapes}
+
+    @cached_property
+    def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:
+        """The shapes that arrays of the read-out's own parameters may have.
+
+        Their names are ``LAYER.readout.PARAMETER``: what the read-out is not to share.
+        """
+        program = self.readout_program
+        return {
+            f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
+            for name in program.parameters
+        }

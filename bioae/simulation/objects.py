@@ -18,17 +18,14 @@ from brian2 import (
 )
 from brian2 import Network as Brian2Network
 
-from bioae.layers import Connections, all_to_all
 from bioae.network import Network, PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.keys import noise_keys
-from bioae.simulation.population import INPUT, PRESENTATION, STEP, Population
+from bioae.simulation.pathways import WEIGHT, Pathway
+from bioae.simulation.population import PRESENTATION, Population
 
 __all__ = ["WEIGHT", "build"]
-
-#: The synaptic variable that holds a weight; named so that no neuron variable can collide.
-WEIGHT = "bioae_w"
 
 
 def build(
@@ -72,7 +69,7 @@ class _Builder:
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
     def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
-        drive, source = self._input()
+        self.drive, source = self._input()
         self.keys = self._keys()
         populations: dict[str, Population] = {}
         synapses: dict[str, Synapses] = {}
@@ -86,7 +83,7 @@ class _Builder:
             network=Brian2Network(),
             source=self.source,
             presentations=self.presentations,
-            drive=drive,
+            drive=self.drive,
             input=source,
             populations=populations,
             readout=readout,
@@ -112,8 +109,8 @@ class _Builder:
     def _input(self) -> tuple[TimedArray, NeuronGroup]:
         size = int(np.prod(self.config.input_shape))
         steps = self.timing.duration(self.presentations, len(self.config.layers))
-        name = f"{self.prefix}input"
-        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=f"{name}__drive")
+        name = self._name("input", "drive")
+        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=name)
         group = NeuronGroup(
             size,
             "drive : 1",
@@ -121,7 +118,7 @@ class _Builder:
             reset="",
             namespace={drive.name: drive},
             clock=self.clock,
-            name=name,
+            name=self._name("input"),
         )
         # Between the pathways of one presentation and the next, whichever slot they have.
         group.run_regularly(f"drive = {drive.name}(t, i)", when="before_thresholds")
@@ -142,7 +139,8 @@ class _Builder:
             depth=placed.depth,
             timing=self.timing,
             clock=self.clock,
-            name=f"{self.prefix}{placed.name}",
+            name=self._name(placed.name),
+            apart=placed.apart,
             number=population_number(placed.depth),
             keys=self.keys if placed.program.draws else None,
         )
@@ -158,7 +156,8 @@ class _Builder:
             depth=placed.depth,
             timing=self.timing,
             clock=self.clock,
-            name=f"{self.prefix}{placed.name}__readout",
+            name=self._name(placed.name, "readout"),
+            apart=placed.apart,
             shares_input=populations[placed.name],
             number=population_number(placed.depth, readout=True),
             keys=self.keys if placed.readout_program.draws else None,
@@ -167,45 +166,31 @@ class _Builder:
     def _pathways(
         self, placed: PlacedLayer, before: NeuronGroup, population: Population
     ) -> dict[str, Synapses]:
-        lead_in = self.timing.schedule.lead_in
-        if not isinstance(before, Population):
-            value = f"{WEIGHT}*drive_pre" if self.config.encoder.graded else WEIGHT
-        else:
-            # What fires before its presentation began does not reach the presentation before.
-            value = f"{WEIGHT}*int({STEP}_pre >= 0)" if lead_in else WEIGHT
-        feed = placed.layer.connections(placed.input_shape)
-        weight = f"{placed.name}.weight"
-        pathways = {weight: self._synapses(weight, before, population, feed, adds=value)}
+        graded = self.config.encoder.graded and not isinstance(before, Population)
+        every: dict[str, Any] = {"weight": placed.layer.connections(placed.input_shape)}
         if placed.layer.recurrent:
-            # A spike of a presentation's last step would arrive in the next presentation.
-            value = WEIGHT if lead_in else f"{WEIGHT}*int({STEP}_post > 0)"
-            every = all_to_all(placed.size, placed.size)
-            weight = f"{placed.name}.recurrent"
-            pathways[weight] = self._synapses(weight, population, population, every, adds=value)
+            every["recurrent"] = placed.layer.recurrent_connections(placed.input_shape)
+        delays = self.source.delays(placed)
+        pathways = {}
+        for kind, connections in every.items():
+            name = f"{placed.name}.{kind}"
+            recurrent = kind == "recurrent"
+            pathway = Pathway(
+                self._name(placed.name, kind),
+                connections,
+                self.source.weights[name],
+                delays[name],
+                recurrent=recurrent,
+                timing=self.timing,
+                drive=self.drive if graded and not recurrent else None,
+            )
+            source = population if recurrent else before
+            pathways[name] = pathway.build(source, population, self.clock)
         return pathways
 
-    def _synapses(
-        self,
-        weight: str,
-        source: NeuronGroup,
-        target: Population,
-        connections: Connections,
-        *,
-        adds: str,
-    ) -> Synapses:
-        synapses = Synapses(
-            source,
-            target,
-            f"{WEIGHT} : 1",
-            on_pre=f"{INPUT}_post += {adds}",
-            namespace={},
-            clock=self.clock,
-            name=self.prefix + weight.replace(".", "__"),
-        )
-        synapses.connect(i=connections.source, j=connections.target)
-        weights = np.asarray(self.source.weights[weight], dtype=np.float64)
-        setattr(synapses, WEIGHT, weights.ravel()[connections.weight])
-        return synapses
+    def _name(self, layer: str, part: str = "neurons") -> str:
+        """Return an object's name; no layer's has `__` in it, as do those that Brian2 derives."""
+        return f"{self.prefix}{layer}__{part}"
 
     def _spike_monitors(self, populations: dict[str, Population]) -> dict[str, SpikeMonitor]:
         return {

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from bioae.equations.lowering import brian2_equations
 from bioae.equations.model import RESERVED_PREFIX
-from bioae.equations.program import Program, Statement
-from bioae.equations.stepping import constant_values, initial_state
-from bioae.noise import START_STEP
+from bioae.equations.program import INHIBITION, INPUT, Program, Statement
+from bioae.equations.quantities import physical_constants
+from bioae.equations.start import constant_values, initial_state
+from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.schedule import Timing
 
-__all__ = ["INPUT", "PRESENTATION", "STEP", "Population"]
+__all__ = ["PRESENTATION", "STEP", "Population"]
 
-INPUT = f"{RESERVED_PREFIX}input"
 STEP = f"{RESERVED_PREFIX}step"
 PRESENTATION = f"{RESERVED_PREFIX}presentation"
 START_EVENT = f"{RESERVED_PREFIX}start"
@@ -36,7 +36,8 @@ class Population(NeuronGroup):  # type: ignore[misc]
     Its ``t`` is the time since the presentation's start, also where its spikes are recorded;
     ``bioae_presentation`` tells which one (-1 before the first), ``bioae_step`` the step within it
     (-1 where the schedule leads in). Pathways add weights to ``bioae_input``, which is passed to
-    the model once a step and then emptied.
+    the model once a step and then emptied; where inhibition arrives apart, they add the magnitudes
+    of negative weights to ``bioae_inhibition`` instead.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ class Population(NeuronGroup):  # type: ignore[misc]
         The network's clock.
     name
         The group's name.
+    apart
+        Whether inhibition arrives apart.
     shares_input
         Another population whose input this one reads, and leaves in place.
     number
@@ -73,23 +76,30 @@ class Population(NeuronGroup):  # type: ignore[misc]
         timing: Timing,
         clock: Clock,
         name: str,
+        apart: bool = False,
         shares_input: Population | None = None,
         number: int = 1,
         keys: NeuronGroup | None = None,
     ) -> None:
         dt = float(clock.dt)
+        self.apart = apart
         self._shares_input = shares_input
         self._number = number
         self._keys = keys
         self._constants = constant_values(program, parameters, dt=dt, n=size)
-        self._start = initial_state(program, parameters, dt=dt, n=size)
+        noise = settling_noise(program.draws, population=number, n=size)
+        start = initial_state(program, parameters, dt=dt, n=size, noise=noise)
+        self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
         lead_in = timing.schedule.lead_in
         super().__init__(
             size,
-            brian2_equations(program.model),
-            method=_integration(program),
-            events={START_EVENT: f"{STEP} == {-lead_in}"},
-            namespace=dict(brian2_functions()) if program.draws else {},
+            brian2_equations(program.model, {n for n, v in parameters.items() if np.ndim(v)}),
+            method=_lowered(program, program.update),
+            events={START_EVENT: f"{STEP} == {-lead_in}", **_conditions(program)},
+            namespace={
+                **physical_constants(besides=program.states.keys() | program.parameters.keys()),
+                **(brian2_functions() if program.draws else {}),
+            },
             clock=clock,
             name=name,
             **_firing(program),
@@ -99,6 +109,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
         for variable, values in self._start.items():
             self.variables[variable].set_value(values)
         self._set_constants_over_dt(program)
+        self._add_statements(program)
         self._add_start(program)
         self._add_clock(timing, depth)
         self._add_input(program)
@@ -113,10 +124,11 @@ class Population(NeuronGroup):  # type: ignore[misc]
         self.variables.add_array("t", size=1, dimensions=second.dim, dtype=np.float64, scalar=True)
         for name in (STEP, PRESENTATION):
             self.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
-        if self._shares_input is None:
-            self.variables.add_array(INPUT, size=self._N)
-        else:
-            self.variables.add_reference(INPUT, self._shares_input, INPUT)
+        for name in self._arriving():
+            if self._shares_input is None:
+                self.variables.add_array(name, size=self._N)
+            else:
+                self.variables.add_reference(name, self._shares_input, name)
         if self._keys is not None:
             self._add_keys(self._keys)
         starts = {_start_name(name): values for name, values in self._start.items()}
@@ -126,10 +138,14 @@ class Population(NeuronGroup):  # type: ignore[misc]
                 name,
                 size=1 if shared else self._N,
                 values=values.ravel()[0] if shared else values,
-                dtype=values.dtype if values.dtype == bool else None,
+                # Cython does not make a whole number of another.
+                dtype=None if values.dtype == float else values.dtype,
                 scalar=bool(shared),
                 constant=True,
             )
+
+    def _arriving(self) -> tuple[str, ...]:
+        return (INPUT, INHIBITION) if self.apart else (INPUT,)
 
     def _add_keys(self, keys: NeuronGroup) -> None:
         self.variables.add_array(SHOWN, size=1, dtype=np.int32, scalar=True)
@@ -143,6 +159,17 @@ class Population(NeuronGroup):  # type: ignore[misc]
         if self.subexpression_updater is not None:
             self.subexpression_updater.abstract_code = _code(program, program.prepare)
             self.subexpression_updater.check_units = False
+
+    def _add_statements(self, program: Program) -> None:
+        if program.refractory:
+            # What was lowered, with names for its random numbers.
+            self.state_updater._get_refractory_code = _lowered(program, program.refractoriness)
+        for event, each in program.events.items():
+            self.run_on_event(event, _code(program, each.statements))
+        if program.regularly:
+            code = _code(program, program.regularly)
+            runner = self.run_regularly(code, when="start", name=f"{self.name}__regularly")
+            runner.check_units = False
 
     def _add_start(self, program: Program) -> None:
         # A set-back in `run_regularly` would skip what refractory neurons may not write.
@@ -173,25 +200,31 @@ class Population(NeuronGroup):  # type: ignore[misc]
         self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}__clock")
 
     def _add_input(self, program: Program) -> None:
-        statements = program.receive
+        code = _code(program, program.receive)
+        if self.apart and not program.inhibited:
+            code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
-            statements = (*statements, Statement(INPUT, "0"))
+            emptied = (Statement(name, "0") for name in self._arriving())
+            code = "\n".join([code, *map(str, emptied)])
         # After all pathways; who shares the input reads it before its owner empties it.
         order = 20 if self._shares_input is None else 10
-        code = "\n".join(map(str, statements))
         name = f"{self.name}__receive"
         runner = self.run_regularly(code, when="synapses", order=order, name=name)
         runner.check_units = False
+
+
+def _as_stored(values: NDArray[Any], program: Program, state: str) -> NDArray[Any]:
+    return values.astype(np.int32) if program.states[state].dtype == "integer" else values
 
 
 def _start_name(variable: str) -> str:
     return f"{RESERVED_PREFIX}start_{variable}"
 
 
-def _integration(program: Program) -> Any:
-    code = _code(program, program.update)
+def _lowered(program: Program, statements: Iterable[Statement]) -> Any:
+    code = _code(program, statements) + "\n"
 
-    def lowered(*_: Any) -> str:
+    def lowered(*_: Any, **__: Any) -> str:
         """Return what Brian2 derived when the model was lowered, its constants taken out."""
         return code
 
@@ -208,6 +241,13 @@ def _firing(program: Program) -> dict[str, Any]:
     }
 
 
+def _conditions(program: Program) -> dict[str, str]:
+    return {
+        name: str(word_substitute(event.condition, _draws(program)))
+        for name, event in program.events.items()
+    }
+
+
 def _code(program: Program, statements: Iterable[Statement]) -> str:
     return str(word_substitute("\n".join(map(str, statements)), _draws(program)))
 
@@ -216,6 +256,6 @@ def _draws(program: Program, step: str = STEP) -> dict[str, str]:
     """Return the calls that give the program's random numbers, by their names in it."""
     return {
         name: f"{FUNCTIONS[draw.distribution]}"
-        f"(i, {step}, {draw.call}, {POPULATION}, {SEED}, {EXAMPLE})"
+        f"({0 if draw.shared else 'i'}, {step}, {draw.call}, {POPULATION}, {SEED}, {EXAMPLE})"
         for name, draw in program.draws.items()
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import InputError
 from bioae.network import Network, NetworkConfig
@@ -36,6 +37,9 @@ def simulate(
     seed: int = 0,
     dtype: Dtype = "float64",
     record: Collection[str] = (),
+    spread: Mapping[str, float] | None = None,
+    background: Background = None,
+    delay: str | None = None,
     chunk: int | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -59,6 +63,13 @@ def simulate(
         The type of state variables.
     record
         Variables to record at the end of each step, in the layers that have them.
+    spread
+        Coefficients of variation of neurons' parameters, drawn from the seed; see
+        `Network.with_spread`.
+    background
+        Noise that every layer receives; see `Network.with_background`.
+    delay
+        How long spikes travel from layer to layer; see `Network.with_delay`.
     chunk
         How many images a run presents; chosen to bound memory by default. Results do not depend
         on it.
@@ -85,6 +96,7 @@ def simulate(
     for name, value in (("workers", workers), ("chunk", chunk)):
         if value is not None and value < 1:
             raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
+    network = _varied(network, spread, background, delay, seed=seed)
     shown = Presentations.of(network.config, images, examples=examples, seed=seed)
     size = chunk or _chunk_size(network.config, record)
     size = max(1, min(size, -(-len(shown) // workers)))
@@ -96,7 +108,10 @@ def simulate(
             chunks.append(done)
             if progress is not None:
                 progress(min(len(chunks) * size, len(shown)), len(shown))
-    return result_of(network, shown, join(chunks), target=target, dtype=dtype)
+    result = result_of(network, shown, join(chunks), target=target, dtype=dtype)
+    if spread:
+        result.attrs["spread"] = ", ".join(f"{name}={value:g}" for name, value in spread.items())
+    return result
 
 
 def result_of(
@@ -117,8 +132,40 @@ def result_of(
         neuron_model="\n".join(model.to_toml() for model in models.values()),
         network_sha256=network.sha256,
         label=shown.labels,
-        attrs={"schedule": config.schedule, "dtype": dtype},
+        attrs={"schedule": config.schedule, "dtype": dtype, **_settings(config)},
     )
+
+
+def _varied(
+    network: Network,
+    spread: Mapping[str, float] | None,
+    background: Background,
+    delay: str | None,
+    *,
+    seed: int,
+) -> Network:
+    if spread:
+        network = network.with_spread(spread, seed=seed)
+    if background is not None:
+        network = network.with_background(background)
+    return network if delay is None else network.with_delay(delay)
+
+
+def _settings(config: NetworkConfig) -> dict[str, str]:
+    """Return what the layers set besides their neurons: one text, or one a layer if they differ."""
+    found = {}
+    for name in ("weight", "background", "delay"):
+        values = {layer.name: getattr(layer, name) for layer in config.layers}
+        texts = {
+            layer: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            for layer, value in values.items()
+            if value is not None
+        }
+        alike = len(texts) == len(values) and len(set(texts.values())) == 1
+        text = next(iter(texts.values()), "") if alike else "; ".join(map(": ".join, texts.items()))
+        if text:
+            found[name] = text
+    return found
 
 
 def _chunk_size(config: NetworkConfig, record: Collection[str]) -> int:

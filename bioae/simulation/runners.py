@@ -72,9 +72,24 @@ def _runtime(built: BrianNetwork) -> RunChunk:
         built.network.restore()
         built.show(presentations, part)
         built.run()
+        _check_compiled(built)
         return read(built, part.stop - part.start)
 
     return run
+
+
+def _check_compiled(built: BrianNetwork) -> None:
+    """Refuse results to which a code object that Cython could not compile contributed nothing."""
+    for part in built.network.sorted_objects:
+        for code in getattr(part, "code_objects", ()):
+            for block, compiled in code.compiled_code.items():
+                text = getattr(code.code, block, "").strip()
+                if text and "EMPTY_CODE_BLOCK" not in text and compiled is None:
+                    raise TargetError(
+                        "a part of the network could not be compiled, and Brian2 left it out",
+                        where=part.name,
+                        mend="Use --target numpy",
+                    )
 
 
 def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:

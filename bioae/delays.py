@@ -1,0 +1,121 @@
+"""How long spikes travel: delays as they are written, in seconds, and in steps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.errors import NetworkError
+
+__all__ = ["Delay", "Steps", "check_delay", "draw_delays", "in_steps"]
+
+#: A time for all connections, or the pair that those of single connections lie between.
+Delay = str | tuple[str, str] | None
+
+Steps = NDArray[np.int64]
+
+#: What rounding may leave of a multiple of dt, in steps.
+_ROUNDING = 1e-6
+
+
+def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
+    """Check that a delay is a time, not negative, and shorter than a presentation.
+
+    Parameters
+    ----------
+    delay
+        The delay as it is written; none is always right.
+    dt
+        The time step in seconds.
+    steps
+        Steps of a presentation.
+    where
+        The layer and key, named in errors.
+
+    Raises
+    ------
+    NetworkError
+        If it is not, or no multiple of dt lies between the two of a pair.
+    """
+    if isinstance(delay, tuple):
+        _between(delay, dt=dt, where=where)
+    for text in (delay,) if isinstance(delay, str) else delay or ():
+        in_steps(text, dt=dt, steps=steps, where=where)
+
+
+def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> Steps:
+    """Return delays in steps, each rounded to the nearest.
+
+    Parameters
+    ----------
+    delays
+        In seconds (any shape), or a time as it is written.
+    dt, steps, where
+        As of `check_delay`.
+
+    Raises
+    ------
+    NetworkError
+        If one is negative, not finite, or not shorter than a presentation.
+    """
+    seconds = np.asarray(_seconds(delays, where) if isinstance(delays, str) else delays, float)
+    wrong = ~((seconds >= 0) & (np.rint(seconds / dt) < steps))
+    if wrong.any():
+        raise NetworkError(
+            "the delay does not fit",
+            where=where,
+            expected=f"not negative, and less than a presentation's {steps * dt * 1e3:g} ms",
+            found=f"{seconds[wrong].flat[0] * 1e3:g} ms",
+        )
+    return np.rint(seconds / dt).astype(np.int64)
+
+
+def draw_delays(
+    delay: tuple[str, str], shape: tuple[int, ...], generator: Generator, *, dt: float, where: str
+) -> NDArray[np.float64]:
+    """Draw delays of single connections, uniformly among the multiples of dt between two times.
+
+    Parameters
+    ----------
+    delay
+        The two times.
+    shape
+        The shape of the connection's weights.
+    generator
+        Where random numbers come from.
+    dt, where
+        As of `check_delay`.
+
+    Returns
+    -------
+    NDArray
+        Delays in seconds, of that shape.
+    """
+    first, last = _between(delay, dt=dt, where=where)
+    steps = generator.integers(first, last, shape, endpoint=True)
+    return np.asarray(steps * dt, dtype=np.float64)
+
+
+def _between(delay: tuple[str, str], *, dt: float, where: str) -> tuple[int, int]:
+    """Return the first and last multiple of dt between two times, in steps."""
+    low, high = (_seconds(text, where) / dt for text in delay)
+    first, last = math.ceil(low - _ROUNDING), math.floor(high + _ROUNDING)
+    if first > last:
+        raise NetworkError(
+            "no delay lies between the two",
+            where=where,
+            expected=f"the shorter one first, and a multiple of dt = {dt * 1e3:g} ms between them",
+            found=", ".join(delay),
+        )
+    return first, last
+
+
+def _seconds(text: str, where: str) -> float:
+    from brian2.units import second
+
+    from bioae.equations.quantities import evaluate
+
+    return float(evaluate(text, dimensions_of=second, where=where, error=NetworkError))
