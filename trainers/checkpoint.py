@@ -1,9 +1,10 @@
 """A training run on disk: all that is needed to go on as if it had never stopped.
 
-One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror, and
-``adam/KEY/NAME`` for what Adam keeps of it (``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata
-are one entry, ``bioae``: JSON with the format's version, the configuration, the position, the
-number of threads, and the metrics of the epochs that are done.
+One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror, those of
+neurons free of units, as they are trained, and ``adam/KEY/NAME`` for what Adam keeps of it
+(``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata are one entry, ``bioae``: JSON with the
+format's version, the configuration, the position, the number of threads, and the metrics of the
+epochs that are done.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def restore(
             found=", ".join(sorted(stored)),
         )
     moments: dict[int, dict[str, Tensor]] = {}
-    for index, (name, weight) in enumerate(weights.items()):
+    grouped = [each for group in optimiser.param_groups for each in group["params"]]
+    places = {id(each): index for index, each in enumerate(grouped)}
+    for name, weight in weights.items():
         value = tensors[f"weight/{name}"]
         if value.shape != weight.shape or value.dtype != weight.dtype:
             raise ArtefactError(
@@ -114,7 +117,7 @@ def restore(
             )
         with torch.no_grad():
             weight.copy_(value)
-        moments[index] = dict(_moments_of(name, tensors))
+        moments[places[id(weight)]] = dict(_moments_of(name, tensors))
     state = {index: kept for index, kept in moments.items() if kept}
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
@@ -201,7 +204,8 @@ def check_config(stored: Mapping[str, Any], given: Mapping[str, Any], where: str
         Naming the first key that differs.
     """
     before, now = dict(_flat(stored)), dict(_flat(given))
-    for key in (*before, *now):
+    # What the network follows from comes before the network.
+    for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
         if key not in _FREE and before.get(key) != now.get(key):
             raise NetworkError(
                 f"the run was started with another {key}",

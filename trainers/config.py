@@ -43,6 +43,8 @@ class TrainingConfig(Table):
 
     @model_validator(mode="after")
     def _layers_exist(self) -> TrainingConfig:
+        if self.training.init is not None and not self.gives_network:
+            return self  # the trained network's layers are not known yet
         names = [layer.name for layer in self.network.layers]
         for symbol, term in self.regularisers.terms(self.network.latent).items():
             for name in term.layers or ():
@@ -78,6 +80,22 @@ class TrainingConfig(Table):
                 complaint["expected"] = f"one of {', '.join(keys)}"
             raise NetworkError(**complaint, where=where) from None
 
+    @property
+    def gives_network(self) -> bool:
+        """Whether it describes the network, rather than leave it to the default."""
+        return "network" in self.model_fields_set
+
+    def with_network(self, network: NetworkConfig) -> TrainingConfig:
+        """Return the configuration with another network.
+
+        Raises
+        ------
+        NetworkError
+            If a regulariser acts on a layer that it does not have.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.from_mapping({**fields, "network": network})
+
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data, defaults spelled out, from which the same run can be made."""
         mapping = self.model_dump(mode="json", exclude_none=True)
@@ -94,8 +112,17 @@ class TrainingConfig(Table):
         return tomli_w.dumps(self.to_mapping())
 
 
-def load_config(path: Path | str) -> TrainingConfig:
+def load_config(
+    path: Path | str, *, init: Mapping[str, str | None] | None = None
+) -> TrainingConfig:
     """Read a training configuration.
+
+    Parameters
+    ----------
+    path
+        The file.
+    init
+        Keys of the table ``[training.init]`` that replace those of the file, where not None.
 
     Raises
     ------
@@ -111,12 +138,33 @@ def load_config(path: Path | str) -> TrainingConfig:
         ) from error
     except (ValueError, RecursionError) as error:
         raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
+    chosen = {key: value for key, value in (init or {}).items() if value is not None}
+    if chosen:
+        values = _starting_from(values, chosen, str(path))
     config = TrainingConfig.from_mapping(values, where=str(path))
     try:
         _ = config.network.placed, config.network.dt_seconds
     except InputError as error:  # a neuron model or a time, which is looked at when it is needed
         raise NetworkError(str(error), where=str(path)) from error
     return config
+
+
+def _starting_from(
+    values: Mapping[str, Any], chosen: Mapping[str, str], where: str
+) -> dict[str, Any]:
+    training = values.get("training", {})
+    if not isinstance(training, Mapping):
+        return dict(values)  # which is refused
+    given = training.get("init", {})
+    init = {**({"model": given} if isinstance(given, str) else dict(given)), **chosen}
+    if "model" not in init:
+        raise NetworkError(
+            "there is no trained network whose neuron or weights could be changed",
+            where=f"{where}, training.init",
+            found=", ".join(f"--{key} {value}" for key, value in chosen.items()),
+            mend="Name one with --init MODEL",
+        )
+    return {**values, "training": {**training, "init": init}}
 
 
 def _siblings(error: ValidationError) -> list[str]:

@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +28,7 @@ from bioae.trainers.metrics import write_metrics
 from bioae.trainers.problem import Batch, Problem
 from bioae.trainers.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.reproducible import encoder_seed, example_order, reproducible
+from bioae.trainers.tables import OptimisationConfig
 
 __all__ = ["CHECKPOINT", "CONFIG", "METRICS", "MODEL", "Report", "Reporter", "Run", "fit"]
 
@@ -98,6 +99,18 @@ def fit(
     return run.history
 
 
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _groups(weights: Mapping[str, Tensor], settings: OptimisationConfig) -> list[dict[str, Any]]:
+    """Return what is trained in groups of one learning rate each, in order of appearance."""
+    groups: dict[float, list[Tensor]] = {}
+    for name, weight in weights.items():
+        groups.setdefault(settings.rate(name), []).append(weight)
+    return [{"params": params, "lr": rate} for rate, params in groups.items()]
+
+
 class Run:
     """A training run under way.
 
@@ -112,9 +125,7 @@ class Run:
         self.problem = problem
         self.out = out
         self.weights = dict(problem.mirror.weights)
-        self.optimiser = torch.optim.Adam(
-            self.weights.values(), lr=settings.learning_rate, fused=True
-        )
+        self.optimiser = torch.optim.Adam(_groups(self.weights, settings), fused=True)
         self.threads = settings.threads or torch.get_num_threads()
         self.position = Position()
         self.history: list[dict[str, Any]] = []
@@ -195,8 +206,18 @@ class Run:
         return values
 
     def _check_reached(self) -> None:
-        """Refuse to train what the loss does not depend on, as far as the derivative can tell."""
-        unreached = [name for name, weight in self.weights.items() if weight.grad is None]
+        """Refuse to train what the loss does not depend on, as far as the derivative can tell.
+
+        A parameter of neurons need not be reached in every layer: where the decoder reads a
+        potential that is never reset, the last layer's threshold stays what it is.
+        """
+        reached = {_kind(name) for name, weight in self.weights.items() if weight.grad is not None}
+        connections = self.problem.mirror.synaptic
+        unreached = [
+            name
+            for name, weight in self.weights.items()
+            if weight.grad is None and (name in connections or _kind(name) not in reached)
+        ]
         if unreached:
             raise NetworkError(
                 f"no gradient reaches {unreached[0]!r}",

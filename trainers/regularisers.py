@@ -31,7 +31,8 @@ from torch import Tensor
 from bioae.errors import NetworkError
 
 if TYPE_CHECKING:
-    from bioae.trainers.mirror.network import Activity, LayerActivity
+    from bioae.trainers.mirror.layer import LayerActivity
+    from bioae.trainers.mirror.network import Activity
 
 __all__ = [
     "L1",

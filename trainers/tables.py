@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    PositiveFloat,
     model_validator,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "DataConfig",
     "DerivativeConfig",
     "DerivativeName",
+    "InitConfig",
     "LossName",
     "OptimisationConfig",
     "RegularisersConfig",
@@ -33,6 +35,7 @@ DerivativeName: TypeAlias = Literal[
     "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
 ]
 
+_Rate: TypeAlias = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 
 #: The terms that act on the latent layer unless their layers are given.
 _LATENT = ("neuron1", "example2", "neuron2")
@@ -57,11 +60,21 @@ class DataConfig(Table):
 
 
 class DerivativeConfig(BaseModel):
-    """A spike derivative by name, with its parameters beside it."""
+    """A spike derivative by name, with its parameters beside it, and what it is attached to."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: DerivativeName
+    detach_reset: bool | None = Field(
+        default=None,
+        strict=True,
+        description="whether no gradient reaches a spike through its reset; none: as the rule has",
+    )
+    detach_refractory: bool = Field(
+        default=True,
+        strict=True,
+        description="whether no gradient reaches a spike through the refractoriness after it",
+    )
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -71,6 +84,43 @@ class DerivativeConfig(BaseModel):
 
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
+
+
+def _flat(value: object) -> object:
+    """Return a table of tables as one: TOML reads ``first.tau = 1e-2`` as a table `first`."""
+    if not isinstance(value, dict):
+        return value
+    flat: dict[object, object] = {}
+    for key, inner in value.items():
+        flat |= (
+            {f"{key}.{k}": v for k, v in inner.items()} if isinstance(inner, dict) else {key: inner}
+        )
+    return flat
+
+
+def _chosen(value: object) -> object:
+    """Return names; in TOML, true stands for all and false for none."""
+    if isinstance(value, bool):
+        return "all" if value else ()
+    if value == "all" or isinstance(value, list | tuple):
+        return value
+    raise ValueError(f"expected true, false or a list of parameters, found {value!r}")
+
+
+class InitConfig(Table):
+    """A trained network to start from: its path, with what is changed in it beside it."""
+
+    model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
+    neuron: str | None = Field(
+        default=None, min_length=1, description="another neuron model in every layer"
+    )
+    calibrate: Literal["rate", "psp", "none"] = Field(
+        default="rate", description="how the weights are scaled for it, as `bioae simulate` does"
+    )
+
+
+def _path(value: object) -> object:
+    return {"model": value} if isinstance(value, str) else value
 
 
 class OptimisationConfig(Table):
@@ -90,11 +140,36 @@ class OptimisationConfig(Table):
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="of weights, order of images and input spikes"
     )
+    init: Annotated[InitConfig | None, BeforeValidator(_path)] = Field(
+        default=None,
+        description="a trained network to start from: its path, or a table of `model`, `neuron` "
+        "and `calibrate`; none: weights are drawn",
+    )
+
     derivative: Annotated[DerivativeConfig, BeforeValidator(_named)] = Field(
         default=DerivativeConfig(name="membrane"), description="the spike derivative"
     )
+    learning_rates: Annotated[dict[str, _Rate], BeforeValidator(_flat)] = Field(
+        default_factory=dict,
+        description="Adam's step size of some: by `weight`, `recurrent` or a neuron parameter's "
+        "name, or of one layer, `LAYER.weight`, which goes before",
+    )
     trainable: tuple[str, ...] = Field(
         default=(), description="neuron parameters to train too, in the layers that allow it"
+    )
+    per_neuron: Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_chosen)] = Field(
+        default=(),
+        description="of these, true or names: the ones of which each neuron trains its own",
+    )
+    truncate: int | None = Field(
+        default=None,
+        ge=1,
+        description="truncated back-propagation through time: steps that a gradient goes back",
+    )
+    recompute: int | None = Field(
+        default=None,
+        ge=1,
+        description="gradient checkpointing: length in steps of what is computed anew, going back",
     )
     loss: LossName = Field(default="sum_squared_error", description="the reconstruction loss")
     dtype: Literal["float32", "float64"] = Field(
@@ -113,6 +188,23 @@ class OptimisationConfig(Table):
         allow_inf_nan=False,
         description="time between checkpoints; 0: every batch",
     )
+
+    @model_validator(mode="after")
+    def _per_neuron_is_trained(self) -> OptimisationConfig:
+        unknown = sorted(set(self.own) - set(self.trainable))
+        if unknown:
+            raise ValueError(f"per_neuron names {unknown[0]!r}, which `trainable` does not")
+        return self
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The parameters of which each neuron trains its own."""
+        return self.trainable if self.per_neuron == "all" else self.per_neuron
+
+    def rate(self, name: str) -> float:
+        """Return the learning rate of what is trained by this name, such as ``LAYER.weight``."""
+        kind = name.rpartition(".")[2]
+        return self.learning_rates.get(name, self.learning_rates.get(kind, self.learning_rate))
 
     @model_validator(mode="before")
     @classmethod

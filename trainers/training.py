@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from bioae.datasets import Images, load
-from bioae.errors import DataError
+from bioae.errors import DataError, NetworkError
 from bioae.files import check_output
 from bioae.network import Network
 from bioae.trainers.config import TrainingConfig, load_config
@@ -19,6 +20,7 @@ from bioae.trainers.loop import METRICS, MODEL, Reporter, fit
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.problem import Problem, build_regularisers, torch_device
 from bioae.trainers.regularisers import ActivityRegulariser
+from bioae.trainers.starting import START, starting_network
 
 __all__ = ["TrainingResult", "assemble", "train"]
 
@@ -63,7 +65,9 @@ def train(
     """Train a network as a configuration says, and write it.
 
     The folder `out` holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from
-    the start, and ``model``, the artefact, at the end. An interrupted run keeps what it has done.
+    the start, and ``model``, the artefact, at the end; where it starts from a trained network
+    (``[training] init``), ``start`` is that network as training begins. An interrupted run keeps
+    what it has done.
 
     Parameters
     ----------
@@ -94,15 +98,27 @@ def train(
     out = _check_folder(Path(out), replace=resume or overwrite)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
-    problem = assemble(config)
+    kept = out / START
+    start = starting_network(config, kept if resume and kept.exists() else None)
+    config = config if config.training.init is None else config.with_network(start.config)
+    problem = assemble(config, start)
+    if not resume:
+        _keep_start(start if config.training.init else None, kept)
     history = fit(problem, out, resume=resume, progress=progress)
     network = _trained(problem)
     _save(network, out / MODEL, config, history[-1])
     return TrainingResult(network, tuple(history), out)
 
 
-def assemble(config: TrainingConfig) -> Problem:
+def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     """Load the images, draw the weights, and derive the mirror.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    start
+        The weights to start from, in the configuration's network; drawn by default.
 
     Raises
     ------
@@ -122,12 +138,18 @@ def assemble(config: TrainingConfig) -> Problem:
         isinstance(each, ActivityRegulariser) and each.needs_potential for each in regularisers
     )
     mirror = NetworkMirror(
-        Network.initialise(config.network, seed=settings.seed),
+        start or Network.initialise(config.network, seed=settings.seed),
         derivative=rule,
+        detach_reset=settings.derivative.detach_reset,
+        detach_refractory=settings.derivative.detach_refractory,
+        truncate=settings.truncate,
+        recompute=settings.recompute,
         trainable=settings.trainable,
+        per_neuron=settings.own,
         potentials="all" if potentials else "decoded",
         dtype=getattr(torch, settings.dtype),
     )
+    _check_named(config, mirror)
     return Problem(
         config=config,
         mirror=mirror.to(device),
@@ -150,6 +172,28 @@ def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
     return images
 
 
+def _check_named(config: TrainingConfig, mirror: NetworkMirror) -> None:
+    """Refuse names of what nothing in the network trains."""
+    arrays = [*mirror.weights]
+    kinds = {name.rpartition(".")[2] for name in arrays}
+    models = [placed.model for placed in config.network.placed]
+    for name in config.training.trainable:
+        if name not in {key.rpartition(".")[2] for key in mirror.trained}:
+            allowed = sorted({each for model in models for each in model.trainable})
+            raise NetworkError(
+                f"no layer's neuron model lets {name!r} be trained",
+                where="training, trainable",
+                expected=f"one of {', '.join(allowed)}" if allowed else "none: no [trainable]",
+            )
+    for name in config.training.learning_rates:
+        if name not in kinds and name not in arrays:
+            raise NetworkError(
+                f"nothing that is trained is called {name!r}",
+                where="training, learning_rates",
+                expected=f"one of {', '.join([*sorted(kinds), *arrays])}",
+            )
+
+
 def _trained(problem: Problem) -> Network:
     assert isinstance(problem.mirror, NetworkMirror)
     network = problem.mirror.to_network()
@@ -162,6 +206,15 @@ def _save(network: Network, path: Path, config: TrainingConfig, metrics: dict[st
 
     training = {key: value for key, value in config.to_mapping().items() if key != "network"}
     artefact.save(network, path, training=training, metrics=metrics, overwrite=True)
+
+
+def _keep_start(start: Network | None, path: Path) -> None:
+    from bioae import artefact
+
+    if start is not None:
+        artefact.save(start, path, overwrite=True)
+    elif path.is_dir():
+        shutil.rmtree(path)  # that of the run which this one replaces
 
 
 def _check_folder(out: Path, *, replace: bool) -> Path:

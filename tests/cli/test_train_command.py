@@ -167,3 +167,112 @@ def test_a_run_that_diverges_says_what_to_change(run: Run, config: Texts) -> Non
     assert done.status == 2
     assert "no longer finite" in done.err
     assert "Lower training.learning_rate" in done.err
+
+
+START = ("--init", "first/model")
+
+
+def test_a_run_starts_from_a_trained_network(run: Run, here: Path, config: Texts) -> None:
+    assert run("train", config(), "--out", "first").status == 0
+    still = config("epochs = 2", "epochs = 1\nlearning_rate = 1e-30", name="still.toml")
+    assert run("train", still, "--out", "second", *START).status == 0
+    first, second = (artefact.load(here / name / "model").network for name in ("first", "second"))
+    assert first.weights.keys() == second.weights.keys()
+    for name, values in first.weights.items():
+        assert (second.weights[name] == values).all(), name
+    drawn = artefact.load(here / "second" / "start").network
+    assert drawn.sha256 == first.sha256
+
+
+def test_the_trained_networks_description_is_taken_where_there_is_none(
+    run: Run, here: Path, config: Texts
+) -> None:
+    assert run("train", config("steps = 5", "steps = 7"), "--out", "first").status == 0
+    text = (here / "run.toml").read_text()
+    before, _, after = text.partition("[network]")
+    described = before + after[after.index("[training]") :]
+    (here / "short.toml").write_text(described + 'init = "first/model"\n')
+    assert run("train", "short.toml", "--out", "second").status == 0
+    network = artefact.load(here / "second" / "model").network
+    assert network.config.steps == 7
+    assert network.config == artefact.load(here / "first" / "model").network.config
+
+
+@pytest.mark.parametrize("description", ["given", "left out"])
+def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
+    run: Run, refused: Refused, here: Path, config: Texts, description: str
+) -> None:
+    assert run("train", config(), "--out", "first").status == 0
+    if description == "left out":
+        text = (here / "run.toml").read_text()
+        start = text.index("[network]")
+        (here / "run.toml").write_text(text[:start] + text[text.index("[training]") :])
+    swap = (*START, "--neuron", "cuba", "--calibrate", "psp")
+    text = (here / "run.toml").read_text() + 'derivative = "arctan"\n'
+    for epochs in (1, 2):
+        (here / f"{epochs}.toml").write_text(text.replace("epochs = 2", f"epochs = {epochs}"))
+    assert run("train", "2.toml", "--out", "straight", *swap).status == 0
+    assert run("train", "1.toml", "--out", "resumed", *swap).status == 0
+    # A resumed run needs nothing but its folder and its configuration.
+    (here / "first").rename(here / "gone")
+    other = (*swap[:-1], "none")
+    line = refused("train", "2.toml", "--out", "resumed", *other, "--resume")
+    assert "the run was started with another training.init.calibrate" in line
+    assert run("train", "2.toml", "--out", "resumed", *swap, "--resume").status == 0
+    weights = "model/weights.safetensors"
+    assert files(here / "resumed")[weights] == files(here / "straight")[weights]
+    own = (here / "straight" / "config.toml").read_text().replace("epochs = 2", "epochs = 3")
+    (here / "longer.toml").write_text(own)
+    assert run("train", "longer.toml", "--out", "straight", "--resume").status == 0
+    trained = artefact.load(here / "straight" / "model")
+    assert {placed.model.name for placed in trained.network.config.placed} == {"cuba"}
+    assert trained.training["training"]["init"] == {
+        "model": "first/model",
+        "neuron": "cuba",
+        "calibrate": "psp",
+    }
+
+
+def test_a_run_without_a_start_removes_that_of_the_run_it_replaces(
+    run: Run, here: Path, config: Texts
+) -> None:
+    assert run("train", config(), "--out", "first").status == 0
+    assert run("train", config(), "--out", "out", *START).status == 0
+    assert (here / "out" / "start").is_dir()
+    assert run("train", config(), "--out", "out", "--overwrite").status == 0
+    assert not (here / "out" / "start").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"units = 8": "units = 9"}, "the weights 'latent.weight' of the trained network do not"),
+        (
+            {'latent = "latent"\n': "", 'name = "latent"': 'name = "hidden"'},
+            "the trained network has other layers than",
+        ),
+    ],
+)
+def test_a_trained_network_of_another_shape_is_refused(
+    run: Run, refused: Refused, config: Texts, changes: dict[str, str], said: str
+) -> None:
+    path = Path(config())
+    assert run("train", str(path), "--out", "first").status == 0
+    text = path.read_text()
+    for before, after in changes.items():
+        text = text.replace(before, after)
+    path.with_name("other.toml").write_text(text)
+    line = refused("train", "other.toml", "--out", "out", *START)
+    assert line.startswith("first/model: ")
+    assert said in line
+
+
+def test_starts_that_do_not_fit(run: Run, refused: Refused, here: Path, config: Texts) -> None:
+    name = config()
+    assert "missing" in refused("train", name, "--out", "out", "--init", "missing")
+    line = refused("train", name, "--out", "out", "--neuron", "cuba")
+    assert "Name one with --init MODEL" in line
+    assert run("train", name, "--out", "first").status == 0
+    assert "cubaa" in refused("train", name, "--out", "out", *START, "--neuron", "cubaa")
+    line = refused("train", config("threads = 1", 'init = { modell = "x" }'), "--out", "out")
+    assert "training.init" in line

@@ -17,9 +17,8 @@ from torch import Tensor
 from bioae.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.trainers.derivatives import ArcTan, FastSigmoid, Gaussian
-from bioae.trainers.mirror import Activity, NetworkMirror, NeuronMirror
-from bioae.trainers.mirror import gradients as mirror_gradients
-from bioae.trainers.mirror.gradients import AttachedReset
+from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror.gradients import AttachedWrite
 
 CURVED = """
 description = "Nonlinear, starts from a trained value, and adapts through its resting potential."
@@ -70,9 +69,10 @@ def curved(tmp_path: Path) -> str:
 
 def network(model: str, schedule: str) -> Network:
     """Two layers, both recurrent, the first a convolution; driven hard enough to fire."""
+    own = {"recurrent": True, "autapses": True}
     layers = [
-        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, "recurrent": True},
-        {"kind": "dense", "name": "last", "shape": [1, 3, 2], "recurrent": True},
+        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, **own},
+        {"kind": "dense", "name": "last", "shape": [1, 3, 2], **own},
     ]
     values = {
         "input_shape": [1, 3, 2], "steps": 9, "schedule": schedule, "neuron": model,
@@ -92,31 +92,6 @@ def drive(steps: int = 9) -> Tensor:
     return torch.from_numpy(stream(0, 0).random((steps, 2, 1, 3, 2)))
 
 
-def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make spikes smooth, of the derivative `Gaussian`, and resets proportional to them."""
-    scales: dict[NeuronMirror, Tensor] = {}
-
-    def threshold(self: Any, values: dict[str, Tensor]) -> None:
-        fired = self._stepper.condition(values)
-        if fired is None:
-            return
-        # A rule takes the scale as given; so must the differences, or theta would count twice.
-        scale = scales.setdefault(self, self._stepper.scale(values).detach().clone())
-        spike = torch.special.ndtr(self._stepper.distance(values) / (SIGMA * scale))
-        values["_fired"] = fired
-        values["_spike"] = spike * values["not_refractory"] if self.program.refractory else spike
-        self._stepper.on_spike(values)
-
-    def attached(fired: Tensor, spike: Tensor, value: Any, old: Tensor) -> Tensor:
-        if not old.is_floating_point():
-            return torch.where(fired, value, old)
-        reset: Tensor = old + spike * (value - old)
-        return reset
-
-    monkeypatch.setattr(NeuronMirror, "_threshold", threshold)
-    monkeypatch.setattr(mirror_gradients, "_attached", attached)
-
-
 def loss(activity: Activity) -> Tensor:
     """All that can be read of an activity, each number with a weight of its own."""
     total = torch.zeros((), dtype=torch.float64)
@@ -130,10 +105,7 @@ def loss(activity: Activity) -> Tensor:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", MODELS)
-def test_against_finite_differences(
-    model: str, schedule: str, monkeypatch: pytest.MonkeyPatch, curved: str
-) -> None:
-    smooth(monkeypatch)
+def test_against_finite_differences(model: str, schedule: str, smooth: None, curved: str) -> None:
     described = network(curved if model == "curved" else model, schedule)
     trainable = described.config.placed[0].model.trainable
     mirror = NetworkMirror(
@@ -154,7 +126,7 @@ def test_against_finite_differences(
     for key, (name, values) in enumerate(varied.items()):
         assert values.grad is not None, name
         direction = torch.from_numpy(stream(key, 1).normal(size=values.shape))
-        direction = direction * values.detach().abs().mean()
+        direction = direction * (values.detach().abs().mean() or 1)
         expected = float((values.grad * direction).sum())
         found = central_difference(mirror, given, values, direction)
         assert abs(expected) > 1e-5, name
@@ -174,7 +146,7 @@ def central_difference(
     return (found[0] - found[1]) / (2 * step)
 
 
-def test_attached_reset_is_the_derivative_of_a_proportional_one() -> None:
+def test_attached_write_is_the_derivative_of_a_proportional_one() -> None:
     generator = torch.Generator().manual_seed(0)
     spike, value, old, weight = torch.randn((4, 30), generator=generator, dtype=torch.float64)
     fired = spike > 0
@@ -186,7 +158,7 @@ def test_attached_reset_is_the_derivative_of_a_proportional_one() -> None:
         ]
         for _ in range(2)
     )
-    written = AttachedReset.apply(fired, *found)  # type: ignore[no-untyped-call]
+    written = AttachedWrite.apply(fired, *found)  # type: ignore[no-untyped-call]
     (weight * written).sum().backward()
     s, v, o = expected
     proportional = o + s * (v - o)

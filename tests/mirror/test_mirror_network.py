@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.equations.functions import array_functions
-from bioae.equations.stepping import Stepper, constant_values, initial_state
+from bioae.equations.start import constant_values, initial_state
+from bioae.equations.stepping import Stepper
 from bioae.errors import ModelError
 from bioae.layers import Dense, LayerBase
 from bioae.network import Network, NetworkConfig, PlacedLayer
@@ -210,7 +211,7 @@ def test_copies_are_independent() -> None:
     before = states(mirror, drive(), "v")["v"]
     other = copy.deepcopy(mirror)
     with torch.no_grad():
-        other.weights["first.tau"].mul_(0.1)
+        other.weights["first.tau"].sub_(2.0)
     assert not torch.equal(states(other, drive(), "v")["v"], before)
     assert torch.equal(states(mirror, drive(), "v")["v"], before)
 
@@ -251,8 +252,7 @@ def test_training_does_not_change_the_spikes(model: str) -> None:
 def test_a_changed_parameter_is_heard() -> None:
     mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
     before = states(mirror, drive(), "v")["v"]
-    with torch.no_grad():
-        mirror.weights["first.tau"].fill_(0.02)
+    mirror.trained["first.tau"].set_(0.02)
     after = states(mirror, drive(), "v")["v"]
     described = network(layers=[{**layer, "parameters": {"tau": "20*ms"}} for layer in LAYERS])
     expected = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")["v"]
@@ -282,13 +282,18 @@ def test_clamp_moves_parameters_to_their_bounds() -> None:
     weights = mirror.weights
     with torch.no_grad():
         weights["first.tau"].fill_(7.0)
-        weights["last.tau"].fill_(-1.0)
+        weights["last.tau"].fill_(-9.0)
         weights["first.theta"].fill_(0.3)
     mirror.clamp_()
-    assert weights["first.tau"] == 0.5
-    assert weights["last.tau"] == 0.005
-    assert weights["first.theta"] == 0.3
-    assert mirror.layers["last"].readout.trained["tau"] == 0.005  # type: ignore[union-attr, index]
+    found = {name: float(each.values()) for name, each in mirror.trained.items()}
+    assert found["first.tau"] == pytest.approx(0.5)
+    assert found["first.tau"] <= 0.5
+    assert found["last.tau"] == pytest.approx(0.005)
+    assert found["last.tau"] >= 0.005
+    assert found["first.theta"] == pytest.approx(math.exp(0.3))
+    assert found["last.theta"] == 1.0
+    readout = mirror.layers["last"].readout.trained["tau"]  # type: ignore[union-attr, index]
+    assert readout is mirror.trained["last.tau"]
 
 
 def test_bounds_of_another_unit_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ are those that Brian2 runs, in the same order.
 
 from __future__ import annotations
 
-from bioae.trainers.mirror.network import Activity, LayerActivity, NetworkMirror
+from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.network import Activity, NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 
 __all__ = ["Activity", "LayerActivity", "NetworkMirror", "NeuronMirror"]

@@ -9,16 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.equations.emission import compile_expression
 from bioae.equations.functions import array_functions
-from bioae.equations.program import Program, Statement, compile_statements, names_in
-from bioae.equations.stepping import constant_values, initial_state
+from bioae.equations.program import Program
+from bioae.equations.start import constant_values, initial_state, settle
+from bioae.equations.stepping import Stepper
+from bioae.equations.syntax import names_in
+from bioae.noise import settling_noise
+
+if TYPE_CHECKING:
+    from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["Constants", "as_array"]
 
@@ -38,10 +45,13 @@ class Constants:
         Parameters in base units that are not trained: scalars, or arrays (neuron).
     dt
         The time step in seconds.
+    number
+        The population's number, see `bioae.noise.population_number`.
 
     Notes
     -----
-    A state that the model lets settle starts from where it settled, as from a constant.
+    Where the model settles, the gradient reaches trained parameters through all of the settling
+    run, which is run once more, in PyTorch, for each presentation that is to be learned from.
     """
 
     def __init__(
@@ -50,33 +60,33 @@ class Constants:
         shape: tuple[int, ...],
         fixed: Mapping[str, NDArray[Any]],
         dt: float,
+        number: int = 1,
     ) -> None:
         self._program = program
         self._shape = shape
         self._fixed = dict(fixed)
         self._dt = dt
+        self._noise = settling_noise(program.draws, population=number, n=math.prod(shape))
         self._size = math.prod(shape)
         self._kept: tuple[Any, Values] | None = None
 
-    def __call__(self, trained: Mapping[str, Tensor], like: Tensor) -> Values:
+    def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
         """Return parameters, constants and initial states by name, (*shape) or without dimensions.
 
         Parameters
         ----------
         trained
-            Trained parameters in base units, as they stand.
+            The trained parameters, as they stand.
         like
             A tensor of the device and type of numbers to be used.
         """
-        parameters = {
-            name: tensor.detach().cpu().double().numpy() for name, tensor in trained.items()
-        }
+        parameters = {name: each.values() for name, each in trained.items()}
         key = (like.device, like.dtype, *(array.tobytes() for array in parameters.values()))
         if self._kept is None or self._kept[0] != key:
             self._kept = key, self._values({**self._fixed, **parameters}, like)
         values = dict(self._kept[1])
         if torch.is_grad_enabled():
-            self._attach(values, trained)
+            self._attach(values, trained, parameters)
         return values
 
     def _values(self, parameters: Mapping[str, NDArray[Any]], like: Tensor) -> Values:
@@ -88,24 +98,64 @@ class Constants:
             "t": np.asarray(0.0),
             **parameters,
             **constant_values(self._program, parameters, **size),
-            **initial_state(self._program, parameters, **size),
+            **initial_state(self._program, parameters, **size, noise=self._noise),
         }
         return {name: self._tensor(array, like) for name, array in arrays.items()}
 
-    def _attach(self, values: Values, trained: Mapping[str, Tensor]) -> None:
+    def _attach(
+        self,
+        values: Values,
+        trained: Mapping[str, TrainedParameter],
+        parameters: Mapping[str, NDArray[Any]],
+    ) -> None:
         """Let gradients reach the trained parameters from all that depends on them."""
-        values |= {name: self._in_shape(tensor) for name, tensor in trained.items()}
+        for name, each in trained.items():
+            values[name] = self._in_shape(each.attached(values[name].reshape(each.raw.shape)))
         learning = set(trained)
-        program = self._program
-        initial = {} if program.model.settle is not None else program.initial
-        fixed = {n: text for n, text in initial.items() if n not in program.random_start}
-        for name, text in {**program.constants, **fixed}.items():
-            if values[name].is_floating_point() and names_in(text) & learning:
+        self._attach_expressions(values, self._program.constants, learning)
+        if self._program.model.settle is not None:
+            self._attach_settled(values, {**self._fixed, **parameters}, learning)
+        else:
+            self._attach_expressions(values, self._program.initial, learning)
+
+    def _attach_expressions(
+        self, values: Values, expressions: Mapping[str, str], learning: set[str]
+    ) -> None:
+        for name, text in expressions.items():
+            if name in self._program.random_start or not values[name].is_floating_point():
+                continue
+            if names_in(text) & learning:
                 found = _expression(text, values[name].dtype)(values)
                 # Only a refractory neuron may meet a constant such as 1/0, and it ignores it.
                 if found.isfinite().all():
                     values[name] = values[name] + (found - found.detach())
                     learning.add(name)
+
+    def _attach_settled(
+        self, values: Values, parameters: Mapping[str, NDArray[Any]], learning: set[str]
+    ) -> None:
+        if not learning:
+            return
+        program, like = self._program, values["dt"]
+
+        def noise(step: int) -> Values:
+            drawn = self._noise(step)
+            # What all neurons share is one number.
+            return {
+                name: self._tensor(array if array.size > 1 else array.reshape(()), like)
+                for name, array in drawn.items()
+            }
+
+        start = initial_state(
+            program, parameters, dt=self._dt, n=self._size, noise=self._noise, settled=False
+        )
+        run = {**values, **noise(0)}
+        run |= {name: self._tensor(array, like) for name, array in start.items()}
+        self._attach_expressions(run, program.initial, {*learning})
+        settle(Stepper(program, array_functions(torch, like.dtype)), run, dt=self._dt, noise=noise)
+        for name in start:
+            if run[name].requires_grad:
+                values[name] = values[name] + (run[name] - run[name].detach())
 
     def _tensor(self, array: NDArray[Any], like: Tensor) -> Tensor:
         dtype = torch.bool if array.dtype == bool else like.dtype
@@ -122,13 +172,5 @@ def as_array(tensor: Tensor) -> NDArray[np.float64]:
 
 @cache
 def _expression(text: str, dtype: torch.dtype) -> Callable[[Values], Tensor]:
-    names = tuple(sorted(names_in(text)))
-    function = compile_statements(
-        [Statement("_value", text)], names, ["_value"], array_functions(torch, dtype)
-    )
-
-    def evaluate(values: Values) -> Tensor:
-        (found,) = function(*(values[name] for name in names))
-        return torch.as_tensor(found, dtype=dtype)
-
-    return evaluate
+    function = compile_expression(text, array_functions(torch, dtype))
+    return lambda values: torch.as_tensor(function(values), dtype=dtype)

@@ -1,19 +1,27 @@
-"""Where the mirror's gradient departs from that of its statements, as the spike derivative asks."""
+"""Where the mirror's gradient departs from that of its statements, as it was asked to."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bioae.equations.emission import Write
 from bioae.equations.functions import array_functions
-from bioae.equations.program import Program, Statement, Write
-from bioae.equations.stepping import Stepper
-from bioae.trainers.derivatives import SpikeDerivative
+from bioae.equations.program import Program, State, Statement
+from bioae.equations.stepping import Stepper, guarded
+from bioae.trainers.mirror.backward import Backward
 
-__all__ = ["AttachedReset", "StraightThrough", "torch_stepper"]
+__all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "torch_stepper"]
+
+#: A neuron's activity, as a number: 1, or 0 while it is refractory.
+ACTIVE = "_active"
+
+_NUMBERS = {"int(not_refractory)": ACTIVE, "int(not not_refractory)": f"(1 - {ACTIVE})"}
 
 
 class StraightThrough(torch.autograd.Function):
@@ -30,71 +38,83 @@ class StraightThrough(torch.autograd.Function):
         return gradients[0], None
 
 
-class AttachedReset(torch.autograd.Function):
-    """Writes a value where a neuron fired; the spike gets the gradient of what that changed."""
+class AttachedWrite(torch.autograd.Function):
+    """Writes a value where a condition holds, which gets the gradient of what that changed.
+
+    The condition's `weight` is the same in numbers, 0 or 1: the derivative is that of
+    ``weight value + (1 - weight) old``.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
-        fired: Tensor,
-        spike: Tensor,  # noqa: ARG004
+        condition: Tensor,
+        weight: Tensor,  # noqa: ARG004
         value: Tensor,
         old: Tensor,
     ) -> Tensor:
-        """Return `value` where the neuron fired, and `old` elsewhere."""
+        """Return `value` where the condition holds, and `old` elsewhere."""
         difference = value - old if ctx.needs_input_grad[1] else None
-        ctx.save_for_backward(fired, difference)
-        return torch.where(fired, value, old)
+        ctx.save_for_backward(condition, difference)
+        return torch.where(condition, value, old)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass the gradient to what was written, and to the spike that decided it."""
+        """Pass the gradient to what was written, and to the weight that decided it."""
         (gradient,) = gradients
-        fired, difference = ctx.saved_tensors
-        _, to_spike, to_value, to_old = ctx.needs_input_grad
+        condition, difference = ctx.saved_tensors
+        _, to_weight, to_value, to_old = ctx.needs_input_grad
         return (
             None,
-            gradient * difference if to_spike else None,
-            torch.where(fired, gradient, 0) if to_value else None,
-            torch.where(fired, 0, gradient) if to_old else None,
+            gradient * difference if to_weight else None,
+            torch.where(condition, gradient, 0) if to_value else None,
+            torch.where(condition, 0, gradient) if to_old else None,
         )
 
 
-def torch_stepper(program: Program, derivative: SpikeDerivative, dtype: torch.dtype) -> Stepper:
+def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> Stepper:
     """Return the blocks of a program on PyTorch tensors.
 
     Parameters
     ----------
     program
         The lowered neuron model.
-    derivative
-        Its `straight_through` sets the derivative of the state update with respect to the input
-        variable to 1; its `detach_reset` keeps the reset's gradient from the spike.
+    backward
+        How gradients flow. The derivative's `straight_through` sets the derivative of the state
+        update with respect to the input variable to 1.
     dtype
         The type of numbers.
     """
     functions: Mapping[str, Callable[..., Any]] = {
         **array_functions(torch, dtype),
         "straight_through": StraightThrough.apply,
-        "attached": _attached,
+        "written": _written,
+        "guarded": _guarded,
+        "released": _released,
     }
+    attached = program.refractory and not backward.detach_refractory
+    if attached:
+        program = _with_activity(program)
+    guard = _attached_guard if attached else guarded
+    straight = backward.derivative.straight_through
+    reads = ("_spike", ACTIVE) if attached else ("_spike",)
     return Stepper(
         program,
         functions,
-        write_update=_straight_through(program) if derivative.straight_through else None,
-        write_reset=None if derivative.detach_reset else _attached_write(program),
-        reset_reads=("_fired",) if derivative.detach_reset else ("_fired", "_spike"),
+        write_update=_straight_through(program, guard) if straight else None,
+        write_reset=None if backward.reset_detached else _attached_write(program),
+        write_spike=_spike_write(program),
+        guard=guard,
+        reads=() if backward.reset_detached and not attached else reads,
     )
 
 
-def _straight_through(program: Program) -> Write:
+def _straight_through(program: Program, guard: Write) -> Write:
     def write(statement: Statement, value: str) -> str:
-        target = statement.target
-        if statement.guarded:
-            value = f"_fn['select'](not_refractory, {value}, {target})"
-        if target != program.model.input:
+        value = guard(statement, value)
+        if statement.target != program.model.input:
             return value
-        return f"_fn['straight_through']({target}, {value})"
+        return f"_fn['straight_through']({statement.target}, {value})"
 
     return write
 
@@ -103,15 +123,76 @@ def _attached_write(program: Program) -> Write:
     def write(statement: Statement, value: str) -> str:
         if statement.target not in program.states:
             return value
-        return f"_fn['attached'](_fired, _spike, {value}, {statement.target})"
+        return f"_fn['written'](_fired, _spike, {value}, {statement.target})"
 
     return write
 
 
-def _attached(fired: Tensor, spike: Tensor, value: Any, old: Tensor) -> Tensor:
+def _attached_guard(statement: Statement, value: str) -> str:
+    if not statement.guarded:
+        return value
+    return f"_fn['guarded'](not_refractory, {ACTIVE}, {value}, {statement.target})"
+
+
+def _spike_write(program: Program) -> Write:
+    def write(statement: Statement, value: str) -> str:
+        if statement.target not in program.states or statement.target == ACTIVE:
+            return value
+        return f"_fn['select'](_fired, {value}, {statement.target})"
+
+    return write
+
+
+def _with_activity(program: Program) -> Program:
+    """Return the program with activities as numbers in place of ``int(not_refractory)``."""
+    blocks: dict[str, Any] = {
+        field.name: tuple(map(_in_numbers, getattr(program, field.name)))
+        for field in fields(program)
+        if isinstance(getattr(program, field.name), tuple)
+    }
+    blocks["events"] = {
+        name: replace(event, statements=tuple(map(_in_numbers, event.statements)))
+        for name, event in program.events.items()
+    }
+    release = Statement(ACTIVE, f"released(not_refractory, {ACTIVE})")
+    spike = Statement(ACTIVE, f"{ACTIVE}*(1 - _spike)")
+    blocks["refractoriness"] = (*program.refractoriness, release)
+    blocks["on_spike"] = (*program.on_spike, spike)
+    return replace(program, states={**program.states, ACTIVE: State("1")}, **blocks)
+
+
+def _in_numbers(statement: Statement) -> Statement:
+    tree = _Numbers().visit(ast.parse(statement.value, mode="eval"))
+    return replace(statement, value=ast.unparse(tree))
+
+
+class _Numbers(ast.NodeTransformer):
+    """Replace ``int(not_refractory)`` and ``int(not not_refractory)``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        number = _NUMBERS.get(ast.unparse(node))
+        if number is not None:
+            return ast.parse(number, mode="eval").body
+        return self.generic_visit(node)
+
+
+def _written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
     if not old.is_floating_point():
-        return torch.where(fired, value, old)
+        return torch.where(condition, value, old)
     value = torch.as_tensor(value, dtype=old.dtype, device=old.device)
-    value, old = value.expand_as(fired), old.expand_as(fired)
-    written: Tensor = AttachedReset.apply(fired, spike, value, old)  # type: ignore[no-untyped-call]
+    value, old = value.expand_as(condition), old.expand_as(condition)
+    written: Tensor = AttachedWrite.apply(condition, weight, value, old)  # type: ignore[no-untyped-call]
     return written
+
+
+def _guarded(active: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
+    value = torch.as_tensor(value, device=old.device)
+    if value.is_floating_point():
+        # What a refractory neuron skips may well be 0/0.
+        value = torch.where(active | value.isfinite(), value, old)
+    return _written(active, weight, value, old)
+
+
+def _released(active: Tensor, weight: Tensor) -> Tensor:
+    """Return activities, 1 from the end of refractoriness on; till then the spike's gradient."""
+    return torch.where(active, 1, weight - weight.detach())

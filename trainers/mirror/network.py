@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bioae.network import Network, PlacedLayer
-from bioae.noise import Key, population_number
+from bioae.network import Network
+from bioae.noise import Key
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
-from bioae.trainers.mirror.connections import connect
-from bioae.trainers.mirror.constants import as_array
-from bioae.trainers.mirror.neuron import NeuronMirror, Recurrence
+from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.layer import LayerActivity, LayerMirror
+from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["Activity", "LayerActivity", "LayerMirror", "NetworkMirror"]
-
-
-@dataclass
-class LayerActivity:
-    """What a layer did in a presentation.
-
-    Attributes
-    ----------
-    name
-        The layer's name.
-    spikes
-        (time, example, *shape), 0 or 1.
-    potential
-        The potential U of the layer's read-out model, which is never reset, at the end of each
-        step (time, example, *shape); None where it was not asked for.
-    states
-        The states that were asked for, by name (time, example, *shape).
-    """
-
-    name: str
-    spikes: Tensor
-    potential: Tensor | None = None
-    states: dict[str, Tensor] = field(default_factory=dict)
+__all__ = ["Activity", "NetworkMirror"]
 
 
 @dataclass
@@ -61,112 +37,6 @@ class Activity:
     reconstruction: Tensor
 
 
-class LayerMirror(nn.Module):
-    """A population with the connections that feed it, and its read-out.
-
-    Parameters
-    ----------
-    network
-        The network, whose weights are copied.
-    placed
-        The layer.
-    derivative, trainable, dtype
-        See `NetworkMirror`.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        placed: PlacedLayer,
-        *,
-        derivative: SpikeDerivative,
-        trainable: Collection[str],
-        dtype: torch.dtype,
-    ) -> None:
-        super().__init__()
-        self.placed = placed
-        timing = network.config.timing
-        common: dict[str, Any] = {
-            "dt": network.config.dt_seconds,
-            "schedule": timing.schedule,
-            "derivative": derivative,
-            "trainable": set(trainable) & placed.model.trainable.keys(),
-            "dtype": dtype,
-        }
-        self.neuron = NeuronMirror(
-            placed.program,
-            placed.shape,
-            network.parameters(placed),
-            number=population_number(placed.depth),
-            **common,
-        )
-        self.readout = NeuronMirror(
-            placed.readout_program,
-            placed.shape,
-            network.parameters(placed, readout=True),
-            number=population_number(placed.depth, readout=True),
-            **common,
-        )
-        # What the two have in common is one parameter, trained once.
-        for name in self.readout.trained.keys() & self.neuron.trained.keys():
-            self.readout.trained[name] = self.neuron.trained[name]
-        self.weights = nn.ParameterDict()
-        for name in placed.weight_shapes:
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
-
-    def forward(
-        self,
-        emitted: Tensor,
-        *,
-        potential: bool,
-        record: Collection[str] = (),
-        key: Key | None = None,
-    ) -> LayerActivity:
-        """Run a presentation on what the layer before emitted (time, example, ...)."""
-        steps = len(emitted)
-        received = connect(self.placed.layer, _packed(emitted), self.weights["weight"])
-        received = received.reshape(steps, -1, *self.placed.shape)
-        idle = [None] * self.neuron.schedule.lead_in
-        run = self.neuron(
-            # Indexing in the loop would make the backward pass allocate all steps at each of them.
-            [*received.unbind(0), *idle],
-            recurrence=self.recurrence,
-            record={"_spike", *record},
-            key=key,
-        )
-        spikes = run.recorded.pop("_spike")
-        activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
-        if potential:
-            variable = self.placed.readout.input
-            readout = self.readout(run.arrived, record=[variable], key=key)
-            activity.potential = readout.recorded[variable]
-        return activity
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return weights and trained parameters, by their names in the network."""
-        parameters = [*self.weights.items(), *self.neuron.trained.items()]
-        return {f"{self.placed.name}.{name}": as_array(values) for name, values in parameters}
-
-    @property
-    def recurrence(self) -> Recurrence | None:
-        """What the population sends itself, as a function of its spikes."""
-        return self._send if "recurrent" in self.weights else None
-
-    def _send(self, spikes: Tensor) -> Tensor:
-        sent = functional.linear(spikes.flatten(1), self.weights["recurrent"])
-        return sent.reshape(spikes.shape)
-
-
-def _packed(emitted: Tensor) -> Tensor:
-    """Return all steps as one batch (step and example, ...), laid out for the connection."""
-    batch = emitted.flatten(0, 1)
-    if batch.ndim == 4 and batch.dtype == torch.float32 and batch.device.type == "cpu":
-        # Convolutions are faster so, and what follows keeps the layout.
-        return batch.contiguous(memory_format=torch.channels_last)
-    return batch
-
-
 class NetworkMirror(nn.Module):
     """A network in PyTorch, derived from its neuron models' equations.
 
@@ -174,14 +44,23 @@ class NetworkMirror(nn.Module):
     ----------
     network
         The network; its weights are copied.
-    derivative
-        What the derivative of a spike is taken to be.
+    derivative, detach_reset, detach_refractory, truncate, recompute
+        How gradients flow: see `Backward`. The derivative is `Membrane` by default.
     trainable
         Names of neuron parameters that are to be trained, in the layers whose models allow it.
+    per_neuron
+        Of these, the ones of which each neuron trains its own; a layer trains one value of the
+        others, unless the network gives each neuron its own already.
     potentials
         Whether the potential U of every layer is computed, or of the last one where it is decoded.
     dtype
         The type of numbers: float64 to match Brian2 spike for spike, float32 for speed.
+
+    Raises
+    ------
+    NetworkError
+        If a parameter of `per_neuron` is one that all neurons of a layer must have in common, or
+        there is no such number of steps.
     """
 
     def __init__(
@@ -189,7 +68,12 @@ class NetworkMirror(nn.Module):
         network: Network,
         *,
         derivative: SpikeDerivative | None = None,
+        detach_reset: bool | None = None,
+        detach_refractory: bool = True,
+        truncate: int | None = None,
+        recompute: int | None = None,
         trainable: Collection[str] = (),
+        per_neuron: Collection[str] = (),
         potentials: Literal["all", "decoded"] = "decoded",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -197,13 +81,17 @@ class NetworkMirror(nn.Module):
         self.network = network
         self.config = network.config
         self.potentials = potentials
+        self.backward = Backward(
+            derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
+        )
         self.layers = nn.ModuleDict(
             {
                 placed.name: LayerMirror(
                     network,
                     placed,
-                    derivative=derivative or Membrane(),
+                    backward=self.backward,
                     trainable=trainable,
+                    per_neuron=per_neuron,
                     dtype=dtype,
                 )
                 for placed in self.config.placed
@@ -251,11 +139,23 @@ class NetworkMirror(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """What is trained: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``."""
+        """What is trained: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
+
+        Weights are what they are; a parameter of neurons is free of units, see `trained`.
+        """
+        found: dict[str, nn.Parameter] = {}
+        for name, layer in self._each():
+            found |= {f"{name}.{key}": weights for key, weights in layer.weights.items()}
+            found |= {f"{name}.{key}": each.raw for key, each in layer.neuron.trained.items()}
+        return found
+
+    @property
+    def trained(self) -> dict[str, TrainedParameter]:
+        """The trained parameters of neurons, by ``LAYER.PARAMETER``: their values, their scales."""
         return {
-            f"{name}.{key}": parameter
+            f"{name}.{key}": each
             for name, layer in self._each()
-            for key, parameter in [*layer.weights.items(), *layer.neuron.trained.items()]
+            for key, each in layer.neuron.trained.items()
         }
 
     @property

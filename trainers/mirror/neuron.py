@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from bioae.equations.lowering import parameter_values
-from bioae.equations.model import NeuronModel
-from bioae.equations.program import Program
-from bioae.equations.quantities import evaluate
-from bioae.errors import ModelError
+from bioae.equations.program import INHIBITION, INPUT, Program
 from bioae.noise import START_STEP, Key
 from bioae.schedule import Schedule
-from bioae.trainers.derivatives import SpikeDerivative, spike
+from bioae.trainers.derivatives import spike
+from bioae.trainers.mirror.arrivals import Arrived, Recurrence, add, history, received
+from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.constants import Constants
-from bioae.trainers.mirror.gradients import torch_stepper
+from bioae.trainers.mirror.gradients import ACTIVE, torch_stepper
 from bioae.trainers.mirror.noise import Noise
+from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["NeuronMirror", "Run"]
 
-Recurrence = Callable[[Tensor], Tensor]
 Values = dict[str, Tensor]
 
 
@@ -36,11 +36,11 @@ class Run(NamedTuple):
     recorded
         By name, an array (time, example, ...).
     arrived
-        The sums of weights that arrived at each step of the period, its own among them.
+        What arrived at each step of the period, what it sent itself among it.
     """
 
     recorded: dict[str, Tensor]
-    arrived: list[Tensor | None]
+    arrived: list[Arrived | None]
 
 
 class NeuronMirror(nn.Module):
@@ -58,14 +58,16 @@ class NeuronMirror(nn.Module):
         The time step in seconds.
     schedule
         The order of things within a step.
-    derivative
-        What the derivative of a spike is taken to be.
-    trainable
-        Parameters that are to be trained, of those that the model allows.
+    backward
+        How gradients flow.
+    trained
+        The parameters that are trained, by name.
     dtype
         The type of numbers.
     number
         Tells the population's noise from that of others, see `bioae.noise.population_number`.
+    memory
+        For how many steps its spikes are kept: the longest delay of what it sends itself.
     """
 
     def __init__(
@@ -76,43 +78,38 @@ class NeuronMirror(nn.Module):
         *,
         dt: float,
         schedule: Schedule,
-        derivative: SpikeDerivative,
-        trainable: Collection[str] = (),
+        backward: Backward,
+        trained: Mapping[str, TrainedParameter],
         dtype: torch.dtype = torch.float32,
         number: int = 1,
+        memory: int = 0,
     ) -> None:
         super().__init__()
         self.program = program
         self.shape = shape
         self.schedule = schedule
-        self.derivative = derivative
-        self.trained = nn.ParameterDict(
-            {
-                name: nn.Parameter(torch.tensor(np.asarray(values), dtype=dtype))
-                for name, values in parameters.items()
-                if name in trainable
-            }
-        )
-        self._bounds = {name: _bounds(program.model, name) for name in self.trained}
+        self.backward = backward
+        self.trained = dict(trained)
+        self._trained = nn.ModuleList(self.trained.values())
         fixed = {n: np.asarray(v) for n, v in parameters.items() if n not in self.trained}
-        self._constants = Constants(program, shape, fixed, dt)
+        self._constants = Constants(program, shape, fixed, dt, number)
         self.noise = Noise(program, shape, number)
         self._dt = dt
+        self._memory = memory
         # Tells where the module lies, and in which type of numbers, when nothing is trained.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
-        self._stepper = torch_stepper(program, derivative, dtype)
+        self._stepper = torch_stepper(program, backward, dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # What PyTorch calls to move a module to another device or type of numbers.
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._stepper = torch_stepper(self.program, self.derivative, self._like.dtype)
+        self._stepper = torch_stepper(self.program, self.backward, self._like.dtype)
         return self
 
-    @torch.no_grad()
     def clamp_(self) -> None:
         """Move trained parameters back into the bounds that the model gives them."""
-        for name, values in self.trained.items():
-            values.clamp_(*self._bounds[name])
+        for parameter in self.trained.values():
+            parameter.clamp_()
 
     def start(self, batch: int, key: Key | None = None) -> Values:
         """Return everything that statements name, at the start of a presentation.
@@ -124,7 +121,7 @@ class NeuronMirror(nn.Module):
         key
             What the noise depends on, where the model is noisy.
         """
-        values = self._constants(dict(self.trained.items()), self._like)
+        values = self._constants(self.trained, self._like)
         for name, state in self.program.states.items():
             if not state.shared:
                 values[name] = values[name].expand(batch, *self.shape)
@@ -134,11 +131,18 @@ class NeuronMirror(nn.Module):
                 values[name] = expression(values).expand(batch, *self.shape)
         values["_spike"] = self._like.new_zeros((batch, *self.shape))
         values["_fired"] = values["_spike"].bool()
+        values[ACTIVE] = torch.ones_like(values["_spike"])
+        values |= {history(n): values["_spike"] for n in range(1, self._memory + 1)}
         return values
+
+    def at(self, step: int, key: Key | None = None) -> Values:
+        """Return what statements name that depends on the step alone: time, and noise."""
+        time = self._like.new_tensor(step) * self._dt
+        return {"t": time, **self.noise(key, [step], self._like)}
 
     def forward(
         self,
-        arriving: Sequence[Tensor | None],
+        arriving: Sequence[Arrived | None],
         *,
         recurrence: Recurrence | None = None,
         record: Collection[str] = (),
@@ -149,73 +153,129 @@ class NeuronMirror(nn.Module):
         Parameters
         ----------
         arriving
-            For each step of a period, the sums of weights that arrive from other layers
-            (example, ...); None where nothing can arrive.
+            For each step of a period, what arrives from other layers; None where nothing can.
         recurrence
-            Returns what the population sends itself, from its spikes (example, ...).
+            Returns what the population sends itself.
         record
             States to record at the end of each step; ``_spike`` are the spikes.
         key
             What the noise depends on, where the model is noisy.
         """
-        present = next(tensor for tensor in arriving if tensor is not None)
+        present = next(tensor for each in arriving if each for tensor in each.values())
         values = self.start(len(present), key)
-        lead_in = self.schedule.lead_in
-        steps = range(-lead_in, len(arriving) - lead_in)
-        clock = self._like.new_tensor(list(steps)) * self._dt
+        run = self._segment
+        if self.backward.recompute is not None and torch.is_grad_enabled():
+            run = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
+        times = (self._like.new_tensor(range(len(arriving))) - self.schedule.lead_in) * self._dt
+        clock = times.unbind(0)
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
-        arrived: list[Tensor | None] = []
-        for step, time, tensor in zip(steps, clock.unbind(0), arriving, strict=True):
-            values["t"] = time
-            values |= self.noise(key, [step], self._like)
-            arrived.append(self.step(values, tensor, recurrence))
-            if step >= 0:
-                for name, kept in recorded.items():
-                    kept.append(values[name].expand(present.shape))
+        arrived: list[Arrived | None] = []
+        for part in self.backward.cuts(len(arriving)):
+            if self.backward.truncated_at(part.start):
+                values |= self._detached(values)
+            inside = [(step, clock[step], arriving[step]) for step in part]
+            values, seen, came = run(values, inside, recurrence, record, key)
+            arrived += came
+            for name, kept in recorded.items():
+                kept.extend(seen[name])
         # Not `stack`, which would lay the layers of an image out anew.
         joined = {name: torch.cat(kept) for name, kept in recorded.items()}
         shape = (-1, *present.shape)
         return Run({name: tensor.view(shape) for name, tensor in joined.items()}, arrived)
 
+    def _segment(
+        self,
+        values: Values,
+        steps: Sequence[tuple[int, Tensor, Arrived | None]],
+        recurrence: Recurrence | None,
+        record: Collection[str],
+        key: Key | None,
+    ) -> tuple[Values, dict[str, list[Tensor]], list[Arrived | None]]:
+        """Run steps of a period, each with its time and what arrives.
+
+        Returns the values, what was recorded, and what arrived.
+        """
+        values = dict(values)
+        shape = values["_spike"].shape
+        recorded: dict[str, list[Tensor]] = {name: [] for name in record}
+        arrived: list[Arrived | None] = []
+        for place, time, arriving in steps:
+            step = place - self.schedule.lead_in
+            values["t"] = time
+            values |= self.noise(key, [step], self._like)
+            arrived.append(self.step(values, arriving, recurrence))
+            if step >= 0:
+                for name, kept in recorded.items():
+                    kept.append(values[name].expand(shape))
+        return values, recorded, arrived
+
+    def _detached(self, values: Values) -> Values:
+        """Return all that one step hands on to the next, without its gradient."""
+        handed = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
+        return {name: values[name].detach() for name in handed}
+
     def step(
-        self, values: Values, arriving: Tensor | None, recurrence: Recurrence | None = None
-    ) -> Tensor | None:
-        """Run one step on `values`, in the order of the schedule; return all that arrived."""
+        self,
+        values: Values,
+        arriving: Arrived | None,
+        recurrence: Recurrence | None = None,
+        *,
+        at_threshold: Callable[[Values], None] | None = None,
+    ) -> Arrived | None:
+        """Run one step on `values`, in the order of the schedule; return all that arrived.
+
+        `at_threshold` is called with the values that the threshold is about to see.
+        """
         self._stepper.prepare(values)
         for slot in self.schedule.blocks:
             match slot:
                 case "groups":
                     self._stepper.update(values)
                 case "thresholds":
+                    if at_threshold is not None:
+                        at_threshold(values)
                     self._threshold(values)
+                    self._stepper.watch(values)
                 case "resets":
                     self._stepper.reset(values)
+                    self._stepper.respond(values)
                 case _:
                     arriving = self._receive(values, arriving, recurrence)
         return arriving
 
     def _receive(
-        self, values: Values, arriving: Tensor | None, recurrence: Recurrence | None
-    ) -> Tensor | None:
+        self, values: Values, arriving: Arrived | None, recurrence: Recurrence | None
+    ) -> Arrived | None:
         if recurrence is not None:
-            sent = recurrence(values["_spike"])
-            arriving = sent if arriving is None else arriving + sent
-        if arriving is not None:
-            values["bioae_input"] = arriving
-            self._stepper.receive(values)
+            arriving = add(arriving, recurrence(values))
+            for delay in range(self._memory, 0, -1):
+                values[history(delay)] = values[history(delay - 1)]
+        # Where nothing arrives from the network, a background may.
+        nothing = self._like.new_zeros(())
+        values |= received(self.program, arriving or {INPUT: nothing, INHIBITION: nothing})
+        self._stepper.receive(values)
         return arriving
 
     def _threshold(self, values: Values) -> None:
         fired = self._stepper.condition(values)
         if fired is None:
             return
-        distance = self._stepper.distance(values)
-        if self.program.refractory:
-            # Nothing that moves a refractory neuron's distance can make it fire.
-            distance = torch.where(values["not_refractory"], distance, distance.detach())
-        values["_fired"] = fired
-        values["_spike"] = spike(fired, distance, self._stepper.scale(values), self.derivative)
+        # It may be the same for all neurons.
+        values["_fired"] = fired = _of_each(fired, values["_spike"])
+        values["_spike"] = self._spikes(values, fired)
         self._stepper.on_spike(values)
+
+    def _spikes(self, values: Values, fired: Tensor) -> Tensor:
+        distance, scale = self._stepper.distance(values), self._stepper.scale(values)
+        rule = self.backward.derivative
+        if not self.program.refractory:
+            return spike(fired, distance, scale, rule)
+        # Nothing that moves a refractory neuron's distance can make it fire.
+        distance = torch.where(values["not_refractory"], distance, distance.detach())
+        if self.backward.detach_refractory:
+            return spike(fired, distance, scale, rule)
+        above = _of_each(self._stepper.threshold(values), fired)
+        return values[ACTIVE] * spike(above, distance, scale, rule)
 
     @property
     def _like(self) -> Tensor:
@@ -223,16 +283,5 @@ class NeuronMirror(nn.Module):
         return anchor
 
 
-def _bounds(model: NeuronModel, name: str) -> tuple[float, float]:
-    low, high = (
-        float(
-            evaluate(
-                bound,
-                dimensions_of=parameter_values(model)[name],
-                where=f"{model.name}.toml, [trainable] {name}",
-                error=ModelError,
-            )
-        )
-        for bound in model.trainable[name]
-    )
-    return low, high
+def _of_each(condition: Tensor | bool, like: Tensor) -> Tensor:
+    return torch.as_tensor(condition, device=like.device).expand_as(like)

@@ -74,14 +74,16 @@ class Noise:
                         step=step,
                         call=site.call,
                         population=self._number,
-                        count=math.prod(self._shape),
+                        count=1 if site.shared else math.prod(self._shape),
                     )
                     for step in steps
                 ]
             )
             for name, site in self._draws.items()
         }
+        tensors = {name: torch.from_numpy(array).to(like) for name, array in numbers.items()}
+        count = math.prod(self._shape)
         return {
-            name: torch.from_numpy(array).to(like).reshape(-1, *self._shape)
-            for name, array in numbers.items()
+            name: tensor.expand(-1, count).reshape(-1, *self._shape)
+            for name, tensor in tensors.items()
         }

@@ -16,7 +16,8 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
 from bioae.simulation.run import Progress, result_of
 from bioae.simulation.targets import Dtype
-from bioae.trainers.mirror.network import LayerActivity, NetworkMirror
+from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.network import NetworkMirror
 
 __all__ = ["simulate_mirror"]
 

@@ -1,0 +1,251 @@
+"""A layer in PyTorch: a population, the connections that feed it, and its read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bioae.delays import Steps
+from bioae.errors import NetworkError
+from bioae.network import Network, PlacedLayer
+from bioae.noise import Key, population_number
+from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add
+from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.constants import as_array
+from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.trained import TrainedParameter
+
+__all__ = ["LayerActivity", "LayerMirror"]
+
+
+@dataclass
+class LayerActivity:
+    """What a layer did in a presentation.
+
+    Attributes
+    ----------
+    name
+        The layer's name.
+    spikes
+        (time, example, *shape), 0 or 1.
+    potential
+        The potential U of the layer's read-out model, which is never reset, at the end of each
+        step (time, example, *shape); None where it was not asked for.
+    states
+        The states that were asked for, by name (time, example, *shape).
+    """
+
+    name: str
+    spikes: Tensor
+    potential: Tensor | None = None
+    states: dict[str, Tensor] = field(default_factory=dict)
+
+
+class LayerMirror(nn.Module):
+    """A population with the connections that feed it, and its read-out.
+
+    Parameters
+    ----------
+    network
+        The network, whose weights are copied.
+    placed
+        The layer.
+    backward
+        How gradients flow.
+    trainable, per_neuron, dtype
+        See `NetworkMirror`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        placed: PlacedLayer,
+        *,
+        backward: Backward,
+        trainable: Collection[str],
+        per_neuron: Collection[str],
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.placed = placed
+        timing = network.config.timing
+        self.pathways = nn.ModuleDict(self._pathways(network.delays(placed)))
+        common: dict[str, Any] = {
+            "dt": network.config.dt_seconds,
+            "schedule": timing.schedule,
+            "backward": backward,
+            "dtype": dtype,
+        }
+        starts = _starts(network, placed, trainable, per_neuron)
+        trained = {
+            name: TrainedParameter(placed.model, name, start, dtype)
+            for name, start in starts.items()
+        }
+        self.neuron = NeuronMirror(
+            placed.program,
+            placed.shape,
+            network.parameters(placed),
+            trained=trained,
+            number=population_number(placed.depth),
+            memory=self._memory(),
+            **common,
+        )
+        self.readout = NeuronMirror(
+            placed.readout_program,
+            placed.shape,
+            network.parameters(placed, readout=True),
+            # What the two have in common is one parameter, trained once.
+            trained={
+                name: each
+                for name, each in trained.items()
+                if name in placed.readout.parameters
+                and f"{placed.name}.readout.{name}" not in network.weights
+            },
+            number=population_number(placed.depth, readout=True),
+            **common,
+        )
+        self.weights = nn.ParameterDict()
+        for name in placed.weight_shapes:
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
+
+    def forward(
+        self,
+        emitted: Tensor,
+        *,
+        potential: bool,
+        record: Collection[str] = (),
+        key: Key | None = None,
+    ) -> LayerActivity:
+        """Run a presentation on what the layer before emitted (time, example, ...)."""
+        run = self.neuron(
+            self.arriving(emitted),
+            recurrence=self.recurrence,
+            record={"_spike", *record},
+            key=key,
+        )
+        spikes = run.recorded.pop("_spike")
+        activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
+        if potential:
+            variable = self.placed.readout.input
+            readout = self.readout(run.arrived, record=[variable], key=key)
+            activity.potential = readout.recorded[variable]
+        return activity
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return weights and trained parameters, by their names in the network."""
+        own = {name: as_array(weights) for name, weights in self.weights.items()}
+        own |= {name: each.values() for name, each in self.neuron.trained.items()}
+        return {f"{self.placed.name}.{name}": values for name, values in own.items()}
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """What the population sends itself, as a function of its spikes."""
+        pathway = self._pathway("recurrent")
+        return pathway and pathway.recurrence(self.weights["recurrent"])
+
+    def arriving(self, emitted: Tensor) -> list[Arrived | None]:
+        """Return what arrives from the layer before in each step of a period.
+
+        Parameters
+        ----------
+        emitted
+            What it emitted (time, example, ...).
+        """
+        steps = len(emitted) + self.neuron.schedule.lead_in
+        pathway = self._pathway("weight")
+        assert pathway is not None
+        return pathway.over(emitted, self.weights["weight"], steps)
+
+    @torch.no_grad()
+    def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
+        """Return all that arrived in the steps of a presentation, given what fired.
+
+        Parameters
+        ----------
+        emitted
+            What the layer before emitted (time, example, ...).
+        spikes
+            What the layer itself fired (time, example, *shape), 0 or 1.
+        key
+            What the noise depends on, where the model is noisy.
+
+        Returns
+        -------
+        dict
+            What `NeuronMirror.step` takes of one step (time, example, *shape).
+        """
+        arriving, lead_in = self.arriving(emitted), self.neuron.schedule.lead_in
+        pathway = self._pathway("recurrent")
+        if pathway is not None:
+            before = torch.zeros_like(spikes[0])
+            if lead_in:
+                # A result has no spikes of the lead-in step: they follow from the start alone.
+                values = self.neuron.start(len(before), key) | self.neuron.at(-lead_in, key)
+                self.neuron.step(values, arriving[0], self.recurrence)
+                before = values["_spike"]
+            sent = torch.cat([before[None], spikes])[: len(arriving)]
+            own = pathway.over(sent, self.weights["recurrent"], len(arriving))
+            arriving = [add(one, other) for one, other in zip(arriving, own, strict=True)]
+        names = next(each for each in arriving if each)
+        nothing = dict.fromkeys(names, torch.zeros_like(spikes[0]))
+        inside = [each or nothing for each in arriving[lead_in:]]
+        return {name: torch.stack([each[name] for each in inside]) for name in names}
+
+    def _pathways(self, delays: Mapping[str, Steps]) -> dict[str, nn.Module]:
+        placed = self.placed
+        name, size = placed.name, placed.size
+        common: dict[str, Any] = {"shape": placed.shape, "apart": placed.apart}
+        feed = partial(connect, placed.layer)
+        pathways = {"weight": Pathway(feed, delay=delays[f"{name}.weight"], **common)}
+        if placed.layer.recurrent:
+            others = None if placed.layer.autapses else ~torch.eye(size, dtype=torch.bool)
+            delay = delays[f"{name}.recurrent"]
+            pathways["recurrent"] = Pathway(_all_to_all, delay=delay, present=others, **common)
+        return dict(pathways)
+
+    def _pathway(self, name: str) -> Pathway | None:
+        if name not in self.pathways:
+            return None
+        pathway = self.pathways[name]
+        assert isinstance(pathway, Pathway)
+        return pathway
+
+    def _memory(self) -> int:
+        pathway = self._pathway("recurrent")
+        return max(pathway.delays, default=0) if pathway else 0
+
+
+def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
+    return functional.linear(emitted.flatten(1), weight)
+
+
+def _starts(
+    network: Network, placed: PlacedLayer, trainable: Collection[str], per_neuron: Collection[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return where the parameters start that are to be trained, and that the model allows."""
+    starts = {}
+    for name, values in network.parameters(placed).items():
+        shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
+        if name not in trainable or name not in placed.model.trainable or not shapes:
+            continue
+        starts[name] = values
+        if name in per_neuron and values.ndim == 0:
+            if (placed.size,) not in shapes:
+                raise NetworkError(
+                    f"the parameter {name!r} cannot differ from neuron to neuron",
+                    where=f"layer {placed.name}, neuron model {placed.model.name}",
+                    found="a shared variable that depends on it",
+                    mend="Leave it out of `per_neuron`",
+                )
+            starts[name] = np.full(placed.size, values)
+    return starts
