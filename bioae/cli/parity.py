@@ -25,12 +25,16 @@ def parity(
     steps: Annotated[int, whole(2)] = 200,
     examples: Positive = 4,
     seed: Natural = 0,
+    perturb: bool = False,
     json: bool = False,
 ) -> int:
     """Compare the PyTorch mirror with Brian2, spike for spike.
 
     A neuron model is compared in a small random network with recurrent connections, a trained
-    network on held-out digits.
+    network on held-out digits. Where functions such as exp are computed from the state, whose last
+    bits differ between libraries, each step must agree when it starts from Brian2's state, and
+    0.999 of the spikes over the whole run; unless the network is chaotic, and Brian2 does not agree
+    with itself either once its weights are perturbed in the last bits.
 
     Parameters
     ----------
@@ -46,12 +50,13 @@ def parity(
         How many presentations, or digits.
     seed
         Seeds weights and input.
+    perturb
+        Compare Brian2 with itself, perturbed, in any case; else only where too few spikes agree.
     json
         Print one JSON object.
     """
-    report = _compare(
-        model, target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
-    )
+    size = {"neurons": neurons, "steps": steps, "examples": examples}
+    report = _compare(model, target=target, seed=seed, perturb=perturb, **size)
     if json:
         print(json_format.dumps(report.to_json(), allow_nan=False))
     else:
@@ -67,6 +72,7 @@ def _compare(
     steps: int,
     examples: int,
     seed: int,
+    perturb: bool,
 ) -> Parity:
     from bioae import artefact
     from bioae.datasets import load
@@ -78,9 +84,15 @@ def _compare(
     if _is_network(model):
         network = artefact.load(model).network
         digits = load("sample", "test", examples)
-        return compare(network, digits, name=model, target=target, seed=seed)
+        return compare(network, digits, name=model, target=target, seed=seed, perturb=perturb)
     return model_parity(
-        load_model(model), target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
+        load_model(model),
+        target=target,
+        neurons=neurons,
+        steps=steps,
+        examples=examples,
+        seed=seed,
+        perturb=perturb,
     )
 
 
@@ -96,13 +108,24 @@ def _is_network(model: str) -> bool:
 
 def _print(report: Parity) -> None:
     print(f"{report.model}: mirror against {report.target}, float64")
+    what = "move; it never fires, so states are compared" if report.silent else "fire"
     print(
         f"  {report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
-        f"presentations of {report.steps} steps; {report.active_fraction:.0%} of the neurons fire"
+        f"presentations of {report.steps} steps; {report.active_fraction:.0%} of the neurons {what}"
     )
     print(f"  differing (neuron, step) pairs: {report.differing}")
     print(f"  spikes that agree: {report.spike_agreement:.6g}")
-    print(f"  agreement step by step: {report.one_step:.6g}")
+    print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} too close to say")
     print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
-    owed = "owed: exact" if report.exact else "owed: equal step by step, as far as libraries agree"
-    print(f"  {owed}; {'passed' if report.passed else 'FAILED'}")
+    if report.self_agreement is not None:
+        kind = "chaotic" if report.chaotic else "not chaotic"
+        print(f"  Brian2 with itself, perturbed: {report.self_agreement:.6g}, {kind}")
+    print(f"  owed: {_owed(report)}; {'passed' if report.passed else 'FAILED'}")
+
+
+def _owed(report: Parity) -> str:
+    if report.exact:
+        return "exact"
+    if report.chaotic:
+        return "equal step by step, as far as libraries agree"
+    return "equal step by step, as far as libraries agree, and 0.999 of the spikes"

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from bioae.trainers import parity as library
+from bioae.trainers.parity import comparison
 
 Run = Callable[..., Any]
 
 SMALL = ("--neurons", 10, "--steps", 30, "--examples", 2)
 KEYS = {
     "model", "target", "steps", "neurons", "spikes", "active_fraction", "differing", "identical",
-    "spike_agreement", "one_step", "max_state_error",
+    "spike_agreement", "one_step", "max_state_error", "excused", "exact", "self_agreement",
+    "chaotic", "passed",
 }  # fmt: skip
 
 
@@ -34,6 +36,30 @@ def test_a_neuron_model_for_people(run: Run) -> None:
     done = run("parity", "lif", *SMALL)
     assert (done.status, done.err) == (0, "")
     assert "differing (neuron, step) pairs: 0\n" in done.out
+    assert "passed" in done.out
+
+
+def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
+    done = run("parity", "eif", *SMALL, "--perturb")
+    assert (done.status, done.err) == (0, "")
+    assert "agreement step by step: 1, 0 too close to say\n" in done.out
+    assert "Brian2 with itself, perturbed: 1, not chaotic\n" in done.out
+    owed = "equal step by step, as far as libraries agree, and 0.999 of the spikes; passed"
+    assert f"owed: {owed}\n" in done.out
+
+
+def test_a_chaotic_model_is_called_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "self_agreement", lambda *_, **__: 0.5)
+    done = run("parity", "eif", *SMALL, "--perturb")
+    assert (done.status, done.err) == (0, "")
+    assert "Brian2 with itself, perturbed: 0.5, chaotic\n" in done.out
+    assert "owed: equal step by step, as far as libraries agree; passed\n" in done.out
+
+
+def test_a_model_that_never_fires(run: Run) -> None:
+    done = run("parity", "leaky_readout", *SMALL)
+    assert (done.status, done.err) == (0, "")
+    assert "it never fires, so states are compared" in done.out
     assert "passed" in done.out
 
 
@@ -62,7 +88,6 @@ def test_a_comparison_that_fails_has_status_1(run: Run, monkeypatch: pytest.Monk
         (("lif", "--steps", 1), 'Invalid value "1" for --steps. Must be >= 2.'),
         (("lif", "--examples", 0), 'Invalid value "0" for --examples. Must be >= 1.'),
         (("lif", "--target", "cuda"), "Choose from:"),
-        (("leaky_readout",), "leaky_readout"),
     ],
     ids=str,
 )

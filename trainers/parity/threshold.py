@@ -1,0 +1,86 @@
+"""Where the last bits of the state decide whether a neuron fires."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bioae.equations.emission import compile_statements
+from bioae.equations.functions import array_functions
+from bioae.equations.program import Statement
+from bioae.equations.syntax import names_in
+
+__all__ = ["ULPS", "undecided"]
+
+#: Units in the last place of a comparison's larger side, within which either outcome is excused.
+ULPS = 4
+
+Mask = NDArray[np.bool_]
+
+
+class _Verdict(NamedTuple):
+    """Where a condition holds however its close comparisons turn out, and where it may hold."""
+
+    surely: Mask
+    perhaps: Mask
+
+
+def undecided(condition: str, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> Mask:
+    """Return where a condition turns on comparisons whose sides are a few last bits apart.
+
+    Each comparison within `ULPS` units in the last place of its larger side is taken for true and
+    for false; what the whole condition, with its ``and``, ``or`` and ``not``, makes of them tells
+    whether the outcome is open.
+
+    Parameters
+    ----------
+    condition
+        When a neuron fires.
+    values
+        What it names.
+    shape
+        The shape of the population's arrays.
+    """
+    verdict = _judge(ast.parse(condition, mode="eval").body, values)
+    return np.broadcast_to(verdict.perhaps & ~verdict.surely, shape)
+
+
+def _judge(node: ast.expr, values: Mapping[str, Tensor]) -> _Verdict:
+    match node:
+        case ast.BoolOp(op=op, values=parts):
+            join = np.logical_and if isinstance(op, ast.And) else np.logical_or
+            first, *rest = (_judge(part, values) for part in parts)
+            for part in rest:
+                first = _Verdict(*(join(a, b) for a, b in zip(first, part, strict=True)))
+            return first
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            surely, perhaps = _judge(operand, values)
+            return _Verdict(~perhaps, ~surely)
+        case ast.Compare(left=left, comparators=[right]):
+            holds = _evaluate(node, values).astype(bool)
+            close = _close(_evaluate(left, values), _evaluate(right, values))
+            return _Verdict(holds & ~close, holds | close)
+    holds = _evaluate(node, values).astype(bool)
+    return _Verdict(holds, holds)
+
+
+def _close(left: NDArray[Any], right: NDArray[Any]) -> Mask:
+    larger = np.maximum(np.abs(left), np.abs(right)).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(left - right) <= ULPS * np.spacing(larger))
+
+
+def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> NDArray[Any]:
+    text = ast.unparse(node)
+    names = tuple(sorted(names_in(text)))
+    function = compile_statements(
+        [Statement("_value", text)], names, ["_value"], array_functions(torch, torch.float64)
+    )
+    (found,) = function(*(values[name] for name in names))
+    return np.asarray(found)
