@@ -22,3 +22,5 @@ autodoc_typehints = "signature"
 
 html_theme = "furo"
 html_title = f"bioae {version}"
+html_static_path = ["static"]
+html_css_files = ["math.css"]

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bioae.equations import NeuronModel, Program
+    from bioae.trainers.parity import Parity
 
 __all__ = ["check_neurons", "list_neurons", "show_neurons"]
 
@@ -34,7 +37,7 @@ def list_neurons(*, json: bool = False) -> None:
         print(f"{'':{width}}  {fires}; {trained}")
 
 
-def show_neurons(name: str, /, *, dt: str = "1*ms", json: bool = False) -> None:
+def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> None:
     """Show a neuron model's equations, and what is derived from them.
 
     What is printed is a neuron model file: what is derived stands in its comments.
@@ -44,15 +47,16 @@ def show_neurons(name: str, /, *, dt: str = "1*ms", json: bool = False) -> None:
     name
         A shipped model's name, or the path of a TOML file.
     dt
-        The time step for which derived constants are shown.
+        The time step for which derived constants are shown; the model's largest, or 1 ms.
     json
         Print one JSON object.
     """
     from bioae.equations import load_model, lower
     from bioae.equations.quantities import time_in_seconds
 
-    seconds = time_in_seconds(dt, where="--dt")
     model = load_model(name)
+    dt = dt or model.dt or "1*ms"
+    seconds = time_in_seconds(dt, where="--dt")
     derived = _derived(lower(model), seconds)
     if json:
         print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
@@ -77,34 +81,52 @@ def check_neurons(file: Path, /, *, json: bool = False) -> int:
     Returns
     -------
     int
-        0 if the model can be used, 1 if the mirror and Brian2 (NumPy) disagree on it.
+        0 if the model can be used, 1 if the mirror and Brian2 (NumPy) disagree on it: on spikes,
+        or on states where it never fires.
     """
     from bioae.equations import load_model, lower
     from bioae.trainers.parity import model_parity
 
     model = load_model(file)
-    lower(model)
-    if model.threshold is None:
-        report: dict[str, Any] = {"model": model.name, "parity": None}
-        line, passed = "it never fires: a read-out", True
-    else:
-        parity = model_parity(model)
-        report = {"model": model.name, "parity": parity.to_json()}
-        passed = parity.passed
-        line = (
-            f"{parity.differing} of {parity.spikes:,} spikes differ between the mirror and Brian2"
-        )
+    program = lower(model)
+    parity = model_parity(model)
     if json:
+        report = {
+            "model": model.name,
+            "parity": parity.to_json(),
+            "class": _class(program),
+            "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
+        }
         print(json_format.dumps(report, allow_nan=False))
     else:
-        print(f"{file}: loads, and Brian2 integrates it; {line}")
+        print(f"{file}: loads, and Brian2 integrates it; {_agreement(parity)}")
+        print(f"Parity is {_class(program)}; {'passed' if parity.passed else 'FAILED'}.")
         print(_trainable(model))
-    return 0 if passed else 1
+    return 0 if parity.passed else 1
+
+
+def _agreement(parity: Parity) -> str:
+    between = "differ between the mirror and Brian2"
+    if parity.silent:
+        pairs = parity.examples * parity.steps * parity.neurons
+        return f"it never fires: a read-out; {parity.differing} of {pairs:,} states {between}"
+    found = f"{parity.differing} of {parity.spikes:,} spikes {between}"
+    if parity.exact:
+        return found
+    return f"{found}; step by step {parity.one_step:.6g} agree, {parity.excused} too close to say"
+
+
+def _class(program: Program) -> str:
+    """Return how far the mirror and Brian2 are to agree, and why."""
+    if program.reproducible:
+        return "exact"
+    functions = ", ".join(program.inexact)
+    return f"step by step, as far as libraries agree on functions of the state: {functions}"
 
 
 def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     """Return the statements of a step and the constants that they name, as text."""
-    from bioae.equations.stepping import constant_values, default_parameters
+    from bioae.equations.start import constant_values, default_parameters
 
     given = default_parameters(program)
     values = constant_values(program, given, dt=dt, n=1)
@@ -120,14 +142,36 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
         ],
         "constants": constants,
         "before a step": [str(statement) for statement in program.prepare],
+        "in each step": [str(statement) for statement in program.regularly],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],
         "fires if": program.condition or "",
         "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],
         "input": [str(statement) for statement in program.receive],
+        "events": [
+            line
+            for name, event in program.events.items()
+            for line in (f"{name} if {event.condition}", *(f"  {s}" for s in event.statements))
+        ],
         "distance": program.distance or "",
-        "scale": program.scale or "",
+        "scale": _with_value(program.scale, {**given, **values}) if program.scale else "",
+        "trainable": [
+            f"{name} from {low} to {high}" for name, (low, high) in program.model.trainable.items()
+        ],
+        "weight": _weight(program.model),
+        "parity": _class(program),
     }
     return {heading: lines for heading, lines in parts.items() if lines}
+
+
+def _weight(model: NeuronModel) -> str:
+    adds = f"a weight of 1 adds {model.weight} to {model.input}"
+    return adds if model.inhibition is None else f"{adds}, one of -1 to {model.inhibition}"
+
+
+def _with_value(expression: str, values: Mapping[str, Any]) -> str:
+    if expression not in values:
+        return expression
+    return f"{expression} = {float(values[expression].ravel()[0]):.6g}"
 
 
 def _trainable(model: NeuronModel) -> str:

@@ -42,7 +42,7 @@ def test_what_is_shown_is_a_file_of_the_same_model(
     assert status == 0
     model = NeuronModel.from_mapping(name, tomllib.loads(printed), where=name)
     assert model == load_model(name)
-    assert "# Derived by Brian2, for dt = 1*ms" in printed
+    assert f"# Derived by Brian2, for dt = {model.dt or '1*ms'}" in printed
 
 
 def test_what_is_derived_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:
@@ -57,6 +57,30 @@ def test_what_is_derived_is_shown(run: Callable[..., tuple[int, str, str]]) -> N
     assert derived["parameters"] == ["tau = 0.1 : second", "theta = 1 : 1"]
     assert derived["fires if"] == "v > theta"
     assert derived["reset"] == ["v = 0"]
+    assert (derived["distance"], derived["scale"]) == ("v - theta", "theta = 1")
+    assert derived["trainable"] == ["tau from 5*ms to 500*ms", "theta from 0.1 to 10"]
+    assert derived["weight"] == "a weight of 1 adds 1 to v"
+    assert derived["parity"] == "exact"
+
+
+def test_what_else_happens_and_why_parity_is_not_exact_are_shown(
+    run: Callable[..., tuple[int, str, str]], here: Path
+) -> None:
+    fields = load_model("lif").to_mapping()
+    fields |= {
+        "equations": f"{fields['equations']}\nu : 1",
+        "threshold": "v > theta and not u > 2",
+        "run_regularly": "u *= 0.99",
+        "events": {"late": {"condition": "v > theta/2", "reset": "u += 0.1*tanh(v)"}},
+    }
+    model = NeuronModel.from_mapping("mine", fields, where="mine")
+    (here / "mine.toml").write_text(model.to_toml(), encoding="utf-8")
+    derived = json.loads(run("neurons", "show", "mine.toml", "--json")[1])["derived"]
+    assert derived["in each step"] == ["u *= 0.99"]
+    assert derived["events"] == ["late if v > bioae_c1", "  u += 0.1 * tanh(v)"]
+    assert derived["distance"] == "minimum((v - theta) / theta, (2 - u) / 2)"
+    assert derived["scale"] == "1"
+    assert derived["parity"].endswith("functions of the state: tanh")
 
 
 def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
@@ -77,6 +101,11 @@ def test_check_a_model_that_never_fires(
     status, printed, _ = run("neurons", "check", "mine.toml")
     assert status == 0
     assert "never fires" in printed
+    assert "; 0 of 80,000 states differ between the mirror and Brian2" in printed
+    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
+    assert report["parity"]["silent"]
+    assert report["parity"]["active_fraction"] >= 0.5
+    assert report["class"] == "exact"
 
 
 @pytest.mark.parametrize(

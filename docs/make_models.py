@@ -1,0 +1,84 @@
+"""Write the pages of the shipped neuron models anew, with their pictures.
+
+python docs/make_models.py            numbers are measured where a model has changed
+python docs/make_models.py --anew     all numbers are measured
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from model_pages import pages, pictures, responses
+
+from bioae.equations import NeuronModel, available, load_model
+from bioae.files import atomic_output
+
+DOCS = Path(__file__).resolve().parent
+
+
+def numbers_of(name: str, docs: Path = DOCS) -> Path:
+    """Return where the stored numbers of a model lie."""
+    return docs / f"results/models/{name}.json"
+
+
+def pictures_of(name: str, docs: Path = DOCS) -> tuple[Path, Path]:
+    """Return where the picture of a model's page and its thumbnail lie."""
+    folder = docs / "images/models"
+    return folder / f"{name}.svg", folder / f"{name}-rate.svg"
+
+
+def page_of(model: NeuronModel, docs: Path = DOCS, *, file: str | None = None) -> str:
+    """Return the text of a model's page, from its stored numbers."""
+    return pages.page(
+        model,
+        responses.read(numbers_of(model.name, docs)),
+        file=file or f"../../equations/{model.name}.toml",
+        picture=f"../images/models/{model.name}.svg",
+    )
+
+
+def index_page() -> str:
+    """Return the text of the page that lists all models."""
+    models = [load_model(name) for name in available()]
+    thumbnails = {
+        model.name: f"../images/models/{model.name}-rate.svg"
+        for model in models
+        if model.threshold is not None
+    }
+    return pages.index(models, thumbnails)
+
+
+def make(
+    model: NeuronModel, docs: Path = DOCS, *, anew: bool = False, file: str | None = None
+) -> None:
+    """Measure a model where that is due, draw it, and write its page."""
+    stored = numbers_of(model.name, docs)
+    known = responses.read(stored) if stored.exists() and not anew else {}
+    if known.get("model_sha256") != responses.digest(model):
+        responses.write(stored, responses.measure(model))
+    found = responses.read(stored)
+    picture, thumbnail = pictures_of(model.name, docs)
+    pictures.save(picture, pictures.responses(model, found), found)
+    if "rate" in found:
+        pictures.save(thumbnail, pictures.thumbnail(found), found)
+    _write(docs / f"models/{model.name}.md", page_of(model, docs, file=file))
+
+
+def main(*options: str) -> None:
+    """Write all pages."""
+    for name in available():
+        make(load_model(name), anew="--anew" in options)
+    _write(DOCS / "models/index.md", index_page())
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if set(sys.argv[1:]) - {"--anew"}:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,219 @@
+"""The text of a model's page, from its equations and from stored numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bioae.equations import NeuronModel, lower
+from bioae.equations.presentation import Rule, Symbol, dynamics, firing, rules, symbols
+from bioae.equations.typesetting import latex, symbol
+
+__all__ = ["index", "page"]
+
+_INTRODUCTION = (
+    "Each is one file of Brian2 equations; its page is generated from it. "
+    "[Neuron models](../neuron-models.md) says how to write one, and "
+    "[parity](../gradient-bridge.md#what-exact-means) what the last column promises."
+)
+
+
+def page(model: NeuronModel, found: dict[str, Any], *, file: str, picture: str) -> str:
+    """Return the page of a model, in Markdown.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    found
+        Its stored numbers, see `model_pages.responses.measure`.
+    file, picture
+        Where its TOML file and its picture lie, as the page links them.
+    """
+    name = file.rpartition("/")[2]
+    source = [f"{model.reference}."] if model.reference else []
+    parts = [
+        f"# {model.name}",
+        model.description,
+        *source,
+        f"The file: [{name}]({file}).",
+        "## Dynamics",
+        _display(dynamics(model)),
+        _firing(model),
+        *map(_rule, rules(model)),
+        _receiving(model),
+        _running(model),
+        "## Symbols",
+        _symbols(model),
+        "## Response",
+        f"![{_alternative(found)}]({picture})",
+        _caption(found),
+        "## Parity",
+        _parity(model),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def index(models: Iterable[NeuronModel], pictures: dict[str, str]) -> str:
+    """Return the page that lists all models, in Markdown.
+
+    Parameters
+    ----------
+    models
+        The models, in the order of the table.
+    pictures
+        Where the thumbnails of the f-I curves lie, by the name of the model, as the page links
+        them.
+    """
+    models = list(models)
+    rows = [
+        f"| [{model.name}]({model.name}.md) | {_thumbnail(model, pictures)} | {_gist(model)} "
+        f"| {_class(model)} |"
+        for model in models
+    ]
+    table = [
+        "| model | f-I curve | what it is | parity |",
+        "| --- " * 4 + "|",
+        *rows,
+    ]
+    contents = ["```{toctree}", ":hidden:", "", *(model.name for model in models), "```"]
+    parts = [
+        "# The shipped neuron models",
+        _INTRODUCTION,
+        "\n".join(table),
+        "\n".join(contents),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _display(lines: Iterable[str]) -> str:
+    body = " \\\\[0.5em]\n".join(lines)
+    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$" if body else ""
+
+
+def _firing(model: NeuronModel) -> str:
+    found = firing(model)
+    if found is None:
+        return "It never fires: it reads out a layer, or is the last one."
+    then = f"; then {_statements(found.reset)}" if found.reset else ""
+    text = f"It fires where ${found.threshold}${then}."
+    if found.refractory is None:
+        return text
+    word = "while" if found.lasts_while else "for"
+    return f"{text} It is refractory {word} ${found.refractory}$."
+
+
+def _rule(rule: Rule) -> str:
+    if rule.event is None:
+        return f"At the start of every step {_statements(rule.statements)}."
+    return f"Where ${rule.condition}$ (`{rule.event}`) {_statements(rule.statements)}."
+
+
+def _statements(statements: Iterable[str]) -> str:
+    return ", ".join(f"${statement}$" for statement in statements)
+
+
+def _receiving(model: NeuronModel) -> str:
+    own = {row.name for row in symbols(model)}
+    weight = latex(model.weight, own)
+    amount = "$w$" if weight == "1" else f"$w \\cdot {weight}$"
+    if model.inhibition is None:
+        return (
+            f"A presynaptic spike of network weight $w$ adds {amount} to ${symbol(model.input)}$."
+        )
+    magnitude = amount.replace("w", "\\lvert w \\rvert", 1)
+    return (
+        f"A presynaptic spike of network weight $w > 0$ adds {amount} to ${symbol(model.input)}$; "
+        f"one of $w < 0$ adds {magnitude} to ${symbol(model.inhibition)}$."
+    )
+
+
+def _running(model: NeuronModel) -> str:
+    method = f"`{model.method}`" if model.method else "the method that Brian2 chooses"
+    text = f"Integrated with {method}."
+    if model.settle is None:
+        return text
+    return (
+        f"{text} Before the first presentation it settles, without input: ${latex(model.settle)}$."
+    )
+
+
+def _symbols(model: NeuronModel) -> str:
+    rows = sorted(
+        symbols(model), key=lambda row: ("state", "subexpression", "parameter").index(row.kind)
+    )
+    own = {row.name for row in rows}
+    head = [
+        "| symbol | name | what it is | value, or start | base unit | may be trained from, to |",
+        "| --- " * 6 + "|",
+    ]
+    return "\n".join([*head, *(_row(row, own) for row in rows)])
+
+
+def _row(row: Symbol, own: set[str]) -> str:
+    value = f"${latex(row.value, own)}$" if row.value else ""
+    bounds = ", ".join(f"${latex(bound, own)}$" for bound in row.bounds)
+    unit = f"${latex(row.unit)}$"
+    return f"| ${symbol(row.name)}$ | `{row.name}` | {_kind(row)} | {value} | {unit} | {bounds} |"
+
+
+def _kind(row: Symbol) -> str:
+    kind = {
+        "state": "state",
+        "subexpression": "abbreviation",
+        "parameter": "parameter",
+    }[row.kind]
+    shared = row.kind == "state" and row.shared
+    own = row.kind == "parameter" and not row.shared
+    return f"{kind}{', shared by a layer' if shared else ', one a neuron' if own else ''}"
+
+
+def _alternative(found: dict[str, Any]) -> str:
+    curve = "Firing rate against constant drive, and the" if "rate" in found else "The"
+    return f"{curve} response to a step of drive"
+
+
+def _caption(found: dict[str, Any]) -> str:
+    drive = (
+        f"Drive is the sum of network weights that arrives in a millisecond, spread evenly over "
+        f"its steps of {found['dt_ms']:g} ms."
+    )
+    step = "The step of drive is on in the shaded time"
+    if "rate" not in found:
+        return f"{drive} {step}."
+    return (
+        f"{drive} {step}, at the dotted line of the f-I curve; a tick above the trace is a spike."
+    )
+
+
+def _gist(model: NeuronModel) -> str:
+    # What follows a semicolon is for the page of the model.
+    return model.description.partition(";")[0].rstrip(".") + "."
+
+
+def _class(model: NeuronModel) -> str:
+    # It stays in one line of a narrow column.
+    return (
+        "exact" if lower(model).reproducible else "step by step".replace(" ", "\N{NO-BREAK SPACE}")
+    )
+
+
+def _parity(model: NeuronModel) -> str:
+    inexact = lower(model).inexact
+    if not inexact:
+        fires = "every spike is" if model.threshold is not None else "all states are"
+        return (
+            f"Exact: in float64 and with weights on the grid, {fires} the same in the mirror and "
+            "on every target of Brian2."
+        )
+    functions = ", ".join(f"`{name}`" for name in inexact)
+    return (
+        f"Step by step, because of {functions} of the state, whose last bit depends on the library "
+        "([why](../gradient-bridge.md#what-exact-means)). Started from the same state, a step ends "
+        "with the same spikes in the mirror and in Brian2, except within rounding of the threshold."
+    )
+
+
+def _thumbnail(model: NeuronModel, pictures: dict[str, str]) -> str:
+    path = pictures.get(model.name)
+    return f"![f-I curve of {model.name}]({path})" if path else ""

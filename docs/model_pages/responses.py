@@ -1,0 +1,164 @@
+"""What a model's page shows of its behaviour, as numbers that are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from brian2.equations.equations import SUBEXPRESSION
+from numpy.typing import NDArray
+
+from bioae.equations import NeuronModel, Statement, lower
+from bioae.equations.declarations import brian2_equations
+from bioae.equations.emission import compile_statements
+from bioae.equations.functions import array_functions
+from bioae.equations.presentation import Symbol, symbols
+from bioae.equations.quantities import constants, unit_name
+from bioae.equations.start import default_parameters
+from bioae.equations.syntax import names_in
+from bioae.files import atomic_output
+from bioae.responses import rate_curve, step_response, time_step
+
+__all__ = ["COMMAND", "digest", "measure", "read", "write"]
+
+COMMAND = "python docs/make_models.py"
+
+#: The step of drive is one at which the neuron fires at this rate, in Hz, if it fires so fast.
+SHOWN_RATE = 30.0
+#: How long each drive of an f-I curve is on.
+COUNTED = "2.2*second"
+#: How long the drive is off, on, and off again, in ms.
+OFF_ON_OFF = (50, 300, 150)
+#: A trace is kept as the extremes of so many stretches of time, which keeps every spike in it.
+STRETCHES = 200
+
+# What may change without a change of behaviour.
+_NOT_BEHAVIOUR = {"description", "reference", "trainable", "surrogate"}
+
+
+def digest(model: NeuronModel) -> str:
+    """Return what identifies the behaviour of a model: stored numbers are of this very text."""
+    behaviour = model.model_dump(mode="json", exclude=_NOT_BEHAVIOUR, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(behaviour, sort_keys=True).encode()).hexdigest()
+
+
+def measure(model: NeuronModel) -> dict[str, Any]:
+    """Return a model's f-I curve and its response to a step of drive, as plain data."""
+    drive, found = 1.0, {}
+    if model.threshold is not None:
+        curve = rate_curve(model, duration=COUNTED, per="ms")
+        found["rate"] = {"drive_per_ms": _short(curve["drive"]), "rate_hz": _short(curve)}
+        fast = np.asarray(curve) >= min(SHOWN_RATE, float(curve.max()))
+        drive = float(curve["drive"][int(fast.argmax())])
+    before, during, after = (f"{duration}*ms" for duration in OFF_ON_OFF)
+    response = step_response(model, drive, before=before, during=during, after=after, per="ms")
+    response = response.assign(_abbreviations(model, response))
+    shown = [row.name for row in symbols(model) if row.kind == "state" or _is_named(row, model)]
+    versions = {name: importlib.metadata.version(name) for name in ("bioae", "brian2", "numpy")}
+    return {
+        "command": COMMAND,
+        "versions": versions,
+        "model_sha256": digest(model),
+        "dt_ms": time_step(model) * 1e3,
+        **found,
+        "step": {
+            "drive_per_ms": drive,
+            "off_on_off_ms": list(OFF_ON_OFF),
+            **_traces(response, shown),
+        },
+    }
+
+
+def _abbreviations(model: NeuronModel, response: xr.Dataset) -> dict[str, Any]:
+    """Return what the threshold names besides states and parameters: subexpressions."""
+    program, equations = lower(model), brian2_equations(model)
+    if model.threshold is None or program.draws:
+        return {}
+    values: dict[str, Any] = {name: np.asarray(float(v)) for name, v in constants().items()}
+    values |= default_parameters(program)
+    for name in response:
+        values[str(name).removeprefix("state_")] = np.asarray(response[name])
+    functions = array_functions(np)
+
+    def evaluated(name: str) -> Any:
+        text = str(equations[name].expr)
+        names = sorted(names_in(text))
+        arguments = [values[n] if n in values else evaluated(n) for n in names]
+        (found,) = compile_statements([Statement(name, text)], names, [name], functions)(*arguments)
+        return found
+
+    return {
+        f"state_{name}": ("time", evaluated(name), {"units": unit_name(equations[name].dim)})
+        for name in names_in(model.threshold)
+        if name in equations
+        and name not in values
+        and equations[name].type == SUBEXPRESSION
+        and equations[name].var_type == "float"
+    }
+
+
+def _is_named(row: Symbol, model: NeuronModel) -> bool:
+    return row.kind == "subexpression" and row.name in names_in(model.threshold or "0")
+
+
+def _traces(response: xr.Dataset, shown: list[str]) -> dict[str, Any]:
+    time = np.asarray(response["time"])
+    stretch = max(len(time) // STRETCHES, 1)
+    kept = len(time) // stretch * stretch
+    # Two values a stretch of time, at its beginning and its middle.
+    times = time[:kept].reshape(-1, stretch)[:, [0, stretch // 2]].ravel()
+    return {
+        "spikes_ms": _short(time[np.asarray(response["spike"])]),
+        "time_ms": _short(times),
+        "states": {
+            name: {
+                "unit": response[f"state_{name}"].attrs["units"],
+                "values": _short(_extremes(np.asarray(response[f"state_{name}"])[:kept], stretch)),
+            }
+            for name in shown
+            if f"state_{name}" in response
+        },
+    }
+
+
+def _extremes(trace: NDArray[np.float64], stretch: int) -> NDArray[np.float64]:
+    """Return the least and the greatest value of each stretch of a trace, in their order."""
+    parts = trace.reshape(-1, stretch)
+    places = np.sort([parts.argmin(axis=1), parts.argmax(axis=1)], axis=0)
+    return np.take_along_axis(parts, places.T, axis=1).ravel()
+
+
+def _short(values: Any) -> list[float]:
+    return [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64)]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return stored numbers."""
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
+
+
+def write(path: Path, found: dict[str, Any]) -> None:
+    """Store numbers, a list to a line."""
+    lists: dict[str, str] = {}
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, list):
+            mark = f"list {len(lists)}"
+            lists[f'"{mark}"'] = json.dumps(value)
+            return mark
+        if isinstance(value, dict):
+            return {key: marked(inner) for key, inner in value.items()}
+        return value
+
+    text = json.dumps(marked(found), indent=2)
+    for mark, written in lists.items():
+        text = text.replace(mark, written, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,207 @@
+"""Responses of neuron models against closed forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioae.equations import NeuronModel, load_model
+from bioae.errors import InputError, ModelError
+from bioae.responses import (
+    drive_range,
+    rate_curve,
+    rheobase,
+    step_response,
+    unitary_response,
+)
+
+
+def model(**changes: Any) -> NeuronModel:
+    fields = {**load_model("lif").to_mapping(), **changes}
+    return NeuronModel.from_mapping("mine", fields, where="mine")
+
+
+ALPHA = model(
+    equations="dv/dt = (exp(1)*x - v)/tau : 1\ndx/dt = -x/tau : 1", method="rk4", input="x",
+    parameters={"tau": "5*ms", "theta": "1"}, initial={},
+)  # fmt: skip
+
+MILLIVOLTS = model(
+    equations="dv/dt = (v_rest - v)/tau : volt",
+    threshold="v > theta",
+    reset="v = v_rest",
+    weight="2*mV",
+    parameters={"tau": "10*ms", "theta": "-50*mV", "v_rest": "-65*mV"},
+    initial={"v": "v_rest"},
+    trainable={},
+)
+
+
+def test_the_f_i_curve_of_the_lif_counts_inputs_to_the_threshold() -> None:
+    """In Brian2's order it takes n inputs from reset to threshold, and one step more."""
+    drives, leak = np.array([0.02, 0.06, 0.11, 0.3, 0.7]), np.exp(-1 / 20)
+    lif = model(parameters={"tau": "20*ms", "theta": "1"})
+    rate = rate_curve(lif, drives, dt="1*ms", duration="1*second", discard="0*ms")
+    needed = 1 - (1 - leak) / (drives * leak)
+    inputs = np.floor(np.log(np.where(needed > 0, needed, np.nan)) / np.log(leak)) + 1
+    spikes = np.where(needed > 0, (1000 - 1 - inputs) // (inputs + 1) + 1, 0)
+    np.testing.assert_array_equal(rate, spikes)
+    assert spikes[0] == 0 < spikes[1] < spikes[-1]
+
+
+def test_counted_by_the_millisecond_a_curve_does_not_depend_on_the_time_step() -> None:
+    """And it is that of the continuous LIF: 1/(tau ln(I/(I - theta)))."""
+    drives = np.array([0.08, 0.2, 0.5])  # in units of theta / ms
+    closed = 1e3 / (20 * np.log(drives * 20 / (drives * 20 - 1)))
+    lif = model(parameters={"tau": "20*ms", "theta": "1"})
+    errors = []
+    for dt in ("0.2*ms", "0.02*ms"):
+        curve = rate_curve(
+            lif, drives, dt=dt, duration="0.6*second", discard="0.1*second", per="ms"
+        )
+        errors.append(np.abs(curve / closed - 1).max())
+    assert curve.attrs["units"] == "Hz"
+    assert curve["drive"].attrs["units"] == "1/ms"
+    assert errors[1] < 0.02 < errors[0] < 0.2
+
+
+def test_the_range_of_drives_is_that_of_the_closed_form() -> None:
+    lif = model(parameters={"tau": "20*ms", "theta": "1"})
+    low, high = drive_range(lif, dt="0.1*ms", per="ms")
+    # Its rheobase is theta/tau; at 100 Hz theta / (tau (1 - exp(-10 ms / tau))).
+    assert low == pytest.approx(1 / 20, rel=0.02)
+    assert high == pytest.approx(1 / (20 * (1 - np.exp(-0.5))), rel=0.03)
+    assert rheobase(lif, dt="0.1*ms", per="ms") == low
+
+
+def test_by_default_a_curve_spans_what_the_neuron_can_do() -> None:
+    curve = rate_curve(model(), dt="1*ms", duration="500*ms", discard="0*ms")
+    assert curve.sizes["drive"] == 61
+    assert curve[0] == 0
+    assert curve[-1] == pytest.approx(100, rel=0.1)
+    assert (np.diff(curve) >= 0).all()
+
+
+@settings(max_examples=10)
+@given(st.floats(-2, 2).filter(lambda w: abs(w) > 1e-3), st.floats(2, 50))
+def test_a_spike_through_a_leak_decays_exponentially(weight: float, tau: float) -> None:
+    options: dict[str, Any] = {"dt": "1*ms", "duration": "20*ms", "rest": "0*ms"}
+    found = unitary_response(model(), weight, parameters={"tau": tau * 1e-3}, **options)
+    expected = weight * np.exp(-found["time"] / tau)
+    np.testing.assert_allclose(found["psp"][1:], expected[1:], rtol=1e-9, atol=1e-15)
+    assert found["psp"][0] == 0  # it has not arrived when the threshold is tested
+    assert found.attrs["peak"] == pytest.approx(weight * np.exp(-1 / tau))
+    assert found.attrs["peak_time_ms"] == 1
+
+
+def test_a_current_that_decays_gives_two_exponentials() -> None:
+    found = unitary_response(load_model("cuba"), 0.5, dt="0.1*ms", duration="60*ms")
+    t = found["time"].to_numpy()
+    expected = 0.5 * 5 / (20 - 5) * (np.exp(-t / 20) - np.exp(-t / 5))
+    np.testing.assert_allclose(found["psp"], expected, atol=1e-12)
+    peak = np.log(20 / 5) * 20 * 5 / (20 - 5)
+    assert found.attrs["peak_time_ms"] == pytest.approx(peak, abs=0.05)
+
+
+def test_an_alpha_function_peaks_at_its_time_constant() -> None:
+    found = unitary_response(ALPHA, -0.3, dt="0.05*ms", duration="40*ms")
+    t = found["time"].to_numpy() / 5
+    np.testing.assert_allclose(found["psp"], -0.3 * t * np.exp(1 - t), atol=1e-6)
+    assert found.attrs["peak"] == pytest.approx(-0.3, rel=1e-5)
+    assert found.attrs["peak_time_ms"] == pytest.approx(5, abs=0.06)
+
+
+def test_the_response_is_relative_to_the_resting_distance_to_threshold() -> None:
+    found = unitary_response(MILLIVOLTS, dt="1*ms")
+    assert found.attrs["resting_distance"] == pytest.approx(15e-3)
+    assert found.attrs["peak"] == pytest.approx(2e-3 * np.exp(-0.1))
+    assert found.attrs["peak_relative"] == pytest.approx(2 / 15 * np.exp(-0.1))
+    np.testing.assert_allclose(found["relative"], found["psp"] / 15e-3)
+
+
+def test_noise_cancels_in_a_unitary_response() -> None:
+    noisy = unitary_response(load_model("noisy_lif"), 0.4, dt="1*ms", duration="20*ms")
+    quiet = 0.4 * (1 - 1 / 20) ** (noisy["time"] / 1)  # integrated by Euler's method
+    np.testing.assert_allclose(noisy["psp"][1:], quiet[1:], rtol=1e-9)
+
+
+def test_a_step_of_drive_charges_the_membrane() -> None:
+    found = step_response(MILLIVOLTS, 0.5, dt="1*ms", before="5*ms", during="30*ms", after="10*ms")
+    leak, v = np.exp(-1 / 10), found["state_v"]
+    assert v.attrs["units"] == "volt"
+    assert (found.sizes["time"], found["time"].attrs["units"]) == (45, "ms")
+    np.testing.assert_allclose(v[:5], -65e-3, rtol=1e-12)
+    n = np.arange(30)
+    np.testing.assert_allclose(v[5:35], -65e-3 + 1e-3 * (1 - leak ** (n + 1)) / (1 - leak))
+    np.testing.assert_allclose(v[35:] + 65e-3, (float(v[34]) + 65e-3) * leak ** np.arange(1, 11))
+    assert not found["spike"].any()
+    np.testing.assert_array_equal(found["drive"], np.repeat([0, 0.5, 0], [5, 30, 10]))
+
+
+def test_a_step_response_shows_the_spikes() -> None:
+    found = step_response(load_model("cuba"), 1.0, dt="1*ms", during="100*ms")
+    spikes = found["time"][found["spike"]]
+    assert len(spikes) > 5
+    assert spikes[0] > 50
+    assert spikes[-1] < 160
+    assert (found["state_v"][found["spike"]] == 0).all()
+    assert {"state_v", "state_I"} == {str(n) for n in found if str(n).startswith("state")}
+
+
+def test_what_runs_regularly_and_custom_events_are_part_of_a_response() -> None:
+    """Each step adds 0.25, and what passes 0.9 is halved after the resets."""
+    counting = model(
+        equations="v : 1", method=None, parameters={"theta": "9"}, threshold="v > theta",
+        initial={}, trainable={}, run_regularly="v += 0.25",
+        events={"full": {"condition": "v > 0.9", "reset": "v /= 2"}},
+    )  # fmt: skip
+    found = step_response(counting, 0.0, dt="1*ms", before="0*ms", during="6*ms", after="0*ms")
+    np.testing.assert_allclose(found["state_v"], [0.25, 0.5, 0.75, 0.5, 0.75, 0.5])
+
+
+def test_parameters_may_be_replaced_by_numbers() -> None:
+    drives = np.array([0.1, 0.3])
+    options: dict[str, Any] = {"dt": "1*ms", "duration": "300*ms", "discard": "0*ms"}
+    changed = model(parameters={"tau": "7*ms", "theta": "1"})
+    found = rate_curve(model(), drives, parameters={"tau": 7e-3}, **options)
+    assert found.equals(rate_curve(changed, drives, **options))
+    assert not found.equals(rate_curve(model(), drives, **options))
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: rate_curve(load_model("leaky_readout"), [1]), "never fires; expected a model wit"),
+        (lambda: rate_curve(model(), [1], discard="2*second"), "discard: all is discarded"),
+        (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: this time does not fit"),
+        (lambda: rate_curve(model(), [1], duration="1*mV"), "duration: '1*mV' has the wrong unit"),
+        (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "has no parameter 'taw'"),
+        (
+            lambda: unitary_response(model(threshold="v > -theta"), dt="1*ms"),
+            "'mine' does not rest below its threshold; expected a model that is silent",
+        ),
+        (
+            lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"),
+            "no constant drive makes the neuron model 'mine' fire",
+        ),
+        (
+            lambda: step_response(
+                model(
+                    equations="dv/dt = v**3/tau : 1", method="euler", threshold="v > 1", reset=""
+                ),
+                9.0,
+                dt="1*ms",
+            ),
+            "'mine' does not stay finite; found v. Use a smaller dt, or a smaller drive",
+        ),
+    ],
+)
+def test_what_cannot_be_answered(ask: Callable[[], object], said: str) -> None:
+    with pytest.raises((InputError, ModelError), match=re.escape(said)):
+        ask()
