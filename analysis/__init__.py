@@ -16,6 +16,7 @@ from bioae.lazy import lazily
 
 if TYPE_CHECKING:
     from bioae.analysis.bursting import BURSTING_THRESHOLD, bursting_fraction, is_bursting
+    from bioae.analysis.change import firing_change, reconstruction_change
     from bioae.analysis.compare import check_comparable, differing_spikes
     from bioae.analysis.counts import (
         active_fraction,
@@ -65,6 +66,7 @@ __all__ = [
     "dead_fraction",
     "differing_spikes",
     "example_result",
+    "firing_change",
     "firing_rate",
     "is_alive",
     "is_bursting",
@@ -77,6 +79,7 @@ __all__ = [
     "open_result",
     "rate_distribution",
     "read_metrics",
+    "reconstruction_change",
     "reconstruction_errors",
     "silent_fraction",
     "spike_count",
@@ -89,6 +92,7 @@ __all__ = [
 
 _MODULES = {
     "bursting": ("BURSTING_THRESHOLD", "bursting_fraction", "is_bursting"),
+    "change": ("firing_change", "reconstruction_change"),
     "compare": ("check_comparable", "differing_spikes"),
     "counts": (
         "active_fraction",

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bioae.trainers.config import TrainingConfig, load_config
     from bioae.trainers.derivatives import SpikeDerivative, derivative, spike
     from bioae.trainers.losses import loss_function
-    from bioae.trainers.mirror.network import Activity, LayerActivity, NetworkMirror
+    from bioae.trainers.mirror.layer import LayerActivity
+    from bioae.trainers.mirror.network import Activity, NetworkMirror
     from bioae.trainers.mirror.simulate import simulate_mirror
     from bioae.trainers.parity import Parity, model_parity
     from bioae.trainers.training import TrainingResult, train
@@ -38,7 +39,7 @@ __all__ = [
 
 _HOMES = {
     "Activity": "mirror.network",
-    "LayerActivity": "mirror.network",
+    "LayerActivity": "mirror.layer",
     "NetworkMirror": "mirror.network",
     "Parity": "parity",
     "SpikeDerivative": "derivatives",

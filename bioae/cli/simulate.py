@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from bioae.cli.options import Natural, Positive, Several
 
@@ -25,6 +28,11 @@ def simulate(
     examples: str | None = None,
     target: Literal["numpy", "cython", "cpp_standalone"] = "cpp_standalone",
     neuron: str | None = None,
+    calibrate: Literal["rate", "psp", "none"] = "rate",
+    spread: Several = (),
+    background: str | None = None,
+    delay: str | None = None,
+    compare: Annotated[bool, Parameter(negative="--no-compare")] = True,
     connectivity: Literal["unrolled"] = "unrolled",  # noqa: ARG001
     steps: Positive | None = None,
     dt: str | None = None,
@@ -53,7 +61,22 @@ def simulate(
     target
         Where Brian2 runs it.
     neuron
-        Another neuron model in every layer: a name, or the path of a TOML file.
+        Another neuron model in every layer: a name, or the path of a TOML file. One that needs
+        finer steps is given them, in a presentation that lasts as long.
+    calibrate
+        How its unit of weight is scaled, layer by layer: so that its firing rate under a constant
+        drive is that of the former neuron (rate), so that a single spike takes it as far towards
+        its threshold (psp), or not at all (none).
+    spread
+        Let neurons differ in a parameter: tau=0.1 draws each one's from a log-normal distribution
+        with this coefficient of variation, from the seed.
+    background
+        Noise that every neuron receives, in network weights: 0.1 is Gaussian, with this standard
+        deviation a square root of a millisecond; 0.1,20*Hz are spikes of this weight and rate.
+    delay
+        How long spikes travel between layers beyond the one step that they take: 2*ms.
+    compare
+        With one of these changes, run the network without it too, and print what changed.
     connectivity
         How connections are stored: unrolled is one synapse a weight and position.
     steps
@@ -72,32 +95,41 @@ def simulate(
         Replace an existing result.
     """
     from bioae import artefact
+    from bioae.cli.changes import background_of, print_change, spread_of, with_neuron
     from bioae.cli.progress import counting
     from bioae.files import check_output
     from bioae.simulation import simulate as run
     from bioae.simulation import write_result
 
     check_output(out, overwrite=overwrite, kind="file")
-    network = artefact.load(model).network
+    time = {"steps": steps, "dt": dt}
+    original = artefact.load(model).network
+    original = original.with_time(**{k: v for k, v in time.items() if v is not None})
+    network, said = original, ""
     if neuron is not None:
-        network = network.with_neuron(neuron)
-    changes = {"steps": steps, "dt": dt}
-    network = network.with_time(**{k: v for k, v in changes.items() if v is not None})
+        network, said = with_neuron(original, neuron, calibrate)
+    spreads, noise = spread_of(spread), background_of(background)
     shown = images_of(data, split, images, examples)
     _check_record(network, record)
+    present = partial(run, images=shown, target=target, seed=seed, dtype=dtype, workers=workers)
     with counting("simulating") as progress:
-        result = run(
+        result = present(
             network,
-            shown,
-            target=target,
-            seed=seed,
-            dtype=dtype,
             record=record,
-            workers=workers,
+            spread=spreads,
+            background=noise,
+            delay=delay,
             progress=progress,
         )
     write_result(result, out, overwrite=overwrite)
     print(out)
+    changed = neuron is not None or delay is not None or noise is not None or bool(spreads)
+    if changed and compare:
+        with counting("simulating it unchanged") as progress:
+            before = present(original, progress=progress)
+        print_change(before, result, said)
+    elif said:
+        print(said)
     return 0
 
 

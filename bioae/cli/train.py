@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 __all__ = ["train"]
 
@@ -18,6 +19,9 @@ def train(
     /,
     *,
     out: Path,
+    init: Path | None = None,
+    neuron: str | None = None,
+    calibrate: Literal["rate", "psp", "none"] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     json: bool = False,
@@ -30,6 +34,14 @@ def train(
         The training configuration, a TOML file.
     out
         The run's folder: configuration, checkpoint, metrics, and at the end the trained model.
+    init
+        A trained network to start from: a folder or a .zip file. It is also the network that is
+        trained, where the configuration describes none.
+    neuron
+        Another neuron model in every layer of it: a name, or the path of a TOML file.
+    calibrate
+        How the weights are scaled for that neuron, as bioae simulate does: so that firing rates
+        match (rate, the default), so that single spikes do (psp), or not at all (none).
     resume
         Go on from the checkpoint in the folder, to the same bits as an uninterrupted run.
     overwrite
@@ -42,16 +54,24 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
+    from bioae.trainers.config import load_config
     from bioae.trainers.loop import CHECKPOINT
     from bioae.trainers.progress import progress_bar
     from bioae.trainers.training import train as run
 
+    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
+    chosen = load_config(config, init=start)
     try:
         with _terminated_as_interrupted(), progress_bar() as progress:
-            result = run(config, out, resume=resume, overwrite=overwrite, progress=progress)
+            result = run(chosen, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
-            again = shlex.join(["bioae", "train", str(config), "--out", str(out), "--resume"])
+            options = {"init": init, "neuron": neuron, "calibrate": calibrate}
+            given = [
+                part for name, each in options.items() if each for part in (f"--{name}", str(each))
+            ]
+            command = ["bioae", "train", str(config), "--out", str(out), *given, "--resume"]
+            again = shlex.join(command)
             print(f"bioae: interrupted; go on with: {again}", file=sys.stderr)
             return 130
         raise

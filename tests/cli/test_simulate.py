@@ -55,9 +55,75 @@ def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> 
     np.testing.assert_array_equal(opened(here / "r.nc")["input"], images)
 
 
+def test_another_neuron_and_what_it_changes(
+    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+) -> None:
+    options = ("--images", 4, "--neuron", "lif_refractory")
+    done = run(*command, *options)
+    assert (done.status, done.err) == (0, "")
+    first, weights, errors, *table = done.out.splitlines()
+    assert (first, table[0].strip()) == ("r.nc", "Firing before and after")
+    factor = float(weights.split(" times ")[1].split(",")[0])
+    assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that rates match"
+    assert errors.startswith("Squared error per image: ")
+    rows = [line.split() for line in table if line.strip().startswith(("latent", "output"))]
+    found = opened(here / "r.nc")
+    changed = tiny_network.with_neuron("lif_refractory")
+    assert found.attrs["network_sha256"] == changed.sha256
+    assert found.attrs["weight"].startswith("latent: ") or "*" in found.attrs["weight"]
+    counts = [found[f"/layers/{row[0]}/spike_count"] for row in rows]
+    assert [float(row[2]) for row in rows] == pytest.approx(
+        [float(count.mean()) / 5e-3 for count in counts], rel=0.01
+    )
+    assert min(float(count.sum()) for count in counts) > 0
+    plain = ("--overwrite", "--no-compare")
+    for by, said in (("psp", "so that single spikes match"), ("none", "as they are")):
+        done = run(*command, *options, *plain, "--calibrate", by)
+        assert done.out.startswith("r.nc\nWeights of lif_refractory: ")
+        assert done.out.endswith(f"{said}\n")
+        assert done.out.count("\n") == 2
+
+
+def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[object, ...]) -> None:
+    text = (
+        'description = "fine"\nequations = "dv/dt = -v/tau : 1"\nthreshold = "v > 1"\n'
+        'reset = "v = 0"\ninput = "v"\ndt = "0.5*ms"\n[parameters]\ntau = "20*ms"\n'
+    )
+    (here / "fine.toml").write_text(text)
+    done = run(*command, "--images", 2, "--neuron", "fine.toml", "--no-compare")
+    assert done.out.endswith("so that rates match; dt 0.5 ms, 10 steps\n")
+    attributes = opened(here / "r.nc").attrs
+    assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
+
+
+def test_spread_background_and_delay(
+    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+) -> None:
+    from bioae.datasets import load
+
+    options = ("--spread", "tau=0.2", "theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
+    done = run(*command, "--images", 3, "--seed", 4, *options)
+    assert done.out.startswith("r.nc\nSquared error per image: ")
+    expected = simulate(
+        tiny_network, load("sample", "test", 3), target="numpy", seed=4,
+        spread={"tau": 0.2, "theta": 0.1}, background=(0.5, "30*Hz"), delay="1*ms",
+    )  # fmt: skip
+    found = opened(here / "r.nc")
+    assert int(found["/layers/output/spike_count"].sum()) > 0
+    assert expected.identical(found)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--spread", "tau"), "--spread: the spread cannot be read; expected a parameter and its"),
+        (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
+        (("--spread", "taw=0.1"), "no layer's neuron model has a parameter 'taw'; expected one of"),
+        (("--background", "much"), "--background: the background cannot be read; expected a stan"),
+        (("--background", "0.1,2*kHz"), "the rate of background spikes does not fit"),
+        (("--delay", "1*second"), "the delay does not fit"),
+        (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
+        (("--neuron", "leaky_readout"), "the neuron model 'leaky_readout' never fires"),
         (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
         (("--images", -3), 'Invalid value "-3" for --images. Must be >= 1.'),
         (("--images", "1.5"), "Invalid value for --images: expected a whole number, found '1.5'."),
