@@ -1,0 +1,117 @@
+"""Recover parameters of neuron models from their spikes: a table, and JSON under docs/results/.
+
+python -m benchmarks.recovery [MODEL ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from benchmarks.stored import RESULTS, Stored, write_text
+from bioae.equations.library import load_model
+from bioae.equations.lowering import lower
+from bioae.trainers.recovery import Recovery, recover
+
+__all__ = ["CASES", "Case", "run", "table"]
+
+_SEEDS = range(3)
+_FACTORS = (2.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is recovered of a model: time constants, thresholds and adaptation, all together.
+
+    Attributes
+    ----------
+    parameters
+        Which are trained; the others are known.
+    origins, options
+        See `bioae.trainers.recovery.recover`.
+    """
+
+    parameters: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "lif": Case(("tau", "theta")),
+    "cuba": Case(("tau", "tau_syn", "theta")),
+    "alif": Case(("tau", "tau_adapt", "theta", "beta")),
+    # With the leak known, the capacitance is the membrane's time constant.
+    "adex": Case(("C", "tau_w", "tau_syn", "V_T"), {"V_T": "E_L"}),
+}
+
+
+def main(models: Sequence[str]) -> None:
+    """Recover what is not stored yet, and write each result as it comes."""
+    torch.set_num_threads(1)
+    stored = Stored(RESULTS / "recovery.json", "python -m benchmarks.recovery")
+    for model in models or CASES:
+        for factor in _FACTORS:
+            for seed in _SEEDS:
+                if stored.find(model=model, factor=factor, seed=seed) is None:
+                    row = run(model, factor, seed)
+                    stored.add(row)
+                    print(f"{model} x {factor:g}, seed {seed}: {row['worst']:.2%}", flush=True)
+                write_text(RESULTS / "recovery-table.inc", table(stored.rows))
+
+
+def run(model: str, factor: float, seed: int) -> dict[str, Any]:
+    """Return one recovery as plain data."""
+    case = CASES[model]
+    started = time.perf_counter()
+    loaded = load_model(model)
+    found: Recovery = recover(
+        loaded, case.parameters, factor=factor, origins=case.origins, seed=seed, **case.options
+    )
+    units = {name: lower(loaded).parameters[name].unit for name in case.parameters}
+    return {
+        "model": model,
+        "factor": factor,
+        "seed": seed,
+        "options": dict(case.options),
+        "units": units,
+        **{name: getattr(found, name) for name in ("true", "start", "found", "origin", "errors")},
+        "worst": found.worst,
+        "spikes": found.spikes,
+        "active_fraction": found.active_fraction,
+        "agreement_before": found.agreement_before,
+        "agreement": found.agreement,
+        "evaluations": found.evaluations,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a line for each model and parameter: the errors, the worst of all seeds."""
+    lines = [
+        "| model | parameter | true (x 2; x 0.5) | base unit | from x 2 | from x 0.5 |",
+        "| --- | --- | ---: | --- | ---: | ---: |",
+    ]
+    rows = list(rows)
+    for model in CASES:
+        of_model = [row for row in rows if row["model"] == model]
+        for name in of_model[0]["true"] if of_model else ():
+            true = dict.fromkeys(row["true"][name] for row in of_model)
+            unit = of_model[0]["units"][name]
+            values = "; ".join(f"{value:.4g}" for value in true)
+            errors = [_worst(of_model, factor, name) for factor in _FACTORS]
+            lines.append(f"| {model} | `{name}` | {values} | {unit} | {' | '.join(errors)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _worst(rows: Iterable[Mapping[str, Any]], factor: float, name: str) -> str:
+    errors = [row["errors"][name] for row in rows if row["factor"] == factor]
+    return f"{max(errors):.2%}" if errors else ""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
