@@ -23,7 +23,7 @@ def main() -> None:
     for row in rows():
         print(_line(row), flush=True)
         measured.append(row)
-    machine = {
+    machine: dict[str, object] = {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

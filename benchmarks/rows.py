@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 
@@ -38,7 +39,7 @@ def _start_up() -> Iterator[Row]:
         ("import bioae.trainers.training", ["-c", "import bioae.trainers.training"]),
     ):
         command = [sys.executable, *arguments]
-        yield measure(what, lambda c=command: subprocess.run(c, check=True, capture_output=True))
+        yield measure(what, partial(subprocess.run, command, check=True, capture_output=True))
 
 
 def _training(network: Network) -> Iterator[Row]:

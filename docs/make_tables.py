@@ -1,4 +1,4 @@
-"""Write the generated parts of the pages anew: tables of keys, and a box for each neuron model.
+"""Write the generated parts of the pages anew: tables of keys.
 
 python docs/make_tables.py
 """
@@ -9,19 +9,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import sympy
-from brian2.equations.equations import DIFFERENTIAL_EQUATION, Equations, SingleEquation
-from brian2.parsing.sympytools import str_to_sympy
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bioae.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
 from bioae.encoders import Bernoulli, ConstantCurrent, FirstSpike
-from bioae.equations.library import available, load_model
-from bioae.equations.lowering import brian2_equations
-from bioae.equations.model import NeuronModel, Surrogate
-from bioae.equations.quantities import unit_name
+from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
 from bioae.files import atomic_output
 from bioae.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
 from bioae.network import NetworkConfig
@@ -38,6 +32,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "decoders": (MaxDecoder, LastDecoder, MeanDecoder, CountDecoder),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
+    "event": (CustomEvent,),
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}}
 _MEANING = {
@@ -53,7 +48,7 @@ _MEANING = {
     "decoder": "a table, see [decoders](#decoders); `max` by default",
     "layers": "the layers, from the input's side, see [layers](#layers)",
 }
-_MARKED = re.compile(r"(<!-- (keys|models): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -66,63 +61,7 @@ def main() -> None:
 
 def filled(page: str) -> str:
     """Return a page with what stands between its marks written anew."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{_written(mark[2], mark[3])}\n\n{mark[4]}", page)
-
-
-def _written(what: str, name: str) -> str:
-    if what == "keys":
-        return _table(name)
-    return "\n\n".join(_box(load_model(model)) for model in available())
-
-
-def _box(model: NeuronModel) -> str:
-    """Return what a paper's box says of a model: dynamics, spiking, parameters, source."""
-    equations = brian2_equations(model)
-    lines = [_dynamics(equation) for equation in Equations(model.equations).ordered]
-    parts = [f"### {model.name}", model.description, _display(lines)]
-    spiking = {"fires if": model.threshold, "then": model.reset, "refractory": model.refractory}
-    rules = [
-        f"{word} `{'; '.join(text.strip().splitlines())}`" for word, text in spiking.items() if text
-    ]
-    if rules:
-        parts.append(
-            ", ".join(rule.replace("`; ", "`").replace("; `", "`") for rule in rules) + "."
-        )
-    rows = [
-        f"| `{name}` | {text} | {unit_name(equations[name].dim)} | {_bounds(model, name)} |"
-        for name, text in model.parameters.items()
-    ]
-    head = [
-        "| parameter | value | base unit | may be trained from, to |",
-        "| --- | --- | --- | --- |",
-    ]
-    parts.append("\n".join([*head, *rows]))
-    parts.append(
-        f"Input adds `{model.weight}` to `{model.input}` a unit of weight. {model.reference}."
-    )
-    return "\n\n".join(parts)
-
-
-def _one_line(statements: str) -> str:
-    return "; ".join(statements.strip().splitlines())
-
-
-def _display(lines: list[str]) -> str:
-    body = " \\\\\n".join(lines)
-    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
-
-
-def _dynamics(equation: SingleEquation) -> str:
-    name = sympy.latex(sympy.Symbol(equation.varname))
-    if equation.expr is None:
-        return f"{name} &: \\text{{{', '.join(equation.flags) or 'a variable'}}}"
-    left = f"\\frac{{d {name}}}{{dt}}" if equation.type == DIFFERENTIAL_EQUATION else name
-    flags = f" \\quad \\text{{({', '.join(equation.flags)})}}" if equation.flags else ""
-    return f"{left} &= {sympy.latex(str_to_sympy(str(equation.expr)))}{flags}"
-
-
-def _bounds(model: NeuronModel, name: str) -> str:
-    return ", ".join(model.trainable.get(name, ()))
+    return _MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2])}\n\n{mark[3]}", page)
 
 
 def _table(name: str) -> str:

@@ -17,8 +17,10 @@ from brian2 import StateMonitor, prefs
 import bioae
 from bioae.analysis import example_result, write_report
 from bioae.equations import NeuronModel
+from bioae.equations.checks import methods
 from bioae.schedule import ScheduleName
 from bioae.trainers import model_parity
+from bioae.trainers.tables import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,14 +79,29 @@ def test_the_generated_parts_of_a_page_are_those_of_the_code(name: str, generate
     assert tables.filled(page) == page, "run python docs/make_tables.py"
 
 
-def test_the_neuron_model_of_the_page_works_on_both_sides() -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_neuron_models_of_the_page_work_on_both_sides(place: int) -> None:
     page = (ROOT / "docs/neuron-models.md").read_text(encoding="utf-8")
-    block = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert block is not None
-    model = NeuronModel.from_mapping("mine", tomllib.loads(block[1]), where="the page")
-    found = model_parity(model, steps=100)
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    model = NeuronModel.from_mapping("mine", tomllib.loads(blocks[place]), where="the page")
+    found = model_parity(model, steps=100, neurons=30, examples=2)
     assert found.active_fraction >= 0.5
     assert found.passed
+
+
+def test_the_page_names_every_method_that_a_model_may_ask_for() -> None:
+    page = (ROOT / "docs/neuron-models.md").read_text(encoding="utf-8")
+    paragraph = page.split("`method` is one of")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", paragraph)) == set(methods())
+
+
+def test_the_page_of_training_has_every_key() -> None:
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    part = page.split("## `[training]`")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(
+        OptimisationConfig.model_fields
+    )
 
 
 @pytest.mark.parametrize("schedule", ["paper", "brian2"])

@@ -15,7 +15,7 @@ from bioae.network import NetworkConfig
 from bioae.trainers import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What a command is given to do in the tests: little, and on a target that compiles nothing.
@@ -83,6 +83,15 @@ def test_python_blocks(page: Path, workplace: Path) -> None:
         exec(compile(text, str(page), "exec"), names)
 
 
+def test_what_a_block_prints_is_what_follows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    pattern = re.compile(r"^```python\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
+    pairs = [pair for page in PAGES for pair in pattern.findall(page.read_text(encoding="utf-8"))]
+    assert pairs
+    for code, printed in pairs:
+        exec(code, {"__name__": "page"})
+        assert capsys.readouterr().out == printed
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "toml")], ids=ids)
 def test_toml_blocks(page: Path) -> None:
     for text in blocks(page, "toml"):
@@ -91,6 +100,17 @@ def test_toml_blocks(page: Path) -> None:
             NetworkConfig.from_mapping(values["network"], where=str(page))
         elif page.name == "training.md" and "network" in values:
             TrainingConfig.from_mapping(values, where=str(page))
+
+
+def test_rows_of_tables_have_the_columns_of_their_heads() -> None:
+    rows = 0
+    for page in PAGES:
+        for table in re.findall(r"(?:^\|.*\|\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+            head, line, *body = (row.replace(r"\|", "").count("|") for row in table.splitlines())
+            assert line == head, f"{page.name}: {table[:80]}"
+            assert set(body) == {head}, f"{page.name}: {table[:80]}"
+            rows += len(body)
+    assert rows > 200
 
 
 def test_links_lead_somewhere() -> None:
