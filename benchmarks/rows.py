@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from benchmarks.starting import starts
 from benchmarks.timing import Row, measure
 from bioae.datasets import load
 from bioae.network import Network, NetworkConfig
@@ -26,6 +27,7 @@ _MILLI = 1e-3
 def rows() -> Iterator[Row]:
     """Yield every figure, as it is measured."""
     yield from _start_up()
+    yield from starts()
     network = Network.initialise(NetworkConfig.preset("strided")).quantised()
     yield from _training(network)
     for target in ("numpy", "cpp_standalone"):
@@ -64,12 +66,6 @@ def _simulation(network: Network, target: Target) -> Iterator[Row]:
     digits = load("sample", "test", 100)
     shown = Presentations.of(network.config, digits)
     part = slice(0, len(digits))
-
-    def cold() -> None:
-        with runner(network, presentations=len(digits), target=target, dtype="float64"):
-            pass
-
-    yield measure(f"{target}: build, strided network", cold, runs=3)
     with runner(network, presentations=len(digits), target=target, dtype="float64") as run:
         what = f"{target}: {len(digits)} digits, strided network, float64"
         per = len(digits) * _MILLI

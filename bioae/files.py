@@ -14,7 +14,7 @@ from typing import Literal
 
 from bioae.errors import OutputError
 
-__all__ = ["Kind", "atomic_output", "check_output"]
+__all__ = ["Kind", "atomic_output", "check_output", "user_cache"]
 
 Kind = Literal["file", "folder"]
 
@@ -96,6 +96,15 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         for folder in missing:
             with suppress(OSError):  # it is missing again only where nothing was written
                 folder.rmdir()
+
+
+def user_cache() -> Path:
+    """Return the folder of what can be fetched or made again: ``BIOAE_CACHE``, or the user's."""
+    if os.environ.get("BIOAE_CACHE"):
+        return Path(os.environ["BIOAE_CACHE"]).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bioae")
 
 
 def _check_kind(path: Path, kind: Kind | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,24 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def builds_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled networks in one folder of this session's, whichever process compiles them."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOAE_CACHE", str(folder / "bioae-cache"))
+        yield
+
+
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the test a cache folder of its own, and no folder of data sets."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.delenv("BIOAE_DATA", raising=False)
+    monkeypatch.delenv("BIOAE_CACHE")
     return cache
 
 

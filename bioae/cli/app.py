@@ -37,6 +37,13 @@ _GROUPS = {
             "path": "Print the folder of a data set.",
         },
     ),
+    "cache": (
+        "Look after the compiled networks that are kept for the next time.",
+        {
+            "show": "Show the compiled networks that are kept, the last used first.",
+            "clear": "Remove all compiled networks; they are compiled again when needed.",
+        },
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.idx import read_idx
 from bioae.errors import DataError
+from bioae.files import user_cache
 
 __all__ = [
     "VARIABLE",
@@ -125,9 +126,7 @@ def _fetch_from(mirror: str, known: DataSet) -> Path:
 
 
 def _cache(name: str) -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("bioae") / "data" / name
+    return user_cache() / "data" / name
 
 
 def _folders(known: DataSet) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,8 +143,13 @@ class BrianNetwork:
                 self.keys.variables[name].set_value(values)
 
     def arrays(self, shown: Presentations, part: slice = slice(None)) -> dict[str, NDArray[Any]]:
-        """Return what `show` would set, by the names that a standalone project knows it by."""
-        raster = self.raster(shown.drive(part)).astype(self.drive.values.dtype)
+        """Return what `show` would set, by the names that a standalone project knows it by.
+
+        The drive ends with the last of these presentations: what is missing is 0.
+        """
+        drive = shown.drive(part)
+        steps = self.timing.duration(drive.shape[1], 0)
+        raster = self.raster(drive)[:steps].astype(self.drive.values.dtype)
         arrays: dict[str, NDArray[Any]] = {f"{self.drive.name}.values": raster}
         if self.keys is not None:
             for name, values in key_arrays(shown, self.presentations, part).items():
@@ -167,6 +173,12 @@ class BrianNetwork:
         dtype = str(self.input.variables["drive"].dtype)
         return result_of(self.source, self.shown, chunk, target=active_target(), dtype=dtype)
 
-    def run(self, **options: object) -> None:
-        """Run all presentations; `options` are those of `brian2.Network.run`."""
-        self.network.run(self.duration, **{"namespace": {}, **options})
+    def run(self, presentations: int | None = None, **options: object) -> None:
+        """Run all presentations, or the first few; `options` are those of `brian2.Network.run`."""
+        steps = self.timing.duration(presentations or self.presentations, len(self.populations))
+        duration = steps * self.source.config.dt_seconds * second
+        with warnings.catch_warnings():
+            # After the run Brian2 compares float32 states with 1e50, which no float32 is.
+            module = r"brian2\.groups\.group"
+            warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
+            self.network.run(duration, **{"namespace": {}, **options})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
@@ -16,7 +15,7 @@ from bioae.network import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
 from bioae.simulation.result import build_result
-from bioae.simulation.runners import runner
+from bioae.simulation.runners import chunk_size, runner
 from bioae.simulation.targets import Dtype, Target, check_target
 from bioae.simulation.workers import shared
 
@@ -24,8 +23,6 @@ __all__ = ["result_of", "simulate"]
 
 #: Called with how many images are done, and of how many.
 Progress = Callable[[int, int], None]
-
-_CHUNK_BYTES = 64 * 2**20
 
 
 def simulate(
@@ -98,11 +95,15 @@ def simulate(
             raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
     network = _varied(network, spread, background, delay, seed=seed)
     shown = Presentations.of(network.config, images, examples=examples, seed=seed)
-    size = chunk or _chunk_size(network.config, record)
+    size = chunk or chunk_size(network.config, record)
     size = max(1, min(size, -(-len(shown) // workers)))
     chunks: list[Chunk] = []
     with runner(
-        network, presentations=size, target=target, dtype=dtype, record=record
+        network,
+        presentations=size,
+        target=target,
+        dtype=dtype,
+        record=record,
     ) as run_chunk:
         for done in shared(partial(run_chunk, shown), list(shown.chunks(size)), workers):
             chunks.append(done)
@@ -166,11 +167,3 @@ def _settings(config: NetworkConfig) -> dict[str, str]:
         if text:
             found[name] = text
     return found
-
-
-def _chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
-    """Return how many presentations fit into the memory that a chunk may take."""
-    numbers = int(np.prod(config.input_shape)) + config.placed[-1].size
-    for placed in config.placed:
-        numbers += placed.size * len(placed.program.states.keys() & set(record))
-    return max(1, _CHUNK_BYTES // (8 * numbers * config.timing.period))

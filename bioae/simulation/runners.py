@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
-from bioae.network import Network
+from bioae.network import Network, NetworkConfig
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.compiling import compile_project
 from bioae.simulation.objects import build
@@ -20,9 +21,19 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
 from bioae.simulation.targets import Dtype, Target, activated, check_target
 
-__all__ = ["RunChunk", "runner"]
+__all__ = ["RunChunk", "chunk_size", "runner"]
 
 RunChunk = Callable[[Presentations, slice], Chunk]
+
+_CHUNK_BYTES = 64 * 2**20
+
+
+def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
+    """Return how many presentations fit into the memory that a chunk may take."""
+    numbers = int(np.prod(config.input_shape)) + config.placed[-1].size
+    for placed in config.placed:
+        numbers += placed.size * len(placed.program.states.keys() & set(record))
+    return max(1, _CHUNK_BYTES // (8 * numbers * config.timing.period))
 
 
 @contextmanager
@@ -56,13 +67,16 @@ def runner(
     for placed in network.config.placed:  # lowered before the target's device is active
         _ = placed.program, placed.readout_program
     with activated(target, dtype=dtype) as device, catch_logs():
-        built = build(network, presentations, record=record)
         if target == "cpp_standalone":
+            # Sizes stand in the sources: with room for any chunk they are the same for every one.
+            room = max(presentations, chunk_size(network.config, record))
+            built = build(network, room, record=record)
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
-                built.run()
+                built.run(presentations)
                 compile_project(device, Path(folder))
                 yield _standalone(built, device, Path(folder))
         else:
+            built = build(network, presentations, record=record)
             built.network.store()
             yield _runtime(built)
 
@@ -100,6 +114,8 @@ def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
                 # Files of their own: several processes may run the same binary at once.
                 file = folder / f"{name}-{os.getpid()}"
                 values.tofile(file)
+                if name == f"{built.drive.name}.values":
+                    os.truncate(file, built.drive.values.nbytes)  # all that follows is 0
                 arguments.append(f"{name}={file}")
             device.run(
                 run_args=arguments,

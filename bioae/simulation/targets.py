@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +13,8 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import get_device, reset_device, set_device
 
 from bioae.errors import TargetError
+from bioae.simulation.naming import names_anew
+from bioae.simulation.standalone import ValueFreeDevice
 
 __all__ = [
     "IEEE_FLAGS",
@@ -83,7 +85,8 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     settings = {
         "codegen.target": "numpy" if standalone else target,
         "codegen.loop_invariant_optimisations": False,
-        "codegen.cpp.extra_compile_args_gcc": IEEE_FLAGS,
+        # Brian2 tries each flag on the compiler: a project that is found compiled needs none.
+        "codegen.cpp.extra_compile_args_gcc": [] if standalone else IEEE_FLAGS,
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 would end the run early and go on as if it were whole.
         "core.stop_on_keyboard_interrupt": False,
@@ -94,9 +97,10 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     for name, value in settings.items():
         prefs[name] = value
     # A device of our own: what the user may have built on Brian2's stays as it is.
-    set_device(CPPStandaloneDevice() if standalone else "runtime", build_on_run=False)
+    set_device(ValueFreeDevice() if standalone else "runtime", build_on_run=False)
     try:
-        yield get_device()
+        with names_anew() if standalone else nullcontext():
+            yield get_device()
     finally:
         reset_device()
         for name, value in before.items():

@@ -15,7 +15,10 @@ from bioae.cli.app import make_app
 Run = Callable[..., Any]
 
 COMMANDS = ("demo", "train", "simulate", "analyze", "parity")
-GROUPED = ("neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path")
+GROUPED = (
+    "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
+    "cache show", "cache clear",
+)  # fmt: skip
 HEAVY = ("brian2", "matplotlib", "scipy", "sklearn", "torch", "xarray")
 
 

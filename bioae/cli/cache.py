@@ -1,0 +1,66 @@
+"""``bioae cache``: show what compiled networks are kept, and remove them."""
+
+from __future__ import annotations
+
+import json as json_format
+from datetime import UTC, datetime
+
+from bioae.simulation.cache import BuildCache, KeptBuild
+
+__all__ = ["clear_cache", "show_cache"]
+
+
+def show_cache(*, json: bool = False) -> None:
+    """Show the compiled networks that are kept, the last used first.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object.
+    """
+    cache = BuildCache.of_user()
+    kept = cache.kept()
+    if json:
+        entries = [_entry(build) for build in kept]
+        about = {"folder": str(cache.folder), "limit_bytes": cache.limit}
+        print(json_format.dumps({**about, "bytes": _size(kept), "builds": entries}))
+        return
+    print(f"{cache.folder}: {_summary(kept)}, at most {_megabytes(cache.limit)}")
+    for build in kept:
+        used = datetime.fromtimestamp(build.used).astimezone()
+        print(f"{build.key[:12]}  {_megabytes(build.bytes):>9}  last used {used:%Y-%m-%d %H:%M}")
+
+
+def clear_cache(*, json: bool = False) -> None:
+    """Remove all compiled networks; they are compiled again when they are needed.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object.
+    """
+    cache = BuildCache.of_user()
+    removed = cache.clear()
+    if json:
+        found = {"folder": str(cache.folder), "bytes": _size(removed), "removed": len(removed)}
+        print(json_format.dumps(found))
+    else:
+        print(f"{cache.folder}: removed {_summary(removed)}")
+
+
+def _entry(build: KeptBuild) -> dict[str, object]:
+    used = datetime.fromtimestamp(build.used, UTC).isoformat(timespec="seconds")
+    return {"key": build.key, "bytes": build.bytes, "last_used": used}
+
+
+def _summary(builds: list[KeptBuild]) -> str:
+    plural = "" if len(builds) == 1 else "s"
+    return f"{len(builds)} compiled network{plural}, {_megabytes(_size(builds))}"
+
+
+def _size(builds: list[KeptBuild]) -> int:
+    return sum(build.bytes for build in builds)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,122 @@
+"""Brian2's standalone device, made so that no value stands in the sources that it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+__all__ = ["ValueFreeDevice"]
+
+_WORDS = {"true": 1, "false": 0}
+
+
+class ValueFreeDevice(CPPStandaloneDevice):  # type: ignore[misc]
+    """A standalone device that reads values from files where Brian2's writes them into sources.
+
+    Brian2 writes arrays to files, but single numbers (a parameter that all neurons share, the
+    length of a run) into ``main.cpp``: another number is another source, which must be compiled
+    anew. Here single numbers become elements of two more arrays in files, one of whole numbers.
+    """
+
+    main_queue: list[tuple[str, Any]]
+
+    def build(self, *args: Any, **options: Any) -> None:
+        """Write a project; as `CPPStandaloneDevice.build`."""
+        numbers = _Numbers()
+        self.main_queue = [_without_numbers(entry, numbers) for entry in self.main_queue]
+        for name, values in numbers.arrays().items():
+            self.static_arrays[name] = values
+        super().build(*args, **options)
+
+    def _insert_func_namespace(self, func: Any, code_object: Any, namespace: Any) -> None:
+        """Take over what functions keep, such as the values of a `TimedArray`, to write it."""
+        super()._insert_func_namespace(func, code_object, namespace)
+        for name, values in namespace.items():
+            namespace[name] = values.view(_Values)
+
+
+class _Values(np.ndarray[Any, Any]):
+    """An array whose file takes no room where all values are 0, to be given when it runs."""
+
+    def tofile(self, fid: Any, *args: Any, **options: Any) -> None:
+        """Write the values; as `numpy.ndarray.tofile`."""
+        super().tofile(fid, *args, **options) if self.any() else _write_zeros(fid, self.nbytes)
+
+
+def _write_zeros(path: str, size: int) -> None:
+    with Path(path).open("wb") as file:
+        file.truncate(size)
+
+
+class _Numbers:
+    """Single numbers, by their places in two arrays."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[float]] = {"_static_array_reals": [], "_static_array_wholes": []}
+
+    def refer(self, text: str) -> str:
+        """Return the C++ expression that reads a number, or the text if it is none."""
+        try:
+            number = _WORDS[text] if text in _WORDS else _number(text)
+        except ValueError:  # what C++ has a word for, such as INFINITY
+            return text
+        if isinstance(number, int) and not -(2**63) <= number < 2**63:
+            return text
+        name = f"_static_array_{'wholes' if isinstance(number, int) else 'reals'}"
+        self._kept[name].append(number)
+        return f"{name}[{len(self._kept[name]) - 1}]"
+
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the arrays that hold any, by name."""
+        dtypes = (np.float64, np.int64)
+        kept = zip(self._kept.items(), dtypes, strict=True)
+        return {name: np.array(values, dtype) for (name, values), dtype in kept if values}
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _without_numbers(entry: tuple[str, Any], numbers: _Numbers) -> tuple[str, Any]:
+    """Return what is to be done in C++ with its numbers moved out."""
+    kind, arguments = entry
+    rewrite = _REWRITES.get(kind)
+    return entry if rewrite is None else rewrite(arguments, numbers)
+
+
+def _single(arguments: tuple[str, Any, str], numbers: _Numbers) -> tuple[str, Any]:
+    array, item, value = arguments
+    return "set_by_single_value", (array, item, numbers.refer(value))
+
+
+def _constant(arguments: tuple[str, Any, bool], numbers: _Numbers) -> tuple[str, Any]:
+    array, value, dynamic = arguments
+    size = f"{array}.size()" if dynamic else f"_num_{array}"
+    number = numbers.refer(str(int(value)) if isinstance(value, bool) else repr(value))
+    if "[" not in number:
+        return "set_by_constant", arguments
+    return "insert_code", f"for (int i=0; i<{size}; i++) {array}[i] = {number};"
+
+
+def _run(arguments: tuple[Any, list[str]], numbers: _Numbers) -> tuple[str, Any]:
+    network, lines = arguments
+    duration = re.compile(rf"^({re.escape(network.name)}\.run\()([^,]+)(?=,)")
+    return "run_network", (
+        network,
+        [duration.sub(lambda found: found[1] + numbers.refer(found[2]), line) for line in lines],
+    )
+
+
+_REWRITES: dict[str, Callable[[Any, _Numbers], tuple[str, Any]]] = {
+    "set_by_single_value": _single,
+    "set_by_constant": _constant,
+    "run_network": _run,
+}
