@@ -33,7 +33,7 @@ def simulate(
     background: str | None = None,
     delay: str | None = None,
     compare: Annotated[bool, Parameter(negative="--no-compare")] = True,
-    connectivity: Literal["unrolled"] = "unrolled",  # noqa: ARG001
+    connectivity: Literal["shared", "unrolled"] = "shared",
     steps: Positive | None = None,
     dt: str | None = None,
     dtype: Literal["float64", "float32"] = "float64",
@@ -78,7 +78,9 @@ def simulate(
     compare
         With one of these changes, run the network without it too, and print what changed.
     connectivity
-        How connections are stored: unrolled is one synapse a weight and position.
+        How connections are stored: each weight once (shared), or one Brian2 synapse for each
+        connection (unrolled), which takes far more memory and time. Spikes are the same.
+        Connections with delays of their own are always unrolled.
     steps
         Steps of a presentation, if not the network's own.
     dt
@@ -111,7 +113,10 @@ def simulate(
     spreads, noise = spread_of(spread), background_of(background)
     shown = images_of(data, split, images, examples)
     _check_record(network, record)
-    present = partial(run, images=shown, target=target, seed=seed, dtype=dtype, workers=workers)
+    present = partial(
+        run, images=shown, target=target, seed=seed, dtype=dtype, workers=workers,
+        connectivity=connectivity,
+    )  # fmt: skip
     with counting("simulating") as progress:
         result = present(
             network,

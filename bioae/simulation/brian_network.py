@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, TimedArray, second
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images
@@ -17,6 +17,7 @@ from bioae.errors import DataError
 from bioae.network import Network
 from bioae.schedule import Timing
 from bioae.simulation.keys import key_arrays
+from bioae.simulation.pathways import AnySynapses
 from bioae.simulation.population import Population
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.targets import active_target
@@ -65,7 +66,7 @@ class BrianNetwork:
     input: NeuronGroup
     populations: dict[str, Population]
     readout: Population | None
-    synapses: dict[str, Synapses]
+    synapses: dict[str, AnySynapses]
     spikes: dict[str, SpikeMonitor]
     states: dict[str, StateMonitor] = field(default_factory=dict)
     potential: StateMonitor | None = None

@@ -11,7 +11,6 @@ from brian2 import (
     NeuronGroup,
     SpikeMonitor,
     StateMonitor,
-    Synapses,
     TimedArray,
     prefs,
     second,
@@ -22,7 +21,7 @@ from bioae.network import Network, PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.keys import noise_keys
-from bioae.simulation.pathways import WEIGHT, Pathway
+from bioae.simulation.pathways import WEIGHT, AnySynapses, Connectivity, Pathway
 from bioae.simulation.population import PRESENTATION, Population
 
 __all__ = ["WEIGHT", "build"]
@@ -33,6 +32,7 @@ def build(
     presentations: int = 1,
     *,
     record: Collection[str] | Mapping[str, Collection[str]] = (),
+    connectivity: Connectivity = "shared",
     prefix: str = "",
 ) -> BrianNetwork:
     """Make Brian2 objects of a network, on whatever device is active.
@@ -48,6 +48,10 @@ def build(
         How many images one run presents.
     record
         Variables to record at the end of each step, in the layers that have them.
+    connectivity
+        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
+        ``"unrolled"`` makes a synapse of each connection, as `brian2.Synapses`. Connections with
+        delays of their own are always unrolled. Spikes are the same.
     prefix
         Put before the names of all objects, where several networks share a project.
 
@@ -56,15 +60,18 @@ def build(
     BrianNetwork
     """
     prefs.codegen.loop_invariant_optimisations = False
-    return _Builder(network, presentations, prefix).build(record)
+    return _Builder(network, presentations, connectivity, prefix).build(record)
 
 
 class _Builder:
-    def __init__(self, network: Network, presentations: int, prefix: str) -> None:
+    def __init__(
+        self, network: Network, presentations: int, connectivity: Connectivity, prefix: str
+    ) -> None:
         self.source = network
         self.config = network.config
         self.timing = self.config.timing
         self.presentations = presentations
+        self.connectivity = connectivity
         self.prefix = prefix
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
@@ -72,7 +79,7 @@ class _Builder:
         self.drive, source = self._input()
         self.keys = self._keys()
         populations: dict[str, Population] = {}
-        synapses: dict[str, Synapses] = {}
+        synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = source
         for placed in self.config.placed:
             population = self._population(placed)
@@ -165,27 +172,24 @@ class _Builder:
 
     def _pathways(
         self, placed: PlacedLayer, before: NeuronGroup, population: Population
-    ) -> dict[str, Synapses]:
+    ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
-        every: dict[str, Any] = {"weight": placed.layer.connections(placed.input_shape)}
-        if placed.layer.recurrent:
-            every["recurrent"] = placed.layer.recurrent_connections(placed.input_shape)
-        delays = self.source.delays(placed)
         pathways = {}
-        for kind, connections in every.items():
-            name = f"{placed.name}.{kind}"
+        for name, delay in self.source.delays(placed).items():
+            kind = name.rpartition(".")[-1]
             recurrent = kind == "recurrent"
             pathway = Pathway(
                 self._name(placed.name, kind),
-                connections,
+                placed.layer,
+                placed.input_shape,
                 self.source.weights[name],
-                delays[name],
+                delay,
                 recurrent=recurrent,
                 timing=self.timing,
                 drive=self.drive if graded and not recurrent else None,
             )
             source = population if recurrent else before
-            pathways[name] = pathway.build(source, population, self.clock)
+            pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
         return pathways
 
     def _name(self, layer: str, part: str = "neurons") -> str:

@@ -1,9 +1,9 @@
-"""A layer's connections as ordinary `Synapses`: which spikes count, and what they add."""
+"""A layer's connections in Brian2: which spikes count, and what they add."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses, TimedArray, second
@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from bioae.delays import Steps
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
-from bioae.layers import Connections
+from bioae.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.schedule import Timing
 from bioae.simulation.population import STEP, Population
+from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
 
-__all__ = ["WEIGHT", "Pathway"]
+__all__ = ["WEIGHT", "AnySynapses", "Connectivity", "Pathway"]
+
+#: Whether the positions of a kernel share its weights, or each connection is a synapse.
+Connectivity = Literal["shared", "unrolled"]
+
+AnySynapses: TypeAlias = Synapses | SharedSynapses
 
 #: The synaptic variable that holds a weight; named so that no neuron variable can collide.
 WEIGHT = f"{RESERVED_PREFIX}w"
@@ -30,13 +36,13 @@ DRIVE = f"{RESERVED_PREFIX}drive"
 
 @dataclass(frozen=True, eq=False)
 class Pathway:
-    """The synapses of one array of weights.
+    """The connections of one array of weights.
 
     Attributes
     ----------
     name
         The name of the `Synapses`.
-    connections
+    layer, input_shape
         Which weight joins which two neurons.
     weights
         In any shape.
@@ -51,15 +57,53 @@ class Pathway:
     """
 
     name: str
-    connections: Connections
+    layer: LayerBase
+    input_shape: Shape
     weights: NDArray[Any]
     delay: Steps
     recurrent: bool
     timing: Timing
     drive: TimedArray | None = None
 
-    def build(self, source: NeuronGroup, target: Population, clock: Clock) -> Synapses:
-        """Make the synapses."""
+    def build(
+        self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity
+    ) -> AnySynapses:
+        """Make the synapses; those with delays of their own share no weights."""
+        if connectivity == "shared" and not self.delay.ndim:
+            return self._shared(source, target, clock)
+        return self._unrolled(source, target, clock)
+
+    def _shared(self, source: NeuronGroup, target: Population, clock: Clock) -> SharedSynapses:
+        return SharedSynapses(
+            source,
+            target,
+            self._layout(),
+            self.weights,
+            variable=INPUT,
+            negative=INHIBITION if target.apart else None,
+            delay=int(self.delay) * float(clock.dt) * second,
+            condition=" and ".join(self._conditions()) or None,
+            factor=self._drive(),
+            weight=WEIGHT,
+            namespace=self._namespace(),
+            clock=clock,
+            name=self.name,
+        )
+
+    def _layout(self) -> Layout:
+        layer = self.layer
+        if self.recurrent or not isinstance(layer, Conv2d | ConvTranspose2d):
+            targets, sources = self.weights.shape
+            return dense(sources, targets)
+        inputs, height, width = self.input_shape
+        shape = inputs, height, width
+        geometry = layer.model_dump(include={"kernel", "stride", "padding", "dilation", "groups"})
+        if isinstance(layer, ConvTranspose2d):
+            geometry["output_padding"] = layer.output_padding
+            return conv_transpose2d(shape, layer.channels, **geometry)
+        return conv2d(shape, layer.channels, **geometry)
+
+    def _unrolled(self, source: NeuronGroup, target: Population, clock: Clock) -> Synapses:
         own = bool(self.delay.ndim)
         dt = float(clock.dt)
         synapses = Synapses(
@@ -68,31 +112,41 @@ class Pathway:
             f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if own else ""),
             on_pre="\n".join(self._adds(target)),
             delay=None if own else int(self.delay) * dt * second,
-            namespace={} if self.drive is None else {DRIVE: self.drive},
+            namespace=self._namespace(),
             clock=clock,
             name=self.name,
         )
-        synapses.connect(i=self.connections.source, j=self.connections.target)
-        setattr(synapses, WEIGHT, self._of_synapses(self.weights.astype(np.float64)))
+        connections = self._connections()
+        synapses.connect(i=connections.source, j=connections.target)
+        weight = connections.weight
+        setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])
         if own:
-            setattr(synapses, DELAY, self._of_synapses(self.delay))
+            delay = self.delay.ravel()[weight]
+            setattr(synapses, DELAY, delay)
             # As an attribute it would be indexed as a variable `delay` of the neurons is.
-            synapses.pre.variables["delay"].set_value(self._of_synapses(self.delay) * dt)
+            synapses.pre.variables["delay"].set_value(delay * dt)
         return synapses
 
-    def _of_synapses(self, values: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(values.ravel()[self.connections.weight])
+    def _connections(self) -> Connections:
+        if self.recurrent:
+            return self.layer.recurrent_connections(self.input_shape)
+        return self.layer.connections(self.input_shape)
+
+    def _namespace(self) -> dict[str, Any]:
+        return {} if self.drive is None else {DRIVE: self.drive}
 
     def _adds(self, target: Population) -> list[str]:
-        factors = [*self._graded(), *self._counts()]
+        drive = self._drive()
+        factors = [f"int({condition})" for condition in self._conditions()]
+        factors = factors if drive is None else [drive, *factors]
         if not target.apart:
             return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
         excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
         inhibits = "*".join([f"(-{WEIGHT})", f"int({WEIGHT} < 0)", *factors])
         return [f"{INPUT}_post += {excites}", f"{INHIBITION}_post += {inhibits}"]
 
-    def _counts(self) -> list[str]:
-        """Return factors that are 0 for a spike that another presentation emitted.
+    def _conditions(self) -> list[str]:
+        """Return what holds for a spike that the presentation at its arrival emitted.
 
         With q the target's step, a spike of delay d that arrives now was emitted in the source's
         step q - d + `late`; a lead-in step's reaches its own layer alone.
@@ -101,17 +155,18 @@ class Pathway:
         late = lead_in - self.recurrent
         first = -lead_in if self.recurrent else 0
         delay = DELAY if self.delay.ndim else str(self.delay)
-        factors = []
+        conditions = []
         if self.delay.max() + first - late > -lead_in:
-            factors.append(f"int({STEP}_post >= {delay} + {first - late})")
+            conditions.append(f"{STEP}_post >= {delay} + {first - late}")
         if self.delay.min() < late:
-            factors.append(f"int({STEP}_post <= {delay} + {last - late})")
-        return factors
+            conditions.append(f"{STEP}_post <= {delay} + {last - late}")
+        return conditions
 
-    def _graded(self) -> list[str]:
+    def _drive(self) -> str | None:
+        """Return what a graded event emitted."""
         if self.drive is None:
-            return []
+            return None
         # When it was emitted, for by now the input may emit something else.
         delay = DELAY if self.delay.ndim else str(self.delay)
         before = f"({delay} + {1 - self.timing.schedule.lead_in})"
-        return [f"{DRIVE}(t - {before}*dt, i)"]
+        return f"{DRIVE}(t - {before}*dt, i)"

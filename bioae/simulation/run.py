@@ -12,6 +12,7 @@ from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import InputError
 from bioae.network import Network, NetworkConfig
+from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
 from bioae.simulation.result import build_result
@@ -37,6 +38,7 @@ def simulate(
     spread: Mapping[str, float] | None = None,
     background: Background = None,
     delay: str | None = None,
+    connectivity: Connectivity = "shared",
     chunk: int | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -67,6 +69,10 @@ def simulate(
         Noise that every layer receives; see `Network.with_background`.
     delay
         How long spikes travel from layer to layer; see `Network.with_delay`.
+    connectivity
+        ``"shared"`` keeps each weight once; ``"unrolled"`` makes a `brian2.Synapses` synapse of
+        each connection, which takes far more memory and time. Connections with delays of their own
+        are always unrolled. Results do not depend on it.
     chunk
         How many images a run presents; chosen to bound memory by default. Results do not depend
         on it.
@@ -104,6 +110,7 @@ def simulate(
         target=target,
         dtype=dtype,
         record=record,
+        connectivity=connectivity,
     ) as run_chunk:
         for done in shared(partial(run_chunk, shown), list(shown.chunks(size)), workers):
             chunks.append(done)

@@ -17,6 +17,7 @@ from bioae.network import Network, NetworkConfig
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.compiling import compile_project
 from bioae.simulation.objects import build
+from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
 from bioae.simulation.targets import Dtype, Target, activated, check_target
@@ -44,6 +45,7 @@ def runner(
     target: Target,
     dtype: Dtype,
     record: Collection[str] = (),
+    connectivity: Connectivity = "shared",
 ) -> Iterator[RunChunk]:
     """Build a network once, and yield a function that runs chunks on it.
 
@@ -57,6 +59,8 @@ def runner(
         Where it runs, and the type of state variables.
     record
         Variables to record.
+    connectivity
+        As of `bioae.simulation.build`.
 
     Raises
     ------
@@ -70,13 +74,13 @@ def runner(
         if target == "cpp_standalone":
             # Sizes stand in the sources: with room for any chunk they are the same for every one.
             room = max(presentations, chunk_size(network.config, record))
-            built = build(network, room, record=record)
+            built = build(network, room, record=record, connectivity=connectivity)
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 built.run(presentations)
                 compile_project(device, Path(folder))
                 yield _standalone(built, device, Path(folder))
         else:
-            built = build(network, presentations, record=record)
+            built = build(network, presentations, record=record, connectivity=connectivity)
             built.network.store()
             yield _runtime(built)
 

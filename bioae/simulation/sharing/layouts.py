@@ -1,0 +1,296 @@
+"""Which weight joins which two neurons, as segments that a spike adds one after another.
+
+Neurons are numbered in C order of (channel, position). All source neurons of a channel use the
+same row of weights. Which part of it a spike adds, and where, depends on the position alone: a few
+segments of neighbouring weights that go to neighbouring sums. So sums are kept with the target's
+channels innermost, one group of channels after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Layout", "Unrolled", "conv2d", "conv_transpose2d", "dense"]
+
+Index = NDArray[np.int32]
+Pair = int | tuple[int, int]
+Shape = tuple[int, int, int]
+
+
+class Unrolled(NamedTuple):
+    """Connections one by one.
+
+    Attributes
+    ----------
+    source, target
+        Indices of neurons (synapse).
+    weight
+        Indices into the flattened weights (synapse).
+    """
+
+    source: Index
+    target: Index
+    weight: Index
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The connections of two groups whose weights are shared.
+
+    Attributes
+    ----------
+    shape
+        Of the weights.
+    sources, targets
+        The number of neurons.
+    order
+        Which of the flattened weights stands at each place of the rows (channel, place).
+    positions
+        Source neurons in a channel.
+    channel_start
+        Where the sums begin that a channel's row is added to (channel).
+    first
+        The first segment of each position, and the end of the last one's (position + 1).
+    to, start, length
+        Where a segment begins among those sums, where in the row, and how long it is (segment).
+    place
+        Where each target's sum is (target).
+    """
+
+    shape: tuple[int, ...]
+    sources: int
+    targets: int
+    order: Index
+    positions: int
+    channel_start: Index
+    first: Index
+    to: Index
+    start: Index
+    length: Index
+    place: Index
+
+    @property
+    def whole(self) -> bool:
+        """Whether every spike adds its whole row to all sums."""
+        return self.positions == 1 and self.order.shape[1] == self.targets == self.length[0]
+
+    def unrolled(self) -> Unrolled:
+        """Return the connections one by one, in the order in which a spike of each source adds."""
+        channel, position = np.divmod(np.arange(self.sources), self.positions)
+        count = np.diff(self.first)[position]
+        source = np.repeat(np.arange(self.sources), count)
+        segment = _ranges(self.first[position], count)
+        length = self.length[segment]
+        to = _ranges(self.channel_start[channel[source]] + self.to[segment], length)
+        start = _ranges(self.start[segment], length)
+        source = np.repeat(source, length)
+        target_of = np.empty(self.targets, np.int32)
+        target_of[self.place] = np.arange(self.targets)
+        weight = self.order[channel[source], start]
+        return Unrolled(source.astype(np.int32), target_of[to], weight)
+
+
+def dense(sources: int, targets: int) -> Layout:
+    """Return all connections of two groups, weights (target, source)."""
+    weights = np.arange(sources * targets, dtype=np.int32)
+    return Layout(
+        shape=(targets, sources),
+        sources=sources,
+        targets=targets,
+        order=np.ascontiguousarray(weights.reshape(targets, sources).T),
+        positions=1,
+        channel_start=_index(np.zeros(sources)),
+        first=_index([0, 1]),
+        to=_index([0]),
+        start=_index([0]),
+        length=_index([targets]),
+        place=_index(np.arange(targets)),
+    )
+
+
+def conv2d(
+    input_shape: Shape,
+    channels: int,
+    kernel: Pair,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Layout:
+    """Return a convolution, as PyTorch defines it: weights (out, in / groups, y, x).
+
+    Parameters
+    ----------
+    input_shape
+        Of the source (channel, y, x).
+    channels
+        Of the target.
+    kernel, stride, padding, dilation
+        Along (y, x), or one for both.
+    groups
+        Into how many parts both sides' channels are divided, each feeding its own.
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels, or nothing is left of the target.
+    """
+    axes = [
+        _Axis(n, (n + 2 * p - d * (k - 1) - 1) // s + 1, k, s, p, d, transposed=False)
+        for n, k, s, p, d in zip(
+            input_shape[1:], *map(_pair, (kernel, stride, padding, dilation)), strict=True
+        )
+    ]
+    return _convolution(input_shape[0], channels, groups, axes)
+
+
+def conv_transpose2d(
+    input_shape: Shape,
+    channels: int,
+    kernel: Pair,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Layout:
+    """Return a transposed convolution, as PyTorch defines it: weights (in, out / groups, y, x).
+
+    Parameters
+    ----------
+    input_shape, channels, kernel, stride, padding, dilation, groups
+        As of `conv2d`.
+    output_padding
+        By how much the target is larger at its end.
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels, or nothing is left of the target.
+    """
+    axes = [
+        _Axis(n, (n - 1) * s - 2 * p + d * (k - 1) + 1 + o, k, s, p, d, transposed=True)
+        for n, k, s, p, d, o in zip(
+            input_shape[1:],
+            *map(_pair, (kernel, stride, padding, dilation, output_padding)),
+            strict=True,
+        )
+    ]
+    return _convolution(input_shape[0], channels, groups, axes)
+
+
+class _Axis(NamedTuple):
+    """A convolution along one axis."""
+
+    sources: int
+    targets: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    transposed: bool
+
+    def order(self) -> NDArray[np.int64]:
+        """Return the kernel's taps so that neighbours in it reach neighbouring targets."""
+        taps = np.arange(self.kernel)
+        if self.transposed:
+            return taps
+        period = self.stride // np.gcd(self.stride, self.dilation)
+        by: NDArray[np.int64] = np.lexsort((-taps, taps % period))
+        return by
+
+    def taps(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return sources, targets and places of taps in `order`, sorted by source and target."""
+        rank = np.argsort(self.order())
+        narrow = self.sources if self.transposed else self.targets
+        wide = self.targets if self.transposed else self.sources
+        position, tap = np.divmod(np.arange(narrow * self.kernel), self.kernel)
+        reached = position * self.stride - self.padding + tap * self.dilation
+        inside = (reached >= 0) & (reached < wide)
+        position, reached, place = position[inside], reached[inside], rank[tap[inside]]
+        source, target = (position, reached) if self.transposed else (reached, position)
+        by = np.lexsort((target, source))
+        return source[by], target[by], place[by]
+
+
+def _convolution(inputs: int, outputs: int, groups: int, axes: Sequence[_Axis]) -> Layout:
+    rows, columns = axes
+    if inputs % groups or outputs % groups:
+        raise ValueError(f"{groups} groups do not divide {inputs} and {outputs} channels")
+    if min(rows.targets, columns.targets) < 1:
+        raise ValueError(f"no neuron is left of the target: {rows.targets} by {columns.targets}")
+    inner = outputs // groups
+    outside = rows.targets * columns.targets
+    position, to, start, length = _segments(rows, columns)
+    positions = rows.sources * columns.sources
+    place = np.arange(groups * outside * inner).reshape(groups, outside, inner)
+    channel = np.arange(inputs) // (inputs // groups)
+    shape, order = _order(inputs, outputs, groups, axes)
+    return Layout(
+        shape=shape,
+        sources=inputs * positions,
+        targets=outputs * outside,
+        order=order,
+        positions=positions,
+        channel_start=_index(channel * outside * inner),
+        first=_index(np.searchsorted(position, np.arange(positions + 1))),
+        to=_index(to * inner),
+        start=_index(start * inner),
+        length=_index(length * inner),
+        place=_index(place.transpose(0, 2, 1).ravel()),
+    )
+
+
+def _segments(rows: _Axis, columns: _Axis) -> tuple[NDArray[np.int64], ...]:
+    """Return the segments' positions, and where they begin and how long they are, in pixels."""
+    y, target_y, place_y = rows.taps()
+    x, target_x, place_x = columns.taps()
+    # What follows its predecessor on both sides continues it.
+    runs_on = (np.diff(x) == 0) & (np.diff(target_x) == 1) & (np.diff(place_x) == 1)
+    begins = np.flatnonzero(np.r_[len(x) > 0, ~runs_on])
+    length = np.diff(np.r_[begins, len(x)])
+    position = y[:, None] * columns.sources + x[begins]
+    to = target_y[:, None] * columns.targets + target_x[begins]
+    start = place_y[:, None] * columns.kernel + place_x[begins]
+    by = np.argsort(position, axis=None, kind="stable")
+    lengths = np.broadcast_to(length, position.shape)
+    return tuple(values.ravel()[by] for values in (position, to, start, lengths))
+
+
+def _order(
+    inputs: int, outputs: int, groups: int, axes: Sequence[_Axis]
+) -> tuple[tuple[int, ...], Index]:
+    """Return the weights' shape, and their order in the rows (in, y, x, out / groups)."""
+    rows, columns = axes
+    area = rows.kernel, columns.kernel
+    ins, outs = inputs // groups, outputs // groups
+    if rows.transposed:
+        shape: tuple[int, ...] = (inputs, outs, *area)
+        weights = np.arange(np.prod(shape)).reshape(groups, ins, outs, *area)
+    else:
+        shape = (outputs, ins, *area)
+        weights = np.arange(np.prod(shape)).reshape(groups, outs, ins, *area).swapaxes(1, 2)
+    weights = weights[..., rows.order()[:, None], columns.order()]
+    return shape, _index(weights.transpose(0, 1, 3, 4, 2).reshape(inputs, -1))
+
+
+def _pair(value: Pair) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _index(values: Any) -> Index:
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def _ranges(start: NDArray[Any], count: NDArray[Any]) -> NDArray[np.int64]:
+    """Return ranges one after another."""
+    ranges: NDArray[np.int64] = np.arange(count.sum())
+    ranges += np.repeat(start - np.cumsum(count) + count, count)
+    return ranges

@@ -1,0 +1,217 @@
+"""A group of shared weights, and the code that adds them to the targets of spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, Group, Quantity, SpikeSource, second
+from brian2.core.names import Nameable
+from brian2.core.variables import Variable, Variables
+from brian2.groups.group import CodeRunner
+from brian2.units.fundamentalunits import fail_for_dimension_mismatch
+from brian2.utils.stringtools import get_identifiers
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.simulation.sharing.code_objects import code_object_class
+from bioae.simulation.sharing.layouts import Layout
+
+__all__ = ["SharedSynapses"]
+
+
+class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
+    """Connections of two groups that share weights.
+
+    In the slot and order of `brian2.Synapses` each spike of the source adds its weights to a
+    variable of the target. Where that variable may not be written while a neuron is refractory
+    (``unless refractory``), what arrives then is lost, as with `brian2.Synapses`. The weights that
+    arrive in a step are summed before they are added: the same number wherever sums are exact.
+
+    Weights are a variable (weight), in the order of the flattened array; what is set between two
+    runs, or by the arguments of a standalone run, counts from the next run's start.
+
+    Parameters
+    ----------
+    source, target
+        The groups, or parts of them.
+    layout
+        Which weight joins which neurons.
+    weights
+        An array of the layout's shape, in the unit of the variable.
+    variable
+        The target's variable that weights are added to.
+    negative
+        Another one that the magnitudes of negative weights are added to instead.
+    delay
+        How long spikes travel, the same for all.
+    condition
+        What has to hold as a spike arrives for it to count: Brian2 code of the source's variables
+        (``v_pre``), its index ``i``, shared variables of the target (``x_post``), and ``t``.
+    factor
+        A number that all of a spike's weights are multiplied by, in the same terms.
+    weight
+        What the variable of weights is called.
+    namespace
+        Names in that code.
+    event
+        Which event of the source is a spike.
+    clock, when, order, name, codeobj_class
+        As of any Brian2 object.
+
+    Raises
+    ------
+    ValueError
+        If the layout does not fit the groups or the weights, or the delay is negative.
+    DimensionMismatchError
+        If the delay is not a time.
+    """
+
+    add_to_magic_network = True
+
+    def __init__(
+        self,
+        source: SpikeSource,
+        target: Group,
+        layout: Layout,
+        weights: ArrayLike,
+        *,
+        variable: str,
+        negative: str | None = None,
+        delay: Quantity = 0 * second,
+        condition: str | None = None,
+        factor: str | None = None,
+        weight: str = "w",
+        namespace: Mapping[str, Any] | None = None,
+        event: str = "spike",
+        clock: Clock | None = None,
+        when: str = "synapses",
+        order: int = -1,
+        name: str = "sharedsynapses*",
+        codeobj_class: Any = None,
+    ) -> None:
+        Nameable.__init__(self, name=name)
+        clock = clock or source.clock
+        self.source, self.target, self.layout = source, target, layout
+        self.namespace = dict(namespace or {})
+        self._chosen = codeobj_class
+        self.codeobj_class = codeobj_class
+        _check_sizes(layout, source, target, np.shape(weights))
+        steps = _steps(delay, clock)
+        parts = {"_counts": condition, "_factor": factor}
+        code = {name: text for name, text in parts.items() if text is not None}
+        used = {name for text in code.values() for name in get_identifiers(text)}
+        if weight in used:
+            raise ValueError(f"{self.name}: the weight {weight!r} has no place in {code}")
+        self.variables = Variables(self)
+        self._add_ends(variable, negative, event, steps)
+        self._add_weights(weight, np.asarray(weights), variable)
+        self._add_layout(negative is not None)
+        self._add_names(clock)
+        needed = [weight, f"_{event}space"]
+        needed += ["_negative", "_negative_sums"] if negative else []
+        needed += ["_delay", "_history", "_history_count", "_now"] if steps else []
+        CodeRunner.__init__(
+            self,
+            group=self,
+            template="shared_synapses",
+            code="\n".join(f"{name} = {text}" for name, text in code.items()),
+            clock=clock,
+            when=when,
+            order=order,
+            name=None,  # it has one
+            needed_variables=needed,
+            template_kwds={
+                "eventspace_variable": source.variables[f"_{event}space"],
+                "weight_variable": self.variables[weight],
+                "conditional": condition is not None,
+                "graded": factor is not None,
+                "apart": negative is not None,
+                "delayed": steps > 0,
+                "whole": layout.whole,
+            },
+        )
+        self.add_dependency(source)
+        self.add_dependency(target)
+        self._enable_group_attributes()
+
+    def create_default_code_object(self, run_namespace: Mapping[str, Any]) -> Any:
+        """Make the code object for whatever target is active by then."""
+        self.codeobj_class = code_object_class(self._chosen)
+        return super().create_default_code_object(run_namespace)
+
+    def _add_ends(self, variable: str, negative: str | None, event: str, steps: int) -> None:
+        source, add = self.source, self.variables
+        add.add_reference(f"_{event}space", source)
+        add.add_reference("_target", self.target, variable)
+        if negative is not None:
+            add.add_reference("_negative", self.target, negative)
+        add.add_constant("_source_start", int(getattr(source, "start", 0)))
+        add.add_constant("_source_stop", int(getattr(source, "stop", len(source))))
+        add.add_constant("_source_all", int(getattr(source, "_source_N", len(source))))
+        add.add_constant("_target_start", int(getattr(self.target, "start", 0)))
+        if steps:
+            # The spikes of as many steps as they travel, one step after another.
+            add.add_constant("_delay", steps)
+            size = steps * self.layout.sources
+            add.add_array("_history", size=size, dtype=np.int32, read_only=True)
+            add.add_array("_history_count", size=steps, dtype=np.int32, read_only=True)
+            add.add_array("_now", size=1, dtype=np.int32, scalar=True, read_only=True)
+
+    def _add_weights(self, weight: str, values: NDArray[Any], variable: str) -> None:
+        target = self.target.variables[variable]
+        self.variables.add_constant("N", values.size)
+        self.variables.add_array(
+            weight,
+            size=values.size,
+            values=np.asarray(values, dtype=target.dtype).ravel(),
+            dimensions=target.dim,
+            dtype=target.dtype,
+            constant=True,
+        )
+
+    def _add_layout(self, apart: bool) -> None:
+        add, layout = self.variables, self.layout
+        for name in ("order", "channel_start", "first", "to", "start", "length", "place"):
+            values = getattr(layout, name).ravel()
+            add.add_array(
+                f"_{name}", size=values.size, values=values, dtype=np.int32,
+                constant=True, read_only=True,
+            )  # fmt: skip
+        add.add_constant("_positions", layout.positions)
+        add.add_constant("_row", layout.order.shape[1])
+        add.add_constant("_targets", layout.targets)
+        dtype = add["_target"].dtype
+        add.add_array("_rows", size=layout.order.size, dtype=dtype, read_only=True)
+        for name in ("_sums", "_negative_sums") if apart else ("_sums",):
+            add.add_array(name, size=layout.targets, dtype=dtype, read_only=True)
+        add.add_array("_packed", size=1, dtype=np.int32, scalar=True, read_only=True)
+
+    def _add_names(self, clock: Clock) -> None:
+        """Add what conditions and factors may name; the index is that of the whole source."""
+        add = self.variables
+        add.create_clock_variables(clock)
+        start, stop = (add[name].get_value() for name in ("_source_start", "_source_stop"))
+        add.add_arange("i", size=int(stop), start=-int(start))
+        for group, suffix in ((self.source, "_pre"), (self.target, "_post")):
+            for name, variable in group.variables.items():
+                shared = isinstance(variable, Variable) and variable.scalar
+                if not name.startswith("_") and (suffix == "_pre" or shared):
+                    add.add_reference(f"{name}{suffix}", group, name)
+
+
+def _check_sizes(layout: Layout, source: Any, target: Any, shape: tuple[int, ...]) -> None:
+    for found, expected, what in (
+        (len(source), layout.sources, f"neurons of {source.name}"),
+        (len(target), layout.targets, f"neurons of {target.name}"),
+        (shape, layout.shape, "the weights' shape"),
+    ):
+        if found != expected:
+            raise ValueError(f"{what}: expected {expected} for this layout, found {found}")
+
+
+def _steps(delay: Any, clock: Clock) -> int:
+    fail_for_dimension_mismatch(delay, second, "a delay is a time")
+    if np.size(delay) != 1 or not float(delay) >= 0:
+        raise ValueError(f"a delay is one time that is not negative; found {delay}")
+    return int(np.rint(float(delay) / float(clock.dt)))

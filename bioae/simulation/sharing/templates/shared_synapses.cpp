@@ -1,0 +1,94 @@
+{# USES_VARIABLES { _rows, _order, _sums, _place, _target, _channel_start, _first, _to, _start,
+                    _length, _packed, _source_start, _source_stop, _source_all, _target_start,
+                    _positions, _row, _targets } #}
+{# WRITES_TO_READ_ONLY_VARIABLES { _rows, _sums, _packed } #}
+{% extends 'common_group.cpp' %}
+
+{% block before_code %}
+    {{_packed}} = 0;
+{% endblock %}
+
+{% block maincode %}
+    {% set _eventspace = get_array_name(eventspace_variable) %}
+    {% set _number = c_data_type(variables['_target'].dtype) %}
+    {% set _ends = [(_sums, _target, variables['_target'])] %}
+    {% if apart and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
+    // Not before the run, when a standalone run's arguments have not been read yet.
+    if (!{{_packed}})
+    {
+        for (size_t _j = 0; _j < _num_rows; _j++)
+            {{_rows}}[_j] = {{get_array_name(weight_variable)}}[{{_order}}[_j]];
+        {{_packed}} = 1;
+    }
+
+    // scalar code
+    const size_t _vectorisation_idx = -1;
+    {{scalar_code|autoindent}}
+
+    {% if delayed %}
+    int32_t* const _spikes = {{_history}} + (size_t){{_now}} * (_source_stop - _source_start);
+    const int32_t _num_spikes = {{_history_count}}[{{_now}}];
+    {% else %}
+    const int32_t* const _spikes = {{_eventspace}};
+    const int32_t _num_spikes = {{_eventspace}}[_source_all];
+    {% endif %}
+    bool _added = false;
+    for (int32_t _spike = 0; _spike < _num_spikes; _spike++)
+    {
+        const int32_t _idx = _spikes[_spike];
+        if (_idx < _source_start || _idx >= _source_stop)
+            continue;
+        const size_t _vectorisation_idx = _idx;
+        {{vector_code|autoindent}}
+        {% if conditional %}
+        if (!_counts)
+            continue;
+        {% endif %}
+        _added = true;
+        const int32_t _channel = (_idx - _source_start) / (int32_t)_positions;
+        const int32_t _position = (_idx - _source_start) % (int32_t)_positions;
+        for (int32_t _s = {{_first}}[_position]; _s < {{_first}}[_position + 1]; _s++)
+        {
+            const {{_number}}* __restrict _weight = {{_rows}} + (size_t)_channel*_row + {{_start}}[_s];
+            const size_t _at = {{_channel_start}}[_channel] + {{_to}}[_s];
+            {{_number}}* __restrict _sum = {{_sums}} + _at;
+            {% if apart %}
+            {{_number}}* __restrict _negative_sum = {{_negative_sums}} + _at;
+            {% endif %}
+            const int32_t _n = {{_length}}[_s];
+            for (int32_t _k = 0; _k < _n; _k++)
+            {
+                {% set _times = '*_factor' if graded else '' %}
+                {% if apart %}
+                _sum[_k] += (_weight[_k] > 0 ? _weight[_k] : 0){{_times}};
+                _negative_sum[_k] += (_weight[_k] < 0 ? -_weight[_k] : 0){{_times}};
+                {% else %}
+                _sum[_k] += _weight[_k]{{_times}};
+                {% endif %}
+            }
+        }
+    }
+
+    if (_added)
+    {
+        {% for _from, _into, _variable in _ends %}
+        for (size_t _j = 0; _j < _targets; _j++)
+            {% if _variable.conditional_write %}
+            if ({{get_array_name(_variable.conditional_write)}}[_target_start + _j])
+            {% endif %}
+            {{_into}}[_target_start + _j] += {{_from}}[{{_place}}[_j]];
+        for (size_t _j = 0; _j < _targets; _j++)
+            {{_from}}[_j] = 0;
+        {% endfor %}
+    }
+    {% if delayed %}
+
+    // In the place of the spikes that have arrived, those that set out.
+    int32_t _n_sent = 0;
+    for (int32_t _spike = 0; _spike < {{_eventspace}}[_source_all]; _spike++)
+        if ({{_eventspace}}[_spike] >= _source_start && {{_eventspace}}[_spike] < _source_stop)
+            _spikes[_n_sent++] = {{_eventspace}}[_spike];
+    {{_history_count}}[{{_now}}] = _n_sent;
+    {{_now}} = ({{_now}} + 1) % _delay;
+    {% endif %}
+{% endblock %}
