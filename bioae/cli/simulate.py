@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import Natural, Positive, Several
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ def simulate(
     dtype: Literal["float64", "float32"] = "float64",
     record: Several = (),
     workers: Positive = 1,
+    cluster: str | None = None,
     seed: Natural = 0,
+    resume: bool = False,
     overwrite: bool = False,
 ) -> int:
     """Run a trained network in Brian2 on images.
@@ -91,10 +95,20 @@ def simulate(
         Variables to record at the end of each step.
     workers
         Processes that share the images.
+    cluster
+        The address of a Dask cluster whose workers share the images instead: tcp://127.0.0.1:8786.
     seed
         Seeds random input.
+    resume
+        Go on with a run that was interrupted, from what it finished; if it finished nothing, from
+        the start.
     overwrite
-        Replace an existing result.
+        Replace an existing result, or what an interrupted run finished.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 130 interrupted.
     """
     from bioae import artefact
     from bioae.cli.changes import background_of, print_change, spread_of, with_neuron
@@ -102,8 +116,10 @@ def simulate(
     from bioae.files import check_output
     from bioae.simulation import simulate as run
     from bioae.simulation import write_result
+    from bioae.simulation.parts import remove_parts
 
     check_output(out, overwrite=overwrite, kind="file")
+    parts = _parts_beside(out, resume=resume, overwrite=overwrite)
     time = {"steps": steps, "dt": dt}
     original = artefact.load(model).network
     original = original.with_time(**{k: v for k, v in time.items() if v is not None})
@@ -115,18 +131,26 @@ def simulate(
     _check_record(network, record)
     present = partial(
         run, images=shown, target=target, seed=seed, dtype=dtype, workers=workers,
-        connectivity=connectivity,
+        cluster=cluster, connectivity=connectivity,
     )  # fmt: skip
-    with counting("simulating") as progress:
-        result = present(
-            network,
-            record=record,
-            spread=spreads,
-            background=noise,
-            delay=delay,
-            progress=progress,
-        )
-    write_result(result, out, overwrite=overwrite)
+    try:
+        with terminated_as_interrupted(), counting("simulating") as progress:
+            result = present(
+                network,
+                record=record,
+                spread=spreads,
+                background=noise,
+                delay=delay,
+                parts=parts,
+                progress=progress,
+            )
+        write_result(result, out, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if not parts.exists():
+            raise
+        print("bioae: interrupted; go on with the same command and --resume", file=sys.stderr)
+        return 130
+    remove_parts(parts)
     print(out)
     changed = neuron is not None or delay is not None or noise is not None or bool(spreads)
     if changed and compare:
@@ -190,6 +214,23 @@ def _places(examples: str) -> list[int]:
             found=f"{repeated} again",
         )
     return places
+
+
+def _parts_beside(out: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Return the folder of what is finished, beside the output."""
+    from bioae.errors import OutputError
+    from bioae.simulation.parts import remove_parts
+
+    parts = out.with_name(f"{out.name}.parts")
+    if parts.exists() and not resume:
+        if not overwrite:
+            raise OutputError(
+                "a run that was interrupted left what it finished, which was kept",
+                where=str(parts),
+                mend="Go on with it with --resume, or start anew with --overwrite",
+            )
+        remove_parts(parts)
+    return parts
 
 
 def _check_record(network: Network, record: Several) -> None:

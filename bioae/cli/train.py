@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json as json_format
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from bioae.cli.interrupts import terminated_as_interrupted
 
 __all__ = ["train"]
 
@@ -62,7 +61,7 @@ def train(
     start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
     chosen = load_config(config, init=start)
     try:
-        with _terminated_as_interrupted(), progress_bar() as progress:
+        with terminated_as_interrupted(), progress_bar() as progress:
             result = run(chosen, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
@@ -82,13 +81,3 @@ def train(
         error = last["validation_sum_squared_error"]
         print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
     return 0
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, keep what Ctrl-C keeps."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -110,3 +112,12 @@ class Presentations:
         """Split the images into parts of a fixed size; the last may be smaller."""
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of the images and their numbers."""
+        hashed = hashlib.sha256()
+        for values in (self.pixels, self.examples):
+            hashed.update(f"{values.dtype}{values.shape}".encode())
+            hashed.update(np.ascontiguousarray(values).tobytes())
+        return hashed.hexdigest()

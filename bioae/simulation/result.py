@@ -20,7 +20,7 @@ from bioae.errors import ResultError
 from bioae.files import atomic_output
 from bioae.simulation.layer_spikes import LayerSpikes, Trace, describe, layer_dataset
 
-__all__ = ["SCHEMA_VERSION", "LayerSpikes", "Trace", "build_result", "write_result"]
+__all__ = ["SCHEMA_VERSION", "LayerSpikes", "Trace", "build_result", "versions", "write_result"]
 
 SCHEMA_VERSION = 1
 
@@ -91,7 +91,7 @@ def build_result(
         "seed": int(seed),
         "neuron_model": neuron_model,
         "network_sha256": network_sha256,
-        **{f"{package}_version": version(package) for package in _VERSIONED},
+        **{f"{package}_version": number for package, number in versions().items()},
         **(attrs or {}),
     }
     nodes = {
@@ -99,6 +99,11 @@ def build_result(
         for layer in layers
     }
     return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on, by package."""
+    return {package: version(package) for package in _VERSIONED}
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:

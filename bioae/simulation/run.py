@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -12,13 +14,14 @@ from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import InputError
 from bioae.network import Network, NetworkConfig
+from bioae.simulation.jobs import Crew, Job, Processes
+from bioae.simulation.parts import Parts, missing
 from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
-from bioae.simulation.result import build_result
-from bioae.simulation.runners import chunk_size, runner
+from bioae.simulation.result import build_result, versions
+from bioae.simulation.runners import chunk_size
 from bioae.simulation.targets import Dtype, Target, check_target
-from bioae.simulation.workers import shared
 
 __all__ = ["result_of", "simulate"]
 
@@ -41,6 +44,8 @@ def simulate(
     connectivity: Connectivity = "shared",
     chunk: int | None = None,
     workers: int = 1,
+    cluster: str | None = None,
+    parts: Path | str | None = None,
     progress: Progress | None = None,
 ) -> xr.DataTree:
     """Run a network in Brian2 on images.
@@ -78,6 +83,13 @@ def simulate(
         on it.
     workers
         How many processes share the chunks. Results do not depend on it.
+    cluster
+        The address of a Dask cluster whose workers run the chunks instead, such as
+        ``"tcp://127.0.0.1:8786"``. Results do not depend on it.
+    parts
+        A folder to keep each chunk in as soon as it is done, where there are several. A run that
+        finds chunks of its own there leaves them out; the folder stays when the run is done, for
+        the caller to remove once the result is safe.
     progress
         Called after each chunk.
 
@@ -91,35 +103,74 @@ def simulate(
     DataError
         If the images do not fit the network.
     TargetError
-        If the target is missing what it needs.
+        If the target is missing what it needs, or the cluster does not answer.
     InputError
-        If `workers` or `chunk` is below 1.
+        If `workers` or `chunk` is below 1, or workers are asked for beside a cluster.
+    OutputError
+        If the folder of parts is another run's, or cannot be written.
     """
-    check_target(target)
-    for name, value in (("workers", workers), ("chunk", chunk)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
+    if cluster is None:
+        check_target(target)
+    _check_sharing(workers, chunk, cluster)
     network = _varied(network, spread, background, delay, seed=seed)
     shown = Presentations.of(network.config, images, examples=examples, seed=seed)
+    job = Job(network, 1, target, dtype, tuple(record), connectivity)
+    kept = None if parts is None else Parts(Path(parts), _identity(job, shown))
+    done = {} if kept is None else kept.load(len(shown))
     size = chunk or chunk_size(network.config, record)
-    size = max(1, min(size, -(-len(shown) // workers)))
-    chunks: list[Chunk] = []
-    with runner(
-        network,
-        presentations=size,
-        target=target,
-        dtype=dtype,
-        record=record,
-        connectivity=connectivity,
-    ) as run_chunk:
-        for done in shared(partial(run_chunk, shown), list(shown.chunks(size)), workers):
-            chunks.append(done)
-            if progress is not None:
-                progress(min(len(chunks) * size, len(shown)), len(shown))
+    with _crew(workers, cluster) as crew:
+        size = max(1, min(size, -(-len(shown) // crew.workers)))
+        left = missing(len(shown), done, size)
+        several = len(left) + len(done) > 1
+        with closing(crew.run(replace(job, presentations=size), shown, left)) as finished:
+            for part, each in finished:
+                done[part.start] = each
+                if kept is not None and several:
+                    kept.add(part, each)
+                if progress is not None:
+                    progress(sum(len(chunk.reconstruction) for chunk in done.values()), len(shown))
+    chunks = [done[start] for start in sorted(done)]
     result = result_of(network, shown, join(chunks), target=target, dtype=dtype)
     if spread:
         result.attrs["spread"] = ", ".join(f"{name}={value:g}" for name, value in spread.items())
     return result
+
+
+def _check_sharing(workers: int, chunk: int | None, cluster: str | None) -> None:
+    for name, value in (("workers", workers), ("chunk", chunk)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
+    if cluster is not None and workers != 1:
+        raise InputError(
+            "workers and a cluster exclude each other",
+            found=f"workers {workers}, cluster {cluster}",
+            mend="A cluster has workers of its own: give one of the two",
+        )
+
+
+@contextmanager
+def _crew(workers: int, cluster: str | None) -> Iterator[Crew]:
+    if cluster is None:
+        yield Processes(workers)
+        return
+    from bioae.simulation.cluster import connected
+
+    with connected(cluster) as crew:
+        yield crew
+
+
+def _identity(job: Job, shown: Presentations) -> dict[str, str]:
+    """Return what a run's chunks depend on."""
+    return {
+        "network": job.network.sha256,
+        "images": shown.sha256,
+        "seed": str(shown.seed),
+        "target": job.target,
+        "dtype": job.dtype,
+        "recorded": ", ".join(sorted(job.record)),
+        "connectivity": job.connectivity,
+        **{f"version of {package}": number for package, number in versions().items()},
+    }
 
 
 def result_of(

@@ -1,29 +1,34 @@
-"""Share work among processes; results come in the order of the work, whoever did it."""
+"""Share work among processes; a process that dies is replaced, and its work done again."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
 
-__all__ = ["shared"]
+__all__ = ["TRIES", "shared"]
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
 
-# Forked processes find the function here: what it closes over cannot be sent to them.
-_function: Callable[[Any], Any] | None = None
+#: How often a piece of work is begun: memory may run out or a machine be tidied up once or twice.
+TRIES = 3
 
 
-def shared(function: Callable[[Work], Done], work: Sequence[Work], workers: int) -> Iterator[Done]:
-    """Yield the function's value of each piece of work, in order.
+def shared(
+    function: Callable[[Work], Done], work: Sequence[Work], workers: int
+) -> Iterator[tuple[int, Done]]:
+    """Yield the place of each piece in the work and the function's value of it, as they are done.
 
     Parameters
     ----------
@@ -37,46 +42,118 @@ def shared(function: Callable[[Work], Done], work: Sequence[Work], workers: int)
     Raises
     ------
     TargetError
-        If a process was killed.
+        If the processes that took a piece were killed, one after another.
     """
-    global _function  # noqa: PLW0603
     workers = min(workers, len(work))
     if workers <= 1:
-        yield from map(function, work)
+        yield from ((place, function(piece)) for place, piece in enumerate(work))
         return
-    _function = function
-    others = multiprocessing.active_children()
-    context = multiprocessing.get_context("fork")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_apart)
+    crew = _Crew(function)
     try:
-        yield from executor.map(_call, work)
-    except BaseException as error:
-        _kill(child for child in multiprocessing.active_children() if child not in others)
-        if isinstance(error, BrokenProcessPool):
-            raise TargetError(
-                "a worker process was killed",
-                mend="If memory ran out, use fewer workers or smaller chunks",
-            ) from error
-        raise
+        yield from crew.run(work, workers)
     finally:
-        executor.shutdown(cancel_futures=True)
-        _function = None
+        crew.end()
 
 
-def _apart() -> None:
-    """Leave Ctrl-C to the parent, which ends this process and whatever it runs."""
-    os.setpgid(0, 0)
+@dataclass(eq=False)
+class _Worker:
+    process: BaseProcess
+    connection: Connection[Any, Any]
+    place: int
+
+    def end(self) -> None:
+        """End the process and whatever it runs."""
+        assert self.process.pid is not None
+        with suppress(ProcessLookupError):  # it has not come to be apart yet
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
 
 
-def _kill(children: Iterable[BaseProcess]) -> None:
-    for child in children:
-        assert child.pid is not None
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:  # it has not come to be apart yet
-            child.kill()
+class _Crew:
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+        self._workers: list[_Worker] = []
+
+    def run(self, work: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+        waiting = deque(range(len(work)))
+        tries: Counter[int] = Counter()
+        while waiting or self._workers:
+            while waiting and len(self._workers) < workers:
+                self._start(waiting.popleft(), work)
+            for worker in self._ready():
+                try:
+                    succeeded, value = worker.connection.recv()
+                except (EOFError, OSError):
+                    self._workers.remove(worker)
+                    worker.end()
+                    tries[worker.place] += 1
+                    _check_tries(tries[worker.place])
+                    waiting.appendleft(worker.place)
+                    continue
+                if not succeeded:
+                    raise value
+                place = worker.place
+                if waiting:
+                    self._give(worker, waiting.popleft(), work)
+                else:
+                    self._workers.remove(worker)
+                    worker.end()
+                yield place, value
+
+    def end(self) -> None:
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()
+
+    def _ready(self) -> list[_Worker]:
+        ready = wait([worker.connection for worker in self._workers])
+        return [worker for worker in self._workers if worker.connection in ready]
+
+    def _start(self, place: int, work: Sequence[Any]) -> None:
+        context = multiprocessing.get_context("fork")  # so that it may close over anything
+        ours, theirs = context.Pipe()
+        # Copies of our ends in it would keep the others from noticing that we are gone.
+        closed = [ours, *(worker.connection for worker in self._workers)]
+        process = context.Process(target=_serve, args=(self._function, theirs, closed), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours, place)
+        self._workers.append(worker)
+        self._give(worker, place, work)
+
+    def _give(self, worker: _Worker, place: int, work: Sequence[Any]) -> None:
+        worker.place = place
+        with suppress(OSError):  # it is dead already, which is seen as we listen to it
+            worker.connection.send(work[place])
 
 
-def _call(piece: Any) -> Any:
-    assert _function is not None
-    return _function(piece)
+def _check_tries(tries: int) -> None:
+    if tries >= TRIES:
+        raise TargetError(
+            f"a worker process was killed, and so were {tries - 1} more that did its work again",
+            mend="If memory ran out, use fewer workers or smaller chunks",
+        )
+
+
+def _serve(
+    function: Callable[[Any], Any], connection: Connection[Any, Any], closed: Iterable[Any]
+) -> None:
+    """Do what comes along a connection, until nothing does."""
+    os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and what it runs
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    for other in closed:
+        other.close()
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send(_attempt(function, connection.recv()))
+
+
+def _attempt(function: Callable[[Any], Any], piece: Any) -> tuple[bool, Any]:
+    try:
+        return True, function(piece)
+    except Exception as error:  # noqa: BLE001
+        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        return False, error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError, TargetError
 from bioae.network import Network
-from bioae.simulation import simulate, write_result
-from bioae.simulation.workers import shared
+from bioae.simulation import runners, simulate, write_result
+from bioae.simulation.reading import read
+from bioae.simulation.workers import TRIES, shared
 
 Images = NDArray[np.float64]
 
@@ -73,9 +74,10 @@ def test_too_few(name: str, value: int, small: Network, images: Images) -> None:
 
 
 @given(work=st.lists(st.integers()), workers=st.integers(1, 3))
-def test_shared_work_comes_in_order(work: list[int], workers: int) -> None:
+def test_all_work_is_done_once(work: list[int], workers: int) -> None:
     offset = 7  # what the function closes over reaches the workers
-    assert list(shared(lambda piece: piece + offset, work, workers)) == [n + 7 for n in work]
+    done = list(shared(lambda piece: piece + offset, work, workers))
+    assert sorted(done) == [(place, piece + 7) for place, piece in enumerate(work)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -85,22 +87,75 @@ def test_an_error_of_a_worker_is_the_caller_s(workers: int) -> None:
             raise InputError("this piece is bad", where="piece 2", found="2")
         return piece
 
-    done: list[int] = []
-
-    def results() -> Iterator[int]:
-        yield from shared(fail, [0, 1, 2, 3], workers)
-
+    done: list[tuple[int, int]] = []
     with pytest.raises(InputError, match="this piece is bad"):
-        done.extend(result for result in results())
-    assert done in ([], [0, 1])
+        done.extend(each for each in shared(fail, [0, 1, 2, 3], workers))
+    assert set(done) <= {(0, 0), (1, 1), (3, 3)}
+    assert not multiprocessing.active_children()
 
 
-def test_a_killed_worker_is_said_and_hangs_nothing() -> None:
+def die_once(marker: Path) -> None:
+    """Kill this process, unless another one was killed here before."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_worker_did_is_done_again(tmp_path: Path) -> None:
+    def double(piece: int) -> int:
+        if piece in {1, 4}:
+            die_once(tmp_path / str(piece))
+        return 2 * piece
+
+    assert sorted(shared(double, range(6), 2)) == [(n, 2 * n) for n in range(6)]
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "4"}
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_is_killed_every_time_is_said(tmp_path: Path) -> None:
     def die(piece: int) -> int:
         if piece == 1:
+            (tmp_path / str(os.getpid())).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return piece
 
-    with pytest.raises(TargetError, match="a worker process was killed"):
+    with pytest.raises(TargetError, match="a worker process was killed, and so were 2 more"):
         list(shared(die, range(3), 2))
+    assert len(list(tmp_path.iterdir())) == TRIES == 3
     assert not multiprocessing.active_children()
+
+
+def test_what_a_killed_worker_ran_is_ended(tmp_path: Path) -> None:
+    def sleep(piece: int) -> int:
+        child = tmp_path / "child"
+        if piece == 0 and not child.exists():
+            child.write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return int(child.read_text()) if piece == 0 else 0
+
+    child = dict(shared(sleep, [0, 1], 2))[0]
+    assert child > 0
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize(
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
+)
+def test_a_result_after_a_worker_was_killed(
+    target: str, small: Network, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "marker"
+    folder = tmp_path / "results"
+    folder.mkdir()
+    alone = stored(small, images, folder, target=target)
+
+    def read_or_die(*arguments: Any) -> Any:
+        die_once(marker)
+        return read(*arguments)
+
+    monkeypatch.setattr(runners, "read", read_or_die)
+    assert stored(small, images, folder, target=target, chunk=2, workers=2) == alone
+    assert marker.exists()

@@ -1,0 +1,77 @@
+"""A run of a network on images as work that is shared out: what to build, and who runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from bioae.network import Network
+from bioae.simulation.pathways import Connectivity
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.reading import Chunk
+from bioae.simulation.runners import RunChunk, runner
+from bioae.simulation.targets import Dtype, Target
+from bioae.simulation.workers import shared
+
+__all__ = ["Crew", "Finished", "Job", "Processes"]
+
+#: Parts of the images, with what the network did, as they are done.
+Finished = Generator[tuple[slice, Chunk], None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What every worker builds once: the arguments of `bioae.simulation.runners.runner`."""
+
+    network: Network
+    presentations: int
+    target: Target
+    dtype: Dtype
+    record: tuple[str, ...] = ()
+    connectivity: Connectivity = "shared"
+
+    def runner(self) -> AbstractContextManager[RunChunk]:
+        """Build the network, and return what runs chunks on it within a block."""
+        return runner(
+            self.network,
+            presentations=self.presentations,
+            target=self.target,
+            dtype=self.dtype,
+            record=self.record,
+            connectivity=self.connectivity,
+        )
+
+
+class Crew(Protocol):
+    """Those who run chunks."""
+
+    @property
+    def workers(self) -> int:
+        """How many work at a time."""
+
+    def run(self, job: Job, shown: Presentations, parts: Sequence[slice]) -> Finished:
+        """Yield each part of the images with what the network did, as they are done."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes of this machine, which share one build.
+
+    Attributes
+    ----------
+    workers
+        How many; 1 is this one.
+    """
+
+    workers: int
+
+    def run(self, job: Job, shown: Presentations, parts: Sequence[slice]) -> Finished:
+        """Yield each part of the images with what the network did, as they are done."""
+        if not parts:
+            return
+        with job.runner() as run_chunk:
+            for place, chunk in shared(partial(run_chunk, shown), parts, self.workers):
+                yield parts[place], chunk

@@ -1,0 +1,114 @@
+"""An interrupted simulation is resumed to the same bytes, by itself or on a cluster."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.simulation import runners
+from bioae.simulation.reading import read
+
+Run = Callable[..., Any]
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def interrupted(tiny_model: Path, run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Interrupt a command after two of its chunks, and return what it said."""
+    left = [None, None]
+
+    def read_some(*arguments: Any) -> Any:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return read(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runners, "_CHUNK_BYTES", 1)  # a chunk an image
+        patch.setattr(runners, "read", read_some)
+        done = run(*command(tiny_model))
+    assert (done.status, done.out) == (130, "")
+    assert sorted(path.name for path in here.iterdir()) == ["r.nc.parts"]
+    return str(done.err)
+
+
+def command(model: Path) -> list[object]:
+    return ["simulate", model, "--target", "numpy", "--images", 5, "--out", "r.nc"]
+
+
+def test_it_says_how_to_go_on(interrupted: str) -> None:
+    assert interrupted == "bioae: interrupted; go on with the same command and --resume\n"
+
+
+@pytest.mark.parametrize("options", [["--resume"], ["--resume", "--workers", 2], ["--overwrite"]])
+def test_the_same_bytes(
+    options: list[object], interrupted: str, run: Run, tiny_model: Path, here: Path
+) -> None:
+    done = run(*command(tiny_model), *options)
+    assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
+    resumed = (here / "r.nc").read_bytes()
+    assert [path.name for path in here.iterdir()] == ["r.nc"]
+    assert run(*command(tiny_model), "--overwrite").status == 0
+    assert (here / "r.nc").read_bytes() == resumed
+
+
+def test_what_was_finished_is_kept(
+    interrupted: str, refused: Callable[..., str], tiny_model: Path
+) -> None:
+    line = refused(*command(tiny_model))
+    assert "r.nc.parts: a run that was interrupted left what it finished" in line
+    assert line.endswith("Go on with it with --resume, or start anew with --overwrite")
+    line = refused(*command(tiny_model), "--resume", "--seed", 4)
+    assert line.startswith("r.nc.parts: the run that was interrupted is another one: seed differs")
+
+
+def test_another_folder_is_never_removed(
+    refused: Callable[..., str], tiny_model: Path, here: Path
+) -> None:
+    (here / "r.nc.parts").mkdir()
+    (here / "r.nc.parts" / "precious").touch()
+    for option in ("--resume", "--overwrite"):
+        line = refused(*command(tiny_model), option)
+        assert "r.nc.parts: this is not the folder of an interrupted run, and was kept" in line
+
+
+def test_nothing_to_resume(run: Run, tiny_model: Path, here: Path) -> None:
+    done = run(*command(tiny_model), "--resume")
+    assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
+    assert [path.name for path in here.iterdir()] == ["r.nc"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals(number: signal.Signals, start: Start, here: Path, tiny_model: Path) -> None:
+    session = start(*command(tiny_model), "--workers", 5, "--steps", 1000)
+    session.wait_for(lambda: list(here.glob("r.nc.parts/*.safetensors")))
+    done = session.interrupt(number)
+    assert done == (130, "", "bioae: interrupted; go on with the same command and --resume\n")
+    assert session.running() == []
+    assert list(here.glob("r.nc.parts/.*")) == []
+
+
+def test_cluster(run: Run, tiny_model: Path, here: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    assert run(*command(tiny_model)).status == 0
+    alone = (here / "r.nc").read_bytes()
+    with distributed.LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        address = cluster.scheduler_address
+        done = run(*command(tiny_model), "--overwrite", "--cluster", address)
+    assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
+    assert (here / "r.nc").read_bytes() == alone
+
+
+def test_cluster_and_workers(refused: Callable[..., str], tiny_model: Path) -> None:
+    line = refused(*command(tiny_model), "--workers", 2, "--cluster", "tcp://127.0.0.1:1")
+    assert line.startswith("workers and a cluster exclude each other")
