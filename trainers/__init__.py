@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bioae.trainers.config import TrainingConfig, load_config
     from bioae.trainers.derivatives import SpikeDerivative, derivative, spike
     from bioae.trainers.losses import loss_function
-    from bioae.trainers.mirror.layer import LayerActivity
+    from bioae.trainers.mirror.activity import LayerActivity
     from bioae.trainers.mirror.network import Activity, NetworkMirror
     from bioae.trainers.mirror.simulate import simulate_mirror
     from bioae.trainers.parity import Parity, model_parity

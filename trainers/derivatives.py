@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
 
 from bioae.errors import NetworkError
 
@@ -298,6 +299,10 @@ def spike(
     Tensor
         Of the threshold's shape and the distance's type.
     """
+    if has_torch_function((threshold, distance)):
+        given = (threshold, distance, scale, derivative)
+        recorded: Tensor = handle_torch_function(spike, (threshold, distance), *given)
+        return recorded
     distance = distance.expand_as(threshold)
     spikes: Tensor = SpikeFunction.apply(threshold, distance, scale, derivative)  # type: ignore[no-untyped-call]
     return spikes

@@ -15,7 +15,7 @@ from bioae.errors import DataError
 from bioae.files import atomic_output
 
 if TYPE_CHECKING:
-    from bioae.trainers.mirror.layer import LayerActivity
+    from bioae.trainers.mirror.activity import LayerActivity
 
 __all__ = ["LayerTally", "write_metrics"]
 

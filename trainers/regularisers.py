@@ -31,7 +31,7 @@ from torch import Tensor
 from bioae.errors import NetworkError
 
 if TYPE_CHECKING:
-    from bioae.trainers.mirror.layer import LayerActivity
+    from bioae.trainers.mirror.activity import LayerActivity
     from bioae.trainers.mirror.network import Activity
 
 __all__ = [
@@ -68,14 +68,14 @@ class Reading:
     @cached_property
     def potential(self) -> Tensor:
         """Cumulative potential after the last step over the steps, U_T / T: (example, neuron)."""
-        potential = self._layer.potential
+        potential = self._layer.final_potential
         if potential is None:
             raise NetworkError(
                 "a regulariser acts on a potential that was not computed",
                 where=f"layer {self._layer.name}",
                 mend="Ask the mirror for the cumulative potential of the layer",
             )
-        return potential[-1].flatten(1) / len(potential)
+        return potential.flatten(1) / len(self._layer.spikes)
 
 
 @dataclass(frozen=True)

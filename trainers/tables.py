@@ -171,6 +171,10 @@ class OptimisationConfig(Table):
         ge=1,
         description="gradient checkpointing: length in steps of what is computed anew, going back",
     )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description='whether the steps of a layer are compiled; "auto": of the layers that can be',
+    )
     loss: LossName = Field(default="sum_squared_error", description="the reconstruction loss")
     dtype: Literal["float32", "float64"] = Field(
         default="float32", description="of all computation"

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bioae.datasets import Images, load
 from bioae.errors import DataError, NetworkError
 from bioae.files import check_output
 from bioae.network import Network
+from bioae.noise import Key
 from bioae.trainers.config import TrainingConfig, load_config
 from bioae.trainers.derivatives import derivative
 from bioae.trainers.loop import METRICS, MODEL, Reporter, fit
@@ -146,13 +148,14 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
         recompute=settings.recompute,
         trainable=settings.trainable,
         per_neuron=settings.own,
-        potentials="all" if potentials else "decoded",
+        potentials="last" if potentials else "decoded",
         dtype=getattr(torch, settings.dtype),
+        compile=settings.compile,
     )
     _check_named(config, mirror)
     return Problem(
         config=config,
-        mirror=mirror.to(device),
+        mirror=_checked(mirror.to(device), config),
         encode=partial(config.network.encoder.encode, steps=config.network.steps),
         train=_images(config, "train", data.train),
         validation=_images(config, "test", data.validation),
@@ -192,6 +195,14 @@ def _check_named(config: TrainingConfig, mirror: NetworkMirror) -> None:
                 where="training, learning_rates",
                 expected=f"one of {', '.join([*sorted(kinds), *arrays])}",
             )
+
+
+def _checked(mirror: NetworkMirror, config: TrainingConfig) -> NetworkMirror:
+    """Return the mirror; what was to be compiled is, or is refused, before any work is done."""
+    if config.training.compile is True:
+        silence = torch.zeros(config.network.steps, 1, *config.network.input_shape)
+        mirror(silence, key=Key(config.training.seed, np.zeros(1, np.int64)))
+    return mirror
 
 
 def _trained(problem: Problem) -> Network:

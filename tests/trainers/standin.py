@@ -44,7 +44,11 @@ NETWORK: dict[str, Any] = {
 class Layer:
     name: str
     spikes: Tensor
-    potential: Tensor | None
+    potential: Tensor
+
+    @property
+    def final_potential(self) -> Tensor:
+        return self.potential[-1]
 
 
 @dataclass
@@ -86,7 +90,6 @@ class Standin(torch.nn.Module):
         leak = self._weights["hidden.leak"]
         hidden = self._layer("hidden", drive.flatten(2), leak)
         output = self._layer("output", hidden.spikes, torch.tensor(0.9))
-        assert output.potential is not None
         shape = (drive.shape[1], 1, SIDE, SIDE)
         reconstruction = output.potential.amax(0).reshape(shape) / STEPS
         return Activity({"hidden": hidden, "output": output}, reconstruction)

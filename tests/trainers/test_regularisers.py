@@ -13,7 +13,7 @@ from torch import Tensor
 from bioae.errors import NetworkError
 from bioae.trainers.config import TrainingConfig
 from bioae.trainers.derivatives import derivative, spike
-from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import Activity
 from bioae.trainers.problem import build_regularisers
 from bioae.trainers.regularisers import REGULARISERS, Regulariser, evaluate

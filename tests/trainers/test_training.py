@@ -92,6 +92,14 @@ def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
         ({"training": {"device": "gpu9"}}, NetworkError, "training.device: the device cannot be"),
         ({"training": {"derivative": {"name": "arctan", "slope": 1}}}, NetworkError, "'slope'"),
         ({"network": {"input_shape": [1, 36, 36]}}, BioaeError, "36"),
+        (
+            {
+                "network": {"preset": "strided", "neuron": "noisy_lif"},
+                "training": {"compile": True},
+            },
+            NetworkError,
+            "layer encoder1: the layer cannot be compiled; .*found random numbers",
+        ),
     ],
 )
 def test_what_does_not_fit_leaves_no_folder(
@@ -112,8 +120,21 @@ def test_images_of_another_size(tmp_path: Path) -> None:
 def test_potentials_are_computed_only_where_a_term_acts_on_them() -> None:
     with_beta = assemble(config()).mirror
     without = assemble(config(regularisers={"beta2": None})).mirror
-    assert with_beta.potentials == "all"  # type: ignore[attr-defined]
+    assert with_beta.potentials == "last"  # type: ignore[attr-defined]
     assert without.potentials == "decoded"  # type: ignore[attr-defined]
+
+
+def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
+    """After a few updates: rounding parts the two in the end."""
+    before = assemble(config()).mirror.to_network()  # type: ignore[attr-defined]
+    trained = [
+        train(config(training={"compile": each, "dtype": "float64"}), tmp_path / str(each)).network
+        for each in (True, False)
+    ]
+    for name, weights in before.weights.items():
+        compiled, plain = (network.weights[name] for network in trained)
+        assert not np.array_equal(weights, plain)
+        np.testing.assert_allclose(compiled, plain, atol=2**-12)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bioae.errors import DataError
 from bioae.trainers.grid import on_grid
 from bioae.trainers.metrics import LayerTally, write_metrics
-from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.reproducible import encoder_seed, example_order, reproducible
 
 

@@ -6,7 +6,7 @@ are those that Brian2 runs, in the same order.
 
 from __future__ import annotations
 
-from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import Activity, NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 

@@ -113,6 +113,28 @@ class Pathway(nn.Module):
                 arriving[step + delay] = add(arriving[step + delay], arrived)
         return arriving
 
+    @property
+    def alike(self) -> bool:
+        """Whether all connections have one delay."""
+        return self._delay is None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what arrives."""
+        return (INPUT, INHIBITION) if self._apart else (INPUT,)
+
+    def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
+        """Return what arrives of each step (step and example, ...), where all have one delay.
+
+        Parameters
+        ----------
+        emitted, weight, steps
+            As of `over`. What would arrive after the period is left out.
+        """
+        ((delay, kernels),) = self._kernels(weight)
+        sent = _packed(emitted[: max(steps - delay, 0)])
+        return {name: self._join(sent, kernel) for name, kernel in kernels.items()}
+
     def recurrence(self, weight: Tensor) -> Recurrence:
         """Return what a population sends itself, as a function of its spikes."""
         every = list(self._kernels(weight))

@@ -16,7 +16,7 @@ from bioae.equations.program import Program, State, Statement
 from bioae.equations.stepping import Stepper, guarded
 from bioae.trainers.mirror.backward import Backward
 
-__all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "torch_stepper"]
+__all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "stepper", "torch_stepper"]
 
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.
 ACTIVE = "_active"
@@ -73,7 +73,24 @@ class AttachedWrite(torch.autograd.Function):
 
 
 def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> Stepper:
-    """Return the blocks of a program on PyTorch tensors.
+    """Return the blocks of a program on PyTorch tensors of a type of numbers."""
+    return stepper(
+        program,
+        backward,
+        {
+            **array_functions(torch, dtype),
+            "straight_through": StraightThrough.apply,
+            "written": _written,
+            "guarded": _guarded,
+            "released": _released,
+        },
+    )
+
+
+def stepper(
+    program: Program, backward: Backward, functions: Mapping[str, Callable[..., Any]]
+) -> Stepper:
+    """Return the blocks of a program, with gradients as they were asked for.
 
     Parameters
     ----------
@@ -82,16 +99,10 @@ def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> S
     backward
         How gradients flow. The derivative's `straight_through` sets the derivative of the state
         update with respect to the input variable to 1.
-    dtype
-        The type of numbers.
+    functions
+        Those of `array_functions`, and ``straight_through``, ``written``, ``guarded`` and
+        ``released``, whose gradients are not those of what they compute.
     """
-    functions: Mapping[str, Callable[..., Any]] = {
-        **array_functions(torch, dtype),
-        "straight_through": StraightThrough.apply,
-        "written": _written,
-        "guarded": _guarded,
-        "released": _released,
-    }
     attached = program.refractory and not backward.detach_refractory
     if attached:
         program = _with_activity(program)

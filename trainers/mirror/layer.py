@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,37 +16,21 @@ from bioae.delays import Steps
 from bioae.errors import NetworkError
 from bioae.network import Network, PlacedLayer
 from bioae.noise import Key, population_number
+from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add
 from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.connections import connect
 from bioae.trainers.mirror.constants import as_array
+from bioae.trainers.mirror.fused.graph import Unsupported
+from bioae.trainers.mirror.fused.layer import READOUT, FusedLayer
+from bioae.trainers.mirror.fused.population import Timeline
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["LayerActivity", "LayerMirror"]
+__all__ = ["Compile", "LayerMirror"]
 
-
-@dataclass
-class LayerActivity:
-    """What a layer did in a presentation.
-
-    Attributes
-    ----------
-    name
-        The layer's name.
-    spikes
-        (time, example, *shape), 0 or 1.
-    potential
-        The potential U of the layer's read-out model, which is never reset, at the end of each
-        step (time, example, *shape); None where it was not asked for.
-    states
-        The states that were asked for, by name (time, example, *shape).
-    """
-
-    name: str
-    spikes: Tensor
-    potential: Tensor | None = None
-    states: dict[str, Tensor] = field(default_factory=dict)
+#: Whether a layer's steps are compiled: ``"auto"`` where they can be.
+Compile = bool | Literal["auto"]
 
 
 class LayerMirror(nn.Module):
@@ -61,7 +44,7 @@ class LayerMirror(nn.Module):
         The layer.
     backward
         How gradients flow.
-    trainable, per_neuron, dtype
+    trainable, per_neuron, dtype, compile
         See `NetworkMirror`.
     """
 
@@ -74,9 +57,11 @@ class LayerMirror(nn.Module):
         trainable: Collection[str],
         per_neuron: Collection[str],
         dtype: torch.dtype,
+        compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
         super().__init__()
         self.placed = placed
+        self._compile = compile
         timing = network.config.timing
         self.pathways = nn.ModuleDict(self._pathways(network.delays(placed)))
         common: dict[str, Any] = {
@@ -113,6 +98,7 @@ class LayerMirror(nn.Module):
             number=population_number(placed.depth, readout=True),
             **common,
         )
+        self._fused = FusedLayer(self.neuron, self.readout) if compile else None
         self.weights = nn.ParameterDict()
         for name in placed.weight_shapes:
             weights = torch.tensor(network.weights[name], dtype=dtype)
@@ -122,11 +108,22 @@ class LayerMirror(nn.Module):
         self,
         emitted: Tensor,
         *,
-        potential: bool,
+        potential: Potential | None,
         record: Collection[str] = (),
         key: Key | None = None,
     ) -> LayerActivity:
         """Run a presentation on what the layer before emitted (time, example, ...)."""
+        if self._fused is not None:
+            try:
+                return self._run_fused(self._fused, emitted, potential, record)
+            except Unsupported as reason:
+                if self._compile is True:
+                    raise NetworkError(
+                        "the layer cannot be compiled",
+                        where=f"layer {self.placed.name}",
+                        found=str(reason),
+                        mend='Set compile = "auto", and what cannot be compiled runs as it is',
+                    ) from reason
         run = self.neuron(
             self.arriving(emitted),
             recurrence=self.recurrence,
@@ -135,11 +132,39 @@ class LayerMirror(nn.Module):
         )
         spikes = run.recorded.pop("_spike")
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
-        if potential:
+        if potential is not None:
             variable = self.placed.readout.input
-            readout = self.readout(run.arrived, record=[variable], key=key)
-            activity.potential = readout.recorded[variable]
+            seen = self.readout(run.arrived, record=[variable], key=key).recorded[variable]
+            activity.potential = seen if potential == "all" else None
+            activity.final_potential = seen[-1]
         return activity
+
+    def _run_fused(
+        self,
+        fused: FusedLayer,
+        emitted: Tensor,
+        potential: Potential | None,
+        record: Collection[str],
+    ) -> LayerActivity:
+        pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
+        assert pathway is not None
+        steps = len(emitted) + lead_in
+        if self.placed.layer.recurrent or not pathway.alike:
+            raise Unsupported("a connection that is recurrent, or has several delays")
+        sent = min(len(emitted), steps - pathway.delays[0])
+        variable = READOUT + self.placed.readout.input
+        cut = self.neuron.backward.truncate or 0
+        found = fused(
+            partial(pathway.sums, emitted, self.weights["weight"], steps),
+            pathway.names,
+            Timeline(steps, lead_in, sent, pathway.delays[0], cut),
+            record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
+            final=[variable] if potential == "last" else [],
+        )
+        spikes, seen = found.pop("_spike"), found.pop(variable, None)
+        if potential == "last":
+            return LayerActivity(self.placed.name, spikes, None, found, seen)
+        return LayerActivity(self.placed.name, spikes, seen, found)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return weights and trained parameters, by their names in the network."""

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from bioae.network import Network
 from bioae.noise import Key
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
+from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.backward import Backward
-from bioae.trainers.mirror.layer import LayerActivity, LayerMirror
+from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["Activity", "NetworkMirror"]
@@ -52,9 +53,13 @@ class NetworkMirror(nn.Module):
         Of these, the ones of which each neuron trains its own; a layer trains one value of the
         others, unless the network gives each neuron its own already.
     potentials
-        Whether the potential U of every layer is computed, or of the last one where it is decoded.
+        Whether the potential U of every layer is computed, in each step or after the last one; or
+        of the last layer alone, where it is decoded.
     dtype
         The type of numbers: float64 to match Brian2 spike for spike, float32 for speed.
+    compile
+        Whether the steps of a layer are compiled to one function forward and one backward, on the
+        CPU: ``"auto"`` where they can be. Where they cannot, True is refused as a layer runs.
 
     Raises
     ------
@@ -74,8 +79,9 @@ class NetworkMirror(nn.Module):
         recompute: int | None = None,
         trainable: Collection[str] = (),
         per_neuron: Collection[str] = (),
-        potentials: Literal["all", "decoded"] = "decoded",
+        potentials: Literal["all", "last", "decoded"] = "decoded",
         dtype: torch.dtype = torch.float32,
+        compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
         super().__init__()
         self.network = network
@@ -93,6 +99,7 @@ class NetworkMirror(nn.Module):
                     trainable=trainable,
                     per_neuron=per_neuron,
                     dtype=dtype,
+                    compile=compile,
                 )
                 for placed in self.config.placed
             }
@@ -125,10 +132,12 @@ class NetworkMirror(nn.Module):
         emitted = drive.to(next(self.parameters()))
         for name, layer in self._each():
             wanted = [state for state in record if state in layer.neuron.program.states]
-            decoded = name == last and decoder.reads_potential
-            activities[name] = layer(
-                emitted, potential=decoded or self.potentials == "all", record=wanted, key=key
-            )
+            potential: Potential | None = None
+            if name == last and decoder.reads_potential:
+                potential = "all"
+            elif self.potentials != "decoded":
+                potential = self.potentials
+            activities[name] = layer(emitted, potential=potential, record=wanted, key=key)
             emitted = activities[name].spikes
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes

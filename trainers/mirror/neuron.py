@@ -121,7 +121,7 @@ class NeuronMirror(nn.Module):
         key
             What the noise depends on, where the model is noisy.
         """
-        values = self._constants(self.trained, self._like)
+        values = self.constants()
         for name, state in self.program.states.items():
             if not state.shared:
                 values[name] = values[name].expand(batch, *self.shape)
@@ -134,6 +134,14 @@ class NeuronMirror(nn.Module):
         values[ACTIVE] = torch.ones_like(values["_spike"])
         values |= {history(n): values["_spike"] for n in range(1, self._memory + 1)}
         return values
+
+    def constants(self) -> Values:
+        """Return parameters, constants and initial states, (*shape) or without dimensions."""
+        return self._constants(self.trained, self._like)
+
+    def times(self, steps: int) -> Tensor:
+        """Return the time of each step of a period, since the presentation's start."""
+        return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self._dt
 
     def at(self, step: int, key: Key | None = None) -> Values:
         """Return what statements name that depends on the step alone: time, and noise."""
@@ -166,8 +174,7 @@ class NeuronMirror(nn.Module):
         run = self._segment
         if self.backward.recompute is not None and torch.is_grad_enabled():
             run = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
-        times = (self._like.new_tensor(range(len(arriving))) - self.schedule.lead_in) * self._dt
-        clock = times.unbind(0)
+        clock = self.times(len(arriving)).unbind(0)
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         arrived: list[Arrived | None] = []
         for part in self.backward.cuts(len(arriving)):
@@ -284,4 +291,6 @@ class NeuronMirror(nn.Module):
 
 
 def _of_each(condition: Tensor | bool, like: Tensor) -> Tensor:
-    return torch.as_tensor(condition, device=like.device).expand_as(like)
+    if isinstance(condition, bool):
+        condition = torch.tensor(condition, device=like.device)
+    return condition.expand_as(like)

@@ -16,7 +16,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
 from bioae.simulation.run import Progress, result_of
 from bioae.simulation.targets import Dtype
-from bioae.trainers.mirror.layer import LayerActivity
+from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 
 __all__ = ["simulate_mirror"]

@@ -1,0 +1,193 @@
+"""Reverse-mode differentiation of a graph, by PyTorch's rules and the mirror's own.
+
+Each rule returns what an operation adds to the gradients of its arguments. Where a condition
+decides, the branch not taken gets 0, and what it was computed from gets 0 times its derivative, as
+in PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+
+from bioae.trainers.mirror.fused.graph import Graph, Node, Unsupported
+
+__all__ = ["differentiate"]
+
+Gradients = tuple["Node | None", ...]
+
+
+def differentiate(
+    graph: Graph, seeds: Mapping[Node, Node], leaves: Collection[Node]
+) -> dict[Node, Node]:
+    """Return the gradients of leaves, of those that get one.
+
+    Parameters
+    ----------
+    graph
+        The operations; those of the gradients are added to them.
+    seeds
+        The gradients of what is read, by what it is.
+    leaves
+        What gradients are wanted of.
+    """
+    needed = _depending(graph.reached(seeds), leaves)
+    found: dict[Node, Node] = {}
+    rules = Rules(graph)
+
+    def give(node: Node, gradient: Node) -> None:
+        before = found.get(node)
+        found[node] = gradient if before is None else graph.make("add", before, gradient)
+
+    for node, seed in seeds.items():
+        if node in needed:
+            give(node, seed)
+    for node in sorted(needed, key=lambda each: -each.index):
+        if node not in found or not node.arguments:
+            continue
+        given = rules(node, found[node], [argument in needed for argument in node.arguments])
+        for argument, gradient in zip(node.arguments, given, strict=True):
+            if argument in needed and gradient is not None:
+                give(argument, gradient)
+    return {leaf: found[leaf] for leaf in leaves if leaf in found}
+
+
+#: Operations through which no gradient goes.
+_FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number"})
+
+
+def _depending(nodes: list[Node], leaves: Collection[Node]) -> set[Node]:
+    """Return the nodes through which a gradient reaches one of the leaves."""
+    found = {leaf for leaf in leaves if leaf.kind == "number"}
+    for node in nodes:
+        through = node.kind == "number" and node.operation not in _FLAT
+        if through and any(argument in found for argument in node.arguments):
+            found.add(node)
+    return found
+
+
+class Rules:
+    """The derivative of each operation.
+
+    Parameters
+    ----------
+    graph
+        Where to write it.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __call__(self, node: Node, gradient: Node, wanted: list[bool]) -> Gradients:
+        """Return what goes to each argument; None where nothing does."""
+        rule: Callable[..., Gradients] | None = getattr(self, f"_{node.operation}", None)
+        if rule is not None:
+            return rule(gradient, node, *node.arguments)
+        slope = self._slope(node)
+        return (self._do("mul", gradient, slope),)
+
+    def _do(self, operation: str, *arguments: Node | float) -> Node:
+        graph = self._graph
+        nodes = [a if isinstance(a, Node) else graph.literal(float(a)) for a in arguments]
+        condition = operation in ("lt", "gt", "le", "ge", "eq", "and", "or", "not")
+        return graph.make(operation, *nodes, kind="condition" if condition else "number")
+
+    def _where_else(self, condition: Node, gradient: Node) -> tuple[Node, Node]:
+        do = self._do
+        return do("where", condition, gradient, 0.0), do("where", condition, 0.0, gradient)
+
+    def _add(self, g: Node, _: Node, *__: Node) -> Gradients:
+        return g, g
+
+    def _sub(self, g: Node, _: Node, *__: Node) -> Gradients:
+        return g, self._do("neg", g)
+
+    def _neg(self, g: Node, _: Node, *__: Node) -> Gradients:
+        return (self._do("neg", g),)
+
+    def _mul(self, g: Node, _: Node, a: Node, b: Node) -> Gradients:
+        return self._do("mul", g, b), self._do("mul", g, a)
+
+    def _div(self, g: Node, node: Node, _: Node, b: Node) -> Gradients:
+        do = self._do
+        return do("div", g, b), do("mul", do("neg", g), do("div", node, b))
+
+    def _pow(self, g: Node, node: Node, a: Node, b: Node) -> Gradients:
+        do = self._do
+        base = do("mul", g, do("mul", b, do("pow", a, do("sub", b, 1.0))))
+        base = do("where", do("eq", b, 0.0), 0.0, base)
+        exponent = do("mul", g, do("mul", node, do("log", a)))
+        silent = do("and", do("eq", a, 0.0), do("ge", b, 0.0))
+        return base, do("where", silent, 0.0, exponent)
+
+    def _where(self, g: Node, _: Node, condition: Node, *__: Node) -> Gradients:
+        return None, *self._where_else(condition, g)
+
+    def _clip(self, g: Node, _: Node, a: Node, low: Node, high: Node) -> Gradients:
+        do = self._do
+        inside = do("and", do("ge", a, low), do("le", a, high))
+        below = do("and", do("lt", low, high), do("lt", a, low))
+        above = do("or", do("gt", a, high), do("lt", high, low))
+        return tuple(do("where", where, g, 0.0) for where in (inside, below, above))
+
+    def _minimum(self, g: Node, _: Node, a: Node, b: Node) -> Gradients:
+        return self._extreme(g, a, b, "lt")
+
+    def _maximum(self, g: Node, _: Node, a: Node, b: Node) -> Gradients:
+        return self._extreme(g, a, b, "gt")
+
+    def _extreme(self, g: Node, a: Node, b: Node, taken: str) -> Gradients:
+        do = self._do
+        shared = do("where", do("eq", a, b), do("mul", g, 0.5), 0.0)
+        return (
+            do("where", do(taken, a, b), g, shared),
+            do("where", do(taken, b, a), g, shared),
+        )
+
+    def _spike(self, g: Node, _: Node, *arguments: Node) -> Gradients:
+        _, _, slope = arguments
+        return None, self._do("mul", g, slope), None
+
+    def _written(self, g: Node, _: Node, *arguments: Node) -> Gradients:
+        condition, _, value, old = arguments
+        to_weight = self._do("mul", g, self._do("sub", value, old))
+        return None, to_weight, *self._where_else(condition, g)
+
+    def _through(self, g: Node, _: Node, *__: Node) -> Gradients:
+        return g, None
+
+    def _slope(self, node: Node) -> Node:
+        """Return the derivative of a function of one number."""
+        if node.operation not in _SLOPES:
+            raise Unsupported(f"the derivative of {node.operation!r}")
+        return _SLOPES[node.operation](self._do, node, node.arguments[0])
+
+
+#: Writes an operation on nodes and numbers.
+_Do = Callable[..., Node]
+
+#: The derivative of a function of one number `a`, of which `f` is the value.
+_SLOPES: dict[str, Callable[[_Do, Node, Node], Node]] = {
+    "exp": lambda _, f, __: f,
+    "expm1": lambda do, f, _: do("add", f, 1.0),
+    "log": lambda do, _, a: do("div", 1.0, a),
+    "log10": lambda do, _, a: do("div", 1.0, do("mul", a, math.log(10))),
+    "log1p": lambda do, _, a: do("div", 1.0, do("add", a, 1.0)),
+    "sin": lambda do, _, a: do("cos", a),
+    "cos": lambda do, _, a: do("neg", do("sin", a)),
+    "tan": lambda do, f, _: do("add", do("mul", f, f), 1.0),
+    "sinh": lambda do, _, a: do("cosh", a),
+    "cosh": lambda do, _, a: do("sinh", a),
+    "tanh": lambda do, f, _: do("sub", 1.0, do("mul", f, f)),
+    "asin": lambda do, _, a: do("div", 1.0, _circle(do, a)),
+    "acos": lambda do, _, a: do("neg", do("div", 1.0, _circle(do, a))),
+    "atan": lambda do, _, a: do("div", 1.0, do("add", do("mul", a, a), 1.0)),
+    "sqrt": lambda do, f, _: do("div", 0.5, f),
+    "abs": lambda do, _, a: do("sign", a),
+    "square": lambda do, _, a: do("mul", a, 2.0),
+    "reciprocal": lambda do, f, _: do("neg", do("mul", f, f)),
+}
+
+
+def _circle(do: _Do, a: Node) -> Node:
+    return do("sqrt", do("sub", 1.0, do("mul", a, a)))

@@ -1,0 +1,80 @@
+"""The C++ of single operations, and of what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bioae.trainers.mirror.fused.graph import Node
+
+__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of", "safe"]
+
+_FUNCTIONS = (
+    "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
+    "acos", "atan", "sqrt", "floor", "ceil", "trunc", "pow",
+)  # fmt: skip
+
+#: What an operation is, its arguments in place of the braces.
+FORMS = {
+    **{name: f"std::{name}({{}})" for name in _FUNCTIONS},
+    "pow": "std::pow({}, {})",
+    "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}",
+    "lt": "{} < {}", "le": "{} <= {}", "gt": "{} > {}", "ge": "{} >= {}", "eq": "{} == {}",
+    "ne": "{} != {}", "and": "bool({}) & bool({})", "or": "bool({}) | bool({})",
+    "not": "!{}", "abs": "std::fabs({})", "isfinite": "std::fabs({}) <= MOST",
+    "sign": "R({0} > 0) - R({0} < 0)", "square": "{0} * {0}", "reciprocal": "R(1) / {}",
+    "where": "{} ? {} : {}", "clip": "smaller(larger({}, {}), {})",
+    "minimum": "smaller({}, {})", "maximum": "larger({}, {})", "detach": "{}",
+    "number": "{} ? R(1) : R(0)", "spike": "{0} ? R(1) : R(0)", "written": "{0} ? {2} : {3}",
+    "through": "{1}",
+}  # fmt: skip
+
+#: What stands before the functions.
+HEAD = """\
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+typedef {real} R;
+static const R MOST = std::numeric_limits<R>::max();
+// A number that is none stays none, as in PyTorch.
+static inline R smaller(R a, R b) {{ return a != a ? a : b != b ? b : a < b ? a : b; }}
+static inline R larger(R a, R b) {{ return a != a ? a : b != b ? b : a > b ? a : b; }}
+enum {{ W = {width}, K = {carried} }};
+struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, threads; }};
+"""
+
+_BLOCK = """\
+  const long per = (s.size + W - 1) / W, blocks = per * s.examples, M = s.size * s.examples;
+  #pragma omp parallel for num_threads(s.threads) schedule(static)
+  for (long block = 0; block < blocks; ++block) {{
+    const long n = block % per * W, j = block / per * s.size + n;
+    const int w = int(std::min<long>(W, s.size - n));
+    R nothing[W] = {{}}, waste[W];
+{body}
+  }}
+"""
+
+#: The loop over the neurons of a block.
+LOOP = '_Pragma("omp simd") for (int i = 0; i < w; ++i) {'
+
+
+def function(name: str, arguments: str, body: Sequence[str]) -> str:
+    """Return a function that runs its body for each block of neurons."""
+    inside = "\n".join(f"    {line}" for line in body)
+    block = _BLOCK.format(body=inside)
+    return f'extern "C" void {name}(const Sizes& s, {arguments}) {{\n{block}}}\n'
+
+
+def kind_of(node: Node) -> str:
+    """Return the type of a node's value."""
+    return "R" if node.kind == "number" else "bool"
+
+
+def name_of(node: Node) -> str:
+    """Return the name of a node's value."""
+    return f"({node.text})" if node.operation == "literal" else f"v{node.index}"
+
+
+def safe(name: str) -> str:
+    """Return what is given as part of a name in C++."""
+    return name.replace(" ", "__")

@@ -1,0 +1,187 @@
+"""A population's presentation as one operation of PyTorch."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from bioae.trainers.mirror.fused.build import compiled
+from bioae.trainers.mirror.fused.source import Plan
+
+__all__ = ["REALS", "Kernel", "Timeline"]
+
+#: What the numbers that are compiled for are called in C++.
+REALS = {torch.float32: "float", torch.float64: "double"}
+
+
+class Timeline(NamedTuple):
+    """When things happen to a population.
+
+    Attributes
+    ----------
+    steps
+        Steps of a period.
+    lead_in
+        How many of them are not recorded.
+    sent
+        In how many steps something was sent.
+    delay
+        Steps by which it arrives later.
+    cut
+        After how many steps states are detached, see `Backward.truncate`; 0: never.
+    """
+
+    steps: int
+    lead_in: int
+    sent: int
+    delay: int
+    cut: int
+
+
+class _Sizes(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_long)
+        for name in ("steps", "lead", "examples", "size", "sent", "delay", "cut", "threads")
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A compiled plan."""
+
+    plan: Plan
+    library: ctypes.CDLL
+
+    @classmethod
+    def of(cls, plan: Plan) -> Kernel:
+        """Compile a plan, or find it compiled."""
+        return cls(plan, compiled(plan.text()))
+
+    def __call__(
+        self,
+        arriving: Mapping[str, Tensor],
+        given: Mapping[str, Tensor],
+        times: Tensor,
+        timeline: Timeline,
+    ) -> dict[str, Tensor]:
+        """Run a presentation.
+
+        Parameters
+        ----------
+        arriving
+            By name, (step and example, *shape), of the steps that were sent.
+        given
+            What is given before the first step, without dimensions or (*shape).
+        times
+            The time of each step (time).
+        timeline
+            When things happen.
+
+        Returns
+        -------
+        dict
+            What was recorded (time and example, *shape), and the final values (example, *shape).
+        """
+        plan = self.plan
+        first = next(iter(arriving.values()))
+        last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        inputs = [arriving[name] for name in plan.step.inputs]
+        parameters = [given[name] for name in plan.parameters]
+        tensors = (*inputs, *parameters)
+        outputs = _Presentation.apply(self, layout, times, timeline, *tensors)  # type: ignore[no-untyped-call]
+        return dict(zip((*plan.recorded, *plan.final), outputs, strict=True))
+
+
+class _Presentation(torch.autograd.Function):
+    """All steps, forward and backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernel: Kernel,
+        layout: torch.memory_format,
+        times: Tensor,
+        timeline: Timeline,
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Return what is recorded, then the final values."""
+        plan, count = kernel.plan, len(kernel.plan.step.inputs)
+        inputs = [tensor.contiguous(memory_format=layout) for tensor in tensors[:count]]
+        parameters = [_laid_out(tensor, layout, times) for tensor in tensors[count:]]
+        shape = inputs[0].shape
+        ctx.kernel, ctx.layout, ctx.timeline, ctx.times = kernel, layout, timeline, times
+        ctx.shapes = [tensor.shape for tensor in tensors[count:]]
+        ctx.save_for_backward(*inputs, *parameters)
+        ctx.set_materialize_grads(False)
+        sizes = _sizes(inputs[0], timeline)
+        kept = timeline.steps - timeline.lead_in
+        outputs = [
+            _empty((rows * sizes.examples, *shape[1:]), inputs[0], layout)
+            for names, rows in ((plan.recorded, kept), (plan.final, 1))
+            for _ in names
+        ]
+        kernel.library.forward(
+            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
+            ctypes.c_void_p(times.data_ptr()), _pointers(outputs),
+        )  # fmt: skip
+        return tuple(outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what arrived, and of what was given."""
+        plan: Plan = ctx.kernel.plan
+        count = len(plan.step.inputs)
+        saved = ctx.saved_tensors
+        inputs, parameters = saved[:count], saved[count:]
+        given = [g if g is None else g.contiguous(memory_format=ctx.layout) for g in gradients]
+        sizes = _sizes(inputs[0], ctx.timeline)
+        wanted = ctx.needs_input_grad[4 : 4 + count]
+        to = [
+            _empty(tensor.shape, tensor, ctx.layout) if want else None
+            for tensor, want in zip(inputs, wanted, strict=True)
+        ]
+        learned = [
+            _empty((sizes.examples, *inputs[0].shape[1:]), inputs[0], ctx.layout)
+            for _ in plan.learned
+        ]
+        ctx.kernel.library.backward(
+            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
+            ctypes.c_void_p(ctx.times.data_ptr()), _pointers(given), _pointers([*to, *learned]),
+        )  # fmt: skip
+        sums = dict(zip(plan.learned, learned, strict=True))
+        reduced = [
+            sums[name].sum_to_size(shape) if name in sums else None
+            for name, shape in zip(plan.parameters, ctx.shapes, strict=True)
+        ]
+        return None, None, None, None, *to, *reduced
+
+
+def _sizes(given: Tensor, timeline: Timeline) -> _Sizes:
+    steps, lead_in, sent, delay, cut = timeline
+    examples, threads = len(given) // sent, torch.get_num_threads()
+    return _Sizes(steps, lead_in, examples, given[0].numel(), sent, delay, cut, threads)
+
+
+def _empty(shape: Sequence[int], like: Tensor, layout: torch.memory_format) -> Tensor:
+    return torch.empty(shape, dtype=like.dtype, memory_format=layout)
+
+
+def _laid_out(tensor: Tensor, layout: torch.memory_format, times: Tensor) -> Tensor:
+    """Return a parameter as numbers in the order of what arrives."""
+    tensor = tensor.to(times.dtype)
+    if tensor.ndim == 3 and layout == torch.channels_last:
+        tensor = tensor.permute(1, 2, 0)
+    return tensor.contiguous()
+
+
+def _pointers(tensors: Sequence[Tensor | None]) -> Any:
+    kind = ctypes.c_void_p * max(len(tensors), 1)
+    return kind(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))

@@ -1,0 +1,257 @@
+"""C++ of a step: all steps of a presentation for a block of neurons, forward and backward.
+
+Each block keeps what its neurons carry from step to step, so that memory is read and written once
+for what arrives and what is recorded. Nothing in between is kept for the way back: it is computed
+anew, with the same bits, from what arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from bioae.trainers.mirror.fused.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of, safe
+from bioae.trainers.mirror.fused.graph import Node
+from bioae.trainers.mirror.fused.trace import STARTS, Step
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is compiled.
+
+    Attributes
+    ----------
+    step
+        One step.
+    given
+        What is given before the first step, by name; and whether each neuron has its own.
+    recorded, final
+        What is recorded at the end of each step, and after the last one alone.
+    learning
+        The given numbers that get a gradient.
+    real
+        The type of numbers in C++.
+    width
+        Neurons of a block.
+    """
+
+    step: Step
+    given: dict[str, bool]
+    recorded: tuple[str, ...]
+    final: tuple[str, ...]
+    learning: tuple[str, ...]
+    real: str
+    width: int = 256
+
+    @cached_property
+    def carried(self) -> tuple[str, ...]:
+        """What must be carried from step to step for what is recorded."""
+        step = self.step
+        found: set[str] = set()
+        ends = [step.values[name] for name in self.recorded]
+        ends += [step.carried[name][1] for name in self.final]
+        while True:
+            reached = set(step.graph.reached(ends))
+            now = {name for name, (before, _) in step.carried.items() if before in reached}
+            now |= set(self.final)
+            if now <= found:
+                return tuple(sorted(found))
+            found |= now
+            ends += [step.carried[name][1] for name in now]
+
+    @cached_property
+    def gradients(self) -> tuple[dict[str, Node], dict[Node, Node]]:
+        """What `Step.adjoint` says."""
+        graph, step = self.step.graph, self.step
+        read = {
+            name: graph.leaf(f"gradient {name}")
+            for name in self.recorded
+            if step.values[name].kind == "number"
+        }
+        learning = [graph.leaf(name) for name in self.learning if name not in step.carried]
+        return step.adjoint(read, self.final, [*step.inputs.values(), *learning])
+
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """Those of `learning` that a gradient reaches."""
+        earlier, others = self.gradients
+        leaf = self.step.graph.leaf
+        return tuple(n for n in self.learning if n in earlier or leaf(n) in others)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of what is given that the code reads, in the order in which it takes them."""
+        nodes = self.step.graph.nodes
+        leaves = {node.text for node in nodes if node.operation == "leaf"}
+        return tuple(
+            name
+            for name in self.given
+            if name in leaves and (name not in self.step.carried or name in self.carried)
+        )
+
+    def text(self) -> str:
+        """Return the source."""
+        assert self.gradients  # they add to the graph
+        head = HEAD.format(real=self.real, width=self.width, carried=max(len(self.carried), 1))
+        return f"{head}\n{self._forward()}\n{self._backward()}"
+
+    def _forward(self) -> str:
+        ends = [self.step.values[name] for name in self.recorded]
+        ends += [self.step.carried[name][1] for name in self.carried]
+        body = [
+            *self._start(),
+            "for (long t = 0; t < s.steps; ++t) {",
+            *self._at(),
+            *(
+                f"R* o{k} = t < s.lead ? waste : out[{k}] + (t - s.lead) * M + j;"
+                for k in range(len(self.recorded))
+            ),
+            LOOP,
+            *self._load(ends),
+            *self._compute(ends),
+            *(f"o{k}[i] = R({name_of(self.step.values[r])});" for k, r in enumerate(self.recorded)),
+            *self._hand_on(),
+            "}",
+            "}",
+        ]
+        for k, name in enumerate(self.final, len(self.recorded)):
+            body.append(f"{LOOP} out[{k}][j + i] = b{self.carried.index(name)}[i]; }}")
+        arguments = "const R* const* in, const R* const* par, const R* times, R* const* out"
+        return function("forward", arguments, body)
+
+    def _backward(self) -> str:
+        step = self.step
+        earlier, others = self.gradients
+        inputs = [*step.inputs.values()]
+        ends = [*earlier.values(), *others.values()]
+        summed = [name for name in self.learned if name not in earlier]
+        after = [step.carried[name][1] for name in self.carried]
+        later = sorted({*earlier, *self.final})
+        body = [
+            "std::vector<R> kept(s.steps * K * W);",
+            *self._start(),
+            "for (long t = 0; t < s.steps; ++t) {",
+            *self._at(),
+            "R* keep = kept.data() + t * K * W;",
+            LOOP,
+            *self._load(after),
+            *(f"keep[{k} * W + i] = R(b{k}[i]);" for k in range(len(self.carried))),
+            *self._compute(after),
+            *self._hand_on(),
+            "}",
+            "}",
+            *(f"R l_{safe(name)}[W] = {{}};" for name in later),
+            *(f"R a_{safe(name)}[W] = {{}};" for name in summed),
+            *(
+                f"if (grad[{k}]) {{ {LOOP} l_{safe(name)}[i] = grad[{k}][j + i]; }} }}"
+                for k, name in enumerate(self.final, len(self.recorded))
+            ),
+            "for (long t = s.steps - 1; t >= 0; --t) {",
+            *(
+                f"if (s.cut && t + 1 < s.steps && (t + 1) % s.cut == 0) {{ {LOOP} "
+                f"l_{safe(name)}[i] = 0; }} }}"
+                for name in later
+            ),
+            *self._at(),
+            "const R* keep = kept.data() + t * K * W;",
+            *(
+                f"const R* r{k} = t < s.lead || !grad[{k}] ? nothing : "
+                f"grad[{k}] + (t - s.lead) * M + j;"
+                for k in range(len(self.recorded))
+            ),
+            *(
+                f"R* d{k} = there && to[{k}] ? to[{k}] + (t - s.delay) * M + j : waste;"
+                for k in range(len(inputs))
+            ),
+            LOOP,
+            *self._load(ends, kept=True),
+            *self._compute(ends),
+            *(
+                f"d{k}[i] = {name_of(others[node]) if node in others else 'R(0)'};"
+                for k, node in enumerate(inputs)
+            ),
+            *(f"a_{safe(name)}[i] += {name_of(others[step.graph.leaf(name)])};" for name in summed),
+            *(
+                f"l_{safe(name)}[i] = {name_of(earlier[name]) if name in earlier else 'R(0)'};"
+                for name in later
+            ),
+            "}",
+            "}",
+        ]
+        for k, name in enumerate(self.learned, len(inputs)):
+            held = f"a_{safe(name)}" if name in summed else f"l_{safe(name)}"
+            body.append(f"{LOOP} to[{k}][j + i] = {held}[i]; }}")
+        arguments = (
+            "const R* const* in, const R* const* par, const R* times, const R* const* grad, "
+            "R* const* to"
+        )
+        return function("backward", arguments, body)
+
+    def _start(self) -> list[str]:
+        lines = []
+        for k, name in enumerate(self.carried):
+            plain = name.rpartition(" ")[2]
+            start = f"R({float(STARTS[plain])!r})" if plain in STARTS else self._given(name)
+            lines.append(f"R b{k}[W]; {LOOP} b{k}[i] = {start}; }}")
+        return lines
+
+    def _given(self, name: str) -> str:
+        place = self.parameters.index(name)
+        return f"par[{place}][n + i]" if self.given[name] else f"par[{place}][0]"
+
+    def _at(self) -> list[str]:
+        """Return what is the same for all neurons in a step."""
+        return [
+            "const R now = times[t];",
+            "const bool there = t >= s.delay && t - s.delay < s.sent;",
+            *(
+                f"const R* x{k} = there ? in[{k}] + (t - s.delay) * M + j : nothing;"
+                for k in range(len(self.step.inputs))
+            ),
+            *(
+                f"const R p{k} = par[{k}][0];"
+                for k, name in enumerate(self.parameters)
+                if not self.given[name]
+            ),
+        ]
+
+    def _load(self, ends: Iterable[Node], *, kept: bool = False) -> list[str]:
+        """Return the declarations of leaves; carried ones are those of `kept` or of now."""
+        befores = {self.step.carried[name][0]: k for k, name in enumerate(self.carried)}
+        inputs = {node: k for k, node in enumerate(self.step.inputs.values())}
+        lines = []
+        for node in self.step.graph.reached(ends):
+            if node.operation != "leaf":
+                continue
+            if node in befores:
+                value = f"keep[{befores[node]} * W + i]" if kept else f"b{befores[node]}[i]"
+            elif node in inputs:
+                value = f"x{inputs[node]}[i]"
+            elif node.text == "t":
+                value = "now"
+            elif node.text.startswith("gradient "):
+                value = f"r{self.recorded.index(node.text.removeprefix('gradient '))}[i]"
+            elif node.text.startswith("later "):
+                value = f"l_{safe(node.text.removeprefix('later '))}[i]"
+            else:
+                place = self.parameters.index(node.text)
+                value = f"par[{place}][n + i]" if self.given[node.text] else f"p{place}"
+            value = f"{value} != 0" if node.kind == "condition" else value
+            lines.append(f"const {kind_of(node)} {name_of(node)} = {value};")
+        return lines
+
+    def _compute(self, ends: Iterable[Node]) -> list[str]:
+        lines = []
+        for node in self.step.graph.reached(ends):
+            if node.operation in ("leaf", "literal"):
+                continue
+            value = FORMS[node.operation].format(*map(name_of, node.arguments))
+            lines.append(f"const {kind_of(node)} {name_of(node)} = {value};")
+        return lines
+
+    def _hand_on(self) -> list[str]:
+        afters = [self.step.carried[name][1] for name in self.carried]
+        return [f"b{k}[i] = R({name_of(node)});" for k, node in enumerate(afters)]

@@ -1,0 +1,168 @@
+"""Stand-ins for tensors: what is done to them is recorded as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from bioae.trainers.derivatives import spike
+from bioae.trainers.mirror.fused.graph import Graph, Node, Unsupported
+
+__all__ = ["Symbol", "record", "symbol"]
+
+_SYNONYMS = {
+    "truediv": "div", "divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub",
+    "absolute": "abs", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "clamp": "clip",
+    "logical_and": "and", "logical_or": "or", "logical_not": "not", "bitwise_and": "and",
+    "bitwise_or": "or", "negative": "neg", "select": "where", "rtruediv": "rdiv",
+}  # fmt: skip
+_REVERSED = ("radd", "rsub", "rmul", "rdiv", "rtruediv", "rpow")
+_CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isfinite"})
+
+#: What can be recorded; each has its C++ in `source` and its derivative in `adjoint`.
+OPERATIONS = frozenset({
+    *_CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "expm1", "log", "log10",
+    "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "sqrt", "square",
+    "reciprocal", "floor", "ceil", "trunc", "sign", "where", "clip", "minimum", "maximum",
+    "ones_like", "detach", "number", "spike", "written", "through",
+})  # fmt: skip
+
+
+def _binary(operation: str, *, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
+    def apply(self: Symbol, other: Any) -> Symbol:
+        pair = (other, self) if swapped else (self, other)
+        return record(self.graph, operation, *pair)
+
+    return apply
+
+
+class Symbol:
+    """A tensor's stand-in: what is done to it is recorded.
+
+    Arithmetic, PyTorch's functions by their names, and the operations with a gradient of their own.
+    """
+
+    def __init__(self, graph: Graph, node: Node) -> None:
+        self.graph = graph
+        self.node = node
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Symbol:
+        """Record one of PyTorch's functions."""
+        graph = next(a.graph for a in args if isinstance(a, Symbol))
+        if func is spike:
+            fired, distance, scale, rule = args
+            slope = rule(distance.detach(), symbol(graph, scale).detach(), number(fired))
+            return record(graph, "spike", fired, distance, slope)
+        name = getattr(func, "__name__", "").strip("_")
+        if name in ("expand", "expand_as", "view_as"):
+            return symbol(graph, args[0])
+        if kwargs:
+            raise Unsupported(f"{name} with options")
+        if name in _REVERSED:
+            name, args = name[1:], args[::-1]
+        return record(graph, _SYNONYMS.get(name, name), *args)
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        operation = _SYNONYMS.get(name, name)
+        if operation not in OPERATIONS:
+            raise AttributeError(name)
+        return lambda *others: record(self.graph, operation, self, *others)
+
+    def expand_as(self, other: Any) -> Symbol:
+        """Return the same: every neuron is the same."""
+        return self
+
+    def expand(self, *shape: Any) -> Symbol:
+        """Return the same."""
+        return self
+
+    def clamp(self, *, min: float) -> Symbol:  # noqa: A002
+        """Return what is not less than a number."""
+        raised: Symbol = self.maximum(symbol(self.graph, min))
+        return raised
+
+    def to(self, dtype: torch.dtype) -> Symbol:
+        """Return a condition as a number."""
+        return number(self)
+
+    def is_floating_point(self) -> bool:
+        """Whether it is a number."""
+        return self.node.kind == "number"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Whether it is a condition: ``torch.bool``; of numbers it is not known."""
+        return torch.bool if self.node.kind == "condition" else torch.float64
+
+    __add__, __radd__ = _binary("add"), _binary("add", swapped=True)
+    __sub__, __rsub__ = _binary("sub"), _binary("sub", swapped=True)
+    __mul__, __rmul__ = _binary("mul"), _binary("mul", swapped=True)
+    __truediv__, __rtruediv__ = _binary("div"), _binary("div", swapped=True)
+    __pow__, __rpow__ = _binary("pow"), _binary("pow", swapped=True)
+    __lt__, __le__ = _binary("lt"), _binary("le")
+    __gt__, __ge__ = _binary("gt"), _binary("ge")
+    __eq__ = _binary("eq")  # type: ignore[assignment]
+    __ne__ = _binary("ne")  # type: ignore[assignment]
+    __and__, __or__ = _binary("and"), _binary("or")
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Symbol:
+        return record(self.graph, "neg", self)
+
+    def __abs__(self) -> Symbol:
+        return record(self.graph, "abs", self)
+
+
+def symbol(graph: Graph, value: Any) -> Symbol:
+    """Return a value as a symbol."""
+    return value if isinstance(value, Symbol) else Symbol(graph, graph.node(value))
+
+
+def number(value: Symbol) -> Symbol:
+    """Return a condition as 0 or 1."""
+    if value.node.kind == "number":
+        return value
+    return record(value.graph, "number", value)
+
+
+def record(graph: Graph, operation: str, *arguments: Any) -> Symbol:
+    """Record an operation."""
+    if operation not in OPERATIONS:
+        raise Unsupported(f"the operation {operation!r}")
+    nodes = [a.node if isinstance(a, Symbol) else graph.node(a) for a in arguments]
+    if operation == "ones_like":
+        return symbol(graph, 1.0)
+    if operation == "pow" and nodes[1].operation == "literal":
+        return _power(graph, arguments[0], nodes)
+    if operation in _CONDITIONS:
+        return Symbol(graph, graph.make(operation, *nodes, kind="condition"))
+    if operation == "where":
+        kinds = {node.kind for node in nodes[1:]}
+        if kinds == {"condition"}:
+            return Symbol(graph, graph.make(operation, *nodes, kind="condition"))
+    if operation not in ("where", "number", "spike", "written"):
+        nodes = [node if node.kind == "number" else graph.make("number", node) for node in nodes]
+    return Symbol(graph, graph.make(operation, *nodes))
+
+
+def _power(graph: Graph, base: Any, nodes: list[Node]) -> Symbol:
+    """Return a power as PyTorch computes it: small whole ones by multiplication."""
+    match nodes[1].text:
+        case "R(2.0)":
+            return record(graph, "mul", base, base)
+        case "R(3.0)":
+            return record(graph, "mul", record(graph, "mul", base, base), base)
+        case "R(0.5)":
+            return record(graph, "sqrt", base)
+        case "R(1.0)":
+            return symbol(graph, base)
+    return Symbol(graph, graph.make("pow", *nodes))
