@@ -25,7 +25,7 @@ def map_model(growth: float) -> NeuronModel:
     """Return a logistic map, by Euler's method with a step of its time constant.
 
     Near r = 4 the distance of two orbits doubles with each step; below r = 3 orbits converge. The
-    exponential differs from 1 by less than the input does, and in its last bits between libraries.
+    exponential differs from 1 by less than the input does.
     """
     fields = {
         "description": "Logistic map.",
@@ -43,14 +43,15 @@ def map_model(growth: float) -> NeuronModel:
 
 
 def test_chaos_is_told_by_brian2_against_itself() -> None:
-    report = model_parity(map_model(3.99), neurons=10, steps=200)
+    # Whether the two sides agree is left to chance: on some processors their exponentials do.
+    report = model_parity(map_model(3.99), neurons=10, steps=200, perturb=True)
     assert not report.exact
-    assert report.spike_agreement < AGREEMENT
     assert report.self_agreement is not None
     assert report.self_agreement < AGREEMENT
     assert report.chaotic
     assert report.one_step == 1.0
-    assert report.passed
+    assert replace(report, spike_agreement=0.5).passed
+    assert not replace(report, spike_agreement=0.5, self_agreement=1.0).passed
 
 
 def test_the_same_map_without_chaos_must_agree() -> None:
