@@ -1,0 +1,161 @@
+"""What the peers have in common: connections, and how what the last layer does is decoded."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bioae.layers import Conv2d, ConvTranspose2d
+from bioae.network import Network, PlacedLayer
+
+__all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population"]
+
+#: Of the fast sigmoid, 1 / (1 + slope |x|)^2: Norse has no other, whatever it is given.
+SLOPE = 1.0
+
+
+class Lif(NamedTuple):
+    """A leaky integrate-and-fire neuron with a reset to 0: ``v = decay v + input``.
+
+    Attributes
+    ----------
+    decay
+        What is left of a potential after a step.
+    threshold
+        It fires above it.
+    """
+
+    decay: float
+    threshold: float
+
+
+class Outcome(NamedTuple):
+    """What a network did in a presentation.
+
+    Attributes
+    ----------
+    reconstruction
+        The decoded images (example, channel, y, x).
+    counts
+        Spikes of each neuron, by layer (example, *shape).
+    """
+
+    reconstruction: Tensor
+    counts: dict[str, Tensor]
+
+
+class Population(nn.Module, ABC):
+    """Neurons of a layer, as the peer has them; they keep their state between calls."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Go back to the start of a presentation."""
+
+    @abstractmethod
+    def forward(self, arriving: Tensor) -> Tensor:
+        """Return the spikes (time, example, ...) of what arrives (time, example, ...)."""
+
+
+class PeerNetwork(nn.Module):
+    """A network of ours, with the neurons of a peer.
+
+    Parameters
+    ----------
+    network
+        Our network.
+    population
+        Returns neurons.
+    unit
+        Returns what the peer multiplies its input by; weights are divided by it.
+    together
+        Steps that a layer takes before the next one does: all of them by default.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        population: Callable[[Lif], Population],
+        *,
+        unit: Callable[[Lif], float] = lambda _: 1.0,
+        together: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = network.config
+        self.together = together or network.config.steps
+        self.connections = nn.ModuleDict()
+        self.populations = nn.ModuleDict()
+        for placed in self.config.placed:
+            neurons = _lif(network, placed)
+            weight = torch.tensor(network.weights[f"{placed.name}.weight"], dtype=torch.float32)
+            self.connections[placed.name] = _connection(placed, weight / unit(neurons))
+            self.populations[placed.name] = population(neurons)
+        # The potential that is decoded leaks as the last layer does, and is never reset.
+        self._leak, self._unit = neurons.decay, unit(neurons)
+
+    def forward(self, drive: Tensor) -> Outcome:
+        """Run a presentation of what the input emits (time, example, channel, y, x)."""
+        for population in self.populations.values():
+            population.start()
+        counts: dict[str, Tensor] = {}
+        last, arrived, emitted = [*self.populations][-1], [], []
+        for part in drive.split(self.together):
+            spikes = part
+            for name, connection in self.connections.items():
+                sums = connection(spikes.flatten(0, 1))
+                sums = sums.unflatten(0, (len(part), -1))
+                spikes = self.populations[name](sums)
+                count = spikes.sum(0)
+                counts[name] = counts[name] + count if name in counts else count
+                if name == last:
+                    arrived.append(sums)
+                    emitted.append(spikes)
+        return Outcome(self._decode(torch.cat(arrived), torch.cat(emitted)), counts)
+
+    def _decode(self, arrived: Tensor, spikes: Tensor) -> Tensor:
+        config, activity = self.config, spikes
+        if config.decoder.reads_potential:
+            potentials, potential = [], torch.zeros_like(arrived[0])
+            for each in (arrived * self._unit).unbind(0):
+                potential = (potential + each) * self._leak
+                potentials.append(potential)
+            activity = torch.stack(potentials)
+        mean_drive = config.encoder.mean_drive(config.steps)
+        decoded: Tensor = config.decoder.decode(activity, mean_drive=mean_drive)
+        return decoded.reshape(-1, *config.input_shape)
+
+
+def _lif(network: Network, placed: PlacedLayer) -> Lif:
+    config, parameters = network.config, network.parameters(placed)
+    plain = placed.model.name == "lif" and placed.readout.name == "leaky_readout"
+    delayed = any(network.delays(placed).values())
+    if not plain or delayed or placed.layer.recurrent or config.schedule != "paper":
+        raise ValueError(f"peers have nothing like the layer {placed.name!r} of this network")
+    decay = math.exp(-config.dt_seconds / float(parameters["tau"]))
+    return Lif(decay, float(parameters["theta"]))
+
+
+def _connection(placed: PlacedLayer, weight: Tensor) -> nn.Module:
+    layer, module = placed.layer, nn.Module()
+    if isinstance(layer, Conv2d):
+        inputs, outputs = placed.input_shape[0], placed.shape[0]
+        module = nn.Conv2d(
+            inputs, outputs, layer.kernel, layer.stride, layer.padding, layer.dilation,
+            layer.groups, bias=False,
+        )  # fmt: skip
+    elif isinstance(layer, ConvTranspose2d):
+        inputs, outputs = placed.input_shape[0], placed.shape[0]
+        module = nn.ConvTranspose2d(
+            inputs, outputs, layer.kernel, layer.stride, layer.padding, layer.output_padding,
+            layer.groups, bias=False, dilation=layer.dilation,
+        )  # fmt: skip
+    else:
+        linear = nn.Linear(math.prod(placed.input_shape), placed.size, bias=False)
+        linear.weight = nn.Parameter(weight)
+        return nn.Sequential(nn.Flatten(), linear, nn.Unflatten(1, placed.shape))
+    module.weight = nn.Parameter(weight)
+    return module

@@ -1,0 +1,61 @@
+"""The peers of the benchmarks run the very network that they are compared on."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+
+from benchmarks.peers import PEERS, build
+from benchmarks.peers.common import SLOPE
+from bioae.datasets import load
+from bioae.network import Network, NetworkConfig
+from bioae.simulation.presentations import Presentations
+from bioae.trainers import NetworkMirror, derivative
+
+pytestmark = pytest.mark.filterwarnings("default")  # the peers' own
+
+#: Norse's unit of weight is no power of 2, so that its sums round.
+DIFFERING = {"norse": 0.02}
+
+
+@pytest.fixture(params=PEERS)
+def peer(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+@pytest.mark.parametrize("together", [None, 1])
+def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
+    network = Network.initialise(NetworkConfig.preset("strided", steps=12)).quantised()
+    shown = Presentations.of(network.config, load("sample", "test", 4))
+    drive = torch.from_numpy(shown.drive())
+    ours = NetworkMirror(network, derivative=derivative("fast_sigmoid", slope=SLOPE))
+    theirs = build(peer, network)
+    theirs.together = together or network.config.steps
+    expected, found = ours(drive), theirs(drive)
+    allowed = DIFFERING.get(peer, 0.0)
+    for name, layer in expected.layers.items():
+        counts = layer.spikes.sum(0)
+        assert counts.any()
+        assert (found.counts[name] - counts).abs().sum() <= allowed * counts.sum()
+    if allowed:
+        return
+    torch.testing.assert_close(found.reconstruction, expected.reconstruction)
+    for outcome in (expected, found):
+        outcome.reconstruction.square().sum().backward()
+    for name, weight in zip(ours.weights, theirs.parameters(), strict=True):
+        grad = ours.weights[name].grad
+        assert grad is not None
+        torch.testing.assert_close(
+            weight.grad, grad, rtol=1e-4, atol=1e-4 * float(grad.abs().max())
+        )
+
+
+def test_other_networks_are_refused(peer: str) -> None:
+    network = Network.initialise(NetworkConfig.preset("strided", neuron="lif_subtract"))
+    with pytest.raises(ValueError, match="nothing like the layer 'encoder1'"):
+        build(peer, network)
