@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bioae.equations import NeuronModel, load_model
     from bioae.errors import BioaeError
     from bioae.network import Network, NetworkConfig
-    from bioae.simulation import BrianNetwork, build, simulate, write_result
+    from bioae.simulation import BrianNetwork, build, simulate, simulate_to, write_result
 
 __all__ = [
     "Artefact",
@@ -35,6 +35,7 @@ __all__ = [
     "load_model",
     "save",
     "simulate",
+    "simulate_to",
     "trainers",
     "write_result",
 ]
@@ -54,6 +55,7 @@ _HOMES = {
     "load_model": "equations",
     "save": "artefact",
     "simulate": "simulation",
+    "simulate_to": "simulation",
     "trainers": "",
     "write_result": "simulation",
 }

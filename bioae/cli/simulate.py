@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +14,7 @@ from bioae.cli.options import Natural, Positive, Several
 if TYPE_CHECKING:
     from bioae.datasets import Images
     from bioae.network import Network
+    from bioae.simulation.to_file import Options
 
 __all__ = ["images_of", "simulate"]
 
@@ -113,13 +113,9 @@ def simulate(
     from bioae import artefact
     from bioae.cli.changes import background_of, print_change, spread_of, with_neuron
     from bioae.cli.progress import counting
-    from bioae.files import check_output
-    from bioae.simulation import simulate as run
-    from bioae.simulation import write_result
-    from bioae.simulation.parts import remove_parts
+    from bioae.simulation.to_file import check_free, parts_beside, simulate_to
 
-    check_output(out, overwrite=overwrite, kind="file")
-    parts = _parts_beside(out, resume=resume, overwrite=overwrite)
+    check_free(out, resume=resume, overwrite=overwrite)
     time = {"steps": steps, "dt": dt}
     original = artefact.load(model).network
     original = original.with_time(**{k: v for k, v in time.items() if v is not None})
@@ -129,34 +125,33 @@ def simulate(
     spreads, noise = spread_of(spread), background_of(background)
     shown = images_of(data, split, images, examples)
     _check_record(network, record)
-    present = partial(
-        run, images=shown, target=target, seed=seed, dtype=dtype, workers=workers,
-        cluster=cluster, connectivity=connectivity,
-    )  # fmt: skip
+    options: Options = {
+        "target": target, "seed": seed, "dtype": dtype, "workers": workers, "cluster": cluster,
+        "connectivity": connectivity,
+    }  # fmt: skip
+    changed_options: Options = {
+        **options, "record": record, "spread": spreads, "background": noise, "delay": delay,
+    }  # fmt: skip
     try:
         with terminated_as_interrupted(), counting("simulating") as progress:
-            result = present(
-                network,
-                record=record,
-                spread=spreads,
-                background=noise,
-                delay=delay,
-                parts=parts,
-                progress=progress,
-            )
-        write_result(result, out, overwrite=overwrite)
+            simulate_to(
+                out, network, shown, resume=resume, overwrite=overwrite, progress=progress,
+                **changed_options,
+            )  # fmt: skip
     except KeyboardInterrupt:
-        if not parts.exists():
+        if not parts_beside(out).exists():
             raise
         print("bioae: interrupted; go on with the same command and --resume", file=sys.stderr)
         return 130
-    remove_parts(parts)
     print(out)
     changed = neuron is not None or delay is not None or noise is not None or bool(spreads)
     if changed and compare:
+        from bioae.analysis import open_result
+        from bioae.simulation import simulate as run
+
         with counting("simulating it unchanged") as progress:
-            before = present(original, progress=progress)
-        print_change(before, result, said)
+            before = run(original, shown, progress=progress, **options)
+        print_change(before, open_result(out), said)
     elif said:
         print(said)
     return 0
@@ -214,23 +209,6 @@ def _places(examples: str) -> list[int]:
             found=f"{repeated} again",
         )
     return places
-
-
-def _parts_beside(out: Path, *, resume: bool, overwrite: bool) -> Path:
-    """Return the folder of what is finished, beside the output."""
-    from bioae.errors import OutputError
-    from bioae.simulation.parts import remove_parts
-
-    parts = out.with_name(f"{out.name}.parts")
-    if parts.exists() and not resume:
-        if not overwrite:
-            raise OutputError(
-                "a run that was interrupted left what it finished, which was kept",
-                where=str(parts),
-                mend="Go on with it with --resume, or start anew with --overwrite",
-            )
-        remove_parts(parts)
-    return parts
 
 
 def _check_record(network: Network, record: Several) -> None:

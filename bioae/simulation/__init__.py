@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bioae.simulation.result import LayerSpikes, build_result, write_result
     from bioae.simulation.run import simulate
     from bioae.simulation.targets import TARGETS
+    from bioae.simulation.to_file import simulate_to
 
 __all__ = [
     "TARGETS",
@@ -24,6 +25,7 @@ __all__ = [
     "build",
     "build_result",
     "simulate",
+    "simulate_to",
     "write_result",
 ]
 
@@ -34,6 +36,7 @@ _HOMES = {
     "build": "objects",
     "build_result": "result",
     "simulate": "run",
+    "simulate_to": "to_file",
     "write_result": "result",
 }
 

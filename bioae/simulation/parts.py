@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ class Parts:
     folder: Path
     run: Mapping[str, str]
 
-    def load(self, length: int) -> dict[int, Chunk]:
-        """Return the chunks that are done, by their first image, in order.
+    def finished(self, length: int) -> list[slice]:
+        """Return which images are done, in order.
 
         Parameters
         ----------
@@ -62,17 +62,50 @@ class Parts:
             If the folder holds another run, or something else.
         """
         if not self.folder.exists():
-            return {}
+            return []
         _check_same(self.folder, self.run)
-        chunks: dict[int, Chunk] = {}
+        finished: list[slice] = []
         end = 0
         for start, stop, file in sorted(self._files()):
             if start < end or stop > length:
                 continue
             chunk = _read(file)
             if chunk is not None and len(chunk.reconstruction) == stop - start:
-                chunks[start], end = chunk, stop
-        return chunks
+                finished.append(slice(start, stop))
+                end = stop
+        return finished
+
+    def chunk(self, part: slice) -> Chunk:
+        """Return a chunk that is done.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be read any more.
+        """
+        chunk = _read(self._file(part))
+        if chunk is None:
+            raise _lost(self._file(part))
+        return chunk
+
+    def spikes(self, part: slice, layer: int) -> int:
+        """Return how many spikes a layer has in a chunk that is done."""
+        with _opened(self._file(part)) as opened:
+            return int(opened.get_slice(f"{layer}/neuron").get_shape()[0])
+
+    def layer(self, part: slice, layer: int) -> LayerSpikes:
+        """Return what one layer did in a chunk that is done, and read nothing else."""
+        with _opened(self._file(part)) as opened:
+            said = json.loads(opened.metadata()["layers"])[layer]
+            names = [*_COLUMNS, *(f"states/{name}" for name in said["units"])]
+            arrays = {f"{layer}/{name}": opened.get_tensor(f"{layer}/{name}") for name in names}
+        return _layer(arrays, layer, said)
+
+    def reconstruction(self, part: slice) -> NDArray[np.float64]:
+        """Return the decoded images of a chunk that is done."""
+        with _opened(self._file(part)) as opened:
+            values: NDArray[np.float64] = opened.get_tensor(_RECONSTRUCTION)
+        return values
 
     def add(self, part: slice, chunk: Chunk) -> None:
         """Keep a chunk.
@@ -87,9 +120,11 @@ class Parts:
                 temporary.mkdir()
                 text = json.dumps(dict(self.run), indent=2, sort_keys=True)
                 (temporary / _RUN).write_text(text + "\n", encoding="utf-8")
-        path = self.folder / f"{part.start:09d}-{part.stop:09d}{_SUFFIX}"
-        with atomic_output(path, overwrite=True) as temporary:
+        with atomic_output(self._file(part), overwrite=True) as temporary:
             temporary.write_bytes(_to_bytes(chunk))
+
+    def _file(self, part: slice) -> Path:
+        return self.folder / f"{part.start:09d}-{part.stop:09d}{_SUFFIX}"
 
     def _files(self) -> Iterator[tuple[int, int, Path]]:
         for file in self.folder.glob(f"*{_SUFFIX}"):
@@ -111,27 +146,23 @@ def remove_parts(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def missing(length: int, done: Mapping[int, Chunk], size: int) -> list[slice]:
+def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
     """Return what is left to do, in parts of a fixed size at most.
 
     Parameters
     ----------
     length
         Of how many images.
-    done
-        The chunks that are done, by their first image, in order.
+    finished
+        What is done, in order.
     size
         How many images a part has at most.
     """
-    gaps = []
-    end = 0
-    for start, chunk in done.items():
-        gaps.append((end, start))
-        end = start + len(chunk.reconstruction)
-    gaps.append((end, length))
+    starts = [0, *(part.stop for part in finished)]
+    stops = [*(part.start for part in finished), length]
     return [
         slice(first, min(first + size, stop))
-        for start, stop in gaps
+        for start, stop in zip(starts, stops, strict=True)
         for first in range(start, stop, size)
     ]
 
@@ -167,7 +198,7 @@ def _to_bytes(chunk: Chunk) -> bytes:
     for number, layer in enumerate(chunk.layers):
         units = {}
         for name in _COLUMNS:
-            arrays[f"{number}/{name}"] = getattr(layer, name)
+            arrays[f"{number}/{name}"] = _narrow(getattr(layer, name))
         for name, trace in layer.states.items():
             arrays[f"{number}/states/{name}"], units[name] = trace
         layers.append({"name": layer.name, "shape": layer.shape, "units": units})
@@ -188,20 +219,41 @@ def _read(file: Path) -> Chunk | None:
 
 
 def _chunk(arrays: Mapping[str, NDArray[Any]], layers: list[dict[str, Any]]) -> Chunk:
-    return Chunk(
-        tuple(
-            LayerSpikes(
-                layer["name"],
-                tuple(layer["shape"]),
-                **{name: arrays[f"{number}/{name}"] for name in _COLUMNS},
-                states={
-                    name: Trace(arrays[f"{number}/states/{name}"], units)
-                    for name, units in layer["units"].items()
-                },
-            )
-            for number, layer in enumerate(layers)
-        ),
-        arrays[_RECONSTRUCTION],
+    found = (_layer(arrays, number, said) for number, said in enumerate(layers))
+    return Chunk(tuple(found), arrays[_RECONSTRUCTION])
+
+
+def _layer(arrays: Mapping[str, NDArray[Any]], number: int, said: Mapping[str, Any]) -> LayerSpikes:
+    return LayerSpikes(
+        said["name"],
+        tuple(said["shape"]),
+        **{name: arrays[f"{number}/{name}"] for name in _COLUMNS},
+        states={
+            name: Trace(arrays[f"{number}/states/{name}"], units)
+            for name, units in said["units"].items()
+        },
+    )
+
+
+def _narrow(values: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """Return indices in the smallest type that holds them."""
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            yield opened
+    except (OSError, SafetensorError) as error:
+        raise _lost(file) from error
+
+
+def _lost(file: Path) -> OutputError:
+    return OutputError(
+        "what was done of a run cannot be read any more",
+        where=str(file),
+        mend="Run it again with --resume: what is missing is done anew",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -93,6 +93,11 @@ class Presentations:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def __getitem__(self, part: slice) -> Presentations:
+        """Return some of the images."""
+        labels = None if self.labels is None else self.labels[part]
+        return replace(self, pixels=self.pixels[part], examples=self.examples[part], labels=labels)
 
     def images(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return images as numbers in [0, 1] (example, channel, y, x)."""

@@ -17,15 +17,22 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import ResultError
-from bioae.files import atomic_output
 from bioae.simulation.layer_spikes import LayerSpikes, Trace, describe, layer_dataset
+from bioae.simulation.netcdf import write_pieces
 
-__all__ = ["SCHEMA_VERSION", "LayerSpikes", "Trace", "build_result", "versions", "write_result"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "LayerSpikes",
+    "Trace",
+    "build_result",
+    "group_of",
+    "versions",
+    "write_result",
+]
 
 SCHEMA_VERSION = 1
 
 _VERSIONED = ("bioae", "brian2", "numpy")
-_COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 
 
 def build_result(
@@ -106,6 +113,13 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in _VERSIONED}
 
 
+def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
+    """Return a group of a result, without what it inherits."""
+    node = tree[path]
+    assert isinstance(node, xr.DataTree)
+    return node.to_dataset(inherit=False)
+
+
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
     """Write a result as a compressed netCDF4 file, whole or not at all.
 
@@ -116,13 +130,24 @@ def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
-    encoding = {
-        node.path: {str(name): dict(_COMPRESSION) for name in node.dataset.data_vars}
-        for node in tree.subtree
-    }
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        # Through memory: when the disk fills up under the HDF5 library, the process crashes.
-        temporary.write_bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
+    write_pieces([_Whole(tree)], path, overwrite=overwrite)
+
+
+class _Whole:
+    """A result in memory, as the only piece of itself."""
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    @property
+    def groups(self) -> list[str]:
+        return [node.path for node in self._tree.subtree if node.parent is None or node.data_vars]
+
+    def sizes(self, group: str) -> dict[str, int]:
+        return {str(name): size for name, size in self.dataset(group).sizes.items()}
+
+    def dataset(self, group: str) -> xr.Dataset:
+        return group_of(self._tree, group)
 
 
 def _root(

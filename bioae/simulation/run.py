@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xarray as xr
@@ -23,7 +23,7 @@ from bioae.simulation.result import build_result, versions
 from bioae.simulation.runners import chunk_size
 from bioae.simulation.targets import Dtype, Target, check_target
 
-__all__ = ["result_of", "simulate"]
+__all__ = ["Progress", "Run", "result_of", "simulate"]
 
 #: Called with how many images are done, and of how many.
 Progress = Callable[[int, int], None]
@@ -109,31 +109,117 @@ def simulate(
     OutputError
         If the folder of parts is another run's, or cannot be written.
     """
-    if cluster is None:
-        check_target(target)
-    _check_sharing(workers, chunk, cluster)
-    network = _varied(network, spread, background, delay, seed=seed)
-    shown = Presentations.of(network.config, images, examples=examples, seed=seed)
-    job = Job(network, 1, target, dtype, tuple(record), connectivity)
-    kept = None if parts is None else Parts(Path(parts), _identity(job, shown))
-    done = {} if kept is None else kept.load(len(shown))
-    size = chunk or chunk_size(network.config, record)
-    with _crew(workers, cluster) as crew:
-        size = max(1, min(size, -(-len(shown) // crew.workers)))
-        left = missing(len(shown), done, size)
-        several = len(left) + len(done) > 1
-        with closing(crew.run(replace(job, presentations=size), shown, left)) as finished:
-            for part, each in finished:
-                done[part.start] = each
-                if kept is not None and several:
-                    kept.add(part, each)
-                if progress is not None:
-                    progress(sum(len(chunk.reconstruction) for chunk in done.values()), len(shown))
-    chunks = [done[start] for start in sorted(done)]
-    result = result_of(network, shown, join(chunks), target=target, dtype=dtype)
-    if spread:
-        result.attrs["spread"] = ", ".join(f"{name}={value:g}" for name, value in spread.items())
-    return result
+    run = Run.of(
+        network, images, target=target, examples=examples, seed=seed, dtype=dtype, record=record,
+        spread=spread, background=background, delay=delay, connectivity=connectivity, chunk=chunk,
+        workers=workers, cluster=cluster,
+    )  # fmt: skip
+    kept = None if parts is None else Parts(Path(parts), run.identity)
+    finished = [] if kept is None else kept.finished(len(run.shown))
+    done = {} if kept is None else {part.start: kept.chunk(part) for part in finished}
+    for part, each in run.chunks(finished, progress):
+        done[part.start] = each
+        if kept is not None and part != slice(0, len(run.shown)):
+            kept.add(part, each)
+    return run.result(join([done[start] for start in sorted(done)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A network before images, and who runs it; see `simulate`.
+
+    Attributes
+    ----------
+    job
+        What every worker builds.
+    shown
+        The images.
+    attrs
+        What is said of the run beside what its network says.
+    chunk, workers, cluster
+        How the images are shared out.
+    """
+
+    job: Job
+    shown: Presentations
+    attrs: Mapping[str, str]
+    chunk: int | None
+    workers: int
+    cluster: str | None
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        images: Images | ArrayLike,
+        *,
+        target: Target = "cpp_standalone",
+        examples: ArrayLike | None = None,
+        seed: int = 0,
+        dtype: Dtype = "float64",
+        record: Collection[str] = (),
+        spread: Mapping[str, float] | None = None,
+        background: Background = None,
+        delay: str | None = None,
+        connectivity: Connectivity = "shared",
+        chunk: int | None = None,
+        workers: int = 1,
+        cluster: str | None = None,
+    ) -> Run:
+        """Check what is to be run, before any work is done; the arguments are those of `simulate`.
+
+        Raises
+        ------
+        DataError, TargetError, InputError
+            As `simulate`.
+        """
+        if cluster is None:
+            check_target(target)
+        _check_sharing(workers, chunk, cluster)
+        network = _varied(network, spread, background, delay, seed=seed)
+        shown = Presentations.of(network.config, images, examples=examples, seed=seed)
+        job = Job(network, 1, target, dtype, tuple(record), connectivity)
+        said = ", ".join(f"{name}={value:g}" for name, value in (spread or {}).items())
+        return cls(job, shown, {"spread": said} if said else {}, chunk, workers, cluster)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the run's chunks depend on."""
+        job = self.job
+        return {
+            "network": job.network.sha256,
+            "images": self.shown.sha256,
+            "seed": str(self.shown.seed),
+            "target": job.target,
+            "dtype": job.dtype,
+            "recorded": ", ".join(sorted(job.record)),
+            "connectivity": job.connectivity,
+            **{f"version of {package}": number for package, number in versions().items()},
+        }
+
+    def chunks(
+        self, finished: Sequence[slice], progress: Progress | None
+    ) -> Iterator[tuple[slice, Chunk]]:
+        """Run what is not finished, and yield its parts as they are done."""
+        size = self.chunk or chunk_size(self.job.network.config, self.job.record)
+        done = sum(part.stop - part.start for part in finished)
+        with _crew(self.workers, self.cluster) as crew:
+            size = max(1, min(size, -(-len(self.shown) // crew.workers)))
+            left = missing(len(self.shown), finished, size)
+            job = replace(self.job, presentations=size)
+            with closing(crew.run(job, self.shown, left)) as running:
+                for part, chunk in running:
+                    yield part, chunk
+                    done += part.stop - part.start
+                    if progress is not None:
+                        progress(done, len(self.shown))
+
+    def result(self, chunk: Chunk, part: slice = slice(None)) -> xr.DataTree:
+        """Return the result of some of the images."""
+        job, shown = self.job, self.shown[part]
+        result = result_of(job.network, shown, chunk, target=job.target, dtype=job.dtype)
+        result.attrs.update(self.attrs)
+        return result
 
 
 def _check_sharing(workers: int, chunk: int | None, cluster: str | None) -> None:
@@ -157,20 +243,6 @@ def _crew(workers: int, cluster: str | None) -> Iterator[Crew]:
 
     with connected(cluster) as crew:
         yield crew
-
-
-def _identity(job: Job, shown: Presentations) -> dict[str, str]:
-    """Return what a run's chunks depend on."""
-    return {
-        "network": job.network.sha256,
-        "images": shown.sha256,
-        "seed": str(shown.seed),
-        "target": job.target,
-        "dtype": job.dtype,
-        "recorded": ", ".join(sorted(job.record)),
-        "connectivity": job.connectivity,
-        **{f"version of {package}": number for package, number in versions().items()},
-    }
 
 
 def result_of(

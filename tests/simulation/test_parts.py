@@ -183,15 +183,10 @@ def test_another_folder_is_refused(
 )
 def test_what_is_missing(length: int, ends: set[int], kept: set[int], size: int) -> None:
     bounds = sorted({0, length, *(end for end in ends if end < length)})
-    done = {
-        start: Chunk((), np.zeros((stop - start, 1, 1, 1)))
-        for place, (start, stop) in enumerate(pairwise(bounds))
-        if place in kept
-    }
-    parts = missing(length, done, size)
-    assert all(0 < part.stop - part.start <= size for part in parts)
-    covered = [n for part in parts for n in range(part.start, part.stop)]
-    covered += [
-        n for start, chunk in done.items() for n in range(start, start + len(chunk.reconstruction))
+    finished = [
+        slice(start, stop) for place, (start, stop) in enumerate(pairwise(bounds)) if place in kept
     ]
+    parts = missing(length, finished, size)
+    assert all(0 < part.stop - part.start <= size for part in parts)
+    covered = [n for part in [*parts, *finished] for n in range(part.start, part.stop)]
     assert sorted(covered) == list(range(length))

@@ -1,0 +1,227 @@
+"""Results as netCDF files, written piece by piece: no more than one piece is ever in memory.
+
+A piece holds some examples of a result. However a result is cut, the file is the same, byte for
+byte: what stands along the examples or the spikes is written in blocks of a fixed length.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5netcdf
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.files import atomic_output
+
+__all__ = ["Piece", "write_pieces"]
+
+_CUT = ("example", "spike")  # the dimensions along which pieces follow each other
+_BLOCK_BYTES = 2**20
+_COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+
+
+class Piece(Protocol):
+    """Some examples of a result."""
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """The paths of the groups: the root first, then the layers in order."""
+
+    def sizes(self, group: str) -> Mapping[str, int]:
+        """Return the sizes of a group's dimensions."""
+
+    def dataset(self, group: str) -> xr.Dataset:
+        """Return a group, without what it inherits."""
+
+
+def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a result whose pieces follow each other, whole or not at all.
+
+    Parameters
+    ----------
+    pieces
+        At least one; with the same groups and variables.
+    path
+        Where to.
+    overwrite
+        Whether a file there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    """
+    with (
+        atomic_output(path, overwrite=overwrite) as temporary,
+        temporary.open("w+b", buffering=0) as opened,
+    ):
+        disk = _Disk(opened)
+        with h5netcdf.File(disk, "w") as file:
+            for group in pieces[0].groups:
+                target = file if group == "/" else file.create_group(group)
+                _write_group(target, [(piece, group) for piece in pieces], disk)
+        disk.check()
+
+
+class _Disk(io.RawIOBase):
+    """A file whose failures wait until they are asked for.
+
+    When the disk fills up under the HDF5 library, or an interrupt falls into it, the process
+    crashes.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._failure: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise what has failed."""
+        if self._failure is not None:
+            raise self._failure
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        try:
+            while written < len(view) and self._failure is None:
+                written += self._file.write(view[written:])
+        except BaseException as failure:  # noqa: BLE001 - an interrupt too
+            self._failure = failure
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        found = self._file.readinto(view) or 0
+        return found if self._failure is None else len(view)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self._file.truncate(size)
+        except OSError as failure:
+            self._failure = self._failure or failure
+            return size or 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _write_group(target: Any, pieces: Sequence[tuple[Piece, str]], disk: _Disk) -> None:
+    piece, group = pieces[0]
+    first = piece.dataset(group)
+    sizes = dict(first.sizes)
+    for dimension in _CUT:
+        if dimension in sizes:
+            sizes[dimension] = sum(piece.sizes(group)[dimension] for piece, group in pieces)
+    target.attrs.update(first.attrs)
+    for axis, size in sizes.items():
+        if not _inherits(target, axis):
+            target.dimensions[axis] = size
+    cut: dict[str, list[str]] = {dimension: [] for dimension in _CUT}
+    for name in sorted(map(str, first.variables)):
+        variable = first.variables[name]
+        if variable.dims[0] in cut:
+            cut[str(variable.dims[0])].append(name)
+        else:
+            _create(target, first, name, sizes, None)[...] = variable.to_numpy()
+        disk.check()
+    for names in filter(None, cut.values()):
+        created = _create_cut(target, first, names, sizes)
+        _write_cut(created, pieces, disk)
+
+
+def _inherits(target: Any, axis: object) -> bool:
+    while target.name != "/":
+        target = target.parent
+        if axis in target.dimensions:
+            return True
+    return False
+
+
+def _create_cut(
+    target: Any, first: xr.Dataset, names: Sequence[str], sizes: Mapping[Any, int]
+) -> dict[str, Any]:
+    """Return new variables along one dimension, by name, in blocks of a length common to them."""
+    row = max(_row_bytes(first.variables[name], sizes) for name in names)
+    whole = sizes[first.variables[names[0]].dims[0]]
+    block = max(1, min(whole, _BLOCK_BYTES // max(row, 1)))
+    return {name: _create(target, first, name, sizes, block) for name in names}
+
+
+def _write_cut(
+    created: Mapping[str, Any], pieces: Sequence[tuple[Piece, str]], disk: _Disk
+) -> None:
+    at = 0
+    length = next(iter(created.values())).chunks or (1,)
+    for rows in _blocks([*created], pieces, length[0]):
+        for name, values in rows.items():
+            created[name][at : at + len(values)] = values
+            disk.check()
+        at += length[0]
+
+
+def _blocks(
+    names: Sequence[str], pieces: Sequence[tuple[Piece, str]], block: int
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield the rows of all pieces, as many at a time as a block has."""
+    waiting: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+    count = 0
+    for piece, group in pieces:
+        dataset = piece.dataset(group)
+        columns = {name: dataset.variables[name].to_numpy() for name in names}
+        length, begin = len(columns[names[0]]), 0
+        while begin < length:
+            end = min(length, begin + block - count)
+            for name, values in columns.items():
+                waiting[name].append(values[begin:end])
+            count += end - begin
+            begin = end
+            if count == block:
+                yield {name: np.concatenate(parts) for name, parts in waiting.items()}
+                waiting = {name: [] for name in names}
+                count = 0
+    if count:
+        yield {name: np.concatenate(parts) for name, parts in waiting.items()}
+
+
+def _create(
+    target: Any, dataset: xr.Dataset, name: str, sizes: Mapping[Any, int], block: int | None
+) -> Any:
+    """Return a new variable of the file, with the attributes that xarray would give it."""
+    variable = dataset.variables[name]
+    shape = tuple(sizes[dimension] for dimension in variable.dims)
+    stored: dict[str, Any] = {}
+    if all(shape):
+        stored = {"chunks": (block or shape[0], *shape[1:]), **_COMPRESSION}
+    created = target.create_variable(name, variable.dims, variable.dtype, **stored)
+    created.attrs.update(variable.attrs)
+    beside = [
+        str(other)
+        for other in dataset.coords
+        if other not in dataset.dims and {*dataset[other].dims} <= {*variable.dims}
+    ]
+    if beside and name not in dataset.coords:
+        created.attrs["coordinates"] = " ".join(sorted(beside))
+    return created
+
+
+def _row_bytes(variable: xr.Variable, sizes: Mapping[Any, int]) -> int:
+    others = [sizes[dimension] for dimension in variable.dims[1:]]
+    return math.prod(others) * int(variable.dtype.itemsize)

@@ -1,0 +1,143 @@
+"""Results that are written piece by piece are the files of results written at once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.analysis import open_result
+from bioae.errors import OutputError
+from bioae.network import Network
+from bioae.simulation import (
+    LayerSpikes,
+    build_result,
+    netcdf,
+    runners,
+    simulate,
+    simulate_to,
+    write_result,
+)
+from bioae.simulation.netcdf import write_pieces
+from bioae.simulation.result import group_of
+
+EXAMPLES, STEPS, NEURONS = 7, 5, 6
+
+
+def tree(spikes: NDArray[np.bool_], first: int = 0) -> xr.DataTree:
+    """Return a result of one layer, spikes (example, step, neuron)."""
+    example, step, neuron = np.nonzero(spikes)
+    count = len(spikes)
+    numbers = np.arange(first, first + count)
+    images = np.broadcast_to(numbers[:, None, None, None] / 10, (count, 1, 2, 3))
+    state = np.broadcast_to(numbers[:, None, None], (count, STEPS, NEURONS)) * 1.5
+    layer = LayerSpikes("a", (1, 2, 3), example, neuron, step, {"v": (state, "mV")})
+    return build_result(
+        images=images, reconstruction=images / 2, example=numbers, layers=[layer], dt_ms=1.0,
+        steps=STEPS, target="numpy", seed=0, neuron_model="", network_sha256="", label=numbers % 3,
+    )  # fmt: skip
+
+
+class Part:
+    """A result as one of several pieces."""
+
+    def __init__(self, result: xr.DataTree) -> None:
+        self.result = result
+        self.groups = ["/", "/layers/a"]
+
+    def sizes(self, group: str) -> dict[str, int]:
+        return {str(name): size for name, size in self.dataset(group).sizes.items()}
+
+    def dataset(self, group: str) -> xr.Dataset:
+        return group_of(self.result, group)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
+@given(
+    seed=st.integers(0, 99),
+    density=st.sampled_from([0.0, 0.1, 1.0]),
+    cuts=st.sets(st.integers(1, EXAMPLES - 1)),
+    block=st.sampled_from([1, 50, 2**20]),
+)
+def test_however_it_is_cut(
+    seed: int, density: float, cuts: set[int], block: int, tmp_path: Path
+) -> None:
+    spikes = np.random.default_rng(seed).random((EXAMPLES, STEPS, NEURONS)) < density
+    whole, cut = tmp_path / "whole.nc", tmp_path / "cut.nc"
+    parts = [
+        Part(tree(spikes[start:stop], start))
+        for start, stop in pairwise([0, *sorted(cuts), EXAMPLES])
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(netcdf, "_BLOCK_BYTES", block)
+        write_result(tree(spikes), whole, overwrite=True)
+        write_pieces(parts, cut, overwrite=True)
+    assert cut.read_bytes() == whole.read_bytes()
+    xr.testing.assert_identical(open_result(cut), tree(spikes))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"chunk": 1}, {"chunk": 4}, {"chunk": 3, "workers": 2}], ids=str
+)
+def test_the_file_of_the_result(
+    options: dict[str, Any], small: Network, images: NDArray[np.float64], tmp_path: Path
+) -> None:
+    found, expected = tmp_path / "found.nc", tmp_path / "expected.nc"
+    common: dict[str, Any] = {"target": "numpy", "record": ["v"], "spread": {"tau": 0.1}, "seed": 3}
+    result = simulate(small, images, **common)
+    assert int(result["/layers/output/spike_count"].sum()) > 0
+    write_result(result, expected)
+    reported: list[tuple[int, int]] = []
+
+    def progress(done: int, of: int) -> None:
+        reported.append((done, of))
+
+    simulate_to(found, small, images, progress=progress, **common, **options)
+    assert found.read_bytes() == expected.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"found.nc", "expected.nc"}
+    assert reported[-1] == (len(images), len(images))
+
+
+def test_no_more_than_a_chunk_is_kept(
+    small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("bioae.simulation.run.join", refuse)
+    monkeypatch.setattr("bioae.simulation.parts.Parts.chunk", refuse)
+    simulate_to(tmp_path / "r.nc", small, images, target="numpy", chunk=2)
+    assert (tmp_path / "r.nc").exists()
+
+
+def test_an_interrupted_run_goes_on(
+    small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.nc"
+    read, left = runners.read, [2]
+
+    def interrupted(*arguments: Any) -> Any:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return read(*arguments)
+
+    monkeypatch.setattr(runners, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulate_to(path, small, images, target="numpy", chunk=2)
+    monkeypatch.setattr(runners, "read", read)
+    with pytest.raises(OutputError, match="a run that was interrupted"):
+        simulate_to(path, small, images, target="numpy")
+    simulate_to(path, small, images, target="numpy", resume=True)
+    write_result(simulate(small, images, target="numpy"), tmp_path / "whole.nc")
+    assert path.read_bytes() == (tmp_path / "whole.nc").read_bytes()
+    assert not path.with_name("r.nc.parts").exists()
