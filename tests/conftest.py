@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -49,6 +52,20 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("BIOAE_DATA", raising=False)
     monkeypatch.delenv("BIOAE_CACHE")
     return cache
+
+
+@pytest.fixture(scope="session")
+def cuda_emulator() -> ModuleType:
+    """What runs CUDA's kernels on any machine: `cuda/emulator/emulator.py`."""
+    name = "bioae_cuda_emulator"
+    if name not in sys.modules:
+        file = Path(__file__).parent / "cuda" / "emulator" / "emulator.py"
+        spec = spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")

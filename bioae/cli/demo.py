@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-Target = Literal["numpy", "cython", "cpp_standalone"]
+Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 
 WITHOUT, WITH = "without regularisers", "with regularisers"
 BRIAN2, MIRROR = "Brian2", "mirror"
 
-_CALLED = {"numpy": "NumPy", "cython": "Cython", "cpp_standalone": "C++"}
+_CALLED = {"numpy": "NumPy", "cython": "Cython", "cpp_standalone": "C++", "cuda_standalone": "CUDA"}
 
 _CURVES = (
     "reconstruction",

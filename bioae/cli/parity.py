@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parity"]
 
-Target = Literal["numpy", "cython", "cpp_standalone"]
+Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 
 
 def parity(

@@ -28,7 +28,7 @@ def simulate(
     split: Literal["train", "test"] = "test",
     images: Positive | None = None,
     examples: str | None = None,
-    target: Literal["numpy", "cython", "cpp_standalone"] = "cpp_standalone",
+    target: Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"] = "cpp_standalone",
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] = "rate",
     spread: Several = (),

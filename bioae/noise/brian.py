@@ -1,4 +1,4 @@
-"""The same random numbers as functions of Brian2: for the targets numpy, cython and C++."""
+"""The same random numbers as functions of Brian2: for numpy, cython, C++ and CUDA."""
 
 from __future__ import annotations
 
@@ -15,10 +15,20 @@ from numpy.typing import NDArray
 from bioae.noise import transforms
 from bioae.noise.streams import Distribution, draw
 
-__all__ = ["FUNCTIONS", "brian2_functions", "cpp_source", "signed"]
+__all__ = [
+    "CUDA_HEADER",
+    "FUNCTIONS",
+    "brian2_functions",
+    "cpp_source",
+    "cuda_source",
+    "signed",
+]
 
 #: The functions' names in Brian2 code, by what they return.
 FUNCTIONS: Mapping[Distribution, str] = {"uniform": "bioae_uniform", "normal": "bioae_normal"}
+
+#: The file that CUDA projects include: in their own sources brian2cuda shortens literals to float.
+CUDA_HEADER = "bioae_noise.h"
 
 _ARGUMENTS = ("neuron", "step", "call", "population", "seed", "example")
 _TEMPLATE = Path(__file__).with_name("templates") / "noise.h"
@@ -54,6 +64,13 @@ def cpp_source() -> str:
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(tables | constants)
 
 
+@cache
+def cuda_source() -> str:
+    """Return the same text for CUDA, where the GPU runs it too."""
+    source = cpp_source().replace("static inline", "static inline __host__ __device__")
+    return source.replace("static const double", "const double")  # the GPU has its own constants
+
+
 def _function(name: str, distribution: Distribution) -> Function:
     function = Function(
         _in_numpy(distribution),
@@ -64,6 +81,9 @@ def _function(name: str, distribution: Distribution) -> Function:
     )
     function.implementations.add_numpy_implementation(_in_numpy(distribution))
     function.implementations.add_implementation("cpp", cpp_source(), name=name)
+    function.implementations.add_implementation(
+        "cuda", "", name=name, compiler_kwds={"headers": [f'"{CUDA_HEADER}"']}
+    )
     function.implementations.add_implementation("cython", _in_cython(name), name=name)
     return function
 

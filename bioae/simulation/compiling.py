@@ -53,6 +53,11 @@ def compile_project(device: Any, folder: Path) -> None:
     TargetError
         If the compiler fails.
     """
+    if targets.active_target() == "cuda_standalone":
+        from bioae.simulation.cuda.building import compile_cuda
+
+        compile_cuda(device, folder)
+        return
     device.build(directory=str(folder), compile=False, run=False)
     sources = _joined(folder)
     key = _key(folder, sources)

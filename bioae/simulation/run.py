@@ -57,7 +57,7 @@ def simulate(
     images
         A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1].
     target
-        ``"numpy"``, ``"cython"`` or ``"cpp_standalone"``.
+        ``"numpy"``, ``"cython"``, ``"cpp_standalone"`` or ``"cuda_standalone"``.
     examples
         The number of each image (example); its place in the data set by default. Random input
         and the noise of neurons depend on the seed and on this number, and on nothing else.

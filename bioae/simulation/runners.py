@@ -20,7 +20,7 @@ from bioae.simulation.objects import build
 from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
-from bioae.simulation.targets import Dtype, Target, activated, check_target
+from bioae.simulation.targets import STANDALONE, Dtype, Target, activated, check_target
 
 __all__ = ["RunChunk", "chunk_size", "runner"]
 
@@ -71,7 +71,7 @@ def runner(
     for placed in network.config.placed:  # lowered before the target's device is active
         _ = placed.program, placed.readout_program
     with activated(target, dtype=dtype) as device, catch_logs():
-        if target == "cpp_standalone":
+        if target in STANDALONE:
             # Sizes stand in the sources: with room for any chunk they are the same for every one.
             room = max(presentations, chunk_size(network.config, record))
             built = build(network, room, record=record, connectivity=connectivity)
@@ -114,12 +114,13 @@ def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
     def run(presentations: Presentations, part: slice) -> Chunk:
         try:
             arguments = []
-            for name, values in built.arrays(presentations, part).items():
+            arrays = built.arrays(presentations, part)
+            for number, (name, values) in enumerate(arrays.items()):
                 # Files of their own: several processes may run the same binary at once.
-                file = folder / f"{name}-{os.getpid()}"
-                values.tofile(file)
+                file = f"argument{number}-{os.getpid()}"  # CUDA's knows lower case alone
+                values.tofile(folder / file)
                 if name == f"{built.drive.name}.values":
-                    os.truncate(file, built.drive.values.nbytes)  # all that follows is 0
+                    os.truncate(folder / file, built.drive.values.nbytes)  # what follows is 0
                 arguments.append(f"{name}={file}")
             device.run(
                 run_args=arguments,

@@ -17,7 +17,7 @@ from bioae.simulation.compiling import compile_project
 from bioae.simulation.objects import build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
-from bioae.simulation.targets import Target, activated, check_target
+from bioae.simulation.targets import STANDALONE, Target, activated, check_target
 
 __all__ = ["Simulation", "simulate_several"]
 
@@ -52,7 +52,7 @@ def simulate_several(
         As `bioae.simulation.simulate` returns them, in order.
     """
     check_target(target)
-    if target != "cpp_standalone":
+    if target not in STANDALONE:
         return [
             simulate(each.network, each.images, target=target, seed=each.seed, record=each.record)
             for each in simulations

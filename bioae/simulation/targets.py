@@ -13,11 +13,13 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import get_device, reset_device, set_device
 
 from bioae.errors import TargetError
+from bioae.simulation.cuda.requirements import check_cuda
 from bioae.simulation.naming import names_anew
 from bioae.simulation.standalone import ValueFreeDevice
 
 __all__ = [
     "IEEE_FLAGS",
+    "STANDALONE",
     "TARGETS",
     "Dtype",
     "Target",
@@ -26,11 +28,14 @@ __all__ = [
     "check_target",
 ]
 
-Target = Literal["numpy", "cython", "cpp_standalone"]
+Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 Dtype = Literal["float64", "float32"]
 
 #: Where Brian2 can run a network.
 TARGETS: tuple[Target, ...] = get_args(Target)
+
+#: Those that are compiled into one program, which runs by itself.
+STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
 
 #: How C++ is compiled: Brian2's defaults add -ffast-math, which lets the compiler reorder sums.
 IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
@@ -46,6 +51,9 @@ def check_target(target: str) -> Target:
     """
     if target not in TARGETS:
         raise TargetError(f"unknown target {target!r}", expected=f"one of {', '.join(TARGETS)}")
+    if target == "cuda_standalone":
+        check_cuda()
+        return target
     needed = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
@@ -59,8 +67,10 @@ def check_target(target: str) -> Target:
 
 def active_target() -> str:
     """Return the name of the target that Brian2 would run on now."""
-    standalone = isinstance(get_device(), CPPStandaloneDevice)
-    return "cpp_standalone" if standalone else str(prefs["codegen.target"])
+    device = get_device()
+    if not isinstance(device, CPPStandaloneDevice):  # of which brian2cuda's is one
+        return str(prefs["codegen.target"])
+    return f"{device.code_object_class().generator_class.class_name}_standalone"
 
 
 @contextmanager
@@ -81,7 +91,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     Device
         Brian2's device.
     """
-    standalone = target == "cpp_standalone"
+    standalone = target in STANDALONE
     settings = {
         "codegen.target": "numpy" if standalone else target,
         "codegen.loop_invariant_optimisations": False,
@@ -93,11 +103,15 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         # Brian2 2.9 starts as many compilers as there are files.
         "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
     }
+    if target == "cuda_standalone":
+        from bioae.simulation.cuda.device import settings as cuda_settings
+
+        settings |= cuda_settings()
     before = {name: prefs[name] for name in settings}
     for name, value in settings.items():
         prefs[name] = value
     # A device of our own: what the user may have built on Brian2's stays as it is.
-    set_device(ValueFreeDevice() if standalone else "runtime", build_on_run=False)
+    set_device(_device(target), build_on_run=False)
     try:
         with names_anew() if standalone else nullcontext():
             yield get_device()
@@ -105,3 +119,11 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         reset_device()
         for name, value in before.items():
             prefs[name] = value
+
+
+def _device(target: Target) -> Any:
+    if target == "cuda_standalone":
+        from bioae.simulation.cuda.device import ValueFreeCUDADevice
+
+        return ValueFreeCUDADevice()
+    return ValueFreeDevice() if target == "cpp_standalone" else "runtime"

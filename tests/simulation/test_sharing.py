@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,15 @@ from bioae.errors import TargetError
 from bioae.random import stream
 from bioae.simulation import targets
 from bioae.simulation.compiling import compile_project
-from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
+from bioae.simulation.sharing import (
+    Layout,
+    SharedSynapses,
+    conv2d,
+    conv_transpose2d,
+    dense,
+    synapses,
+)
+from bioae.simulation.sharing.code_objects import code_object_class as derived
 from bioae.simulation.targets import Target, activated, check_target
 
 STEPS = 12
@@ -129,14 +138,14 @@ class Circuit:
         code = f"g_post += w{factors}"
         if case.apart:
             code = f"g_post += w*int(w > 0){factors}\nh_post += -w*int(w < 0){factors}"
-        synapses = Synapses(
+        unrolled = Synapses(
             self.pre, post, "w : 1", on_pre=code, delay=case.delay * ms, clock=self.clock,
             namespace=self.namespace, name=name,
         )  # fmt: skip
         connections = case.layout.unrolled()
-        synapses.connect(i=connections.source, j=connections.target)
-        synapses.w = self.weights.ravel()[connections.weight]
-        return synapses
+        unrolled.connect(i=connections.source, j=connections.target)
+        unrolled.w = self.weights.ravel()[connections.weight]
+        return unrolled
 
     def run(self, steps: int = STEPS) -> None:
         self.network.run(steps * ms, namespace={})
@@ -188,6 +197,27 @@ def need(target: Target) -> None:
 @FLOAT32
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
+    check_standalone(tmp_path, dtype)
+
+
+@FLOAT32
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
+def test_kernels_of_cuda(
+    tmp_path: Path,
+    dtype: targets.Dtype,
+    cuda_emulator: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same with the code of CUDA, its threads one after another, forwards and backwards."""
+    monkeypatch.setattr(
+        synapses, "code_object_class", lambda _: derived(cuda_emulator.EmulatedCodeObject)
+    )
+    check_standalone(tmp_path, dtype)
+    sources = "".join(path.read_text() for path in (tmp_path / "code_objects").glob("*.cpp"))
+    assert sources.count("emulated_launch(_run_kernel_") == len(CASES)
+
+
+def check_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
     """All cases in one project, and a second run of it with other weights."""
     need("cpp_standalone")
     with activated("cpp_standalone", dtype=dtype) as device:
