@@ -10,17 +10,25 @@ BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 
-.PHONY: help demo test test-all lint types bench docs clean distclean
+# CUDA has an environment of its own: brian2cuda needs Python 3.12 or later, and no PyTorch.
+CUDA_VENV := .venv-cuda
+CUDA_BIN := $(CUDA_VENV)/bin
+CUDA := $(CUDA_VENV)/.cuda
+CUDA_PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3,$(shell command -v $(name))))
+
+.PHONY: help demo test test-all test-cuda lint types bench docs clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
 	@echo "make test       lint, types and tests"
 	@echo "make test-all   the same with the slow tests"
+	@echo "make test-cuda  the target cuda_standalone: generates the demo's network, compiles it with nvcc"
+	@echo "                and runs it, as far as the machine can (minutes; Python 3.12 or later)"
 	@echo "make lint       ruff alone"
 	@echo "make types      mypy alone"
 	@echo "make bench      the benchmarks"
 	@echo "make docs       the documentation, into site/"
-	@echo "make clean      remove what was built (make distclean: $(VENV) too)"
+	@echo "make clean      remove what was built (make distclean: the environments too)"
 	@echo "Another Python than $(PYTHON): make demo PYTHON=python3.12"
 
 demo: $(BASE)
@@ -34,6 +42,9 @@ test: lint types
 
 test-all: lint types
 	$(PYTEST)
+
+test-cuda: $(CUDA)
+	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/cuda
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -54,7 +65,7 @@ clean:
 		-name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(CUDA_VENV)
 
 $(BASE): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable .
@@ -67,6 +78,29 @@ $(DEV): pyproject.toml | $(BIN)/python
 $(DOCS): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[docs]'
 	touch $@ $(BASE)
+
+# All that bioae needs but PyTorch, and cuRAND, which the toolkit may lack.
+CUDA_NEEDS := import tomllib; \
+	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	needs = project["dependencies"] + project["optional-dependencies"]["cuda"]; \
+	print(*(need for need in needs if not need.startswith("torch")), sep="\n")
+
+$(CUDA): pyproject.toml | $(CUDA_BIN)/python
+	$(CUDA_BIN)/python -c '$(CUDA_NEEDS)' > $(CUDA_VENV)/requirements.txt
+	$(CUDA_BIN)/python -m pip --disable-pip-version-check install \
+		--requirement $(CUDA_VENV)/requirements.txt \
+		hypothesis nvidia-curand pytest pytest-timeout setuptools
+	$(CUDA_BIN)/python -m pip --disable-pip-version-check install --no-deps --editable .
+	touch $@
+
+$(CUDA_BIN)/python:
+	@$(CUDA_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || { \
+		echo "brian2cuda needs Python 3.12 or later; $(or $(CUDA_PYTHON),python3) is" \
+			"$$($(CUDA_PYTHON) --version 2>/dev/null || echo missing)." \
+			"Name a newer one: make test-cuda CUDA_PYTHON=python3.13" >&2; exit 1; }
+	$(CUDA_PYTHON) -m venv $(CUDA_VENV) || { rm -rf $(CUDA_VENV); \
+		echo "$(CUDA_PYTHON) cannot make virtual environments; on Debian and Ubuntu:" \
+			"apt install python3-venv" >&2; exit 1; }
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -159,5 +159,6 @@ def torch_device(name: str) -> torch.device:
             where="training.device",
             expected="a PyTorch device of this machine, such as cpu or cuda",
             found=f"{name!r}: {str(error).splitlines()[0]}",
+            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
         ) from error
     return device

@@ -179,7 +179,9 @@ class OptimisationConfig(Table):
     dtype: Literal["float32", "float64"] = Field(
         default="float32", description="of all computation"
     )
-    device: str = Field(default="cpu", min_length=1, description="a PyTorch device")
+    device: str = Field(
+        default="cpu", min_length=1, description="a PyTorch device; `cuda` is a GPU"
+    )
     threads: int | None = Field(
         default=None, ge=1, description="of PyTorch; none: its choice, kept when a run is resumed"
     )

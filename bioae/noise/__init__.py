@@ -13,7 +13,7 @@ that is, word n mod 4 of the block with the counter (n div 4 + 1, step, call, po
 numbers stand for their 64 bits. `transforms` says how a word becomes a uniform or a normal number.
 
 `streams` reads numbers with NumPy; `brian` gives Brian2 the same as functions, for the targets
-numpy, cython and C++. The text of the C++ is `templates/noise.h`.
+numpy, cython, C++ and CUDA. The text of C++ and of CUDA is `templates/noise.h`.
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from bioae.delays import Steps
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
+from bioae.errors import TargetError
 from bioae.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.schedule import Timing
 from bioae.simulation.population import STEP, Population
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
+from bioae.simulation.targets import active_target
 
 __all__ = ["WEIGHT", "AnySynapses", "Connectivity", "Pathway"]
 
@@ -106,6 +108,7 @@ class Pathway:
     def _unrolled(self, source: NeuronGroup, target: Population, clock: Clock) -> Synapses:
         own = bool(self.delay.ndim)
         dt = float(clock.dt)
+        self._check_delays()
         synapses = Synapses(
             source,
             target,
@@ -126,6 +129,18 @@ class Pathway:
             # As an attribute it would be indexed as a variable `delay` of the neurons is.
             synapses.pre.variables["delay"].set_value(delay * dt)
         return synapses
+
+    def _check_delays(self) -> None:
+        # brian2cuda takes delayed spikes from where the step's own threshold will put its spikes:
+        # a step too early where the schedule has pathways before thresholds.
+        late = self.timing.schedule.lead_in == 0 and self.delay.max() > 0
+        if late and active_target() == "cuda_standalone":
+            raise TargetError(
+                "synapses with delays arrive early on CUDA, in the paper's order of a step",
+                where=self.name,
+                mend="Use --schedule brian2 or --target cpp_standalone, or, where one delay holds "
+                "for all connections, --connectivity shared",
+            )
 
     def _connections(self) -> Connections:
         if self.recurrent:

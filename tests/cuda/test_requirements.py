@@ -134,7 +134,9 @@ def test_simulate_says_it(
     network = bioae.Network.initialise(bioae.NetworkConfig.preset("strided"))
     with pytest.raises(TargetError, match="nvcc"):
         bioae.simulate(network, np.zeros((1, 28, 28)), target="cuda_standalone")
-    assert main(["parity", "lif", "--target", "cuda_standalone"]) == 2
+    bioae.save(network, tmp_path / "model")
+    model, out = (str(tmp_path / name) for name in ("model", "result.nc"))
+    assert main(["simulate", model, "--out", out, "--target", "cuda_standalone"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1

@@ -89,6 +89,7 @@ def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "line"),
     [
+        ({"training": {"device": "cuda:99"}}, NetworkError, "install its driver and a PyTorch"),
         ({"training": {"device": "gpu9"}}, NetworkError, "training.device: the device cannot be"),
         ({"training": {"derivative": {"name": "arctan", "slope": 1}}}, NetworkError, "'slope'"),
         ({"network": {"input_shape": [1, 36, 36]}}, BioaeError, "36"),
