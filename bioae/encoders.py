@@ -2,6 +2,10 @@
 
 An encoder returns the *drive* of the input neurons, (time, example, channel, y, x): a value of 0
 emits nothing, and any other value is what the weights of the first layer are multiplied by.
+
+It also says how Brian2 comes to the same without that array: each input neuron holds one number of
+its pixel for the whole presentation (`held`), and emits at the steps where a condition on it is
+true (`emits`).
 """
 
 from __future__ import annotations
@@ -23,8 +27,14 @@ Drive = NDArray[np.float32]
 class _Encoder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: Whether the drive takes other values than 0 and 1.
+    #: Whether the drive takes other values than 0 and 1: what neurons hold.
     graded: ClassVar[bool] = False
+
+    #: When a neuron that does not hold 0 emits, as a condition in Brian2's language on ``held``, on
+    #: the step of the presentation ``step`` and on ``uniform``, a number in [0, 1) drawn for neuron
+    #: and step as `bioae.random.uniform` draws them: in order of (step, neuron), a stream an
+    #: example.
+    emits: ClassVar[str]
 
     @abstractmethod
     def encode(
@@ -55,6 +65,18 @@ class _Encoder(BaseModel):
         """
 
     @abstractmethod
+    def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return what the input neurons hold during a presentation; 0 emits nothing.
+
+        Parameters
+        ----------
+        images
+            In [0, 1], of any shape, which is the result's.
+        steps
+            Steps of a presentation.
+        """
+
+    @abstractmethod
     def mean_drive(self, steps: int) -> float:
         """Return the drive of a pixel of value 1, expected and summed over a presentation."""
 
@@ -69,6 +91,8 @@ class Bernoulli(_Encoder):
     kind: Literal["bernoulli"] = "bernoulli"
     rate: float = Field(0.2, gt=0, le=1, description="probability of a spike for a pixel of 1")
 
+    emits: ClassVar[str] = "uniform < held"
+
     def encode(
         self,
         images: NDArray[np.floating],
@@ -81,8 +105,12 @@ class Bernoulli(_Encoder):
         shape = images.shape[1:]
         numbers = uniform(seed, examples, steps * int(np.prod(shape)))
         numbers = numbers.reshape(len(images), steps, *shape)
-        spikes = numbers < (self.rate * images.astype(np.float64))[:, None]
+        spikes = numbers < self.held(images, steps=steps)[:, None]
         return np.ascontiguousarray(spikes.swapaxes(0, 1), dtype=np.float32)
+
+    def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the probability of a spike."""
+        return self.rate * images.astype(np.float64)
 
     def mean_drive(self, steps: int) -> float:
         """Return ``rate * steps``."""
@@ -101,6 +129,8 @@ class FirstSpike(_Encoder):
 
     kind: Literal["first_spike"] = "first_spike"
 
+    emits: ClassVar[str] = "step + 1 == held"
+
     def encode(
         self,
         images: NDArray[np.floating],
@@ -110,10 +140,14 @@ class FirstSpike(_Encoder):
         seed: int = 0,
     ) -> Drive:
         """Place one spike a pixel."""
-        when = np.rint((1.0 - images.astype(np.float64)) * (steps - 1)).astype(np.int64)
         clock = np.arange(steps).reshape(steps, *(1 for _ in images.shape))
-        spikes: Drive = ((clock == when) & (images > 0)).astype(np.float32)
+        spikes: Drive = (clock + 1 == self.held(images, steps=steps)).astype(np.float32)
         return spikes
+
+    def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the step of the spike, counted from 1."""
+        when = np.rint((1.0 - images.astype(np.float64)) * (steps - 1))
+        return np.where(images > 0, when + 1.0, 0.0)
 
     def mean_drive(self, steps: int) -> float:
         """Return 1: one spike."""
@@ -131,6 +165,7 @@ class ConstantCurrent(_Encoder):
     gain: float = Field(0.2, gt=0, description="the event of a pixel of 1")
 
     graded: ClassVar[bool] = True
+    emits: ClassVar[str] = "True"
     _GRID: ClassVar[float] = 2.0**12
 
     def encode(
@@ -142,8 +177,13 @@ class ConstantCurrent(_Encoder):
         seed: int = 0,
     ) -> Drive:
         """Repeat the scaled image at every step."""
+        events = self.held(images, steps=steps).astype(np.float32)
+        return np.broadcast_to(events, (steps, *images.shape)).copy()
+
+    def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the event, a number of 32 bits."""
         events = np.rint(self.gain * images.astype(np.float64) * self._GRID) / self._GRID
-        return np.broadcast_to(events.astype(np.float32), (steps, *images.shape)).copy()
+        return events.astype(np.float32).astype(np.float64)
 
     def mean_drive(self, steps: int) -> float:
         """Return ``gain * steps``."""

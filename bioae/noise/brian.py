@@ -99,19 +99,31 @@ def _in_cython(name: str) -> str:
 def _in_numpy(distribution: Distribution) -> Callable[..., NDArray[np.float64]]:
     def numbers(neuron: Any, *place: Any) -> NDArray[np.float64]:
         """Return the numbers of neurons (neuron); whatever else is given may differ too."""
-        neuron, *parts = np.broadcast_arrays(
-            neuron, *(np.asarray(part, np.int64) for part in place)
-        )
+        parts = [np.asarray(part, np.int64) for part in place]
+        neuron = np.asarray(neuron)
+        if not neuron.size:  # in a reset in which no neuron is
+            return np.zeros(neuron.shape)
+        if all(part.size == 1 for part in parts):
+            return _drawn(distribution, neuron, [part.item() for part in parts])
+        neuron, *parts = np.broadcast_arrays(neuron, *parts)
         places, of = np.unique(np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True)
         found = np.empty(neuron.size)
-        for number, (step, call, population, seed, example) in enumerate(places.T.tolist()):
+        for number, each in enumerate(places.T.tolist()):
             mine = of.ravel() == number
-            wanted = neuron.ravel()[mine]
-            drawn = draw(
-                distribution, seed=seed, examples=[example], step=step, call=call,
-                population=population, count=int(wanted.max()) + 1,
-            )  # fmt: skip
-            found[mine] = drawn[0, wanted]
+            found[mine] = _drawn(distribution, neuron.ravel()[mine], each)
         return found.reshape(neuron.shape)
 
+    return numbers
+
+
+def _drawn(
+    distribution: Distribution, neuron: NDArray[Any], place: list[int]
+) -> NDArray[np.float64]:
+    step, call, population, seed, example = place
+    first, last = int(neuron.min()), int(neuron.max())
+    drawn = draw(
+        distribution, seed=seed, examples=[example], step=step, call=call,
+        population=population, count=last - first + 1, first=first,
+    )  # fmt: skip
+    numbers: NDArray[np.float64] = drawn[0, neuron - first]
     return numbers

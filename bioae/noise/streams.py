@@ -51,9 +51,9 @@ def population_number(depth: int, *, readout: bool = False) -> int:
 
 
 def words(
-    seed: int, example: int, *, step: int, call: int, population: int, count: int
+    seed: int, example: int, *, step: int, call: int, population: int, count: int, first: int = 0
 ) -> NDArray[np.uint64]:
-    """Return the random words of a population's first neurons (neuron).
+    """Return the random words of a population's neurons (neuron).
 
     Parameters
     ----------
@@ -64,8 +64,10 @@ def words(
         is the stream from which encoders draw (`bioae.random.stream`).
     count
         The number of neurons.
+    first
+        The first of them.
     """
-    return _Reader()(seed, example, (step, call, population), count)
+    return _Reader()(seed, example, (step, call, population), count, first)
 
 
 def draw(
@@ -77,6 +79,7 @@ def draw(
     call: int,
     population: int,
     count: int,
+    first: int = 0,
 ) -> NDArray[np.float64]:
     """Return random numbers for a population in one step of each example (example, neuron).
 
@@ -84,13 +87,13 @@ def draw(
     ----------
     distribution
         ``"uniform"``, in [0, 1), or ``"normal"``, of mean 0 and variance 1.
-    seed, step, call, population, count
+    seed, step, call, population, count, first
         See `words`.
     examples
         The numbers of the examples (example).
     """
     read, place = _Reader(), (step, call, population)
-    rows = [read(seed, int(example), place, count) for example in examples]
+    rows = [read(seed, int(example), place, count, first) for example in examples]
     return _TRANSFORMS[distribution](np.array(rows, dtype=np.uint64).reshape(len(rows), count))
 
 
@@ -101,17 +104,18 @@ class _Reader:
         self._generator = Philox(key=0)
 
     def __call__(
-        self, seed: int, example: int, place: tuple[int, int, int], count: int
+        self, seed: int, example: int, place: tuple[int, int, int], count: int, first: int
     ) -> NDArray[np.uint64]:
+        block, skipped = divmod(first, 4)
         self._generator.state = {
             "bit_generator": "Philox",
-            "state": {"counter": _unsigned(0, *place), "key": _unsigned(seed, example)},
+            "state": {"counter": _unsigned(block, *place), "key": _unsigned(seed, example)},
             "buffer": np.zeros(4, dtype=np.uint64),
             "buffer_pos": 4,  # all of the buffer was read
             "has_uint32": 0,
             "uinteger": 0,
         }
-        return self._generator.random_raw(count)
+        return self._generator.random_raw(skipped + count)[skipped:]
 
 
 def _unsigned(*numbers: int) -> NDArray[np.uint64]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images
+from bioae.equations.program import INPUT
 from bioae.errors import DataError
 from bioae.network import Network
 from bioae.schedule import Timing
@@ -20,7 +19,7 @@ from bioae.simulation.keys import key_arrays
 from bioae.simulation.pathways import AnySynapses
 from bioae.simulation.population import Population
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.targets import active_target
+from bioae.simulation.targets import active_target, float32_allowed
 
 __all__ = ["BrianNetwork"]
 
@@ -37,8 +36,9 @@ class BrianNetwork:
         The network that was built.
     presentations
         How many images one run presents.
-    drive
-        What the input emits, (step, neuron): set by `present`.
+    held
+        What each input neuron holds in each presentation (presentation, neuron), see
+        `bioae.encoders`: set by `present`. The last row stays 0.
     input
         The input neurons.
     populations
@@ -62,7 +62,7 @@ class BrianNetwork:
     network: Brian2Network
     source: Network
     presentations: int
-    drive: TimedArray
+    held: TimedArray
     input: NeuronGroup
     populations: dict[str, Population]
     readout: Population | None
@@ -87,25 +87,6 @@ class BrianNetwork:
     def duration(self) -> object:
         """The length of a run, a `brian2.Quantity`."""
         return self.steps * self.source.config.dt_seconds * second
-
-    def raster(self, drive: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Lay presentations out one after another.
-
-        Parameters
-        ----------
-        drive
-            What an encoder returned (time, example, ...); at most `presentations` examples.
-
-        Returns
-        -------
-        NDArray
-            (step, neuron): 0 where no presentation is on.
-        """
-        steps, examples = drive.shape[:2]
-        raster = np.zeros((self.steps, self.input.N))
-        inside = np.arange(examples)[:, None] * self.timing.period + np.arange(steps)
-        raster[inside] = drive.reshape(steps, examples, -1).swapaxes(0, 1)
-        return raster
 
     def present(
         self, images: Images | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
@@ -138,7 +119,9 @@ class BrianNetwork:
 
     def show(self, shown: Presentations, part: slice = slice(None)) -> None:
         """Put some of a set of images before the input, and set the key of the noise to theirs."""
-        self.drive.values[...] = self.raster(shown.drive(part))
+        held = shown.held(part)
+        self.held.values[: len(held)] = held
+        self.held.values[len(held) :] = 0.0
         if self.keys is not None:
             for name, values in key_arrays(shown, self.presentations, part).items():
                 self.keys.variables[name].set_value(values)
@@ -146,12 +129,9 @@ class BrianNetwork:
     def arrays(self, shown: Presentations, part: slice = slice(None)) -> dict[str, NDArray[Any]]:
         """Return what `show` would set, by the names that a standalone project knows it by.
 
-        The drive ends with the last of these presentations: what is missing is 0.
+        What is held ends with the last of these presentations: what is missing is 0.
         """
-        drive = shown.drive(part)
-        steps = self.timing.duration(drive.shape[1], 0)
-        raster = self.raster(drive)[:steps].astype(self.drive.values.dtype)
-        arrays: dict[str, NDArray[Any]] = {f"{self.drive.name}.values": raster}
+        arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": shown.held(part)}
         if self.keys is not None:
             for name, values in key_arrays(shown, self.presentations, part).items():
                 arrays[f"{self.keys.name}.{name}"] = values
@@ -171,15 +151,12 @@ class BrianNetwork:
         if self.shown is None:
             raise DataError("nothing was presented", mend="Call present(images) before the run")
         chunk = read(self, len(self.shown))
-        dtype = str(self.input.variables["drive"].dtype)
+        dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
         return result_of(self.source, self.shown, chunk, target=active_target(), dtype=dtype)
 
     def run(self, presentations: int | None = None, **options: object) -> None:
         """Run all presentations, or the first few; `options` are those of `brian2.Network.run`."""
         steps = self.timing.duration(presentations or self.presentations, len(self.populations))
         duration = steps * self.source.config.dt_seconds * second
-        with warnings.catch_warnings():
-            # After the run Brian2 compares float32 states with 1e50, which no float32 is.
-            module = r"brian2\.groups\.group"
-            warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
+        with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})

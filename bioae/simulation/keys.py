@@ -1,4 +1,4 @@
-"""What noise depends on in a run: the seed, and the number of the example in each presentation."""
+"""What random numbers depend on in a run: the seed, and the examples that are presented."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import numpy as np
 from brian2 import Clock, NeuronGroup
 from numpy.typing import NDArray
 
+from bioae.equations.model import RESERVED_PREFIX
 from bioae.noise.brian import signed
 from bioae.simulation.presentations import Presentations
+from bioae.simulation.windows import PRESENTATION
 
-__all__ = ["key_arrays", "noise_keys"]
+__all__ = ["EXAMPLE", "SEED", "key_arrays", "noise_keys", "refer_to_keys", "shown_code"]
+
+#: What a group calls the seed, and the number of the example that it is shown.
+SEED = f"{RESERVED_PREFIX}seed"
+EXAMPLE = f"{RESERVED_PREFIX}example"
+SHOWN = f"{RESERVED_PREFIX}shown"
 
 
 def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
@@ -29,6 +36,18 @@ def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
         clock=clock,
         name=name,
     )
+
+
+def refer_to_keys(group: NeuronGroup, keys: NeuronGroup) -> None:
+    """Give a group the seed and the number of its example."""
+    group.variables.add_array(SHOWN, size=1, dtype=np.int32, scalar=True)
+    group.variables.add_reference(SEED, keys, "seed")
+    group.variables.add_reference(EXAMPLE, keys, "example", index=SHOWN)
+
+
+def shown_code(keys: NeuronGroup) -> str:
+    """Return the code that chooses the example, once the group's presentation is known."""
+    return f"{SHOWN} = clip({PRESENTATION}, 0, {keys.N - 1})"
 
 
 def key_arrays(

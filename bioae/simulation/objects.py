@@ -20,9 +20,11 @@ from brian2 import Network as Brian2Network
 from bioae.network import Network, PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.brian_network import BrianNetwork
+from bioae.simulation.input import HELD, InputNeurons, draws, held_array
 from bioae.simulation.keys import noise_keys
 from bioae.simulation.pathways import WEIGHT, AnySynapses, Connectivity, Pathway
-from bioae.simulation.population import PRESENTATION, Population
+from bioae.simulation.population import Population
+from bioae.simulation.windows import PRESENTATION
 
 __all__ = ["WEIGHT", "build"]
 
@@ -76,8 +78,8 @@ class _Builder:
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
     def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
-        self.drive, source = self._input()
-        self.keys = self._keys()
+        self.held, self.keys = self._held(), self._keys()
+        source = self._input()
         populations: dict[str, Population] = {}
         synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = source
@@ -90,7 +92,7 @@ class _Builder:
             network=Brian2Network(),
             source=self.source,
             presentations=self.presentations,
-            drive=self.drive,
+            held=self.held,
             input=source,
             populations=populations,
             readout=readout,
@@ -113,28 +115,29 @@ class _Builder:
                 built.network.add(part)
                 part._network = built.network.id  # or Brian2 complains of what is never run
 
-    def _input(self) -> tuple[TimedArray, NeuronGroup]:
-        size = int(np.prod(self.config.input_shape))
-        steps = self.timing.duration(self.presentations, len(self.config.layers))
-        name = self._name("input", "drive")
-        drive = TimedArray(np.zeros((steps, size)), self.clock.dt, name=name)
-        group = NeuronGroup(
-            size,
-            "drive : 1",
-            threshold="drive > 0",
-            reset="",
-            namespace={drive.name: drive},
+    def _input(self) -> InputNeurons:
+        return InputNeurons(
+            self.config.encoder,
+            self.held,
+            timing=self.timing,
             clock=self.clock,
             name=self._name("input"),
+            keys=self.keys,
         )
-        # Between the pathways of one presentation and the next, whichever slot they have.
-        group.run_regularly(f"drive = {drive.name}(t, i)", when="before_thresholds")
-        return drive, group
+
+    def _held(self) -> TimedArray:
+        return held_array(
+            self.presentations,
+            int(np.prod(self.config.input_shape)),
+            timing=self.timing,
+            dt=self.config.dt_seconds,
+            name=self._name("input", "held"),
+        )
 
     def _keys(self) -> NeuronGroup | None:
         placed = self.config.placed
         programs = [each.program for each in placed] + [placed[-1].readout_program]
-        if not any(program.draws for program in programs):
+        if not draws(self.config.encoder) and not any(program.draws for program in programs):
             return None
         return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
 
@@ -186,7 +189,7 @@ class _Builder:
                 delay,
                 recurrent=recurrent,
                 timing=self.timing,
-                drive=self.drive if graded and not recurrent else None,
+                factor=HELD if graded and not recurrent else None,
             )
             source = population if recurrent else before
             pathways[name] = pathway.build(source, population, self.clock, self.connectivity)

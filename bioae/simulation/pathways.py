@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, Synapses, TimedArray, second
+from brian2 import Clock, NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
 from bioae.delays import Steps
@@ -15,9 +15,10 @@ from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
 from bioae.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.schedule import Timing
-from bioae.simulation.population import STEP, Population
+from bioae.simulation.population import Population
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
 from bioae.simulation.targets import active_target
+from bioae.simulation.windows import STEP
 
 __all__ = ["WEIGHT", "AnySynapses", "Connectivity", "Pathway"]
 
@@ -31,9 +32,6 @@ WEIGHT = f"{RESERVED_PREFIX}w"
 
 #: The synaptic variable that holds a delay in steps, where each synapse has its own.
 DELAY = f"{RESERVED_PREFIX}delay"
-
-#: What the input emits at a time, in the code of synapses.
-DRIVE = f"{RESERVED_PREFIX}drive"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +52,9 @@ class Pathway:
         Whether the target is the source.
     timing
         Where presentations lie in the run.
-    drive
-        What the input emits, where a spike of the source is a graded event.
+    factor
+        The source's variable that weights are multiplied by, where its spikes are graded events;
+        all that count arrive before it is set for the next presentation.
     """
 
     name: str
@@ -65,7 +64,7 @@ class Pathway:
     delay: Steps
     recurrent: bool
     timing: Timing
-    drive: TimedArray | None = None
+    factor: str | None = None
 
     def build(
         self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity
@@ -85,9 +84,9 @@ class Pathway:
             negative=INHIBITION if target.apart else None,
             delay=int(self.delay) * float(clock.dt) * second,
             condition=" and ".join(self._conditions()) or None,
-            factor=self._drive(),
+            factor=self._factor(),
             weight=WEIGHT,
-            namespace=self._namespace(),
+            namespace={},
             clock=clock,
             name=self.name,
         )
@@ -115,7 +114,7 @@ class Pathway:
             f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if own else ""),
             on_pre="\n".join(self._adds(target)),
             delay=None if own else int(self.delay) * dt * second,
-            namespace=self._namespace(),
+            namespace={},
             clock=clock,
             name=self.name,
         )
@@ -147,13 +146,10 @@ class Pathway:
             return self.layer.recurrent_connections(self.input_shape)
         return self.layer.connections(self.input_shape)
 
-    def _namespace(self) -> dict[str, Any]:
-        return {} if self.drive is None else {DRIVE: self.drive}
-
     def _adds(self, target: Population) -> list[str]:
-        drive = self._drive()
+        factor = self._factor()
         factors = [f"int({condition})" for condition in self._conditions()]
-        factors = factors if drive is None else [drive, *factors]
+        factors = factors if factor is None else [factor, *factors]
         if not target.apart:
             return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
         excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
@@ -177,11 +173,5 @@ class Pathway:
             conditions.append(f"{STEP}_post <= {delay} + {last - late}")
         return conditions
 
-    def _drive(self) -> str | None:
-        """Return what a graded event emitted."""
-        if self.drive is None:
-            return None
-        # When it was emitted, for by now the input may emit something else.
-        delay = DELAY if self.delay.ndim else str(self.delay)
-        before = f"({delay} + {1 - self.timing.schedule.lead_in})"
-        return f"{DRIVE}(t - {before}*dt, i)"
+    def _factor(self) -> str | None:
+        return None if self.factor is None else f"{self.factor}_pre"

@@ -18,16 +18,13 @@ from bioae.equations.start import constant_values, initial_state
 from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.schedule import Timing
+from bioae.simulation.keys import EXAMPLE, SEED, refer_to_keys, shown_code
+from bioae.simulation.running import ConditionalRunner
+from bioae.simulation.windows import PRESENTATION, STEP, clock_code
 
-__all__ = ["PRESENTATION", "STEP", "Population"]
+__all__ = ["Population"]
 
-STEP = f"{RESERVED_PREFIX}step"
-PRESENTATION = f"{RESERVED_PREFIX}presentation"
-START_EVENT = f"{RESERVED_PREFIX}start"
 POPULATION = f"{RESERVED_PREFIX}population"
-SEED = f"{RESERVED_PREFIX}seed"
-EXAMPLE = f"{RESERVED_PREFIX}example"
-SHOWN = f"{RESERVED_PREFIX}shown"
 
 
 class Population(NeuronGroup):  # type: ignore[misc]
@@ -95,7 +92,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
             size,
             brian2_equations(program.model, {n for n, v in parameters.items() if np.ndim(v)}),
             method=_lowered(program, program.update),
-            events={START_EVENT: f"{STEP} == {-lead_in}", **_conditions(program)},
+            events=_conditions(program),
             namespace={
                 **physical_constants(besides=program.states.keys() | program.parameters.keys()),
                 **(brian2_functions() if program.draws else {}),
@@ -110,7 +107,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
             self.variables[variable].set_value(values)
         self._set_constants_over_dt(program)
         self._add_statements(program)
-        self._add_start(program)
+        self._add_start(program, lead_in)
         self._add_clock(timing, depth)
         self._add_input(program)
         # Units were checked when the model was lowered; hoisted constants have none.
@@ -130,7 +127,10 @@ class Population(NeuronGroup):  # type: ignore[misc]
             else:
                 self.variables.add_reference(name, self._shares_input, name)
         if self._keys is not None:
-            self._add_keys(self._keys)
+            refer_to_keys(self, self._keys)
+            self.variables.add_array(
+                POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
+            )
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
             shared = values.ndim == 0 or (values == values[0]).all()
@@ -146,14 +146,6 @@ class Population(NeuronGroup):  # type: ignore[misc]
 
     def _arriving(self) -> tuple[str, ...]:
         return (INPUT, INHIBITION) if self.apart else (INPUT,)
-
-    def _add_keys(self, keys: NeuronGroup) -> None:
-        self.variables.add_array(SHOWN, size=1, dtype=np.int32, scalar=True)
-        self.variables.add_array(
-            POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
-        )
-        self.variables.add_reference(SEED, keys, "seed")
-        self.variables.add_reference(EXAMPLE, keys, "example", index=SHOWN)
 
     def _set_constants_over_dt(self, program: Program) -> None:
         if self.subexpression_updater is not None:
@@ -171,8 +163,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
             runner = self.run_regularly(code, when="start", name=f"{self.name}__regularly")
             runner.check_units = False
 
-    def _add_start(self, program: Program) -> None:
-        # A set-back in `run_regularly` would skip what refractory neurons may not write.
+    def _add_start(self, program: Program, lead_in: int) -> None:
         # Random values last, which may depend on others.
         fixed = [name for name in program.written if name not in program.random_start]
         lines = [f"{name} = {_start_name(name)}" for name in fixed]
@@ -181,22 +172,15 @@ class Population(NeuronGroup):  # type: ignore[misc]
             f"{name} = {word_substitute(text, draws)}"
             for name, text in program.random_start.items()
         ]
-        code = "\n".join(lines)
-        self.set_event_schedule(START_EVENT, when="before_start", order=-20)
-        runner = self.run_on_event(START_EVENT, code, when="before_start", order=-10)
-        runner.check_units = False
+        ConditionalRunner(
+            self, f"{STEP} == {-lead_in}", "\n".join(lines),
+            when="before_start", order=-10, name=f"{self.name}__start",
+        )  # fmt: skip
 
     def _add_clock(self, timing: Timing, depth: int) -> None:
-        period, lead_in = timing.period, timing.schedule.lead_in
-        # A dividend that is never negative: targets differ in what they make of one.
-        late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
-        code = f"""
-        {PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}
-        {STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}
-        t = {STEP}*dt
-        """
+        code = clock_code(timing, depth) + f"\nt = {STEP}*dt"
         if self._keys is not None:
-            code += f"{SHOWN} = clip({PRESENTATION}, 0, {self._keys.N - 1})"
+            code += f"\n{shown_code(self._keys)}"
         self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}__clock")
 
     def _add_input(self, program: Program) -> None:

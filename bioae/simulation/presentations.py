@@ -109,6 +109,12 @@ class Presentations:
             self.images(part), self.examples[part], steps=self.config.steps, seed=self.seed
         )
 
+    def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return what the input neurons hold (example, neuron), see `bioae.encoders`."""
+        images = self.images(part)
+        held = self.config.encoder.held(images, steps=self.config.steps)
+        return held.reshape(len(images), -1)
+
     def key(self, part: slice = slice(None)) -> Key:
         """Return what the noise of neurons depends on."""
         return Key(self.seed, self.examples[part])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.network import NetworkConfig, PlacedLayer
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.layer_spikes import LayerSpikes, Trace
-from bioae.simulation.population import PRESENTATION
+from bioae.simulation.windows import PRESENTATION
 
 __all__ = ["Chunk", "join", "read"]
 

@@ -20,7 +20,14 @@ from bioae.simulation.objects import build
 from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, read
-from bioae.simulation.targets import STANDALONE, Dtype, Target, activated, check_target
+from bioae.simulation.targets import (
+    STANDALONE,
+    Dtype,
+    Target,
+    activated,
+    check_target,
+    float32_allowed,
+)
 
 __all__ = ["RunChunk", "chunk_size", "runner"]
 
@@ -31,10 +38,11 @@ _CHUNK_BYTES = 64 * 2**20
 
 def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
     """Return how many presentations fit into the memory that a chunk may take."""
-    numbers = int(np.prod(config.input_shape)) + config.placed[-1].size
+    recorded = config.placed[-1].size * config.decoder.reads_potential
     for placed in config.placed:
-        numbers += placed.size * len(placed.program.states.keys() & set(record))
-    return max(1, _CHUNK_BYTES // (8 * numbers * config.timing.period))
+        recorded += placed.size * len(placed.program.states.keys() & set(record))
+    numbers = int(np.prod(config.input_shape)) + recorded * config.timing.period
+    return max(1, _CHUNK_BYTES // (8 * numbers))
 
 
 @contextmanager
@@ -119,14 +127,15 @@ def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
                 # Files of their own: several processes may run the same binary at once.
                 file = f"argument{number}-{os.getpid()}"  # CUDA's knows lower case alone
                 values.tofile(folder / file)
-                if name == f"{built.drive.name}.values":
-                    os.truncate(folder / file, built.drive.values.nbytes)  # what follows is 0
+                if name == f"{built.held.name}.values":
+                    os.truncate(folder / file, built.held.values.nbytes)  # all that follows is 0
                 arguments.append(f"{name}={file}")
-            device.run(
-                run_args=arguments,
-                results_directory=f"results-{os.getpid()}",
-                with_output=False,
-            )
+            with float32_allowed():
+                device.run(
+                    run_args=arguments,
+                    results_directory=f"results-{os.getpid()}",
+                    with_output=False,
+                )
             return read(built, part.stop - part.start)
         # A full disk cuts the compiled network's files short, which Brian2 does not look for.
         except (OSError, RuntimeError, ValueError, IndexError) as error:

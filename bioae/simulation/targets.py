@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, get_args
@@ -26,6 +27,7 @@ __all__ = [
     "activated",
     "active_target",
     "check_target",
+    "float32_allowed",
 ]
 
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
@@ -71,6 +73,15 @@ def active_target() -> str:
     if not isinstance(device, CPPStandaloneDevice):  # of which brian2cuda's is one
         return str(prefs["codegen.target"])
     return f"{device.code_object_class().generator_class.class_name}_standalone"
+
+
+@contextmanager
+def float32_allowed() -> Iterator[None]:
+    """Keep quiet that Brian2 compares states with 1e50 after a run, which no float32 is."""
+    with warnings.catch_warnings():
+        module = r"brian2\.groups\.group"
+        warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
+        yield
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import StateMonitor, prefs
+from brian2 import SpikeMonitor, StateMonitor, prefs
 
 import bioae
 from bioae.analysis import example_result, write_report
@@ -135,7 +135,8 @@ def steps_of_a_run(schedule: ScheduleName) -> dict[str, list[str]]:
         )
         for name, population in built.populations.items()
     }
-    built.network.add(*clocks.values())
+    emitted = SpikeMonitor(built.input)
+    built.network.add(*clocks.values(), emitted)
     built.present(np.ones((2, 1, 1, 2)))
     built.run()
     rows = {
@@ -148,8 +149,8 @@ def steps_of_a_run(schedule: ScheduleName) -> dict[str, list[str]]:
         for name, clock in clocks.items()
     }
     period = built.timing.period
-    on = np.asarray(built.drive.values).any(axis=1)
-    shown = [f"{step // period}:{step % period}" if on[step] else "·" for step in range(len(on))]
+    on = np.bincount(np.rint(emitted.t / built.input.clock.dt).astype(int), minlength=built.steps)
+    shown = [f"{step // period}:{step % period}" if n else "·" for step, n in enumerate(on)]
     return {"input": shown, **rows}
 
 

@@ -12,11 +12,11 @@ static inline uint64_t bioae_multiply(uint64_t a, uint64_t b, uint64_t &high)
     return static_cast<uint64_t>(product);
 }
 
-static inline uint64_t bioae_word(uint64_t neuron, uint64_t step, uint64_t call,
-                                  uint64_t population, uint64_t seed, uint64_t example)
+static inline void bioae_philox(const uint64_t (&of)[6], uint64_t (&counter)[4])
 {
-    uint64_t counter[4] = {neuron / 4 + 1, step, call, population};
-    uint64_t key[2] = {seed, example};
+    uint64_t key[2] = {of[4], of[5]};
+    for (int word = 0; word < 4; word++)
+        counter[word] = of[word];
     for (int round = 0; round < 10; round++) {
         uint64_t high0, high2;
         const uint64_t low0 = bioae_multiply(counter[0], 0xD2E7470EE14C6C93ULL, high0);
@@ -28,7 +28,21 @@ static inline uint64_t bioae_word(uint64_t neuron, uint64_t step, uint64_t call,
         key[0] += 0x9E3779B97F4A7C15ULL;
         key[1] += 0xBB67AE8584CAA73BULL;
     }
-    return counter[neuron % 4];
+}
+
+static inline uint64_t bioae_word(uint64_t neuron, uint64_t step, uint64_t call,
+                                  uint64_t population, uint64_t seed, uint64_t example)
+{
+    // Four neighbours share a block. The block with the number 0, of which all are, is never read.
+    static thread_local uint64_t of[6], words[4];
+    const uint64_t number = neuron / 4 + 1;
+    if (of[0] != number || of[1] != step || of[2] != call || of[3] != population || of[4] != seed
+        || of[5] != example) {
+        of[0] = number, of[1] = step, of[2] = call, of[3] = population;
+        of[4] = seed, of[5] = example;
+        bioae_philox(of, words);
+    }
+    return words[neuron % 4];
 }
 
 template <int N> static inline double bioae_horner(const double (&coefficients)[N], double x)

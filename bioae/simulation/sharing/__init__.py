@@ -5,7 +5,8 @@ transposed convolution) instead of by pairs of neurons. It knows nothing of what
 for, and imports nothing but Brian2 and NumPy.
 """
 
+from bioae.simulation.sharing.code_objects import code_object_class
 from bioae.simulation.sharing.layouts import Layout, conv2d, conv_transpose2d, dense
 from bioae.simulation.sharing.synapses import SharedSynapses
 
-__all__ = ["Layout", "SharedSynapses", "conv2d", "conv_transpose2d", "dense"]
+__all__ = ["Layout", "SharedSynapses", "code_object_class", "conv2d", "conv_transpose2d", "dense"]

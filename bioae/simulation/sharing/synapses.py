@@ -137,7 +137,7 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
 
     def create_default_code_object(self, run_namespace: Mapping[str, Any]) -> Any:
         """Make the code object for whatever target is active by then."""
-        self.codeobj_class = code_object_class(self._chosen)
+        self.codeobj_class = code_object_class(__package__, self._chosen)
         return super().create_default_code_object(run_namespace)
 
     def _add_ends(self, variable: str, negative: str | None, event: str, steps: int) -> None:
