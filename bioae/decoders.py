@@ -2,6 +2,9 @@
 
 `U` is the potential of the layer's read-out model, which integrates the layer's input and is never
 reset, sampled at the end of each step.
+
+A decoder of U also says how Brian2 comes to the same without keeping U of every step: each neuron
+keeps one number, which is `start` before the presentation, and `collects` at the end of each step.
 """
 
 from __future__ import annotations
@@ -27,6 +30,11 @@ class _Decoder(BaseModel):
     #: Whether it decodes the read-out's potential, or the spikes.
     reads_potential: ClassVar[bool] = True
 
+    #: What a neuron keeps: first, and then at each step, in Brian2's language, of what it has
+    #: ``kept`` and of the ``potential``.
+    start: ClassVar[str] = "0"
+    collects: ClassVar[str]
+
     def decode(self, activity: Array, *, mean_drive: float) -> Array:
         """Decode a presentation.
 
@@ -43,7 +51,27 @@ class _Decoder(BaseModel):
         array
             (example, ...).
         """
-        return self._reduce(activity) / (self.scale or mean_drive)
+        kept = self._reduce(activity)
+        return self.finish(kept, steps=len(activity), mean_drive=mean_drive)
+
+    def finish(self, kept: Array, *, steps: int, mean_drive: float) -> Array:
+        """Decode what neurons have kept at the end of a presentation; for `CountDecoder`, spikes.
+
+        Parameters
+        ----------
+        kept
+            (example, ...).
+        steps
+            Steps of the presentation.
+        mean_drive
+            As of `decode`.
+
+        Returns
+        -------
+        array
+            (example, ...).
+        """
+        return kept / (self.scale or mean_drive)
 
     @abstractmethod
     def _reduce(self, activity: Array) -> Array: ...
@@ -54,6 +82,9 @@ class MaxDecoder(_Decoder):
 
     kind: Literal["max"] = "max"
 
+    start: ClassVar[str] = "-inf"
+    collects: ClassVar[str] = "clip(potential, kept, inf)"
+
     def _reduce(self, activity: Array) -> Array:
         return array_namespace(activity).max(activity, axis=0)
 
@@ -62,6 +93,8 @@ class LastDecoder(_Decoder):
     """The potential at the last step."""
 
     kind: Literal["last"] = "last"
+
+    collects: ClassVar[str] = "potential"
 
     def _reduce(self, activity: Array) -> Array:
         return activity[-1]
@@ -72,9 +105,15 @@ class MeanDecoder(_Decoder):
 
     kind: Literal["mean"] = "mean"
 
+    collects: ClassVar[str] = "kept + potential"
+
+    def finish(self, kept: Array, *, steps: int, mean_drive: float) -> Array:
+        """Divide the sum by the steps first."""
+        return super().finish(kept / steps, steps=steps, mean_drive=mean_drive)
+
     def _reduce(self, activity: Array) -> Array:
         # Step by step: libraries sum an axis in orders of their own, and round accordingly.
-        return sum(activity) / len(activity)
+        return sum(activity)
 
 
 class CountDecoder(_Decoder):

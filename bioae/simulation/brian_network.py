@@ -19,6 +19,7 @@ from bioae.simulation.keys import key_arrays
 from bioae.simulation.pathways import AnySynapses
 from bioae.simulation.population import Population
 from bioae.simulation.presentations import Presentations
+from bioae.simulation.running import SpikeRecorder, ValueRecorder
 from bioae.simulation.targets import active_target, float32_allowed
 
 __all__ = ["BrianNetwork"]
@@ -48,11 +49,11 @@ class BrianNetwork:
     synapses
         The pathways, by the name of their weights (``LAYER.weight``).
     spikes
-        A `SpikeMonitor` for each layer.
+        A `SpikeMonitor` for each layer, or a `SpikeRecorder` where `build` was asked for those.
     states
         A `StateMonitor` for each layer with recorded variables.
-    potential
-        The `StateMonitor` of the read-out.
+    decoded
+        What the decoder has collected from the read-out, a row for each presentation.
     keys
         What the neurons' noise depends on: set by `present`; None where there is none.
     shown
@@ -67,9 +68,9 @@ class BrianNetwork:
     populations: dict[str, Population]
     readout: Population | None
     synapses: dict[str, AnySynapses]
-    spikes: dict[str, SpikeMonitor]
+    spikes: dict[str, SpikeMonitor | SpikeRecorder]
     states: dict[str, StateMonitor] = field(default_factory=dict)
-    potential: StateMonitor | None = None
+    decoded: ValueRecorder | None = None
     keys: NeuronGroup | None = None
     shown: Presentations | None = None
 

@@ -20,10 +20,12 @@ from brian2 import Network as Brian2Network
 from bioae.network import Network, PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.brian_network import BrianNetwork
+from bioae.simulation.decoding import collect
 from bioae.simulation.input import HELD, InputNeurons, draws, held_array
 from bioae.simulation.keys import noise_keys
 from bioae.simulation.pathways import WEIGHT, AnySynapses, Connectivity, Pathway
 from bioae.simulation.population import Population
+from bioae.simulation.running import SpikeRecorder, ValueRecorder
 from bioae.simulation.windows import PRESENTATION
 
 __all__ = ["WEIGHT", "build"]
@@ -35,6 +37,7 @@ def build(
     *,
     record: Collection[str] | Mapping[str, Collection[str]] = (),
     connectivity: Connectivity = "shared",
+    compact: bool = False,
     prefix: str = "",
 ) -> BrianNetwork:
     """Make Brian2 objects of a network, on whatever device is active.
@@ -54,6 +57,9 @@ def build(
         ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
         ``"unrolled"`` makes a synapse of each connection, as `brian2.Synapses`. Connections with
         delays of their own are always unrolled. Spikes are the same.
+    compact
+        Whether spikes are kept as `bioae.simulation.running.SpikeRecorder` keeps them, in a fifth
+        of the memory, instead of in a `brian2.SpikeMonitor` for each layer.
     prefix
         Put before the names of all objects, where several networks share a project.
 
@@ -62,18 +68,24 @@ def build(
     BrianNetwork
     """
     prefs.codegen.loop_invariant_optimisations = False
-    return _Builder(network, presentations, connectivity, prefix).build(record)
+    return _Builder(network, presentations, connectivity, compact, prefix).build(record)
 
 
 class _Builder:
     def __init__(
-        self, network: Network, presentations: int, connectivity: Connectivity, prefix: str
+        self,
+        network: Network,
+        presentations: int,
+        connectivity: Connectivity,
+        compact: bool,
+        prefix: str,
     ) -> None:
         self.source = network
         self.config = network.config
         self.timing = self.config.timing
         self.presentations = presentations
         self.connectivity = connectivity
+        self.compact = compact
         self.prefix = prefix
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
@@ -97,10 +109,10 @@ class _Builder:
             populations=populations,
             readout=readout,
             synapses=synapses,
-            spikes=self._spike_monitors(populations),
+            spikes=self._spikes(populations),
             states=self._state_monitors(populations, record),
             keys=self.keys,
-            potential=readout and self._monitor(readout, [self.config.placed[-1].readout.input]),
+            decoded=readout and self._decoded(readout),
         )
         self._assemble(built)
         return built
@@ -109,7 +121,7 @@ class _Builder:
         built.network.schedule = list(self.timing.schedule.slots)
         parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
         parts += [*built.spikes.values(), *built.states.values()]
-        parts += [built.readout, built.potential, built.keys]
+        parts += [built.readout, built.decoded, built.keys]
         for part in parts:
             if part is not None:
                 built.network.add(part)
@@ -199,12 +211,23 @@ class _Builder:
         """Return an object's name; no layer's has `__` in it, as do those that Brian2 derives."""
         return f"{self.prefix}{layer}__{part}"
 
-    def _spike_monitors(self, populations: dict[str, Population]) -> dict[str, SpikeMonitor]:
+    def _decoded(self, readout: Population) -> ValueRecorder:
+        potential = self.config.placed[-1].readout.input
+        return collect(readout, potential, self.config.decoder, self.timing)
+
+    def _spikes(
+        self, populations: dict[str, Population]
+    ) -> dict[str, SpikeMonitor | SpikeRecorder]:
         return {
-            name: SpikeMonitor(population, [PRESENTATION], name=f"{population.name}__spikes")
+            name: self._spikes_of(population, f"{population.name}__spikes")
             for name, population in populations.items()
             if "spike" in population.events
         }
+
+    def _spikes_of(self, population: Population, name: str) -> SpikeMonitor | SpikeRecorder:
+        if self.compact:
+            return SpikeRecorder(population, name=name)
+        return SpikeMonitor(population, [PRESENTATION], name=name)
 
     def _state_monitors(
         self,

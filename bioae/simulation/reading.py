@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import StateMonitor
+from brian2 import SpikeMonitor, StateMonitor
 from numpy.typing import NDArray
 
 from bioae.network import NetworkConfig, PlacedLayer
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.layer_spikes import LayerSpikes, Trace
+from bioae.simulation.running import SpikeRecorder
 from bioae.simulation.windows import PRESENTATION
 
 __all__ = ["Chunk", "join", "read"]
@@ -75,9 +76,7 @@ def _join_layers(parts: tuple[LayerSpikes, ...], offsets: NDArray[np.int64]) -> 
 
 
 def _layer(built: BrianNetwork, placed: PlacedLayer, examples: int) -> LayerSpikes:
-    example, neuron, step = _events(built, placed.name)
-    # Padding, what fires before the first presentation, and the schedule's lead-in do not count.
-    inside = (example >= 0) & (example < examples) & (step >= 0)
+    example, neuron, step = _events(built, placed, examples)
     states = {}
     if placed.name in built.states:
         monitor = built.states[placed.name]
@@ -85,27 +84,51 @@ def _layer(built: BrianNetwork, placed: PlacedLayer, examples: int) -> LayerSpik
             units = placed.program.states[name].unit
             states[name] = Trace(_trace(built, monitor, name, placed.depth, examples), units)
     return LayerSpikes(
-        placed.name,
-        placed.shape,
-        example=example[inside],
-        neuron=neuron[inside],
-        step=step[inside],
-        states=states,
+        placed.name, placed.shape, example=example, neuron=neuron, step=step, states=states
     )
 
 
-def _events(built: BrianNetwork, layer: str) -> tuple[NDArray[np.int64], ...]:
-    """Return presentation, neuron and step of each spike, (spike) each."""
-    if layer not in built.spikes:
+def _events(built: BrianNetwork, placed: PlacedLayer, examples: int) -> tuple[NDArray[Any], ...]:
+    """Return presentation, neuron and step of each spike, (spike) each.
+
+    Padding, what fires before the first presentation, and the schedule's lead-in do not count.
+    """
+    spikes = built.spikes.get(placed.name)
+    if spikes is None:
         nothing = np.empty(0, np.int64)
         return nothing, nothing, nothing
-    variables = built.spikes[layer].variables
-    presentation, neuron, time = (
-        np.asarray(variables[name].get_value()) for name in (PRESENTATION, "i", "t")
+    if isinstance(spikes, SpikeRecorder):
+        return _recorded(built, spikes, placed.depth, examples)
+    return _monitored(built, spikes, examples)
+
+
+def _recorded(
+    built: BrianNetwork, spikes: SpikeRecorder, depth: int, examples: int
+) -> tuple[NDArray[np.int32], ...]:
+    neuron, count = (np.asarray(spikes.variables[name].get_value()) for name in ("i", "count"))
+    timing = built.timing
+    if len(neuron) != count.sum() or len(count) < timing.duration(examples, depth):
+        raise ValueError(f"the spikes of {spikes.source.name!r} are incomplete")
+    example, step = np.divmod(np.arange(len(count)) - depth, timing.period)
+    inside = (example >= 0) & (example < examples) & (step < timing.steps)
+    return (
+        np.repeat(example[inside].astype(np.int32), count[inside]),
+        neuron[np.repeat(inside, count)],
+        np.repeat(step[inside].astype(np.int32), count[inside]),
     )
-    if not len(presentation) == len(neuron) == len(time) == built.spikes[layer].num_spikes:
-        raise ValueError(f"the spikes of {layer!r} are incomplete")
-    return presentation, neuron, np.rint(time / built.source.config.dt_seconds).astype(np.int64)
+
+
+def _monitored(
+    built: BrianNetwork, spikes: SpikeMonitor, examples: int
+) -> tuple[NDArray[np.int64], ...]:
+    presentation, neuron, time = (
+        np.asarray(spikes.variables[name].get_value()) for name in (PRESENTATION, "i", "t")
+    )
+    if not len(presentation) == len(neuron) == len(time) == spikes.num_spikes:
+        raise ValueError(f"the spikes of {spikes.source.name!r} are incomplete")
+    step = np.rint(time / built.source.config.dt_seconds).astype(np.int64)
+    inside = (presentation >= 0) & (presentation < examples) & (step >= 0)
+    return presentation[inside], neuron[inside], step[inside]
 
 
 def _trace(
@@ -120,14 +143,14 @@ def _trace(
 def _reconstruction(
     built: BrianNetwork, config: NetworkConfig, last: LayerSpikes, examples: int
 ) -> NDArray[np.float64]:
-    decoder = config.decoder
-    if decoder.reads_potential:
-        assert built.potential is not None
-        variable = config.placed[-1].readout.input
-        depth = config.placed[-1].depth
-        activity = _trace(built, built.potential, variable, depth, examples).swapaxes(0, 1)
+    if built.decoded is not None:
+        kept = built.decoded.rows[:examples]
     else:
-        activity = np.zeros((config.steps, examples, last.size))
-        activity[last.step, last.example, last.neuron] = 1.0
-    decoded = decoder.decode(activity, mean_drive=config.encoder.mean_drive(config.steps))
-    return np.asarray(decoded, np.float64).reshape(examples, *config.input_shape)
+        place = last.example * np.int64(last.size) + last.neuron
+        kept = np.bincount(place, minlength=examples * last.size).astype(np.float64)
+    decoded = config.decoder.finish(
+        kept.reshape(examples, *config.input_shape),
+        steps=config.steps,
+        mean_drive=config.encoder.mean_drive(config.steps),
+    )
+    return np.asarray(decoded, np.float64)

@@ -35,14 +35,22 @@ RunChunk = Callable[[Presentations, slice], Chunk]
 
 _CHUNK_BYTES = 64 * 2**20
 
+#: How often neurons spike in a step, where that is not known beforehand: seldom more.
+_DENSITY = 0.1
+
 
 def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
-    """Return how many presentations fit into the memory that a chunk may take."""
-    recorded = config.placed[-1].size * config.decoder.reads_potential
+    """Return how many presentations fit into the memory that a chunk may take.
+
+    A pixel takes a number, and so does what is decoded of it; a spike half of one, a trace one for
+    each step.
+    """
+    each_step = 0.0
     for placed in config.placed:
-        recorded += placed.size * len(placed.program.states.keys() & set(record))
-    numbers = int(np.prod(config.input_shape)) + recorded * config.timing.period
-    return max(1, _CHUNK_BYTES // (8 * numbers))
+        recorded = placed.program.states.keys() & set(record)
+        each_step += placed.size * (len(recorded) + _DENSITY / 2)
+    numbers = 2 * int(np.prod(config.input_shape)) + each_step * config.timing.period
+    return max(1, int(_CHUNK_BYTES / (8 * numbers)))
 
 
 @contextmanager
@@ -82,13 +90,15 @@ def runner(
         if target in STANDALONE:
             # Sizes stand in the sources: with room for any chunk they are the same for every one.
             room = max(presentations, chunk_size(network.config, record))
-            built = build(network, room, record=record, connectivity=connectivity)
+            built = build(network, room, record=record, connectivity=connectivity, compact=True)
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 built.run(presentations)
                 compile_project(device, Path(folder))
                 yield _standalone(built, device, Path(folder))
         else:
-            built = build(network, presentations, record=record, connectivity=connectivity)
+            built = build(
+                network, presentations, record=record, connectivity=connectivity, compact=True
+            )
             built.network.store()
             yield _runtime(built)
 

@@ -18,7 +18,6 @@ from bioae.simulation import TARGETS, build, simulate, targets
 from bioae.simulation.brian_network import BrianNetwork
 from bioae.simulation.compiling import compile_project
 from bioae.simulation.input import HELD
-from bioae.simulation.runners import chunk_size
 from bioae.simulation.targets import Dtype, Target, activated, check_target, float32_allowed
 
 ENCODERS: list[dict[str, Any]] = [
@@ -103,12 +102,6 @@ def test_every_target_emits_what_the_encoder_does(
         found = emitted(net, target, dtype, tmp_path / schedule)
         assert 0 < np.count_nonzero(expected) < expected.size
         np.testing.assert_array_equal(found, expected)
-
-
-def test_a_chunk_holds_images_however_long_they_are_shown() -> None:
-    config = network(ENCODERS[0], "paper").config
-    longer = config.varied(steps=90)
-    assert chunk_size(longer, ()) > chunk_size(config, ()) / 10
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
