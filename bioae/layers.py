@@ -182,8 +182,8 @@ class _Convolution(LayerBase):
         """Return the unrolled kernel: one synapse for each tap that falls inside."""
         shapes = self._check(input_shape), self.output_shape(input_shape)
         wide, narrow = reversed(shapes) if self.transposed else shapes
-        rows = self._taps(wide[1], narrow[1])
-        columns = self._taps(wide[2], narrow[2])
+        rows = self.taps(wide[1], narrow[1])
+        columns = self.taps(wide[2], narrow[2])
         # (tap y, tap x), as broadcast arrays: position on each side, and in the kernel.
         wide_yx = rows[0][:, None] * wide[2] + columns[0]
         narrow_yx = rows[1][:, None] * narrow[2] + columns[1]
@@ -195,7 +195,7 @@ class _Convolution(LayerBase):
         source, target = (on_narrow, on_wide) if self.transposed else (on_wide, on_narrow)
         return Connections(source, target, weight)
 
-    def _taps(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
+    def taps(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
         """Positions on the wide and narrow side and in the kernel, of taps that fall inside."""
         position, tap = np.divmod(np.arange(narrow * self.kernel), self.kernel)
         reached = position * self.stride - self.padding + tap * self.dilation

@@ -61,6 +61,8 @@ class Pathway(nn.Module):
         Whether inhibition arrives apart.
     present
         Which of the weights are connections, in their shape; all of them by default.
+    events
+        What `connection` returns, faster where few emit anything; see `sums`.
     """
 
     _delay: Tensor | None
@@ -73,9 +75,11 @@ class Pathway(nn.Module):
         *,
         apart: bool,
         present: Tensor | None = None,
+        events: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self._connection = connection
+        self._events = events or connection
         self._shape = shape
         self._apart = apart
         delays = torch.tensor(delay)
@@ -133,7 +137,10 @@ class Pathway(nn.Module):
         """
         ((delay, kernels),) = self._kernels(weight)
         sent = _packed(emitted[: max(steps - delay, 0)])
-        return {name: self._join(sent, kernel) for name, kernel in kernels.items()}
+        return {
+            name: self._events(sent, kernel).reshape(-1, *self._shape)
+            for name, kernel in kernels.items()
+        }
 
     def recurrence(self, weight: Tensor) -> Recurrence:
         """Return what a population sends itself, as a function of its spikes."""

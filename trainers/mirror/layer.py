@@ -21,6 +21,7 @@ from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add
 from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.connections import connect
 from bioae.trainers.mirror.constants import as_array
+from bioae.trainers.mirror.events.connection import EventConnection
 from bioae.trainers.mirror.fused.graph import Unsupported
 from bioae.trainers.mirror.fused.layer import READOUT, FusedLayer
 from bioae.trainers.mirror.fused.population import Timeline
@@ -231,7 +232,14 @@ class LayerMirror(nn.Module):
         name, size = placed.name, placed.size
         common: dict[str, Any] = {"shape": placed.shape, "apart": placed.apart}
         feed = partial(connect, placed.layer)
-        pathways = {"weight": Pathway(feed, delay=delays[f"{name}.weight"], **common)}
+        pathways = {
+            "weight": Pathway(
+                feed,
+                delay=delays[f"{name}.weight"],
+                events=EventConnection.of(placed.layer, placed.input_shape, placed.shape),
+                **common,
+            )
+        }
         if placed.layer.recurrent:
             others = None if placed.layer.autapses else ~torch.eye(size, dtype=torch.bool)
             delay = delays[f"{name}.recurrent"]

@@ -22,14 +22,21 @@ __all__ = ["compiled"]
 
 #: IEEE arithmetic throughout; what is let go are flags and traps, which nothing reads.
 _FLAGS = (
-    "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
     "-fopenmp-simd", "-fPIC", "-std=c++17", "-w",
 )  # fmt: skip
 
 
 @functools.cache
-def compiled(source: str) -> ctypes.CDLL:
+def compiled(source: str, *, contract: bool = False) -> ctypes.CDLL:
     """Return the compiled source.
+
+    Parameters
+    ----------
+    source
+        C++.
+    contract
+        Whether a product may be added without being rounded first.
 
     Raises
     ------
@@ -39,11 +46,12 @@ def compiled(source: str) -> ctypes.CDLL:
     command = compiler()
     if command is None:
         raise Unsupported("there is no C++ compiler")
+    command = (*command, *_FLAGS, f"-ffp-contract={'fast' if contract else 'off'}")
     try:
         # The threads of PyTorch's own OpenMP, which is loaded: two would fight for the processor.
-        return _load(source, (*command, *_FLAGS, "-fopenmp"))
+        return _load(source, (*command, "-fopenmp"))
     except (OSError, Unsupported):
-        return _load(source, (*command, *_FLAGS))
+        return _load(source, command)
 
 
 def compiler() -> tuple[str, ...] | None:
