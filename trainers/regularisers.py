@@ -62,8 +62,7 @@ class Reading:
     @cached_property
     def rate(self) -> Tensor:
         """Spikes per step, s / T: shape (example, neuron)."""
-        rate: Tensor = self._layer.spikes.mean(0).flatten(1)
-        return rate
+        return self._layer.counts.flatten(1) / len(self._layer.spikes)
 
     @cached_property
     def potential(self) -> Tensor:

@@ -97,7 +97,7 @@ def learn(mirror: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
     read = [activity.reconstruction]
     for layer in activity.layers.values():
         assert layer.final_potential is not None
-        read += [layer.spikes, layer.final_potential]
+        read += [layer.spikes, layer.counts, layer.final_potential]
         read += [layer.states[state] for state in sorted(layer.states)]
         read += [] if layer.potential is None else [layer.potential]
     sizes = [values.detach().abs().mean().clamp(min=1e-30) for values in read]
@@ -121,6 +121,7 @@ def compare(network: Network, *, rtol: float = 1e-10, **options: Any) -> None:
         other = fused.layers[name]
         assert layer.spikes.any()
         assert torch.equal(layer.spikes, other.spikes), name
+        assert torch.equal(layer.counts, other.counts), name
         assert layer.states.keys() == other.states.keys()
         pairs = [(layer.potential, other.potential), (layer.final_potential, other.final_potential)]
         pairs += [(layer.states[state], other.states[state]) for state in layer.states]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bioae.layers import Conv2d, ConvTranspose2d, Dense
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.connections import connect, connect_innermost
 from bioae.trainers.mirror.events import connection as events
 from bioae.trainers.mirror.events.connection import EventConnection
 from bioae.trainers.mirror.events.taps import element_order, runs
@@ -155,3 +155,23 @@ def test_elements_side_by_side_are_one_run() -> None:
     transposed = ConvTranspose2d(name="layer", channels=1, kernel=5, stride=2)
     assert runs(transposed, 5, 13).length.tolist() == [5] * 5
     assert runs(transposed, 5, 13, longest=1).length.tolist() == [1] * 25
+
+
+@pytest.mark.parametrize("target", [(6,), (3, 2, 2)])
+@pytest.mark.parametrize("source", [(8,), (2, 3, 4)])
+def test_dense_layers_with_channels_innermost(
+    source: tuple[int, ...], target: tuple[int, ...]
+) -> None:
+    layer = Dense(name="layer", **({"units": 6} if len(target) == 1 else {"shape": target}))
+    generator = torch.Generator().manual_seed(1)
+    emitted = torch.randn((5, *source), generator=generator, dtype=torch.float64)
+    if len(source) == 3:
+        emitted = emitted.contiguous(memory_format=torch.channels_last)
+    shape = layer.weight_shape(source)
+    weight = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    found = connect_innermost(source, target, emitted, weight)
+    expected = connect(layer, emitted, weight).reshape(-1, *target)
+    assert found.shape == expected.shape
+    assert len(target) == 1 or found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients(found, weight), gradients(expected, weight))

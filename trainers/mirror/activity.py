@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from torch import Tensor
@@ -30,6 +31,8 @@ class LayerActivity:
         The states that were asked for, by name (time, example, *shape).
     final_potential
         `potential` after the last step (example, *shape); None where neither was asked for.
+    summed
+        The sum of `spikes` over time, where it is known already.
     """
 
     name: str
@@ -37,7 +40,13 @@ class LayerActivity:
     potential: Tensor | None = None
     states: dict[str, Tensor] = field(default_factory=dict)
     final_potential: Tensor | None = None
+    summed: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.final_potential is None and self.potential is not None:
             self.final_potential = self.potential[-1]
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """How often each neuron spiked (example, *shape)."""
+        return self.spikes.sum(0) if self.summed is None else self.summed

@@ -105,7 +105,7 @@ class Pathway(nn.Module):
         """
         arriving: list[Arrived | None] = [None] * steps
         for delay, kernels in self._kernels(weight):
-            sent = emitted[: max(steps - delay, 0)]
+            sent = _first(emitted, steps - delay)
             sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
             # Indexing in a loop would make the backward pass allocate all steps at each of them.
             each = {
@@ -136,7 +136,7 @@ class Pathway(nn.Module):
             As of `over`. What would arrive after the period is left out.
         """
         ((delay, kernels),) = self._kernels(weight)
-        sent = _packed(emitted[: max(steps - delay, 0)])
+        sent = _packed(_first(emitted, steps - delay))
         return {
             name: self._events(sent, kernel).reshape(-1, *self._shape)
             for name, kernel in kernels.items()
@@ -175,6 +175,11 @@ class Pathway(nn.Module):
 
     def _join(self, emitted: Tensor, kernel: Tensor) -> Tensor:
         return self._connection(emitted, kernel).reshape(-1, *self._shape)
+
+
+def _first(emitted: Tensor, steps: int) -> Tensor:
+    """Return the first steps; what is all of them as it is, whose gradient costs nothing."""
+    return emitted if steps >= len(emitted) else emitted[: max(steps, 0)]
 
 
 def _packed(emitted: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -14,17 +14,18 @@ from torch.nn import functional
 
 from bioae.delays import Steps
 from bioae.errors import NetworkError
+from bioae.layers import Dense
 from bioae.network import Network, PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add
 from bioae.trainers.mirror.backward import Backward
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.connections import connect, connect_innermost
 from bioae.trainers.mirror.constants import as_array
 from bioae.trainers.mirror.events.connection import EventConnection
 from bioae.trainers.mirror.fused.graph import Unsupported
 from bioae.trainers.mirror.fused.layer import READOUT, FusedLayer
-from bioae.trainers.mirror.fused.population import Timeline
+from bioae.trainers.mirror.fused.population import SUM, Timeline
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
@@ -161,11 +162,15 @@ class LayerMirror(nn.Module):
             Timeline(steps, lead_in, sent, pathway.delays[0], cut),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
+            summed=["_spike"],
         )
-        spikes, seen = found.pop("_spike"), found.pop(variable, None)
-        if potential == "last":
-            return LayerActivity(self.placed.name, spikes, None, found, seen)
-        return LayerActivity(self.placed.name, spikes, seen, found)
+        spikes, counts, seen = (
+            found.pop("_spike"),
+            found.pop(f"{SUM}_spike"),
+            found.pop(variable, None),
+        )
+        every, last = (None, seen) if potential == "last" else (seen, None)
+        return LayerActivity(self.placed.name, spikes, every, found, last, counts)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return weights and trained parameters, by their names in the network."""
@@ -236,7 +241,7 @@ class LayerMirror(nn.Module):
             "weight": Pathway(
                 feed,
                 delay=delays[f"{name}.weight"],
-                events=EventConnection.of(placed.layer, placed.input_shape, placed.shape),
+                events=_on_events(placed),
                 **common,
             )
         }
@@ -256,6 +261,14 @@ class LayerMirror(nn.Module):
     def _memory(self) -> int:
         pathway = self._pathway("recurrent")
         return max(pathway.delays, default=0) if pathway else 0
+
+
+def _on_events(placed: PlacedLayer) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """Return a layer's connection for spikes whose channels lie innermost, where it has one."""
+    shapes = placed.input_shape, placed.shape
+    if isinstance(placed.layer, Dense):
+        return partial(connect_innermost, *shapes)
+    return EventConnection.of(placed.layer, *shapes)
 
 
 def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:

@@ -20,8 +20,8 @@ __all__ = ["FusedLayer"]
 READOUT = "readout "
 
 
-#: What is recorded, and what is returned as it is after the last step.
-_Asked = tuple[tuple[str, ...], tuple[str, ...]]
+#: What is recorded, what is returned as it is after the last step, and what is summed.
+_Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 #: What is given before the first step, by the prefix of its population and its name.
 Given = Mapping[str, Mapping[str, Tensor]]
@@ -48,6 +48,7 @@ class FusedLayer:
         *,
         record: Collection[str],
         final: Collection[str] = (),
+        summed: Collection[str] = (),
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
@@ -64,11 +65,13 @@ class FusedLayer:
             after ``readout``.
         final
             What to return as it is after the last step.
+        summed
+            Those of `record` to return summed over the steps too.
 
         Returns
         -------
         dict
-            By name, (time, example, *shape) or (example, *shape).
+            By name, (time, example, *shape) or (example, *shape); sums after ``sum of``.
 
         Raises
         ------
@@ -78,7 +81,7 @@ class FusedLayer:
         read = any(name.startswith(READOUT) for name in (*record, *final))
         chosen = ("", READOUT) if read else ("",)
         given = {prefix: self._populations[prefix].constants() for prefix in chosen}
-        kernel = self._kernel(given, tuple(arriving), (tuple(record), tuple(final)))
+        kernel = self._kernel(given, tuple(arriving), (tuple(record), tuple(final), tuple(summed)))
         values = {p + name: tensor for p in chosen for name, tensor in given[p].items()}
         neuron = self._populations[""]
         found = kernel(send(), values, neuron.times(timeline.steps), timeline)

@@ -14,7 +14,10 @@ from torch.autograd.function import once_differentiable
 from bioae.trainers.mirror.fused.build import compiled
 from bioae.trainers.mirror.fused.source import Plan
 
-__all__ = ["REALS", "Kernel", "Timeline"]
+__all__ = ["REALS", "SUM", "Kernel", "Timeline"]
+
+#: Before the names of what is summed over time.
+SUM = "sum of "
 
 #: What the numbers that are compiled for are called in C++.
 REALS = {torch.float32: "float", torch.float64: "double"}
@@ -86,7 +89,8 @@ class Kernel:
         Returns
         -------
         dict
-            What was recorded (time and example, *shape), and the final values (example, *shape).
+            What was recorded (time and example, *shape), the final values (example, *shape), and
+            the sums (example, *shape), by ``sum of`` and the name.
         """
         plan = self.plan
         first = next(iter(arriving.values()))
@@ -96,7 +100,8 @@ class Kernel:
         parameters = [given[name] for name in plan.parameters]
         tensors = (*inputs, *parameters)
         outputs = _Presentation.apply(self, layout, times, timeline, *tensors)  # type: ignore[no-untyped-call]
-        return dict(zip((*plan.recorded, *plan.final), outputs, strict=True))
+        sums = [SUM + name for name in plan.summed]
+        return dict(zip((*plan.recorded, *plan.final, *sums), outputs, strict=True))
 
 
 class _Presentation(torch.autograd.Function):
@@ -111,7 +116,7 @@ class _Presentation(torch.autograd.Function):
         timeline: Timeline,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Return what is recorded, then the final values."""
+        """Return what is recorded, then the final values, then the sums."""
         plan, count = kernel.plan, len(kernel.plan.step.inputs)
         inputs = [tensor.contiguous(memory_format=layout) for tensor in tensors[:count]]
         parameters = [_laid_out(tensor, layout, times) for tensor in tensors[count:]]
@@ -124,7 +129,7 @@ class _Presentation(torch.autograd.Function):
         kept = timeline.steps - timeline.lead_in
         outputs = [
             _empty((rows * sizes.examples, *shape[1:]), inputs[0], layout)
-            for names, rows in ((plan.recorded, kept), (plan.final, 1))
+            for names, rows in ((plan.recorded, kept), (plan.final, 1), (plan.summed, 1))
             for _ in names
         ]
         kernel.library.forward(

@@ -28,8 +28,9 @@ class Plan:
         One step.
     given
         What is given before the first step, by name; and whether each neuron has its own.
-    recorded, final
-        What is recorded at the end of each step, and after the last one alone.
+    recorded, final, summed
+        What is recorded at the end of each step, and after the last one alone; and those of
+        `recorded` that are summed over the steps too.
     learning
         The given numbers that get a gradient.
     real
@@ -42,6 +43,7 @@ class Plan:
     given: dict[str, bool]
     recorded: tuple[str, ...]
     final: tuple[str, ...]
+    summed: tuple[str, ...]
     learning: tuple[str, ...]
     real: str
     width: int = 256
@@ -81,6 +83,11 @@ class Plan:
         leaf = self.step.graph.leaf
         return tuple(n for n in self.learning if n in earlier or leaf(n) in others)
 
+    @property
+    def outputs(self) -> int:
+        """How many arrays are returned: `recorded`, `final` and `summed`."""
+        return len(self.recorded) + len(self.final) + len(self.summed)
+
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of what is given that the code reads, in the order in which it takes them."""
@@ -99,10 +106,11 @@ class Plan:
         return f"{head}\n{self._forward()}\n{self._backward()}"
 
     def _forward(self) -> str:
-        ends = [self.step.values[name] for name in self.recorded]
-        ends += [self.step.carried[name][1] for name in self.carried]
+        reached = [self.step.values[name] for name in self.recorded]
+        reached += [self.step.carried[name][1] for name in self.carried]
         body = [
             *self._start(),
+            *(f"R sum{k}[W] = {{}};" for k in range(len(self.summed))),
             "for (long t = 0; t < s.steps; ++t) {",
             *self._at(),
             *(
@@ -110,15 +118,21 @@ class Plan:
                 for k in range(len(self.recorded))
             ),
             LOOP,
-            *self._load(ends),
-            *self._compute(ends),
+            *self._load(reached),
+            *self._compute(reached),
             *(f"o{k}[i] = R({name_of(self.step.values[r])});" for k, r in enumerate(self.recorded)),
             *self._hand_on(),
             "}",
+            *(
+                f"if (t >= s.lead) {{ {LOOP} sum{k}[i] += o{self.recorded.index(name)}[i]; }} }}"
+                for k, name in enumerate(self.summed)
+            ),
             "}",
         ]
-        for k, name in enumerate(self.final, len(self.recorded)):
-            body.append(f"{LOOP} out[{k}][j + i] = b{self.carried.index(name)}[i]; }}")
+        ends = [f"b{self.carried.index(name)}" for name in self.final]
+        ends += [f"sum{k}" for k in range(len(self.summed))]
+        for k, end in enumerate(ends, len(self.recorded)):
+            body.append(f"{LOOP} out[{k}][j + i] = {end}[i]; }}")
         arguments = "const R* const* in, const R* const* par, const R* times, R* const* out"
         return function("forward", arguments, body)
 
@@ -161,6 +175,10 @@ class Plan:
                 f"const R* r{k} = t < s.lead || !grad[{k}] ? nothing : "
                 f"grad[{k}] + (t - s.lead) * M + j;"
                 for k in range(len(self.recorded))
+            ),
+            *(
+                f"const R* q{k} = t < s.lead || !grad[{place}] ? nothing : grad[{place}] + j;"
+                for k, place in enumerate(range(len(self.recorded + self.final), self.outputs))
             ),
             *(
                 f"R* d{k} = there && to[{k}] ? to[{k}] + (t - s.delay) * M + j : waste;"
@@ -233,7 +251,9 @@ class Plan:
             elif node.text == "t":
                 value = "now"
             elif node.text.startswith("gradient "):
-                value = f"r{self.recorded.index(node.text.removeprefix('gradient '))}[i]"
+                name = node.text.removeprefix("gradient ")
+                value = f"r{self.recorded.index(name)}[i]"
+                value += f" + q{self.summed.index(name)}[i]" if name in self.summed else ""
             elif node.text.startswith("later "):
                 value = f"l_{safe(node.text.removeprefix('later '))}[i]"
             else:
