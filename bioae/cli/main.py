@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130
         interrupted, 141 nobody reads the output any more.
     """
+    if arguments is None:
+        # Brian2 brings pylab along, a third of its imports, for scripts that take all names of it.
+        sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
     # Brian2 keeps a log among the temporary files; where that cannot be written, so be it.
     logging.raiseExceptions = False
     try:

@@ -1,0 +1,125 @@
+"""Work in processes of its own: memory is told apart, and settings stay where they belong."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Apart"]
+
+_SAMPLE_SECONDS = 0.02
+_KILOBYTES_A_MEGABYTE = 1024
+
+
+class Apart:
+    """A piece of work that is set up once in a process of its own, and runs there when called.
+
+    Parameters
+    ----------
+    start
+        Sets up, and returns what to run; it is sent to the process, so it must be importable.
+    program
+        The name of a program that the work runs and whose memory counts instead of the process's.
+    """
+
+    def __init__(
+        self, start: Callable[[], Callable[[], object]], *, program: str | None = None
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(start, program, theirs))
+        self._process.start()
+        theirs.close()
+        self._receive()
+
+    def __call__(self) -> Any:
+        """Run the work, and return what it returns."""
+        self._connection.send("run")
+        return self._receive()
+
+    @property
+    def megabytes(self) -> float:
+        """The most memory that was held so far, as the system counts it."""
+        self._connection.send("memory")
+        return float(self._receive())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._process.join()
+
+    def _receive(self) -> Any:
+        succeeded, value = self._connection.recv()
+        if not succeeded:
+            raise value
+        return value
+
+
+def _serve(
+    start: Callable[[], Callable[[], object]],
+    program: str | None,
+    connection: Connection[Any, Any],
+) -> None:
+    watched = _Watched(program)
+    try:
+        work = start()
+        connection.send((True, None))
+        with suppress(EOFError):
+            while True:
+                wanted = connection.recv()
+                connection.send((True, work() if wanted == "run" else watched.megabytes))
+    except Exception as error:  # noqa: BLE001
+        connection.send((False, error))
+
+
+class _Watched:
+    """The most memory that this process held, or a program that it runs."""
+
+    def __init__(self, program: str | None) -> None:
+        self._most = 0.0
+        self._program = program
+        if program is not None:
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def megabytes(self) -> float:
+        return self._most if self._program is not None else _peak(Path("/proc/self"))
+
+    def _watch(self) -> None:
+        while True:
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError, ValueError):
+                    ours = _is_descendant(int(process.name), os.getpid())
+                    if ours and (process / "comm").read_text().strip() == self._program:
+                        self._most = max(self._most, _peak(process))
+            time.sleep(_SAMPLE_SECONDS)
+
+
+def _is_descendant(process: int, ancestor: int) -> bool:
+    while process > 1 and process != ancestor:
+        stat = Path(f"/proc/{process}/stat").read_text()
+        process = int(stat.rpartition(")")[2].split()[1])
+    return process == ancestor
+
+
+def _peak(process: Path) -> float:
+    # Of the program alone: what getrusage says begins with the memory of whoever started it.
+    for line in (process / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / _KILOBYTES_A_MEGABYTE
+    return 0.0
