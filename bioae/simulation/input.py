@@ -10,7 +10,7 @@ from bioae.encoders import Encoder
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.schedule import Timing
 from bioae.simulation.keys import EXAMPLE, SEED, refer_to_keys, shown_code
-from bioae.simulation.running import ConditionalRunner
+from bioae.simulation.running import ConditionalRunner, quicken
 from bioae.simulation.windows import PRESENTATION, STEP, clock_code
 
 __all__ = ["HELD", "InputNeurons", "draws", "held_array"]
@@ -86,6 +86,7 @@ class InputNeurons(NeuronGroup):  # type: ignore[misc]
             clock=clock,
             name=name,
         )
+        quicken(self.thresholder)
         code = clock_code(timing, 0)
         if self._keys is not None:
             code += f"\n{shown_code(self._keys)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +74,9 @@ def layer_dataset(
         a recorded state has a wrong shape.
     """
     position, step, neuron = _sorted_spikes(layer, example.size, steps)
-    count = np.zeros((example.size, layer.size), np.int32)
-    np.add.at(count.reshape(-1), position * layer.size + neuron, 1)
+    count = np.empty((example.size, layer.size), np.int32)
+    for row, (start, stop) in zip(count, _bounds(position, example.size), strict=True):
+        row[:] = np.bincount(neuron[start:stop], minlength=layer.size)
     data = xr.Dataset(
         {
             "spike_count": (("example", "neuron"), count, describe("spikes", "1")),
@@ -85,7 +87,7 @@ def layer_dataset(
             ),
             "spike_neuron": (
                 "spike",
-                neuron.astype(np.int32),
+                neuron.astype(np.int32, copy=False),
                 describe("neuron, from 0, in C order of the layer's shape"),
             ),
             "spike_time_ms": (
@@ -102,11 +104,11 @@ def layer_dataset(
 
 def _sorted_spikes(
     layer: LayerSpikes, examples: int, steps: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the spikes' positions, steps and neurons, sorted by all three, each (spike,) int64."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the spikes' positions, steps and neurons, sorted by all three, each (spike,)."""
     where = f"layer {layer.name!r}"
     limits = {"example": examples, "step": steps, "neuron": layer.size}
-    columns = [np.asarray(getattr(layer, name), np.int64) for name in limits]
+    columns = [np.asarray(getattr(layer, name)) for name in limits]
     if len({column.shape for column in columns}) > 1:
         raise ResultError(
             "the spikes do not fit together",
@@ -123,12 +125,33 @@ def _sorted_spikes(
                 found=f"{column.min()} to {column.max()}",
             )
     position, step, neuron = columns
-    key = (position * steps + step) * layer.size + neuron
-    # Spikes mostly come in order, which a stable sort finds in one pass.
+    if _in_order(position, step, neuron, examples, layer.size):  # as they mostly come
+        return position, step, neuron
+    key = (position.astype(np.int64) * steps + step) * layer.size + neuron
     order = np.argsort(key, kind="stable")
     if np.any(np.diff(key[order]) == 0):
         raise ResultError("a neuron spikes twice in one step", where=where)
     return position[order], step[order], neuron[order]
+
+
+def _in_order(
+    position: NDArray[Any], step: NDArray[Any], neuron: NDArray[Any], examples: int, size: int
+) -> bool:
+    """Return whether spikes are sorted and no two are alike, in little memory."""
+    if (position[1:] < position[:-1]).any():
+        return False
+    for start, stop in _bounds(position, examples):
+        key = step[start:stop].astype(np.int64)
+        key *= size
+        key += neuron[start:stop]
+        if (key[1:] <= key[:-1]).any():
+            return False
+    return True
+
+
+def _bounds(position: NDArray[Any], examples: int) -> list[tuple[int, int]]:
+    """Return where each example's spikes begin and end, of sorted ones."""
+    return list(pairwise(np.searchsorted(position, np.arange(examples + 1)).tolist()))
 
 
 def _with_states(

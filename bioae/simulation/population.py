@@ -19,7 +19,7 @@ from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.schedule import Timing
 from bioae.simulation.keys import EXAMPLE, SEED, refer_to_keys, shown_code
-from bioae.simulation.running import ConditionalRunner
+from bioae.simulation.running import ConditionalRunner, quicken
 from bioae.simulation.windows import PRESENTATION, STEP, clock_code
 
 __all__ = ["Population"]
@@ -110,6 +110,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
         self._add_start(program, lead_in)
         self._add_clock(timing, depth)
         self._add_input(program)
+        quicken(self.thresholder)
         # Units were checked when the model was lowered; hoisted constants have none.
         for part in (*self.thresholder.values(), *self.resetter.values()):
             part.check_units = False

@@ -51,6 +51,8 @@ def read(built: BrianNetwork, examples: int) -> Chunk:
 
 def join(chunks: list[Chunk]) -> Chunk:
     """Join chunks, in the order given, into one."""
+    if len(chunks) == 1:
+        return chunks[0]
     offsets = np.cumsum([0, *(len(chunk.reconstruction) for chunk in chunks)])
     layers = tuple(
         _join_layers(parts, offsets) for parts in zip(*(c.layers for c in chunks), strict=True)
@@ -111,10 +113,17 @@ def _recorded(
         raise ValueError(f"the spikes of {spikes.source.name!r} are incomplete")
     example, step = np.divmod(np.arange(len(count)) - depth, timing.period)
     inside = (example >= 0) & (example < examples) & (step < timing.steps)
+    first = count[: int(inside.argmax())].sum()
+    kept = np.where(inside, count, 0)
+    # All that counts comes in one piece where nothing fires between the windows.
+    piece = neuron[first : first + kept.sum()].copy()  # the next run writes there
+    within = count[inside.argmax() : len(inside) - inside[::-1].argmax()]
+    if within.sum() != len(piece):
+        piece = neuron[np.repeat(inside, count)]
     return (
-        np.repeat(example[inside].astype(np.int32), count[inside]),
-        neuron[np.repeat(inside, count)],
-        np.repeat(step[inside].astype(np.int32), count[inside]),
+        np.repeat(example.astype(np.int32), kept),
+        piece,
+        np.repeat(step.astype(np.int32), kept),
     )
 
 

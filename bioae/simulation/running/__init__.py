@@ -4,6 +4,7 @@ As `bioae.simulation.sharing`, it knows nothing of what groups are for, and impo
 """
 
 from bioae.simulation.running.conditional import ConditionalRunner
+from bioae.simulation.running.quick import quicken
 from bioae.simulation.running.recorders import SpikeRecorder, ValueRecorder
 
-__all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder"]
+__all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "quicken"]

@@ -79,6 +79,16 @@ class Layout:
         """Whether every spike adds its whole row to all sums."""
         return self.positions == 1 and self.order.shape[1] == self.targets == self.length[0]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether sums stand in the order of the targets."""
+        return bool((self.place == np.arange(self.targets)).all())
+
+    @property
+    def unit(self) -> int:
+        """What all segments' lengths are multiples of."""
+        return int(np.gcd.reduce(self.length, initial=0)) or 1
+
     def unrolled(self) -> Unrolled:
         """Return the connections one by one, in the order in which a spike of each source adds."""
         channel, position = np.divmod(np.arange(self.sources), self.positions)

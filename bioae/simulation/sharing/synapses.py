@@ -129,6 +129,8 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
                 "apart": negative is not None,
                 "delayed": steps > 0,
                 "whole": layout.whole,
+                "in_place": layout.in_place,
+                "unit": layout.unit,
             },
         )
         self.add_dependency(source)

@@ -33,6 +33,8 @@
     const int32_t _num_spikes = {{_eventspace}}[_source_all];
     {% endif %}
     bool _added = false;
+    // The channel of the last spike; spikes come sorted, so it seldom changes.
+    int32_t _channel = 0, _begin = 0, _end = 0;
     for (int32_t _spike = 0; _spike < _num_spikes; _spike++)
     {
         const int32_t _idx = _spikes[_spike];
@@ -45,8 +47,14 @@
             continue;
         {% endif %}
         _added = true;
-        const int32_t _channel = (_idx - _source_start) / (int32_t)_positions;
-        const int32_t _position = (_idx - _source_start) % (int32_t)_positions;
+        const int32_t _local = _idx - _source_start;
+        if (_local < _begin || _local >= _end)
+        {
+            _channel = _local / (int32_t)_positions;
+            _begin = _channel * (int32_t)_positions;
+            _end = _begin + (int32_t)_positions;
+        }
+        const int32_t _position = _local - _begin;
         for (int32_t _s = {{_first}}[_position]; _s < {{_first}}[_position + 1]; _s++)
         {
             const {{_number}}* __restrict _weight = {{_rows}} + (size_t)_channel*_row + {{_start}}[_s];
@@ -55,17 +63,19 @@
             {% if apart %}
             {{_number}}* __restrict _negative_sum = {{_negative_sums}} + _at;
             {% endif %}
+            {% set _times = '*_factor' if graded else '' %}
             const int32_t _n = {{_length}}[_s];
-            for (int32_t _k = 0; _k < _n; _k++)
-            {
-                {% set _times = '*_factor' if graded else '' %}
-                {% if apart %}
-                _sum[_k] += (_weight[_k] > 0 ? _weight[_k] : 0){{_times}};
-                _negative_sum[_k] += (_weight[_k] < 0 ? -_weight[_k] : 0){{_times}};
-                {% else %}
-                _sum[_k] += _weight[_k]{{_times}};
-                {% endif %}
-            }
+            // Lengths are multiples of what the compiler knows: no rest is left of its vectors.
+            for (int32_t _k = 0; _k < _n; _k += {{unit}})
+                for (int32_t _u = _k; _u < _k + {{unit}}; _u++)
+                {
+                    {% if apart %}
+                    _sum[_u] += (_weight[_u] > 0 ? _weight[_u] : 0){{_times}};
+                    _negative_sum[_u] += (_weight[_u] < 0 ? -_weight[_u] : 0){{_times}};
+                    {% else %}
+                    _sum[_u] += _weight[_u]{{_times}};
+                    {% endif %}
+                }
         }
     }
 
@@ -76,7 +86,7 @@
             {% if _variable.conditional_write %}
             if ({{get_array_name(_variable.conditional_write)}}[_target_start + _j])
             {% endif %}
-            {{_into}}[_target_start + _j] += {{_from}}[{{_place}}[_j]];
+            {{_into}}[_target_start + _j] += {{_from}}[{{'_j' if in_place else _place + '[_j]'}}];
         for (size_t _j = 0; _j < _targets; _j++)
             {{_from}}[_j] = 0;
         {% endfor %}

@@ -1,0 +1,44 @@
+{# USES_VARIABLES { N } #}
+{% extends 'threshold.cpp' %}
+
+{% block extra_headers %}
+#include <cstring>
+{% endblock %}
+
+{% block maincode %}
+    const int _vectorisation_idx = -1;
+    {{scalar_code|autoindent}}
+
+    // A pass without branches, which the compiler vectorises; then 64 neurons at a time.
+    static char _fires[(N + 63)/64*64];
+    for (size_t _idx = 0; _idx < N; _idx++)
+    {
+        const size_t _vectorisation_idx = _idx;
+        {{vector_code|autoindent}}
+        _fires[_idx] = _cond ? 1 : 0;
+    }
+    {% set _eventspace = get_array_name(eventspace_variable) %}
+    int32_t _count = 0;
+    for (size_t _start = 0; _start < N; _start += 64)
+    {
+        uint64_t _bits = 0;
+        for (int _k = 0; _k < 8; _k++)
+        {
+            // Gathers the lowest bits of eight bytes in the highest byte.
+            uint64_t _bytes;
+            std::memcpy(&_bytes, _fires + _start + 8*_k, 8);
+            _bits |= (_bytes*0x0102040810204080ULL >> 56) << 8*_k;
+        }
+        for (; _bits; _bits &= _bits - 1)
+            {{_eventspace}}[_count++] = _start + __builtin_ctzll(_bits);
+    }
+    {{_eventspace}}[N] = _count;
+    {% if _uses_refractory %}
+    for (int32_t _spike = 0; _spike < _count; _spike++)
+    {
+        const int32_t _idx = {{_eventspace}}[_spike];
+        {{not_refractory}}[_idx] = false;
+        {{lastspike}}[_idx] = {{t}};
+    }
+    {% endif %}
+{% endblock %}
