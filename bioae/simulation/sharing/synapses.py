@@ -9,6 +9,8 @@ import numpy as np
 from brian2 import Clock, Group, Quantity, SpikeSource, second
 from brian2.core.names import Nameable
 from brian2.core.variables import Variable, Variables
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner
 from brian2.units.fundamentalunits import fail_for_dimension_mismatch
 from brian2.utils.stringtools import get_identifiers
@@ -109,7 +111,8 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         self._add_layout(negative is not None)
         self._add_names(clock)
         needed = [weight, f"_{event}space"]
-        needed += ["_negative", "_negative_sums"] if negative else []
+        needed += ["_negative"] if negative else []
+        needed += ["_negative_sums"] if negative and not _compiled_ahead() else []
         needed += ["_delay", "_history", "_history_count", "_now"] if steps else []
         CodeRunner.__init__(
             self,
@@ -131,6 +134,10 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
                 "whole": layout.whole,
                 "in_place": layout.in_place,
                 "unit": layout.unit,
+                "short": 1 < layout.unit < 8,
+                "at_once": layout.whole and factor is None and negative is None,
+                "rows": layout.order.size,
+                "targets": layout.targets,
             },
         )
         self.add_dependency(source)
@@ -184,9 +191,10 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         add.add_constant("_row", layout.order.shape[1])
         add.add_constant("_targets", layout.targets)
         dtype = add["_target"].dtype
-        add.add_array("_rows", size=layout.order.size, dtype=dtype, read_only=True)
-        for name in ("_sums", "_negative_sums") if apart else ("_sums",):
-            add.add_array(name, size=layout.targets, dtype=dtype, read_only=True)
+        if not _compiled_ahead():
+            add.add_array("_rows", size=layout.order.size, dtype=dtype, read_only=True)
+            for name in ("_sums", "_negative_sums") if apart else ("_sums",):
+                add.add_array(name, size=layout.targets, dtype=dtype, read_only=True)
         add.add_array("_packed", size=1, dtype=np.int32, scalar=True, read_only=True)
 
     def _add_names(self, clock: Clock) -> None:
@@ -200,6 +208,11 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
                 shared = isinstance(variable, Variable) and variable.scalar
                 if not name.startswith("_") and (suffix == "_pre" or shared):
                     add.add_reference(f"{name}{suffix}", group, name)
+
+
+def _compiled_ahead() -> bool:
+    """Return whether the code is a program of its own, which keeps its buffers to itself."""
+    return get_device().code_object_class() is CPPStandaloneCodeObject
 
 
 def _check_sizes(layout: Layout, source: Any, target: Any, shape: tuple[int, ...]) -> None:

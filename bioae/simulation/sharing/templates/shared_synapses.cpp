@@ -1,7 +1,7 @@
-{# USES_VARIABLES { _rows, _order, _sums, _place, _target, _channel_start, _first, _to, _start,
-                    _length, _packed, _source_start, _source_stop, _source_all, _target_start,
-                    _positions, _row, _targets } #}
-{# WRITES_TO_READ_ONLY_VARIABLES { _rows, _sums, _packed } #}
+{# USES_VARIABLES { _order, _place, _target, _channel_start, _first, _to, _start, _length, _packed,
+                    _source_start, _source_stop, _source_all, _target_start, _positions, _row,
+                    _targets } #}
+{# WRITES_TO_READ_ONLY_VARIABLES { _packed } #}
 {% extends 'common_group.cpp' %}
 
 {% block before_code %}
@@ -11,13 +11,18 @@
 {% block maincode %}
     {% set _eventspace = get_array_name(eventspace_variable) %}
     {% set _number = c_data_type(variables['_target'].dtype) %}
-    {% set _ends = [(_sums, _target, variables['_target'])] %}
-    {% if apart and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
+    {% set _ends = [('_sums', _target, variables['_target'])] %}
+    {% if apart and _ends.append(('_negative_sums', _negative, variables['_negative'])) %}{% endif %}
+    // Where vectors do not cross the lines of a cache, and nothing is written to disk.
+    alignas(64) static {{_number}} _rows[{{rows}}];
+    {% for _from, _into, _variable in _ends %}
+    alignas(64) static {{_number}} {{_from}}[{{targets}}];
+    {% endfor %}
     // Not before the run, when a standalone run's arguments have not been read yet.
     if (!{{_packed}})
     {
-        for (size_t _j = 0; _j < _num_rows; _j++)
-            {{_rows}}[_j] = {{get_array_name(weight_variable)}}[{{_order}}[_j]];
+        for (size_t _j = 0; _j < {{rows}}; _j++)
+            _rows[_j] = {{get_array_name(weight_variable)}}[{{_order}}[_j]];
         {{_packed}} = 1;
     }
 
@@ -33,8 +38,13 @@
     const int32_t _num_spikes = {{_eventspace}}[_source_all];
     {% endif %}
     bool _added = false;
+    {% if at_once %}
+    const {{_number}}* _arrived[4];
+    int32_t _waiting = 0;
+    {% else %}
     // The channel of the last spike; spikes come sorted, so it seldom changes.
     int32_t _channel = 0, _begin = 0, _end = 0;
+    {% endif %}
     for (int32_t _spike = 0; _spike < _num_spikes; _spike++)
     {
         const int32_t _idx = _spikes[_spike];
@@ -47,6 +57,19 @@
             continue;
         {% endif %}
         _added = true;
+        {% if at_once %}
+        // Four rows in one pass, each sum in the order of the spikes.
+        _arrived[_waiting++] = _rows + (size_t)(_idx - _source_start)*_row;
+        if (_waiting < 4)
+            continue;
+        const {{_number}}* __restrict _a = _arrived[0];
+        const {{_number}}* __restrict _b = _arrived[1];
+        const {{_number}}* __restrict _c = _arrived[2];
+        const {{_number}}* __restrict _d = _arrived[3];
+        for (int32_t _k = 0; _k < {{targets}}; _k++)
+            _sums[_k] = (((_sums[_k] + _a[_k]) + _b[_k]) + _c[_k]) + _d[_k];
+        _waiting = 0;
+        {% else %}
         const int32_t _local = _idx - _source_start;
         if (_local < _begin || _local >= _end)
         {
@@ -57,14 +80,24 @@
         const int32_t _position = _local - _begin;
         for (int32_t _s = {{_first}}[_position]; _s < {{_first}}[_position + 1]; _s++)
         {
-            const {{_number}}* __restrict _weight = {{_rows}} + (size_t)_channel*_row + {{_start}}[_s];
+            const {{_number}}* __restrict _weight = _rows + (size_t)_channel*_row + {{_start}}[_s];
             const size_t _at = {{_channel_start}}[_channel] + {{_to}}[_s];
-            {{_number}}* __restrict _sum = {{_sums}} + _at;
+            {{_number}}* __restrict _sum = _sums + _at;
             {% if apart %}
-            {{_number}}* __restrict _negative_sum = {{_negative_sums}} + _at;
+            {{_number}}* __restrict _negative_sum = _negative_sums + _at;
             {% endif %}
             {% set _times = '*_factor' if graded else '' %}
             const int32_t _n = {{_length}}[_s];
+            {% if short and not apart %}
+            // Each alone: a vector would wait for what the spike before has written in part.
+            volatile {{_number}}* const _alone = _sum;
+            for (int32_t _k = 0; _k < _n; _k += {{unit}})
+            {
+                {% for _u in range(unit) %}
+                _alone[_k + {{_u}}] = _alone[_k + {{_u}}] + _weight[_k + {{_u}}]{{_times}};
+                {% endfor %}
+            }
+            {% else %}
             // Lengths are multiples of what the compiler knows: no rest is left of its vectors.
             for (int32_t _k = 0; _k < _n; _k += {{unit}})
                 for (int32_t _u = _k; _u < _k + {{unit}}; _u++)
@@ -76,8 +109,18 @@
                     _sum[_u] += _weight[_u]{{_times}};
                     {% endif %}
                 }
+            {% endif %}
         }
+        {% endif %}
     }
+    {% if at_once %}
+    for (int32_t _each = 0; _each < _waiting; _each++)
+    {
+        const {{_number}}* __restrict _weight = _arrived[_each];
+        for (int32_t _k = 0; _k < {{targets}}; _k++)
+            _sums[_k] += _weight[_k];
+    }
+    {% endif %}
 
     if (_added)
     {
