@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ class Stored:
         The file; what it holds of the same command is kept.
     command
         What makes it.
+    packages
+        Whose versions it depends on.
     """
 
-    def __init__(self, path: Path, command: str) -> None:
+    def __init__(self, path: Path, command: str, packages: Sequence[str] = _PACKAGES) -> None:
         self._path = path
         self._command = command
+        self._packages = packages
         self.rows: list[dict[str, Any]] = []
         if path.exists():
             self.rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
@@ -41,7 +45,7 @@ class Stored:
     def add(self, row: dict[str, Any]) -> None:
         """Add a row, and write the file."""
         self.rows.append(row)
-        versions = {package: version(package) for package in _PACKAGES}
+        versions = {package: version(package) for package in self._packages}
         found = {"command": self._command, "versions": versions, "rows": self.rows}
         write_text(self._path, json.dumps(found, indent=2) + "\n")
 

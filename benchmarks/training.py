@@ -1,0 +1,162 @@
+"""How fast training is, and in how much memory, beside snnTorch, SpikingJelly and Norse.
+
+``python -m benchmarks.training`` trains the network `strided` with all of them in turns: the same
+weights, neurons, steps, batch, spike derivative and loss. It writes
+``benchmarks/results/training.json`` and a table beside it; run again, it goes on, so remove them to
+measure anew. The peers take all steps of a layer before the next layer's, which is faster for each
+of them than all layers of a step before the next step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.peers import PEERS, Outcome
+from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
+from benchmarks.stored import Stored, write_text
+from benchmarks.turns import summarised, turns
+from benchmarks.work import least_work
+from bioae.network import Network, NetworkConfig
+
+__all__ = ["main", "table"]
+
+_RESULTS = Path(__file__).parent / "results"
+_COMMAND = "python -m benchmarks.training"
+_PACKAGES = ("bioae", "numpy", "torch", *PEERS)
+_BATCH = 64
+
+#: The clocks: time that passes, and time of the processor, which a busy machine disturbs less.
+_CLOCKS = {"time": time.perf_counter, "processor time": time.process_time}
+
+
+def main() -> None:
+    """Measure what is not stored yet."""
+    parser = argparse.ArgumentParser(prog=_COMMAND)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch")
+    parser.add_argument("--runs", type=int, default=9, help="rounds that count")
+    parser.add_argument("--memory", choices=NAMES, help="print what one of them needs, alone")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    network = Network.initialise(NetworkConfig.preset("strided")).quantised()
+    if options.memory:
+        print(json.dumps(_grown(options.memory, network)))
+        return
+    stored = Stored(_RESULTS / "training.json", _COMMAND, _PACKAGES)
+    if stored.find(threads=options.threads) is None:
+        for row in _rows(network, options.threads, options.runs):
+            print(row, flush=True)
+            stored.add({"threads": options.threads, **row})
+    write_text(_RESULTS / "training.md", table(stored.rows))
+
+
+def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]:
+    counts = step(OURS, network, _BATCH)().counts
+    yield {"measure": "work", **least_work(network, driven(network, _BATCH)[0], counts)}
+    for name in NAMES:
+        command = [sys.executable, "-m", "benchmarks.training", "--memory", name]
+        command += ["--threads", str(threads)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        memory = json.loads(done.stdout.splitlines()[-1])
+        yield {"measure": "memory", "what": name, "unit": "MiB", "median": memory}
+    steps = {name: step(name, network, _BATCH) for name in NAMES}
+    ours = steps[OURS]()
+    same = {name: _agreement(ours, steps[name]()) for name in PEERS}
+    for measure, clock in _CLOCKS.items():
+        times = turns(steps, runs=runs, clock=clock)
+        for row in summarised(times, unit="ms an image", per=_BATCH / 1000).values():
+            yield {"measure": measure, **asdict(row), "same_spikes": same.get(row.what)}
+        yield {"measure": f"{measure}, ratio", **_ratio(times)}
+
+
+def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return how many times as many images bioae trains on as the fastest peer, round by round."""
+    fastest = min(PEERS, key=lambda name: statistics.median(times[name]))
+    ratios = [theirs / ours for theirs, ours in zip(times[fastest], times[OURS], strict=True)]
+    row = summarised({fastest: ratios}, unit="times as fast")[fastest]
+    return {**asdict(row), "what": f"{OURS} / {fastest}"}
+
+
+def _agreement(ours: Outcome, theirs: Outcome) -> float:
+    """Return the fraction of our spike counts that are theirs, of neurons that spiked."""
+    pairs = [(count, theirs.counts[name]) for name, count in ours.counts.items()]
+    active = [(one > 0) | (other > 0) for one, other in pairs]
+    equal = [(one == other) & fired for (one, other), fired in zip(pairs, active, strict=True)]
+    return sum(int(e.sum()) for e in equal) / sum(int(fired.sum()) for fired in active)
+
+
+def _grown(name: str, network: Network) -> float:
+    """Return by how many MiB three steps make the process grow at most."""
+    train = step(name, network, _BATCH)
+    # What building the step took is forgotten, which Linux alone can do.
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    before = _kibibytes("VmRSS")
+    for _ in range(3):
+        train()
+    return (_kibibytes("VmHWM") - before) / 1024
+
+
+def _kibibytes(name: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith(name))
+    return int(line.split()[1])
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a section of Markdown for each number of threads."""
+    rows = list(rows)
+    lines = [
+        "# Training beside other libraries",
+        "",
+        f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits at once;",
+        "forward, backward and Adam's update, in turns in one process. Medians with the fastest",
+        "and the slowest round. The memory is by how much three steps make a process grow at most.",
+        f'"{CONVOLUTIONS}" are PyTorch\'s, channels innermost, without any neurons.',
+    ]
+    for threads in dict.fromkeys(row["threads"] for row in rows):
+        mine = [row for row in rows if row["threads"] == threads]
+        lines += ["", f"## {threads} thread{'s' * (threads > 1)}", "", *_section(mine)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| | ms an image | of the processor | images a second | memory, MiB | same spike counts |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    by = {(row["measure"], row.get("what")): row for row in rows}
+    for name in NAMES:
+        wall, processor, memory = (by[m, name] for m in ("time", "processor time", "memory"))
+        same = wall["same_spikes"]
+        yield (
+            f"| {name} | {_spread(wall)} | {_spread(processor)} | {1000 / wall['median']:.0f} | "
+            f"{memory['median']:.0f} | {'' if same is None else f'{same:.4f}'} |"
+        )
+    yield ""
+    for row in rows:
+        if "ratio" in row["measure"]:
+            clock = row["measure"].removesuffix(", ratio")
+            yield f"- {row['what']}, images a second by {clock}: {_spread(row)}"
+    (work,) = (row for row in rows if row["measure"] == "work")
+    yield (
+        f"- An image takes {work['all'] / 1e6:.0f} million multiplications with additions, "
+        f"{work['on_events'] / 1e6:.0f} on events, and {work['bytes'] / 2**20:.0f} MiB of arrays "
+        "written and read"
+    )
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    return f"{row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The table of the training benchmark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from benchmarks.peers import PEERS
+from benchmarks.steps import NAMES, OURS, driven, step
+from benchmarks.training import table
+from benchmarks.work import least_work
+from bioae.network import Network, NetworkConfig
+
+
+def rows() -> list[dict[str, Any]]:
+    spread = {"median": 2.0, "lowest": 1.0, "highest": 3.0, "threads": 2}
+    found: list[dict[str, Any]] = [
+        {"measure": "work", "all": 46e6, "on_events": 16e6, "bytes": 2**20, "threads": 2},
+        {"measure": "time, ratio", "what": f"{OURS} / {PEERS[0]}", **spread},
+    ]
+    for name in NAMES:
+        found.append({"measure": "memory", "what": name, "median": 7.0, "threads": 2})
+        found += [
+            {"measure": clock, "what": name, "same_spikes": None, **spread}
+            for clock in ("time", "processor time")
+        ]
+    return found
+
+
+def test_every_name_has_its_line() -> None:
+    lines = table(rows()).splitlines()
+    assert "## 2 threads" in lines
+    for name in NAMES:
+        expected = f"| {name} | 2.00 (1.00 to 3.00) | 2.00 (1.00 to 3.00) | 500 | 7 |  |"
+        assert expected in lines
+    assert any("46 million" in line and "16 on events" in line for line in lines)
+
+
+def test_work_is_that_of_all_connections_where_all_fire_in_every_step() -> None:
+    network = Network.initialise(NetworkConfig.preset("strided", steps=3))
+    drive = torch.ones_like(driven(network, 2)[0])
+    shapes = {placed.name: placed.shape for placed in network.config.placed}
+    counts = {name: torch.full((2, *shape), 3.0) for name, shape in shapes.items()}
+    work = least_work(network, drive, counts)
+    assert work["all"] == work["on_events"]
+    silent = least_work(network, 0 * drive, {name: 0 * each for name, each in counts.items()})
+    assert 0 < silent["on_events"] < silent["all"] == work["all"]
+
+
+def test_ours_is_trained_a_step() -> None:
+    network = Network.initialise(NetworkConfig.preset("strided", steps=5))
+    first, second = (step(OURS, network, 2)() for _ in range(2))
+    assert torch.equal(first.reconstruction, second.reconstruction)
+    assert first.counts["latent"].shape == (2, 100)
