@@ -36,6 +36,9 @@ class _Encoder(BaseModel):
     #: example.
     emits: ClassVar[str]
 
+    #: Whether the drive is the same in every step.
+    constant: ClassVar[bool] = False
+
     @abstractmethod
     def encode(
         self,
@@ -166,6 +169,7 @@ class ConstantCurrent(_Encoder):
 
     graded: ClassVar[bool] = True
     emits: ClassVar[str] = "True"
+    constant: ClassVar[bool] = True
     _GRID: ClassVar[float] = 2.0**12
 
     def encode(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from bioae.delays import Steps
 from bioae.equations.program import INHIBITION, INPUT, Program
 
-__all__ = ["Arrived", "Pathway", "Recurrence", "add", "history", "received"]
+__all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
 
 #: What arrives in a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` where it arrives apart.
@@ -30,6 +30,21 @@ Recurrence = Callable[[Mapping[str, Tensor]], Arrived | None]
 def history(delay: int) -> str:
     """Return the name of a population's spikes as they were a number of steps before."""
     return f"_spike_{delay}" if delay else "_spike"
+
+
+def held(emitted: Tensor) -> Tensor:
+    """Return what is the same in every step (time, ...) as one step that is held.
+
+    It is computed with once. What is not, or needs a gradient of each step, is returned as it is.
+    """
+    if emitted.requires_grad or not bool((emitted == emitted[0]).all()):
+        return emitted
+    return emitted[:1].expand_as(emitted)
+
+
+def is_held(emitted: Tensor) -> bool:
+    """Whether all steps (time, ...) are one in memory, see `held`."""
+    return len(emitted) > 1 and emitted.stride(0) == 0
 
 
 def add(one: Arrived | None, other: Arrived | None) -> Arrived | None:
@@ -105,14 +120,14 @@ class Pathway(nn.Module):
         """
         arriving: list[Arrived | None] = [None] * steps
         for delay, kernels in self._kernels(weight):
-            sent = _first(emitted, steps - delay)
+            sent, times = _computed(emitted, steps - delay)
             sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
             # Indexing in a loop would make the backward pass allocate all steps at each of them.
             each = {
-                name: tensor.reshape(len(sent), -1, *self._shape).unbind(0)
+                name: tensor.reshape(len(sent), -1, *self._shape).unbind(0) * times
                 for name, tensor in sums.items()
             }
-            for step in range(len(sent)):
+            for step in range(len(sent) * times):
                 arrived = {name: tensors[step] for name, tensors in each.items()}
                 arriving[step + delay] = add(arriving[step + delay], arrived)
         return arriving
@@ -130,13 +145,15 @@ class Pathway(nn.Module):
     def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
         """Return what arrives of each step (step and example, ...), where all have one delay.
 
+        Of steps that are held, one is returned.
+
         Parameters
         ----------
         emitted, weight, steps
             As of `over`. What would arrive after the period is left out.
         """
         ((delay, kernels),) = self._kernels(weight)
-        sent = _packed(_first(emitted, steps - delay))
+        sent = _packed(_computed(emitted, steps - delay)[0])
         return {
             name: self._events(sent, kernel).reshape(-1, *self._shape)
             for name, kernel in kernels.items()
@@ -177,9 +194,12 @@ class Pathway(nn.Module):
         return self._connection(emitted, kernel).reshape(-1, *self._shape)
 
 
-def _first(emitted: Tensor, steps: int) -> Tensor:
-    """Return the first steps; what is all of them as it is, whose gradient costs nothing."""
-    return emitted if steps >= len(emitted) else emitted[: max(steps, 0)]
+def _computed(emitted: Tensor, steps: int) -> tuple[Tensor, int]:
+    """Return those of the first steps that differ, and how many times they come."""
+    if is_held(emitted):
+        return emitted[:1], min(steps, len(emitted))
+    # All of them as they are: the gradient of a slice fills an array of zeros.
+    return (emitted if steps >= len(emitted) else emitted[: max(steps, 0)]), 1
 
 
 def _packed(emitted: Tensor) -> Tensor:

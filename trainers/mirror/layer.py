@@ -18,7 +18,7 @@ from bioae.layers import Dense
 from bioae.network import Network, PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
-from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add
+from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.connections import connect, connect_innermost
 from bioae.trainers.mirror.constants import as_array
@@ -159,7 +159,7 @@ class LayerMirror(nn.Module):
         found = fused(
             partial(pathway.sums, emitted, self.weights["weight"], steps),
             pathway.names,
-            Timeline(steps, lead_in, sent, pathway.delays[0], cut),
+            Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],

@@ -15,6 +15,7 @@ from bioae.network import Network
 from bioae.noise import Key
 from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.activity import LayerActivity, Potential
+from bioae.trainers.mirror.arrivals import held
 from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.trained import TrainedParameter
@@ -130,6 +131,8 @@ class NetworkMirror(nn.Module):
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
         emitted = drive.to(next(self.parameters()))
+        if self.config.encoder.constant:
+            emitted = held(emitted)
         for name, layer in self._each():
             wanted = [state for state in record if state in layer.neuron.program.states]
             potential: Potential | None = None

@@ -40,7 +40,7 @@ static const R MOST = std::numeric_limits<R>::max();
 static inline R smaller(R a, R b) {{ return a != a ? a : b != b ? b : a < b ? a : b; }}
 static inline R larger(R a, R b) {{ return a != a ? a : b != b ? b : a > b ? a : b; }}
 enum {{ W = {width}, K = {carried} }};
-struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, threads; }};
+struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, held, threads; }};
 """
 
 _BLOCK = """\

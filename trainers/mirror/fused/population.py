@@ -38,6 +38,8 @@ class Timeline(NamedTuple):
         Steps by which it arrives later.
     cut
         After how many steps states are detached, see `Backward.truncate`; 0: never.
+    held
+        Whether the same was sent in all of these steps, and is given once.
     """
 
     steps: int
@@ -45,12 +47,13 @@ class Timeline(NamedTuple):
     sent: int
     delay: int
     cut: int
+    held: bool = False
 
 
 class _Sizes(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_long)
-        for name in ("steps", "lead", "examples", "size", "sent", "delay", "cut", "threads")
+        for name in ("steps", "lead", "examples", "size", "sent", "delay", "cut", "held", "threads")
     ]
 
 
@@ -78,7 +81,8 @@ class Kernel:
         Parameters
         ----------
         arriving
-            By name, (step and example, *shape), of the steps that were sent.
+            By name, (step and example, *shape), of the steps that were sent; of one where the
+            same was sent in all.
         given
             What is given before the first step, without dimensions or (*shape).
         times
@@ -153,6 +157,9 @@ class _Presentation(torch.autograd.Function):
             _empty(tensor.shape, tensor, ctx.layout) if want else None
             for tensor, want in zip(inputs, wanted, strict=True)
         ]
+        for tensor in to:
+            if ctx.timeline.held and tensor is not None:
+                tensor.zero_()  # the steps add to it
         learned = [
             _empty((sizes.examples, *inputs[0].shape[1:]), inputs[0], ctx.layout)
             for _ in plan.learned
@@ -170,9 +177,9 @@ class _Presentation(torch.autograd.Function):
 
 
 def _sizes(given: Tensor, timeline: Timeline) -> _Sizes:
-    steps, lead_in, sent, delay, cut = timeline
-    examples, threads = len(given) // sent, torch.get_num_threads()
-    return _Sizes(steps, lead_in, examples, given[0].numel(), sent, delay, cut, threads)
+    steps, lead_in, sent, delay, cut, held = timeline
+    examples, threads = len(given) // (1 if held else sent), torch.get_num_threads()
+    return _Sizes(steps, lead_in, examples, given[0].numel(), sent, delay, cut, held, threads)
 
 
 def _empty(shape: Sequence[int], like: Tensor, layout: torch.memory_format) -> Tensor:

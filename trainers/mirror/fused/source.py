@@ -181,14 +181,15 @@ class Plan:
                 for k, place in enumerate(range(len(self.recorded + self.final), self.outputs))
             ),
             *(
-                f"R* d{k} = there && to[{k}] ? to[{k}] + (t - s.delay) * M + j : waste;"
+                f"R* d{k} = there && to[{k}] ? to[{k}] + since * M + j : waste; "
+                f"const R* e{k} = s.held ? d{k} : nothing;"
                 for k in range(len(inputs))
             ),
             LOOP,
             *self._load(ends, kept=True),
             *self._compute(ends),
             *(
-                f"d{k}[i] = {name_of(others[node]) if node in others else 'R(0)'};"
+                f"d{k}[i] = e{k}[i] + {name_of(others[node]) if node in others else 'R(0)'};"
                 for k, node in enumerate(inputs)
             ),
             *(f"a_{safe(name)}[i] += {name_of(others[step.graph.leaf(name)])};" for name in summed),
@@ -225,8 +226,9 @@ class Plan:
         return [
             "const R now = times[t];",
             "const bool there = t >= s.delay && t - s.delay < s.sent;",
+            "const long since = s.held ? 0 : t - s.delay;",
             *(
-                f"const R* x{k} = there ? in[{k}] + (t - s.delay) * M + j : nothing;"
+                f"const R* x{k} = there ? in[{k}] + since * M + j : nothing;"
                 for k in range(len(self.step.inputs))
             ),
             *(
