@@ -32,6 +32,14 @@ class ValueFreeCUDADevice(ValueFreeDevice, CUDAStandaloneDevice):  # type: ignor
         gputools.reset_gpu_selection()
         CUDACodeGenerator.universal_support_code = None
 
+    def code_object(self, owner: Any, name: str, *args: Any, **options: Any) -> Any:
+        """Make a code object; synapses ask their own clock where brian2cuda asks Brian2's."""
+        made = super().code_object(owner, name, *args, **options)
+        if made.template_name == "synapses":
+            source = made.code.cu_file.replace("defaultclock.", f"{owner.clock.name}.")
+            made.code.cu_file = source
+        return made
+
     def build(self, *args: Any, **options: Any) -> None:
         """Write a project; as `CUDAStandaloneDevice.build`."""
         self.main_queue = [each for entry in self.main_queue for each in _with_copy(entry)]

@@ -6,6 +6,7 @@
 #include "brianlib/stdint_compat.h"
 #include <cmath>
 #include "{{emulator}}"
+#define CUDA_CHECK_ERROR(name)
 
 namespace {
     {{support_code_lines|autoindent}}

@@ -8,15 +8,12 @@
 #define __global__
 #define __device__
 #define __host__
-#define CUDA_CHECK_ERROR(name)
-
-namespace { // what a unit launches reads the unit's own indices
 
 struct EmulatedIndex {
-    int x;
+    unsigned x;
 };
 
-EmulatedIndex blockIdx, threadIdx, blockDim, gridDim;
+inline EmulatedIndex blockIdx, threadIdx, blockDim, gridDim;
 
 template <typename Number, typename Other> Number atomicAdd(Number *address, Other value)
 {
@@ -27,7 +24,7 @@ template <typename Number, typename Other> Number atomicAdd(Number *address, Oth
 
 template <typename... Parameters> struct EmulatedLaunch {
     void (*kernel)(Parameters...);
-    int blocks, threads;
+    unsigned blocks, threads;
 
     void operator()(Parameters... arguments) const
     {
@@ -35,8 +32,8 @@ template <typename... Parameters> struct EmulatedLaunch {
         backwards = !backwards;
         gridDim.x = blocks;
         blockDim.x = threads;
-        for (int n = 0; n < blocks * threads; n++) {
-            const int thread = backwards ? blocks * threads - 1 - n : n;
+        for (unsigned n = 0; n < blocks * threads; n++) {
+            const unsigned thread = backwards ? blocks * threads - 1 - n : n;
             blockIdx.x = thread / threads;
             threadIdx.x = thread % threads;
             kernel(arguments...);
@@ -45,10 +42,9 @@ template <typename... Parameters> struct EmulatedLaunch {
 };
 
 template <typename... Parameters>
-EmulatedLaunch<Parameters...> emulated_launch(void (*kernel)(Parameters...), int blocks, int threads)
+EmulatedLaunch<Parameters...> emulated_launch(void (*kernel)(Parameters...), unsigned blocks,
+                                              unsigned threads)
 {
     return {kernel, blocks, threads};
 }
-
-} // namespace
 #endif

@@ -7,6 +7,7 @@ What is rendered are the kernels' own templates; `common_group.cu` stands in for
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 HERE = Path(__file__).parent
 HEADER = HERE / "emulator.h"
 
-_LAUNCH = re.compile(r"(\w+)<<<(.+?), (.+?)>>>\(")
+_LAUNCH = re.compile(r"(\w+)<<<(.+?),\s*(.+?)>>>\(")
 _PLACES = {
     "%KERNEL_PARAMETERS%": "int",
     "%HOST_PARAMETERS%": "0",
@@ -30,6 +31,18 @@ _PLACES = {
 def emulated(source: str) -> str:
     """Return CUDA as C++ that includes `emulator.h`: launches of kernels become calls."""
     return _LAUNCH.sub(r"emulated_launch(\1, \2, \3)(", source)
+
+
+def compile_project(folder: Path) -> None:
+    """Compile a whole project of brian2cuda's for this machine's processor."""
+    sources = []
+    for path in folder.glob("*.cu"):
+        target = path.with_suffix(".cpp")
+        target.write_text(emulated(path.read_text(encoding="utf-8")), encoding="utf-8")
+        sources.append(target.name)
+    flags = ["-std=c++17", "-O1", "-w", "-ffp-contract=off", "-I.", f"-I{HERE / 'include'}"]
+    command = ["g++", *flags, "-include", "cuda.h", *sorted(sources), "-o", "main"]
+    subprocess.run(command, cwd=folder, check=True)
 
 
 class _Generator(CPPCodeGenerator):  # type: ignore[misc]
