@@ -159,7 +159,7 @@ def test_options_that_do_not_fit(
 
 def test_an_unknown_target(refused: Refused, tiny_model: Path) -> None:
     line = refused("simulate", tiny_model, "--out", "r.nc", "--target", "cpp")
-    assert 'Choose from: "numpy", "cython", "cpp_standalone".' in line
+    assert 'Choose from: "numpy", "cython", "cpp_standalone", "cuda_standalone".' in line
 
 
 GOOD = np.full((3, 28, 28), 0.5)

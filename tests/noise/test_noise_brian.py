@@ -14,7 +14,7 @@ from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
 from bioae.simulation import TARGETS, targets
 from bioae.simulation.compiling import compile_project
-from bioae.simulation.targets import Target, activated, check_target
+from bioae.simulation.targets import STANDALONE, Target, activated, check_target
 
 SEED = 2**64 - 5
 EXAMPLES = np.array([17, 0, 2**53 + 1, 2**63, 2**64 - 1], dtype=np.uint64)
@@ -65,7 +65,7 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with activated(target) as device:
             net, group = network()
             net.run(STEPS * ms, namespace={})
-            if target == "cpp_standalone":
+            if target in STANDALONE:
                 compile_project(device, tmp_path_factory.mktemp("project"))
                 device.run(with_output=False)
             return {kind: np.array(getattr(group, kind)[:]) for kind in FUNCTIONS}
