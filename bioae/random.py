@@ -13,10 +13,26 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError
 
-__all__ = ["MAX_SEED", "stream", "uniform"]
+__all__ = ["MAX_SEED", "check_key", "stream", "uniform"]
 
 #: Seeds are unsigned 64-bit integers.
 MAX_SEED = 2**64 - 1
+
+
+def check_key(value: int, name: str) -> None:
+    """Refuse what is not an unsigned 64-bit integer.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not 0 <= value <= MAX_SEED:
+        raise InputError(
+            f"the {name} does not fit",
+            expected=f"a whole number from 0 to {MAX_SEED}",
+            found=str(value),
+        )
 
 
 def stream(seed: int, key: int) -> Generator:
@@ -30,13 +46,8 @@ def stream(seed: int, key: int) -> Generator:
     InputError
         If the seed or the key is not an unsigned 64-bit integer.
     """
-    for name, value in (("seed", seed), ("key of random numbers", key)):
-        if not 0 <= value <= MAX_SEED:
-            raise InputError(
-                f"the {name} does not fit",
-                expected=f"a whole number from 0 to {MAX_SEED}",
-                found=str(value),
-            )
+    check_key(seed, "seed")
+    check_key(key, "key of random numbers")
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64)))
 
 

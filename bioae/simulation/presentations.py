@@ -16,6 +16,7 @@ from bioae.datasets.images import intensities
 from bioae.errors import DataError
 from bioae.network import NetworkConfig
 from bioae.noise import Key
+from bioae.random import check_key
 
 __all__ = ["Presentations"]
 
@@ -70,6 +71,8 @@ class Presentations:
         ------
         DataError
             If the images are empty, not finite, out of range or of the wrong size.
+        InputError
+            If the seed is not an unsigned 64-bit integer.
         """
         if isinstance(images, Images):
             pixels, labels, numbers = check_images(images.pixels), images.labels, images.indices
@@ -89,6 +92,7 @@ class Presentations:
                 expected=f"{len(pixels)} different whole numbers",
                 found=f"{len(np.unique(numbers))} in the shape {numbers.shape}",
             )
+        check_key(seed, "seed")
         return cls(config, pixels, numbers, labels, seed)
 
     def __len__(self) -> int:

@@ -210,7 +210,9 @@ def test_kernels_of_cuda(
 ) -> None:
     """The same with the code of CUDA, its threads one after another, forwards and backwards."""
     monkeypatch.setattr(
-        synapses, "code_object_class", lambda _: derived(cuda_emulator.EmulatedCodeObject)
+        synapses,
+        "code_object_class",
+        lambda package, _: derived(package, cuda_emulator.EmulatedCodeObject),
     )
     check_standalone(tmp_path, dtype)
     sources = "".join(path.read_text() for path in (tmp_path / "code_objects").glob("*.cpp"))
