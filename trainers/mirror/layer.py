@@ -23,6 +23,7 @@ from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.connections import connect, connect_innermost
 from bioae.trainers.mirror.constants import as_array
 from bioae.trainers.mirror.events.connection import EventConnection
+from bioae.trainers.mirror.fused.arrays import Arrays
 from bioae.trainers.mirror.fused.graph import Unsupported
 from bioae.trainers.mirror.fused.layer import READOUT, FusedLayer
 from bioae.trainers.mirror.fused.population import SUM, Timeline
@@ -48,6 +49,8 @@ class LayerMirror(nn.Module):
         How gradients flow.
     trainable, per_neuron, dtype, compile
         See `NetworkMirror`.
+    arrays
+        Where the memory of compiled layers comes from in training.
     """
 
     def __init__(
@@ -60,12 +63,14 @@ class LayerMirror(nn.Module):
         per_neuron: Collection[str],
         dtype: torch.dtype,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
+        arrays: Arrays | None = None,
     ) -> None:
         super().__init__()
         self.placed = placed
         self._compile = compile
+        arrays = arrays or Arrays()
         timing = network.config.timing
-        self.pathways = nn.ModuleDict(self._pathways(network.delays(placed)))
+        self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
@@ -100,7 +105,7 @@ class LayerMirror(nn.Module):
             number=population_number(placed.depth, readout=True),
             **common,
         )
-        self._fused = FusedLayer(self.neuron, self.readout) if compile else None
+        self._fused = FusedLayer(self.neuron, self.readout, arrays) if compile else None
         self.weights = nn.ParameterDict()
         for name in placed.weight_shapes:
             weights = torch.tensor(network.weights[name], dtype=dtype)
@@ -232,7 +237,7 @@ class LayerMirror(nn.Module):
         inside = [each or nothing for each in arriving[lead_in:]]
         return {name: torch.stack([each[name] for each in inside]) for name in names}
 
-    def _pathways(self, delays: Mapping[str, Steps]) -> dict[str, nn.Module]:
+    def _pathways(self, delays: Mapping[str, Steps], arrays: Arrays) -> dict[str, nn.Module]:
         placed = self.placed
         name, size = placed.name, placed.size
         common: dict[str, Any] = {"shape": placed.shape, "apart": placed.apart}
@@ -241,7 +246,7 @@ class LayerMirror(nn.Module):
             "weight": Pathway(
                 feed,
                 delay=delays[f"{name}.weight"],
-                events=_on_events(placed),
+                events=_on_events(placed, arrays),
                 **common,
             )
         }
@@ -263,12 +268,12 @@ class LayerMirror(nn.Module):
         return max(pathway.delays, default=0) if pathway else 0
 
 
-def _on_events(placed: PlacedLayer) -> Callable[[Tensor, Tensor], Tensor] | None:
+def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor], Tensor] | None:
     """Return a layer's connection for spikes whose channels lie innermost, where it has one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
         return partial(connect_innermost, *shapes)
-    return EventConnection.of(placed.layer, *shapes)
+    return EventConnection.of(placed.layer, *shapes, arrays)
 
 
 def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:

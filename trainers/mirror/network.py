@@ -17,6 +17,7 @@ from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.arrivals import held
 from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.fused.arrays import Arrays
 from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
@@ -91,6 +92,7 @@ class NetworkMirror(nn.Module):
         self.backward = Backward(
             derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
         )
+        arrays = Arrays()
         self.layers = nn.ModuleDict(
             {
                 placed.name: LayerMirror(
@@ -101,6 +103,7 @@ class NetworkMirror(nn.Module):
                     per_neuron=per_neuron,
                     dtype=dtype,
                     compile=compile,
+                    arrays=arrays,
                 )
                 for placed in self.config.placed
             }

@@ -16,6 +16,7 @@ from torch.nn import functional
 from bioae.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.trainers.mirror.connections import connect
 from bioae.trainers.mirror.events.taps import Runs, element_order, runs
+from bioae.trainers.mirror.fused.arrays import Arrays, empty
 from bioae.trainers.mirror.fused.build import compiled
 from bioae.trainers.mirror.fused.graph import Unsupported
 from bioae.trainers.mirror.fused.population import REALS
@@ -52,9 +53,18 @@ class EventConnection:
         Its description.
     source, target
         The shapes of the population that sends and of the one that receives (channel, y, x).
+    arrays
+        Where memory comes from in training.
     """
 
-    def __init__(self, layer: Conv2d | ConvTranspose2d, source: Shape, target: Shape) -> None:
+    def __init__(
+        self,
+        layer: Conv2d | ConvTranspose2d,
+        source: Shape,
+        target: Shape,
+        arrays: Arrays | None = None,
+    ) -> None:
+        self._arrays = arrays
         self.layer, self.source, self.target = layer, source, target
         self._vertical = runs(layer, source[1], target[1], longest=1)
         self._horizontal = runs(layer, source[2], target[2])
@@ -62,10 +72,12 @@ class EventConnection:
         self._places = torch.argsort(self._order)
 
     @classmethod
-    def of(cls, layer: LayerBase, source: Shape, target: Shape) -> EventConnection | None:
+    def of(
+        cls, layer: LayerBase, source: Shape, target: Shape, arrays: Arrays | None = None
+    ) -> EventConnection | None:
         """Return a layer's connection; None where it has no such form."""
         if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1:
-            return cls(layer, source, target)
+            return cls(layer, source, target, arrays)
         return None
 
     def __call__(self, emitted: Tensor, weight: Tensor) -> Tensor:
@@ -78,7 +90,8 @@ class EventConnection:
         library = compiled_functions(real) if real else None
         if library is None or not self._sparse(library, emitted):
             return connect(self.layer, emitted, weight)
-        sums: Tensor = _Events.apply(self, library, emitted, weight)  # type: ignore[no-untyped-call]
+        arrays = self._arrays and self._arrays.in_training()
+        sums: Tensor = _Events.apply(self, arrays, emitted, weight)  # type: ignore[no-untyped-call]
         return sums
 
     def sizes(self, examples: int) -> Any:
@@ -136,12 +149,18 @@ class _Events(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, connection: EventConnection, library: ctypes.CDLL, emitted: Tensor, weight: Tensor
+        ctx: Any,
+        connection: EventConnection,
+        arrays: Arrays | None,
+        emitted: Tensor,
+        weight: Tensor,
     ) -> Tensor:
         """Return what arrives."""
-        ctx.connection, ctx.library = connection, library
+        library = compiled_functions(REALS[emitted.dtype])
+        assert library is not None
+        ctx.connection, ctx.library, ctx.arrays = connection, library, arrays
         ctx.save_for_backward(emitted, weight)
-        sums = _empty((len(emitted), *connection.target), emitted)
+        sums = empty(arrays, (len(emitted), *connection.target), emitted, torch.channels_last)
         rows = connection.by_channel(weight)
         sizes = connection.sizes(len(emitted))
         library.arriving(ctypes.byref(sizes), *map(_pointer, (emitted, rows, sums)))
@@ -152,17 +171,18 @@ class _Events(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients, of what needs one."""
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        _, _, wanted, learning = ctx.needs_input_grad
+        *_, wanted, learning = ctx.needs_input_grad
         emitted, weight = ctx.saved_tensors
         to_emitted = _to_emitted(ctx, gradient, emitted, weight) if wanted else None
-        return None, None, to_emitted, _to_weight(ctx, gradient, emitted) if learning else None
+        to_weight = _to_weight(ctx, gradient, emitted) if learning else None
+        return None, None, to_emitted, to_weight
 
 
 def _to_emitted(ctx: Any, gradient: Tensor, emitted: Tensor, weight: Tensor) -> Tensor:
     rows = ctx.connection.by_element(weight, _BYTES // weight.element_size())
     sizes = ctx.connection.sizes(len(gradient))
     sizes.padded = rows.shape[-1]
-    found = _empty(emitted.shape, emitted)
+    found = empty(ctx.arrays, emitted.shape, emitted, torch.channels_last)
     ctx.library.to_events(ctypes.byref(sizes), *map(_pointer, (gradient, rows, found)))
     return found
 
@@ -175,10 +195,6 @@ def _to_weight(ctx: Any, gradient: Tensor, emitted: Tensor) -> Tensor:
     ctx.library.to_weights(ctypes.byref(sizes), *map(_pointer, (emitted, gradient, parts)))
     weights: Tensor = connection.as_weight(parts.sum(0))
     return weights
-
-
-def _empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
 
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from bioae.trainers.mirror.arrivals import Arrived
+from bioae.trainers.mirror.fused.arrays import Arrays
 from bioae.trainers.mirror.fused.graph import Unsupported
 from bioae.trainers.mirror.fused.population import REALS, Kernel, Timeline
 from bioae.trainers.mirror.fused.source import Plan
@@ -34,9 +35,12 @@ class FusedLayer:
     ----------
     neuron, readout
         The layer's population, and its read-out.
+    arrays
+        Where memory comes from in training.
     """
 
-    def __init__(self, neuron: NeuronMirror, readout: NeuronMirror) -> None:
+    def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
+        self._arrays = arrays
         self._populations = {"": neuron, READOUT: readout}
         self._kernels: dict[Any, Kernel | Unsupported] = {}
 
@@ -84,7 +88,8 @@ class FusedLayer:
         kernel = self._kernel(given, tuple(arriving), (tuple(record), tuple(final), tuple(summed)))
         values = {p + name: tensor for p in chosen for name, tensor in given[p].items()}
         neuron = self._populations[""]
-        found = kernel(send(), values, neuron.times(timeline.steps), timeline)
+        times, arrays = neuron.times(timeline.steps), self._arrays.in_training()
+        found = kernel(send(), values, times, timeline, arrays)
         for name in record:
             recorded = timeline.steps - timeline.lead_in
             found[name] = found[name].view(recorded, -1, *neuron.shape)

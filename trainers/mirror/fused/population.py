@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from bioae.trainers.mirror.fused.arrays import Arrays, empty
 from bioae.trainers.mirror.fused.build import compiled
 from bioae.trainers.mirror.fused.source import Plan
 
@@ -75,6 +76,7 @@ class Kernel:
         given: Mapping[str, Tensor],
         times: Tensor,
         timeline: Timeline,
+        arrays: Arrays | None = None,
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
@@ -89,6 +91,8 @@ class Kernel:
             The time of each step (time).
         timeline
             When things happen.
+        arrays
+            Where memory comes from.
 
         Returns
         -------
@@ -97,13 +101,10 @@ class Kernel:
             the sums (example, *shape), by ``sum of`` and the name.
         """
         plan = self.plan
-        first = next(iter(arriving.values()))
-        last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
-        layout = torch.channels_last if last else torch.contiguous_format
         inputs = [arriving[name] for name in plan.step.inputs]
         parameters = [given[name] for name in plan.parameters]
         tensors = (*inputs, *parameters)
-        outputs = _Presentation.apply(self, layout, times, timeline, *tensors)  # type: ignore[no-untyped-call]
+        outputs = _Presentation.apply(self, arrays, times, timeline, *tensors)  # type: ignore[no-untyped-call]
         sums = [SUM + name for name in plan.summed]
         return dict(zip((*plan.recorded, *plan.final, *sums), outputs, strict=True))
 
@@ -115,24 +116,26 @@ class _Presentation(torch.autograd.Function):
     def forward(
         ctx: Any,
         kernel: Kernel,
-        layout: torch.memory_format,
+        arrays: Arrays | None,
         times: Tensor,
         timeline: Timeline,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         """Return what is recorded, then the final values, then the sums."""
         plan, count = kernel.plan, len(kernel.plan.step.inputs)
+        layout = _layout(tensors[0])
         inputs = [tensor.contiguous(memory_format=layout) for tensor in tensors[:count]]
         parameters = [_laid_out(tensor, layout, times) for tensor in tensors[count:]]
         shape = inputs[0].shape
         ctx.kernel, ctx.layout, ctx.timeline, ctx.times = kernel, layout, timeline, times
+        ctx.arrays = arrays
         ctx.shapes = [tensor.shape for tensor in tensors[count:]]
         ctx.save_for_backward(*inputs, *parameters)
         ctx.set_materialize_grads(False)
         sizes = _sizes(inputs[0], timeline)
         kept = timeline.steps - timeline.lead_in
         outputs = [
-            _empty((rows * sizes.examples, *shape[1:]), inputs[0], layout)
+            empty(arrays, (rows * sizes.examples, *shape[1:]), inputs[0], layout)
             for names, rows in ((plan.recorded, kept), (plan.final, 1), (plan.summed, 1))
             for _ in names
         ]
@@ -154,14 +157,14 @@ class _Presentation(torch.autograd.Function):
         sizes = _sizes(inputs[0], ctx.timeline)
         wanted = ctx.needs_input_grad[4 : 4 + count]
         to = [
-            _empty(tensor.shape, tensor, ctx.layout) if want else None
+            empty(ctx.arrays, tensor.shape, tensor, ctx.layout) if want else None
             for tensor, want in zip(inputs, wanted, strict=True)
         ]
         for tensor in to:
             if ctx.timeline.held and tensor is not None:
                 tensor.zero_()  # the steps add to it
         learned = [
-            _empty((sizes.examples, *inputs[0].shape[1:]), inputs[0], ctx.layout)
+            empty(ctx.arrays, (sizes.examples, *inputs[0].shape[1:]), inputs[0], ctx.layout)
             for _ in plan.learned
         ]
         ctx.kernel.library.backward(
@@ -182,8 +185,9 @@ def _sizes(given: Tensor, timeline: Timeline) -> _Sizes:
     return _Sizes(steps, lead_in, examples, given[0].numel(), sent, delay, cut, held, threads)
 
 
-def _empty(shape: Sequence[int], like: Tensor, layout: torch.memory_format) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, memory_format=layout)
+def _layout(tensor: Tensor) -> torch.memory_format:
+    last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _laid_out(tensor: Tensor, layout: torch.memory_format, times: Tensor) -> Tensor:
