@@ -54,6 +54,10 @@ class Layer:
     def final_potential(self) -> Tensor:
         return self.potential[-1]
 
+    @property
+    def counts(self) -> Tensor:
+        return self.spikes.sum(0)
+
 
 @dataclass
 class Activity:
