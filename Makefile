@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
+BENCH := $(VENV)/.bench
 
 # CUDA has an environment of its own: brian2cuda needs Python 3.12 or later, and no PyTorch.
 CUDA_VENV := .venv-cuda
@@ -26,7 +27,7 @@ help:
 	@echo "                and runs it, as far as the machine can (minutes; Python 3.12 or later)"
 	@echo "make lint       ruff alone"
 	@echo "make types      mypy alone"
-	@echo "make bench      the benchmarks"
+	@echo "make bench      the benchmarks, beside snnTorch, SpikingJelly and Norse (an hour)"
 	@echo "make docs       the documentation, into site/"
 	@echo "make clean      remove what was built (make distclean: the environments too)"
 	@echo "Another Python than $(PYTHON): make demo PYTHON=python3.12"
@@ -53,8 +54,10 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/mypy --strict -p bioae
 
-bench: $(DEV)
+bench: $(BENCH)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.simulation
 
 docs: $(DOCS)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs site
@@ -74,6 +77,10 @@ $(BASE): pyproject.toml | $(BIN)/python
 $(DEV): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[dev]'
 	touch $@ $(BASE)
+
+$(BENCH): pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev,benchmarks]'
+	touch $@ $(DEV) $(BASE)
 
 $(DOCS): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[docs]'

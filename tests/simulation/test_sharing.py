@@ -209,11 +209,11 @@ def test_kernels_of_cuda(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same with the code of CUDA, its threads one after another, forwards and backwards."""
+    emulated = cuda_emulator.EmulatedCodeObject
     monkeypatch.setattr(
-        synapses,
-        "code_object_class",
-        lambda package, _: derived(package, cuda_emulator.EmulatedCodeObject),
+        synapses, "code_object_class", lambda package, _: derived(package, emulated)
     )
+    monkeypatch.setattr(synapses, "_compiled_ahead", lambda: False)
     check_standalone(tmp_path, dtype)
     sources = "".join(path.read_text() for path in (tmp_path / "code_objects").glob("*.cpp"))
     assert sources.count("emulated_launch(_run_kernel_") == len(CASES)
