@@ -47,10 +47,6 @@ class Layer:
     potential: Tensor
 
     @property
-    def counts(self) -> Tensor:
-        return self.spikes.sum(0)
-
-    @property
     def final_potential(self) -> Tensor:
         return self.potential[-1]
 
