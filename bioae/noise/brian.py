@@ -68,6 +68,8 @@ def cpp_source() -> str:
 def cuda_source() -> str:
     """Return the same text for CUDA, where the GPU runs it too."""
     source = cpp_source().replace("static inline", "static inline __host__ __device__")
+    # Each thread of a GPU draws for one neuron, and keeps no block for the next.
+    source = source.replace("static thread_local uint64_t of[6]", "uint64_t of[6] = {0}")
     return source.replace("static const double", "const double")  # the GPU has its own constants
 
 

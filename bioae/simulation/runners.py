@@ -90,7 +90,9 @@ def runner(
         if target in STANDALONE:
             # Sizes stand in the sources: with room for any chunk they are the same for every one.
             room = max(presentations, chunk_size(network.config, record))
-            built = build(network, room, record=record, connectivity=connectivity, compact=True)
+            # Spikes lie in a GPU's memory, where Brian2's own monitors know how to collect them.
+            compact = target != "cuda_standalone"
+            built = build(network, room, record=record, connectivity=connectivity, compact=compact)
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 built.run(presentations)
                 compile_project(device, Path(folder))

@@ -54,6 +54,7 @@ def test_functions_run_on_the_gpu_too() -> None:
     source = cuda_source()
     assert source.count("static inline __host__ __device__") == source.count("static inline") > 3
     assert "static const" not in source
+    assert "thread_local" not in source
     for name, function in brian2_functions().items():
         implementation = function.implementations["cuda"]
         assert implementation.name == name

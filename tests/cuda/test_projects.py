@@ -157,6 +157,12 @@ NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
     ),
     "refractory": lambda: (small(neuron="lif_refractory"), np.full((5, 6, 6), 0.7)),
     "inhibition": lambda: (small(neuron="coba"), np.full((5, 6, 6), 0.7)),
+    "first spikes": lambda: (
+        small(encoder={"kind": "first_spike"}), np.random.default_rng(0).random((5, 6, 6))
+    ),
+    "currents": lambda: (
+        small(encoder={"kind": "constant_current"}), np.random.default_rng(0).random((5, 6, 6))
+    ),
 }  # fmt: skip
 
 
