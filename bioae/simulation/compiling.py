@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from brian2 import prefs
 from bioae.errors import TargetError
 from bioae.simulation import targets
 from bioae.simulation.cache import BuildCache
+from bioae.simulation.joining import join
 
 __all__ = ["compile_project"]
 
@@ -28,10 +28,6 @@ _JOINED, _MOST_UNITS = 8, 3
 _SET_UP = ("objects.cpp", "run.cpp", "main.cpp")
 _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 _UNHURRIED = "setup.o: OPTIMISATIONS += -O0"
-
-_HELPERS = re.compile(r"^namespace \{", re.MULTILINE)
-_MACROS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
-_BODY = "using namespace brian;"
 
 
 def compile_project(device: Any, folder: Path) -> None:
@@ -124,30 +120,8 @@ def _joined(folder: Path) -> list[str]:
     joinable = [name for name in written if name.startswith("code_objects/")]
     set_up = "".join(f'#include "{name}"\n' for name in _SET_UP)
     (folder / "setup.cpp").write_text(set_up, encoding="utf-8")
-    joined = _join(folder, joinable)
+    joined = join(folder, joinable, each=_JOINED, most=_MOST_UNITS, suffix=".cpp")
     with (folder / joined[-1]).open("a", encoding="utf-8") as unit:
         unit.write("".join(f'\n#include "{name}"\n' for name in _RUNTIME))
     others = set(written) - set(joinable) - {*_SET_UP, *_RUNTIME}
     return ["setup.cpp", *joined, *sorted(others)]
-
-
-def _join(folder: Path, names: Sequence[str]) -> list[str]:
-    """Write the joined sources, and return their names."""
-    count = min(_MOST_UNITS, -(-len(names) // _JOINED))
-    units = []
-    for unit in range(count):
-        parts = [
-            _apart((folder / name).read_text(encoding="utf-8"), f"bioae_part{number}")
-            for number, name in enumerate(names[unit::count])
-        ]
-        (folder / f"unit{unit}.cpp").write_text("\n".join(parts), encoding="utf-8")
-        units.append(f"unit{unit}.cpp")
-    return units
-
-
-def _apart(source: str, namespace: str) -> str:
-    """Keep a source's helpers and macros to itself: each source has the same ones."""
-    source = _HELPERS.sub(f"namespace {namespace} {{", source)
-    source = source.replace(_BODY, f"{_BODY} using namespace {namespace};")
-    forgotten = (f"#undef {macro}" for macro in sorted(set(_MACROS.findall(source))))
-    return "\n".join([source, *forgotten])
