@@ -1,4 +1,4 @@
-"""How long a new process takes from its imports to the first result."""
+"""How long a new process takes to import what it needs, and from there to the first result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.timing import Row
+from benchmarks.timing import Row, measure
 
-__all__ = ["starts"]
+__all__ = ["imports", "starts"]
 
 _RUNS = 5
 
@@ -28,6 +29,18 @@ start = time.perf_counter()
 simulate(network, digit, target=sys.argv[1])
 print(time.perf_counter() - start)
 """
+
+
+def imports() -> Iterator[Row]:
+    """Yield the time of commands and imports, each in a new process."""
+    for what, arguments in (
+        ("bioae --help", ["-m", "bioae", "--help"]),
+        ("import brian2", ["-c", "import brian2"]),
+        ("import bioae.simulation.run", ["-c", "import bioae.simulation.run"]),
+        ("import bioae.trainers.training", ["-c", "import bioae.trainers.training"]),
+    ):
+        command = [sys.executable, *arguments]
+        yield measure(what, partial(subprocess.run, command, check=True, capture_output=True))
 
 
 def starts() -> Iterator[Row]:
