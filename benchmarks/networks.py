@@ -42,7 +42,7 @@ CASES = (
 def trained(case: Case) -> Network:
     """Return the trained network of a case, its weights on a dyadic grid.
 
-    The paper's takes a quarter of an hour to train; what an interrupted run has done is kept.
+    The paper's takes half an hour to train; what an interrupted run has done is kept.
     """
     said = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{said}"
