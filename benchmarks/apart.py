@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -15,7 +14,7 @@ from typing import Any, Self
 
 __all__ = ["Apart"]
 
-_SAMPLE_SECONDS = 0.02
+_SAMPLE_SECONDS = 0.05
 _KILOBYTES_A_MEGABYTE = 1024
 
 
@@ -82,32 +81,48 @@ def _serve(
         with suppress(EOFError):
             while True:
                 wanted = connection.recv()
-                connection.send((True, work() if wanted == "run" else watched.megabytes))
+                if wanted == "run":
+                    with watched:
+                        done = work()
+                connection.send((True, done if wanted == "run" else watched.megabytes))
     except Exception as error:  # noqa: BLE001
         connection.send((False, error))
 
 
 class _Watched:
-    """The most memory that this process held, or a program that it runs."""
+    """The most memory that this process held, or a program that it runs within a block.
+
+    Whoever looks takes time from a core, so it is seldom and only then.
+    """
 
     def __init__(self, program: str | None) -> None:
         self._most = 0.0
         self._program = program
-        if program is not None:
-            threading.Thread(target=self._watch, daemon=True).start()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def megabytes(self) -> float:
         return self._most if self._program is not None else _peak(Path("/proc/self"))
 
+    def __enter__(self) -> None:
+        if self._program is not None:
+            self._ended.clear()
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._ended.set()
+            self._thread.join()
+
     def _watch(self) -> None:
-        while True:
+        while not self._ended.wait(_SAMPLE_SECONDS):
             for process in Path("/proc").glob("[0-9]*"):
                 with suppress(OSError, ValueError):
-                    ours = _is_descendant(int(process.name), os.getpid())
-                    if ours and (process / "comm").read_text().strip() == self._program:
+                    named = (process / "comm").read_text().strip() == self._program
+                    if named and _is_descendant(int(process.name), os.getpid()):
                         self._most = max(self._most, _peak(process))
-            time.sleep(_SAMPLE_SECONDS)
 
 
 def _is_descendant(process: int, ancestor: int) -> bool:
