@@ -1,0 +1,233 @@
+"""Spikes as integers: read by blocks of whole examples, or laid out as a raster.
+
+Time is a grid of steps, so a spike is three integers, and most of what can be asked of trains is
+counting. A block bounds the memory however many spikes there are, and reads no more than it holds
+when the result is still on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.layers import described, layer_data, steps
+from bioae.errors import ResultError
+
+__all__ = ["BLOCK", "Spikes", "Trains", "blocks", "raster", "trains"]
+
+BLOCK = 4_000_000
+
+
+class Spikes(NamedTuple):
+    """The spikes of some consecutive examples, sorted by example, time and neuron.
+
+    Attributes
+    ----------
+    start, examples
+        The position along `example` of the first example of the block, and how many there are.
+    neurons, steps
+        The neurons of the layer and the steps of a presentation.
+    position, neuron, step
+        (spike,) int64. The example, counted from `start`, so below `examples`; the neuron; and
+        the step within the presentation.
+    """
+
+    start: int
+    examples: int
+    neurons: int
+    steps: int
+    position: NDArray[np.int64]
+    neuron: NDArray[np.int64]
+    step: NDArray[np.int64]
+
+
+class Trains(NamedTuple):
+    """The spikes of a block, sorted by neuron, example and time.
+
+    Attributes
+    ----------
+    bounds
+        (neuron + 1,) Those of neuron n are at ``bounds[n]:bounds[n + 1]``.
+    position, step
+        (spike,) As in `Spikes`.
+    """
+
+    bounds: NDArray[np.int64]
+    position: NDArray[np.int64]
+    step: NDArray[np.int64]
+
+
+class _Runs(NamedTuple):
+    """Stretches of spikes of one example, in the order of the examples, (run,)."""
+
+    position: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+
+def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Spikes]:
+    """Read a layer's spikes by blocks of whole examples, in their order.
+
+    Every example is in exactly one block, also one without spikes. Spikes of examples that were
+    not selected, after ``tree.isel(example=...)``, are left out. Nothing but a block is held in
+    memory if the variables are not: they may be those of `xarray.open_datatree`, or dask's.
+
+    Parameters
+    ----------
+    spikes
+        How many a block holds at most. A block of one example may hold more.
+
+    Yields
+    ------
+    Spikes
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer.
+    """
+    data = layer_data(tree, layer)
+    runs = _runs(data, spikes)
+    examples = data.sizes["example"]
+    counts = np.zeros(examples, np.int64)
+    np.add.at(counts, runs.position, runs.end - runs.begin)
+    for start, stop in _cuts(counts, spikes):
+        chosen = slice(*np.searchsorted(runs.position, (start, stop)))
+        part = _Runs(*(column[chosen] for column in runs))
+        neuron, time = (_read(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
+        step = np.rint(time / float(tree.attrs["dt_ms"])).astype(np.int64)
+        position = np.repeat(np.arange(stop - start), counts[start:stop])
+        sizes = (start, stop - start, data.sizes["neuron"], steps(tree))
+        yield Spikes(*sizes, position, neuron.astype(np.int64), step)
+
+
+def trains(block: Spikes) -> Trains:
+    """Sort a block's spikes by neuron, in linear time.
+
+    Turning a matrix (example, neuron) from compressed rows to compressed columns is a counting
+    sort that keeps the order of equal keys: here, of the times.
+    """
+    from scipy.sparse import csr_array
+
+    shape = (block.examples, block.neurons)
+    rows = np.concatenate(
+        ([0], np.cumsum(np.bincount(block.position, minlength=block.examples)))
+    ).astype(np.int64)
+    # The entries are steps, and several stand at one place: the matrix only carries them.
+    by_neuron = csr_array((block.step, block.neuron, rows), shape=shape).tocsc()
+    bounds, position = (array.astype(np.int64) for array in (by_neuron.indptr, by_neuron.indices))
+    return Trains(bounds, position, by_neuron.data)
+
+
+def raster(
+    tree: xr.DataTree, layer: str, *, example: int | None = None, neuron: int | None = None
+) -> xr.DataArray:
+    """Return who spikes when, in one presentation or of one neuron, as bool.
+
+    Parameters
+    ----------
+    example
+        The presentation, by its value of the coordinate `example`: the raster is
+        (neuron, time).
+    neuron
+        The neuron, by its index: the raster is (example, time).
+
+    Returns
+    -------
+    xarray.DataArray
+        bool, with the coordinate `time` in milliseconds.
+
+    Raises
+    ------
+    ResultError
+        If not exactly one of the two is given, or the result does not have it.
+    """
+    if (example is None) == (neuron is None):
+        raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
+    if example is not None:
+        return _with_time(tree, _of_example(tree, layer, example), "neuron")
+    return _with_time(tree, _of_neuron(tree, layer, int(neuron or 0)), "example")
+
+
+def _of_example(tree: xr.DataTree, layer: str, example: int) -> xr.DataArray:
+    data = layer_data(tree, layer)
+    if example not in data.indexes["example"]:
+        raise ResultError("there is no such example", where=layer, found=str(example))
+    (block,) = blocks(tree.sel(example=[example]), layer)
+    dense = np.zeros((block.neurons, block.steps), bool)
+    dense[block.neuron, block.step] = True
+    like = data["spike_count"].sel(example=example)
+    return xr.DataArray(dense, coords=like.coords, dims=("neuron", "time"))
+
+
+def _of_neuron(tree: xr.DataTree, layer: str, neuron: int) -> xr.DataArray:
+    data = layer_data(tree, layer)
+    if not 0 <= neuron < data.sizes["neuron"]:
+        expected = f"0 to {data.sizes['neuron'] - 1}"
+        raise ResultError(
+            "there is no such neuron", where=layer, expected=expected, found=str(neuron)
+        )
+    dense = np.zeros((data.sizes["example"], steps(tree)), bool)
+    for block in blocks(tree, layer):
+        own = block.neuron == neuron
+        dense[block.start + block.position[own], block.step[own]] = True
+    like = data["spike_count"].isel(neuron=neuron)
+    return xr.DataArray(dense, coords=like.coords, dims=("example", "time"))
+
+
+def _with_time(tree: xr.DataTree, dense: xr.DataArray, dim: str) -> xr.DataArray:
+    time = np.arange(dense.sizes["time"]) * float(tree.attrs["dt_ms"])
+    attrs = {"long_name": "time", "units": "ms"}
+    dense = dense.assign_coords(time=("time", time, attrs))
+    return described(dense.transpose(dim, "time"), "raster", "spikes")
+
+
+def _runs(data: xr.Dataset, size: int) -> _Runs:
+    """Find where each example's spikes stand, reading `spike_example` by blocks.
+
+    The counts would tell it too, but not of which examples the spikes are once some were selected
+    or reordered.
+    """
+    variable = data["spike_example"].variable
+    begins, values = [], []
+    last: int | None = None
+    for begin in range(0, variable.size, size):
+        value = variable[begin : begin + size].to_numpy()
+        new = np.concatenate(([value[0] != last], value[1:] != value[:-1])).nonzero()[0]
+        begins.append(new + begin)
+        values.append(value[new])
+        last = value[-1]
+    if not begins:
+        return _Runs(*(np.zeros(0, np.int64) for _ in _Runs._fields))
+    begin = np.concatenate(begins)
+    end = np.append(begin[1:], variable.size)
+    position = data.indexes["example"].get_indexer(np.concatenate(values)).astype(np.int64)
+    order = np.argsort(position, kind="stable")
+    order = order[np.searchsorted(position[order], 0) :]
+    return _Runs(position[order], begin[order], end[order])
+
+
+def _cuts(counts: NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Cut the examples where a block would hold too many spikes."""
+    until = np.concatenate(([0], np.cumsum(counts)))
+    start = 0
+    while start < counts.size:
+        stop = int(np.searchsorted(until, until[start] + most, side="right")) - 1
+        stop = max(stop, start + 1)
+        yield start, stop
+        start = stop
+
+
+def _read(array: xr.DataArray, runs: _Runs) -> NDArray[Any]:
+    """Read the runs one after the other; those that adjoin in the file in one go."""
+    apart = np.append(True, runs.begin[1:] != runs.end[:-1])[: runs.begin.size]
+    first = np.flatnonzero(apart)
+    last = np.append(first[1:], runs.begin.size) - 1
+    pairs = zip(runs.begin[first], runs.end[last] if first.size else [], strict=True)
+    variable = array.variable
+    parts = [variable[int(begin) : int(end)].to_numpy() for begin, end in pairs]
+    return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
