@@ -1,0 +1,126 @@
+"""One pass over the spikes, from which every measure of their intervals follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.layers import layer_data, steps
+from bioae.analysis.spikes import Spikes, blocks, trains
+
+__all__ = ["IntervalSums", "interval_sums", "intervals_of"]
+
+_LARGEST_HISTOGRAM = 2**26
+
+
+class IntervalSums(NamedTuple):
+    """Sums over the intervals between successive spikes of a neuron, in steps.
+
+    An interval lies within one presentation, a pair is two successive intervals of one; they are
+    pooled over the presentations. What is an integer is exact.
+
+    Attributes
+    ----------
+    intervals, pairs
+        (neuron,) int64. How many there are.
+    total, squares
+        (neuron,) int64. The sum of the intervals, and of their squares.
+    difference, squared_difference, per_length
+        (neuron,) The sums over pairs (I, J) of abs(I - J) / (I + J), of its square, and of that
+        square over I + J.
+    pooled
+        (steps,) int64. How many intervals of the layer have each length.
+    histogram
+        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB.
+    """
+
+    intervals: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    total: NDArray[np.int64]
+    squares: NDArray[np.int64]
+    difference: NDArray[np.float64]
+    squared_difference: NDArray[np.float64]
+    per_length: NDArray[np.float64]
+    pooled: NDArray[np.int64]
+    histogram: NDArray[np.int64] | None
+
+
+class Intervals(NamedTuple):
+    """The intervals of a block in steps, by neuron, and which are followed by another.
+
+    Attributes
+    ----------
+    neuron, length
+        (interval,)
+    first
+        (pair,) The index of the first interval of each pair; the second stands behind it.
+    """
+
+    neuron: NDArray[np.int64]
+    length: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
+    """Read the spikes once, for any number of measures of their intervals.
+
+    Every function of `bioae.analysis.intervals` and `bioae.analysis.irregularity` takes what this
+    returns as `sums`.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer.
+    """
+    neurons, length = layer_data(tree, layer).sizes["neuron"], steps(tree)
+    whole = np.zeros((4, neurons), np.int64)
+    real = np.zeros((3, neurons))
+    pooled = np.zeros(length, np.int64)
+    fits = neurons * length <= _LARGEST_HISTOGRAM
+    histogram = np.zeros((neurons, length), np.int64) if fits else None
+    for found in _by_block(tree, layer):
+        _add(found, whole, real)
+        pooled += np.bincount(found.length, minlength=length)
+        if histogram is not None:
+            np.add.at(histogram.reshape(-1), found.neuron * length + found.length, 1)
+    intervals, pairs, total, squares = whole
+    difference, squared, per_length = real
+    return IntervalSums(
+        intervals, pairs, total, squares, difference, squared, per_length, pooled, histogram
+    )
+
+
+def intervals_of(block: Spikes) -> Intervals:
+    """Return the intervals of a block of spikes, and the pairs of them."""
+    bounds, position, step = trains(block)
+    neuron = np.repeat(np.arange(block.neurons), np.diff(bounds))
+    within = (position[1:] == position[:-1]) & (neuron[1:] == neuron[:-1])
+    number = np.cumsum(within) - 1
+    first = number[:-1][within[1:] & within[:-1]]
+    return Intervals(neuron[1:][within], np.diff(step)[within], first)
+
+
+def _by_block(tree: xr.DataTree, layer: str) -> Iterator[Intervals]:
+    return (intervals_of(block) for block in blocks(tree, layer))
+
+
+def _add(found: Intervals, whole: NDArray[np.int64], real: NDArray[np.float64]) -> None:
+    """Add a block's sums: counts and moments to `whole`, what pairs are like to `real`."""
+    neurons = whole.shape[1]
+    of_pair = found.neuron[found.first]
+    length = found.length.astype(float)
+    before, after = length[found.first], length[found.first + 1]
+    both = before + after
+    relative = np.abs(before - after) / both
+    squared = relative**2
+    # Sums of weights are exact: integers far below 2**53.
+    for row, (of, weights) in enumerate(
+        ((found.neuron, None), (of_pair, None), (found.neuron, length), (found.neuron, length**2))
+    ):
+        whole[row] += np.bincount(of, weights, neurons).astype(np.int64)
+    for row, weights in enumerate((relative, squared, squared / both)):
+        real[row] += np.bincount(of_pair, weights, neurons)
