@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.layers import layer_data
+from bioae.analysis.layers import layer_data, steps
 from bioae.errors import ResultError
 
-__all__ = ["along", "classes", "count_blocks", "in_steps", "ratio", "runs"]
+__all__ = ["along", "classes", "count_blocks", "in_steps", "ratio", "runs", "whole_steps"]
 
 
 def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:
@@ -94,3 +94,23 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
         )
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 4.
     return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
+
+
+def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:
+    """Return how many steps a window has.
+
+    Raises
+    ------
+    ResultError
+        If it is not a whole number of steps, or longer than a presentation; `name` says of what.
+    """
+    dt_ms = float(tree.attrs["dt_ms"])
+    width = in_steps(tree, name, ms)
+    if not np.isclose(width * dt_ms, ms) or width > steps(tree):
+        raise ResultError(
+            "a window must be a whole number of steps",
+            where=name,
+            expected=f"a multiple of {dt_ms:g} ms up to {steps(tree) * dt_ms:g} ms",
+            found=f"{ms:g} ms",
+        )
+    return width

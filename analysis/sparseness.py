@@ -116,7 +116,7 @@ def _treves_rolls(sums: _Sums, n: int) -> NDArray[np.float64]:
 
 def _hoyer(sums: _Sums, n: int) -> NDArray[np.float64]:
     total, squares, *_ = sums
-    return (np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1)
+    return np.asarray((np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1))
 
 
 def _kurtosis(sums: _Sums, n: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.arrays import along, in_steps, ratio, runs
+from bioae.analysis.arrays import along, ratio, runs, whole_steps
 from bioae.analysis.class_sums import class_sums
 from bioae.analysis.layers import described, layer_data, steps
 from bioae.analysis.spikes import blocks, trains
@@ -50,7 +50,7 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
         total, squares = sums.total[0], sums.squares[0]
         fano = along(data, _fano(total, squares, examples), "neuron")
     else:
-        width = _whole_steps(tree, window_ms)
+        width = whole_steps(tree, "window_ms", window_ms)
         total, squares = _window_sums(tree, layer, width)
         fano = along(data, _fano(total, squares, examples), "neuron", "window")
         start = np.arange(total.shape[1]) * width * float(tree.attrs["dt_ms"])
@@ -113,19 +113,6 @@ def _fano(
     total: NDArray[np.int64], squares: NDArray[np.int64], examples: int
 ) -> NDArray[np.float64]:
     return ratio(examples * squares - total**2, (examples - 1) * total)
-
-
-def _whole_steps(tree: xr.DataTree, window_ms: float) -> int:
-    dt_ms = float(tree.attrs["dt_ms"])
-    width = in_steps(tree, "window_ms", window_ms)
-    if not np.isclose(width * dt_ms, window_ms) or width > steps(tree):
-        raise ResultError(
-            "a window must be a whole number of steps",
-            where="window_ms",
-            expected=f"a multiple of {dt_ms:g} ms up to {steps(tree) * dt_ms:g} ms",
-            found=f"{window_ms:g} ms",
-        )
-    return width
 
 
 def _window_sums(
