@@ -79,7 +79,8 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     Parameters
     ----------
     spikes
-        How many a block holds at most. A block of one example may hold more.
+        How many a block holds at most, and how many steps of examples. A block of one example may
+        hold more.
 
     Yields
     ------
@@ -95,7 +96,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     examples = data.sizes["example"]
     counts = np.zeros(examples, np.int64)
     np.add.at(counts, runs.position, runs.end - runs.begin)
-    for start, stop in _cuts(counts, spikes):
+    for start, stop in _cuts(counts, spikes, max(1, spikes // steps(tree))):
         chosen = slice(*np.searchsorted(runs.position, (start, stop)))
         part = _Runs(*(column[chosen] for column in runs))
         neuron, time = (_read(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
@@ -211,13 +212,13 @@ def _runs(data: xr.Dataset, size: int) -> _Runs:
     return _Runs(position[order], begin[order], end[order])
 
 
-def _cuts(counts: NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
-    """Cut the examples where a block would hold too many spikes."""
+def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple[int, int]]:
+    """Cut the examples where a block would hold too many spikes, or examples."""
     until = np.concatenate(([0], np.cumsum(counts)))
     start = 0
     while start < counts.size:
         stop = int(np.searchsorted(until, until[start] + most, side="right")) - 1
-        stop = max(stop, start + 1)
+        stop = min(max(stop, start + 1), start + examples)
         yield start, stop
         start = stop
 

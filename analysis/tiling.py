@@ -1,0 +1,146 @@
+"""How far pairs of neurons spike at nearly the same times, whatever their rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.layers import described, layer_data, steps
+from bioae.analysis.spikes import blocks
+from bioae.errors import ResultError
+
+__all__ = ["spike_time_tiling"]
+
+_MOST_NEURONS = 4096
+
+
+def spike_time_tiling(
+    tree: xr.DataTree, layer: str, *, window_ms: float, neurons: Sequence[int] | None = None
+) -> xr.DataArray:
+    """Return the spike time tiling coefficient of all pairs of neurons, (neuron, other).
+
+    STTC = ½ (P_A - T_B) / (1 - P_A T_B) + ½ (P_B - T_A) / (1 - P_B T_A), with P_A the fraction of
+    A's spikes within the window around one of B, and T_A the fraction of the time within the window
+    around A's; 0/0 is 1. Cutts & Eglen (2014), J. Neurosci. 34:14288. Presentations are pooled in
+    the fractions, and windows do not reach into the next. Of one presentation it is what
+    `elephant.spike_train_correlation.spike_time_tiling_coefficient` returns.
+
+    Parameters
+    ----------
+    window_ms
+        How far to either side of a spike the window reaches.
+    neurons
+        The neurons to compare, by index; by default all of them.
+
+    Returns
+    -------
+    xarray.DataArray
+        From -1 to 1; NaN, on the diagonal too, for a neuron without a spike. With `neurons`, the
+        coordinates `neuron` and `other` hold their indices.
+
+    Raises
+    ------
+    ResultError
+        If the window is not positive, there is no such neuron, or they are more than 4096.
+    """
+    if not 0 < window_ms < np.inf:
+        raise ResultError("a window must be positive", where="window_ms", found=str(window_ms))
+    total = layer_data(tree, layer).sizes["neuron"]
+    chosen = np.arange(total) if neurons is None else np.asarray(neurons, np.int64)
+    _check(layer, chosen, total)
+    reach = window_ms / float(tree.attrs["dt_ms"])
+    count, tiled = np.zeros(chosen.size), np.zeros(chosen.size)
+    near = np.zeros((chosen.size, chosen.size))
+    presented = 0
+    for raster in _rasters(tree, layer, chosen):
+        count += raster.sum((1, 2))
+        tiled += _tiled(raster, reach)
+        flat = (chosen.size, -1)
+        within = _within(raster, reach).reshape(flat).astype(np.float32)
+        # Sums of ones in single precision: a raster has fewer than 2**24 places.
+        near += raster.reshape(flat).astype(np.float32) @ within.T
+        presented += raster.shape[1]
+    silent = count == 0
+    proportion = near / np.where(silent, np.nan, count)[:, None]
+    time = np.where(silent, np.nan, tiled / max(presented * steps(tree), 1))
+    half = _half(proportion, time)
+    coords = {} if neurons is None else {"neuron": chosen, "other": chosen}
+    array = xr.DataArray(half + half.T, coords=coords, dims=("neuron", "other"))
+    return described(array, "spike_time_tiling", "spike time tiling coefficient", "1")
+
+
+def _half(proportion: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ½ (P_A - T_B) / (1 - P_A T_B), which has its limit ½ where both are 1."""
+    product = proportion * time
+    limit = np.where(np.isnan(product), np.nan, 0.5)
+    defined = ~np.isnan(product) & (product != 1)
+    np.divide((proportion - time) / 2, 1 - product, out=limit, where=defined)
+    return limit
+
+
+def _rasters(
+    tree: xr.DataTree, layer: str, chosen: NDArray[np.int64]
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield the rasters (chosen, example, step) of some presentations at a time."""
+    length = steps(tree)
+    row = np.full(layer_data(tree, layer).sizes["neuron"], -1)
+    row[chosen] = np.arange(chosen.size)
+    size = max(1, 2**23 // max(1, chosen.size * length))
+    for block in blocks(tree, layer):
+        own = row[block.neuron] >= 0
+        position, step = block.position[own], block.step[own]
+        index = row[block.neuron[own]]
+        for begin in range(0, block.examples, size):
+            part = slice(*np.searchsorted(position, (begin, begin + size)))
+            examples = min(size, block.examples - begin)
+            raster = np.zeros((chosen.size, examples, length), bool)
+            raster[index[part], position[part] - begin, step[part]] = True
+            yield raster
+
+
+def _within(raster: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """Return the steps at most `reach` from a spike, as `raster`."""
+    length = raster.shape[2]
+    width = int(min(np.floor(reach + 1e-9), length))
+    until = np.zeros((*raster.shape[:2], length + 2 * width + 1), np.int32)
+    until[..., width + 1 : width + 1 + length] = np.cumsum(raster, 2)
+    until[..., width + 1 + length :] = until[..., width + length, None]
+    near: NDArray[np.bool_] = until[..., 2 * width + 1 :] > until[..., :length]
+    return near
+
+
+def _tiled(raster: NDArray[np.bool_], reach: float) -> NDArray[np.float64]:
+    """Return how much time lies within `reach` of a spike, in steps, (neuron,)."""
+    neurons, examples, length = raster.shape
+    neuron, example, step = raster.nonzero()
+    train = neuron * examples + example
+    if not train.size:
+        return np.zeros(neurons)
+    first = np.append(True, train[1:] != train[:-1])
+    last = np.append(first[1:], True)
+    # Each spike reaches back to the one before, or to the start; the last also to the end.
+    gap = np.diff(step, prepend=0)
+    covered = np.where(first, np.minimum(step, reach), np.minimum(gap, 2 * reach))
+    covered += np.where(last, np.minimum(length - step, reach), 0)
+    return np.bincount(neuron, covered, neurons).astype(np.float64)
+
+
+def _check(layer: str, chosen: NDArray[np.int64], neurons: int) -> None:
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= neurons):
+        raise ResultError(
+            "there is no such neuron",
+            where=layer,
+            expected=f"0 to {neurons - 1}",
+            found=f"{chosen.min()} to {chosen.max()}",
+        )
+    if chosen.size > _MOST_NEURONS:
+        raise ResultError(
+            "there are too many neurons to compare their spikes pair by pair",
+            where=layer,
+            expected=f"at most {_MOST_NEURONS}",
+            found=str(chosen.size),
+            mend="Choose some",
+        )
