@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bioae.analysis.arrays import count_blocks, whole_steps
 from bioae.analysis.class_sums import ClassSums, class_sums
 from bioae.analysis.layers import described, layer_data
+from bioae.analysis.pairs import chosen_neurons, pair_matrix
 from bioae.analysis.products import centred_counts, pair_products
 from bioae.analysis.spikes import raster
 from bioae.errors import ResultError
@@ -64,9 +65,7 @@ def correlation_matrix(
         ``"signal"``, classes), or more than 16384 neurons, whose matrix would take over 2 GiB.
     """
     _check_kind(kind)
-    data = layer_data(tree, layer)
-    chosen = np.arange(data.sizes["neuron"]) if neurons is None else np.asarray(neurons, int)
-    _check_neurons(layer, chosen, data.sizes["neuron"])
+    chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
     sums = class_sums(tree, layer, by_label=kind != "total")
     _check_several(kind, sums)
     if kind == "signal":
@@ -77,7 +76,9 @@ def correlation_matrix(
     else:
         gram = _gram_around_class(tree, layer, sums, chosen)
         varies = sums.around_mean()[chosen] > 0
-    return _named(_normalised(gram, varies), None if neurons is None else chosen, kind)
+    return pair_matrix(
+        _normalised(gram, varies), neurons, "correlation_matrix", f"{kind} correlation"
+    )
 
 
 def temporal_correlation_matrix(
@@ -105,16 +106,15 @@ def temporal_correlation_matrix(
     ResultError
         If there is no such example, the bin does not fit, or there are too many neurons.
     """
-    data = layer_data(tree, layer)
-    every = np.arange(data.sizes["neuron"])
-    _check_neurons(layer, every, every.size)
+    chosen_neurons(layer_data(tree, layer), layer, None, most=_MOST_NEURONS)
     dense = raster(tree, layer, example=example).to_numpy()
     width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
     bins = dense.shape[1] // width
     counts = dense[:, : bins * width].reshape(-1, bins, width).sum(2).astype(float)
     around = counts - counts.mean(1, keepdims=True)
     varies = (counts != counts[:, :1]).any(1)
-    return _named(_normalised(around @ around.T, varies), None, "temporal")
+    matrix = _normalised(around @ around.T, varies)
+    return pair_matrix(matrix, None, "temporal_correlation_matrix", "correlation over time")
 
 
 def mean_pairwise_correlation(
@@ -206,38 +206,12 @@ def _normalised(gram: NDArray[np.float64], varies: NDArray[np.bool_]) -> NDArray
     return np.clip(gram, -1, 1, out=gram)
 
 
-def _named(
-    matrix: NDArray[np.float64], chosen: NDArray[np.int64] | None, kind: str
-) -> xr.DataArray:
-    coords = {} if chosen is None else {"neuron": chosen, "other": chosen}
-    array = xr.DataArray(matrix, coords=coords, dims=("neuron", "other"))
-    return described(array, "correlation", f"{kind} correlation", "1")
-
-
 def _check_kind(kind: str) -> None:
     if kind not in _KINDS:
         raise ResultError(
             "there is no such correlation",
             expected=" or ".join(map(repr, _KINDS)),
             found=repr(kind),
-        )
-
-
-def _check_neurons(layer: str, chosen: NDArray[np.int64], neurons: int) -> None:
-    if chosen.size and (chosen.min() < 0 or chosen.max() >= neurons):
-        raise ResultError(
-            "there is no such neuron",
-            where=layer,
-            expected=f"0 to {neurons - 1}",
-            found=f"{chosen.min()} to {chosen.max()}",
-        )
-    if chosen.size > _MOST_NEURONS:
-        raise ResultError(
-            "there are too many neurons for a matrix of their pairs",
-            where=layer,
-            expected=f"at most {_MOST_NEURONS}",
-            found=str(chosen.size),
-            mend="Choose some, or take mean_pairwise_correlation",
         )
 
 

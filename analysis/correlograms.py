@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.layers import described, layer_data, steps
+from bioae.analysis.pairs import check_neurons
 from bioae.analysis.spikes import Spikes, Trains, blocks, trains
 from bioae.errors import ResultError
 
@@ -50,7 +51,7 @@ def cross_correlogram(
     """
     data = layer_data(tree, layer)
     chosen = np.asarray(pairs, np.int64).reshape(-1, 2)
-    _check_pairs(layer, chosen, data.sizes["neuron"])
+    check_neurons(layer, chosen, data.sizes["neuron"])
     length = steps(tree)
     longest = _longest_lag(tree, max_lag_ms)
     count = np.zeros((len(chosen), 2 * length - 1), np.int64)
@@ -67,12 +68,23 @@ def cross_correlogram(
     for index, (neuron, other) in enumerate(place.reshape(-1, 2)):
         expected[index] = np.correlate(response[other] * 1.0, response[neuron] * 1.0, "full")
     expected /= max(data.sizes["example"], 1)
-    kept = slice(length - 1 - longest, length + longest)
+    return _laid_out(tree, chosen, longest, count, expected)
+
+
+def _laid_out(
+    tree: xr.DataTree,
+    pairs: NDArray[np.int64],
+    longest: int,
+    count: NDArray[np.int64],
+    expected: NDArray[np.float64],
+) -> xr.Dataset:
+    middle = steps(tree) - 1
+    kept = slice(middle - longest, middle + longest + 1)
     lag = np.arange(-longest, longest + 1) * float(tree.attrs["dt_ms"])
     coords = {
         "lag": ("lag", lag, {"long_name": "lag", "units": "ms"}),
-        "neuron": ("pair", chosen[:, 0]),
-        "other": ("pair", chosen[:, 1]),
+        "neuron": ("pair", pairs[:, 0]),
+        "other": ("pair", pairs[:, 1]),
     }
     arrays = {"count": ("spikes", count), "expected": ("expected spikes", expected)}
     return xr.Dataset(
@@ -108,14 +120,3 @@ def _longest_lag(tree: xr.DataTree, max_lag_ms: float | None) -> int:
     if not max_lag_ms >= 0:
         raise ResultError("a lag must not be negative", where="max_lag_ms", found=str(max_lag_ms))
     return int(min(longest, np.floor(max_lag_ms / float(tree.attrs["dt_ms"]) + 1e-9)))
-
-
-def _check_pairs(layer: str, pairs: NDArray[np.int64], neurons: int) -> None:
-    outside = pairs[(pairs < 0) | (pairs >= neurons)]
-    if outside.size:
-        raise ResultError(
-            "there is no such neuron",
-            where=layer,
-            expected=f"0 to {neurons - 1}",
-            found=str(outside[0]),
-        )

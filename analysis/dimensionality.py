@@ -22,8 +22,9 @@ def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     (Σ λ)² / Σ λ² over the eigenvalues λ of the neurons' covariance: n if n of them are equal and
     the rest 0, so from 1 to the number of neurons, or that of examples less one. As
     (tr C)² / tr(C²) it takes no eigenvalues, only the products of all pairs of neurons or, where
-    they are fewer, of examples. Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy & Ganguli (2017),
-    bioRxiv 214262; Rajan, Abbott & Sompolinsky (2010).
+    they are fewer, of examples. The counts are held in memory, a byte or two each.
+    Rajan, Abbott & Sompolinsky (2010), NIPS 23; Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy &
+    Ganguli (2017), bioRxiv 214262.
 
     Returns
     -------

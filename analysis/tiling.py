@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.layers import described, layer_data, steps
+from bioae.analysis.layers import layer_data, steps
+from bioae.analysis.pairs import chosen_neurons, pair_matrix
 from bioae.analysis.spikes import blocks
 from bioae.errors import ResultError
 
@@ -49,13 +50,11 @@ def spike_time_tiling(
     Raises
     ------
     ResultError
-        If the window is negative, there is no such neuron, or they are more than 4096.
+        If the window is negative, or the neurons are not there or more than 4096.
     """
     if not window_ms >= 0:
         raise ResultError("a window must not be negative", where="window_ms", found=str(window_ms))
-    total = layer_data(tree, layer).sizes["neuron"]
-    chosen = np.arange(total) if neurons is None else np.asarray(neurons, np.int64)
-    _check(layer, chosen, total)
+    chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 2.
     reach = int(min(window_ms / float(tree.attrs["dt_ms"]) + 1e-9, steps(tree)))
     count, tiled = np.zeros(chosen.size), np.zeros(chosen.size)
@@ -73,9 +72,8 @@ def spike_time_tiling(
     proportion = near / np.where(silent, np.nan, count)[:, None]
     time = np.where(silent, np.nan, tiled / max(presented * steps(tree), 1))
     half = _half(proportion, time)
-    coords = {} if neurons is None else {"neuron": chosen, "other": chosen}
-    array = xr.DataArray(half + half.T, coords=coords, dims=("neuron", "other"))
-    return described(array, "spike_time_tiling", "spike time tiling coefficient", "1")
+    title = "spike time tiling coefficient"
+    return pair_matrix(half + half.T, neurons, "spike_time_tiling", title)
 
 
 def _half(proportion: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,25 +113,3 @@ def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     until[..., reach + 1 + length :] = until[..., reach + length, None]
     near: NDArray[np.bool_] = until[..., 2 * reach + 1 :] > until[..., :length]
     return near
-
-
-def _check(layer: str, chosen: NDArray[np.int64], neurons: int) -> None:
-    if chosen.size and (chosen.min() < 0 or chosen.max() >= neurons):
-        raise ResultError(
-            "there is no such neuron",
-            where=layer,
-            expected=f"0 to {neurons - 1}",
-            found=f"{chosen.min()} to {chosen.max()}",
-        )
-    if np.unique(chosen).size < chosen.size:
-        raise ResultError(
-            "a neuron is chosen twice", where="neurons", found=f"{chosen.size} of them"
-        )
-    if chosen.size > _MOST_NEURONS:
-        raise ResultError(
-            "there are too many neurons to compare their spikes pair by pair",
-            where=layer,
-            expected=f"at most {_MOST_NEURONS}",
-            found=str(chosen.size),
-            mend="Choose some",
-        )

@@ -234,12 +234,15 @@ def test_what_cannot_be_answered_is_refused_in_a_line(
 
 
 def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
-    found = [
-        correlation_matrix(counted, "latent"),
-        temporal_correlation_matrix(counted, "latent", example=0),
-        mean_pairwise_correlation(counted, "latent"),
-        participation_ratio(counted, "latent"),
+    measures: list[Callable[..., xr.DataArray]] = [
+        correlation_matrix,
+        mean_pairwise_correlation,
+        participation_ratio,
+        lambda *layer: temporal_correlation_matrix(*layer, example=0),
     ]
-    for array in found:
+    names = [measure(counted, "latent").name for measure in measures]
+    assert names == [measure.__name__ for measure in measures[:3]] + ["temporal_correlation_matrix"]
+    for measure in measures:
+        array = measure(counted, "latent")
         assert array.attrs["long_name"]
         assert array.attrs["units"] == "1"
