@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.layers import described, layer_data, steps
+from bioae.analysis.spike_runs import Runs, find_run, find_runs, read_runs
 from bioae.errors import ResultError
 
 __all__ = ["BLOCK", "Spikes", "Trains", "blocks", "raster", "trains"]
@@ -61,14 +62,6 @@ class Trains(NamedTuple):
     step: NDArray[np.int64]
 
 
-class _Runs(NamedTuple):
-    """Stretches of spikes of one example, in the order of the examples, (run,)."""
-
-    position: NDArray[np.int64]
-    begin: NDArray[np.int64]
-    end: NDArray[np.int64]
-
-
 def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Spikes]:
     """Read a layer's spikes by blocks of whole examples, in their order.
 
@@ -92,15 +85,15 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
         If there is no such layer.
     """
     data = layer_data(tree, layer)
-    runs = _runs(data, spikes)
+    runs = find_runs(data, spikes)
     examples = data.sizes["example"]
     counts = np.zeros(examples, np.int64)
     np.add.at(counts, runs.position, runs.end - runs.begin)
     for start, stop in _cuts(counts, spikes, max(1, spikes // steps(tree))):
         chosen = slice(*np.searchsorted(runs.position, (start, stop)))
-        part = _Runs(*(column[chosen] for column in runs))
-        neuron, time = (_read(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
-        step = np.rint(time / float(tree.attrs["dt_ms"])).astype(np.int64)
+        part = Runs(*(column[chosen] for column in runs))
+        neuron, time = (read_runs(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
+        step = _steps_of(tree, time)
         position = np.repeat(np.arange(stop - start), counts[start:stop])
         sizes = (start, stop - start, data.sizes["neuron"], steps(tree))
         yield Spikes(*sizes, position, neuron.astype(np.int64), step)
@@ -158,9 +151,10 @@ def _of_example(tree: xr.DataTree, layer: str, example: int) -> xr.DataArray:
     data = layer_data(tree, layer)
     if example not in data.indexes["example"]:
         raise ResultError("there is no such example", where=layer, found=str(example))
-    (block,) = blocks(tree.sel(example=[example]), layer)
-    dense = np.zeros((block.neurons, block.steps), bool)
-    dense[block.neuron, block.step] = True
+    run = find_run(data, example)
+    neuron, time = (read_runs(data[name], run) for name in ("spike_neuron", "spike_time_ms"))
+    dense = np.zeros((data.sizes["neuron"], steps(tree)), bool)
+    dense[neuron, _steps_of(tree, time)] = True
     like = data["spike_count"].sel(example=example)
     return xr.DataArray(dense, coords=like.coords, dims=("neuron", "time"))
 
@@ -187,31 +181,6 @@ def _with_time(tree: xr.DataTree, dense: xr.DataArray, dim: str) -> xr.DataArray
     return described(dense.transpose(dim, "time"), "raster", "spikes")
 
 
-def _runs(data: xr.Dataset, size: int) -> _Runs:
-    """Find where each example's spikes stand, reading `spike_example` by blocks.
-
-    The counts would tell it too, but not of which examples the spikes are once some were selected
-    or reordered.
-    """
-    variable = data["spike_example"].variable
-    begins, values = [], []
-    last: int | None = None
-    for begin in range(0, variable.size, size):
-        value = variable[begin : begin + size].to_numpy()
-        new = np.concatenate(([value[0] != last], value[1:] != value[:-1])).nonzero()[0]
-        begins.append(new + begin)
-        values.append(value[new])
-        last = value[-1]
-    if not begins:
-        return _Runs(*(np.zeros(0, np.int64) for _ in _Runs._fields))
-    begin = np.concatenate(begins)
-    end = np.append(begin[1:], variable.size)
-    position = data.indexes["example"].get_indexer(np.concatenate(values)).astype(np.int64)
-    order = np.argsort(position, kind="stable")
-    order = order[np.searchsorted(position[order], 0) :]
-    return _Runs(position[order], begin[order], end[order])
-
-
 def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple[int, int]]:
     """Cut the examples where a block would hold too many spikes, or examples."""
     until = np.concatenate(([0], np.cumsum(counts)))
@@ -223,12 +192,5 @@ def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple
         start = stop
 
 
-def _read(array: xr.DataArray, runs: _Runs) -> NDArray[Any]:
-    """Read the runs one after the other; those that adjoin in the file in one go."""
-    apart = np.append(True, runs.begin[1:] != runs.end[:-1])[: runs.begin.size]
-    first = np.flatnonzero(apart)
-    last = np.append(first[1:], runs.begin.size) - 1
-    pairs = zip(runs.begin[first], runs.end[last] if first.size else [], strict=True)
-    variable = array.variable
-    parts = [variable[int(begin) : int(end)].to_numpy() for begin, end in pairs]
-    return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
+def _steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
+    return np.rint(time_ms / float(tree.attrs["dt_ms"])).astype(np.int64)
