@@ -6,14 +6,15 @@ correction takes most of it off; shuffled labels, which carry none, show what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.arrays import along, classes, count_blocks, whole_steps
+from bioae.analysis.contingency import Information, Responses, entropy, information, response_table
 from bioae.analysis.layers import described, layer_data, steps
 from bioae.analysis.spikes import blocks
 from bioae.errors import ResultError
@@ -21,19 +22,8 @@ from bioae.errors import ResultError
 __all__ = ["Correction", "count_information", "latency_information"]
 
 Correction = Literal["miller_madow", "none"]
-# The position of a block's first example, and the responses (example, neuron) of the block.
-_Responses = Iterator[tuple[int, NDArray[np.int64]]]
-
-# Numbers in a block of the table of all responses to all classes, and in a block of responses.
-_CELLS = 2**20
+# Numbers in a block of responses.
 _ENTRIES = 2**22
-
-
-class _Information(NamedTuple):
-    """In bits, (neuron,): as estimated, and what is too much of it."""
-
-    plug_in: NDArray[np.float64]
-    bias: NDArray[np.float64]
 
 
 def count_information(
@@ -79,7 +69,7 @@ def count_information(
     Psychology; Panzeri & Treves (1996), Network 7, 87-107, doi:10.1080/0954898X.1996.11978656.
     """
 
-    def responses() -> _Responses:
+    def responses() -> Responses:
         return count_blocks(tree, layer)
 
     return _measured(
@@ -122,7 +112,7 @@ def latency_information(
     width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
     bins = -(-steps(tree) // width)
 
-    def responses() -> _Responses:
+    def responses() -> Responses:
         return _first_spikes(tree, layer, width, bins)
 
     return _measured(
@@ -131,7 +121,7 @@ def latency_information(
     )  # fmt: skip
 
 
-def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> _Responses:
+def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> Responses:
     """Read the bin of the first spike of each neuron in each example."""
     for block in blocks(tree, layer):
         rows = max(1, _ENTRIES // max(1, block.neurons))
@@ -148,7 +138,7 @@ def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> _Res
 def _measured(
     tree: xr.DataTree,
     layer: str,
-    responses: Callable[[], _Responses],
+    responses: Callable[[], Responses],
     different: int,
     *,
     correction: Correction,
@@ -167,10 +157,10 @@ def _measured(
     _, index = classes(tree)
     shape = (data.sizes["neuron"], different)
 
-    def corrected(labels: NDArray[np.int64]) -> _Information:
-        found = _information(_table(responses(), labels, *shape))
+    def corrected(labels: NDArray[np.int64]) -> Information:
+        found = information(response_table(responses(), labels, *shape))
         bias = found.bias if correction == "miller_madow" else np.zeros(shape[0])
-        return _Information(found.plug_in - bias, bias)
+        return Information(found.plug_in - bias, bias)
 
     found = corrected(index)
     columns = {
@@ -187,49 +177,5 @@ def _measured(
         name: described(along(data, values, "neuron"), name, text, "bit")
         for name, (values, text) in columns.items()
     }
-    entropy = ((), _entropy(index), {"long_name": "entropy of the classes", "units": "bit"})
-    return xr.Dataset({**arrays, "class_entropy": entropy})
-
-
-def _table(
-    responses: _Responses, index: NDArray[np.int64], neurons: int, different: int
-) -> NDArray[np.int32]:
-    """Count how often each neuron gave each response to each class, (neuron, class, response)."""
-    number = int(index.max(initial=-1)) + 1
-    table = np.zeros((neurons, number, different), np.int32)
-    cells = max(number * different, 1)
-    width = max(1, _CELLS // cells)
-    for start, response in responses:
-        of_class = index[start : start + len(response), None] * different
-        for left in range(0, neurons, width):
-            own = response[:, left : left + width]
-            place = own + of_class + np.arange(own.shape[1]) * cells
-            count = np.bincount(place.ravel(), minlength=own.shape[1] * cells)
-            table[left : left + width] += count.reshape(-1, number, different).astype(np.int32)
-    return table
-
-
-def _information(table: NDArray[np.int32]) -> _Information:
-    neurons, number, different = table.shape
-    plug_in, bias = np.full((2, neurons), np.nan)
-    examples = int(table[:1].sum())
-    # n ln(n), looked up.
-    n = np.arange(examples + 1, dtype=np.float64)
-    terms = n * np.log(np.maximum(n, 1))
-    width = max(1, _CELLS // max(number * different, 1))
-    for left in range(0, neurons if examples else 0, width):
-        joint = table[left : left + width]
-        response, of_class = joint.sum(1), joint[0].sum(1)
-        sums = terms[joint].sum((1, 2)) - terms[response].sum(1) - terms[of_class].sum()
-        seen = [np.count_nonzero(part, axis=-1) for part in (joint, response)]
-        excess = seen[0].sum(1) - seen[1] - np.count_nonzero(of_class) + 1
-        plug_in[left : left + width] = (terms[-1] + sums) / examples
-        bias[left : left + width] = excess / (2 * examples)
-    return _Information(plug_in / np.log(2), bias / np.log(2))
-
-
-def _entropy(index: NDArray[np.int64]) -> float:
-    if not index.size:
-        return float("nan")
-    share = np.bincount(index) / index.size
-    return float(-(share * np.log2(share)).sum())
+    total = ((), entropy(index), {"long_name": "entropy of the classes", "units": "bit"})
+    return xr.Dataset({**arrays, "class_entropy": total})
