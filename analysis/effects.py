@@ -8,15 +8,15 @@ same in the second, and they are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.effect_sizes import cliffs_delta, cohens_d, hedges_g, holm, rank_biserial
+from bioae.analysis.effect_sizes import holm
 from bioae.analysis.layers import layer_names
-from bioae.analysis.resampling import mean_difference_interval
+from bioae.analysis.samples import COLUMNS, Settings, compare_samples
 from bioae.analysis.tables import Table, as_table
 from bioae.errors import ResultError
 
@@ -24,29 +24,6 @@ __all__ = ["compare", "compare_values", "effects_table", "neuron_values"]
 
 Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
-
-_COLUMNS = {
-    "neurons_a": "neurons in the first",
-    "neurons_b": "neurons in the second",
-    "mean_a": "mean of the first",
-    "mean_b": "mean of the second",
-    "difference": "difference of the means",
-    "difference_low": "lower end of its confidence interval",
-    "difference_high": "upper end of its confidence interval",
-    "cohens_d": "Cohen's d",
-    "hedges_g": "Hedges' g",
-    "cliffs_delta": "Cliff's delta",
-    "rank_biserial": "rank-biserial correlation of pairs",
-    "p_value": "p",
-    "kolmogorov_smirnov": "largest difference of the distributions",
-    "wasserstein": "Wasserstein distance",
-}
-
-
-class _Settings(NamedTuple):
-    level: float
-    resamples: int
-    seed: int
 
 
 def compare(
@@ -163,14 +140,14 @@ def compare_values(
     if not names:
         raise ResultError("the two have no layer and statistic in common to compare")
     pairs = [_paired(layer, a[layer], b[layer], paired) for layer in layers]
-    table = np.full((len(_COLUMNS), len(layers), len(names)), np.nan)
+    table = np.full((len(COLUMNS), len(layers), len(names)), np.nan)
     for i, layer in enumerate(layers):
         for j, name in enumerate(names):
             if name in a[layer] and name in b[layer]:
                 samples = _samples(a[layer][name], b[layer][name], pairs[i])
                 # Each comparison draws its own numbers, whatever else is compared.
-                settings = _Settings(level, resamples, seed)
-                table[:, i, j] = list(_row(*samples, pairs[i], settings).values())
+                settings = Settings(level, resamples, seed)
+                table[:, i, j] = list(compare_samples(*samples, pairs[i], settings).values())
     return _dataset(table, layers, names, pairs)
 
 
@@ -218,64 +195,13 @@ def _samples(
     return first[np.isfinite(first)], second[np.isfinite(second)]
 
 
-def _row(
-    a: NDArray[np.float64], b: NDArray[np.float64], paired: bool, settings: _Settings
-) -> dict[str, float]:
-    """Return one value for each of `_COLUMNS`, in their order."""
-    rng = np.random.default_rng(settings.seed)
-    low, high = mean_difference_interval(
-        a, b, paired=paired, level=settings.level, resamples=settings.resamples, rng=rng
-    )
-    mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
-    smirnov, wasserstein = _distances(a, b)
-    return {
-        "neurons_a": a.size,
-        "neurons_b": b.size,
-        "mean_a": mean_a,
-        "mean_b": mean_b,
-        "difference": mean_b - mean_a,
-        "difference_low": low,
-        "difference_high": high,
-        "cohens_d": cohens_d(a, b),
-        "hedges_g": hedges_g(a, b),
-        "cliffs_delta": cliffs_delta(a, b),
-        "rank_biserial": rank_biserial(b - a) if paired else np.nan,
-        "p_value": _p_value(a, b, paired),
-        "kolmogorov_smirnov": smirnov,
-        "wasserstein": wasserstein,
-    }
-
-
-def _p_value(a: NDArray[np.float64], b: NDArray[np.float64], paired: bool) -> float:
-    from scipy.stats import mannwhitneyu, wilcoxon
-
-    if not a.size or not b.size:
-        return np.nan
-    if paired:
-        return float(wilcoxon(b, a).pvalue) if (a != b).any() else 1.0
-    # The tests divide by the spread of the ranks, which is none where all values are one.
-    if (a == a[0]).all() and (b == a[0]).all():
-        return 1.0
-    return float(mannwhitneyu(b, a).pvalue)
-
-
-def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    from scipy.stats import wasserstein_distance
-
-    if not a.size or not b.size:
-        return np.nan, np.nan
-    points = np.concatenate((a, b))
-    below = [np.searchsorted(np.sort(each), points, side="right") / each.size for each in (a, b)]
-    return float(np.abs(below[0] - below[1]).max()), float(wasserstein_distance(a, b))
-
-
 def _dataset(
     table: NDArray[np.float64], layers: list[str], names: list[str], pairs: list[bool]
 ) -> xr.Dataset:
     dims = ("layer", "statistic")
     columns: dict[str, Any] = {
         column: (dims, table[i], {"long_name": text})
-        for i, (column, text) in enumerate(_COLUMNS.items())
+        for i, (column, text) in enumerate(COLUMNS.items())
     }
     for column in ("neurons_a", "neurons_b"):
         counts = np.nan_to_num(columns[column][1]).astype(np.int64)

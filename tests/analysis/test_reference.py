@@ -12,15 +12,8 @@ import xarray as xr
 
 from bioae.analysis import firing_rate
 from bioae.analysis.comparability import Context, comparability, has_time_constants
-from bioae.analysis.reference import (
-    Reference,
-    cortical_values,
-    load_references,
-    references,
-    verdict,
-    verdict_table,
-    verdicts,
-)
+from bioae.analysis.reference import Reference, load_references, references
+from bioae.analysis.verdicts import cortical_values, verdict, verdict_table, verdicts
 from bioae.equations.library import available, load_model
 from bioae.errors import ResultError
 
