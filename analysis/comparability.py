@@ -11,7 +11,7 @@ import xarray as xr
 
 from bioae.analysis.layers import duration_s, images_of, steps
 
-__all__ = ["Context", "comparability", "has_time_constants"]
+__all__ = ["Context", "context_of", "has_time_constants"]
 
 # Brian2's names of times and frequencies, with their prefixes.
 _TIME = re.compile(
@@ -45,7 +45,7 @@ class Context:
     repeated: bool
 
 
-def comparability(tree: xr.DataTree) -> Context:
+def context_of(tree: xr.DataTree) -> Context:
     """Read from a result what decides whether its numbers can be laid beside an animal's."""
     seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
     return Context(seconds, timing, duration_s(tree), steps(tree), _repeated(tree))

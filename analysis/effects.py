@@ -20,13 +20,13 @@ from bioae.analysis.samples import COLUMNS, Settings, compare_samples
 from bioae.analysis.tables import Table, as_table
 from bioae.errors import ResultError
 
-__all__ = ["compare", "compare_values", "effects_table", "neuron_values"]
+__all__ = ["compare_neurons", "compare_values", "effects_table", "neuron_values"]
 
 Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
 
 
-def compare(
+def compare_neurons(
     a: xr.DataTree,
     b: xr.DataTree,
     *,

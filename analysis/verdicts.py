@@ -20,7 +20,7 @@ from bioae.analysis.layers import duration_s, layer_data
 from bioae.analysis.reference import Reference, references
 from bioae.analysis.tables import Table, as_table, format_value
 
-__all__ = ["Verdict", "cortical_values", "verdict", "verdict_table", "verdicts"]
+__all__ = ["Verdict", "cortical_values", "layer_verdicts", "verdict", "verdict_table"]
 
 Outcome = Literal["within", "below", "above", "not comparable"]
 
@@ -71,7 +71,7 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
     return Verdict(value, reference, _outcome(value, reference), "; ".join(notes))
 
 
-def verdicts(
+def layer_verdicts(
     values: Mapping[str, Mapping[str, float]],
     context: Context,
     known: Iterable[Reference] | None = None,

@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import firing_rate
-from bioae.analysis.comparability import Context, comparability, has_time_constants
+from bioae.analysis.comparability import Context, context_of, has_time_constants
 from bioae.analysis.reference import Reference, load_references, references
-from bioae.analysis.verdicts import cortical_values, verdict, verdict_table, verdicts
+from bioae.analysis.verdicts import cortical_values, layer_verdicts, verdict, verdict_table
 from bioae.equations.library import available, load_model
 from bioae.errors import ResultError
 
@@ -162,13 +162,13 @@ def test_only_what_sets_the_dynamics_counts_as_a_time_constant(text: str, second
 def test_the_context_is_read_from_the_result(make: Make) -> None:
     raster = np.ones((3, 4, 2), bool)
     model = load_model("lif").to_toml()
-    same = comparability(make(raster, neuron_model=model))
+    same = context_of(make(raster, neuron_model=model))
     assert (same.seconds, same.repeated, same.steps) == (True, True, 4)
     assert same.presentation_s == pytest.approx(0.002)
     images = np.random.default_rng(0).random((3, 1, 2, 2))
-    different = comparability(make(raster, images=images))
+    different = context_of(make(raster, images=images))
     assert (different.seconds, different.repeated) == (False, False)
-    assert not comparability(make(raster[:1])).repeated
+    assert not context_of(make(raster[:1])).repeated
 
 
 def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None:
@@ -180,7 +180,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
     assert numbers["isi_cv"] == pytest.approx(0.7)
     # Every spike in a presentation of 2 ms is 500 Hz: five of fifteen places fire.
     assert numbers["fraction_above_20_hz"] == pytest.approx(5 / 15)
-    found = verdicts({"latent": numbers}, comparability(counted))
+    found = layer_verdicts({"latent": numbers}, context_of(counted))
     outcomes = {each.reference.statistic: each.outcome for each in found["latent"]}
     assert outcomes["isi_cv"] == "within"
     assert outcomes["mean_rate"] == "not comparable"
@@ -188,7 +188,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
     table = verdict_table(found)
     assert len(table.rows) == len(found["latent"])
     assert any("doi:10." in cell for cell in table.rows[0])
-    assert verdict_table(verdicts({}, comparability(counted))).rows == ()
+    assert verdict_table(layer_verdicts({}, context_of(counted))).rows == ()
 
 
 @pytest.mark.parametrize(
