@@ -73,7 +73,8 @@ def neuron_values(
     sparseness and Fano factor.
     """
     if statistics is not None:
-        return xr.Dataset({name: function(tree, layer) for name, function in statistics.items()})
+        found = {name: function(tree, layer) for name, function in statistics.items()}
+        return xr.Dataset(found).compute()
     from bioae.analysis.interval_sums import interval_sums
     from bioae.analysis.irregularity import isi_cv, isi_cv2, lv
     from bioae.analysis.rates import firing_rate
@@ -86,7 +87,7 @@ def neuron_values(
     if tree.sizes["example"] > 1:
         found["lifetime_sparseness"] = lifetime_sparseness(tree, layer)
         found["fano_factor"] = fano_factor(tree, layer)
-    return xr.Dataset(found)
+    return xr.Dataset(found).compute()
 
 
 def compare_values(

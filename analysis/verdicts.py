@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import xarray as xr
 
 from bioae.analysis.comparability import Context
@@ -107,12 +108,12 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
     """
     found = {
         str(name): float(array.mean())
-        for name, array in values.data_vars.items()
+        for name, array in values.compute().data_vars.items()
         if name != "firing_rate"
     }
     if "firing_rate" in values:
         found["mean_rate"] = float(values["firing_rate"].mean())
-        found["median_rate"] = float(values["firing_rate"].median())
+        found["median_rate"] = float(np.median(values["firing_rate"].to_numpy()))
     fast = layer_data(tree, layer)["spike_count"] > 20 * duration_s(tree)
     return found | {"fraction_above_20_hz": float(fast.mean())}
 

@@ -18,7 +18,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, layer_names, summary
-from bioae.analysis.effects import neuron_values
+from bioae.analysis.comparability import context_of
+from bioae.analysis.effects import compare_neurons, neuron_values
 from bioae.analysis.exports import (
     layer_frame,
     neuron_frame,
@@ -28,7 +29,11 @@ from bioae.analysis.exports import (
     to_nwb,
     to_pandas,
 )
+from bioae.analysis.latent_space import principal_plane, project
+from bioae.analysis.transfer import transfer_curve
+from bioae.analysis.verdicts import cortical_values, layer_verdicts
 from bioae.errors import InputError, OutputError, ResultError
+from bioae.simulation.result import write_result
 
 Make = Callable[..., xr.DataTree]
 
@@ -229,3 +234,24 @@ def test_nwb_lays_presentations_one_after_another(
         np.testing.assert_allclose(row["spike_times"], steps * 0.0005)
     with pytest.raises(OutputError, match="kept"):
         to_nwb(make(raster), tmp_path / "a.nwb")
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_a_result_on_disk_is_compared_judged_and_exported(
+    chunks: dict[str, int] | None, tmp_path: Path
+) -> None:
+    whole, path = example_result(), tmp_path / "result.nc"
+    write_result(whole, path)
+    with xr.open_datatree(path, engine="h5netcdf", chunks=chunks) as lazy:
+        effects = compare_neurons(lazy, whole, resamples=10)
+        assert float(abs(effects["difference"]).max()) == 0
+        values = neuron_values(lazy, "conv")
+        numbers = cortical_values(lazy, "conv", values)
+        assert numbers == cortical_values(whole, "conv", values)
+        assert layer_verdicts({"conv": numbers}, context_of(lazy))["conv"]
+        xr.testing.assert_allclose(transfer_curve(lazy), transfer_curve(whole))
+        plane = principal_plane(lazy, "conv")
+        xr.testing.assert_allclose(project(lazy, "conv", plane), project(whole, "conv", plane))
+        pd.testing.assert_frame_equal(spike_frame(lazy, "conv"), spike_frame(whole, "conv"))
+        assert to_neo(lazy, "conv", examples=[101]).segments[0].spiketrains
+        to_csv(lazy, tmp_path / "tables")
