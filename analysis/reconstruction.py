@@ -13,6 +13,7 @@ from bioae.errors import ResultError
 
 __all__ = [
     "all_zero",
+    "mean_absolute_error",
     "mean_image",
     "mean_squared_error",
     "reconstruction_errors",
@@ -42,6 +43,14 @@ def mean_squared_error(
     """Return the squared error of each image, averaged over pixels and channels, (example,)."""
     error = _squared_error(tree, reconstruction).mean(_image_dims(tree))
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
+
+
+def mean_absolute_error(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return the absolute error of each image, averaged over pixels and channels, (example,)."""
+    error = np.abs(_difference(tree, reconstruction)).mean(_image_dims(tree))
+    return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
 def all_zero(tree: xr.DataTree) -> xr.DataArray:
