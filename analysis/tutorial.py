@@ -68,4 +68,7 @@ def _layer(
 
     spikes = rng.random((_EXAMPLES, _STEPS, density.size)) < density
     example, step, neuron = np.nonzero(spikes)
-    return LayerSpikes(name, shape, example=example, neuron=neuron, step=step)
+    return LayerSpikes.of(
+        name, shape,
+        example=example, step=step, neuron=neuron, examples=_EXAMPLES, steps=_STEPS,
+    )  # fmt: skip

@@ -75,15 +75,15 @@ def brian2(
     network = _timed(artefact.load(model).network, steps, rate)
     shown = Presentations.of(network.config, digits(count).pixels, seed=0)
     size = chunk or -(-count // workers)
-    run_chunk = _LIVE.enter_context(
+    built = _LIVE.enter_context(
         runner(network, presentations=size, target=target, dtype=dtype, connectivity=connectivity)
     )
     parts = list(shown.chunks(size))
 
     def run() -> Spikes:
         counts: Spikes = {}
-        for _, done in shared(partial(run_chunk, shown), parts, workers):
-            for layer in done.layers:
+        for place, ran in shared(partial(built.run, shown), parts, workers):
+            for layer in built.read(ran, parts[place]).layers:
                 counts[layer.name] = counts.get(layer.name, 0) + len(layer.neuron)
         return counts
 

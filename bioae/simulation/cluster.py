@@ -19,7 +19,7 @@ from bioae.simulation.jobs import Finished, Job
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk
 from bioae.simulation.result import versions
-from bioae.simulation.runners import RunChunk
+from bioae.simulation.runners import Runner
 
 __all__ = ["Cluster", "connected"]
 
@@ -211,7 +211,7 @@ class _Bench:
         self._turn = threading.Lock()
         self._built = ExitStack()
         self._name: str | None = None
-        self._run_chunk: RunChunk | None = None
+        self._runner: Runner | None = None
         self._released: set[str] = set()
 
     def run(self, order: _Order, shown: Presentations) -> Chunk:
@@ -219,11 +219,11 @@ class _Bench:
             if self._name != order.name:
                 self._clear()
                 _check_versions(order.versions)
-                self._run_chunk = self._built.enter_context(order.job.runner())
+                self._runner = self._built.enter_context(order.job.runner())
                 self._name = order.name
-            assert self._run_chunk is not None
+            assert self._runner is not None
             try:
-                return self._run_chunk(shown, slice(0, len(shown)))
+                return self._runner(shown, slice(0, len(shown)))
             finally:
                 if order.name in self._released:
                     self._clear()
@@ -246,7 +246,7 @@ class _Bench:
             self._clear()
 
     def _clear(self) -> None:
-        self._name = self._run_chunk = None
+        self._name = self._runner = None
         self._released.clear()
         self._built.close()
 

@@ -12,7 +12,7 @@ from bioae.network import Network
 from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk
-from bioae.simulation.runners import RunChunk, runner
+from bioae.simulation.runners import Runner, runner
 from bioae.simulation.targets import Dtype, Target
 from bioae.simulation.workers import shared
 
@@ -33,7 +33,7 @@ class Job:
     record: tuple[str, ...] = ()
     connectivity: Connectivity = "shared"
 
-    def runner(self) -> AbstractContextManager[RunChunk]:
+    def runner(self) -> AbstractContextManager[Runner]:
         """Build the network, and return what runs chunks on it within a block."""
         return runner(
             self.network,
@@ -72,6 +72,6 @@ class Processes:
         """Yield each part of the images with what the network did, as they are done."""
         if not parts:
             return
-        with job.runner() as run_chunk:
-            for place, chunk in shared(partial(run_chunk, shown), parts, self.workers):
-                yield parts[place], chunk
+        with job.runner() as runner:
+            for place, ran in shared(partial(runner.run, shown), parts, self.workers):
+                yield parts[place], runner.read(ran, parts[place])

@@ -25,7 +25,9 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LayerSpikes:
-    """What one layer did: its spikes, in any order, and the states recorded from it.
+    """What one layer did: its spikes, and the states recorded from it.
+
+    A spike takes no more than the number of its neuron: when it was, its place says.
 
     Parameters
     ----------
@@ -33,12 +35,10 @@ class LayerSpikes:
         The layer's name, which becomes that of its group.
     shape
         ``(channel, y, x)`` or ``(n,)``; neurons are numbered in C order of it.
-    example
-        (spike,) The position of the spike's example among the images, from 0.
     neuron
-        (spike,) The neuron that spiked, from 0.
-    step
-        (spike,) The step since the start of the presentation, in the layer's own window, from 0.
+        (spike,) The neuron that spiked, from 0; sorted by example, step and neuron.
+    counts
+        (example, step) How many spiked in each step of the layer's own window.
     states
         Recorded state variables by name, each ``(values, units)``, of shape
         (example, time, neuron).
@@ -46,15 +46,60 @@ class LayerSpikes:
 
     name: str
     shape: tuple[int, ...]
-    example: NDArray[np.integer[Any]]
     neuron: NDArray[np.integer[Any]]
-    step: NDArray[np.integer[Any]]
+    counts: NDArray[np.integer[Any]]
     states: Mapping[str, Trace | tuple[NDArray[Any], str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        shape: tuple[int, ...],
+        *,
+        example: NDArray[np.integer[Any]],
+        step: NDArray[np.integer[Any]],
+        neuron: NDArray[np.integer[Any]],
+        examples: int,
+        steps: int,
+        states: Mapping[str, Trace | tuple[NDArray[Any], str]] | None = None,
+    ) -> LayerSpikes:
+        """Return spikes that come in any order.
+
+        Parameters
+        ----------
+        name, shape, states
+            As of the class.
+        example, step, neuron
+            (spike,) The position of the spike's example among the images, its step since the
+            start of the presentation, and its neuron, all from 0.
+        examples, steps
+            How many images there are, and how many steps a presentation has.
+
+        Raises
+        ------
+        ResultError
+            If a spike is outside the layer or its presentation, or a neuron spikes twice in a step.
+        """
+        limits = {"example": examples, "step": steps, "neuron": int(np.prod(shape))}
+        columns = [np.asarray(column) for column in (example, step, neuron)]
+        _check_columns(dict(zip(limits, columns, strict=True)), limits, f"layer {name!r}")
+        place = columns[0].astype(np.int64) * steps + columns[1]
+        order = np.lexsort((columns[2], place))
+        counts = np.bincount(place, minlength=examples * steps).reshape(examples, steps)
+        return cls(name, shape, columns[2][order], counts, states or {})
 
     @property
     def size(self) -> int:
         """The number of neurons."""
         return int(np.prod(self.shape))
+
+    def spike_count(self) -> NDArray[np.int32]:
+        """Return the spikes of each neuron in each example (example, neuron)."""
+        count = np.empty((len(self.counts), self.size), np.int32)
+        each = self.counts.sum(1, np.int64)
+        for row, (start, stop) in zip(count, _bounds(each), strict=True):
+            row[:] = np.bincount(self.neuron[start:stop], minlength=self.size)
+        return count
 
 
 def layer_dataset(
@@ -70,29 +115,28 @@ def layer_dataset(
     Raises
     ------
     ResultError
-        If a spike is outside the layer or its presentation, a neuron spikes twice in a step, or
-        a recorded state has a wrong shape.
+        If spikes are not those of such a layer and presentations, or a recorded state has a wrong
+        shape.
     """
-    position, step, neuron = _sorted_spikes(layer, example.size, steps)
-    count = np.empty((example.size, layer.size), np.int32)
-    for row, (start, stop) in zip(count, _bounds(position, example.size), strict=True):
-        row[:] = np.bincount(neuron[start:stop], minlength=layer.size)
+    _check_spikes(layer, (example.size, steps))
+    each = layer.counts.sum(1, np.int64)
+    time = np.tile(np.arange(steps) * dt_ms, example.size)
     data = xr.Dataset(
         {
-            "spike_count": (("example", "neuron"), count, describe("spikes", "1")),
+            "spike_count": (("example", "neuron"), layer.spike_count(), describe("spikes", "1")),
             "spike_example": (
                 "spike",
-                example[position],
+                np.repeat(example, each),
                 describe("value of the coordinate `example`"),
             ),
             "spike_neuron": (
                 "spike",
-                neuron.astype(np.int32, copy=False),
+                layer.neuron.astype(np.int32, copy=False),
                 describe("neuron, from 0, in C order of the layer's shape"),
             ),
             "spike_time_ms": (
                 "spike",
-                step * dt_ms,
+                np.repeat(time, layer.counts.ravel()),
                 describe("time since the start of the presentation", "ms"),
             ),
         },
@@ -102,56 +146,56 @@ def layer_dataset(
     return _with_states(data, layer, (example.size, steps, layer.size), dt_ms)
 
 
-def _sorted_spikes(
-    layer: LayerSpikes, examples: int, steps: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return the spikes' positions, steps and neurons, sorted by all three, each (spike,)."""
-    where = f"layer {layer.name!r}"
-    limits = {"example": examples, "step": steps, "neuron": layer.size}
-    columns = [np.asarray(getattr(layer, name)) for name in limits]
-    if len({column.shape for column in columns}) > 1:
+def _check_columns(
+    columns: Mapping[str, NDArray[Any]], limits: Mapping[str, int], where: str
+) -> None:
+    if len({column.shape for column in columns.values()}) > 1:
         raise ResultError(
             "the spikes do not fit together",
             where=where,
             expected="as many examples and steps as neurons",
-            found=" and ".join(str(column.shape) for column in columns),
+            found=" and ".join(str(column.shape) for column in columns.values()),
         )
-    for (name, limit), column in zip(limits.items(), columns, strict=True):
-        if column.size and not 0 <= column.min() <= column.max() < limit:
-            raise ResultError(
-                f"a spike's {name} is outside",
-                where=where,
-                expected=f"0 to {limit - 1}",
-                found=f"{column.min()} to {column.max()}",
-            )
-    position, step, neuron = columns
-    if _in_order(position, step, neuron, examples, layer.size):  # as they mostly come
-        return position, step, neuron
-    key = (position.astype(np.int64) * steps + step) * layer.size + neuron
-    order = np.argsort(key, kind="stable")
-    if np.any(np.diff(key[order]) == 0):
-        raise ResultError("a neuron spikes twice in one step", where=where)
-    return position[order], step[order], neuron[order]
+    for name, column in columns.items():
+        _check_range(name, column, limits[name], where)
 
 
-def _in_order(
-    position: NDArray[Any], step: NDArray[Any], neuron: NDArray[Any], examples: int, size: int
-) -> bool:
-    """Return whether spikes are sorted and no two are alike, in little memory."""
-    if (position[1:] < position[:-1]).any():
-        return False
-    for start, stop in _bounds(position, examples):
-        key = step[start:stop].astype(np.int64)
-        key *= size
-        key += neuron[start:stop]
+def _check_range(name: str, values: NDArray[Any], limit: int, where: str) -> None:
+    if values.size and not 0 <= values.min() <= values.max() < limit:
+        raise ResultError(
+            f"a spike's {name} is outside",
+            where=where,
+            expected=f"0 to {limit - 1}",
+            found=f"{values.min()} to {values.max()}",
+        )
+
+
+def _check_spikes(layer: LayerSpikes, shape: tuple[int, int]) -> None:
+    where = f"layer {layer.name!r}"
+    if layer.counts.shape != shape or layer.counts.sum() != len(layer.neuron):
+        raise ResultError(
+            "the spikes do not fit the examples and steps",
+            where=where,
+            expected=f"{shape[0]} examples of {shape[1]} steps",
+            found=f"{len(layer.neuron)} spikes, {layer.counts.sum()} of them in "
+            f"{' × '.join(map(str, layer.counts.shape))} steps",
+        )
+    _check_range("neuron", layer.neuron, layer.size, where)
+    steps = np.arange(shape[1], dtype=np.int64) * layer.size
+    for counts, (start, stop) in zip(
+        layer.counts, _bounds(layer.counts.sum(1, np.int64)), strict=True
+    ):
+        key = np.repeat(steps, counts)
+        key += layer.neuron[start:stop]
         if (key[1:] <= key[:-1]).any():
-            return False
-    return True
+            raise ResultError(
+                "a neuron spikes twice in one step, or spikes are not sorted", where=where
+            )
 
 
-def _bounds(position: NDArray[Any], examples: int) -> list[tuple[int, int]]:
-    """Return where each example's spikes begin and end, of sorted ones."""
-    return list(pairwise(np.searchsorted(position, np.arange(examples + 1)).tolist()))
+def _bounds(each: NDArray[np.integer[Any]]) -> list[tuple[int, int]]:
+    """Return where the spikes of each example begin and end, of so many each."""
+    return list(pairwise([0, *np.cumsum(each, dtype=np.int64).tolist()]))
 
 
 def _with_states(

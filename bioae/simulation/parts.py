@@ -30,7 +30,7 @@ __all__ = ["Parts", "missing", "remove_parts"]
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _RECONSTRUCTION = "reconstruction"
-_COLUMNS = ("example", "neuron", "step")
+_COLUMNS = ("neuron", "counts")
 
 
 @dataclass(frozen=True)

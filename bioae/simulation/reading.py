@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Chunk:
     Attributes
     ----------
     layers
-        The layers' spikes, their examples counted from 0.
+        The layers' spikes.
     reconstruction
         The decoded images (example, channel, y, x).
     """
@@ -53,24 +53,19 @@ def join(chunks: list[Chunk]) -> Chunk:
     """Join chunks, in the order given, into one."""
     if len(chunks) == 1:
         return chunks[0]
-    offsets = np.cumsum([0, *(len(chunk.reconstruction) for chunk in chunks)])
-    layers = tuple(
-        _join_layers(parts, offsets) for parts in zip(*(c.layers for c in chunks), strict=True)
-    )
+    layers = tuple(map(_join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
     return Chunk(layers, np.concatenate([chunk.reconstruction for chunk in chunks]))
 
 
-def _join_layers(parts: tuple[LayerSpikes, ...], offsets: NDArray[np.int64]) -> LayerSpikes:
+def _join_layers(parts: tuple[LayerSpikes, ...]) -> LayerSpikes:
     first = parts[0]
-    moved = [part.example + offset for part, offset in zip(parts, offsets, strict=False)]
     traces = [{name: Trace(*trace) for name, trace in part.states.items()} for part in parts]
     return LayerSpikes(
         first.name,
         first.shape,
-        example=np.concatenate(moved),
-        neuron=np.concatenate([part.neuron for part in parts]),
-        step=np.concatenate([part.step for part in parts]),
-        states={
+        np.concatenate([part.neuron for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+        {
             name: Trace(np.concatenate([part[name].values for part in traces]), trace.units)
             for name, trace in traces[0].items()
         },
@@ -78,53 +73,52 @@ def _join_layers(parts: tuple[LayerSpikes, ...], offsets: NDArray[np.int64]) -> 
 
 
 def _layer(built: BrianNetwork, placed: PlacedLayer, examples: int) -> LayerSpikes:
-    example, neuron, step = _events(built, placed, examples)
     states = {}
     if placed.name in built.states:
         monitor = built.states[placed.name]
         for name in monitor.record_variables:
             units = placed.program.states[name].unit
             states[name] = Trace(_trace(built, monitor, name, placed.depth, examples), units)
-    return LayerSpikes(
-        placed.name, placed.shape, example=example, neuron=neuron, step=step, states=states
-    )
+    return replace(_spikes(built, placed, examples), states=states)
 
 
-def _events(built: BrianNetwork, placed: PlacedLayer, examples: int) -> tuple[NDArray[Any], ...]:
-    """Return presentation, neuron and step of each spike, (spike) each.
+def _spikes(built: BrianNetwork, placed: PlacedLayer, examples: int) -> LayerSpikes:
+    """Return a layer's spikes in its windows.
 
     Padding, what fires before the first presentation, and the schedule's lead-in do not count.
     """
     spikes = built.spikes.get(placed.name)
-    if spikes is None:
-        nothing = np.empty(0, np.int64)
-        return nothing, nothing, nothing
     if isinstance(spikes, SpikeRecorder):
-        return _recorded(built, spikes, placed.depth, examples)
-    return _monitored(built, spikes, examples)
+        neuron, counts = _recorded(built, spikes, placed.depth, examples)
+        return LayerSpikes(placed.name, placed.shape, neuron, counts)
+    steps = built.timing.steps
+    if spikes is None:
+        nothing = np.zeros((examples, steps), np.int32)
+        return LayerSpikes(placed.name, placed.shape, np.empty(0, np.int32), nothing)
+    example, neuron, step = _monitored(built, spikes, examples)
+    return LayerSpikes.of(
+        placed.name, placed.shape,
+        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
+    )  # fmt: skip
 
 
 def _recorded(
     built: BrianNetwork, spikes: SpikeRecorder, depth: int, examples: int
-) -> tuple[NDArray[np.int32], ...]:
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
     neuron, count = (np.asarray(spikes.variables[name].get_value()) for name in ("i", "count"))
     timing = built.timing
     if len(neuron) != count.sum() or len(count) < timing.duration(examples, depth):
         raise ValueError(f"the spikes of {spikes.source.name!r} are incomplete")
     example, step = np.divmod(np.arange(len(count)) - depth, timing.period)
     inside = (example >= 0) & (example < examples) & (step < timing.steps)
-    first = count[: int(inside.argmax())].sum()
-    kept = np.where(inside, count, 0)
+    counts = count[inside].reshape(examples, timing.steps)
+    first, last = inside.argmax(), len(inside) - inside[::-1].argmax()
+    start, total = count[:first].sum(), count[first:last].sum()
     # All that counts comes in one piece where nothing fires between the windows.
-    piece = neuron[first : first + kept.sum()].copy()  # the next run writes there
-    within = count[inside.argmax() : len(inside) - inside[::-1].argmax()]
-    if within.sum() != len(piece):
-        piece = neuron[np.repeat(inside, count)]
-    return (
-        np.repeat(example.astype(np.int32), kept),
-        piece,
-        np.repeat(step.astype(np.int32), kept),
-    )
+    if total == counts.sum():
+        piece = neuron[start : start + total]
+        return piece if neuron.flags.owndata else piece.copy(), counts  # the next run writes there
+    return neuron[np.repeat(inside, count)], counts
 
 
 def _monitored(
@@ -136,7 +130,8 @@ def _monitored(
     if not len(presentation) == len(neuron) == len(time) == spikes.num_spikes:
         raise ValueError(f"the spikes of {spikes.source.name!r} are incomplete")
     step = np.rint(time / built.source.config.dt_seconds).astype(np.int64)
-    inside = (presentation >= 0) & (presentation < examples) & (step >= 0)
+    steps = built.timing.steps
+    inside = (presentation >= 0) & (presentation < examples) & (step >= 0) & (step < steps)
     return presentation[inside], neuron[inside], step[inside]
 
 
@@ -155,8 +150,7 @@ def _reconstruction(
     if built.decoded is not None:
         kept = built.decoded.rows[:examples]
     else:
-        place = last.example * np.int64(last.size) + last.neuron
-        kept = np.bincount(place, minlength=examples * last.size).astype(np.float64)
+        kept = last.spike_count().astype(np.float64)
     decoded = config.decoder.finish(
         kept.reshape(examples, *config.input_shape),
         steps=config.steps,

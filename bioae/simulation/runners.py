@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,36 @@ from bioae.simulation.targets import (
     float32_allowed,
 )
 
-__all__ = ["RunChunk", "chunk_size", "runner"]
+__all__ = ["Runner", "chunk_size", "runner"]
 
-RunChunk = Callable[[Presentations, slice], Chunk]
+
+class Runner(ABC):
+    """A network that is built, and runs chunks: what one process ran, another may read."""
+
+    @abstractmethod
+    def run(self, shown: Presentations, part: slice) -> Any:
+        """Run some presentations, and return what `read` takes, which a pipe carries at once.
+
+        Raises
+        ------
+        TargetError
+            If the run fails.
+        """
+
+    @abstractmethod
+    def read(self, ran: Any, part: slice) -> Chunk:
+        """Return what the network did, once.
+
+        Raises
+        ------
+        TargetError
+            If what the run wrote is incomplete.
+        """
+
+    def __call__(self, shown: Presentations, part: slice) -> Chunk:
+        """Run some presentations, and return what the network did."""
+        return self.read(self.run(shown, part), part)
+
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -62,8 +92,8 @@ def runner(
     dtype: Dtype,
     record: Collection[str] = (),
     connectivity: Connectivity = "shared",
-) -> Iterator[RunChunk]:
-    """Build a network once, and yield a function that runs chunks on it.
+) -> Iterator[Runner]:
+    """Build a network once, and yield what runs chunks on it.
 
     Parameters
     ----------
@@ -96,24 +126,28 @@ def runner(
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 built.run(presentations)
                 compile_project(device, Path(folder))
-                yield _standalone(built, device, Path(folder))
+                yield _Standalone(built, device, Path(folder))
         else:
             built = build(
                 network, presentations, record=record, connectivity=connectivity, compact=True
             )
             built.network.store()
-            yield _runtime(built)
+            yield _Runtime(built)
 
 
-def _runtime(built: BrianNetwork) -> RunChunk:
-    def run(presentations: Presentations, part: slice) -> Chunk:
-        built.network.restore()
-        built.show(presentations, part)
-        built.run()
-        _check_compiled(built)
-        return read(built, part.stop - part.start)
+@dataclass(frozen=True, eq=False)
+class _Runtime(Runner):
+    built: BrianNetwork
 
-    return run
+    def run(self, shown: Presentations, part: slice) -> Chunk:
+        self.built.network.restore()
+        self.built.show(shown, part)
+        self.built.run()
+        _check_compiled(self.built)
+        return read(self.built, part.stop - part.start)
+
+    def read(self, ran: Chunk, part: slice) -> Chunk:
+        return ran
 
 
 def _check_compiled(built: BrianNetwork) -> None:
@@ -130,32 +164,52 @@ def _check_compiled(built: BrianNetwork) -> None:
                     )
 
 
-def _standalone(built: BrianNetwork, device: Any, folder: Path) -> RunChunk:
-    def run(presentations: Presentations, part: slice) -> Chunk:
+@dataclass(frozen=True, eq=False)
+class _Standalone(Runner):
+    """A compiled program, which leaves what it recorded in a folder."""
+
+    built: BrianNetwork
+    device: Any
+    folder: Path
+
+    def run(self, shown: Presentations, part: slice) -> str:
+        # Files of their own: several processes may run the same binary at once.
+        results = f"results-{part.start}-{os.getpid()}"
+        with self._failing(), float32_allowed():
+            self.device.run(
+                run_args=self._arguments(shown, part), results_directory=results, with_output=False
+            )
+        return results
+
+    def read(self, ran: str, part: slice) -> Chunk:
+        results = self.folder / ran
+        # As `device.run` leaves them in the process that ran.
+        self.device.results_dir, self.device.has_been_run = f"{results}{os.sep}", True
+        with self._failing():
+            chunk = read(self.built, part.stop - part.start)
+        shutil.rmtree(results, ignore_errors=True)
+        return chunk
+
+    def _arguments(self, shown: Presentations, part: slice) -> list[str]:
+        arguments = []
+        for number, (name, values) in enumerate(self.built.arrays(shown, part).items()):
+            file = f"argument{number}-{os.getpid()}"  # CUDA's knows lower case alone
+            values.tofile(self.folder / file)
+            if name == f"{self.built.held.name}.values":
+                # All that follows is 0.
+                os.truncate(self.folder / file, self.built.held.values.nbytes)
+            arguments.append(f"{name}={file}")
+        return arguments
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
         try:
-            arguments = []
-            arrays = built.arrays(presentations, part)
-            for number, (name, values) in enumerate(arrays.items()):
-                # Files of their own: several processes may run the same binary at once.
-                file = f"argument{number}-{os.getpid()}"  # CUDA's knows lower case alone
-                values.tofile(folder / file)
-                if name == f"{built.held.name}.values":
-                    os.truncate(folder / file, built.held.values.nbytes)  # all that follows is 0
-                arguments.append(f"{name}={file}")
-            with float32_allowed():
-                device.run(
-                    run_args=arguments,
-                    results_directory=f"results-{os.getpid()}",
-                    with_output=False,
-                )
-            return read(built, part.stop - part.start)
+            yield
         # A full disk cuts the compiled network's files short, which Brian2 does not look for.
         except (OSError, RuntimeError, ValueError, IndexError) as error:
             raise TargetError(
                 f"the compiled network failed, or its files could not be written: {error}",
-                where=str(folder),
+                where=str(self.folder),
                 mend="Free some space there or set TMPDIR to another folder; or run it with "
                 "--target numpy",
             ) from error
-
-    return run

@@ -19,7 +19,10 @@ def make_result(raster: NDArray[np.bool_], name: str = "latent", **changes: Any)
     """Build a result of one layer from its raster (example, step, neuron)."""
     examples, steps, neurons = raster.shape
     example, step, neuron = np.nonzero(raster)
-    layer = LayerSpikes(name, (neurons,), example=example, neuron=neuron, step=step)
+    layer = LayerSpikes.of(
+        name, (neurons,),
+        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
+    )  # fmt: skip
     images = np.full((examples, 1, 2, 2), 0.5)
     arguments: dict[str, Any] = {
         "images": images,

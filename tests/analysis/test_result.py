@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,8 @@ GOOD: dict[str, Any] = {
 def layer(example: list[int], step: list[int], neuron: list[int], **changes: Any) -> LayerSpikes:
     arguments: dict[str, Any] = {"name": "conv", "shape": (2, 3, 4)}
     spikes = {"example": example, "step": step, "neuron": neuron}
-    return LayerSpikes(
-        **(arguments | {name: np.array(values, np.int32) for name, values in spikes.items()})
-        | changes
-    )
+    columns = {name: np.array(values, np.int32) for name, values in spikes.items()}
+    return LayerSpikes.of(**(arguments | columns | {"examples": 2, "steps": 5} | changes))
 
 
 def build(*layers: LayerSpikes, **changes: Any) -> xr.DataTree:
@@ -167,11 +166,9 @@ def test_the_example_of_the_specification_runs(
         ({"layers": [layer([], [], [], name="a/b")]}, "cannot be that of a group"),
         ({"layers": [layer([], [], [])] * 2}, "same name"),
         ({"layers": [layer([0, 0], [1, 1], [2, 2])]}, "twice in one step"),
-        ({"layers": [layer([2], [1], [2])]}, "example is outside; expected 0 to 1; found 2"),
-        ({"layers": [layer([0], [5], [2])]}, "step is outside"),
-        ({"layers": [layer([0], [1], [24])]}, "neuron is outside"),
-        ({"layers": [layer([0], [-1], [2])]}, "step is outside"),
-        ({"layers": [layer([0], [1, 2], [2])]}, "do not fit together"),
+        ({"layers": [replace(layer([0], [1], [2]), neuron=np.array([24]))]}, "neuron is outside"),
+        ({"layers": [replace(layer([0], [1], [2]), neuron=np.array([2, 3]))]}, "2 spikes, 1 of"),
+        ({"layers": [layer([0], [1], [2], steps=4)]}, "2 examples of 5 steps; found 1 spikes"),
         (
             {"layers": [layer([], [], [], states={"v": (np.zeros((2, 4, 24)), "1")})]},
             "'v' has a wrong shape",
@@ -181,6 +178,21 @@ def test_the_example_of_the_specification_runs(
 def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ResultError, match=message):
         build_result(**(GOOD | {"layers": [layer([0], [1], [2])]} | changes))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (([2], [1], [2]), "example is outside; expected 0 to 1; found 2"),
+        (([0], [5], [2]), "step is outside"),
+        (([0], [1], [24]), "neuron is outside"),
+        (([0], [-1], [2]), "step is outside"),
+        (([0], [1, 2], [2]), "do not fit together"),
+    ],
+)
+def test_spikes_outside_are_refused(columns: tuple[list[int], ...], message: str) -> None:
+    with pytest.raises(ResultError, match=message):
+        layer(*columns)
 
 
 def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:

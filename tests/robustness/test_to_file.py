@@ -38,7 +38,10 @@ def tree(spikes: NDArray[np.bool_], first: int = 0) -> xr.DataTree:
     numbers = np.arange(first, first + count)
     images = np.broadcast_to(numbers[:, None, None, None] / 10, (count, 1, 2, 3))
     state = np.broadcast_to(numbers[:, None, None], (count, STEPS, NEURONS)) * 1.5
-    layer = LayerSpikes("a", (1, 2, 3), example, neuron, step, {"v": (state, "mV")})
+    layer = LayerSpikes.of(
+        "a", (1, 2, 3), states={"v": (state, "mV")},
+        example=example, step=step, neuron=neuron, examples=count, steps=STEPS,
+    )  # fmt: skip
     return build_result(
         images=images, reconstruction=images / 2, example=numbers, layers=[layer], dt_ms=1.0,
         steps=STEPS, target="numpy", seed=0, neuron_model="", network_sha256="", label=numbers % 3,

@@ -77,4 +77,8 @@ def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
         name: Trace(values.flatten(2).swapaxes(0, 1).numpy(), placed.program.states[name].unit)
         for name, values in activity.states.items()
     }
-    return LayerSpikes(placed.name, placed.shape, example, neuron, step, states)
+    steps, examples = activity.spikes.shape[:2]
+    return LayerSpikes.of(
+        placed.name, placed.shape, states=states,
+        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Recorders that keep no more than is asked for: four bytes a spike, a row of values at a time."""
+"""Recorders that keep no more than is asked for: a neuron's number a spike, values row by row."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from brian2 import Group
 from brian2.core.names import Nameable
 from brian2.core.variables import Variables
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
@@ -73,7 +75,8 @@ class _Recorder(Group, CodeRunner):  # type: ignore[misc]
 class SpikeRecorder(_Recorder):
     """Which neurons of a group spiked: ``i`` (spike), and how many in each step: ``count`` (step).
 
-    A `brian2.SpikeMonitor` keeps 12 bytes a spike, and 8 more for each variable asked for.
+    A `brian2.SpikeMonitor` keeps 12 bytes a spike, and 8 more for each variable asked for; this
+    one 2 in a compiled program, or 4 where the group has more than 65,536 neurons.
 
     Parameters
     ----------
@@ -87,11 +90,17 @@ class SpikeRecorder(_Recorder):
         super().__init__(
             source,
             "spike_recorder",
-            {"i": np.int32, "count": np.int32},
+            {"i": _index_type(len(source)), "count": np.int32},
             when="after_thresholds",
             name=name,
             needed="_spikespace",
         )
+
+
+def _index_type(neurons: int) -> type[np.integer[Any]]:
+    # Cython's code knows no shorter type.
+    short = isinstance(get_device(), CPPStandaloneDevice) and neurons <= 2**16
+    return np.uint16 if short else np.int32
 
 
 class ValueRecorder(_Recorder):
