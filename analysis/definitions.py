@@ -53,7 +53,7 @@ DEFINITIONS: dict[str, Definition] = {
         "dead neurons", "1", "Fraction of neurons without a spike in any example."
     ),
     "bursting_fraction": Definition(
-        "bursting neurons", "1", "Fraction of all neurons that fire at least half a spike a step, "
+        "bursting neurons", "1", "Fraction of all neurons that fire more than half a spike a step, "
         "averaged over the examples in which they fire at all. The burst index is about "
         "intervals instead.",
     ),
@@ -61,7 +61,7 @@ DEFINITIONS: dict[str, Definition] = {
         "density of the alive", "spikes/step", "Mean rate per step of the neurons that are not "
         "dead.", _SILENT,
     ),
-    "active_fraction": Definition(
+    "active_fraction_mean": Definition(
         "active per example", "1", "Fraction of neurons that spike, averaged over examples."
     ),
     "silent_fraction": Definition(

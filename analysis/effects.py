@@ -20,13 +20,13 @@ from bioae.analysis.samples import COLUMNS, Settings, compare_samples
 from bioae.analysis.tables import Table, as_table
 from bioae.errors import ResultError
 
-__all__ = ["compare_neurons", "compare_values", "effects_table", "neuron_values"]
+__all__ = ["compare", "compare_values", "effects_table", "neuron_values"]
 
 Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
 
 
-def compare_neurons(
+def compare(
     a: xr.DataTree,
     b: xr.DataTree,
     *,
@@ -75,7 +75,7 @@ def neuron_values(
     if statistics is not None:
         found = {name: function(tree, layer) for name, function in statistics.items()}
         return xr.Dataset(found).compute()
-    from bioae.analysis.interval_sums import interval_sums
+    from bioae.analysis.interval_moments import interval_sums
     from bioae.analysis.irregularity import isi_cv, isi_cv2, lv
     from bioae.analysis.rates import firing_rate
     from bioae.analysis.sparseness import lifetime_sparseness

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.arrays import along, in_steps, ratio
-from bioae.analysis.interval_sums import IntervalSums, interval_sums, intervals_of
+from bioae.analysis.interval_moments import IntervalSums, interval_sums, intervals_of
 from bioae.analysis.layers import described, layer_data
 from bioae.analysis.spikes import blocks
 from bioae.errors import ResultError

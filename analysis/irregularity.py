@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.arrays import along, ratio
-from bioae.analysis.interval_sums import IntervalSums, interval_sums
+from bioae.analysis.interval_moments import IntervalSums, interval_sums
 from bioae.analysis.layers import described, layer_data
 from bioae.errors import ResultError
 

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.agreement import differing_spikes
 from bioae.analysis.bursting import BURSTING_THRESHOLD
-from bioae.analysis.compare import differing_spikes
 from bioae.analysis.overview import summary
 from bioae.analysis.reconstruction import reconstruction_errors
 from bioae.analysis.tables import Table, as_table

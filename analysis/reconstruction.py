@@ -92,8 +92,9 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     Returns
     -------
     xarray.Dataset
-        `sum_squared_error`, its standard deviation over examples `sum_squared_error_std`, and
-        `mean_squared_error`, each along `predictor`: network, all_zero, mean_image.
+        `sum_squared_error`, its standard deviation over examples `sum_squared_error_std`,
+        `mean_squared_error` and `mean_absolute_error`, each along `predictor`: network, all_zero,
+        mean_image.
     """
     predictions = {
         "network": images_of(tree, "reconstruction"),
@@ -102,10 +103,12 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     }
     sums = [sum_squared_error(tree, guess) for guess in predictions.values()]
     means = [mean_squared_error(tree, guess) for guess in predictions.values()]
+    absolute = [mean_absolute_error(tree, guess) for guess in predictions.values()]
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
         "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),
         "mean_squared_error": ("squared error per pixel", [float(x.mean()) for x in means]),
+        "mean_absolute_error": ("absolute error per pixel", [float(x.mean()) for x in absolute]),
     }
     return xr.Dataset(
         {
@@ -117,9 +120,13 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
 
 
 def _squared_error(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
+    return _difference(tree, reconstruction) ** 2
+
+
+def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
     # float32 images would lose the sum's last digits.
-    return (guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)) ** 2
+    return guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)
 
 
 def _image_dims(tree: xr.DataTree) -> list[Any]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.plots.overlay import colour_of, head, line_of, needed
 from bioae.analysis.plots.style import new_figure, styled
-from bioae.analysis.population_rate import population_rate
+from bioae.analysis.population_rates import population_rate
 from bioae.analysis.spikes import raster
 
 __all__ = ["population_activity"]

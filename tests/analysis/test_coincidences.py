@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from bioae.analysis import chi as synchrony_module
 from bioae.analysis import correlograms, tiling
-from bioae.analysis import synchrony as synchrony_module
+from bioae.analysis.chi import synchrony
 from bioae.analysis.correlograms import cross_correlogram
-from bioae.analysis.synchrony import synchrony
 from bioae.analysis.tiling import spike_time_tiling
 from bioae.errors import ResultError
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result
-from bioae.analysis.cost import cost
+from bioae.analysis.costs import cost
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

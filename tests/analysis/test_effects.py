@@ -16,7 +16,7 @@ from scipy import stats
 
 from bioae.analysis import example_result, firing_rate
 from bioae.analysis.effect_sizes import cliffs_delta, cohens_d, hedges_g, holm, rank_biserial
-from bioae.analysis.effects import compare_neurons, compare_values, effects_table, neuron_values
+from bioae.analysis.effects import compare, compare_values, effects_table, neuron_values
 from bioae.analysis.resampling import mean_difference_interval
 from bioae.errors import ResultError
 
@@ -139,7 +139,7 @@ def test_the_interval_is_scipys_and_covers_the_truth(paired: bool) -> None:
 
 
 def test_equal_results_have_no_effect() -> None:
-    found = compare_neurons(example_result(), example_result())
+    found = compare(example_result(), example_result())
     assert int((found["neurons_a"] > 1).sum()) > 10
     for name in (
         "difference",
@@ -226,18 +226,18 @@ def test_what_is_undefined_is_left_out_in_pairs_or_alone() -> None:
 def test_results_of_one_network_are_compared_in_pairs_and_others_are_not(make: Make) -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
     a, b = make(raster), make(raster[:, ::-1], network_sha256="other")
-    assert bool(compare_neurons(a, make(raster[:, ::-1]))["paired"].all())
-    assert not bool(compare_neurons(a, b)["paired"].any())
-    assert bool(compare_neurons(a, b, paired=True)["paired"].all())
+    assert bool(compare(a, make(raster[:, ::-1]))["paired"].all())
+    assert not bool(compare(a, b)["paired"].any())
+    assert bool(compare(a, b, paired=True)["paired"].all())
     smaller = make(raster[:, :, :4])
-    assert not bool(compare_neurons(a, smaller)["paired"].any())
+    assert not bool(compare(a, smaller)["paired"].any())
     with pytest.raises(ResultError, match="different sizes have no pairs"):
-        compare_neurons(a, smaller, paired=True)
+        compare(a, smaller, paired=True)
 
 
 def test_any_function_of_the_neurons_can_be_compared(make: Make) -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
-    found = compare_neurons(make(raster), make(raster), statistics={"rate": firing_rate})
+    found = compare(make(raster), make(raster), statistics={"rate": firing_rate})
     assert list(found["statistic"].to_numpy()) == ["rate"]
     assert list(neuron_values(make(raster[:1]), "latent")) == [
         "firing_rate",
@@ -250,27 +250,22 @@ def test_any_function_of_the_neurons_can_be_compared(make: Make) -> None:
 def test_silent_and_saturated_results_can_be_compared(make: Make) -> None:
     silent, full = make(np.zeros((2, 4, 3), bool)), make(np.ones((2, 4, 3), bool))
     for a, b in product((silent, full), repeat=2):
-        found = compare_neurons(a, b).sel(layer="latent", statistic="firing_rate")
+        found = compare(a, b).sel(layer="latent", statistic="firing_rate")
         assert float(found["difference"]) == pytest.approx(2000 * (int(b is full) - int(a is full)))
     assert bool(
         np.isfinite(
-            compare_neurons(silent, silent).sel(layer="latent", statistic="firing_rate")["p_holm"]
+            compare(silent, silent).sel(layer="latent", statistic="firing_rate")["p_holm"]
         ).all()
     )
     single = make(np.ones((1, 2, 1), bool))
     assert (
-        float(
-            compare_neurons(single, single).sel(layer="latent", statistic="firing_rate")["p_value"]
-        )
-        == 1
+        float(compare(single, single).sel(layer="latent", statistic="firing_rate")["p_value"]) == 1
     )
 
 
 def test_a_comparison_is_the_same_each_time_and_reads_as_a_table() -> None:
-    found = compare_neurons(example_result(0), example_result(1), resamples=50)
-    xr.testing.assert_identical(
-        found, compare_neurons(example_result(0), example_result(1), resamples=50)
-    )
+    found = compare(example_result(0), example_result(1), resamples=50)
+    xr.testing.assert_identical(found, compare(example_result(0), example_result(1), resamples=50))
     table = effects_table(found)
     assert len(table.rows) == found.sizes["layer"] * found.sizes["statistic"]
     assert {row[-1] for row in table.rows} == {"Wilcoxon, pairs"}

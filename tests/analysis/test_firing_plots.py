@@ -208,7 +208,9 @@ def test_a_transfer_curve_finds_the_gain_that_was_planted() -> None:
     images = rng.random((60, 1, 6, 6))
     raster = rng.random((60, 40, 36)) < 0.8 * images.reshape(60, 1, 36)
     example, step, neuron = np.nonzero(raster)
-    layer = LayerSpikes("conv", (1, 6, 6), example=example, neuron=neuron, step=step)
+    layer = LayerSpikes.of(
+        "conv", (1, 6, 6), example=example, step=step, neuron=neuron, examples=60, steps=40
+    )
     tree = build_result(
         images=images,
         reconstruction=images,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, layer_names, summary
 from bioae.analysis.comparability import context_of
-from bioae.analysis.effects import compare_neurons, neuron_values
+from bioae.analysis.effects import compare, neuron_values
 from bioae.analysis.exports import (
     layer_frame,
     neuron_frame,
@@ -243,7 +243,7 @@ def test_a_result_on_disk_is_compared_judged_and_exported(
     whole, path = example_result(), tmp_path / "result.nc"
     write_result(whole, path)
     with xr.open_datatree(path, engine="h5netcdf", chunks=chunks) as lazy:
-        effects = compare_neurons(lazy, whole, resamples=10)
+        effects = compare(lazy, whole, resamples=10)
         assert float(abs(effects["difference"]).max()) == 0
         values = neuron_values(lazy, "conv")
         numbers = cortical_values(lazy, "conv", values)

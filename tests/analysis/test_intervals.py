@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis import interval_sums as sums_module
-from bioae.analysis.interval_sums import interval_sums
+from bioae.analysis import interval_moments as sums_module
+from bioae.analysis.interval_moments import interval_sums
 from bioae.analysis.intervals import (
     burst_index,
     interval_histogram,

@@ -11,11 +11,11 @@ import xarray as xr
 
 from bioae.analysis import example_result
 from bioae.analysis.class_rates import rates_by_class
-from bioae.analysis.cost import cost
+from bioae.analysis.costs import cost
 from bioae.analysis.information import count_information, latency_information
-from bioae.analysis.population_rate import population_rate
+from bioae.analysis.population_rates import population_rate
 from bioae.analysis.rate_fits import fit_rates
-from bioae.analysis.rate_statistics import rate_statistics
+from bioae.analysis.rate_moments import rate_statistics
 from bioae.analysis.readout import linear_readout
 from bioae.analysis.receptive_fields import spike_triggered_average
 from bioae.analysis.separation import class_separation

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bioae.analysis.class_rates import rates_by_class
-from bioae.analysis.population_rate import population_rate
+from bioae.analysis.population_rates import population_rate
 from bioae.analysis.rate_fits import fit_rates
-from bioae.analysis.rate_statistics import rate_statistics
+from bioae.analysis.rate_moments import rate_statistics
 from bioae.analysis.rates import firing_rate
 from bioae.errors import ResultError
 

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.chi import synchrony
 from bioae.analysis.correlations import (
     correlation_matrix,
     mean_pairwise_correlation,
@@ -27,7 +28,6 @@ from bioae.analysis.intervals import (
 from bioae.analysis.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.spikes import raster
-from bioae.analysis.synchrony import synchrony
 from bioae.analysis.tiling import spike_time_tiling
 from bioae.analysis.variability import dispersion, fano_factor
 from bioae.errors import ResultError

@@ -19,12 +19,12 @@ from bioae.analysis.counts import active_fraction, dead_fraction, silent_fractio
 from bioae.analysis.definitions import DEFINITIONS
 from bioae.analysis.dimensionality import participation_ratio
 from bioae.analysis.information import count_information
-from bioae.analysis.interval_sums import IntervalSums, interval_sums
+from bioae.analysis.interval_moments import IntervalSums, interval_sums
 from bioae.analysis.intervals import burst_index, isi_distribution
 from bioae.analysis.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.layers import described, layer_data, layer_names
 from bioae.analysis.rate_fits import fit_rates
-from bioae.analysis.rate_statistics import rate_statistics
+from bioae.analysis.rate_moments import rate_statistics
 from bioae.analysis.rates import alive_density, firing_rate, spikes_per_step
 from bioae.analysis.reconstruction import mean_absolute_error, mean_squared_error, sum_squared_error
 from bioae.analysis.sparseness import lifetime_sparseness, population_sparseness
@@ -45,9 +45,7 @@ BURST_MS = 6.0
 _EVERYTHING = ("example", "neuron")
 
 
-def statistics(
-    tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
-) -> xr.DataTree:
+def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.DataTree:
     """Measure how a network fires, in bounded memory.
 
     Parameters
@@ -72,9 +70,7 @@ def statistics(
     nodes: dict[str, xr.Dataset] = {"/": _root(tree)}
     for layer in layer_names(tree):
         sums = interval_sums(tree, layer)
-        neurons = neuron_statistics(
-            tree, layer, bursting_threshold=bursting_threshold, sums=sums
-        )
+        neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
         examples = example_statistics(tree, layer)
         scalars = layer_statistics(
             tree, layer, bursting_threshold=bursting_threshold, neurons=neurons, examples=examples
@@ -120,7 +116,7 @@ def neuron_statistics(
     several: dict[str, Callable[[], xr.DataArray]] = {
         "fano_factor": lambda: fano_factor(tree, layer),
         "lifetime_sparseness": lambda: lifetime_sparseness(tree, layer),
-        "class_information": lambda: count_information(tree, layer)["information"],
+        "class_information": lambda: count_information(tree, layer)["mutual_information"],
     }
     size = layer_data(tree, layer).sizes["neuron"]
     for name, measure in several.items():
@@ -183,7 +179,7 @@ def _of_layer(tree: xr.DataTree, layer: str, threshold: float) -> dict[str, Any]
         "dead_fraction": dead_fraction(tree, layer),
         "bursting_fraction": bursting_fraction(tree, layer, threshold=threshold),
         "density_alive": alive_density(tree, layer),
-        "active_fraction": active_fraction(tree, layer).mean(),
+        "active_fraction_mean": active_fraction(tree, layer).mean(),
         "silent_fraction": silent_fraction(tree, layer),
         "rate_gini": rates["gini"],
         "lognormal_sigma": fit["shape"],
@@ -198,7 +194,7 @@ def _of_layer(tree: xr.DataTree, layer: str, threshold: float) -> dict[str, Any]
 
 
 def _of_neurons(neurons: xr.Dataset, examples: xr.Dataset) -> dict[str, xr.DataArray]:
-    sources = {
+    return {
         "rate_hz_median": neurons["firing_rate"].median(),
         "isi_cv_mean": _mean(neurons["isi_cv"]),
         "isi_cv2_mean": _mean(neurons["isi_cv2"]),
@@ -210,7 +206,6 @@ def _of_neurons(neurons: xr.Dataset, examples: xr.Dataset) -> dict[str, xr.DataA
         "sparseness_population": _mean(examples["population_sparseness"]),
         "class_information_mean": _mean(neurons["class_information"]),
     }
-    return sources
 
 
 def _mean(array: xr.DataArray) -> xr.DataArray:
