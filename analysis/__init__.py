@@ -294,10 +294,7 @@ _MODULES = {
         "count_information",
         "latency_information",
     ),
-    "interval_sums": (
-        "IntervalSums",
-        "interval_sums",
-    ),
+    "interval_moments": ("IntervalSums", "interval_sums"),
     "intervals": (
         "burst_index",
         "interval_histogram",
