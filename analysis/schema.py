@@ -6,6 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
+import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
 from bioae.errors import ResultError
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result"]
