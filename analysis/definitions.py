@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["DEFINITIONS", "Definition"]
+__all__ = ["DEFINITIONS", "Definition", "anchor"]
 
 
 class Definition(NamedTuple):
@@ -134,3 +134,8 @@ DEFINITIONS: dict[str, Definition] = {
         "fitted to them.", "fewer than three neurons spike, or all at one rate",
     ),
 }  # fmt: skip
+
+
+def anchor(name: str) -> str:
+    """Return the name of the place on a page where a number is defined."""
+    return f"definition-{name.replace('_', '-')}"

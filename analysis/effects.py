@@ -20,7 +20,7 @@ from bioae.analysis.samples import COLUMNS, Settings, compare_samples
 from bioae.analysis.tables import Table, as_table
 from bioae.errors import ResultError
 
-__all__ = ["compare", "compare_values", "effects_table", "neuron_values"]
+__all__ = ["compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
 
 Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
@@ -57,11 +57,16 @@ def compare(
     ResultError
         If no layer is in both, or pairs are asked for where there are none.
     """
-    if paired is None and a.attrs["network_sha256"] != b.attrs["network_sha256"]:
-        paired = False
+    if paired is None:
+        paired = is_paired(a, b)
     shared = [name for name in layer_names(a) if name in layer_names(b)]
     values = [{name: neuron_values(tree, name, statistics) for name in shared} for tree in (a, b)]
     return compare_values(*values, paired=paired, **settings)
+
+
+def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
+    """Whether neurons of two results are the same: no for different networks, else by layer."""
+    return None if a.attrs["network_sha256"] == b.attrs["network_sha256"] else False
 
 
 def neuron_values(
