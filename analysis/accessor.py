@@ -73,7 +73,8 @@ def _register() -> None:
     before = getattr(xr.DataTree, "bioae", None)
     if getattr(before, "__module__", None) == __name__:
         delattr(xr.DataTree, "bioae")
-    xr.register_datatree_accessor("bioae")(Accessor)
+    register = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
+    register(Accessor)
 
 
 _register()
