@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from bioae.analysis.layers import described, layer_data, steps
 from bioae.analysis.pairs import check_neurons
-from bioae.analysis.spikes import Spikes, Trains, blocks, trains
+from bioae.analysis.rasters import rasters
 from bioae.errors import ResultError
 
 __all__ = ["cross_correlogram"]
+
+# Numbers in a block of spectra.
+_NUMBERS = 2**16
 
 
 def cross_correlogram(
@@ -52,34 +56,67 @@ def cross_correlogram(
     data = layer_data(tree, layer)
     chosen = np.asarray(pairs, np.int64).reshape(-1, 2)
     check_neurons(layer, chosen, data.sizes["neuron"])
-    length = steps(tree)
     longest = _longest_lag(tree, max_lag_ms)
-    count = np.zeros((len(chosen), 2 * length - 1), np.int64)
     used, place = np.unique(chosen, return_inverse=True)
-    response = np.zeros((used.size, length), np.int64)
-    for block in blocks(tree, layer):
-        by_neuron = trains(block)
-        for index, neuron in enumerate(used):
-            own = slice(*by_neuron.bounds[neuron : neuron + 2])
-            response[index] += np.bincount(by_neuron.step[own], minlength=length)
-        for index, (neuron, other) in enumerate(chosen):
-            count[index] += _lags(block, by_neuron, int(neuron), int(other))
-    expected = np.zeros(count.shape)
-    for index, (neuron, other) in enumerate(place.reshape(-1, 2)):
-        expected[index] = np.correlate(response[other] * 1.0, response[neuron] * 1.0, "full")
-    expected /= max(data.sizes["example"], 1)
-    return _laid_out(tree, chosen, longest, count, expected)
+    first, second = place.reshape(-1, 2).T
+    count = np.zeros((len(chosen), 2 * longest + 1), np.int64)
+    response = np.zeros((used.size, 1, steps(tree)))
+    for raster in rasters(tree, layer, used):
+        response += raster.sum(1, keepdims=True)
+        # Whole numbers below 2**16 keep far more digits in single precision than they need.
+        each = max(1, 2**16 // steps(tree))
+        for begin in range(0, raster.shape[1], each):
+            part = raster[:, begin : begin + each]
+            narrow = part.shape[1] * steps(tree) <= 2**16
+            trains = part.astype(np.float32 if narrow else np.float64)
+            _add_correlations(count, trains, first, second)
+    expected = count
+    if data.sizes["example"] > 1:
+        expected = np.zeros(count.shape)
+        _add_correlations(expected, response, first, second)
+    return _laid_out(tree, chosen, count, expected / max(data.sizes["example"], 1))
+
+
+def _add_correlations(
+    total: NDArray[Any],
+    trains: NDArray[np.floating[Any]],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+) -> None:
+    """Add the products of two trains at each lag, (pair, lag), summed over examples.
+
+    Parameters
+    ----------
+    trains
+        (train, example, step) Whole numbers.
+    first, second
+        (pair,) Which of the trains.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    examples, length = trains.shape[1:]
+    longest = total.shape[1] // 2
+    # So long that no lag meets one from the other end.
+    size = next_fast_len(length + longest, real=True)
+    spectra = rfft(trains, size)
+    pairs = max(1, _NUMBERS // (examples * spectra.shape[2]))
+    for begin in range(0, len(total), pairs):
+        part = slice(begin, begin + pairs)
+        product = spectra[first[part]].conj()
+        product *= spectra[second[part]]
+        # The transform rounds; the sums are whole numbers.
+        lags = np.rint(irfft(product.sum(1), size)).astype(total.dtype)
+        total[part, longest:] += lags[:, : longest + 1]
+        total[part, :longest] += lags[:, size - longest :]
 
 
 def _laid_out(
     tree: xr.DataTree,
     pairs: NDArray[np.int64],
-    longest: int,
     count: NDArray[np.int64],
     expected: NDArray[np.float64],
 ) -> xr.Dataset:
-    middle = steps(tree) - 1
-    kept = slice(middle - longest, middle + longest + 1)
+    longest = count.shape[1] // 2
     lag = np.arange(-longest, longest + 1) * float(tree.attrs["dt_ms"])
     coords = {
         "lag": ("lag", lag, {"long_name": "lag", "units": "ms"}),
@@ -89,28 +126,11 @@ def _laid_out(
     arrays = {"count": ("spikes", count), "expected": ("expected spikes", expected)}
     return xr.Dataset(
         {
-            name: described(xr.DataArray(values[:, kept], dims=("pair", "lag")), name, title, "1")
+            name: described(xr.DataArray(values, dims=("pair", "lag")), name, title, "1")
             for name, (title, values) in arrays.items()
         },
         coords=coords,
     )
-
-
-def _lags(block: Spikes, by_neuron: Trains, neuron: int, other: int) -> NDArray[np.int64]:
-    """Count the lags from one neuron's spikes to the other's, (2 steps - 1,)."""
-    from scipy.sparse import coo_array, csr_array
-
-    sparse = []
-    for index in (neuron, other):
-        own = slice(*by_neuron.bounds[index : index + 2])
-        place = (by_neuron.position[own], by_neuron.step[own])
-        ones = np.ones(place[0].size, np.int64)
-        sparse.append(csr_array((ones, place), shape=(block.examples, block.steps)))
-    together = coo_array(sparse[0].T @ sparse[1])
-    before, after = together.coords
-    lag = after.astype(np.int64) - before + block.steps - 1
-    # Sums of weights are exact: integers far below 2**53.
-    return np.bincount(lag, together.data, 2 * block.steps - 1).astype(np.int64)
 
 
 def _longest_lag(tree: xr.DataTree, max_lag_ms: float | None) -> int:

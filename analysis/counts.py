@@ -20,7 +20,9 @@ __all__ = [
 
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:
     """Spikes of each neuron in each example, summed over `dims`."""
-    count = layer_data(tree, layer)["spike_count"].sum(dims)
+    count = layer_data(tree, layer)["spike_count"]
+    if dims != ():
+        count = count.sum(dims)
     return described(count, "spike_count", "spikes", "1")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.layers import layer_data, steps
-from bioae.analysis.spikes import Spikes, blocks, trains
+from bioae.analysis.spikes import Spikes, blocks, spike_keys
 
 __all__ = ["IntervalSums", "interval_sums", "intervals_of"]
 
@@ -35,7 +35,8 @@ class IntervalSums(NamedTuple):
     pooled
         (steps,) int64. How many intervals of the layer have each length.
     histogram
-        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB.
+        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB, or
+        was not asked for.
     """
 
     intervals: NDArray[np.int64]
@@ -55,21 +56,26 @@ class Intervals(NamedTuple):
     Attributes
     ----------
     neuron, length
-        (interval,)
+        (interval,) int32 or int64
     first
-        (pair,) The index of the first interval of each pair; the second stands behind it.
+        (pair,) int64. The index of the first interval of each pair; the second stands behind it.
     """
 
-    neuron: NDArray[np.int64]
-    length: NDArray[np.int64]
+    neuron: NDArray[np.signedinteger[Any]]
+    length: NDArray[np.signedinteger[Any]]
     first: NDArray[np.int64]
 
 
-def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
+def interval_sums(tree: xr.DataTree, layer: str, *, histogram: bool = True) -> IntervalSums:
     """Read the spikes once, for any number of measures of their intervals.
 
     Every function of `bioae.analysis.intervals` and `bioae.analysis.irregularity` takes what this
     returns as `sums`.
+
+    Parameters
+    ----------
+    histogram
+        Whether to count the intervals of each length for each neuron, if that is not too large.
 
     Raises
     ------
@@ -80,28 +86,29 @@ def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
     whole = np.zeros((4, neurons), np.int64)
     real = np.zeros((3, neurons))
     pooled = np.zeros(length, np.int64)
-    fits = neurons * length <= _LARGEST_HISTOGRAM
-    histogram = np.zeros((neurons, length), np.int64) if fits else None
+    fits = histogram and neurons * length <= _LARGEST_HISTOGRAM
+    of_each = np.zeros((neurons, length), np.int64) if fits else None
     for found in _by_block(tree, layer):
         _add(found, whole, real)
         pooled += np.bincount(found.length, minlength=length)
-        if histogram is not None:
-            np.add.at(histogram.reshape(-1), found.neuron * length + found.length, 1)
+        if of_each is not None:
+            place = found.neuron.astype(np.int64) * length + found.length
+            np.add.at(of_each.reshape(-1), place, 1)
     intervals, pairs, total, squares = whole
     difference, squared, per_length = real
     return IntervalSums(
-        intervals, pairs, total, squares, difference, squared, per_length, pooled, histogram
+        intervals, pairs, total, squares, difference, squared, per_length, pooled, of_each
     )
 
 
 def intervals_of(block: Spikes) -> Intervals:
     """Return the intervals of a block of spikes, and the pairs of them."""
-    bounds, position, step = trains(block)
-    neuron = np.repeat(np.arange(block.neurons), np.diff(bounds))
-    within = (position[1:] == position[:-1]) & (neuron[1:] == neuron[:-1])
-    number = np.cumsum(within) - 1
-    first = number[:-1][within[1:] & within[:-1]]
-    return Intervals(neuron[1:][within], np.diff(step)[within], first)
+    keys, stride = spike_keys(block)
+    apart = np.diff(keys)
+    within = np.flatnonzero(apart < block.steps)
+    neuron = keys[within] // (stride * block.examples)
+    first = np.flatnonzero(np.diff(within) == 1)
+    return Intervals(neuron, apart[within], first)
 
 
 def _by_block(tree: xr.DataTree, layer: str) -> Iterator[Intervals]:

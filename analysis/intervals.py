@@ -67,7 +67,7 @@ def isi_distribution(
     It sums to 1, and is NaN throughout where there is no interval. `sums` is as in
     `interval_histogram`.
     """
-    sums = sums or interval_sums(tree, layer)
+    sums = sums or interval_sums(tree, layer, histogram=False)
     fraction = ratio(sums.pooled[1:], sums.pooled.sum())
     array = _with_interval(tree, xr.DataArray(fraction, dims="interval"))
     return described(array, "isi_distribution", "fraction of intervals", "1")
@@ -81,7 +81,7 @@ def mean_interval(
     Long intervals are cut off by the end of a presentation, so that at low rates this is less
     than one over the rate. `sums` is as in `interval_histogram`.
     """
-    sums = sums or interval_sums(tree, layer)
+    sums = sums or interval_sums(tree, layer, histogram=False)
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
     return described(
         along(layer_data(tree, layer), mean, "neuron"), "mean_interval", "mean interval", "ms"

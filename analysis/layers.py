@@ -89,4 +89,8 @@ def described(
 ) -> xr.DataArray:
     """Name an array, and say in its attributes what it is and in which unit."""
     attrs = {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}
-    return array.drop_attrs(deep=False).assign_attrs(attrs).rename(name)
+    # `drop_attrs` and `rename` copy the numbers, which may be as many as a result has.
+    found = array.copy(deep=False)
+    found.attrs = attrs
+    found.name = name
+    return found

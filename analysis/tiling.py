@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.layers import layer_data, steps
 from bioae.analysis.pairs import chosen_neurons, pair_matrix
-from bioae.analysis.spikes import blocks
+from bioae.analysis.rasters import rasters
 from bioae.errors import ResultError
 
 __all__ = ["spike_time_tiling"]
@@ -60,7 +60,7 @@ def spike_time_tiling(
     count, tiled = np.zeros(chosen.size), np.zeros(chosen.size)
     near = np.zeros((chosen.size, chosen.size))
     presented = 0
-    for raster in _rasters(tree, layer, chosen):
+    for raster in rasters(tree, layer, chosen):
         count += raster.sum((1, 2))
         flat = (chosen.size, -1)
         within = _within(raster, reach).reshape(flat).astype(np.float32)
@@ -83,26 +83,6 @@ def _half(proportion: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray
     defined = ~np.isnan(product) & (product != 1)
     np.divide((proportion - time) / 2, 1 - product, out=limit, where=defined)
     return limit
-
-
-def _rasters(
-    tree: xr.DataTree, layer: str, chosen: NDArray[np.int64]
-) -> Iterator[NDArray[np.bool_]]:
-    """Yield the rasters (chosen, example, step) of some presentations at a time."""
-    length = steps(tree)
-    row = np.full(layer_data(tree, layer).sizes["neuron"], -1)
-    row[chosen] = np.arange(chosen.size)
-    size = max(1, 2**23 // max(1, chosen.size * length))
-    for block in blocks(tree, layer):
-        own = row[block.neuron] >= 0
-        position, step = block.position[own], block.step[own]
-        index = row[block.neuron[own]]
-        for begin in range(0, block.examples, size):
-            part = slice(*np.searchsorted(position, (begin, begin + size)))
-            examples = min(size, block.examples - begin)
-            raster = np.zeros((chosen.size, examples, length), bool)
-            raster[index[part], position[part] - begin, step[part]] = True
-            yield raster
 
 
 def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import chi as synchrony_module
-from bioae.analysis import correlograms, tiling
+from bioae.analysis import rasters, tiling
 from bioae.analysis.chi import synchrony
 from bioae.analysis.correlograms import cross_correlogram
 from bioae.analysis.tiling import spike_time_tiling
@@ -196,7 +196,7 @@ def test_blocks_of_examples_give_the_same_as_all_at_once(
     whole = everything()
     full = spike_time_tiling(tree, "latent", window_ms=1)
     np.testing.assert_allclose(whole[2], full.to_numpy()[np.ix_(chosen, chosen)])
-    for module in (correlograms, synchrony_module, tiling):
+    for module in (rasters, synchrony_module):
         read = module.blocks
         monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
     for together, apart in zip(whole, everything(), strict=True):
