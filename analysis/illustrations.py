@@ -27,6 +27,8 @@ Results = Mapping[str, xr.DataTree]
 
 #: More neurons than a matrix of them would show.
 _MOST_NEURONS = 1000
+#: Of the first layer's neurons.
+_SHOWN_FIELDS = 20
 #: More examples than a map or an average needs.
 _MOST_EXAMPLES = 2000
 
@@ -136,7 +138,8 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "irregularity",
         "Irregularity and rate",
         "The coefficient of variation of each neuron's intervals against its rate. The line is "
-        "what chance alone gives on a grid of steps.",
+        "that of a Poisson process; on a grid of steps chance alone gives less where rates are "
+        "high.",
         plots.cv_against_rate(layers),
     )
 
@@ -195,8 +198,9 @@ def _first(results: Results) -> Iterator[Illustration]:
     averages = {}
     for name, tree in some.items():
         average = spike_triggered_average(tree, layer)["average"]
-        chosen = np.linspace(0, average.sizes["neuron"] - 1, min(40, average.sizes["neuron"]))
-        averages[name] = average.isel(neuron=np.unique(chosen.astype(int)))
+        last = average.sizes["neuron"] - 1
+        chosen = np.unique(np.linspace(0, last, _SHOWN_FIELDS).round().astype(int))
+        averages[name] = average.isel(neuron=chosen).assign_coords(neuron=chosen)
     yield Illustration(
         "fields",
         f"What drives {layer}",

@@ -18,11 +18,37 @@ __all__ = ["measure_tables"]
 
 Rows = list[dict[str, Any]]
 
+_ERRORS = (
+    "Pixels lie between 0 (black) and 1 (white). The squared error of an image is summed over its "
+    "pixels, or averaged over them, and then averaged over the images. The baselines reconstruct "
+    "nothing at all, and always the mean of the inputs."
+)
+#: Where the statistics of neurons are defined: with their means over a layer.
+_DEFINED = {
+    "firing_rate": "rate_hz_mean",
+    "mean_rate": "rate_hz_mean",
+    "median_rate": "rate_hz_median",
+    "isi_cv": "isi_cv_mean",
+    "isi_cv2": "isi_cv2_mean",
+    "lv": "lv_mean",
+    "lvr": "lvr_mean",
+    "fano_factor": "fano_mean",
+    "lifetime_sparseness": "sparseness_lifetime",
+    "population_sparseness": "sparseness_population",
+    "noise_correlation": "pairwise_correlation_mean",
+}
+_WORDS = {
+    "isi": "ISI", "cv": "CV", "cv2": "CV2", "lv": "LV", "lvr": "LvR", "hz": "Hz", "fano": "Fano",
+}  # fmt: skip
+
 
 def measure_tables(measures: Measures) -> list[Table]:
     """Return all tables of what was measured, in the order in which they are shown."""
     return [
-        as_table("Reconstruction error", _reconstruction(measures.reconstruction)),
+        replace(
+            as_table("Reconstruction error", _reconstruction(measures.reconstruction)),
+            notes=(_ERRORS,),
+        ),
         *(_firing(name, tree) for name, tree in measures.statistics.items()),
         *(
             as_table(f"Spikes of {a} (first) against {b} (second)", data)
@@ -87,14 +113,14 @@ def _effects(a: str, b: str, data: xr.Dataset) -> Table:
             rows.append(
                 {
                     "layer": str(layer),
-                    "statistic": str(name).replace("_", " "),
+                    "statistic": _heading(str(name)),
                     "mean, first": row["mean_a"],
                     "mean, second": row["mean_b"],
                     "difference (95 % interval)": f"{format_value(row['difference'])} "
                     f"({low} to {high})",
                     "effect size": effect,
                     "Cohen's d": row["cohens_d"],
-                    "p, corrected": row["p_holm"],
+                    "p, corrected": "< 1e-300" if row["p_holm"] == 0 else row["p_holm"],
                     "neurons": f"{row['neurons_a']:,}"
                     if row["paired"]
                     else f"{row['neurons_a']:,} and {row['neurons_b']:,}",
@@ -115,22 +141,26 @@ def _effects(a: str, b: str, data: xr.Dataset) -> Table:
         "larger. A neuron counts where its statistic is defined."
     )
     caption = f"Neurons of {a} (first) against {b} (second)"
-    return replace(as_table(caption, rows), notes=(note,))
+    anchors = {_heading(name): anchor(key) for name, key in _DEFINED.items()}
+    return replace(as_table(caption, rows), notes=(note,), texts=("statistic",), anchors=anchors)
 
 
 def _cortex(name: str, layers: Mapping[str, Sequence[Verdict]]) -> Table:
     """One row a measured range, one column a layer."""
     rows: Rows = []
     notes: list[str] = []
+    anchors: dict[str, str] = {}
     for of_layers in zip(*layers.values(), strict=True):
         reference = of_layers[0].reference
-        heading = f"{reference.statistic.replace('_', ' ')}: {reference.range}"
+        heading = f"{_worded(reference.statistic)}: {reference.range}"
         source = f"{reference.authors} {reference.year}, {reference.animal}, {reference.area}, "
+        if reference.statistic in _DEFINED:
+            anchors[heading] = anchor(_DEFINED[reference.statistic])
         rows.append(
             {
                 "": heading,
-                "measured in": f"{source}{reference.state}",
                 **{layer: _said(each) for layer, each in zip(layers, of_layers, strict=True)},
+                "measured in": f"{source}{reference.state}",
             }
         )
         reasons = {layer: each.reason for layer, each in zip(layers, of_layers, strict=True)}
@@ -144,7 +174,17 @@ def _cortex(name: str, layers: Mapping[str, Sequence[Verdict]]) -> Table:
             + "."
         )
     caption = f"Beside what was measured in cortex: {name}"
-    return replace(as_table(caption, rows), notes=tuple(notes))
+    table = as_table(caption, rows)
+    return replace(table, notes=tuple(notes), texts=("measured in",), anchors=anchors)
+
+
+def _heading(name: str) -> str:
+    return f"{_worded(name)} (Hz)" if name == "firing_rate" else _worded(name)
+
+
+def _worded(name: str) -> str:
+    """Return the name of a statistic as people write it."""
+    return " ".join(_WORDS.get(word, word) for word in name.split("_"))
 
 
 def _said(each: Verdict) -> str:

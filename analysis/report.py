@@ -20,10 +20,14 @@ from bioae.files import atomic_output, check_output
 __all__ = ["render_report", "write_report"]
 
 
+_REM_PER_INCH = 7.5
+
+
 class _Picture(NamedTuple):
     heading: str
     caption: str
     source: str
+    width: float
 
 
 def write_report(
@@ -132,7 +136,10 @@ def render_report(
 def _picture(drawn: Illustration) -> _Picture:
     # As an image each drawing keeps its identifiers to itself; inline they would collide.
     data = base64.b64encode(drawn.svg.encode()).decode("ascii")
-    return _Picture(drawn.heading, drawn.caption, f"data:image/svg+xml;base64,{data}")
+    source = f"data:image/svg+xml;base64,{data}"
+    # Equal letters in all pictures, as far as the page is wide enough.
+    width = _REM_PER_INCH * float(drawn.figure.get_figwidth())
+    return _Picture(drawn.heading, drawn.caption, source, width)
 
 
 def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:

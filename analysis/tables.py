@@ -24,6 +24,8 @@ class Table:
         Where a page explains a heading of a row, by the heading.
     notes
         What is to be said below the table.
+    texts
+        The columns, beside the first, that hold words and not numbers.
     """
 
     caption: str
@@ -31,6 +33,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     anchors: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def transposed(self) -> Table:
         """Return the table with its columns as rows, headed by what was the first column."""
