@@ -169,7 +169,7 @@ def _narrowest(results: Results) -> Iterator[Illustration]:
         "of its mean neuron.",
         plots.population_activity(with_it, layer),
     )
-    if all(tree.sizes["example"] > 1 for tree in some.values()):
+    if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
         yield Illustration(
             "code-map",
             f"Map of {layer}",
