@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from bioae.analysis.layers import layer_data, steps
 from bioae.analysis.spikes import Spikes, blocks, spike_keys
 
-__all__ = ["IntervalSums", "interval_sums", "intervals_of"]
+__all__ = ["IntervalSums", "interval_sums", "intervals_of", "sums_of"]
+
+Part = Literal["intervals", "pairs", "pooled", "histogram"]
 
 _LARGEST_HISTOGRAM = 2**26
 
@@ -35,8 +37,7 @@ class IntervalSums(NamedTuple):
     pooled
         (steps,) int64. How many intervals of the layer have each length.
     histogram
-        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB, or
-        was not asked for.
+        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB.
     """
 
     intervals: NDArray[np.int64]
@@ -66,38 +67,42 @@ class Intervals(NamedTuple):
     first: NDArray[np.int64]
 
 
-def interval_sums(tree: xr.DataTree, layer: str, *, histogram: bool = True) -> IntervalSums:
+def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
     """Read the spikes once, for any number of measures of their intervals.
 
     Every function of `bioae.analysis.intervals` and `bioae.analysis.irregularity` takes what this
     returns as `sums`.
-
-    Parameters
-    ----------
-    histogram
-        Whether to count the intervals of each length for each neuron, if that is not too large.
 
     Raises
     ------
     ResultError
         If there is no such layer.
     """
+    return sums_of(tree, layer, "intervals", "pairs", "pooled", "histogram")
+
+
+def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
+    """Read the spikes for one measure: the sums that are of other parts stay 0."""
     neurons, length = layer_data(tree, layer).sizes["neuron"], steps(tree)
     whole = np.zeros((4, neurons), np.int64)
     real = np.zeros((3, neurons))
     pooled = np.zeros(length, np.int64)
-    fits = histogram and neurons * length <= _LARGEST_HISTOGRAM
-    of_each = np.zeros((neurons, length), np.int64) if fits else None
+    fits = "histogram" in parts and neurons * length <= _LARGEST_HISTOGRAM
+    histogram = np.zeros((neurons, length), np.int64) if fits else None
     for found in _by_block(tree, layer):
-        _add(found, whole, real)
-        pooled += np.bincount(found.length, minlength=length)
-        if of_each is not None:
+        if "intervals" in parts:
+            _add_intervals(found, whole)
+        if "pairs" in parts:
+            _add_pairs(found, whole, real)
+        if "pooled" in parts:
+            pooled += np.bincount(found.length, minlength=length)
+        if histogram is not None:
             place = found.neuron.astype(np.int64) * length + found.length
-            np.add.at(of_each.reshape(-1), place, 1)
-    intervals, pairs, total, squares = whole
+            np.add.at(histogram.reshape(-1), place, 1)
+    intervals, total, squares, pairs = whole
     difference, squared, per_length = real
     return IntervalSums(
-        intervals, pairs, total, squares, difference, squared, per_length, pooled, of_each
+        intervals, pairs, total, squares, difference, squared, per_length, pooled, histogram
     )
 
 
@@ -115,19 +120,21 @@ def _by_block(tree: xr.DataTree, layer: str) -> Iterator[Intervals]:
     return (intervals_of(block) for block in blocks(tree, layer))
 
 
-def _add(found: Intervals, whole: NDArray[np.int64], real: NDArray[np.float64]) -> None:
-    """Add a block's sums: counts and moments to `whole`, what pairs are like to `real`."""
-    neurons = whole.shape[1]
-    of_pair = found.neuron[found.first]
-    length = found.length.astype(float)
-    before, after = length[found.first], length[found.first + 1]
+def _add_intervals(found: Intervals, whole: NDArray[np.int64]) -> None:
+    """Add a block's intervals, their lengths and their squares."""
+    neuron, length = found.neuron.astype(np.intp), found.length.astype(float)
+    # Sums of weights are exact: integers far below 2**53.
+    for row, weights in enumerate((None, length, length * length)):
+        whole[row] += np.bincount(neuron, weights, whole.shape[1]).astype(np.int64)
+
+
+def _add_pairs(found: Intervals, whole: NDArray[np.int64], real: NDArray[np.float64]) -> None:
+    """Add a block's pairs, and what they are like."""
+    neuron = found.neuron[found.first].astype(np.intp)
+    before, after = found.length[found.first], found.length[found.first + 1]
     both = before + after
     relative = np.abs(before - after) / both
-    squared = relative**2
-    # Sums of weights are exact: integers far below 2**53.
-    for row, (of, weights) in enumerate(
-        ((found.neuron, None), (of_pair, None), (found.neuron, length), (found.neuron, length**2))
-    ):
-        whole[row] += np.bincount(of, weights, neurons).astype(np.int64)
+    squared = relative * relative
+    whole[3] += np.bincount(neuron, minlength=whole.shape[1])
     for row, weights in enumerate((relative, squared, squared / both)):
-        real[row] += np.bincount(of_pair, weights, neurons)
+        real[row] += np.bincount(neuron, weights, real.shape[1])

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.arrays import along, in_steps, ratio
-from bioae.analysis.interval_moments import IntervalSums, interval_sums, intervals_of
+from bioae.analysis.interval_moments import IntervalSums, intervals_of, sums_of
 from bioae.analysis.layers import described, layer_data
 from bioae.analysis.spikes import blocks
 from bioae.errors import ResultError
@@ -47,7 +47,7 @@ def interval_histogram(
     ResultError
         If it would have more than 2**26 entries; `isi_distribution` has no such limit.
     """
-    sums = sums or interval_sums(tree, layer)
+    sums = sums or sums_of(tree, layer, "histogram")
     if sums.histogram is None:
         raise ResultError(
             "there are too many neurons and steps for a histogram a neuron",
@@ -67,7 +67,7 @@ def isi_distribution(
     It sums to 1, and is NaN throughout where there is no interval. `sums` is as in
     `interval_histogram`.
     """
-    sums = sums or interval_sums(tree, layer, histogram=False)
+    sums = sums or sums_of(tree, layer, "pooled")
     fraction = ratio(sums.pooled[1:], sums.pooled.sum())
     array = _with_interval(tree, xr.DataArray(fraction, dims="interval"))
     return described(array, "isi_distribution", "fraction of intervals", "1")
@@ -81,7 +81,7 @@ def mean_interval(
     Long intervals are cut off by the end of a presentation, so that at low rates this is less
     than one over the rate. `sums` is as in `interval_histogram`.
     """
-    sums = sums or interval_sums(tree, layer, histogram=False)
+    sums = sums or sums_of(tree, layer, "intervals")
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
     return described(
         along(layer_data(tree, layer), mean, "neuron"), "mean_interval", "mean interval", "ms"
@@ -118,7 +118,7 @@ def burst_index(
         If the time is not positive.
     """
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
-    sums = sums or interval_sums(tree, layer)
+    sums = sums or sums_of(tree, layer, "intervals", "histogram")
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
     array = along(layer_data(tree, layer), short, "neuron")
     return described(array, "burst_index", "fraction of short intervals", "1")
@@ -145,7 +145,7 @@ def refractory_violations(
         If the time is not positive.
     """
     limit = in_steps(tree, "period_ms", period_ms)
-    sums = sums or interval_sums(tree, layer)
+    sums = sums or sums_of(tree, layer, "intervals", "histogram")
     count = along(layer_data(tree, layer), _shorter(tree, layer, limit, sums), "neuron")
     return described(count, "refractory_violations", "intervals within the period", "1")
 

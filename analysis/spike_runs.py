@@ -51,7 +51,9 @@ def find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
     last: int | None = None
     for begin in range(0, variable.size, size):
         value = variable[begin : begin + size].to_numpy()
-        new = np.concatenate(([value[0] != last], value[1:] != value[:-1])).nonzero()[0]
+        new = np.flatnonzero(value[1:] != value[:-1]) + 1
+        if value[0] != last:
+            new = np.append(0, new)
         begins.append(new + begin)
         values.append(value[new])
         last = value[-1]
@@ -73,4 +75,6 @@ def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
     pairs = zip(runs.begin[first], runs.end[last] if first.size else [], strict=True)
     variable = array.variable
     parts = [variable[int(begin) : int(end)].to_numpy() for begin, end in pairs]
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.zeros(0, array.dtype)

@@ -203,4 +203,5 @@ def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple
 
 
 def _steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
-    return np.rint(time_ms / float(tree.attrs["dt_ms"])).astype(np.int64)
+    step = time_ms / float(tree.attrs["dt_ms"])
+    return np.rint(step, out=step).astype(np.int64)

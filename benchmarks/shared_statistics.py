@@ -50,6 +50,8 @@ class Shared:
         How much longer elephant would take for all that bioae measured.
     loop
         Whether elephant was called for one train, trial or pair after the other.
+    again
+        Whether other rows have the same statistics.
     """
 
     what: str
@@ -58,6 +60,7 @@ class Shared:
     values: tuple[Callable[[Any], Values], Callable[[Any], Values]]
     scale: float = 1.0
     loop: bool = True
+    again: bool = False
 
     def difference(self) -> float:
         """Return the largest difference, over the largest value; NaN must be NaN in both."""
@@ -102,6 +105,13 @@ def of_trains(drawn: Drawn, *, slow: bool) -> Iterator[Shared]:
         partial(_each, statistics.isi, trains),
         partial(analysis.isi_distribution, tree, _LAYER),
         (partial(_distribution, drawn.steps), np.asarray),
+    )
+    yield Shared(
+        one + "isi's mean, cv, cv2, lv and lvr",
+        lambda: [_each(theirs, trains) for _, theirs, _, _ in per_neuron[1:]],
+        partial(_in_a_pass, tree, [ours for _, _, ours, _ in per_neuron[1:]]),
+        (lambda found: np.concatenate([_scaled(1, each) for each in found]), np.concatenate),
+        again=True,
     )
     if slow:
         yield from _over_time(tree, trains)
@@ -226,6 +236,12 @@ def _both(drawn: Drawn) -> tuple[xr.DataTree, Trains]:
         for row in analysis.raster(tree, _LAYER, example=example).to_numpy()
     ]
     return tree, trains
+
+
+def _in_a_pass(tree: xr.DataTree, measures: list[Callable[..., xr.DataArray]]) -> list[Any]:
+    """Return measures that share a pass over the spikes, as `statistics` makes them."""
+    sums = analysis.interval_sums(tree, _LAYER)
+    return [measure(tree, _LAYER, sums=sums) for measure in measures]
 
 
 def _each(measure: Callable[[Any], Any], trains: list[Any]) -> list[Any]:
