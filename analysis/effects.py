@@ -20,7 +20,12 @@ from bioae.analysis.samples import COLUMNS, Settings, compare_samples
 from bioae.analysis.tables import Table, as_table
 from bioae.errors import ResultError
 
-__all__ = ["compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
+__all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
+
+#: The statistics of neurons that are compared between results, and laid beside those of cortex.
+COMPARED = (
+    "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",
+)  # fmt: skip
 
 Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
@@ -74,25 +79,14 @@ def neuron_values(
 ) -> xr.Dataset:
     """Return the statistics of each neuron of a layer, (neuron,), one variable each.
 
-    By default its firing rate, ISI CV, CV2, local variation and, of several examples, lifetime
-    sparseness and Fano factor.
+    By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
     """
     if statistics is not None:
         found = {name: function(tree, layer) for name, function in statistics.items()}
         return xr.Dataset(found).compute()
-    from bioae.analysis.interval_moments import interval_sums
-    from bioae.analysis.irregularity import isi_cv, isi_cv2, lv
-    from bioae.analysis.rates import firing_rate
-    from bioae.analysis.sparseness import lifetime_sparseness
-    from bioae.analysis.variability import fano_factor
+    from bioae.analysis.firing import neuron_statistics
 
-    sums = interval_sums(tree, layer)
-    found = {"firing_rate": firing_rate(tree, layer)}
-    found |= {each.__name__: each(tree, layer, sums=sums) for each in (isi_cv, isi_cv2, lv)}
-    if tree.sizes["example"] > 1:
-        found["lifetime_sparseness"] = lifetime_sparseness(tree, layer)
-        found["fano_factor"] = fano_factor(tree, layer)
-    return xr.Dataset(found).compute()
+    return neuron_statistics(tree, layer)[list(COMPARED)]
 
 
 def compare_values(

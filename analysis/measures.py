@@ -17,22 +17,17 @@ from numpy.typing import NDArray
 from bioae.analysis.agreement import differing_spikes
 from bioae.analysis.bursting import BURSTING_THRESHOLD
 from bioae.analysis.comparability import context_of
-from bioae.analysis.effects import compare_values, is_paired
+from bioae.analysis.effects import COMPARED, compare_values, is_paired
 from bioae.analysis.firing import statistics
 from bioae.analysis.layers import layer_names
 from bioae.analysis.reconstruction import reconstruction_errors
 from bioae.analysis.verdicts import Verdict, cortical_values, layer_verdicts
 from bioae.errors import ResultError
 
-__all__ = ["COMPARED", "Measures", "measure"]
+__all__ = ["Measures", "measure"]
 
 Record = dict[str, Any]
 Pair = tuple[str, str]
-
-#: The statistics of neurons that are compared between results, and laid beside those of cortex.
-COMPARED = (
-    "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
