@@ -68,9 +68,9 @@ def cross_correlogram(
         for begin in range(0, raster.shape[1], each):
             part = raster[:, begin : begin + each]
             narrow = part.shape[1] * steps(tree) <= 2**16
-            trains = part.astype(np.float32 if narrow else np.float64)
-            _add_correlations(count, trains, first, second)
-    expected = count
+            dtype: type[np.floating[Any]] = np.float32 if narrow else np.float64
+            _add_correlations(count, part.astype(dtype), first, second)
+    expected: NDArray[Any] = count
     if data.sizes["example"] > 1:
         expected = np.zeros(count.shape)
         _add_correlations(expected, response, first, second)

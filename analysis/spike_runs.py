@@ -59,12 +59,12 @@ def find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
         last = value[-1]
     if not begins:
         return Runs(*(np.zeros(0, np.int64) for _ in Runs._fields))
-    begin = np.concatenate(begins)
-    end = np.append(begin[1:], variable.size)
+    starts = np.concatenate(begins)
+    end = np.append(starts[1:], variable.size)
     position = data.indexes["example"].get_indexer(np.concatenate(values)).astype(np.int64)
     order = np.argsort(position, kind="stable")
     order = order[np.searchsorted(position[order], 0) :]
-    return Runs(position[order], begin[order], end[order])
+    return Runs(position[order], starts[order], end[order])
 
 
 def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:

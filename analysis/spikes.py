@@ -119,10 +119,11 @@ def spike_keys(block: Spikes) -> tuple[NDArray[np.signedinteger[Any]], int]:
     stride = 2 * block.steps - 1
     # NumPy sorts narrow integers twice as fast.
     narrow = block.neurons * block.examples * stride < 2**31
-    keys = block.neuron.astype(np.int32 if narrow else np.int64)
+    dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+    keys: NDArray[np.signedinteger[Any]] = block.neuron.astype(dtype)
     for factor, added in ((block.examples, block.position), (stride, block.step)):
         keys *= factor
-        keys += added.astype(keys.dtype)
+        keys += added.astype(dtype)
     keys.sort()
     return keys, stride
 

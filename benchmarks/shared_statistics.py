@@ -289,7 +289,7 @@ def _row(found: list[Any]) -> Values:
 
 
 def _at(pairs: list[tuple[int, int]], found: xr.DataArray) -> Values:
-    return found.to_numpy()[tuple(np.transpose(pairs))]
+    return np.asarray(found.to_numpy()[tuple(np.transpose(pairs))])
 
 
 def _upper(chosen: NDArray[np.int64], found: Any) -> Values:
