@@ -58,6 +58,7 @@ bench: $(BENCH)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.simulation
+	$(BIN)/python -m benchmarks.analysis
 
 docs: $(DOCS)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs site

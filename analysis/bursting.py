@@ -27,13 +27,13 @@ def is_bursting(
     """Whether a neuron fires in most steps when it fires at all, (neuron,) bool.
 
     Only the examples in which the neuron spikes count: over those, its mean spikes per step must
-    reach `threshold`. So one that answers a single class with a volley is found, and its silence
+    exceed `threshold`. So one that answers a single class with a volley is found, and its silence
     in the other classes does not hide it. A dead neuron does not burst.
 
     Parameters
     ----------
     threshold
-        In spikes per step, above 0 and at most 1. With a refractory period of several steps a
+        In spikes per step, from 0 to 1. With a refractory period of several steps a
         neuron may be unable to reach one half: choose it against the highest rate possible.
 
     Raises
@@ -41,15 +41,16 @@ def is_bursting(
     ResultError
         If `threshold` is outside.
     """
-    if not 0 < threshold <= 1:
+    if not 0 <= threshold <= 1:
         raise ResultError(
             "the bursting threshold is outside",
-            expected="above 0 and at most 1 spike per step",
+            expected="0 to 1 spikes per step",
             found=str(threshold),
         )
     count = spike_count(tree, layer)
-    when_active = count.where(count > 0).mean("example") / steps(tree)
-    bursting = when_active >= threshold
+    # Whole numbers: no rounding decides, and no array of floats is as large as the counts.
+    most = threshold * steps(tree) * (count > 0).sum("example")
+    bursting = count.sum("example") > most
     return described(bursting, "is_bursting", "bursting")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import xarray as xr
 
 from bioae.analysis.layers import Dims, described, layer_data
@@ -20,7 +21,9 @@ __all__ = [
 
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:
     """Spikes of each neuron in each example, summed over `dims`."""
-    count = layer_data(tree, layer)["spike_count"].sum(dims)
+    count = layer_data(tree, layer)["spike_count"]
+    if dims != ():
+        count = count.sum(dims)
     return described(count, "spike_count", "spikes", "1")
 
 
@@ -51,11 +54,13 @@ def active_fraction(
         What the fraction is of: ``"all"`` neurons, or those ``"alive"``, which spike in any
         example. Without a living neuron the latter is NaN.
     """
-    active = spike_count(tree, layer) > 0
-    if of == "alive":
-        active = active.where(is_alive(tree, layer))
+    active = (spike_count(tree, layer) > 0).sum("neuron")
+    number = layer_data(tree, layer).sizes["neuron"]
+    if of == "alive":  # as all that are active are
+        number = int(is_alive(tree, layer).sum())
+    fraction = active / (number or np.nan)
     name = "active neurons per example" if of == "all" else "active of the alive, per example"
-    return described(active.mean("neuron"), "active_fraction", name, "1")
+    return described(fraction, "active_fraction", name, "1")
 
 
 def is_silent(tree: xr.DataTree, layer: str) -> xr.DataArray:

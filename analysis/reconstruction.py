@@ -13,6 +13,7 @@ from bioae.errors import ResultError
 
 __all__ = [
     "all_zero",
+    "mean_absolute_error",
     "mean_image",
     "mean_squared_error",
     "reconstruction_errors",
@@ -42,6 +43,14 @@ def mean_squared_error(
     """Return the squared error of each image, averaged over pixels and channels, (example,)."""
     error = _squared_error(tree, reconstruction).mean(_image_dims(tree))
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
+
+
+def mean_absolute_error(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return the absolute error of each image, averaged over pixels and channels, (example,)."""
+    error = np.abs(_difference(tree, reconstruction)).mean(_image_dims(tree))
+    return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
 def all_zero(tree: xr.DataTree) -> xr.DataArray:
@@ -83,8 +92,9 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     Returns
     -------
     xarray.Dataset
-        `sum_squared_error`, its standard deviation over examples `sum_squared_error_std`, and
-        `mean_squared_error`, each along `predictor`: network, all_zero, mean_image.
+        `sum_squared_error`, its standard deviation over examples `sum_squared_error_std`,
+        `mean_squared_error` and `mean_absolute_error`, each along `predictor`: network, all_zero,
+        mean_image.
     """
     predictions = {
         "network": images_of(tree, "reconstruction"),
@@ -93,10 +103,12 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     }
     sums = [sum_squared_error(tree, guess) for guess in predictions.values()]
     means = [mean_squared_error(tree, guess) for guess in predictions.values()]
+    absolute = [mean_absolute_error(tree, guess) for guess in predictions.values()]
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
         "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),
         "mean_squared_error": ("squared error per pixel", [float(x.mean()) for x in means]),
+        "mean_absolute_error": ("absolute error per pixel", [float(x.mean()) for x in absolute]),
     }
     return xr.Dataset(
         {
@@ -108,9 +120,13 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
 
 
 def _squared_error(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
+    return _difference(tree, reconstruction) ** 2
+
+
+def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
     # float32 images would lose the sum's last digits.
-    return (guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)) ** 2
+    return guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)
 
 
 def _image_dims(tree: xr.DataTree) -> list[Any]:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.definitions import DEFINITIONS, anchor
 from bioae.analysis.illustrations import Illustration, illustrate
+from bioae.analysis.measure_tables import measure_tables
 from bioae.analysis.measures import Measures, measure
 from bioae.analysis.tables import Rows, Table, as_table
 from bioae.files import atomic_output, check_output
@@ -18,10 +20,14 @@ from bioae.files import atomic_output, check_output
 __all__ = ["render_report", "write_report"]
 
 
+_REM_PER_INCH = 7.5
+
+
 class _Picture(NamedTuple):
     heading: str
     caption: str
     source: str
+    width: float
 
 
 def write_report(
@@ -76,10 +82,17 @@ def write_report(
         If there is no result, or an argument does not fit.
     """
     check_output(path, overwrite=overwrite)
+    measures = measure(results, training_images=training_images, compare=compare)
     html = render_report(
         results,
-        measure(results, training_images=training_images, compare=compare),
-        illustrate(results, metrics, metrics_keys=metrics_keys, images=images),
+        measures,
+        illustrate(
+            results,
+            metrics,
+            metrics_keys=metrics_keys,
+            images=images,
+            measured=measures.statistics,
+        ),
         title=title,
         tables=[as_table(caption, data) for caption, data in tables],
         notes=notes,
@@ -112,7 +125,8 @@ def render_report(
         bursting_threshold=measures.bursting_threshold,
         notes=[*notes, *measures.not_compared()],
         first_tables=tables,
-        tables=measures.tables(),
+        tables=measure_tables(measures),
+        definitions={anchor(name): each for name, each in DEFINITIONS.items()},
         pictures=[_picture(drawn) for drawn in illustrations],
         origins=_origins(measures.attributes),
         models={name: str(tree.attrs["neuron_model"]).strip() for name, tree in results.items()},
@@ -122,7 +136,10 @@ def render_report(
 def _picture(drawn: Illustration) -> _Picture:
     # As an image each drawing keeps its identifiers to itself; inline they would collide.
     data = base64.b64encode(drawn.svg.encode()).decode("ascii")
-    return _Picture(drawn.heading, drawn.caption, f"data:image/svg+xml;base64,{data}")
+    source = f"data:image/svg+xml;base64,{data}"
+    # Equal letters in all pictures, as far as the page is wide enough.
+    width = _REM_PER_INCH * float(drawn.figure.get_figwidth())
+    return _Picture(drawn.heading, drawn.caption, source, width)
 
 
 def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:

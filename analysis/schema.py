@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
 
+import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
 from bioae.errors import ResultError
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result"]
@@ -22,14 +25,17 @@ _LAYER_DIMS = {
 }
 
 
-def open_result(path: Path | str) -> xr.DataTree:
-    """Read a result from a file, whole, into memory.
+def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
+    """Read a result from a file.
 
     Parameters
     ----------
     path
-        A netCDF file written by a simulation. To read only parts of a large one, open it with
-        `xarray.open_datatree`, which loads what is asked of it.
+        A netCDF file written by a simulation.
+    lazy
+        Whether to leave the spikes and images on disk until they are asked for, for results larger
+        than memory: all measures read them block by block. The file stays open until the tree is
+        closed (``with open_result(path, lazy=True) as tree``).
 
     Raises
     ------
@@ -40,10 +46,33 @@ def open_result(path: Path | str) -> xr.DataTree:
         raise ResultError(
             "there is no such file", where=str(path), expected="the result of a simulation"
         )
-    try:
+    with readable(path):
         # A foreign HDF5 file may have axes without a name: numbered, they pass in silence.
-        with xr.open_datatree(path, engine="h5netcdf", phony_dims="sort") as lazy:
-            tree = lazy.load()
+        tree = xr.open_datatree(path, engine="h5netcdf", phony_dims="sort")
+    try:
+        if not lazy:
+            with readable(path):
+                tree = tree.load()
+        check_result(tree, where=str(path))
+    except BaseException:
+        tree.close()
+        raise
+    if not lazy:
+        tree.close()
+    return tree
+
+
+@contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Say of what cannot be read from a file that it is damaged.
+
+    Raises
+    ------
+    ResultError
+        Then.
+    """
+    try:
+        yield
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
@@ -52,8 +81,6 @@ def open_result(path: Path | str) -> xr.DataTree:
             found=str(error),
             mend="Simulate again, or name another file",
         ) from error
-    check_result(tree, where=str(path))
-    return tree
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -16,11 +16,24 @@ Rows = Sequence[Mapping[str, object]]
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, the headings of the columns, and rows of formatted cells."""
+    """A caption, the headings of the columns, and rows of formatted cells.
+
+    Attributes
+    ----------
+    anchors
+        Where a page explains a heading of a row, by the heading.
+    notes
+        What is to be said below the table.
+    texts
+        The columns, beside the first, that hold words and not numbers.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def transposed(self) -> Table:
         """Return the table with its columns as rows, headed by what was the first column."""

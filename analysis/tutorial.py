@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
+
 if TYPE_CHECKING:
     from bioae.simulation.result import LayerSpikes
 

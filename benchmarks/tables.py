@@ -15,8 +15,13 @@ from benchmarks.stored import write_text
 __all__ = ["Table", "machine", "write"]
 
 _RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("bioae", "brian2", "numpy", "torch", "snntorch", "spikingjelly", "norse")
-_COLUMNS = ("median", "lowest", "highest", "spikes_per_image", "megabytes")
+_PACKAGES = (
+    "bioae", "brian2", "numpy", "torch", "snntorch", "spikingjelly", "norse", "elephant",
+)  # fmt: skip
+_COLUMNS = (
+    "median", "lowest", "highest", "spikes_per_image", "megabytes",
+    "elephant_s", "bioae_s", "difference",
+)  # fmt: skip
 
 
 @dataclass

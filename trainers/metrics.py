@@ -59,7 +59,7 @@ class LayerTally:
             ``density``: spikes per neuron and step; ``density_alive``: the same of the neurons
             that spiked at all, 0 where none did; ``dead``: the fraction of neurons that never
             spiked; ``bursting``: the fraction of neurons that spike, on average over the examples
-            in which they fire, in at least `bioae.analysis.BURSTING_THRESHOLD` of the steps.
+            in which they fire, in more than `bioae.analysis.BURSTING_THRESHOLD` of the steps.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class LayerTally:
             "density": rates.mean().item(),
             "density_alive": rates[alive].mean().item() if alive.any() else 0.0,
             "dead": (~alive).double().mean().item(),
-            "bursting": (while_firing >= BURSTING_THRESHOLD).double().mean().item(),
+            "bursting": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
         }
 
 

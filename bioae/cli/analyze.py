@@ -13,8 +13,8 @@ def analyze(
 ) -> int:
     """Measure how the networks of one or more results fire, and how well they reconstruct.
 
-    Writes report.html, summary.json and figures/ into a folder. The spikes of the first result
-    are compared with those of each other one.
+    Writes report.html, statistics.nc, statistics.json, tables/ and figures/ into a folder. The
+    first result is compared with each other one, spike by spike and neuron by neuron.
 
     Parameters
     ----------
@@ -25,10 +25,11 @@ def analyze(
     json
         Print the numbers as one JSON object.
     overwrite
-        Replace an earlier report, summary and figures.
+        Replace an earlier analysis.
     """
     from rich.console import Console
 
+    from bioae.analysis.measure_tables import measure_tables
     from bioae.analysis.pipeline import analyze_files
     from bioae.cli.tables import rich_table
 
@@ -38,7 +39,7 @@ def analyze(
         print(json_format.dumps(numbers, allow_nan=False))
         return 0
     console = Console()
-    for table in measures.tables():
+    for table in measure_tables(measures):
         console.print(rich_table(table, console), crop=False)
     for line in measures.not_compared():
         console.print(line, markup=False)

@@ -77,19 +77,20 @@ def test_the_page_has_every_part(page: Page) -> None:
         "dv/dt = -v/tau : 1",
     ):
         assert text in page.text, text
-    assert page.tags.count("img") == 5
+    assert page.tags.count("img") == 12
 
 
 def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
-    assert len(page.links) == 6
-    assert all(link.startswith("data:") for link in page.links)
+    outside = [link for link in page.links if not link.startswith("#")]
+    assert len(outside) == 13
+    assert all(link.startswith("data:") for link in outside)
     assert "script" not in page.tags
     assert "b" not in page.tags
 
 
 def test_the_pictures_are_whole_drawings(page: Page) -> None:
     pictures = [link for link in page.links if link.startswith("data:image/svg+xml;base64,")]
-    assert len(pictures) == 5
+    assert len(pictures) == 12
     for picture in pictures:
         root = ET.fromstring(base64.b64decode(picture.partition(",")[2]))
         assert root.tag.endswith("svg")
@@ -120,13 +121,13 @@ def test_the_command_writes_and_prints_the_same_numbers(
     printed, errors = capsys.readouterr()
     numbers = json.loads(printed)
     assert errors == ""
-    assert json.loads((out / "summary.json").read_text(encoding="utf-8")) == numbers
+    assert json.loads((out / "statistics.json").read_text(encoding="utf-8")) == numbers
     assert list(numbers["results"]) == ["one/r", "two/r"]
     assert numbers["comparisons"][0]["layers"]["latent"]["differing"] == 209
     files = sorted(str(path) for path in (out / "figures").iterdir())
     assert files == sorted(numbers["figures"])
-    assert len(files) == 8
-    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 4
+    assert len(files) == 22
+    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 11
 
 
 def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
@@ -139,7 +140,7 @@ def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
     assert command(results[:1], out=tmp_path / "out") == 0
     printed = capsys.readouterr().out
     assert "…" not in printed
-    assert "bursting of the alive" in printed
+    assert "density of the alive" in printed
     assert f"Report: {tmp_path / 'out' / 'report.html'}\n" in printed
 
 
@@ -161,7 +162,7 @@ def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
     analyze(results[1:], tmp_path, overwrite=True)
     after = dict(kept(tmp_path))
     assert after[str(tmp_path / "mine.txt")] == b"mine"
-    assert after[str(tmp_path / "summary.json")] != before[str(tmp_path / "summary.json")]
+    assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]
 
 
 def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:

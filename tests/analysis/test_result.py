@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioae.analysis import example_result, open_result
-from bioae.analysis.layers import spike_position, spike_step
 from bioae.errors import OutputError, ResultError
 from bioae.simulation.result import LayerSpikes, build_result, write_result
 
@@ -51,8 +50,6 @@ def test_spikes_are_sorted_by_example_in_order_of_presentation_then_time_then_ne
     assert data["spike_example"].to_numpy().tolist() == [17, 17, 17, 3]
     np.testing.assert_array_equal(data["spike_time_ms"], np.array([2, 3, 3, 0]) * 0.1)
     assert data["spike_neuron"].to_numpy().tolist() == [9, 0, 1, 5]
-    assert spike_position(data).tolist() == [0, 0, 0, 1]
-    assert spike_step(tree, data).tolist() == [2, 3, 3, 0]
 
 
 def test_types_and_dimensions_are_those_of_the_specification() -> None:

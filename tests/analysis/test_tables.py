@@ -10,6 +10,8 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import as_table, example_result, measure, read_metrics
+from bioae.analysis.measure_tables import measure_tables
+from bioae.analysis.numbers import to_numbers
 from bioae.analysis.tables import format_value
 from bioae.errors import ResultError
 
@@ -60,10 +62,10 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
     assert isinstance(layer, xr.DataTree)
     empty = layer.to_dataset(inherit=False).isel(spike=slice(0))
     layer.dataset = empty.assign(spike_count=xr.zeros_like(empty["spike_count"]))
-    found = measure({"a": example_result(), "b": tree}).to_json()
+    found = to_numbers(measure({"a": example_result(), "b": tree}))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["results"]["a"]["layers"]["latent"]["dead_fraction"] == 0.5
-    assert found["results"]["b"]["layers"]["latent"]["alive_density"] is None
+    assert found["results"]["b"]["layers"]["latent"]["density_alive"] is None
     (comparison,) = found["comparisons"]
     latent = comparison["layers"]["latent"]
     assert latent["spikes_a"] == latent["differing"] > 1000
@@ -71,14 +73,14 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
 
 
 def test_baselines_stand_once_for_results_of_the_same_images() -> None:
-    same = measure({"a": example_result(), "b": example_result()}).tables()[0]
+    same = measure_tables(measure({"a": example_result(), "b": example_result()}))[0]
     assert [row[0] for row in same.rows] == [
         "a",
         "b",
         "baseline: all zero",
         "baseline: mean image",
     ]
-    different = measure({"a": example_result(), "b": example_result(1)}).tables()[0]
+    different = measure_tables(measure({"a": example_result(), "b": example_result(1)}))[0]
     assert [row[0] for row in different.rows[2:]] == [
         f"baseline: {name}, inputs of {result}"
         for result in ("a", "b")
@@ -89,7 +91,7 @@ def test_baselines_stand_once_for_results_of_the_same_images() -> None:
 def test_results_that_cannot_be_compared_are_measured_all_the_same() -> None:
     measures = measure({"a": example_result(), "b": example_result().isel(example=slice(5))})
     assert len(measures.not_compared()) == 1
-    assert "different examples" in measures.to_json()["comparisons"][0]["refused"]
+    assert "different examples" in to_numbers(measures)["comparisons"][0]["refused"]
     with pytest.raises(ResultError, match="no results"):
         measure({})
 

@@ -36,7 +36,7 @@ def test_the_numbers_as_json(run: Run, here: Path) -> None:
     done = run("analyze", "r.nc", "--out", "out", "--json")
     assert (done.status, done.err) == (0, "")
     numbers = json.loads(done.out)
-    assert numbers == json.loads((here / "out" / "summary.json").read_text())
+    assert numbers == json.loads((here / "out" / "statistics.json").read_text())
     assert numbers["results"]["r"]["layers"]["output"]["spikes"] > 100
     assert (here / numbers["report"]).is_file()
     assert numbers["figures"]

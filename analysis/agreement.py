@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.layers import layer_data, layer_names, spike_position, spike_step, steps
+from bioae.analysis.layers import layer_data, layer_names, steps
+from bioae.analysis.spikes import blocks
 from bioae.errors import ResultError
 
 __all__ = ["check_comparable", "differing_spikes"]
@@ -75,28 +77,45 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
 
 
 def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int | float]:
-    examples = a.to_dataset()["example"]
-    keys_a, keys_b = (_spike_keys(tree, layer, examples) for tree in (a, b))
-    common = np.intersect1d(keys_a, keys_b, assume_unique=True).size
-    differing = keys_a.size + keys_b.size - 2 * common
+    places = layer_data(a, layer)["spike_count"].size * steps(a)
+    in_order = b.sel(example=a["example"].to_numpy())
+    spikes, common = _count([_keys(tree, layer) for tree in (a, in_order)], places)
+    differing = sum(spikes) - 2 * common
     either = common + differing
     return {
-        "spikes_a": keys_a.size,
-        "spikes_b": keys_b.size,
+        "spikes_a": spikes[0],
+        "spikes_b": spikes[1],
         "common": common,
         "differing": differing,
-        "compared": layer_data(a, layer)["spike_count"].size * steps(a),
+        "compared": places,
         "spike_agreement": common / either if either else np.nan,
     }
 
 
-def _spike_keys(tree: xr.DataTree, layer: str, examples: xr.DataArray) -> NDArray[np.int64]:
-    """One number for each spike, equal for spikes at the same place, (spike,)."""
-    data = layer_data(tree, layer)
-    position = spike_position(data, examples).astype(np.int64)
-    place = position * steps(tree) + spike_step(tree, data)
-    neuron: NDArray[np.integer[Any]] = data["spike_neuron"].to_numpy()
-    return place * data.sizes["neuron"] + neuron
+def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield where a block ends, and ascending numbers, equal for spikes at the same place."""
+    for block in blocks(tree, layer):
+        size = block.neurons * block.steps
+        place = (block.start + block.position) * block.steps + block.step
+        yield (block.start + block.examples) * size, place * block.neurons + block.neuron
+
+
+def _count(
+    sides: Sequence[Iterator[tuple[int, NDArray[np.int64]]]], end: int
+) -> tuple[list[int], int]:
+    """Count the numbers of either side, and those of both, in the memory of a block of each."""
+    rest = [np.empty(0, np.int64) for _ in sides]
+    until, spikes, common = [0, 0], [0, 0], 0
+    while min(until) < end:
+        behind = until.index(min(until))
+        until[behind], keys = next(sides[behind])
+        spikes[behind] += keys.size
+        rest[behind] = np.concatenate((rest[behind], keys))
+        cuts = [int(np.searchsorted(each, min(until))) for each in rest]
+        first, second = (each[:cut] for each, cut in zip(rest, cuts, strict=True))
+        common += np.intersect1d(first, second, assume_unique=True).size
+        rest = [each[cut:] for each, cut in zip(rest, cuts, strict=True)]
+    return spikes, common
 
 
 def _different(what: str, first: object, second: object) -> ResultError:

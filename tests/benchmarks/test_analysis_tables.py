@@ -1,0 +1,64 @@
+"""The tables of the benchmark of the analysis, of results that take no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from benchmarks import analysis
+from benchmarks.analysis import elephants, large
+from benchmarks.drawn import Drawn, result, write_drawn
+from bioae.analysis import open_result, spike_density, statistics
+
+SMALL = Drawn(6, 40, 30, 0.1)
+
+
+def test_what_is_written_piece_by_piece_is_a_result_of_that_density(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.drawn._SPIKES_A_PIECE", 300)
+    write_drawn(SMALL, tmp_path / "result.nc")
+    tree = open_result(tmp_path / "result.nc")
+    assert float(spike_density(tree, "latent")) == pytest.approx(0.1, rel=0.15)
+    pieces = [result(SMALL, start, start + 2) for start in (0, 2, 4)]
+    counts = xr.concat([each["layers/latent/spike_count"] for each in pieces], "example")
+    np.testing.assert_array_equal(tree["layers/latent/spike_count"], counts)
+
+
+def test_parts_are_those_of_the_statistics_and_sum_to_the_whole(tmp_path: Path) -> None:
+    write_drawn(SMALL, tmp_path / "result.nc")
+    with pytest.MonkeyPatch.context() as patch:
+        for names in analysis._PARTS.values():
+            for name in names:  # put back what is timed
+                patch.setattr(f"bioae.analysis.firing.{name}", _of_firing(name))
+        seconds = analysis._analysed(tmp_path / "result.nc")()
+    whole = seconds.pop("all")
+    assert whole == pytest.approx(sum(seconds.values()))
+    assert all(value > 0 for value in seconds.values())
+    assert "isi_cv_mean" in statistics(result(SMALL))["layers/latent"].data_vars
+
+
+def _of_firing(name: str) -> object:
+    from bioae.analysis import firing
+
+    return getattr(firing, name)
+
+
+def test_the_large_table_has_time_and_memory() -> None:
+    table = large(SMALL, runs=1)
+    assert table.row("all")["megabytes"] > 0
+    assert table.median("all") > table.median("information") > 0
+    assert "is below 4,096" in "".join(table.notes)
+
+
+@pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
+def test_elephant_agrees_in_every_row() -> None:
+    table = elephants(Drawn(1, 50, 60, 0.1), runs=1, sample=5, lagged=9)
+    assert len(table.rows) == 28
+    for row in table.rows:
+        assert row["difference"] <= 1e-9, row["what"]
+    assert any(note.startswith("all agree") for note in table.notes)
+    assert "| elephant s | bioae s |" in table.markdown()
