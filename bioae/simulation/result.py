@@ -26,6 +26,7 @@ __all__ = [
     "Trace",
     "build_result",
     "group_of",
+    "root_dataset",
     "versions",
     "write_result",
 ]
@@ -86,9 +87,43 @@ def build_result(
         If the parts do not fit together: shapes that differ, a repeated example or layer, a spike
         outside its layer or presentation, a neuron that spikes twice in a step.
     """
+    _check_names(layers)
+    root = root_dataset(
+        images=images, reconstruction=reconstruction, example=example, dt_ms=dt_ms, steps=steps,
+        target=target, seed=seed, neuron_model=neuron_model, network_sha256=network_sha256,
+        label=label, attrs=attrs,
+    )  # fmt: skip
+    index = root["example"].to_numpy()
+    nodes = {
+        f"/layers/{layer.name}": layer_dataset(layer, index, float(dt_ms), int(steps))
+        for layer in layers
+    }
+    return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+def root_dataset(
+    *,
+    images: NDArray[np.floating[Any]],
+    reconstruction: NDArray[np.floating[Any]],
+    example: NDArray[np.integer[Any]],
+    dt_ms: float,
+    steps: int,
+    target: str,
+    seed: int,
+    neuron_model: str,
+    network_sha256: str,
+    label: NDArray[np.integer[Any]] | None = None,
+    attrs: Mapping[str, str | int | float] | None = None,
+) -> xr.Dataset:
+    """Return the root of a result alone; the arguments are those of `build_result`.
+
+    Raises
+    ------
+    ResultError
+        If the parts do not fit together, or an example is there twice.
+    """
     index: NDArray[np.int64] = np.asarray(example, dtype=np.int64)
     _check_images(images, reconstruction, index, label)
-    _check_names(layers)
     root = _root(images, reconstruction, index, label)
     root.attrs = {
         "schema_version": SCHEMA_VERSION,
@@ -101,11 +136,7 @@ def build_result(
         **{f"{package}_version": number for package, number in versions().items()},
         **(attrs or {}),
     }
-    nodes = {
-        f"/layers/{layer.name}": layer_dataset(layer, index, float(dt_ms), int(steps))
-        for layer in layers
-    }
-    return xr.DataTree.from_dict({"/": root, **nodes})
+    return root
 
 
 def versions() -> dict[str, str]:

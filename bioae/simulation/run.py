@@ -6,20 +6,23 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import InputError
 from bioae.network import Network, NetworkConfig
 from bioae.simulation.jobs import Crew, Job, Processes
+from bioae.simulation.layer_spikes import LayerSpikes, layer_dataset
 from bioae.simulation.parts import Parts, missing
 from bioae.simulation.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.reading import Chunk, join
-from bioae.simulation.result import build_result, versions
+from bioae.simulation.result import build_result, root_dataset, versions
 from bioae.simulation.runners import chunk_size
 from bioae.simulation.targets import Dtype, Target, check_target
 
@@ -221,6 +224,19 @@ class Run:
         result.attrs.update(self.attrs)
         return result
 
+    def root(self, reconstruction: NDArray[np.float64], part: slice) -> xr.Dataset:
+        """Return the root of the result of some of the images."""
+        job, shown = self.job, self.shown[part]
+        described = _described(job.network, shown, target=job.target, dtype=job.dtype)
+        root = root_dataset(reconstruction=reconstruction, **described)
+        return root.assign_attrs(self.attrs)
+
+    def layer(self, layer: LayerSpikes, part: slice) -> xr.Dataset:
+        """Return the group of a layer of the result of some of the images."""
+        config = self.job.network.config
+        examples = self.shown.examples[part]
+        return layer_dataset(layer, examples, config.dt_seconds * 1e3, config.steps)
+
 
 def _check_sharing(workers: int, chunk: int | None, cluster: str | None) -> None:
     for name, value in (("workers", workers), ("chunk", chunk)):
@@ -249,22 +265,31 @@ def result_of(
     network: Network, shown: Presentations, chunk: Chunk, *, target: str, dtype: str
 ) -> xr.DataTree:
     """Build the result of a network on images, whatever ran it."""
+    return build_result(
+        layers=chunk.layers,
+        reconstruction=chunk.reconstruction,
+        **_described(network, shown, target=target, dtype=dtype),
+    )
+
+
+def _described(
+    network: Network, shown: Presentations, *, target: str, dtype: str
+) -> dict[str, Any]:
+    """Return what a result says beside what the network did."""
     config = network.config
     models = {placed.model.name: placed.model for placed in config.placed}
-    return build_result(
-        images=shown.images(),
-        reconstruction=chunk.reconstruction,
-        example=shown.examples,
-        layers=chunk.layers,
-        dt_ms=config.dt_seconds * 1e3,
-        steps=config.steps,
-        target=target,
-        seed=shown.seed,
-        neuron_model="\n".join(model.to_toml() for model in models.values()),
-        network_sha256=network.sha256,
-        label=shown.labels,
-        attrs={"schedule": config.schedule, "dtype": dtype, **_settings(config)},
-    )
+    return {
+        "images": shown.images(),
+        "example": shown.examples,
+        "dt_ms": config.dt_seconds * 1e3,
+        "steps": config.steps,
+        "target": target,
+        "seed": shown.seed,
+        "neuron_model": "\n".join(model.to_toml() for model in models.values()),
+        "network_sha256": network.sha256,
+        "label": shown.labels,
+        "attrs": {"schedule": config.schedule, "dtype": dtype, **_settings(config)},
+    }
 
 
 def _varied(

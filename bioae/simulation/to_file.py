@@ -18,8 +18,7 @@ from bioae.network import Network
 from bioae.simulation.netcdf import write_pieces
 from bioae.simulation.parts import Parts, remove_parts
 from bioae.simulation.pathways import Connectivity
-from bioae.simulation.reading import Chunk
-from bioae.simulation.result import group_of, write_result
+from bioae.simulation.result import write_result
 from bioae.simulation.run import Progress, Run
 from bioae.simulation.targets import Dtype, Target
 
@@ -145,13 +144,14 @@ class _Piece:
         return sizes
 
     def dataset(self, group: str) -> xr.Dataset:
-        layer = self.parts.layer(self.part, self._number(group))
-        chunk = Chunk((layer,), self.parts.reconstruction(self.part))
-        return group_of(self.run.result(chunk, self.part), group)
+        # No tree: its nodes refer to each other, and would stay in memory for a while.
+        if group == "/":
+            return self.run.root(self.parts.reconstruction(self.part), self.part)
+        return self.run.layer(self.parts.layer(self.part, self._number(group)), self.part)
 
     @property
     def _layers(self) -> list[str]:
         return [placed.name for placed in self.run.job.network.config.placed]
 
     def _number(self, group: str) -> int:
-        return 0 if group == "/" else self._layers.index(group.rpartition("/")[2])
+        return self._layers.index(group.rpartition("/")[2])
