@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError, TargetError
 from bioae.network import Network
-from bioae.simulation import runners, simulate, write_result
-from bioae.simulation.reading import read
+from bioae.simulation import simulate, write_result
+from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers import TRIES, shared
 
 Images = NDArray[np.float64]
@@ -152,10 +152,12 @@ def test_a_result_after_a_worker_was_killed(
     folder.mkdir()
     alone = stored(small, images, folder, target=target)
 
-    def read_or_die(*arguments: Any) -> Any:
-        die_once(marker)
-        return read(*arguments)
+    held = Presentations.held
 
-    monkeypatch.setattr(runners, "read", read_or_die)
+    def held_or_die(*arguments: Any) -> Any:
+        die_once(marker)
+        return held(*arguments)
+
+    monkeypatch.setattr(Presentations, "held", held_or_die)
     assert stored(small, images, folder, target=target, chunk=2, workers=2) == alone
     assert marker.exists()
