@@ -45,6 +45,32 @@ def test_the_demos_numbers_are_those_of_the_stored_result() -> None:
     assert f"On {demo['images']} held-out digits" in flat
 
 
+def test_the_times_are_those_of_the_stored_benchmark() -> None:
+    stored = json.loads((ROOT / "benchmarks/results/simulation.json").read_text(encoding="utf-8"))
+    tables = {
+        table["title"]: {row["what"]: row for row in table["rows"]} for table in stored["tables"]
+    }
+    notes = " ".join(note for table in stored["tables"] for note in table["notes"])
+    for title, row in (
+        ("stride 1, 13.3 M synapses", "13.3 million synapses, density 0.0485"),
+        ("stride 2, 0.6 M synapses", "the demo's network, density 0.0461"),
+    ):
+        found = {what: each["median"] for what, each in tables[f"{title}: libraries"].items()}
+        peer = min(found[name] for name in ("snntorch", "spikingjelly", "norse"))
+        assert f"density: {row.rpartition(' ')[2]} " in notes
+        times = (found["Brian2 C++, 2 workers"], found["Brian2 C++, 1 worker"], peer)
+        digits = (1, 1, 1) if times[0] > 1 else (2, 2, 2)
+        cells = [f"{value:.{places}f} ms" for value, places in zip(times, digits, strict=True)]
+        assert f"| {row} | {' | '.join(cells)} |" in README
+    plain = tables["stride 1, 13.3 M synapses: plain synapses"]
+    faster = plain["plain Synapses"]["median"] / plain["shared weights"]["median"]
+    smaller = plain["shared weights"]["megabytes"] / plain["plain Synapses"]["megabytes"]
+    flat = " ".join(README.split())
+    assert f"{faster:.0f} times the images a second in {smaller:.2f} of the memory" in flat
+    assert "0 of 847,202 spikes differ" in notes
+    assert "0 of 847,202 spikes differ" in flat
+
+
 def test_the_demo_is_the_one_that_is_shipped() -> None:
     text = (ROOT / "bioae/cli/demo.toml").read_text(encoding="utf-8")
     epochs = re.search(r"^epochs = (\d+)$", text, re.MULTILINE)
