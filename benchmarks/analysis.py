@@ -180,7 +180,7 @@ def elephants(drawn: Drawn, *, runs: int, sample: int = 1_000, lagged: int = 20_
     Parameters
     ----------
     drawn
-        A presentation. Of ten times as many neurons it is measured what takes little time.
+        A presentation. Of fifty times as many neurons it is measured what takes little time.
     runs
         Rounds that count.
     sample, lagged
@@ -191,7 +191,7 @@ def elephants(drawn: Drawn, *, runs: int, sample: int = 1_000, lagged: int = 20_
     def all_shared() -> Iterator[Shared]:
         size = (drawn.steps, drawn.density)
         yield from of_trains(drawn, slow=True)
-        yield from of_trains(Drawn(1, 10 * drawn.neurons, *size), slow=False)
+        yield from of_trains(Drawn(1, 50 * drawn.neurons, *size), slow=False)
         yield from of_trials(Drawn(20, drawn.neurons, *size))
         yield from of_pairs(drawn, sample=sample, lagged=lagged)
 
@@ -227,7 +227,7 @@ def _elephant_notes(rows: list[dict[str, Any]], sample: int) -> list[str]:
         (
             "elephant's isi, cv2 and lv are one NumPy expression a train, while bioae reads and"
             " sorts all spikes for each; `statistics` does so once for all that is of intervals, as"
-            " in the row of five of them"
+            " in the row of five of them: of few trains the call itself takes most of the time"
         ),
         (
             f"all loops together take {_together(each):,.0f} times as long as bioae, those that are"
