@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,9 @@ from bioae.analysis.spikes import Spikes, blocks, spike_keys
 
 __all__ = ["IntervalSums", "interval_sums", "intervals_of", "sums_of"]
 
-Part = Literal["intervals", "pairs", "pooled", "histogram"]
+Part = Literal[
+    "total", "squares", "difference", "squared_difference", "per_length", "pooled", "histogram"
+]
 
 _LARGEST_HISTOGRAM = 2**26
 
@@ -78,11 +80,14 @@ def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
     ResultError
         If there is no such layer.
     """
-    return sums_of(tree, layer, "intervals", "pairs", "pooled", "histogram")
+    return sums_of(tree, layer, *get_args(Part))
 
 
 def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
-    """Read the spikes for one measure: the sums that are of other parts stay 0."""
+    """Read the spikes for one measure: the sums that are of other parts stay 0.
+
+    How many intervals there are is with those of them, how many pairs with those of pairs.
+    """
     neurons, length = layer_data(tree, layer).sizes["neuron"], steps(tree)
     whole = np.zeros((4, neurons), np.int64)
     real = np.zeros((3, neurons))
@@ -90,10 +95,8 @@ def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
     fits = "histogram" in parts and neurons * length <= _LARGEST_HISTOGRAM
     histogram = np.zeros((neurons, length), np.int64) if fits else None
     for found in _by_block(tree, layer):
-        if "intervals" in parts:
-            _add_intervals(found, whole)
-        if "pairs" in parts:
-            _add_pairs(found, whole, real)
+        _add_intervals(found, whole, parts)
+        _add_pairs(found, whole[3], real, parts)
         if "pooled" in parts:
             pooled += np.bincount(found.length, minlength=length)
         if histogram is not None:
@@ -120,21 +123,33 @@ def _by_block(tree: xr.DataTree, layer: str) -> Iterator[Intervals]:
     return (intervals_of(block) for block in blocks(tree, layer))
 
 
-def _add_intervals(found: Intervals, whole: NDArray[np.int64]) -> None:
-    """Add a block's intervals, their lengths and their squares."""
+def _add_intervals(found: Intervals, whole: NDArray[np.int64], parts: Collection[Part]) -> None:
+    """Add a block's intervals, their lengths and their squares, as far as they are asked for."""
+    if not {"total", "squares", "histogram"} & {*parts}:
+        return
     neuron, length = found.neuron.astype(np.intp), found.length.astype(float)
+    whole[0] += np.bincount(neuron, minlength=whole.shape[1])
     # Sums of weights are exact: integers far below 2**53.
-    for row, weights in enumerate((None, length, length * length)):
-        whole[row] += np.bincount(neuron, weights, whole.shape[1]).astype(np.int64)
+    if "total" in parts:
+        whole[1] += np.bincount(neuron, length, whole.shape[1]).astype(np.int64)
+    if "squares" in parts:
+        whole[2] += np.bincount(neuron, length * length, whole.shape[1]).astype(np.int64)
 
 
-def _add_pairs(found: Intervals, whole: NDArray[np.int64], real: NDArray[np.float64]) -> None:
-    """Add a block's pairs, and what they are like."""
+def _add_pairs(
+    found: Intervals, count: NDArray[np.int64], real: NDArray[np.float64], parts: Collection[Part]
+) -> None:
+    """Add a block's pairs, and what they are like, as far as it is asked for."""
+    if not {"difference", "squared_difference", "per_length"} & {*parts}:
+        return
     neuron = found.neuron[found.first].astype(np.intp)
     before, after = found.length[found.first], found.length[found.first + 1]
     both = before + after
     relative = np.abs(before - after) / both
-    squared = relative * relative
-    whole[3] += np.bincount(neuron, minlength=whole.shape[1])
-    for row, weights in enumerate((relative, squared, squared / both)):
-        real[row] += np.bincount(neuron, weights, real.shape[1])
+    count += np.bincount(neuron, minlength=count.size)
+    if "difference" in parts:
+        real[0] += np.bincount(neuron, relative, count.size)
+    if "squared_difference" in parts:
+        real[1] += np.bincount(neuron, relative * relative, count.size)
+    if "per_length" in parts:
+        real[2] += np.bincount(neuron, relative * relative / both, count.size)

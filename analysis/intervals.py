@@ -81,7 +81,7 @@ def mean_interval(
     Long intervals are cut off by the end of a presentation, so that at low rates this is less
     than one over the rate. `sums` is as in `interval_histogram`.
     """
-    sums = sums or sums_of(tree, layer, "intervals")
+    sums = sums or sums_of(tree, layer, "total")
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
     return described(
         along(layer_data(tree, layer), mean, "neuron"), "mean_interval", "mean interval", "ms"
@@ -118,7 +118,7 @@ def burst_index(
         If the time is not positive.
     """
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
-    sums = sums or sums_of(tree, layer, "intervals", "histogram")
+    sums = sums or sums_of(tree, layer, "histogram")
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
     array = along(layer_data(tree, layer), short, "neuron")
     return described(array, "burst_index", "fraction of short intervals", "1")
@@ -145,7 +145,7 @@ def refractory_violations(
         If the time is not positive.
     """
     limit = in_steps(tree, "period_ms", period_ms)
-    sums = sums or sums_of(tree, layer, "intervals", "histogram")
+    sums = sums or sums_of(tree, layer, "histogram")
     count = along(layer_data(tree, layer), _shorter(tree, layer, limit, sums), "neuron")
     return described(count, "refractory_violations", "intervals within the period", "1")
 

@@ -29,7 +29,7 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     Their standard deviation (over n, not n - 1) over their mean: 0 for a clock, 1 for a Poisson
     process. NaN where a neuron has fewer than two intervals.
     """
-    sums = sums or sums_of(tree, layer, "intervals")
+    sums = sums or sums_of(tree, layer, "total", "squares")
     counted = np.maximum(sums.intervals, 1)
     # Around a whole number close to the mean the squares are exact, and 0 for a clock.
     centre, rest = np.divmod(sums.total, counted)
@@ -45,7 +45,7 @@ def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) 
     Unlike the CV it is blind to slow changes of the rate. NaN where no two intervals follow each
     other. Holt, Softky, Koch & Douglas (1996), J. Neurophysiol. 75:1806.
     """
-    sums = sums or sums_of(tree, layer, "pairs")
+    sums = sums or sums_of(tree, layer, "difference")
     cv2 = 2 * ratio(sums.difference, sums.pairs)
     return _per_neuron(tree, layer, cv2, "isi_cv2", "CV2")
 
@@ -56,7 +56,7 @@ def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr
     0 for a clock, 1 for a Poisson process; NaN where no two intervals follow each other.
     Shinomoto, Shima & Tanji (2003), Neural Comput. 15:2823.
     """
-    sums = sums or sums_of(tree, layer, "pairs")
+    sums = sums or sums_of(tree, layer, "squared_difference")
     variation = 3 * ratio(sums.squared_difference, sums.pairs)
     return _per_neuron(tree, layer, variation, "lv", "local variation")
 
@@ -90,7 +90,7 @@ def lvr(
             where="refractoriness_ms",
             found=str(refractoriness_ms),
         )
-    sums = sums or sums_of(tree, layer, "pairs")
+    sums = sums or sums_of(tree, layer, "squared_difference", "per_length")
     constant = 4 * refractoriness_ms / float(tree.attrs["dt_ms"])
     total = sums.squared_difference + constant * sums.per_length
     revised = 3 * ratio(total, sums.pairs)
