@@ -156,7 +156,7 @@ class Cluster:
         from distributed import CancelledError, KilledWorker
 
         try:
-            chunk: Chunk = future.result()
+            return self._gathered(future)
         except BioaeError:
             raise
         except KilledWorker as error:
@@ -175,7 +175,18 @@ class Cluster:
                 where=self.address,
                 mend="Check that the same bioae is installed on the scheduler and all workers",
             ) from error
-        return chunk
+
+    def _gathered(self, future: Any) -> Chunk:
+        """Fetch what is done; if its worker left with it, once another one has done it again."""
+        patience = _POLL_SECONDS
+        while True:
+            try:
+                chunk: Chunk = future.result(timeout=patience)
+            except TimeoutError:
+                self.wait_for_workers()
+                patience *= 2  # it may only take long to send
+            else:
+                return chunk
 
 
 @dataclass(frozen=True, eq=False)

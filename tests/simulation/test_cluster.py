@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,30 @@ def test_all_workers_leave(
         with pytest.raises(TargetError, match="the Dask cluster has no workers"):
             simulating()
     module._bench.close()  # its worker was this process
+
+
+class Lost:
+    """A future that was done, but whose worker left with the result."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def result(self, timeout: float | None = None) -> str:
+        if timeout is None:
+            pytest.fail("it would wait for ever")
+        self.times -= 1
+        if self.times >= 0:
+            raise TimeoutError
+        return "done again"
+
+
+def test_a_result_is_lost_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
+    with_workers = module.Cluster(SimpleNamespace(nthreads=lambda: {"tcp://a": 1}), "tcp://s")
+    assert with_workers._result(Lost(3)) == "done again"
+    deserted = module.Cluster(SimpleNamespace(nthreads=dict), "tcp://s")
+    with pytest.raises(TargetError, match="the Dask cluster has no workers"):
+        deserted._result(Lost(3))
 
 
 @pytest.mark.slow  # processes that import everything
