@@ -53,7 +53,7 @@ def to_nwb(
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
-    pynwb = needs("pynwb", "pynwb")
+    pynwb = needs("pynwb", "'bioae[nwb]'")
     check_output(path, overwrite=overwrite, kind="file")
     names = layer_names(tree) if layers is None else list(layers)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start

@@ -162,7 +162,7 @@ def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
     [
         ("neo", "bioae[neo]", lambda tree, _: to_neo(tree, "latent")),
         ("pandas", "pip install pandas", lambda tree, _: to_pandas(tree)),
-        ("pynwb", "pip install pynwb", lambda tree, path: to_nwb(tree, path / "x.nwb")),
+        ("pynwb", "pip install 'bioae[nwb]'", lambda tree, path: to_nwb(tree, path / "x.nwb")),
     ],
 )
 def test_a_library_that_is_missing_is_named(
