@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
 import xarray as xr
@@ -36,31 +36,15 @@ SCHEMA_VERSION = 1
 _VERSIONED = ("bioae", "brian2", "numpy")
 
 
-def build_result(
-    *,
-    images: NDArray[np.floating[Any]],
-    reconstruction: NDArray[np.floating[Any]],
-    example: NDArray[np.integer[Any]],
-    layers: Sequence[LayerSpikes],
-    dt_ms: float,
-    steps: int,
-    target: str,
-    seed: int,
-    neuron_model: str,
-    network_sha256: str,
-    label: NDArray[np.integer[Any]] | None = None,
-    attrs: Mapping[str, str | int | float] | None = None,
-) -> xr.DataTree:
-    """Build the tree of a result.
+class Root(TypedDict, total=False):
+    """What the root of a result takes.
 
-    Parameters
+    Attributes
     ----------
     images, reconstruction
         (example, channel, y, x) What was shown, in [0, 1], and what came out.
     example
         (example,) The index of each image in its data set, each at most once.
-    layers
-        The layers in order, from the input's side.
     dt_ms, steps
         The length of a step in milliseconds, and the number of steps of a presentation.
     target
@@ -75,6 +59,30 @@ def build_result(
         (example,) The class of each image, where known.
     attrs
         Further attributes of the root.
+    """
+
+    images: Required[NDArray[np.floating[Any]]]
+    reconstruction: Required[NDArray[np.floating[Any]]]
+    example: Required[NDArray[np.integer[Any]]]
+    dt_ms: Required[float]
+    steps: Required[int]
+    target: Required[str]
+    seed: Required[int]
+    neuron_model: Required[str]
+    network_sha256: Required[str]
+    label: NDArray[np.integer[Any]] | None
+    attrs: Mapping[str, str | int | float] | None
+
+
+def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
+    """Build the tree of a result.
+
+    Parameters
+    ----------
+    layers
+        The layers in order, from the input's side.
+    **root
+        What the root holds, see `Root`.
 
     Returns
     -------
@@ -88,55 +96,36 @@ def build_result(
         outside its layer or presentation, a neuron that spikes twice in a step.
     """
     _check_names(layers)
-    root = root_dataset(
-        images=images, reconstruction=reconstruction, example=example, dt_ms=dt_ms, steps=steps,
-        target=target, seed=seed, neuron_model=neuron_model, network_sha256=network_sha256,
-        label=label, attrs=attrs,
-    )  # fmt: skip
-    index = root["example"].to_numpy()
-    nodes = {
-        f"/layers/{layer.name}": layer_dataset(layer, index, float(dt_ms), int(steps))
-        for layer in layers
-    }
-    return xr.DataTree.from_dict({"/": root, **nodes})
+    data = root_dataset(**root)
+    index, dt_ms, steps = data["example"].to_numpy(), data.attrs["dt_ms"], data.attrs["steps"]
+    nodes = {f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps) for layer in layers}
+    return xr.DataTree.from_dict({"/": data, **nodes})
 
 
-def root_dataset(
-    *,
-    images: NDArray[np.floating[Any]],
-    reconstruction: NDArray[np.floating[Any]],
-    example: NDArray[np.integer[Any]],
-    dt_ms: float,
-    steps: int,
-    target: str,
-    seed: int,
-    neuron_model: str,
-    network_sha256: str,
-    label: NDArray[np.integer[Any]] | None = None,
-    attrs: Mapping[str, str | int | float] | None = None,
-) -> xr.Dataset:
-    """Return the root of a result alone; the arguments are those of `build_result`.
+def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
+    """Return the root of a result alone, see `Root`.
 
     Raises
     ------
     ResultError
         If the parts do not fit together, or an example is there twice.
     """
-    index: NDArray[np.int64] = np.asarray(example, dtype=np.int64)
+    index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
+    images, reconstruction, label = root["images"], root["reconstruction"], root.get("label")
     _check_images(images, reconstruction, index, label)
-    root = _root(images, reconstruction, index, label)
-    root.attrs = {
+    data = _root(images, reconstruction, index, label)
+    data.attrs = {
         "schema_version": SCHEMA_VERSION,
-        "dt_ms": float(dt_ms),
-        "steps": int(steps),
-        "target": target,
-        "seed": int(seed),
-        "neuron_model": neuron_model,
-        "network_sha256": network_sha256,
+        "dt_ms": float(root["dt_ms"]),
+        "steps": int(root["steps"]),
+        "target": root["target"],
+        "seed": int(root["seed"]),
+        "neuron_model": root["neuron_model"],
+        "network_sha256": root["network_sha256"],
         **{f"{package}_version": number for package, number in versions().items()},
-        **(attrs or {}),
+        **(root.get("attrs") or {}),
     }
-    return root
+    return data
 
 
 def versions() -> dict[str, str]:
