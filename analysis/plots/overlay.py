@@ -1,16 +1,19 @@
-"""What figures share that lay several results over one another."""
+"""What figures share that show several results, or spikes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.plots.style import COLOURS, LINES
 from bioae.errors import ResultError
 
-__all__ = ["MARKERS", "colour_of", "head", "layers_in", "line_of", "needed"]
+__all__ = ["MARKERS", "colour_of", "draw_spikes", "head", "layers_in", "line_of", "needed"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
@@ -40,6 +43,28 @@ def needed(items: object, what: str) -> None:
     """
     if not items:
         raise ResultError(f"there are no {what} to draw", expected="at least one result")
+
+
+def draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> None:
+    """Draw a dot for each spike of a raster (neuron, time), and say how many there are."""
+    step, neuron = np.nonzero(spikes.to_numpy().T)
+    neurons = spikes.sizes["neuron"]
+    few = neurons <= 60
+    # In a vector format thousands of dots would weigh more than a picture of them.
+    axes.plot(
+        spikes["time"].to_numpy()[step],
+        neuron,
+        linestyle="none",
+        marker="|" if few else ".",
+        markersize=5 if few else 3,
+        markeredgewidth=1 if few else 0,
+        color=colour,
+        rasterized=True,
+    )
+    axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
+    margin = max(0.5, 0.02 * neurons)
+    axes.set_ylim(-margin, neurons - 1 + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
 
 
 def head(axes: Axes, title: str, *, columns: int = 1) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bioae.analysis.plots.overlay import colour_of, head, line_of, needed
+from bioae.analysis.plots.overlay import colour_of, draw_spikes, head, line_of, needed
 from bioae.analysis.plots.style import new_figure, styled
 from bioae.analysis.population_rates import population_rate
 from bioae.analysis.spikes import raster
@@ -56,7 +56,8 @@ def population_activity(
     )[:, 0]
     for index, (name, tree) in enumerate(results.items()):
         spikes = raster(tree, layer, example=chosen)
-        _draw_raster(axes[index], spikes, name, colour_of(index))
+        draw_spikes(axes[index], spikes, name, colour_of(index))
+        axes[index].set_ylabel("neuron")
         rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
         _draw_rate(axes[-1], rate, float(tree.attrs["dt_ms"]), name, index)
     axes[-1].set_ylim(bottom=0)
@@ -66,27 +67,6 @@ def population_activity(
     head(axes[-1], f"mean rate of {layer}", columns=min(4, len(results)))
     figure.align_ylabels(axes)
     return figure
-
-
-def _draw_raster(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> None:
-    neuron, step = np.nonzero(spikes.to_numpy())
-    neurons = spikes.sizes["neuron"]
-    few = neurons <= 60
-    axes.plot(
-        spikes["time"].to_numpy()[step],
-        neuron,
-        linestyle="none",
-        marker="|" if few else ".",
-        markersize=5 if few else 3,
-        markeredgewidth=1 if few else 0,
-        color=colour,
-        rasterized=True,
-    )
-    axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
-    margin = max(0.5, 0.02 * neurons)
-    axes.set_ylim(-margin, neurons - 1 + margin)
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
-    axes.set_ylabel("neuron")
 
 
 def _draw_rate(axes: Axes, rate: xr.DataArray, dt_ms: float, name: str, index: int) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.layers import layer_names
-from bioae.analysis.plots.style import COLOURS, new_figure, styled
+from bioae.analysis.plots.overlay import colour_of, draw_spikes
+from bioae.analysis.plots.style import new_figure, styled
 from bioae.analysis.spikes import raster
 from bioae.errors import ResultError
 
@@ -49,30 +47,8 @@ def rasters(
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     duration = tree.attrs["steps"] * tree.attrs["dt_ms"]
     for axes, name in zip(panels, names, strict=True):
-        _draw(axes, raster(tree, name, example=chosen), name)
+        draw_spikes(axes, raster(tree, name, example=chosen), name, colour_of(0))
         axes.set_xlim(-0.01 * duration, duration)
     panels[-1].set_xlabel("time since the start of the presentation (ms)")
     figure.supylabel("neuron", fontsize=9)
     return figure
-
-
-def _draw(axes: Axes, spikes: xr.DataArray, name: str) -> None:
-    step, neuron = np.nonzero(spikes.to_numpy().T)
-    neurons = spikes.sizes["neuron"]
-    few = neurons <= 60
-    # In a vector format thousands of dots would weigh more than a picture of them.
-    axes.plot(
-        spikes["time"].to_numpy()[step],
-        neuron,
-        linestyle="none",
-        marker="|" if few else ".",
-        markersize=5 if few else 3,
-        markeredgewidth=1 if few else 0,
-        color=COLOURS[0],
-        rasterized=True,
-    )
-    count = neuron.size
-    axes.set_title(f"{name}: {count:,} {'spike' if count == 1 else 'spikes'}")
-    margin = max(0.5, 0.02 * neurons)
-    axes.set_ylim(-margin, neurons - 1 + margin)
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
