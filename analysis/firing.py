@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.bursting import BURSTING_THRESHOLD, bursting_fraction, is_bursting
+from bioae.analysis.bursting import BURSTING_THRESHOLD, is_bursting
 from bioae.analysis.correlations import mean_pairwise_correlation
-from bioae.analysis.counts import active_fraction, dead_fraction, silent_fraction, spike_count
+from bioae.analysis.counts import active_fraction, dead_fraction, spike_count
 from bioae.analysis.definitions import DEFINITIONS
 from bioae.analysis.dimensionality import participation_ratio
 from bioae.analysis.information import count_information
@@ -72,10 +72,8 @@ def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESH
         sums = interval_sums(tree, layer)
         neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
         examples = example_statistics(tree, layer)
-        scalars = layer_statistics(
-            tree, layer, bursting_threshold=bursting_threshold, neurons=neurons, examples=examples
-        )
         fits = fit_rates(tree, layer)
+        scalars = _scalars(tree, layer, neurons, examples, fits)
         fits = fits.rename({name: f"rate_fit_{name}" for name in fits.data_vars})
         distribution = isi_distribution(tree, layer, sums=sums)
         parts = [neurons, examples, scalars, fits, distribution.to_dataset()]
@@ -146,8 +144,6 @@ def layer_statistics(
     layer: str,
     *,
     bursting_threshold: float = BURSTING_THRESHOLD,
-    neurons: xr.Dataset | None = None,
-    examples: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Return the numbers of a layer that are defined in `bioae.analysis.definitions`, as scalars.
 
@@ -155,35 +151,36 @@ def layer_statistics(
     ----------
     bursting_threshold
         As in `statistics`.
-    neurons, examples
-        What `neuron_statistics` and `example_statistics` returned for this layer, if they did.
     """
-    if neurons is None:
-        neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold)
-    if examples is None:
-        examples = example_statistics(tree, layer)
-    found = _of_layer(tree, layer, bursting_threshold) | _of_neurons(neurons, examples)
+    neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold)
+    examples = example_statistics(tree, layer)
+    return _scalars(tree, layer, neurons, examples, fit_rates(tree, layer))
+
+
+def _scalars(
+    tree: xr.DataTree, layer: str, neurons: xr.Dataset, examples: xr.Dataset, fits: xr.Dataset
+) -> xr.Dataset:
+    """Return the numbers of a layer of what is measured already of its neurons and examples."""
+    fit = fits.sel(distribution="lognormal")
+    found = {
+        **_of_layer(tree, layer),
+        **_of_neurons(neurons, examples),
+        "lognormal_sigma": fit["shape"],
+        "lognormal_ks": fit["ks_statistic"],
+    }
     return xr.Dataset({name: _defined(name, found[name]) for name in DEFINITIONS})
 
 
-def _of_layer(tree: xr.DataTree, layer: str, threshold: float) -> dict[str, Any]:
+def _of_layer(tree: xr.DataTree, layer: str) -> dict[str, Any]:
     sizes = layer_data(tree, layer).sizes
-    rates = rate_statistics(tree, layer)
-    fit = fit_rates(tree, layer).sel(distribution="lognormal")
     return {
         "neurons": sizes["neuron"],
         "examples": sizes["example"],
-        "spikes": spike_count(tree, layer, dims=_EVERYTHING),
         "rate_per_step_mean": spikes_per_step(tree, layer, dims=_EVERYTHING),
         "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
         "dead_fraction": dead_fraction(tree, layer),
-        "bursting_fraction": bursting_fraction(tree, layer, threshold=threshold),
         "density_alive": alive_density(tree, layer),
-        "active_fraction_mean": active_fraction(tree, layer).mean(),
-        "silent_fraction": silent_fraction(tree, layer),
-        "rate_gini": rates["gini"],
-        "lognormal_sigma": fit["shape"],
-        "lognormal_ks": fit["ks_statistic"],
+        "rate_gini": rate_statistics(tree, layer)["gini"],
         "pairwise_correlation_mean": _or_undefined(
             lambda: mean_pairwise_correlation(tree, layer), xr.DataArray(np.nan)
         ),
@@ -195,6 +192,10 @@ def _of_layer(tree: xr.DataTree, layer: str, threshold: float) -> dict[str, Any]
 
 def _of_neurons(neurons: xr.Dataset, examples: xr.Dataset) -> dict[str, xr.DataArray]:
     return {
+        "spikes": examples["spikes_per_example"].sum(),
+        "active_fraction_mean": examples["active_fraction"].mean(),
+        "silent_fraction": (examples["spikes_per_example"] == 0).mean(),
+        "bursting_fraction": neurons["is_bursting"].mean(),
         "rate_hz_median": neurons["firing_rate"].median(),
         "isi_cv_mean": _mean(neurons["isi_cv"]),
         "isi_cv2_mean": _mean(neurons["isi_cv2"]),

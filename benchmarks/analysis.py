@@ -47,8 +47,8 @@ _PARTS = {
     "rates and their distribution": (
         "firing_rate", "spikes_per_step", "alive_density", "rate_statistics", "fit_rates",
     ),
-    "counts": ("spike_count", "active_fraction", "dead_fraction", "silent_fraction"),
-    "bursting": ("is_bursting", "bursting_fraction"),
+    "counts": ("spike_count", "active_fraction", "dead_fraction"),
+    "bursting": ("is_bursting",),
     "Fano factor": ("fano_factor",),
     "sparseness": ("lifetime_sparseness", "population_sparseness"),
     "information": ("count_information",),
