@@ -12,7 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.analysis.layers import layer_data, steps
 from bioae.errors import ResultError
 
-__all__ = ["along", "classes", "count_blocks", "in_steps", "ratio", "runs", "whole_steps"]
+__all__ = [
+    "along",
+    "classes",
+    "count_blocks",
+    "in_steps",
+    "ratio",
+    "runs",
+    "several_examples",
+    "whole_steps",
+]
 
 
 def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:
@@ -59,6 +68,24 @@ def count_blocks(
     rows = max(1, entries // max(1, neurons))
     for start in range(0, examples, rows):
         yield start, counts[start : start + rows].to_numpy().astype(np.int64)
+
+
+def several_examples(data: xr.Dataset) -> int:
+    """Return how many examples a layer has.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two.
+    """
+    examples = data.sizes["example"]
+    if examples < 2:
+        raise ResultError(
+            "how counts vary over examples takes several of them",
+            expected="at least 2 examples",
+            found=str(examples),
+        )
+    return examples
 
 
 def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:

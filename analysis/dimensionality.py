@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.arrays import several_examples
 from bioae.analysis.class_sums import class_sums
 from bioae.analysis.layers import described, layer_data
 from bioae.analysis.products import centred_counts, pair_blocks
-from bioae.errors import ResultError
 
 __all__ = ["participation_ratio"]
 
@@ -37,13 +37,7 @@ def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     ResultError
         If there are fewer than two examples.
     """
-    examples = layer_data(tree, layer).sizes["example"]
-    if examples < 2:
-        raise ResultError(
-            "how counts vary over examples takes several of them",
-            expected="at least 2 examples",
-            found=str(examples),
-        )
+    several_examples(layer_data(tree, layer))
     sums = class_sums(tree, layer, by_label=False)
     trace = float(sums.around_mean().sum())
     square = _squared(tree, layer, sums.total[0]) if trace else np.nan

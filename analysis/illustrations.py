@@ -14,7 +14,7 @@ import xarray as xr
 
 from bioae.analysis.correlations import correlation_matrix
 from bioae.analysis.firing import statistics
-from bioae.analysis.layers import layer_data, layer_names
+from bioae.analysis.layers import layer_data, layer_names, layers_of
 from bioae.analysis.receptive_fields import spike_triggered_average
 from bioae.analysis.transfer import transfer_curve
 
@@ -107,10 +107,7 @@ def _firing(measured: Results) -> Iterator[Illustration]:
     """Draw what was measured of each neuron's spikes."""
     from bioae.analysis import plots
 
-    layers = {
-        name: {layer: tree["layers"].children[layer].to_dataset() for layer in layer_names(tree)}
-        for name, tree in measured.items()
-    }
+    layers = {name: layers_of(tree) for name, tree in measured.items()}
     yield Illustration(
         "rates",
         "Firing rates",

@@ -15,6 +15,7 @@ __all__ = [
     "images_of",
     "layer_data",
     "layer_names",
+    "layers_of",
     "steps",
 ]
 
@@ -40,6 +41,11 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
         )
     return tree["layers"].children[layer].to_dataset()
+
+
+def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the variables of all layers by name, from the input's side."""
+    return {name: layer_data(tree, name) for name in layer_names(tree)}
 
 
 def steps(tree: xr.DataTree) -> int:

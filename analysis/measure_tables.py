@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from bioae.analysis.definitions import DEFINITIONS, anchor
-from bioae.analysis.layers import layer_names
+from bioae.analysis.layers import layers_of
 from bioae.analysis.measures import Measures
 from bioae.analysis.tables import Table, as_table, format_value
 from bioae.analysis.verdicts import Verdict
@@ -82,7 +82,7 @@ def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:
 
 def _firing(name: str, tree: xr.DataTree) -> Table:
     """One row a number, one column a layer."""
-    layers = {layer: tree["layers"].children[layer].to_dataset() for layer in layer_names(tree)}
+    layers = layers_of(tree)
     rows, anchors, notes = [], {}, []
     for key, definition in DEFINITIONS.items():
         units = "" if definition.units == "1" else f" ({definition.units})"

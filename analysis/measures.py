@@ -19,7 +19,7 @@ from bioae.analysis.bursting import BURSTING_THRESHOLD
 from bioae.analysis.comparability import context_of
 from bioae.analysis.effects import COMPARED, compare_values, is_paired
 from bioae.analysis.firing import statistics
-from bioae.analysis.layers import layer_names
+from bioae.analysis.layers import layer_data, layers_of
 from bioae.analysis.reconstruction import reconstruction_errors
 from bioae.analysis.verdicts import Verdict, cortical_values, layer_verdicts
 from bioae.errors import ResultError
@@ -133,8 +133,7 @@ def measure(
 
 
 def _compared(tree: xr.DataTree) -> dict[str, xr.Dataset]:
-    layers = {name: tree["layers"].children[name].to_dataset() for name in layer_names(tree)}
-    return {name: data[list(COMPARED)] for name, data in layers.items()}
+    return {name: data[list(COMPARED)] for name, data in layers_of(tree).items()}
 
 
 def _verdicts(
@@ -153,7 +152,7 @@ def _verdicts(
 
 
 def _scalar(found: xr.DataTree, layer: str, name: str) -> float:
-    return float(found["layers"].children[layer].to_dataset()[name])
+    return float(layer_data(found, layer)[name])
 
 
 def _or_reason(compare: Callable[[], xr.Dataset]) -> xr.Dataset | str:

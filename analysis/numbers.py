@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.definitions import DEFINITIONS
-from bioae.analysis.layers import layer_names
+from bioae.analysis.layers import layers_of
 from bioae.analysis.measures import Measures
 from bioae.analysis.verdicts import Verdict
 
@@ -55,7 +55,7 @@ def to_numbers(measures: Measures) -> Record:
 
 def _result(measures: Measures, name: str) -> Record:
     tree = measures.statistics[name]
-    layers = {layer: tree["layers"].children[layer].to_dataset() for layer in layer_names(tree)}
+    layers = layers_of(tree)
     return {
         "attributes": measures.attributes[name],
         "reconstruction": _reconstruction(measures.reconstruction[name]),

@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 
 from bioae.analysis.definitions import DEFINITIONS
-from bioae.analysis.layers import layer_names
+from bioae.analysis.layers import layers_of
 from bioae.analysis.measures import Measures
 
 __all__ = ["table_files"]
@@ -94,8 +94,8 @@ def _differences(measures: Measures) -> Iterator[Row]:
 
 def _each_layer(measures: Measures) -> Iterator[tuple[str, str, xr.Dataset]]:
     for name, tree in measures.statistics.items():
-        for layer in layer_names(tree):
-            yield name, layer, tree["layers"].children[layer].to_dataset()
+        for layer, data in layers_of(tree).items():
+            yield name, layer, data
 
 
 def _text(rows: list[Row]) -> str:

@@ -10,11 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.arrays import along, ratio, runs, whole_steps
+from bioae.analysis.arrays import along, ratio, runs, several_examples, whole_steps
 from bioae.analysis.class_sums import class_sums
 from bioae.analysis.layers import described, layer_data, steps
 from bioae.analysis.spikes import blocks, trains
-from bioae.errors import ResultError
 
 __all__ = ["dispersion", "fano_factor"]
 
@@ -44,7 +43,7 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
         If there are fewer than two examples, or the window is no whole number of steps that fits.
     """
     data = layer_data(tree, layer)
-    examples = _several(data)
+    examples = several_examples(data)
     if window_ms is None:
         sums = class_sums(tree, layer, by_label=False)
         total, squares = sums.total[0], sums.squares[0]
@@ -78,7 +77,7 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
         If there are fewer than two examples.
     """
     data = layer_data(tree, layer)
-    examples = _several(data)
+    examples = several_examples(data)
     labelled = "label" in tree.to_dataset()
     sums = class_sums(tree, layer, by_label=labelled)
     total, squares = sums.total.sum(0), sums.squares.sum(0)
@@ -96,17 +95,6 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
             for name, (long_name, values) in found.items()
         }
     )
-
-
-def _several(data: xr.Dataset) -> int:
-    examples = data.sizes["example"]
-    if examples < 2:
-        raise ResultError(
-            "how counts vary over examples takes several of them",
-            expected="at least 2 examples",
-            found=str(examples),
-        )
-    return examples
 
 
 def _fano(
