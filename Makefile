@@ -45,7 +45,7 @@ test-all: lint types
 	$(PYTEST)
 
 test-cuda: $(CUDA)
-	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/cuda
+	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/simulation/targets/cuda
 
 lint: $(DEV)
 	$(BIN)/ruff check .

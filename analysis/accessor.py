@@ -35,7 +35,7 @@ class Accessor:
         self._tree = tree
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in analysis.__all__:
+        if name in dir(analysis):
             function = getattr(analysis, name)
             if _takes_a_result(function):
                 return MethodType(function, self._tree)
@@ -55,7 +55,7 @@ class Accessor:
 
 
 def _names() -> list[str]:
-    return [name for name in analysis.__all__ if _takes_a_result(getattr(analysis, name))]
+    return [name for name in dir(analysis) if _takes_a_result(getattr(analysis, name))]
 
 
 def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:

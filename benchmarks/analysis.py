@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from benchmarks.apart import Apart
 from benchmarks.drawn import Drawn, write_drawn
+from benchmarks.interleaved import turns
+from benchmarks.subprocesses import Apart
 from benchmarks.tables import Table, write
-from benchmarks.turns import turns
 
 if TYPE_CHECKING:
     from benchmarks.shared_statistics import Shared
@@ -124,7 +124,7 @@ def _check_disk(folder: Path, drawn: Drawn) -> None:
 def _analysed(path: Path) -> Callable[[], dict[str, float]]:
     """Return what analyses a file, and says how many seconds each part took."""
     from bioae import analysis
-    from bioae.analysis import firing
+    from bioae.analysis.measures import statistics as firing
 
     seconds = dict.fromkeys(_PARTS, 0.0)
     for part, names in _PARTS.items():

@@ -17,16 +17,16 @@ from typing import Any
 
 from benchmarks.stored import write_text
 from bioae.analysis import sum_squared_error, summary
-from bioae.artefact import load
-from bioae.calibration import CALIBRATIONS
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_model
 from bioae.errors import ModelError
 from bioae.files import atomic_output
-from bioae.network import Network
+from bioae.networks.artefact import load
+from bioae.networks.network import Network
+from bioae.networks.variants import calibration_factors
+from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
-from bioae.trainers.training import train
-from bioae.variants import calibration_factors
+from bioae.trainers.training.train import train
 
 OUT = Path("docs/results/calibration.json")
 

@@ -1,4 +1,4 @@
-"""What runs a trained network, each set up in a process of its own (see `benchmarks.apart`)."""
+"""Contenders that run a trained network, each in its own process: `benchmarks.subprocesses`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import h5netcdf
 import numpy as np
 
-from bioae import artefact
 from bioae.datasets import Images, load
-from bioae.network import Network
-from bioae.simulation import targets
-from bioae.simulation.pathways import Connectivity
+from bioae.networks import artefact
+from bioae.networks.network import Network
+from bioae.simulation.objects.pathways import Connectivity
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.runners import runner
-from bioae.simulation.targets import Dtype, Target
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import Dtype, Target
 from bioae.simulation.to_file import simulate_to
-from bioae.simulation.workers import shared
+from bioae.simulation.workers.chunk_runners import runner
+from bioae.simulation.workers.processes import shared
 
 __all__ = ["brian2", "digits", "mirror", "peer", "spikes_of", "to_file"]
 

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 
 from benchmarks.stored import RESULTS, Stored, write_text
-from bioae.trainers.config import TrainingConfig
-from bioae.trainers.evaluation import evaluate
-from bioae.trainers.loop import CHECKPOINT
-from bioae.trainers.starting import starting_network
-from bioae.trainers.training import TrainingResult, assemble, train
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.loop import CHECKPOINT
+from bioae.trainers.training.starting import starting_network
+from bioae.trainers.training.train import TrainingResult, assemble, train
 
 __all__ = ["main", "table"]
 

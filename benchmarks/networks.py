@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from bioae import artefact
 from bioae.files import user_cache
-from bioae.network import Network
+from bioae.networks import artefact
+from bioae.networks.network import Network
 from bioae.trainers import train
-from bioae.trainers.progress import progress_bar
+from bioae.trainers.training.progress import progress_bar
 
 __all__ = ["CASES", "Case", "trained"]
 

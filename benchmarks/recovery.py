@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.stored import RESULTS, Stored, write_text
 from bioae.equations.library import load_model
-from bioae.equations.lowering import lower
-from bioae.trainers.recovery import Recovery, recover
+from bioae.equations.lowering.lower import lower
+from bioae.trainers.fitting import Recovery, recover
 
 __all__ = ["CASES", "Case", "run", "table"]
 
@@ -33,7 +33,7 @@ class Case:
     parameters
         Which are trained; the others are known.
     origins, options
-        See `bioae.trainers.recovery.recover`.
+        See `bioae.trainers.fitting.recover`.
     """
 
     parameters: tuple[str, ...]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import digits
-from bioae import artefact
-from bioae.network import PlacedLayer
+from bioae.networks import artefact
+from bioae.networks.network import PlacedLayer
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 

@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.apart import Apart
 from benchmarks.contenders import brian2, digits, mirror, peer, spikes_of, to_file
+from benchmarks.interleaved import summarised, turns
 from benchmarks.networks import CASES, trained
 from benchmarks.peers import PEERS
 from benchmarks.roofline import Least, least
+from benchmarks.subprocesses import Apart
 from benchmarks.tables import Table, write
-from benchmarks.turns import summarised, turns
-from bioae import artefact
 from bioae.analysis import differing_spikes
+from bioae.networks import artefact
 from bioae.simulation import simulate
 
 __all__ = ["main"]

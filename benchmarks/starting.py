@@ -37,7 +37,7 @@ def imports() -> Iterator[Row]:
         ("bioae --help", ["-m", "bioae", "--help"]),
         ("import brian2", ["-c", "import brian2"]),
         ("import bioae.simulation.run", ["-c", "import bioae.simulation.run"]),
-        ("import bioae.trainers.training", ["-c", "import bioae.trainers.training"]),
+        ("import bioae.trainers.training.train", ["-c", "import bioae.trainers.training.train"]),
     ):
         command = [sys.executable, *arguments]
         yield measure(what, partial(subprocess.run, command, check=True, capture_output=True))

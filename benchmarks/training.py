@@ -23,12 +23,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.interleaved import summarised, turns
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
 from benchmarks.stored import Stored, write_text
-from benchmarks.turns import summarised, turns
 from benchmarks.work import least_work
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 
 __all__ = ["main", "table"]
 

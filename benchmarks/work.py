@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bioae.network import Network
+from bioae.networks.network import Network
 
 __all__ = ["least_work"]
 

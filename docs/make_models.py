@@ -33,7 +33,7 @@ def page_of(model: NeuronModel, docs: Path = DOCS, *, file: str | None = None) -
     return pages.page(
         model,
         responses.read(numbers_of(model.name, docs)),
-        file=file or f"../../equations/{model.name}.toml",
+        file=file or f"../../equations/neurons/{model.name}.toml",
         picture=f"../images/models/{model.name}.svg",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bioae.equations.library import available, load_model
 from bioae.files import atomic_output
-from bioae.simulation.targets import Target
+from bioae.simulation.targets.activation import Target
 from bioae.trainers.parity import AGREEMENT, survey
 
 PATH = Path(__file__).with_name("results") / "parity.json"

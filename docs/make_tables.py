@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bioae.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
-from bioae.encoders import Bernoulli, ConstantCurrent, FirstSpike
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
 from bioae.files import atomic_output
-from bioae.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
-from bioae.network import NetworkConfig
+from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
+from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.networks.network import NetworkConfig
 
 PAGES = tuple(Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md"))
 

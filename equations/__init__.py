@@ -5,41 +5,6 @@ A model is data (`NeuronModel`); `lower` asks Brian2 for the statements that it 
 (`Program`), which a Brian2 simulation and the PyTorch mirror then share.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from bioae.lazy import lazily
-
-if TYPE_CHECKING:
-    from bioae.equations.library import available, load_model
-    from bioae.equations.lowering import lower
-    from bioae.equations.model import NeuronModel, Surrogate
-    from bioae.equations.program import Program, Statement
-
-__all__ = [
-    "NeuronModel",
-    "Program",
-    "Statement",
-    "Surrogate",
-    "available",
-    "load_model",
-    "lower",
-]
-
-_HOMES = {
-    "NeuronModel": "model",
-    "Program": "program",
-    "Statement": "program",
-    "Surrogate": "model",
-    "available": "library",
-    "load_model": "library",
-    "lower": "lowering",
-}
-
-
-__getattr__ = lazily(__name__, _HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

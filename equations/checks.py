@@ -22,8 +22,8 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
 
-from bioae.equations.complaints import complaint
 from bioae.equations.declarations import BUILT_IN, REFRACTORINESS, alike
+from bioae.equations.lowering.complaints import complaint
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.equations.syntax import check_names, names_in, parse_expression, parse_statements

@@ -16,8 +16,8 @@ from brian2.equations.equations import (
 from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.complaints import complaint
-from bioae.equations.functions import RANDOM
+from bioae.equations.arrays.functions import RANDOM
+from bioae.equations.lowering.complaints import complaint
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.quantities import evaluate, unit_name
 from bioae.equations.reserved import CPP_KEYWORDS, TEMPLATE_NAMES

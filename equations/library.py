@@ -11,7 +11,7 @@ from bioae.errors import ModelError
 
 __all__ = ["available", "load_model"]
 
-_FOLDER = Path(__file__).resolve().parent
+_FOLDER = Path(__file__).resolve().parent / "neurons"
 
 
 def available() -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bioae.equations.lowering.noise import Draw
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
-from bioae.equations.noise import Draw
 from bioae.equations.syntax import names_in
 
 __all__ = [

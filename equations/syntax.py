@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from bioae.equations.functions import RANDOM, SUPPORTED
+from bioae.equations.arrays.functions import RANDOM, SUPPORTED
 from bioae.errors import InputError, ModelError
 
 __all__ = [

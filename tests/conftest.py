@@ -56,10 +56,10 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def cuda_emulator() -> ModuleType:
-    """What runs CUDA's kernels on any machine: `cuda/emulator/emulator.py`."""
+    """What runs CUDA's kernels on any machine: `simulation/targets/cuda/emulator/emulator.py`."""
     name = "bioae_cuda_emulator"
     if name not in sys.modules:
-        file = Path(__file__).parent / "cuda" / "emulator" / "emulator.py"
+        file = Path(__file__).parent / "simulation/targets/cuda/emulator/emulator.py"
         spec = spec_from_file_location(name, file)
         assert spec is not None
         assert spec.loader is not None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.bursting import is_bursting
-from bioae.analysis.counts import is_alive, spike_count
 from bioae.analysis.exports.optional import needs
-from bioae.analysis.layers import layer_data, layer_names
-from bioae.analysis.overview import summary
-from bioae.analysis.rates import firing_rate
+from bioae.analysis.firing.bursting import is_bursting
+from bioae.analysis.firing.counts import is_alive, spike_count
+from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.measures.overview import summary
+from bioae.analysis.results.layers import layer_data, layer_names
 from bioae.errors import ResultError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def neuron_frame(
     ----------
     statistics
         Further columns, (neuron,), by the names of the variables, such as from
-        `bioae.analysis.effects.neuron_values`. What is undefined is NaN.
+        `bioae.analysis.comparison.effects.neuron_values`. What is undefined is NaN.
     """
     pandas = needs("pandas", "pandas")
     data = layer_data(tree, layer)

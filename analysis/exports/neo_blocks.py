@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.exports.optional import needs
-from bioae.analysis.layers import layer_data, steps
-from bioae.analysis.spikes import blocks
+from bioae.analysis.results.layers import layer_data, steps
+from bioae.analysis.results.spikes import blocks
 
 __all__ = ["to_neo"]
 

@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.exports.optional import needs
-from bioae.analysis.layers import duration_s, layer_data, layer_names
-from bioae.analysis.spikes import blocks, trains
+from bioae.analysis.results.layers import duration_s, layer_data, layer_names
+from bioae.analysis.results.spikes import blocks, trains
 from bioae.files import atomic_output, check_output
 
 __all__ = ["to_nwb"]

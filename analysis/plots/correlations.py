@@ -36,7 +36,7 @@ def correlation_matrices(
     Parameters
     ----------
     matrices
-        By result, (neuron, other), as from `bioae.analysis.correlations.correlation_matrix`.
+        By result, (neuron, other), as from `bioae.analysis.pairs.correlations.correlation_matrix`.
     limit
         Where the scale of colours ends on both sides; by default beyond 99 % of the correlations.
 

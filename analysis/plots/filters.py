@@ -30,7 +30,7 @@ def filter_grid(
     ----------
     filters
         By result, (neuron, [channel,] y, x): a layer's kernels, or the `average` of
-        `bioae.analysis.receptive_fields.spike_triggered_average`. Channels are averaged.
+        `bioae.analysis.coding.receptive_fields.spike_triggered_average`. Channels are averaged.
     columns, most
         How many stand in a row, and how many of each result are drawn: the first.
 

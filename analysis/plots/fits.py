@@ -52,9 +52,9 @@ def fitted_rates(
     rates
         By result and layer, the rate of each neuron in Hz, (neuron,).
     fits
-        By result and layer, as from `bioae.analysis.rate_fits.fit_rates`: along `distribution`, the
-        `shape` (NaN where there is none), the `scale` and the `aic`. What could not be fitted is
-        not drawn.
+        By result and layer, as from `bioae.analysis.firing.rate_fits.fit_rates`: along
+        `distribution`, the `shape` (NaN where there is none), the `scale` and the `aic`. What
+        could not be fitted is not drawn.
     which
         Whether of each result the ``"best"`` fit is drawn, that of least AIC, or ``"all"``.
     bins

@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bioae.analysis.layers import images_of
+from bioae.analysis.coding.reconstruction import sum_squared_error
+from bioae.analysis.measures.tables import format_value
 from bioae.analysis.plots.style import new_figure, styled
-from bioae.analysis.reconstruction import sum_squared_error
-from bioae.analysis.tables import format_value
+from bioae.analysis.results.layers import images_of
 from bioae.errors import ResultError
 
 __all__ = ["reconstructions"]

@@ -26,7 +26,7 @@ def interval_histograms(
     ----------
     distributions
         By result and layer, the fraction of intervals of each length, (interval,), as from
-        `bioae.analysis.intervals.isi_distribution`.
+        `bioae.analysis.firing.intervals.isi_distribution`.
     log
         Whether the axis of fractions is logarithmic: then a straight line is an exponential
         distribution, and lengths that did not occur are not drawn.

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bioae.analysis.latent_space import Plane, principal_plane, project
-from bioae.analysis.layers import layer_data
+from bioae.analysis.coding.latent_space import Plane, principal_plane, project
 from bioae.analysis.plots.overlay import MARKERS, colour_of, needed
 from bioae.analysis.plots.style import new_figure, styled
+from bioae.analysis.results.layers import layer_data
 
 __all__ = ["latent_maps"]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bioae.analysis.layers import layer_names
 from bioae.analysis.plots.overlay import colour_of, draw_spikes
 from bioae.analysis.plots.style import new_figure, styled
-from bioae.analysis.spikes import raster
+from bioae.analysis.results.layers import layer_names
+from bioae.analysis.results.spikes import raster
 from bioae.errors import ResultError
 
 __all__ = ["rasters"]

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bioae.analysis.layers import layer_data, layer_names
+from bioae.analysis.firing.rates import rate_distribution
 from bioae.analysis.plots.style import COLOURS, LINES, panels, styled
-from bioae.analysis.rates import rate_distribution
+from bioae.analysis.results.layers import layer_data, layer_names
 from bioae.errors import ResultError
 
 __all__ = ["rate_histograms"]

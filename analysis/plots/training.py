@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bioae.analysis.metrics import read_metrics
 from bioae.analysis.plots.style import COLOURS, LINES, panels, styled
+from bioae.analysis.results.training_metrics import read_metrics
 from bioae.errors import ResultError
 
 __all__ = ["training_curves"]

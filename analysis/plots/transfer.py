@@ -25,7 +25,7 @@ def transfer_curves(curves: Mapping[str, xr.Dataset], *, title: str = "") -> Fig
     Parameters
     ----------
     curves
-        By result, the rates, as from `bioae.analysis.transfer.transfer_curve`.
+        By result, the rates, as from `bioae.analysis.coding.transfer.transfer_curve`.
 
     Raises
     ------

@@ -27,8 +27,8 @@ def cv_against_rate(values: Mapping[str, Mapping[str, xr.Dataset]]) -> Figure:
     ----------
     values
         By result and layer, `firing_rate` in Hz and `isi_cv` of each neuron, (neuron,), as from
-        `bioae.analysis.effects.neuron_values`. Neurons whose CV is undefined are counted in the
-        label.
+        `bioae.analysis.comparison.effects.neuron_values`. Neurons whose CV is undefined are
+        counted in the label.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 from datetime import UTC, datetime
 
-from bioae.simulation.cache import BuildCache, KeptBuild
+from bioae.simulation.targets.build_cache import BuildCache, KeptBuild
 
 __all__ = ["clear_cache", "show_cache"]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bioae.calibration import Calibration
-    from bioae.network import Network
+    from bioae.networks.network import Network
+    from bioae.responses.calibration import Calibration
 
 __all__ = ["background_of", "print_change", "spread_of", "with_neuron"]
 
 
 def with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple[Network, str]:
     """Return a network with another neuron, and a line that says what became of its weights."""
-    from bioae.variants import calibration_factors
+    from bioae.networks.variants import calibration_factors
 
     factors = calibration_factors(network, neuron, calibrate)
     changed = network.with_neuron(neuron, calibrate=factors)

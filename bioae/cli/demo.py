@@ -69,7 +69,7 @@ def demo(
 
     from bioae.datasets import load
     from bioae.files import check_output
-    from bioae.simulation.targets import check_target
+    from bioae.simulation.targets.activation import check_target
 
     console = Console(stderr=True)
     check_target(target)
@@ -92,7 +92,7 @@ def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
     from bioae.trainers import TrainingConfig, train
-    from bioae.trainers.progress import progress_bar
+    from bioae.trainers.training.progress import progress_bar
 
     text = (files("bioae.cli") / "demo.toml").read_text(encoding="utf-8")
     config = tomllib.loads(text)

@@ -126,7 +126,7 @@ def _class(program: Program) -> str:
 
 def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     """Return the statements of a step and the constants that they name, as text."""
-    from bioae.equations.start import constant_values, default_parameters
+    from bioae.equations.arrays.start import constant_values, default_parameters
 
     given = default_parameters(program)
     values = constant_values(program, given, dt=dt, n=1)

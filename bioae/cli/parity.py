@@ -74,10 +74,10 @@ def _compare(
     seed: int,
     perturb: bool,
 ) -> Parity:
-    from bioae import artefact
     from bioae.datasets import load
     from bioae.equations import load_model
-    from bioae.simulation.targets import check_target
+    from bioae.networks import artefact
+    from bioae.simulation.targets.activation import check_target
     from bioae.trainers.parity import compare, model_parity
 
     check_target(target)

@@ -13,7 +13,7 @@ from bioae.cli.options import Natural, Positive, Several
 
 if TYPE_CHECKING:
     from bioae.datasets import Images
-    from bioae.network import Network
+    from bioae.networks.network import Network
     from bioae.simulation.to_file import Options
 
 __all__ = ["images_of", "simulate"]
@@ -110,9 +110,9 @@ def simulate(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae import artefact
     from bioae.cli.changes import background_of, print_change, spread_of, with_neuron
     from bioae.cli.progress import counting
+    from bioae.networks import artefact
     from bioae.simulation.to_file import check_free, parts_beside, simulate_to
 
     check_free(out, resume=resume, overwrite=overwrite)

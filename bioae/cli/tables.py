@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    from bioae.analysis.tables import Table
+    from bioae.analysis.measures.tables import Table
 
 __all__ = ["rich_table"]
 

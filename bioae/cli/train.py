@@ -53,10 +53,10 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.trainers.config import load_config
-    from bioae.trainers.loop import CHECKPOINT
-    from bioae.trainers.progress import progress_bar
-    from bioae.trainers.training import train as run
+    from bioae.trainers.training.config import load_config
+    from bioae.trainers.training.loop import CHECKPOINT
+    from bioae.trainers.training.progress import progress_bar
+    from bioae.trainers.training.train import train as run
 
     start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
     chosen = load_config(config, init=start)

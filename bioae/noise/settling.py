@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.equations.noise import Draw
-from bioae.equations.start import Noise
+from bioae.equations.arrays.start import Noise
+from bioae.equations.lowering.noise import Draw
 from bioae.noise.streams import START_STEP, draw
 
 __all__ = ["settling_noise"]

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.equations.lowering import lower
+from bioae.equations.lowering.lower import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds
 from bioae.errors import InputError, ModelError

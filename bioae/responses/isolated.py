@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.equations.functions import array_functions
-from bioae.equations.lowering import lower
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.lowering.lower import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import INHIBITION, INPUT
-from bioae.equations.start import constant_values, default_parameters, initial_state
-from bioae.equations.stepping import Stepper
 from bioae.errors import ModelError
+from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, draw, settling_noise
-from bioae.schedule import SCHEDULES, ScheduleName
 
 __all__ = ["IsolatedNeuron"]
 

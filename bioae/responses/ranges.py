@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
+from bioae.networks.schedule import ScheduleName
 from bioae.responses.common import Parameters, Per, check_fires, drive_scale, steps_of, time_step
 from bioae.responses.isolated import IsolatedNeuron
-from bioae.schedule import ScheduleName
 
 __all__ = ["drive_range", "raster", "rheobase", "threshold_weight"]
 

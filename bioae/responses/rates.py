@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError
+from bioae.networks.schedule import ScheduleName
 from bioae.responses.common import (
     SMALLER,
     Parameters,
@@ -19,7 +20,6 @@ from bioae.responses.common import (
 )
 from bioae.responses.isolated import IsolatedNeuron
 from bioae.responses.ranges import drive_range, raster
-from bioae.schedule import ScheduleName
 
 __all__ = ["rate_curve"]
 

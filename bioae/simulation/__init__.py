@@ -4,45 +4,6 @@
 result. Nothing here imports PyTorch.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from bioae.lazy import lazily
-
-if TYPE_CHECKING:
-    from bioae.simulation.brian_network import BrianNetwork
-    from bioae.simulation.objects import build
-    from bioae.simulation.result import LayerSpikes, build_result, write_result
-    from bioae.simulation.run import simulate
-    from bioae.simulation.targets import TARGETS
-    from bioae.simulation.to_file import simulate_to
-
-__all__ = [
-    "TARGETS",
-    "BrianNetwork",
-    "LayerSpikes",
-    "build",
-    "build_result",
-    "simulate",
-    "simulate_to",
-    "write_result",
-]
-
-_HOMES = {
-    "TARGETS": "targets",
-    "BrianNetwork": "brian_network",
-    "LayerSpikes": "result",
-    "build": "objects",
-    "build_result": "result",
-    "simulate": "run",
-    "simulate_to": "to_file",
-    "write_result": "result",
-}
-
-
-__getattr__ = lazily(__name__, _HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

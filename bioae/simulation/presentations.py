@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets import Images, check_images
 from bioae.datasets.images import intensities
 from bioae.errors import DataError
-from bioae.network import NetworkConfig
+from bioae.networks.network import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
@@ -114,7 +114,7 @@ class Presentations:
         )
 
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
-        """Return what the input neurons hold (example, neuron), see `bioae.encoders`."""
+        """Return what the input neurons hold (example, neuron), see `bioae.networks.encoders`."""
         images = self.images(part)
         held = self.config.encoder.held(images, steps=self.config.steps)
         return held.reshape(len(images), -1)

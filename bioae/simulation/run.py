@@ -12,19 +12,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import InputError
-from bioae.network import Network, NetworkConfig
-from bioae.simulation.jobs import Crew, Job, Processes
-from bioae.simulation.layer_spikes import LayerSpikes, layer_dataset
-from bioae.simulation.parts import Parts, missing
-from bioae.simulation.pathways import Connectivity
+from bioae.networks.background import Background
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation.objects.pathways import Connectivity
+from bioae.simulation.objects.reading import Chunk, join
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.reading import Chunk, join
-from bioae.simulation.result import build_result, root_dataset, versions
-from bioae.simulation.runners import chunk_size
-from bioae.simulation.targets import Dtype, Target, check_target
+from bioae.simulation.results.layer_spikes import LayerSpikes, layer_dataset
+from bioae.simulation.results.parts import Parts, missing
+from bioae.simulation.results.result import build_result, root_dataset, versions
+from bioae.simulation.targets.activation import Dtype, Target, check_target
+from bioae.simulation.workers.chunk_runners import chunk_size
+from bioae.simulation.workers.job import Crew, Job, Processes
 
 __all__ = ["Progress", "Run", "result_of", "simulate"]
 
@@ -255,7 +255,7 @@ def _crew(workers: int, cluster: str | None) -> Iterator[Crew]:
     if cluster is None:
         yield Processes(workers)
         return
-    from bioae.simulation.cluster import connected
+    from bioae.simulation.workers.dask_cluster import connected
 
     with connected(cluster) as crew:
         yield crew

@@ -12,12 +12,12 @@ from brian2.utils.logger import catch_logs
 from numpy.typing import ArrayLike
 
 from bioae.datasets import Images
-from bioae.network import Network
-from bioae.simulation.compiling import compile_project
-from bioae.simulation.objects import build
+from bioae.networks.network import Network
+from bioae.simulation.objects.build import build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
-from bioae.simulation.targets import STANDALONE, Target, activated, check_target
+from bioae.simulation.targets.activation import STANDALONE, Target, activated, check_target
+from bioae.simulation.targets.compiling import compile_project
 
 __all__ = ["Simulation", "simulate_several"]
 

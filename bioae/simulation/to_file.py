@@ -10,17 +10,17 @@ from typing import TypedDict, Unpack
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bioae.background import Background
 from bioae.datasets import Images
 from bioae.errors import OutputError
 from bioae.files import check_output
-from bioae.network import Network
-from bioae.simulation.netcdf import write_pieces
-from bioae.simulation.parts import Parts, remove_parts
-from bioae.simulation.pathways import Connectivity
-from bioae.simulation.result import write_result
+from bioae.networks.background import Background
+from bioae.networks.network import Network
+from bioae.simulation.objects.pathways import Connectivity
+from bioae.simulation.results.netcdf import write_pieces
+from bioae.simulation.results.parts import Parts, remove_parts
+from bioae.simulation.results.result import write_result
 from bioae.simulation.run import Progress, Run
-from bioae.simulation.targets import Dtype, Target
+from bioae.simulation.targets.activation import Dtype, Target
 
 __all__ = ["Options", "check_free", "parts_beside", "simulate_to"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bioae.equations import NeuronModel, lower
-from bioae.equations.presentation import Rule, Symbol, dynamics, firing, rules, symbols
-from bioae.equations.typesetting import latex, symbol
+from bioae.equations.describing.description import Rule, Symbol, dynamics, firing, rules, symbols
+from bioae.equations.describing.typesetting import latex, symbol
 
 __all__ = ["index", "page"]
 

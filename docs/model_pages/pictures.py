@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled, to_svg
 from bioae.equations import NeuronModel
-from bioae.equations.presentation import symbols
+from bioae.equations.describing.description import symbols
+from bioae.equations.describing.typesetting import symbol
 from bioae.equations.quantities import evaluate
-from bioae.equations.typesetting import symbol
 from bioae.files import atomic_output
 
 __all__ = ["mark", "responses", "save", "thumbnail"]

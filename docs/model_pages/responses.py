@@ -14,12 +14,12 @@ from brian2.equations.equations import SUBEXPRESSION
 from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel, Statement, lower
+from bioae.equations.arrays.emission import compile_statements
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import default_parameters
 from bioae.equations.declarations import brian2_equations
-from bioae.equations.emission import compile_statements
-from bioae.equations.functions import array_functions
-from bioae.equations.presentation import Symbol, symbols
+from bioae.equations.describing.description import Symbol, symbols
 from bioae.equations.quantities import constants, unit_name
-from bioae.equations.start import default_parameters
 from bioae.equations.syntax import names_in
 from bioae.files import atomic_output
 from bioae.responses import rate_curve, step_response, time_step

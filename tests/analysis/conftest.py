@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.simulation.result import LayerSpikes, build_result
+from bioae.simulation.results.result import LayerSpikes, build_result
 
 Make = Callable[..., xr.DataTree]
 

@@ -33,7 +33,7 @@ def test_parts_are_those_of_the_statistics_and_sum_to_the_whole(tmp_path: Path) 
     with pytest.MonkeyPatch.context() as patch:
         for names in analysis._PARTS.values():
             for name in names:  # put back what is timed
-                patch.setattr(f"bioae.analysis.firing.{name}", _of_firing(name))
+                patch.setattr(f"bioae.analysis.measures.statistics.{name}", _of_firing(name))
         seconds = analysis._analysed(tmp_path / "result.nc")()
     whole = seconds.pop("all")
     assert whole == pytest.approx(sum(seconds.values()))
@@ -42,7 +42,7 @@ def test_parts_are_those_of_the_statistics_and_sum_to_the_whole(tmp_path: Path) 
 
 
 def _of_firing(name: str) -> object:
-    from bioae.analysis import firing
+    from bioae.analysis.measures import statistics as firing
 
     return getattr(firing, name)
 

@@ -10,7 +10,7 @@ from benchmarks.peers import PEERS
 from benchmarks.steps import NAMES, OURS, driven, step
 from benchmarks.training import table
 from benchmarks.work import least_work
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 
 
 def rows() -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bioae.artefact import save
 from bioae.cli import main
-from bioae.network import Network, NetworkConfig
+from bioae.networks.artefact import save
+from bioae.networks.network import Network, NetworkConfig
 
 TINY = Path(__file__).with_name("tiny.toml")
 

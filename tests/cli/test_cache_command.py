@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bioae.simulation.cache import BuildCache
+from bioae.simulation.targets.build_cache import BuildCache
 
 Run = Callable[..., Any]
 

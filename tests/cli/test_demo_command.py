@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bioae import artefact
+from bioae.networks import artefact
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]

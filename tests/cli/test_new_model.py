@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae import artefact
+from bioae.networks import artefact
 
 Run = Callable[..., Any]
 

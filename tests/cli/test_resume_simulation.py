@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bioae.simulation import runners
-from bioae.simulation.reading import read
+from bioae.simulation.objects.reading import read
+from bioae.simulation.workers import chunk_runners as runners
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]

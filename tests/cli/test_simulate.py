@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.network import Network
+from bioae.networks.network import Network
 from bioae.simulation import simulate
 
 Run = Callable[..., Any]
@@ -246,7 +246,7 @@ def test_an_output_that_cannot_be_written(
     def work(*_: object) -> None:
         raise AssertionError("work was done before the output was checked")
 
-    monkeypatch.setattr("bioae.artefact.load", work)
+    monkeypatch.setattr("bioae.networks.artefact.load", work)
     (here / "file").write_text("mine")
     line = refused("simulate", tiny_model, "--out", out, "--images", 1, "--target", "numpy")
     assert line.startswith(f"{out}: the output cannot be written; expected a folder in which you")

@@ -14,9 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.equations.emission import compile_statements
-from bioae.equations.functions import SUPPORTED, array_functions
-from bioae.equations.hoisting import Hoist
+from bioae.equations.arrays.emission import compile_statements
+from bioae.equations.arrays.functions import SUPPORTED, array_functions
+from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.program import Statement
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.equations.syntax import names_in, parse_expression, parse_statements

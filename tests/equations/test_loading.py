@@ -13,9 +13,9 @@ import pytest
 import tomli_w
 
 from bioae.equations import NeuronModel, available, load_model, lower
-from bioae.equations.functions import array_functions
-from bioae.equations.start import constant_values
-from bioae.equations.stepping import Stepper
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values
+from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 
 LIF: dict[str, Any] = {

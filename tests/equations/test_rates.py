@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel, load_model, lower
-from bioae.equations.functions import array_functions
-from bioae.equations.start import constant_values, default_parameters, initial_state
-from bioae.equations.stepping import Stepper
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.stepping import Stepper
 
 BRIAN2 = ("update", "threshold", "receive", "reset")
 PAPER = ("receive", "threshold", "reset", "update")

@@ -12,9 +12,10 @@ from bioae.errors import TargetError
 from bioae.noise import draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
-from bioae.simulation import TARGETS, targets
-from bioae.simulation.compiling import compile_project
-from bioae.simulation.targets import STANDALONE, Target, activated, check_target
+from bioae.simulation import TARGETS
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import STANDALONE, Target, activated, check_target
+from bioae.simulation.targets.compiling import compile_project
 
 SEED = 2**64 - 5
 EXAMPLES = np.array([17, 0, 2**53 + 1, 2**63, 2**64 - 1], dtype=np.uint64)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bioae.equations import NeuronModel, load_model, lower
-from bioae.equations.noise import Draw
+from bioae.equations.lowering.noise import Draw
 from bioae.equations.syntax import names_in
 from bioae.errors import ModelError
 

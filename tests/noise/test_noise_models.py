@@ -15,11 +15,11 @@ from scipy import stats
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import InputError
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.simulation import simulate
 from bioae.trainers import simulate_mirror
-from bioae.trainers.derivatives import FastSigmoid
+from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity import model_parity
 

@@ -3,85 +3,130 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
+import networkx as nx
 import pytest
+from import_graph import LINKED, ROOT, Sources
 
-ROOT = Path(__file__).resolve().parents[2]
-LINKS = ("equations", "trainers", "analysis")
+SOURCES = Sources()
 
-# What of bioae each part may import besides itself; and which libraries it may not import at all.
-COMMON = ("errors", "files", "lazy", "validation")
+# The composition roots: they put parts together, may import every part, and no part imports them.
+ROOTS = ("bioae.cli", "bioae.__main__")
+FACE = "bioae"  # names the parts, and imports none before it is asked
+COMMON = ("bioae.errors", "bioae.files", "bioae.validation")
+
+# What each part may import besides itself.
 ALLOWED = {
-    "equations": COMMON,
-    "analysis": (*COMMON, "simulation.result"),  # the form of the files that it reads
+    "bioae.equations": ("bioae.errors",),
+    "bioae.analysis": (*COMMON, "bioae.simulation.results"),  # the form of the files that it reads
 }
+# Libraries that a part may not import at all.
 FORBIDDEN = {
-    "equations": {"torch", "matplotlib", "sklearn", "xarray"},
-    "analysis": {"torch", "brian2"},
+    "bioae.equations": {"torch", "matplotlib", "sklearn", "xarray"},
+    "bioae.analysis": {"torch", "brian2"},
     "bioae": {"torch"},
 }
+# The longest chain of files that import one another.
+LONGEST_CHAIN = 16
+# The longest chain of rooms (folders and single files) in bioae/simulation.
+DEEPEST_ROOMS = 6
 
 
-def sources(part: str) -> list[Path]:
-    """Return the Python files of a part; for bioae, those that are not behind a link or the CLI."""
-    folder = ROOT / part
-    skipped = [folder / name for name in (*LINKS, "cli")] if part == "bioae" else []
-    return [
-        path for path in folder.rglob("*.py") if not any(path.is_relative_to(s) for s in skipped)
-    ]
+def is_below(name: str, parts: tuple[str, ...]) -> bool:
+    return f"{name}.".startswith(tuple(f"{part}." for part in parts))
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the full name of every module or name that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def files_of(part: str) -> list[str]:
+    """Return the modules of a part; those of the core are what no other part and no root has."""
+    linked = tuple(f"bioae.{name}" for name in LINKED)
+    if part == "bioae":
+        return [name for name in SOURCES.paths if not is_below(name, (*linked, *ROOTS))]
+    return [name for name in SOURCES.paths if is_below(name, (part,))]
 
 
 @pytest.mark.parametrize("part", ALLOWED)
 def test_parts_import_only_what_is_below_them(part: str) -> None:
-    allowed = tuple(f"bioae.{name}." for name in (*ALLOWED[part], part))
-    files = sources(part)
+    files = files_of(part)
     assert files
-    wrong = [
-        (path.name, name)
-        for path in files
-        for name in imports(path)
-        if name.startswith("bioae.") and not f"{name}.".startswith(allowed)
-    ]
-    assert wrong == []
+    edges = [(name, other) for name in files for other in SOURCES.graph.successors(name)]
+    assert [edge for edge in edges if not is_below(edge[1], (part, *ALLOWED[part]))] == []
 
 
 @pytest.mark.parametrize("part", FORBIDDEN)
 def test_parts_keep_away_from_heavy_libraries(part: str) -> None:
-    files = sources(part)
+    files = files_of(part)
     assert files
     wrong = [
-        (path.name, name)
-        for path in files
-        for name in imports(path)
-        if name.split(".")[0] in FORBIDDEN[part]
+        (name, module)
+        for name in files
+        for module, _ in SOURCES.names(name)
+        if module.split(".")[0] in FORBIDDEN[part]
     ]
     assert wrong == []
 
 
 def test_the_core_does_not_import_what_is_built_on_it() -> None:
-    face = ROOT / "bioae" / "__init__.py"  # names the parts for type checkers, and imports none
+    built_on_it = ("bioae.trainers", "bioae.analysis", *ROOTS)
     wrong = [
-        (path.name, name)
-        for path in sources("bioae")
-        for name in imports(path)
-        if path != face and name.startswith(("bioae.trainers", "bioae.analysis"))
+        (name, other)
+        for name in files_of("bioae")
+        for other in SOURCES.graph.successors(name)
+        if name != FACE and is_below(other, built_on_it)
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", LINKS)
+@pytest.mark.parametrize("root", ROOTS)
+def test_no_part_imports_a_composition_root(root: str) -> None:
+    importers = [a for a, b in SOURCES.graph.edges if is_below(b, (root,))]
+    assert [name for name in importers if not is_below(name, ROOTS)] == []
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    assert SOURCES.graph.number_of_edges() > len(SOURCES.paths)
+    circles = [sorted(c) for c in nx.strongly_connected_components(SOURCES.graph) if len(c) > 1]
+    assert circles == []
+
+
+def test_chains_of_imports_are_short() -> None:
+    chain = nx.dag_longest_path(nx.condensation(SOURCES.graph))
+    assert len(chain) <= LONGEST_CHAIN, chain
+
+
+def test_the_rooms_of_the_simulation_are_a_shallow_house() -> None:
+    def room(name: str) -> str:
+        return name.split(".")[2]
+
+    inside = [name for name in SOURCES.paths if name.startswith("bioae.simulation.")]
+    rooms: nx.DiGraph[str] = nx.DiGraph(
+        (room(a), room(b)) for a, b in SOURCES.graph.subgraph(inside).edges if room(a) != room(b)
+    )
+    assert rooms.number_of_edges() > 5
+    assert nx.is_directed_acyclic_graph(rooms), nx.find_cycle(rooms)
+    assert len(nx.dag_longest_path(rooms)) <= DEEPEST_ROOMS
+
+
+def test_modules_take_from_one_another_only_what_is_exported() -> None:
+    exported = {name: _exported(SOURCES.trees[name]) for name in SOURCES.paths}
+    wrong = [
+        (name, module, alias)
+        for name in SOURCES.paths
+        for module, alias in SOURCES.names(name)
+        if exported.get(module) is not None
+        and f"{module}.{alias}" not in SOURCES.paths
+        and alias not in exported[module]
+    ]
+    assert wrong == []
+
+
+def _exported(tree: ast.Module) -> list[str] | None:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+@pytest.mark.parametrize("name", LINKED)
 def test_links_lead_to_the_folders(name: str) -> None:
     link = ROOT / "bioae" / name
     assert link.is_symlink()

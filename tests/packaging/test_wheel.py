@@ -84,7 +84,7 @@ def test_the_wheel_holds_the_tree(tree: Path, wheel: Path) -> None:
         "bioae/cli/app.py",
         "bioae/data/mnist-sample/README.md",
         "bioae/data/mnist-sample/train-images-idx3-ubyte.gz",
-        "bioae/equations/lif.toml",
+        "bioae/equations/neurons/lif.toml",
         "bioae/py.typed",
         "bioae/trainers/__init__.py",
         "bioae/analysis/__init__.py",

@@ -15,18 +15,12 @@ from numpy.typing import NDArray
 
 from bioae.analysis import open_result
 from bioae.errors import OutputError
-from bioae.network import Network
-from bioae.simulation import (
-    LayerSpikes,
-    build_result,
-    netcdf,
-    runners,
-    simulate,
-    simulate_to,
-    write_result,
-)
-from bioae.simulation.netcdf import write_pieces
-from bioae.simulation.result import group_of
+from bioae.networks.network import Network
+from bioae.simulation import LayerSpikes, build_result, simulate, simulate_to, write_result
+from bioae.simulation.results import netcdf
+from bioae.simulation.results.netcdf import write_pieces
+from bioae.simulation.results.result import group_of
+from bioae.simulation.workers import chunk_runners as runners
 
 EXAMPLES, STEPS, NEURONS = 7, 5, 6
 
@@ -117,7 +111,7 @@ def test_no_more_than_a_chunk_is_kept(
         raise AssertionError
 
     monkeypatch.setattr("bioae.simulation.run.join", refuse)
-    monkeypatch.setattr("bioae.simulation.parts.Parts.chunk", refuse)
+    monkeypatch.setattr("bioae.simulation.results.parts.Parts.chunk", refuse)
     simulate_to(tmp_path / "r.nc", small, images, target="numpy", chunk=2)
     assert (tmp_path / "r.nc").exists()
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bioae.delays import Steps
 from bioae.equations.program import INHIBITION, INPUT, Program
+from bioae.networks.delays import Steps
 
 __all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bioae.errors import NetworkError
-from bioae.trainers.derivatives import Membrane, SpikeDerivative
+from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 
 __all__ = ["Backward"]
 

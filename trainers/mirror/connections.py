@@ -7,7 +7,7 @@ from functools import singledispatch
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Shape
 
 __all__ = ["connect", "connect_innermost"]
 

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.emission import compile_expression
-from bioae.equations.functions import array_functions
+from bioae.equations.arrays.emission import compile_expression
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, initial_state, settle
+from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
-from bioae.equations.start import constant_values, initial_state, settle
-from bioae.equations.stepping import Stepper
 from bioae.equations.syntax import names_in
 from bioae.noise import settling_noise
 

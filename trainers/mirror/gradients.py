@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.equations.emission import Write
-from bioae.equations.functions import array_functions
+from bioae.equations.arrays.emission import Write
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.stepping import Stepper, guarded
 from bioae.equations.program import Program, State, Statement
-from bioae.equations.stepping import Stepper, guarded
 from bioae.trainers.mirror.backward import Backward
 
 __all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "stepper", "torch_stepper"]

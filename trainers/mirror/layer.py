@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bioae.delays import Steps
 from bioae.errors import NetworkError
-from bioae.layers import Dense
-from bioae.network import Network, PlacedLayer
+from bioae.networks.delays import Steps
+from bioae.networks.layers import Dense
+from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add, is_held

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.network import Network
+from bioae.networks.network import Network
 from bioae.noise import Key
-from bioae.trainers.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.arrivals import held
 from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.fused.arrays import Arrays
 from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.trained import TrainedParameter
@@ -117,8 +117,8 @@ class NetworkMirror(nn.Module):
         Parameters
         ----------
         drive
-            What the input emits (time, example, channel, y, x), see `bioae.encoders`; of any type
-            of numbers, on any device.
+            What the input emits (time, example, channel, y, x), see `bioae.networks.encoders`; of
+            any type of numbers, on any device.
         record
             States to record at the end of each step, in the layers whose models have them.
         key

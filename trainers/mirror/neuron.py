@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bioae.equations.program import INHIBITION, INPUT, Program
+from bioae.networks.schedule import Schedule
 from bioae.noise import START_STEP, Key
-from bioae.schedule import Schedule
-from bioae.trainers.derivatives import spike
 from bioae.trainers.mirror.arrivals import Arrived, Recurrence, add, history, received
 from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.constants import Constants
+from bioae.trainers.mirror.derivatives import spike
 from bioae.trainers.mirror.gradients import ACTIVE, torch_stepper
 from bioae.trainers.mirror.noise import Noise
 from bioae.trainers.mirror.trained import TrainedParameter

@@ -10,12 +10,12 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.datasets import Images
-from bioae.network import Network, PlacedLayer
-from bioae.simulation.layer_spikes import LayerSpikes, Trace
+from bioae.networks.network import Network, PlacedLayer
+from bioae.simulation.objects.reading import Chunk, join
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.reading import Chunk, join
+from bioae.simulation.results.layer_spikes import LayerSpikes, Trace
 from bioae.simulation.run import Progress, result_of
-from bioae.simulation.targets import Dtype
+from bioae.simulation.targets.activation import Dtype
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from bioae.analysis import differing_spikes
 from bioae.datasets import Images
-from bioae.network import Network, PlacedLayer
+from bioae.networks.network import Network, PlacedLayer
 from bioae.random import stream
 from bioae.simulation.run import simulate
 

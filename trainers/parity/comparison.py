@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.datasets import Images
 from bioae.equations.model import NeuronModel
-from bioae.network import Network
+from bioae.networks.network import Network
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
-from bioae.simulation.targets import Target
+from bioae.simulation.targets.activation import Target
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.chaos import self_agreement
 from bioae.trainers.parity.networks import GRID_BITS, parity_network

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.network import NetworkMirror

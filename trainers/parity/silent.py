@@ -7,10 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation.run import simulate
-from bioae.simulation.targets import Target
+from bioae.simulation.targets.activation import Target
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS
 from bioae.trainers.parity.report import Parity

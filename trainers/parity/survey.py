@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bioae.equations.model import NeuronModel
 from bioae.simulation.several import Simulation, simulate_several
-from bioae.simulation.targets import Target
+from bioae.simulation.targets.activation import Target
 from bioae.trainers.parity.comparison import recorded, report
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import Parity

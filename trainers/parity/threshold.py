@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.emission import compile_statements
-from bioae.equations.functions import array_functions
+from bioae.equations.arrays.emission import compile_statements
+from bioae.equations.arrays.functions import array_functions
 from bioae.equations.program import Statement
 from bioae.equations.syntax import names_in
 

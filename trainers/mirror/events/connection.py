@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from bioae.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.trainers.mirror.connections import connect
 from bioae.trainers.mirror.events.taps import Runs, element_order, runs
 from bioae.trainers.mirror.fused.arrays import Arrays, empty

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.layers import Conv2d, ConvTranspose2d
+from bioae.networks.layers import Conv2d, ConvTranspose2d
 
 __all__ = ["Runs", "element_order", "runs"]
 

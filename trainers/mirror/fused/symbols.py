@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bioae.trainers.derivatives import spike
+from bioae.trainers.mirror.derivatives import spike
 from bioae.trainers.mirror.fused.graph import Graph, Node, Unsupported
 
 __all__ = ["Symbol", "record", "symbol"]

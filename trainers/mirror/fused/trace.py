@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.equations.functions import array_functions
+from bioae.equations.arrays.functions import array_functions
 from bioae.trainers.mirror.fused.adjoint import differentiate
 from bioae.trainers.mirror.fused.graph import Graph, Kind, Node, Unsupported
 from bioae.trainers.mirror.fused.symbols import Symbol, record, symbol

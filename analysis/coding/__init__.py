@@ -1,0 +1,1 @@
+"""Neural coding: information, read-outs, receptive fields, reconstruction of the stimulus."""

@@ -1,0 +1,130 @@
+"""How well a linear classifier tells the class of an image from a layer's spike counts."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.arrays import classes, count_blocks
+from bioae.analysis.results.layers import layer_data
+from bioae.errors import ResultError
+
+__all__ = ["linear_readout"]
+
+_ITERATIONS = 1000
+
+
+def linear_readout(
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    model: Literal["logistic", "ridge"] = "logistic",
+    folds: int = 5,
+    penalty: float = 1.0,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return the accuracy of a linear read-out of the class, cross-validated.
+
+    Counts are standardised within the examples that a classifier is trained on, and the folds
+    hold the classes in equal shares.
+
+    Parameters
+    ----------
+    model
+        ``"logistic"``, a multinomial logistic regression, or ``"ridge"``, a least-squares fit to
+        the classes, which takes a fraction of the time.
+    folds
+        How many parts each are once left out and told.
+    penalty
+        Of the squared weights: the inverse of scikit-learn's ``C``, or ridge's ``alpha``.
+    seed
+        Of the division into folds.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``accuracy (fold)``; the scalars ``mean_accuracy``, its ``standard_deviation`` over folds
+        (ddof 1; the folds' classifiers share data, so it is no standard error), ``chance``, the
+        accuracy of always telling the most frequent class, and ``unconverged``, the folds in
+        which logistic regression was still improving after 1,000 iterations.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels or no such layer, there are fewer than 2 classes, the smallest
+        has fewer examples than there are folds, or an argument is outside.
+
+    Notes
+    -----
+    All counts are in memory at once, in single precision, and a copy of them.
+    """
+    if folds < 2 or not 0 < penalty < np.inf or model not in {"logistic", "ridge"}:
+        raise ResultError(
+            "an argument of the read-out is outside",
+            expected="logistic or ridge, 2 folds or more, and a positive penalty",
+            found=f"{model}, {folds} folds and {penalty:g}",
+        )
+    layer_data(tree, layer)
+    _, index = classes(tree)
+    members = np.bincount(index)
+    if members.size < 2 or members.min() < folds:
+        raise ResultError(
+            "there are too few examples to tell classes apart",
+            where=layer,
+            expected=f"2 classes of {folds} examples or more",
+            found=f"{members.size}, the smallest of {members.min(initial=index.size)}",
+            mend="Choose fewer folds or more examples",
+        )
+    counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
+    accuracy, unconverged = _cross_validated(
+        counts, index, _classifier(model, penalty), folds, seed
+    )
+    scalars: dict[str, tuple[float, str]] = {
+        "mean_accuracy": (accuracy.mean(), "mean accuracy of the read-out"),
+        "standard_deviation": (accuracy.std(ddof=1), "standard deviation over folds"),
+        "chance": (members.max() / index.size, "share of the most frequent class"),
+        "unconverged": (unconverged, "folds without convergence"),
+    }
+    rows: dict[str, Any] = {
+        name: ((), value, {"long_name": text, "units": "1"})
+        for name, (value, text) in scalars.items()
+    }
+    attrs = {"long_name": "accuracy of the read-out", "units": "1"}
+    return xr.Dataset({"accuracy": ("fold", accuracy, attrs), **rows})
+
+
+def _classifier(model: str, penalty: float) -> Any:
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    linear = (
+        LogisticRegression(C=1 / penalty, max_iter=_ITERATIONS)
+        if model == "logistic"
+        else RidgeClassifier(alpha=penalty)
+    )
+    return make_pipeline(StandardScaler(), linear)
+
+
+def _cross_validated(
+    counts: NDArray[np.float32], index: NDArray[np.int64], classifier: Any, folds: int, seed: int
+) -> tuple[NDArray[np.float64], int]:
+    """Return the accuracy of each fold, and in how many training did not come to its end."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import StratifiedKFold
+
+    accuracy, unconverged = [], 0
+    division = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for train, test in division.split(counts, index):
+        with warnings.catch_warnings():
+            # It is counted instead.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            classifier.fit(counts[train], index[train])
+        iterations = getattr(classifier[-1], "n_iter_", None)
+        unconverged += iterations is not None and int(np.max(iterations)) >= _ITERATIONS
+        accuracy.append(float(classifier.score(counts[test], index[test])))
+    return np.array(accuracy), unconverged

@@ -1,0 +1,146 @@
+"""How well the images come back, and how well two trivial predictors would do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.layers import described, images_of
+from bioae.errors import ResultError
+
+__all__ = [
+    "all_zero",
+    "mean_absolute_error",
+    "mean_image",
+    "mean_squared_error",
+    "reconstruction_errors",
+    "sum_squared_error",
+]
+
+
+def sum_squared_error(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return the squared error of each image, summed over pixels and channels, (example,).
+
+    The convention of the published numbers of spiking auto-encoders.
+
+    Parameters
+    ----------
+    reconstruction
+        What to hold against the inputs; by default the network's reconstruction.
+    """
+    error = _squared_error(tree, reconstruction).sum(_image_dims(tree))
+    return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
+
+
+def mean_squared_error(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return the squared error of each image, averaged over pixels and channels, (example,)."""
+    error = _squared_error(tree, reconstruction).mean(_image_dims(tree))
+    return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
+
+
+def mean_absolute_error(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None = None
+) -> xr.DataArray:
+    """Return the absolute error of each image, averaged over pixels and channels, (example,)."""
+    error = np.abs(_difference(tree, reconstruction)).mean(_image_dims(tree))
+    return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
+
+
+def all_zero(tree: xr.DataTree) -> xr.DataArray:
+    """Return the reconstruction of a network that never spikes: zero everywhere."""
+    return described(xr.zeros_like(images_of(tree, "input")), "all_zero", "all zero", "1")
+
+
+def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.DataArray:
+    """Return the best reconstruction that does not look at the input: always the mean image.
+
+    Parameters
+    ----------
+    images
+        (example, channel, y, x) or (example, y, x) The training images to average; by default
+        the inputs of the result itself, which is a little harder to beat.
+
+    Raises
+    ------
+    ResultError
+        If the training images are of another size.
+    """
+    inputs = images_of(tree, "input")
+    if images is None:
+        mean = inputs.mean("example")
+    else:
+        mean = _mean_of(images, inputs.isel(example=0, drop=True))
+    mean = mean.broadcast_like(inputs).transpose(*inputs.dims)
+    return described(mean, "mean_image", "mean image", "1")
+
+
+def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Dataset:
+    """Return the errors of the network and of both baselines, over all examples.
+
+    Parameters
+    ----------
+    images
+        The training images for `mean_image`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `sum_squared_error`, its standard deviation over examples `sum_squared_error_std`,
+        `mean_squared_error` and `mean_absolute_error`, each along `predictor`: network, all_zero,
+        mean_image.
+    """
+    predictions = {
+        "network": images_of(tree, "reconstruction"),
+        "all_zero": all_zero(tree),
+        "mean_image": mean_image(tree, images),
+    }
+    sums = [sum_squared_error(tree, guess) for guess in predictions.values()]
+    means = [mean_squared_error(tree, guess) for guess in predictions.values()]
+    absolute = [mean_absolute_error(tree, guess) for guess in predictions.values()]
+    columns = {
+        "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
+        "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),
+        "mean_squared_error": ("squared error per pixel", [float(x.mean()) for x in means]),
+        "mean_absolute_error": ("absolute error per pixel", [float(x.mean()) for x in absolute]),
+    }
+    return xr.Dataset(
+        {
+            name: ("predictor", values, {"long_name": long_name, "units": "1"})
+            for name, (long_name, values) in columns.items()
+        },
+        coords={"predictor": list(predictions)},
+    )
+
+
+def _squared_error(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
+    return _difference(tree, reconstruction) ** 2
+
+
+def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
+    guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
+    # float32 images would lose the sum's last digits.
+    return guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)
+
+
+def _image_dims(tree: xr.DataTree) -> list[Any]:
+    return [dim for dim in images_of(tree, "input").dims if dim != "example"]
+
+
+def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
+    mean = np.asarray(images).mean(axis=0)
+    if mean.shape[:1] == (1,) and mean.ndim == like.ndim + 1:
+        mean = mean[0]
+    if mean.shape != like.shape:
+        raise ResultError(
+            "the training images are of another size",
+            expected=str(like.shape),
+            found=str(mean.shape),
+        )
+    return xr.DataArray(mean, dims=like.dims)

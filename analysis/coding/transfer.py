@@ -1,0 +1,108 @@
+"""How a layer's rate follows what it sees: the network's f-I curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.arrays import count_blocks, ratio
+from bioae.analysis.results.layers import duration_s, images_of, layer_data, layer_names
+from bioae.errors import ResultError
+
+__all__ = ["transfer_curve"]
+
+
+def transfer_curve(
+    tree: xr.DataTree, layer: str | None = None, *, patch: int = 5, bins: int = 20
+) -> xr.Dataset:
+    """Average the rates of neurons by the mean intensity of the pixels that they see.
+
+    A result does not hold a layer's connections, so what a neuron sees is taken to be a square of
+    pixels around its place, laid over the image in proportion; of a layer without places, all see
+    the whole image. It is the f-I curve of the layer, weights and all, and not that of a neuron to
+    a current.
+
+    Parameters
+    ----------
+    layer
+        By default the first, which sees the images.
+    patch
+        The side of the square in pixels, for instance that of the layer's kernels. What lies over
+        the edge of the image does not count.
+    bins
+        Of equal width, over intensities from 0 to 1.
+
+    Returns
+    -------
+    xarray.Dataset
+        (intensity) The mean `rate` in Hz over pairs of an example and a neuron, its standard
+        deviation `spread` over them, and their number `pairs`; NaN in bins without any.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer, or `patch` or `bins` is not positive.
+    """
+    if patch < 1 or bins < 1:
+        raise ResultError("patch and bins must be positive", found=f"{patch} and {bins}")
+    layer = layer_names(tree)[0] if layer is None else layer
+    data, images = layer_data(tree, layer), images_of(tree, "input")
+    sums = np.zeros((3, bins))
+    for start, counts in count_blocks(tree, layer):
+        part = images.isel(example=slice(start, start + len(counts)))
+        seen = _seen(part, data, patch)
+        places = np.broadcast_to(np.clip((seen * bins).astype(int), 0, bins - 1), counts.shape)
+        for row, weights in enumerate((np.ones_like(counts), counts, counts**2)):
+            sums[row] += np.bincount(places.ravel(), weights.ravel(), bins)
+    return _curve(sums, duration_s(tree))
+
+
+def _seen(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.float64]:
+    """Return the mean intensity that each neuron sees, (example, neuron) or (example, 1)."""
+    if "channel" in images.dims:
+        images = images.mean("channel")
+    pixels = np.asarray(images.transpose("example", "y", "x").to_numpy(), float)
+    if "y" not in data.coords:
+        return np.asarray(pixels.mean((1, 2)))[:, None]
+    bounds = [
+        _bounds(data[axis].to_numpy(), pixels.shape[i], patch) for i, axis in enumerate("yx", 1)
+    ]
+    (top, bottom), (left, right) = bounds
+    area = np.pad(pixels.cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
+    inside = (
+        area[:, bottom, right] - area[:, top, right] - area[:, bottom, left] + area[:, top, left]
+    )
+    return np.asarray(inside / ((bottom - top) * (right - left)))
+
+
+def _bounds(
+    place: NDArray[np.integer], pixels: int, patch: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first pixel that each neuron sees along an axis, and the one after the last."""
+    centre = (place + 0.5) * pixels / (int(place.max()) + 1)
+    first = np.rint(centre - patch / 2).astype(np.int64)
+    low = np.clip(first, 0, pixels - 1)
+    return low, np.clip(first + patch, low + 1, pixels)
+
+
+def _curve(sums: NDArray[np.float64], duration: float) -> xr.Dataset:
+    pairs, total, squares = sums
+    mean = ratio(total, pairs)
+    spread = np.sqrt(np.maximum(ratio(squares, pairs) - mean**2, 0))
+    bins = pairs.size
+    hertz = {"units": "Hz"}
+    return xr.Dataset(
+        {
+            "rate": ("intensity", mean / duration, {"long_name": "firing rate", **hertz}),
+            "spread": ("intensity", spread / duration, {"long_name": "spread of rates", **hertz}),
+            "pairs": ("intensity", pairs.astype(np.int64), {"long_name": "pairs", "units": "1"}),
+        },
+        coords={
+            "intensity": (
+                "intensity",
+                (np.arange(bins) + 0.5) / bins,
+                {"long_name": "mean intensity of the input", "units": "1"},
+            )
+        },
+    )

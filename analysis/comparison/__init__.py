@@ -1,0 +1,1 @@
+"""Comparison of two results: agreement, effect sizes, resampling."""

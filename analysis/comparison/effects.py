@@ -1,0 +1,213 @@
+"""How two results differ in what their neurons do, layer by layer and statistic by statistic.
+
+The unit is the neuron: each has one value of a statistic, such as its firing rate, and two layers
+are two samples of neurons. Where both results are of one network, a neuron of the first is the
+same in the second, and they are compared in pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.comparison.effect_sizes import holm
+from bioae.analysis.comparison.samples import COLUMNS, Settings, compare_samples
+from bioae.analysis.measures.tables import Table, as_table
+from bioae.analysis.results.layers import layer_names
+from bioae.errors import ResultError
+
+__all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
+
+#: The statistics of neurons that are compared between results, and laid beside those of cortex.
+COMPARED = (
+    "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",
+)  # fmt: skip
+
+Statistic = Callable[[xr.DataTree, str], xr.DataArray]
+Values = Mapping[str, xr.Dataset]
+
+
+def compare(
+    a: xr.DataTree,
+    b: xr.DataTree,
+    *,
+    statistics: Mapping[str, Statistic] | None = None,
+    paired: bool | None = None,
+    **settings: Any,
+) -> xr.Dataset:
+    """Compare what the neurons of two results do: mirror and Brian2, two models, two seeds.
+
+    Parameters
+    ----------
+    statistics
+        By name, functions of a result and a layer that return a value for each neuron, (neuron,);
+        by default those of `neuron_values`.
+    paired
+        Whether neuron n of one is neuron n of the other. By default it is where the results are of
+        the same network (`network_sha256`) and a layer has as many neurons in both.
+    **settings
+        `level`, `resamples` and `seed`, as in `compare_values`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from `compare_values`, for the layers that both results have.
+
+    Raises
+    ------
+    ResultError
+        If no layer is in both, or pairs are asked for where there are none.
+    """
+    if paired is None:
+        paired = is_paired(a, b)
+    shared = [name for name in layer_names(a) if name in layer_names(b)]
+    values = [{name: neuron_values(tree, name, statistics) for name in shared} for tree in (a, b)]
+    return compare_values(*values, paired=paired, **settings)
+
+
+def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
+    """Whether neurons of two results are the same: no for different networks, else by layer."""
+    return None if a.attrs["network_sha256"] == b.attrs["network_sha256"] else False
+
+
+def neuron_values(
+    tree: xr.DataTree, layer: str, statistics: Mapping[str, Statistic] | None = None
+) -> xr.Dataset:
+    """Return the statistics of each neuron of a layer, (neuron,), one variable each.
+
+    By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
+    """
+    if statistics is not None:
+        found = {name: function(tree, layer) for name, function in statistics.items()}
+        return xr.Dataset(found).compute()
+    from bioae.analysis.measures.statistics import neuron_statistics
+
+    return neuron_statistics(tree, layer)[list(COMPARED)]
+
+
+def compare_values(
+    a: Values,
+    b: Values,
+    *,
+    paired: bool | None = None,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Compare statistics of neurons that were computed before.
+
+    A neuron without a finite value is left out; of a pair, both are.
+
+    Parameters
+    ----------
+    a, b
+        By layer, the statistics of each neuron, (neuron,), as from `neuron_values`. The layers and
+        statistics that both have are compared.
+    paired
+        Whether neuron n of one is neuron n of the other; by default where a layer has as many
+        neurons in both.
+    level, resamples, seed
+        Of the bootstrap interval of the difference of the means
+        (`bioae.analysis.comparison.resampling`).
+
+    Returns
+    -------
+    xarray.Dataset
+        (layer, statistic) How many `neurons_a` and `neurons_b` there are, their means, the
+        `difference` (second minus first) with its confidence interval, effect sizes
+        (`bioae.analysis.comparison.effect_sizes`), and the `p_value` of the Wilcoxon signed-rank
+        test of pairs or else of the Mann-Whitney test, both two-sided; `p_holm` corrects it for
+        all the tests of the dataset. `kolmogorov_smirnov` and `wasserstein` are distances of the
+        two distributions, in units of 1 and of the statistic. `paired (layer)` tells which it was.
+        What needs more values than there are is NaN; where no value differs p is 1.
+
+    Raises
+    ------
+    ResultError
+        If the two share no layer or statistic, pairs are asked for where there are none, or a
+        setting is outside.
+    """
+    _check(level, resamples)
+    layers = [name for name in a if name in b]
+    names = [
+        str(name)
+        for name in dict.fromkeys(name for layer in layers for name in a[layer].data_vars)
+        if any(name in a[layer] and name in b[layer] for layer in layers)
+    ]
+    if not names:
+        raise ResultError("the two have no layer and statistic in common to compare")
+    pairs = [_paired(layer, a[layer], b[layer], paired) for layer in layers]
+    table = np.full((len(COLUMNS), len(layers), len(names)), np.nan)
+    for i, layer in enumerate(layers):
+        for j, name in enumerate(names):
+            if name in a[layer] and name in b[layer]:
+                samples = _samples(a[layer][name], b[layer][name], pairs[i])
+                # Each comparison draws its own numbers, whatever else is compared.
+                settings = Settings(level, resamples, seed)
+                table[:, i, j] = list(compare_samples(*samples, pairs[i], settings).values())
+    return _dataset(table, layers, names, pairs)
+
+
+def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
+    """Return a comparison as a table, one row for each layer and statistic."""
+    rows = []
+    for layer in effects["layer"].to_numpy():
+        for name in effects["statistic"].to_numpy():
+            row = effects.sel(layer=layer, statistic=name)
+            columns = [column for column in row.data_vars if column != "paired"]
+            named = {str(row[column].attrs["long_name"]): row[column].item() for column in columns}
+            paired = bool(row["paired"])
+            test = "Wilcoxon, pairs" if paired else "Mann-Whitney"
+            rows.append({"layer": str(layer), "statistic": str(name), **named, "test": test})
+    return as_table(caption, rows)
+
+
+def _check(level: float, resamples: int) -> None:
+    if not 0 < level < 1:
+        raise ResultError("the level is outside", expected="between 0 and 1", found=str(level))
+    if resamples < 1:
+        raise ResultError("resamples must be positive", found=str(resamples))
+
+
+def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:
+    sizes = [values.sizes["neuron"] for values in (a, b)]
+    if paired and sizes[0] != sizes[1]:
+        raise ResultError(
+            "layers of different sizes have no pairs of neurons",
+            where=layer,
+            expected=f"{sizes[0]} neurons, as in the first",
+            found=str(sizes[1]),
+            mend="Compare them with paired=False",
+        )
+    return sizes[0] == sizes[1] if paired is None else paired
+
+
+def _samples(
+    a: xr.DataArray, b: xr.DataArray, paired: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = (np.asarray(values.to_numpy(), float) for values in (a, b))
+    if paired:
+        both = np.isfinite(first) & np.isfinite(second)
+        return first[both], second[both]
+    return first[np.isfinite(first)], second[np.isfinite(second)]
+
+
+def _dataset(
+    table: NDArray[np.float64], layers: list[str], names: list[str], pairs: list[bool]
+) -> xr.Dataset:
+    dims = ("layer", "statistic")
+    columns: dict[str, Any] = {
+        column: (dims, table[i], {"long_name": text})
+        for i, (column, text) in enumerate(COLUMNS.items())
+    }
+    for column in ("neurons_a", "neurons_b"):
+        counts = np.nan_to_num(columns[column][1]).astype(np.int64)
+        columns[column] = (dims, counts, columns[column][2])
+    p_holm = holm(columns["p_value"][1])
+    columns["p_holm"] = (dims, p_holm, {"long_name": "p, corrected for all tests"})
+    columns["paired"] = ("layer", pairs, {"long_name": "neurons were compared in pairs"})
+    return xr.Dataset(columns, coords={"layer": layers, "statistic": names})

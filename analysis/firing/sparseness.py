@@ -1,0 +1,150 @@
+"""How sparse a code is: whether few examples drive a neuron, or few neurons answer an example.
+
+*Lifetime* sparseness is of one neuron's responses to all examples, *population* sparseness of all
+neurons' responses to one example (Willmore & Tolhurst 2001, Network 12:255). The response is the
+spike count; none of the measures changes with its scale. Silent neurons belong to a population and
+make it sparser: what is silent in every example can be told by `dead_fraction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.arrays import along, count_blocks, ratio
+from bioae.analysis.results.layers import described, layer_data
+from bioae.errors import ResultError
+
+__all__ = ["SparsenessMeasure", "lifetime_sparseness", "population_sparseness"]
+
+SparsenessMeasure = Literal["treves_rolls", "hoyer", "kurtosis"]
+_TITLES = {
+    "treves_rolls": "sparseness (Treves-Rolls)",
+    "hoyer": "sparseness (Hoyer)",
+    "kurtosis": "excess kurtosis",
+}
+# Sums over n responses: of them, of their squares, and of the second and fourth power around
+# their mean.
+_Sums = tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
+
+
+def lifetime_sparseness(
+    tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
+) -> xr.DataArray:
+    """Return how sparse each neuron's responses are over the examples, (neuron,).
+
+    Parameters
+    ----------
+    measure
+        ``"treves_rolls"``: (1 - a) / (1 - 1/n) with a = mean(r)² / mean(r²), Treves & Rolls (1991),
+        Network 2:371, scaled to 0 … 1 as in Vinje & Gallant (2000), Science 287:1273.
+        ``"hoyer"``: (√n - Σr / √(Σr²)) / (√n - 1), 0 … 1, Hoyer (2004), JMLR 5:1457.
+        ``"kurtosis"``: the fourth moment around the mean over the squared variance, less 3: 0 for
+        a normal distribution (Field 1994, Neural Comput. 6:559).
+        The first two are 0 for equal responses and 1 for a single one.
+
+    Returns
+    -------
+    xarray.DataArray
+        NaN where a neuron never spikes, and, for the kurtosis, where its response never varies.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two examples, or no such measure.
+    """
+    data = layer_data(tree, layer)
+    sparseness = _measure(measure)
+    examples, neurons = data.sizes["example"], data.sizes["neuron"]
+    _check_several("example", examples)
+    total, squares = (np.zeros(neurons, np.int64) for _ in range(2))
+    for _, counts in count_blocks(tree, layer):
+        total += counts.sum(0)
+        squares += (counts**2).sum(0)
+    second, fourth = (np.zeros(neurons) for _ in range(2))
+    if measure == "kurtosis":
+        for _, counts in count_blocks(tree, layer):
+            around = (counts - total / examples) ** 2
+            second += around.sum(0)
+            fourth += (around**2).sum(0)
+    values = sparseness((total, squares, second, fourth), examples)
+    array = along(data, values, "neuron")
+    return described(array, "lifetime_sparseness", f"lifetime {_TITLES[measure]}", "1")
+
+
+def population_sparseness(
+    tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
+) -> xr.DataArray:
+    """Return how sparse the responses of the layer's neurons to each example are, (example,).
+
+    Parameters
+    ----------
+    measure
+        As in `lifetime_sparseness`.
+
+    Returns
+    -------
+    xarray.DataArray
+        NaN where no neuron spikes, and, for the kurtosis, where all neurons respond the same.
+
+    Raises
+    ------
+    ResultError
+        If the layer has fewer than two neurons, or there is no such measure.
+    """
+    data = layer_data(tree, layer)
+    sparseness = _measure(measure)
+    _check_several("neuron", data.sizes["neuron"])
+    values = np.full(data.sizes["example"], np.nan)
+    for start, counts in count_blocks(tree, layer):
+        around = (counts - counts.mean(1, keepdims=True)) ** 2
+        sums = (counts.sum(1), (counts**2).sum(1), around.sum(1), (around**2).sum(1))
+        values[start : start + len(counts)] = sparseness(sums, counts.shape[1])
+    array = along(data, values, "example")
+    return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")
+
+
+def _treves_rolls(sums: _Sums, n: int) -> NDArray[np.float64]:
+    total, squares, *_ = sums
+    sparseness: NDArray[np.float64] = 1 - ratio(total.astype(float) ** 2, n * squares)
+    return np.asarray(sparseness / (1 - 1 / n))
+
+
+def _hoyer(sums: _Sums, n: int) -> NDArray[np.float64]:
+    total, squares, *_ = sums
+    return np.asarray((np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1))
+
+
+def _kurtosis(sums: _Sums, n: int) -> NDArray[np.float64]:
+    total, squares, second, fourth = sums
+    # Rounding leaves a spread of its own where the counts are all the same; integers tell.
+    varies = n * squares != total**2
+    return ratio(n * fourth, np.where(varies, second, 0) ** 2) - 3
+
+
+_MEASURES: dict[str, Callable[[_Sums, int], NDArray[np.float64]]] = {
+    "treves_rolls": _treves_rolls,
+    "hoyer": _hoyer,
+    "kurtosis": _kurtosis,
+}
+
+
+def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
+    if name not in _MEASURES:
+        raise ResultError(
+            "there is no such measure of sparseness",
+            expected=" or ".join(map(repr, _MEASURES)),
+            found=repr(name),
+        )
+    return _MEASURES[name]
+
+
+def _check_several(what: str, number: int) -> None:
+    if number < 2:
+        raise ResultError(
+            f"sparseness takes several {what}s", expected="at least 2", found=str(number)
+        )

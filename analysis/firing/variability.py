@@ -1,0 +1,122 @@
+"""How much the spike counts of a neuron vary from example to example.
+
+The examples are different images, so this is not the variability of repeated trials: most of it is
+what the neuron says about the images. `dispersion` tells the part within classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.coding.class_sums import class_sums
+from bioae.analysis.results.arrays import along, ratio, runs, several_examples, whole_steps
+from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.spikes import blocks, trains
+
+__all__ = ["dispersion", "fano_factor"]
+
+
+def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None) -> xr.DataArray:
+    """Return the variance of the counts over examples, over their mean.
+
+    The variance is the unbiased one, over n - 1; `elephant.statistics.fanofactor` divides by n.
+    It is 1 for a Poisson process, and NaN where a neuron does not spike.
+    Fano (1947), Phys. Rev. 72:26.
+
+    Parameters
+    ----------
+    window_ms
+        Count in windows of this length, a whole number of steps, one after the other from the
+        start. Steps that fill no window are left out. By default over the whole presentation.
+
+    Returns
+    -------
+    xarray.DataArray
+        (neuron,), or (neuron, window) with the windows' starts in milliseconds as coordinate
+        `window`.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two examples, or the window is no whole number of steps that fits.
+    """
+    data = layer_data(tree, layer)
+    examples = several_examples(data)
+    if window_ms is None:
+        sums = class_sums(tree, layer, by_label=False)
+        total, squares = sums.total[0], sums.squares[0]
+        fano = along(data, _fano(total, squares, examples), "neuron")
+    else:
+        width = whole_steps(tree, "window_ms", window_ms)
+        total, squares = _window_sums(tree, layer, width)
+        fano = along(data, _fano(total, squares, examples), "neuron", "window")
+        start = np.arange(total.shape[1]) * width * float(tree.attrs["dt_ms"])
+        attrs = {"long_name": "start of the window", "units": "ms"}
+        fano = fano.assign_coords(window=("window", start, attrs))
+    return described(fano, "fano_factor", "Fano factor", "1")
+
+
+def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
+    """Split the variance of the counts over examples by the class of the examples.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along `neuron`: `total`, the Fano factor; and where the result has labels, `within`, the
+        variance around the mean of the class (its sum of squares over n less the number of
+        classes), over the mean of all; and `explained`, the part of the sum of squares that lies
+        between the classes (the η² of an analysis of variance). NaN where a neuron does not
+        spike, `within` also where no class has two examples, `explained` where a neuron's count
+        never varies.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two examples.
+    """
+    data = layer_data(tree, layer)
+    examples = several_examples(data)
+    labelled = "label" in tree.to_dataset()
+    sums = class_sums(tree, layer, by_label=labelled)
+    total, squares = sums.total.sum(0), sums.squares.sum(0)
+    found = {"total": ("Fano factor", _fano(total, squares, examples))}
+    if labelled:
+        within = sums.around_mean()
+        freedom = examples - sums.sizes.size
+        inside = ratio(within * examples, total * freedom)
+        found["within"] = ("Fano factor within classes", inside)
+        explained = 1 - ratio(examples * within, examples * squares - total**2)
+        found["explained"] = ("fraction of the variance between classes", explained)
+    return xr.Dataset(
+        {
+            name: described(along(data, values, "neuron"), name, long_name, "1")
+            for name, (long_name, values) in found.items()
+        }
+    )
+
+
+def _fano(
+    total: NDArray[np.int64], squares: NDArray[np.int64], examples: int
+) -> NDArray[np.float64]:
+    return ratio(examples * squares - total**2, (examples - 1) * total)
+
+
+def _window_sums(
+    tree: xr.DataTree, layer: str, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sum the counts in windows, and their squares, over examples, (neuron, window)."""
+    windows = steps(tree) // width
+    neurons = layer_data(tree, layer).sizes["neuron"]
+    total, squares = (np.zeros(neurons * windows, np.int64) for _ in range(2))
+    for block in blocks(tree, layer):
+        bounds, position, step = trains(block)
+        window = step // width
+        kept = window < windows
+        place = np.repeat(np.arange(neurons) * windows, np.diff(bounds)) + window
+        # Sorted by neuron, example and time: the spikes of a window stand together.
+        places, count = runs(place[kept], position[kept])
+        np.add.at(total, places, count)
+        np.add.at(squares, places, count**2)
+    return total.reshape(neurons, windows), squares.reshape(neurons, windows)

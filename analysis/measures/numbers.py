@@ -1,0 +1,135 @@
+"""What was measured as one object of plain values: ``statistics.json``.
+
+What is undefined is null, never 0, and said why under ``undefined``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bioae.analysis.measures.definitions import DEFINITIONS
+from bioae.analysis.measures.measures import Measures
+from bioae.analysis.measures.verdicts import Verdict
+from bioae.analysis.results.layers import layers_of
+
+__all__ = ["to_numbers"]
+
+Record = dict[str, Any]
+
+_ERRORS = {
+    "mse": "mean_squared_error",
+    "sse_per_image": "sum_squared_error",
+    "sse_per_image_std": "sum_squared_error_std",
+    "mae": "mean_absolute_error",
+}
+
+
+def to_numbers(measures: Measures) -> Record:
+    """Return the numbers of all results, and of the first once more on top.
+
+    Returns
+    -------
+    dict
+        ``layers`` and ``reconstruction`` of the first result; the same, ``undefined``, ``cortex``
+        and ``attributes`` of each under ``results.NAME``; ``comparisons``; ``definitions``.
+    """
+    results = {name: _result(measures, name) for name in measures.statistics}
+    first = next(iter(results.values()))
+    return {
+        "layers": first["layers"],
+        "reconstruction": first["reconstruction"],
+        "results": results,
+        "bursting_threshold": measures.bursting_threshold,
+        "comparisons": [_comparison(measures, *pair) for pair in measures.spikes],
+        "definitions": {
+            name: {"label": each.label, "units": each.units, "definition": each.text}
+            for name, each in DEFINITIONS.items()
+        },
+    }
+
+
+def _result(measures: Measures, name: str) -> Record:
+    tree = measures.statistics[name]
+    layers = layers_of(tree)
+    return {
+        "attributes": measures.attributes[name],
+        "reconstruction": _reconstruction(measures.reconstruction[name]),
+        "layers": {
+            layer: {key: _plain(data[key].item()) for key in DEFINITIONS}
+            for layer, data in layers.items()
+        },
+        "undefined": {
+            layer: {
+                key: data[key].attrs["undefined"]
+                for key in DEFINITIONS
+                if "undefined" in data[key].attrs
+            }
+            for layer, data in layers.items()
+        },
+        "cortex": {layer: _cortex(found) for layer, found in measures.verdicts[name].items()},
+    }
+
+
+def _reconstruction(errors: xr.Dataset) -> Record:
+    def of(predictor: str) -> Record:
+        chosen = errors.sel(predictor=predictor)
+        return {key: _plain(chosen[name].item()) for key, name in _ERRORS.items()}
+
+    baselines = [str(each) for each in errors["predictor"].to_numpy() if each != "network"]
+    return {**of("network"), "baselines": {name: of(name) for name in baselines}}
+
+
+def _cortex(found: Sequence[Verdict]) -> list[Record]:
+    return [
+        {
+            "statistic": each.reference.statistic,
+            "value": _plain(float(each.value)),
+            "low": each.reference.low,
+            "high": each.reference.high,
+            "units": each.reference.unit,
+            "verdict": each.outcome,
+            "reason": each.reason,
+            "verified": each.reference.verified,
+            "source": each.reference.citation,
+        }
+        for each in found
+    ]
+
+
+def _comparison(measures: Measures, a: str, b: str) -> Record:
+    spikes, effects = measures.spikes[a, b], measures.effects[a, b]
+    return {
+        "a": a,
+        "b": b,
+        **({"refused": spikes} if isinstance(spikes, str) else {"layers": _by_layer(spikes)}),
+        "neurons": {"refused": effects} if isinstance(effects, str) else _by_layer(effects),
+    }
+
+
+def _by_layer(data: xr.Dataset) -> Record:
+    """Return the variables as plain values, by layer and, where there are several, statistic."""
+    return {
+        str(layer): {
+            str(name): _values(array) for name, array in data.sel(layer=layer).data_vars.items()
+        }
+        for layer in data["layer"].to_numpy()
+    }
+
+
+def _values(array: xr.DataArray) -> Any:
+    if not array.dims:
+        return _plain(array.item())
+    (dim,) = array.dims
+    labels = array[dim].to_numpy()
+    return {str(label): _plain(array[i].item()) for i, label in enumerate(labels)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

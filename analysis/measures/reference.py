@@ -1,0 +1,105 @@
+"""What has been measured in cortex, each number with its source and how far it was checked.
+
+The numbers stand in ``reference.toml``; `bioae.analysis.measures.verdicts` lays a network's beside
+them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bioae.errors import ResultError
+from bioae.validation import describe
+
+__all__ = ["Reference", "load_references", "references"]
+
+_FILE = Path(__file__).resolve().with_name("reference.toml")
+
+
+class Reference(BaseModel):
+    """A range that was measured in cortex, and under which conditions.
+
+    Equal ends are a single reported number; a missing end is open.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statistic: str = Field(min_length=1, description="what was measured, a name of ours")
+    low: float | None = Field(None, description="the lower end; none: there is none")
+    high: float | None = Field(None, description="the upper end; none: there is none")
+    unit: str = Field(min_length=1, description="the unit of both, 1 where they have none")
+    summary: str = Field(min_length=1, description="what the numbers summarise")
+    authors: str = Field(min_length=1)
+    year: int = Field(ge=1900, le=2100)
+    journal: str = Field(min_length=1)
+    doi: str = Field(pattern=r"^10\.\d{4,9}/\S+$")
+    animal: str = Field(min_length=1)
+    area: str = Field(min_length=1)
+    state: str = Field(min_length=1, description="awake, anaesthetised, …")
+    conditions: str = Field(min_length=1, description="stimulus and counting window")
+    seconds: bool = Field(False, description="it has no meaning where steps are not times")
+    intervals: bool = Field(False, description="it is a statistic of the intervals between spikes")
+    repeats: bool = Field(False, description="it was measured over repeats of one stimulus")
+    window_s: float | None = Field(None, gt=0, description="the shortest counting window")
+    verified: bool = Field(description="the numbers were read in what `checked` names")
+    checked: str = Field(min_length=1, description="where, or what of them could be read")
+    note: str = Field("", description="what else a reader must know")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Reference:
+        low, high = self.low, self.high
+        if low is None and high is None:
+            raise ValueError("a range needs an end")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"the lower end {low} lies above the upper end {high}")
+        return self
+
+    @property
+    def citation(self) -> str:
+        """Authors, year and DOI."""
+        return f"{self.authors} ({self.year}), doi:{self.doi}"
+
+    @property
+    def range(self) -> str:
+        """The range as people read it, with its unit."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        if self.low is None or self.high is None:
+            end, word = (self.high, "up to") if self.low is None else (self.low, "from")
+            return f"{word} {end:g}{unit}"
+        ends = [self.low] if self.low == self.high else [self.low, self.high]
+        return " to ".join(f"{end:g}" for end in ends) + unit
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entry: tuple[Reference, ...] = Field(min_length=1)
+
+
+@cache
+def references() -> tuple[Reference, ...]:
+    """Return the measured ranges that bioae ships."""
+    return load_references(_FILE)
+
+
+def load_references(path: Path | str) -> tuple[Reference, ...]:
+    """Read measured ranges from a TOML file of the form of ``reference.toml``.
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be read, or an entry has wrong or missing keys.
+    """
+    where = str(path)
+    try:
+        fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ResultError(f"the references cannot be read: {error}", where=where) from error
+    try:
+        return _File.model_validate(fields).entry
+    except ValidationError as error:
+        raise ResultError(**describe(error), where=where) from error

@@ -1,0 +1,1 @@
+"""Pairwise statistics: correlations, correlograms, and distances of spike trains."""

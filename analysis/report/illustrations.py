@@ -1,0 +1,235 @@
+"""The figures of a report, each with its caption."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bioae.analysis.coding.receptive_fields import spike_triggered_average
+from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.measures.statistics import statistics
+from bioae.analysis.pairs.correlations import correlation_matrix
+from bioae.analysis.results.layers import layer_data, layer_names, layers_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Illustration", "illustrate"]
+
+Results = Mapping[str, xr.DataTree]
+
+#: More neurons than a matrix of them would show.
+_MOST_NEURONS = 1000
+#: Of the first layer's neurons.
+_SHOWN_FIELDS = 20
+#: More examples than a map or an average needs.
+_MOST_EXAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Illustration:
+    """A figure, the `name` of its file without suffix, its heading and its caption."""
+
+    name: str
+    heading: str
+    caption: str
+    figure: Figure
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as the text of an SVG file."""
+        from bioae.analysis.plots import to_svg
+
+        return to_svg(self.figure)
+
+
+def illustrate(
+    results: Results,
+    metrics: Mapping[str, Path | str] | None = None,
+    *,
+    metrics_keys: Sequence[str] | None = None,
+    images: int = 10,
+    measured: Results | None = None,
+) -> list[Illustration]:
+    """Draw what came back, how neurons fire and what they respond to, and training curves.
+
+    Parameters
+    ----------
+    results
+        The results by name.
+    metrics
+        The files of training metrics by the names of the runs.
+    metrics_keys
+        Which metrics to draw; by default every one that changes.
+    images
+        How many images to show.
+    measured
+        What `bioae.analysis.statistics` returned for each result, if it did.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or the metrics cannot be read.
+    """
+    # matplotlib takes a while to import.
+    from bioae.analysis import plots
+
+    if measured is None:
+        measured = {name: statistics(tree) for name, tree in results.items()}
+    drawn = [
+        Illustration(
+            "reconstructions",
+            "Inputs and reconstructions",
+            "Each image above what came out; below it, the squared error summed over its pixels.",
+            plots.reconstructions(results, images=images),
+        ),
+        *_firing(measured),
+        *_narrowest(results),
+        *_first(results),
+        *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
+    ]
+    if metrics:
+        curves = plots.training_curves(metrics, keys=metrics_keys)
+        drawn.append(
+            Illustration("training", "Training", "The metrics of training, by epoch.", curves)
+        )
+    return drawn
+
+
+def _firing(measured: Results) -> Iterator[Illustration]:
+    """Draw what was measured of each neuron's spikes."""
+    from bioae.analysis import plots
+
+    layers = {name: layers_of(tree) for name, tree in measured.items()}
+    yield Illustration(
+        "rates",
+        "Firing rates",
+        "How many neurons fire at which rate, averaged over all examples, and the distribution "
+        "that fits best of log-normal, gamma and exponential (least AIC). A neuron that never "
+        "fires has no place on a logarithmic axis; the labels count those.",
+        plots.fitted_rates(
+            {name: _column(of, "firing_rate") for name, of in layers.items()},
+            {
+                name: {layer: _fits(data) for layer, data in of.items()}
+                for name, of in layers.items()
+            },
+        ),
+    )
+    yield Illustration(
+        "intervals",
+        "Intervals between spikes",
+        "The fraction of a layer's intervals that have each length. Intervals lie within one "
+        "presentation, which cuts the long ones off.",
+        plots.interval_histograms(
+            {name: _column(of, "isi_distribution") for name, of in layers.items()}
+        ),
+    )
+    yield Illustration(
+        "irregularity",
+        "Irregularity and rate",
+        "The coefficient of variation of each neuron's intervals against its rate. The line is "
+        "that of a Poisson process; on a grid of steps chance alone gives less where rates are "
+        "high.",
+        plots.cv_against_rate(layers),
+    )
+
+
+def _column(layers: Mapping[str, xr.Dataset], name: str) -> dict[str, xr.DataArray]:
+    return {layer: data[name] for layer, data in layers.items()}
+
+
+def _fits(data: xr.Dataset) -> xr.Dataset:
+    names = ("shape", "scale", "aic")
+    return xr.Dataset({name: data[f"rate_fit_{name}"] for name in names})
+
+
+def _narrowest(results: Results) -> Iterator[Illustration]:
+    """Draw the code: the layer of the fewest neurons, where all that comes back must pass."""
+    from bioae.analysis import plots
+
+    first = next(iter(results.values()))
+    sizes = {name: layer_data(first, name).sizes["neuron"] for name in layer_names(first)}
+    layer = min(sizes, key=lambda name: sizes[name])
+    with_it = {name: tree for name, tree in results.items() if layer in layer_names(tree)}
+    some = {name: _some(tree) for name, tree in with_it.items()}
+    yield Illustration(
+        "code-activity",
+        f"Activity of {layer}",
+        f"Every spike of the narrowest layer, {layer}, in response to one example, and the rate "
+        "of its mean neuron.",
+        plots.population_activity(with_it, layer),
+    )
+    if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
+        yield Illustration(
+            "code-map",
+            f"Map of {layer}",
+            "Each dot is an example, coloured by its class, placed by its spike counts along "
+            "their first two principal components.",
+            plots.latent_maps(some, layer),
+        )
+        if sizes[layer] <= _MOST_NEURONS:
+            yield Illustration(
+                "code-correlations",
+                f"Correlations in {layer}",
+                "Pearson correlation of the spike counts of each two neurons over examples, "
+                "neurons that vary alike beside each other.",
+                plots.correlation_matrices(
+                    {name: correlation_matrix(tree, layer) for name, tree in some.items()}
+                ),
+            )
+
+
+def _first(results: Results) -> Iterator[Illustration]:
+    """Draw what the first layer, which sees the images, makes of them."""
+    from bioae.analysis import plots
+
+    layer = layer_names(next(iter(results.values())))[0]
+    some = {name: _some(tree) for name, tree in results.items() if layer in layer_names(tree)}
+    averages = {}
+    for name, tree in some.items():
+        average = spike_triggered_average(tree, layer)["average"]
+        last = average.sizes["neuron"] - 1
+        chosen = np.unique(np.linspace(0, last, _SHOWN_FIELDS).round().astype(int))
+        averages[name] = average.isel(neuron=chosen).assign_coords(neuron=chosen)
+    yield Illustration(
+        "fields",
+        f"What drives {layer}",
+        "Spike-triggered averages of some neurons, evenly chosen: the mean image, weighted by "
+        "their spikes, less the mean image. Light is more, dark less; a crossed-out neuron never "
+        "fired.",
+        plots.filter_grid(averages),
+    )
+    yield Illustration(
+        "transfer",
+        f"Rate and intensity in {layer}",
+        "The rate of neurons against the mean intensity of the pixels around their place, as an "
+        "f-I curve; the band holds one standard deviation over neurons and images.",
+        plots.transfer_curves({name: transfer_curve(tree, layer) for name, tree in some.items()}),
+    )
+
+
+def _some(tree: xr.DataTree) -> xr.DataTree:
+    if tree.sizes["example"] <= _MOST_EXAMPLES:
+        return tree
+    return tree.isel(example=slice(_MOST_EXAMPLES))
+
+
+def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
+    from bioae.analysis import plots
+
+    example = int(tree["example"].to_numpy()[0])
+    # The place keeps apart names that differ only in what a file's name cannot hold.
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
+    return Illustration(
+        f"raster-{place}-{slug}",
+        f"Spikes: {name}",
+        f"Every spike of every layer in response to example {example}.",
+        plots.rasters(tree, example=example),
+    )

@@ -1,0 +1,173 @@
+"""From the files of results to a folder with the report, the figures, tables and numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from bioae.analysis.measures.measures import Measures, measure
+from bioae.analysis.measures.numbers import to_numbers
+from bioae.analysis.measures.table_files import table_files
+from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.report import render_report
+from bioae.analysis.results.schema import open_result, readable
+from bioae.errors import ResultError
+from bioae.files import atomic_output, check_output
+
+__all__ = ["analyze", "analyze_files", "open_results"]
+
+_OUTPUTS = ("report.html", "statistics.json", "statistics.nc", "tables", "figures")
+
+
+def analyze(
+    paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
+) -> dict[str, Any]:
+    """Analyse results, and write all that is found into a folder.
+
+    ``report.html`` is for people, and needs nothing beside it; ``statistics.nc`` holds every
+    number of every neuron, example and layer (`bioae.analysis.statistics`; of several results
+    each in a group of its name); ``statistics.json`` the numbers of the layers and the
+    comparisons; ``tables/`` the same as CSV; ``figures/`` each picture as PNG and SVG. Other files
+    in the folder are left alone.
+
+    Parameters
+    ----------
+    paths
+        The files of the results, which are read block by block, whatever their size. With several,
+        the first is compared with each other one.
+    out
+        The folder to write to.
+    overwrite
+        Whether to replace an earlier analysis.
+
+    Returns
+    -------
+    dict
+        What is written to ``statistics.json``: the numbers of each result and layer, the
+        comparisons, and where all that was written is.
+
+    Raises
+    ------
+    ResultError
+        If a file is not a result.
+    OutputError
+        If an output exists and `overwrite` is false, or it cannot be written.
+    """
+    _, numbers = analyze_files(paths, out, overwrite=overwrite)
+    return numbers
+
+
+def analyze_files(
+    paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
+) -> tuple[Measures, dict[str, Any]]:
+    """Do what `analyze` does, and return the measures beside the numbers."""
+    out = Path(out)
+    for name in _OUTPUTS:
+        check_output(out / name, overwrite=overwrite)
+    with ExitStack() as stack:
+        results = open_results(paths, stack)
+        measures = measure(results)
+        drawn = illustrate(results, measured=measures.statistics)
+        tables = table_files(measures)
+        html = render_report(results, measures, drawn, title=_title(results))
+    with _folder(out / "figures", overwrite=overwrite) as folder:
+        figures = _save_figures(folder, drawn)
+    with _folder(out / "tables", overwrite=overwrite) as folder:
+        for name, text in tables.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    numbers = {
+        "report": str(out / "report.html"),
+        "statistics": str(out / "statistics.nc"),
+        "tables": [str(out / "tables" / name) for name in tables],
+        "figures": [str(out / "figures" / name) for name in figures],
+        **to_numbers(measures),
+    }
+    for name, path in zip(results, paths, strict=True):
+        numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
+    with atomic_output(out / "statistics.nc", overwrite=overwrite) as temporary:
+        _joined(measures.statistics).to_netcdf(temporary, engine="h5netcdf")
+    text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    _write_text(out / "statistics.json", text, overwrite=overwrite)
+    _write_text(out / "report.html", html, overwrite=overwrite)
+    return measures, numbers
+
+
+def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.DataTree]:
+    """Open results under their shortest names that differ: the files', or as much as it takes.
+
+    Parameters
+    ----------
+    stack
+        Closes the files.
+
+    Raises
+    ------
+    ResultError
+        If there is none, one is there twice, or a file is not a result.
+    """
+    if not paths:
+        raise ResultError("there are no results to analyse", expected="at least one file")
+    files = [Path(path).absolute() for path in paths]
+    if len(set(files)) < len(files):
+        repeated = next(file for file in files if files.count(file) > 1)
+        raise ResultError("a result is there twice", where=str(repeated))
+    depth = 1
+    while len({_name(file, depth) for file in files}) < len(files):
+        depth += 1
+    results = {}
+    for file, path in zip(files, paths, strict=True):
+        # What is damaged within is found as it is read.
+        stack.enter_context(readable(path))
+        results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=True))
+    return results
+
+
+def _name(file: Path, depth: int) -> str:
+    # Beyond a file's depth only its suffix tells it from another.
+    whole = file if depth > len(file.parts) else file.with_suffix("")
+    return "/".join(whole.parts[-depth:])
+
+
+@contextmanager
+def _folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Fill a folder that is there whole or not at all, in place of an earlier one."""
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        yield temporary
+
+
+def _save_figures(folder: Path, drawn: Sequence[Illustration]) -> list[str]:
+    from bioae.analysis.plots import save_figure
+
+    for illustration in drawn:
+        save_figure(illustration.figure, folder / f"{illustration.name}.png")
+        (folder / f"{illustration.name}.svg").write_text(illustration.svg, encoding="utf-8")
+    return [f"{each.name}{suffix}" for each in drawn for suffix in (".png", ".svg")]
+
+
+def _joined(found: Mapping[str, xr.DataTree]) -> xr.DataTree:
+    """Return the statistics of one result as they are, and of several by their names."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    groups = {
+        f"/{name}{node.path if node.path != '/' else ''}": node.to_dataset(inherit=False)
+        for name, tree in found.items()
+        for node in tree.subtree
+    }
+    return xr.DataTree.from_dict(groups)
+
+
+def _write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _title(results: Mapping[str, xr.DataTree]) -> str:
+    names = list(results)
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Analysis of {shown}"

@@ -1,0 +1,162 @@
+"""The report: one HTML file that needs nothing else to be read."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.measures.definitions import DEFINITIONS, anchor
+from bioae.analysis.measures.measure_tables import measure_tables
+from bioae.analysis.measures.measures import Measures, measure
+from bioae.analysis.measures.tables import Rows, Table, as_table
+from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.files import atomic_output, check_output
+
+__all__ = ["render_report", "write_report"]
+
+
+_REM_PER_INCH = 7.5
+
+
+class _Picture(NamedTuple):
+    heading: str
+    caption: str
+    source: str
+    width: float
+
+
+def write_report(
+    path: Path | str,
+    results: Mapping[str, xr.DataTree],
+    *,
+    title: str,
+    tables: Sequence[tuple[str, Rows | xr.Dataset]] = (),
+    metrics: Mapping[str, Path | str] | None = None,
+    metrics_keys: Sequence[str] | None = None,
+    compare: Sequence[tuple[str, str]] | None = None,
+    notes: Sequence[str] = (),
+    training_images: NDArray[Any] | None = None,
+    images: int = 10,
+    overwrite: bool = False,
+) -> None:
+    """Measure results, draw them, and write both as one self-contained HTML file.
+
+    People would rather look than read: the caller's tables come first, then the figures, then all
+    that was measured. The spikes of the first result are compared with those of each other one
+    that has the same examples and layers.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    results
+        The results by the names in tables and figures.
+    title
+        The heading.
+    tables
+        Further tables, shown before the figures: a caption, and rows or a one-dimensional dataset
+        (`bioae.analysis.as_table`).
+    metrics
+        Files of training metrics, a JSON object a line, by the names of the runs.
+    metrics_keys
+        Which metrics to draw; by default every one that changes.
+    compare
+        Which pairs of results to compare spike by spike instead.
+    notes
+        Paragraphs of plain text below the title.
+    training_images
+        For the baseline of the mean image (`bioae.analysis.mean_image`).
+    images
+        How many images to show.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    ResultError
+        If there is no result, or an argument does not fit.
+    """
+    check_output(path, overwrite=overwrite)
+    measures = measure(results, training_images=training_images, compare=compare)
+    html = render_report(
+        results,
+        measures,
+        illustrate(
+            results,
+            metrics,
+            metrics_keys=metrics_keys,
+            images=images,
+            measured=measures.statistics,
+        ),
+        title=title,
+        tables=[as_table(caption, data) for caption, data in tables],
+        notes=notes,
+    )
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def render_report(
+    results: Mapping[str, xr.DataTree],
+    measures: Measures,
+    illustrations: Sequence[Illustration],
+    *,
+    title: str,
+    tables: Sequence[Table] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the HTML of a report on what is measured and drawn already; see `write_report`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bioae.analysis.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        title=title,
+        bursting_threshold=measures.bursting_threshold,
+        notes=[*notes, *measures.not_compared()],
+        first_tables=tables,
+        tables=measure_tables(measures),
+        definitions={anchor(name): each for name, each in DEFINITIONS.items()},
+        pictures=[_picture(drawn) for drawn in illustrations],
+        origins=_origins(measures.attributes),
+        models={name: str(tree.attrs["neuron_model"]).strip() for name, tree in results.items()},
+    )
+
+
+def _picture(drawn: Illustration) -> _Picture:
+    # As an image each drawing keeps its identifiers to itself; inline they would collide.
+    data = base64.b64encode(drawn.svg.encode()).decode("ascii")
+    source = f"data:image/svg+xml;base64,{data}"
+    # Equal letters in all pictures, as far as the page is wide enough.
+    width = _REM_PER_INCH * float(drawn.figure.get_figwidth())
+    return _Picture(drawn.heading, drawn.caption, source, width)
+
+
+def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = [
+        {
+            "result": name,
+            "target": found["target"],
+            "examples": found["examples"],
+            "steps": found["steps"],
+            "dt (ms)": found["dt_ms"],
+            "seed": str(found["seed"]),
+            "network": str(found["network_sha256"])[:12],
+            **{
+                package: str(found.get(f"{package}_version", "unknown"))
+                for package in ("bioae", "brian2", "numpy")
+            },
+        }
+        for name, found in attributes.items()
+    ]
+    return as_table("Where the results come from", rows)

@@ -1,0 +1,1 @@
+"""Results as they are read: the file's schema, its layers, spikes and counts."""

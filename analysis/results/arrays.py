@@ -1,0 +1,143 @@
+"""Laying numbers along a layer's dimensions, and reading its counts by blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.analysis.results.layers import layer_data, steps
+from bioae.errors import ResultError
+
+__all__ = [
+    "along",
+    "classes",
+    "count_blocks",
+    "in_steps",
+    "ratio",
+    "runs",
+    "several_examples",
+    "whole_steps",
+]
+
+
+def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:
+    """Give values their dimensions, and the coordinates that the layer has along them."""
+    coords = {
+        name: coord
+        for name, coord in data.coords.items()
+        if coord.dims and set(coord.dims) <= set(dims)
+    }
+    return xr.DataArray(values, coords=coords, dims=dims)
+
+
+def ratio(over: ArrayLike, under: ArrayLike) -> NDArray[np.float64]:
+    """Divide; NaN where the denominator is zero."""
+    top, bottom = np.broadcast_arrays(np.asarray(over, float), np.asarray(under, float))
+    quotient = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=quotient, where=bottom != 0)
+    return quotient
+
+
+def runs(
+    place: NDArray[np.int64], train: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count how often neighbours are equal in both: the place of each run, and its length."""
+    if not place.size:
+        return place, place
+    new = np.flatnonzero((place[1:] != place[:-1]) | (train[1:] != train[:-1])) + 1
+    first = np.concatenate(([0], new))
+    return place[first], np.diff(first, append=place.size)
+
+
+def count_blocks(
+    tree: xr.DataTree, layer: str, *, entries: int = 2**22
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Read the spike counts by blocks of whole examples, in their order.
+
+    Yields
+    ------
+    tuple
+        The position of the block's first example, and its counts (example, neuron).
+    """
+    counts = layer_data(tree, layer)["spike_count"].transpose("example", "neuron").variable
+    examples, neurons = counts.shape
+    rows = max(1, entries // max(1, neurons))
+    for start in range(0, examples, rows):
+        yield start, counts[start : start + rows].to_numpy().astype(np.int64)
+
+
+def several_examples(data: xr.Dataset) -> int:
+    """Return how many examples a layer has.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two.
+    """
+    examples = data.sizes["example"]
+    if examples < 2:
+        raise ResultError(
+            "how counts vary over examples takes several of them",
+            expected="at least 2 examples",
+            found=str(examples),
+        )
+    return examples
+
+
+def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the classes that were shown, (class,), and which of them each example is of.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels.
+    """
+    root = tree.to_dataset()
+    if "label" not in root:
+        raise ResultError(
+            "the classes of the examples are not known",
+            where="label",
+            mend="Simulate images that have labels",
+        )
+    found, index = np.unique(root["label"].to_numpy(), return_inverse=True)
+    return found, index.astype(np.int64)
+
+
+def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
+    """Return how many steps begin before a time, so that n steps are shorter than it if n is less.
+
+    Raises
+    ------
+    ResultError
+        If the time is not positive and finite; `name` says of what.
+    """
+    if not 0 < ms < np.inf:
+        raise ResultError(
+            "a time must be positive", where=name, expected="milliseconds", found=str(ms)
+        )
+    # 3 * 0.1 ms is 3 steps of 0.1 ms, not 4.
+    return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
+
+
+def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:
+    """Return how many steps a window has.
+
+    Raises
+    ------
+    ResultError
+        If it is not a whole number of steps, or longer than a presentation; `name` says of what.
+    """
+    dt_ms = float(tree.attrs["dt_ms"])
+    width = in_steps(tree, name, ms)
+    if not np.isclose(width * dt_ms, ms) or width > steps(tree):
+        raise ResultError(
+            "a window must be a whole number of steps",
+            where=name,
+            expected=f"a multiple of {dt_ms:g} ms up to {steps(tree) * dt_ms:g} ms",
+            found=f"{ms:g} ms",
+        )
+    return width

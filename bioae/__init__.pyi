@@ -1,0 +1,17 @@
+from . import analysis as analysis
+from . import datasets as datasets
+from . import equations as equations
+from . import trainers as trainers
+from .equations import NeuronModel as NeuronModel
+from .equations import load_model as load_model
+from .errors import BioaeError as BioaeError
+from .networks.artefact import Artefact as Artefact
+from .networks.artefact import load as load
+from .networks.artefact import save as save
+from .networks.network import Network as Network
+from .networks.network import NetworkConfig as NetworkConfig
+from .simulation import BrianNetwork as BrianNetwork
+from .simulation import build as build
+from .simulation import simulate as simulate
+from .simulation import simulate_to as simulate_to
+from .simulation import write_result as write_result

@@ -1,0 +1,258 @@
+"""The description of a network: its layers, its code for images, its time."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.resources import files
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bioae.equations.library import load_model
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError, NetworkError
+from bioae.networks.background import check_background
+from bioae.networks.decoders import Decoder, MaxDecoder
+from bioae.networks.delays import check_delay
+from bioae.networks.encoders import Bernoulli, Encoder
+from bioae.networks.layers import Layer, Shape
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
+from bioae.validation import describe
+
+__all__ = ["NetworkConfig", "presets"]
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the networks that are shipped."""
+    folder = files("bioae") / "networks"
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name)
+    )
+
+
+class NetworkConfig(BaseModel):
+    """The description of an auto-encoder: its layers, its code for images, its time.
+
+    Raises
+    ------
+    NetworkError
+        From `from_mapping` and `preset`, if a key is unknown or the layers do not fit together.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input_shape: tuple[Positive, Positive, Positive] = Field(
+        (1, 28, 28), description="(channel, y, x) of an image"
+    )
+    dt: str = Field("1*ms", description="the time step")
+    steps: int = Field(25, ge=1, description="steps T of a presentation")
+    schedule: ScheduleName = Field("brian2", description="the order of things within a step")
+    neuron: str = Field("lif", description="the neuron model of layers that name none")
+    latent: str | None = Field(None, description="the name of the latent layer")
+    encoder: Encoder = Field(default_factory=Bernoulli)
+    decoder: Decoder = Field(default_factory=MaxDecoder)
+    layers: tuple[Layer, ...] = Field(min_length=1)
+    neurons: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="neuron models that come with the network, in full"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkConfig:
+        names = [layer.name for layer in self.layers]
+        twice = {name for name in names if names.count(name) > 1 or name == "input"}
+        if twice:
+            raise ValueError(f"the layer name {twice.pop()!r} is taken")
+        if self.latent is not None and self.latent not in names:
+            raise ValueError(f"the latent layer {self.latent!r} is none of {', '.join(names)}")
+        shape: Shape = self.input_shape
+        for layer in self.layers:
+            try:
+                layer.weight_shape(shape)
+                shape = layer.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"layer {layer.name!r}: {error}") from None
+        if math.prod(shape) != math.prod(self.input_shape):
+            raise ValueError(
+                f"the last layer has the shape {shape}, the images {self.input_shape}: an "
+                "auto-encoder gives back what it was given"
+            )
+        return self
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
+        """Build a description from a parsed file; ``preset`` names one to start from.
+
+        Raises
+        ------
+        NetworkError
+            If a key is unknown, a value is out of bounds, or the layers do not fit together.
+        """
+        values = dict(values)
+        preset = values.pop("preset", None)
+        if preset is not None:
+            values = {**_preset(str(preset), where), **values}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise NetworkError(**describe(error, cls), where=where) from error
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> NetworkConfig:
+        """Return a shipped network, with some keys changed.
+
+        Raises
+        ------
+        NetworkError
+            If there is none of that name, or the changes do not fit.
+        """
+        return cls.from_mapping({"preset": name, **changes}, where=f"the network {name!r}")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the description as a file would give it; `from_mapping` reads it back."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def model(self, name: str) -> NeuronModel:
+        """Return a neuron model that comes with the network, is shipped, or lies in a file.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        if name in self.neurons:
+            return NeuronModel.from_mapping(name, self.neurons[name], where=f"[neurons.{name}]")
+        return load_model(name)
+
+    def self_contained(self) -> NetworkConfig:
+        """Return the same description, with the full text of every neuron model in it.
+
+        Raises
+        ------
+        NetworkError
+            If two different models have one name.
+        """
+        models: dict[str, NeuronModel] = {}
+        layers = []
+        for layer in self.layers:
+            neuron = self.model(layer.neuron or self.neuron)
+            readout = self.model(layer.readout)
+            for model in (neuron, readout):
+                if models.setdefault(model.name, model) != model:
+                    raise NetworkError(
+                        f"two different neuron models are called {model.name!r}",
+                        where=f"layer {layer.name!r}",
+                        mend="Rename one of their files",
+                    )
+            layers.append(layer.model_copy(update={"neuron": neuron.name, "readout": readout.name}))
+        default = self.model(self.neuron).name
+        return self.varied(
+            layers=tuple(layers),
+            neuron=default if default in models else layers[0].neuron,
+            neurons={name: model.to_mapping() for name, model in models.items()},
+        )
+
+    def varied(self, **changes: Any) -> NetworkConfig:
+        """Return the description with some fields changed.
+
+        Raises
+        ------
+        NetworkError
+            If the changes do not fit.
+        """
+        # Not `model_copy`, which would copy what was computed from the old fields too.
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.from_mapping({**fields, **changes}, where="the network")
+
+    @cached_property
+    def timing(self) -> Timing:
+        """Where presentations lie in time."""
+        return Timing(SCHEDULES[self.schedule], self.steps)
+
+    @cached_property
+    def dt_seconds(self) -> float:
+        """The time step in seconds."""
+        from bioae.equations.quantities import time_in_seconds
+
+        return time_in_seconds(self.dt, where="network, dt", error=NetworkError)
+
+    @cached_property
+    def placed(self) -> tuple[PlacedLayer, ...]:
+        """The layers, each with its place in the network."""
+        placed = []
+        shape: Shape = self.input_shape
+        for depth, layer in enumerate(self.layers, start=1):
+            model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
+            if layer.weight is not None:
+                model = model.model_copy(update={"weight": layer.weight})
+            where = f"layer {layer.name!r}"
+            self._check_dt(model, where=where)
+            check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
+            if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
+                raise NetworkError(
+                    f"the neuron model {model.name!r} never fires",
+                    where=where,
+                    expected="a model with a threshold: the layer has to be heard",
+                )
+            readout = self.model(layer.readout)
+            readout = readout.with_parameters(_common(model, readout))
+            for key in ("delay", "recurrent_delay"):
+                check_delay(
+                    getattr(layer, key), dt=self.dt_seconds, steps=self.steps,
+                    where=f"{where}, {key}",
+                )  # fmt: skip
+            placed.append(PlacedLayer(layer, depth, shape, model, readout))
+            shape = layer.output_shape(shape)
+        return tuple(placed)
+
+    def _check_dt(self, model: NeuronModel, *, where: str) -> None:
+        from bioae.equations.quantities import time_in_seconds
+
+        if model.dt is None:
+            return
+        largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
+        if self.dt_seconds > largest * (1 + 1e-9):
+            raise NetworkError(
+                f"the time step is too long for the neuron model {model.name!r}",
+                where=where,
+                expected=f"dt of at most {model.dt}",
+                found=self.dt,
+                mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
+            )
+
+
+def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
+    """Return what a neuron's parameters make of those of its read-out: where units agree."""
+    differing = [
+        name
+        for name, text in readout.parameters.items()
+        if model.parameters.get(name, text) != text
+    ]
+    if not differing:
+        return {}
+    from bioae.equations.declarations import parameter_values
+    from bioae.equations.quantities import unit_name
+    from bioae.equations.syntax import names_in
+
+    values, own = parameter_values(model), parameter_values(readout)
+    texts = {
+        # Its text as it is, unless it names others of the neuron's parameters.
+        name: f"{float(values[name])!r}*{unit_name(values[name])}"
+        if names_in(model.parameters[name]) & model.parameters.keys()
+        else model.parameters[name]
+        for name in differing
+    }
+    return {name: text for name, text in texts.items() if values[name].dim == own[name].dim}
+
+
+def _preset(name: str, where: str) -> dict[str, Any]:
+    if name not in presets():
+        raise NetworkError(
+            f"unknown network {name!r}", where=where, expected=f"one of {', '.join(presets())}"
+        )
+    return tomllib.loads((files("bioae") / "networks" / f"{name}.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,282 @@
+"""What a layer is: its population's shape, its neuron, and the connections that feed it.
+
+Indices are in C order of (channel, y, x). A connection says which weight joins which two neurons;
+how it is computed is the affair of whoever runs it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bioae.networks.background import Background
+from bioae.networks.delays import Delay
+
+__all__ = ["Connections", "Conv2d", "ConvTranspose2d", "Dense", "Layer", "LayerBase", "all_to_all"]
+
+Shape = tuple[int, ...]
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Index = NDArray[np.int64]
+
+
+class Connections(NamedTuple):
+    """The synapses of a pathway, one entry a synapse.
+
+    Attributes
+    ----------
+    source, target
+        Indices of neurons (synapse).
+    weight
+        Indices into the flattened weight array (synapse).
+    """
+
+    source: Index
+    target: Index
+    weight: Index
+
+
+class LayerBase(BaseModel):
+    """What all layers have: a name, a neuron model, and how weights are drawn at first.
+
+    Weights are drawn from a normal distribution of mean 0 and standard deviation
+    ``gain * sqrt(2 / fan_in)``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
+    )
+    neuron: str | None = Field(
+        None, description="a neuron model's name or file; the network's `neuron` by default"
+    )
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="parameters of the neuron model set anew"
+    )
+    weight: str | None = Field(
+        None, min_length=1, description="what a network weight of 1 adds here, set anew"
+    )
+    background: Background = Field(
+        None,
+        description="noise from outside, in network weights: Gaussian, its standard deviation a "
+        'square root of a millisecond; or the weight and rate of spikes, [0.1, "20*Hz"]',
+    )
+    readout: str = Field(
+        "leaky_readout", description="the model of the potential U, which is never reset"
+    )
+    delay: Delay = Field(
+        None,
+        description="how long spikes take from the layer before, beyond one step: a time, or a "
+        "pair between which each connection has its own",
+    )
+    recurrent: bool = Field(False, description="whether each neuron also feeds every other one")
+    recurrent_delay: Delay = Field(None, description="the same, within the layer")
+    autapses: bool = Field(False, description="whether a recurrent neuron also feeds itself")
+    gain: float = Field(1.0, gt=0, description="scale of the initial weights")
+
+    @field_validator("delay", "recurrent_delay", mode="before")
+    @classmethod
+    def _time_or_pair(cls, value: Any) -> Any:
+        pair = isinstance(value, list | tuple) and [type(text) for text in value] == [str, str]
+        if value is None or isinstance(value, str) or pair:
+            return value
+        raise ValueError(
+            f'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found {value!r}'
+        )
+
+    @model_validator(mode="after")
+    def _recurrent_keys(self) -> LayerBase:
+        if not self.recurrent and (self.autapses or self.recurrent_delay is not None):
+            key = "autapses" if self.autapses else "recurrent_delay"
+            raise ValueError(f"`{key}` says nothing of a layer without `recurrent = true`")
+        return self
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the population's shape: (channel, y, x), or (neuron,)."""
+
+    @abstractmethod
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the weights, in PyTorch's order."""
+
+    @abstractmethod
+    def fan_in(self, input_shape: Shape) -> int:
+        """Return how many inputs a neuron has."""
+
+    @abstractmethod
+    def connections(self, input_shape: Shape) -> Connections:
+        """Return the layer's feed-forward synapses."""
+
+    def recurrent_connections(self, input_shape: Shape) -> Connections:
+        """Return the synapses within the layer; no neuron feeds itself without `autapses`."""
+        size = math.prod(self.output_shape(input_shape))
+        every = all_to_all(size, size)
+        other = every.source != every.target
+        return every if self.autapses else Connections(*(index[other] for index in every))
+
+
+class Dense(LayerBase):
+    """Every input feeds every neuron; weights (neuron, input)."""
+
+    kind: Literal["dense"] = "dense"
+    units: Positive | None = Field(None, description="how many neurons; or give `shape`")
+    shape: tuple[Positive, Positive, Positive] | None = Field(
+        None, description="(channel, y, x) of the population, where it is an image"
+    )
+    gain: float = Field(2.0, gt=0, description="scale of the initial weights")
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Dense:
+        if (self.units is None) == (self.shape is None):
+            raise ValueError("a dense layer has either `units` or `shape`")
+        return self
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (neuron,), or the image's shape."""
+        return self.shape if self.shape is not None else (self.units or 0,)
+
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return (neuron, input)."""
+        return math.prod(self.output_shape(input_shape)), math.prod(input_shape)
+
+    def fan_in(self, input_shape: Shape) -> int:
+        """Return the number of inputs."""
+        return math.prod(input_shape)
+
+    def connections(self, input_shape: Shape) -> Connections:
+        """Return all pairs."""
+        return all_to_all(*reversed(self.weight_shape(input_shape)))
+
+
+class _Convolution(LayerBase):
+    channels: Positive
+    kernel: Positive
+    stride: Positive = 1
+    padding: Natural = 0
+    dilation: Positive = 1
+    groups: Positive = 1
+
+    #: Whether the kernel slides over the output (transposed) rather than over the input.
+    transposed: ClassVar[bool]
+
+    def _check(self, input_shape: Shape) -> tuple[int, int, int]:
+        if len(input_shape) != 3:
+            raise ValueError(f"expected an input of (channel, y, x), found {input_shape}")
+        channels, height, width = input_shape
+        for count, which in ((channels, "input"), (self.channels, "output")):
+            if count % self.groups:
+                raise ValueError(f"{self.groups} groups do not divide {count} {which} channels")
+        return channels, height, width
+
+    def fan_in(self, input_shape: Shape) -> int:
+        """Return the size of the kernel times the input channels that it sees."""
+        return self.kernel**2 * self._check(input_shape)[0] // self.groups
+
+    def connections(self, input_shape: Shape) -> Connections:
+        """Return the unrolled kernel: one synapse for each tap that falls inside."""
+        shapes = self._check(input_shape), self.output_shape(input_shape)
+        wide, narrow = reversed(shapes) if self.transposed else shapes
+        rows = self.taps(wide[1], narrow[1])
+        columns = self.taps(wide[2], narrow[2])
+        # (tap y, tap x), as broadcast arrays: position on each side, and in the kernel.
+        wide_yx = rows[0][:, None] * wide[2] + columns[0]
+        narrow_yx = rows[1][:, None] * narrow[2] + columns[1]
+        kernel_yx = rows[2][:, None] * self.kernel + columns[2]
+        wide_channel, narrow_channel, pair = self._channel_pairs(wide[0], narrow[0])
+        on_wide = _outer(wide_channel * wide[1] * wide[2], wide_yx)
+        on_narrow = _outer(narrow_channel * narrow[1] * narrow[2], narrow_yx)
+        weight = _outer(pair * self.kernel**2, kernel_yx)
+        source, target = (on_narrow, on_wide) if self.transposed else (on_wide, on_narrow)
+        return Connections(source, target, weight)
+
+    def taps(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
+        """Positions on the wide and narrow side and in the kernel, of taps that fall inside."""
+        position, tap = np.divmod(np.arange(narrow * self.kernel), self.kernel)
+        reached = position * self.stride - self.padding + tap * self.dilation
+        inside = (reached >= 0) & (reached < wide)
+        return reached[inside], position[inside], tap[inside]
+
+    def _channel_pairs(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
+        """Channels on the wide and narrow side, and the index of the kernel between them.
+
+        PyTorch stores a convolution as (out, in / groups), which is (narrow, wide / groups), and a
+        transposed one as (in, out / groups), which is again (narrow, wide / groups).
+        """
+        per_group = wide // self.groups
+        narrow_channel, within = np.divmod(np.arange(narrow * per_group), per_group)
+        group = narrow_channel // (narrow // self.groups)
+        return group * per_group + within, narrow_channel, np.arange(narrow * per_group)
+
+
+class Conv2d(_Convolution):
+    """A convolution; weights (out, in / groups, y, x)."""
+
+    kind: Literal["conv2d"] = "conv2d"
+    transposed = False
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (channel, y, x)."""
+        reach = self.dilation * (self.kernel - 1) + 1
+        sizes = [
+            (n + 2 * self.padding - reach) // self.stride + 1 for n in self._check(input_shape)[1:]
+        ]
+        return _positive((self.channels, *sizes))
+
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return (out, in / groups, kernel, kernel)."""
+        channels = self._check(input_shape)[0]
+        return self.channels, channels // self.groups, self.kernel, self.kernel
+
+
+class ConvTranspose2d(_Convolution):
+    """A transposed convolution; weights (in, out / groups, y, x)."""
+
+    kind: Literal["conv_transpose2d"] = "conv_transpose2d"
+    output_padding: Natural = 0
+    transposed = True
+
+    @model_validator(mode="after")
+    def _small_output_padding(self) -> ConvTranspose2d:
+        # Beyond it lie neurons that no kernel reaches; PyTorch refuses it too.
+        if self.output_padding >= max(self.stride, self.dilation):
+            raise ValueError("`output_padding` must be smaller than `stride` or `dilation`")
+        return self
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (channel, y, x)."""
+        reach = self.dilation * (self.kernel - 1) + 1 + self.output_padding
+        sizes = [
+            (n - 1) * self.stride - 2 * self.padding + reach for n in self._check(input_shape)[1:]
+        ]
+        return _positive((self.channels, *sizes))
+
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return (in, out / groups, kernel, kernel)."""
+        channels = self._check(input_shape)[0]
+        return channels, self.channels // self.groups, self.kernel, self.kernel
+
+
+Layer = Annotated[Dense | Conv2d | ConvTranspose2d, Field(discriminator="kind")]
+
+
+def all_to_all(sources: int, targets: int) -> Connections:
+    """Return every pair of neurons, weights (target, source)."""
+    weight = np.arange(sources * targets)
+    target, source = np.divmod(weight, sources)
+    return Connections(source, target, weight)
+
+
+def _outer(channel: Index, position: Any) -> Index:
+    return np.asarray(channel[:, None] + position.ravel()).ravel()
+
+
+def _positive(shape: Shape) -> Shape:
+    if min(shape) < 1:
+        raise ValueError(f"the layer would have the shape {shape}: its input is too small")
+    return shape

@@ -1,0 +1,131 @@
+"""A layer with its place in a network: what feeds it, and the neuron models that it runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bioae.equations.model import NeuronModel
+from bioae.networks.background import with_background
+from bioae.networks.delays import Delay
+from bioae.networks.layers import LayerBase, Shape
+
+if TYPE_CHECKING:
+    from bioae.equations.program import Program
+
+__all__ = ["PlacedLayer"]
+
+
+@dataclass(frozen=True)
+class PlacedLayer:
+    """A layer with its place in a network.
+
+    Attributes
+    ----------
+    layer
+        Its description.
+    depth
+        1 for the first layer; the input is 0.
+    input_shape
+        The shape of what feeds it.
+    model, readout
+        Its neuron model, and the model of its potential U: parameters that the two have in common
+        are those of the neuron.
+    """
+
+    layer: LayerBase
+    depth: int
+    input_shape: Shape
+    model: NeuronModel
+    readout: NeuronModel
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The population's shape: (channel, y, x), or (neuron,)."""
+        return self.layer.output_shape(self.input_shape)
+
+    @property
+    def size(self) -> int:
+        """The number of neurons."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def program(self) -> Program:
+        """The neuron model, lowered, with the layer's background input."""
+        from bioae.equations.lowering.lower import lower
+
+        return with_background(lower(self.model), self.layer.background)
+
+    @cached_property
+    def readout_program(self) -> Program:
+        """The read-out model, lowered."""
+        from bioae.equations.lowering.lower import lower
+
+        return lower(self.readout)
+
+    @cached_property
+    def weight_shapes(self) -> dict[str, Shape]:
+        """The shapes of its weight arrays, by name (``LAYER.weight``)."""
+        shapes = {f"{self.name}.weight": self.layer.weight_shape(self.input_shape)}
+        if self.layer.recurrent:
+            shapes[f"{self.name}.recurrent"] = (self.size, self.size)
+        return shapes
+
+    @property
+    def delays(self) -> dict[str, Delay]:
+        """The delays of its connections as they are written, by the name of their weights."""
+        layer = self.layer
+        each = {f"{self.name}.weight": layer.delay, f"{self.name}.recurrent": layer.recurrent_delay}
+        return {name: each[name] for name in self.weight_shapes}
+
+    @cached_property
+    def delay_shapes(self) -> dict[str, Shape]:
+        """The shapes of the arrays of single connections' delays (``LAYER.weight_delay``)."""
+        return {
+            f"{name}_delay": self.weight_shapes[name]
+            for name, delay in self.delays.items()
+            if isinstance(delay, tuple)
+        }
+
+    @cached_property
+    def array_shapes(self) -> dict[str, Shape]:
+        """The shapes of all arrays of its connections, by name."""
+        return {**self.weight_shapes, **self.delay_shapes}
+
+    @property
+    def apart(self) -> bool:
+        """Whether inhibition arrives apart: one of its models has a variable for it."""
+        return any(model.inhibition is not None for model in (self.model, self.readout))
+
+    @cached_property
+    def parameter_shapes(self) -> dict[str, tuple[Shape, ...]]:
+        """The shapes that arrays of parameters may have, by name (``LAYER.PARAMETER``).
+
+        One value, or one for each neuron where no variable that neurons share depends on it.
+        """
+        program = self.program
+        shapes: dict[str, tuple[Shape, ...]] = {
+            f"{self.name}.{name}": ((),) if name in program.common else ((), (self.size,))
+            for name in program.parameters
+        }
+        # A parameter that is called as a connection's weights are keeps the model's value.
+        return {name: shapes[name] for name in shapes if name not in self.array_shapes}
+
+    @cached_property
+    def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:
+        """The shapes that arrays of the read-out's own parameters may have.
+
+        Their names are ``LAYER.readout.PARAMETER``: what the read-out is not to share.
+        """
+        program = self.readout_program
+        return {
+            f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
+            for name in program.parameters
+        }

@@ -1,0 +1,177 @@
+"""A layer's connections in Brian2: which spikes count, and what they add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from brian2 import Clock, NeuronGroup, Synapses, second
+from numpy.typing import NDArray
+
+from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.program import INHIBITION, INPUT
+from bioae.errors import TargetError
+from bioae.networks.delays import Steps
+from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
+from bioae.networks.schedule import Timing
+from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.presentation_clock import STEP
+from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
+from bioae.simulation.targets.activation import active_target
+
+__all__ = ["WEIGHT", "AnySynapses", "Connectivity", "Pathway"]
+
+#: Whether the positions of a kernel share its weights, or each connection is a synapse.
+Connectivity = Literal["shared", "unrolled"]
+
+AnySynapses: TypeAlias = Synapses | SharedSynapses
+
+#: The synaptic variable that holds a weight; named so that no neuron variable can collide.
+WEIGHT = f"{RESERVED_PREFIX}w"
+
+#: The synaptic variable that holds a delay in steps, where each synapse has its own.
+DELAY = f"{RESERVED_PREFIX}delay"
+
+
+@dataclass(frozen=True, eq=False)
+class Pathway:
+    """The connections of one array of weights.
+
+    Attributes
+    ----------
+    name
+        The name of the `Synapses`.
+    layer, input_shape
+        Which weight joins which two neurons.
+    weights
+        In any shape.
+    delay
+        Of each weight in steps, in the same shape; one without dimensions where all have the same.
+    recurrent
+        Whether the target is the source.
+    timing
+        Where presentations lie in the run.
+    factor
+        The source's variable that weights are multiplied by, where its spikes are graded events;
+        all that count arrive before it is set for the next presentation.
+    """
+
+    name: str
+    layer: LayerBase
+    input_shape: Shape
+    weights: NDArray[Any]
+    delay: Steps
+    recurrent: bool
+    timing: Timing
+    factor: str | None = None
+
+    def build(
+        self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity
+    ) -> AnySynapses:
+        """Make the synapses; those with delays of their own share no weights."""
+        if connectivity == "shared" and not self.delay.ndim:
+            return self._shared(source, target, clock)
+        return self._unrolled(source, target, clock)
+
+    def _shared(self, source: NeuronGroup, target: Population, clock: Clock) -> SharedSynapses:
+        return SharedSynapses(
+            source,
+            target,
+            self._layout(),
+            self.weights,
+            variable=INPUT,
+            negative=INHIBITION if target.apart else None,
+            delay=int(self.delay) * float(clock.dt) * second,
+            condition=" and ".join(self._conditions()) or None,
+            factor=self._factor(),
+            weight=WEIGHT,
+            namespace={},
+            clock=clock,
+            name=self.name,
+        )
+
+    def _layout(self) -> Layout:
+        layer = self.layer
+        if self.recurrent or not isinstance(layer, Conv2d | ConvTranspose2d):
+            targets, sources = self.weights.shape
+            return dense(sources, targets)
+        inputs, height, width = self.input_shape
+        shape = inputs, height, width
+        geometry = layer.model_dump(include={"kernel", "stride", "padding", "dilation", "groups"})
+        if isinstance(layer, ConvTranspose2d):
+            geometry["output_padding"] = layer.output_padding
+            return conv_transpose2d(shape, layer.channels, **geometry)
+        return conv2d(shape, layer.channels, **geometry)
+
+    def _unrolled(self, source: NeuronGroup, target: Population, clock: Clock) -> Synapses:
+        own = bool(self.delay.ndim)
+        dt = float(clock.dt)
+        self._check_delays()
+        synapses = Synapses(
+            source,
+            target,
+            f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if own else ""),
+            on_pre="\n".join(self._adds(target)),
+            delay=None if own else int(self.delay) * dt * second,
+            namespace={},
+            clock=clock,
+            name=self.name,
+        )
+        connections = self._connections()
+        synapses.connect(i=connections.source, j=connections.target)
+        weight = connections.weight
+        setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])
+        if own:
+            delay = self.delay.ravel()[weight]
+            setattr(synapses, DELAY, delay)
+            # As an attribute it would be indexed as a variable `delay` of the neurons is.
+            synapses.pre.variables["delay"].set_value(delay * dt)
+        return synapses
+
+    def _check_delays(self) -> None:
+        # brian2cuda takes delayed spikes from where the step's own threshold will put its spikes:
+        # a step too early where the schedule has pathways before thresholds.
+        late = self.timing.schedule.lead_in == 0 and self.delay.max() > 0
+        if late and active_target() == "cuda_standalone":
+            raise TargetError(
+                "synapses with delays arrive early on CUDA, in the paper's order of a step",
+                where=self.name,
+                mend="Use --schedule brian2 or --target cpp_standalone, or, where one delay holds "
+                "for all connections, --connectivity shared",
+            )
+
+    def _connections(self) -> Connections:
+        if self.recurrent:
+            return self.layer.recurrent_connections(self.input_shape)
+        return self.layer.connections(self.input_shape)
+
+    def _adds(self, target: Population) -> list[str]:
+        factor = self._factor()
+        factors = [f"int({condition})" for condition in self._conditions()]
+        factors = factors if factor is None else [factor, *factors]
+        if not target.apart:
+            return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
+        excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
+        inhibits = "*".join([f"(-{WEIGHT})", f"int({WEIGHT} < 0)", *factors])
+        return [f"{INPUT}_post += {excites}", f"{INHIBITION}_post += {inhibits}"]
+
+    def _conditions(self) -> list[str]:
+        """Return what holds for a spike that the presentation at its arrival emitted.
+
+        With q the target's step, a spike of delay d that arrives now was emitted in the source's
+        step q - d + `late`; a lead-in step's reaches its own layer alone.
+        """
+        lead_in, last = self.timing.schedule.lead_in, self.timing.steps - 1
+        late = lead_in - self.recurrent
+        first = -lead_in if self.recurrent else 0
+        delay = DELAY if self.delay.ndim else str(self.delay)
+        conditions = []
+        if self.delay.max() + first - late > -lead_in:
+            conditions.append(f"{STEP}_post >= {delay} + {first - late}")
+        if self.delay.min() < late:
+            conditions.append(f"{STEP}_post <= {delay} + {last - late}")
+        return conditions
+
+    def _factor(self) -> str | None:
+        return None if self.factor is None else f"{self.factor}_pre"

@@ -1,0 +1,1 @@
+"""Results of a simulation: the spikes of a chunk, the tree, and its netCDF file."""

@@ -1,0 +1,1 @@
+"""Workers that run chunks of images: this process, other processes, or a Dask cluster."""

@@ -1,0 +1,1 @@
+"""Programs on arrays: the statements of a `Program` as functions of NumPy or PyTorch arrays."""

@@ -1,0 +1,198 @@
+"""With what a program's first step begins: parameters, constants, and the state of each neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.equations.arrays.emission import compile_expression
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.lowering.hoisting import REFRACTORY_PREFIX
+from bioae.equations.lowering.lower import parameter_values
+from bioae.equations.program import Program
+from bioae.equations.quantities import time_in_seconds
+from bioae.errors import ModelError
+
+__all__ = ["NEVER", "Noise", "constant_values", "default_parameters", "initial_state", "settle"]
+
+Array = Any
+Values = dict[str, NDArray[Any]]
+
+#: Returns the random numbers of a step (neuron), by their names in a program.
+Noise = Callable[[int], Mapping[str, Array]]
+
+#: Brian2's time of the last spike of a neuron that never fired.
+NEVER = -1e4
+
+
+def default_parameters(program: Program) -> Values:
+    """Return the model's parameters in base units, as arrays without dimensions."""
+    values = parameter_values(program.model)
+    return {name: np.asarray(float(values.get(name, 0.0))) for name in program.parameters}
+
+
+def constant_values(
+    program: Program, parameters: Mapping[str, Any], *, dt: float, n: int
+) -> Values:
+    """Return the values of the program's constants in float64.
+
+    Parameters
+    ----------
+    program
+        The lowered neuron model.
+    parameters
+        Its parameters in base units: scalars, or arrays (neuron).
+    dt
+        The time step in seconds.
+    n
+        The number of neurons.
+
+    Returns
+    -------
+    dict
+        By name, a scalar array or an array (neuron).
+    """
+    values = _environment(program, parameters, dt=dt, n=n)
+    functions = array_functions(np)
+    with np.errstate(all="ignore"):
+        for name, text in program.constants.items():
+            found = np.asarray(compile_expression(text, functions)(values), dtype=np.float64)
+            if name.startswith(REFRACTORY_PREFIX):
+                # It may well be 1/0, and is multiplied by 0 where a neuron is not refractory.
+                found = np.where(np.isfinite(found), found, 0.0)
+            values[name] = found
+    return {name: np.asarray(values[name]) for name in program.constants}
+
+
+def initial_state(
+    program: Program,
+    parameters: Mapping[str, Any],
+    *,
+    dt: float,
+    n: int,
+    noise: Noise | None = None,
+    settled: bool = True,
+) -> Values:
+    """Return the state from which every presentation starts, settled where the model asks for it.
+
+    What is drawn anew for each presentation (`Program.random_start`) is 0 here. A model with noise
+    settles once: all presentations start from where the noise of one such run left each neuron.
+
+    Parameters
+    ----------
+    program, parameters, dt, n
+        As of `constant_values`.
+    noise
+        Returns the random numbers of a step, counted from the first presentation's start: those
+        before it are negative. It may be None for a model that does not settle in noise.
+    settled
+        Whether to let it settle; else the state is that from which settling begins.
+
+    Returns
+    -------
+    dict
+        By variable, an array (neuron), or one without dimensions where it is shared.
+
+    Raises
+    ------
+    ModelError
+        If settling does not end in finite numbers.
+    """
+    values = _environment(program, parameters, dt=dt, n=n)
+    values |= constant_values(program, parameters, dt=dt, n=n)
+    if program.model.settle is not None:
+        values |= noise(0) if noise else {}
+    plain = (name for name in program.states if name not in program.initial)
+    for name in (*plain, *program.initial):
+        state = program.states[name]
+        values[name] = _start(program, name, state.dtype, () if state.shared else (n,), values)
+    if program.model.settle is not None and settled:
+        settle(Stepper(program, array_functions(np)), values, dt=dt, noise=noise)
+        _check_settled(program, values)
+    return {name: np.asarray(values[name]) for name in program.states}
+
+
+def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+    given = {**default_parameters(program), **parameters}
+    values = {name: np.asarray(given[name], dtype=np.float64) for name in program.parameters}
+    builtins = {
+        "dt": np.asarray(dt),
+        "N": np.asarray(float(n)),
+        "i": np.arange(n, dtype=np.float64),
+    }
+    return {**values, **builtins, "t": np.asarray(0.0)}
+
+
+def _start(
+    program: Program, name: str, dtype: str, shape: tuple[int, ...], values: Values
+) -> NDArray[Any]:
+    if name == "not_refractory":
+        return np.ones(shape, dtype=bool)
+    if name == "lastspike":
+        return np.full(shape, NEVER)
+    model = program.model
+    text = program.initial.get(name)
+    value: Any = 0.0
+    if text is not None and name not in program.random_start:
+        value = compile_expression(text, array_functions(np))(values)
+    elif text is None and name in model.parameters:
+        value = float(parameter_values(model)[name])
+    start = np.broadcast_to(np.asarray(value), shape)
+    if dtype == "boolean":
+        return start.astype(bool)
+    return np.trunc(start) if dtype == "integer" else start.astype(float)
+
+
+def settle(
+    stepper: Stepper,
+    values: dict[str, Array],
+    *,
+    dt: float,
+    noise: Noise | None,
+) -> None:
+    """Run a model without input for as long as it asks to settle.
+
+    Parameters
+    ----------
+    stepper
+        The model's blocks.
+    values
+        All that they name; what they write is replaced.
+    dt
+        The time step in seconds.
+    noise
+        As of `initial_state`.
+    """
+    steps = round(_settling(stepper.program) / dt)
+    for step in range(steps):
+        values["t"] = (step - steps) * values["dt"]
+        values |= noise(step - steps) if noise else {}
+        stepper.prepare(values)
+        stepper.update(values)
+        fired = stepper.condition(values)
+        if fired is not None:
+            values["_fired"] = fired
+            stepper.on_spike(values)
+        stepper.watch(values)
+        if fired is not None:
+            stepper.reset(values)
+        stepper.respond(values)
+
+
+def _settling(program: Program) -> float:
+    where = f"{program.model.name}.toml, [initial] settle"
+    return time_in_seconds(str(program.model.settle), where=where, error=ModelError)
+
+
+def _check_settled(program: Program, values: Values) -> None:
+    wild = [name for name in program.states if not np.isfinite(values[name]).all()]
+    if wild:
+        raise ModelError(
+            f"settling does not end in finite numbers: {', '.join(wild)}",
+            where=f"{program.model.name}.toml, [initial] settle",
+            mend="Start closer to rest in [initial], or use a smaller dt",
+        )

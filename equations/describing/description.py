@@ -1,0 +1,204 @@
+"""What a paper's box says of a neuron model: its dynamics, its firing, and what the symbols are.
+
+Read off the model's own text, in LaTeX; `bioae neurons show` and the documentation print it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equations,
+    SingleEquation,
+)
+
+from bioae.equations.declarations import brian2_equations
+from bioae.equations.describing.typesetting import latex, symbol
+from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import unit_name
+from bioae.equations.syntax import is_condition, parse_statements
+
+__all__ = ["Firing", "Rule", "Symbol", "dynamics", "firing", "rules", "symbols"]
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A symbol of a model's equations.
+
+    Attributes
+    ----------
+    name
+        As the file writes it.
+    kind
+        ``"state"``, ``"parameter"``, or ``"subexpression"``: what the equations abbreviate.
+    shared
+        Whether all neurons of a layer have it in common.
+    unit
+        Its base unit, as Brian2 writes it; ``"1"`` where it has none.
+    value
+        A parameter's value, or what a state starts from; empty for a subexpression.
+    bounds
+        Between which values training may move it; empty where it may not.
+    """
+
+    name: str
+    kind: str
+    shared: bool
+    unit: str
+    value: str = ""
+    bounds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Firing:
+    """When a neuron fires and what follows, in LaTeX.
+
+    Attributes
+    ----------
+    threshold
+        The condition.
+    reset
+        The assignments of the reset, in order.
+    refractory
+        A time, or a condition; None where the neuron may fire again at once.
+    lasts_while
+        Whether `refractory` is a condition.
+    """
+
+    threshold: str
+    reset: tuple[str, ...]
+    refractory: str | None
+    lasts_while: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What else happens to a neuron, in LaTeX.
+
+    Attributes
+    ----------
+    event
+        The custom event's name; None for what happens at the start of every step.
+    condition
+        When the event happens.
+    statements
+        The assignments that follow, in order.
+    """
+
+    event: str | None
+    condition: str
+    statements: tuple[str, ...]
+
+
+def dynamics(model: NeuronModel) -> tuple[str, ...]:
+    """Return the equations in LaTeX, as lines of an ``aligned`` environment, in the file's order.
+
+    Raises
+    ------
+    ModelError
+        If the equations cannot be read.
+    """
+    equations = brian2_equations(model)
+    return tuple(
+        _equation(equation, equations.names)
+        for equation in equations.values()
+        if equation.type != PARAMETER or "constant" not in equation.flags
+    )
+
+
+def firing(model: NeuronModel) -> Firing | None:
+    """Return when a model's neurons fire and what follows; None for one that never fires.
+
+    Raises
+    ------
+    ModelError
+        If the equations, or what is asked for, cannot be read.
+    """
+    if model.threshold is None:
+        return None
+    equations = brian2_equations(model)
+    own = equations.names
+    return Firing(
+        threshold=latex(model.threshold, own),
+        reset=_assignments(model.reset, own, where=f"{model.name}.toml, reset"),
+        refractory=None if model.refractory is None else latex(model.refractory, own),
+        lasts_while=model.refractory is not None and _is_condition(model.refractory, equations),
+    )
+
+
+def rules(model: NeuronModel) -> tuple[Rule, ...]:
+    """Return what else happens to a model's neurons: in every step, and in custom events.
+
+    Raises
+    ------
+    ModelError
+        If the equations, or the statements, cannot be read.
+    """
+    own, found = brian2_equations(model).names, []
+    if model.run_regularly is not None:
+        where = f"{model.name}.toml, run_regularly"
+        found.append(Rule(None, "", _assignments(model.run_regularly, own, where=where)))
+    for name, event in model.events.items():
+        where = f"{model.name}.toml, [events.{name}] reset"
+        statements = _assignments(event.reset, own, where=where)
+        found.append(Rule(name, latex(event.condition, own), statements))
+    return tuple(found)
+
+
+def symbols(model: NeuronModel) -> tuple[Symbol, ...]:
+    """Return a model's states, abbreviations and parameters, in the file's order.
+
+    Raises
+    ------
+    ModelError
+        If the equations cannot be read.
+    """
+    return tuple(_symbol(model, equation) for equation in brian2_equations(model).values())
+
+
+def _equation(equation: SingleEquation, own: Collection[str]) -> str:
+    name = symbol(equation.varname)
+    left = f"\\frac{{d{name}}}{{dt}}" if equation.type == DIFFERENTIAL_EQUATION else name
+    if equation.type == PARAMETER:
+        # Only input, resets and other statements move it.
+        return f"\\frac{{d{name}}}{{dt}} &= 0"
+    flags = [flag for flag in equation.flags if flag != "shared"]
+    note = f" \\quad \\text{{({', '.join(flags)})}}" if flags else ""
+    return f"{left} &= {latex(str(equation.expr), own)}{note}"
+
+
+def _assignments(code: str | None, own: Collection[str], *, where: str) -> tuple[str, ...]:
+    written, known = [], set(own)
+    for target, value in parse_statements(code or "", where=where):
+        known.add(target)
+        written.append(f"{symbol(target)} \\leftarrow {latex(value, known)}")
+    return tuple(written)
+
+
+def _is_condition(text: str, equations: Equations) -> bool:
+    node = ast.parse(text, mode="eval").body
+    if isinstance(node, ast.Name) and node.id in equations:
+        return bool(equations[node.id].var_type == "boolean")
+    return is_condition(node)
+
+
+def _symbol(model: NeuronModel, equation: SingleEquation) -> Symbol:
+    name, kind = equation.varname, "state"
+    value = model.initial_state.get(name, model.parameters.get(name, "0"))
+    if equation.type == SUBEXPRESSION:
+        kind, value = "subexpression", ""
+    elif equation.type == PARAMETER and "constant" in equation.flags:
+        kind, value = "parameter", model.parameters.get(name, "0")
+    return Symbol(
+        name=name,
+        kind=kind,
+        shared="shared" in equation.flags,
+        unit=unit_name(equation.dim),
+        value=value,
+        bounds=tuple(model.trainable.get(name, ())),
+    )

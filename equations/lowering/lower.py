@@ -1,0 +1,305 @@
+"""From a neuron model to its `Program`: the statements that Brian2 itself derives from it."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equations,
+)
+from brian2.utils.stringtools import get_identifiers
+
+from bioae.equations.checks import check_model, check_trainable
+from bioae.equations.declarations import (
+    alike,
+    brian2_equations,
+    in_order,
+    parameter_values,
+)
+from bioae.equations.lowering.hoisting import Hoist
+from bioae.equations.lowering.noise import MEANS, Draws
+from bioae.equations.lowering.probing import Probe
+from bioae.equations.lowering.refractory import without_refractory
+from bioae.equations.model import NeuronModel
+from bioae.equations.program import (
+    INHIBITION,
+    INPUT,
+    Event,
+    Parameter,
+    Program,
+    State,
+    Statement,
+    Statements,
+)
+from bioae.equations.quantities import constants, evaluate, unit_name
+from bioae.equations.surrogate import read_surrogate
+from bioae.equations.syntax import Assignment, is_condition, names_in, parse_assignments
+from bioae.errors import ModelError
+
+__all__ = ["brian2_equations", "lower", "parameter_values"]
+
+_ALWAYS_CONSTANT = frozenset({"dt", "i", "N"})
+
+
+def lower(model: NeuronModel) -> Program:
+    """Return the statements that Brian2 runs for a model in each time step.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+
+    Raises
+    ------
+    ModelError
+        If Brian2 refuses the model (an unknown name, wrong units, a method that cannot integrate
+        the equations), or the model uses a construct that is not supported.
+    """
+    return _lower(model.name, model.model_dump_json())
+
+
+@lru_cache(maxsize=128)
+def _lower(name: str, fields: str) -> Program:
+    model = NeuronModel.model_validate({**json.loads(fields), "name": name})
+    return _Lowering(model).program()
+
+
+class _Lowering:
+    """Reads the abstract code that Brian2 derives, names random numbers, hoists constants."""
+
+    def __init__(self, model: NeuronModel) -> None:
+        self.model = model
+        self.where = f"{model.name}.toml"
+        self.values = parameter_values(model)
+        declared = brian2_equations(model)
+        _check_noise(model, declared)
+        check_model(model, declared, self.values)
+        self.draws = Draws()
+        self.alike = alike(model)
+        self.probe = Probe(model, declared)
+        # Last: a parameter of the wrong unit is better told of by the equations that name it.
+        check_trainable(model, declared, self.values)
+        self.equations: Equations = self.probe.equations
+        self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
+
+    def program(self) -> Program:
+        states = self._states()
+        guarded = [name for name in states if self._guarded(name)]
+        integration = without_refractory(self.probe.update(), guarded, states)
+        update = self._statements(_assignments(integration), "equations")
+        refractoriness = self._statements(_assignments(self.probe.refractoriness()), "refractory")
+        parts: dict[str, Any] = {
+            "refractoriness": refractoriness,
+            "update": update,
+            "prepare": self._prepare(),
+            "regularly": self._written("run_regularly", self.model.run_regularly),
+            **self._firing(),
+            "on_spike": self._on_spike(),
+            "reset": self._written("reset", self.model.reset, may_guard=False),
+            "events": self._events(),
+            "receive": self._receive(),
+        }
+        initial = {name: self._start(name, text) for name, text in self.model.initial_state.items()}
+        return Program(
+            model=self.model,
+            states=self._states(),
+            parameters=self._parameters(),
+            initial=self._in_order(initial),
+            constants=self.hoist.constants,
+            draws=self.draws.found,
+            **parts,
+        )
+
+    # The blocks
+
+    def _prepare(self) -> Statements:
+        # Brian2 wants what is shared first; it depends on nothing that is not.
+        code = sorted(
+            _assignments(self.probe.constant_over_dt()),
+            key=lambda each: "shared" not in self.equations[each.target].flags,
+        )
+        return self._statements(code, "equations")
+
+    def _firing(self) -> dict[str, str | None]:
+        if self.model.threshold is None:
+            return dict.fromkeys(("threshold", "distance", "scale"))
+        self.probe.check_threshold()
+        # Named first: the distance to threshold is read with the numbers that were drawn for it.
+        threshold = self._drawn(self.model.threshold, "threshold")
+        surrogate = read_surrogate(
+            self.model,
+            threshold,
+            conditions=self._conditions(),
+            states={name: state.unit for name, state in self._states().items()},
+            inline=self._subexpressions(),
+            values=self.values,
+            means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
+        )
+        return {
+            "threshold": self._expression(threshold, "threshold"),
+            "distance": self._expression(surrogate.distance, "[surrogate] distance"),
+            "scale": self._expression(surrogate.scale, "[surrogate] scale"),
+        }
+
+    def _on_spike(self) -> Statements:
+        if "lastspike" not in self.equations:
+            return ()
+        return (Statement("not_refractory", "False"), Statement("lastspike", "t"))
+
+    def _events(self) -> dict[str, Event]:
+        events = {}
+        for name in sorted(self.model.events, key=Event.place):
+            key, event = f"[events.{name}]", self.model.events[name]
+            condition = self._drawn(event.condition, f"{key} condition")
+            events[name] = Event(
+                self._expression(condition, f"{key} condition"),
+                self._written(f"{key} reset", event.reset, may_guard=False),
+            )
+        return events
+
+    def _receive(self) -> Statements:
+        statements = [self._received(self.model.input, INPUT)]
+        if self.model.inhibition is not None:
+            statements.append(self._received(self.model.inhibition, INHIBITION))
+        return tuple(statements)
+
+    def _received(self, target: str, arrived: str) -> Statement:
+        weight = evaluate(
+            self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
+        )
+        if float(weight) != 1.0:
+            arrived = f"{arrived}*{self._expression(self.model.weight, 'weight')}"
+        return Statement(target, f"{target} + {arrived}", self._guarded(target))
+
+    # Reading code
+
+    def _written(self, key: str, code: str | None, *, may_guard: bool = True) -> Statements:
+        """Return the statements of code of the model's own, as Brian2 will assign them."""
+        parsed = parse_assignments(code or "", where=f"{self.where}, {key}")
+        rewritten = [each._replace(value=self.probe.rewritten(each, key)) for each in parsed]
+        # A reset overrides the conditional write.
+        return self._statements(rewritten, key, may_guard=may_guard)
+
+    def _statements(
+        self, code: Iterable[Assignment], key: str, *, may_guard: bool = True
+    ) -> Statements:
+        statements = []
+        for target, value, _ in code:
+            text = self._drawn(self._as_stored(target, value), key, target)
+            guarded = may_guard and self._guarded(target)
+            if guarded and names_in(text) & self.draws.found.keys():
+                # Brian2 draws for all neurons; a guarded write would ask for those that it reaches.
+                statements.append(Statement(f"_{target}", self._expression(text, key)))
+                text = f"_{target}"
+            statements.append(Statement(target, self._expression(text, key), guarded))
+        return tuple(statements)
+
+    def _as_stored(self, target: str, value: ast.expr) -> str:
+        """Return a value as a variable of the target's type keeps it."""
+        text = ast.unparse(value)
+        kind = self._states()[target].dtype if target in self._states() else "float"
+        if kind == "integer" and not isinstance(value, ast.Constant):
+            return f"int({text})"
+        if kind == "boolean" and not is_condition(value):
+            return f"({text}) != 0"
+        return text
+
+    def _drawn(self, text: str, key: str, target: str | None = None) -> str:
+        """Return the expression with names for the random numbers in it."""
+        try:
+            return self.draws(text, shared=target in self.alike)
+        except TypeError as error:
+            raise ModelError(str(error), where=f"{self.where}, {key}") from error
+
+    def _start(self, target: str, text: str) -> str:
+        key = f"[initial] {target}"
+        drawn = self._drawn(text, key, target)
+        if drawn != text:
+            drawn = self._as_stored(target, ast.parse(drawn, mode="eval").body)
+        return self._expression(drawn, key)
+
+    def _expression(self, text: str, key: str) -> str:
+        try:
+            return self.hoist(" ".join(text.split()))
+        except TypeError as error:
+            raise ModelError(str(error), where=f"{self.where}, {key}") from error
+
+    def _guarded(self, target: str) -> bool:
+        return (
+            self.model.refractory is not None
+            and target in self.equations
+            and "unless refractory" in self.equations[target].flags
+        )
+
+    # The variables
+
+    def _in_order(self, initial: dict[str, str]) -> dict[str, str]:
+        needed = {name: names_in(text) & initial.keys() for name, text in initial.items()}
+        return {name: initial[name] for name in in_order(needed, where=f"{self.where}, [initial]")}
+
+    def _states(self) -> dict[str, State]:
+        return {
+            name: State(unit_name(eq.dim), eq.var_type, "shared" in eq.flags)
+            for name, eq in self.equations.items()
+            if eq.type == DIFFERENTIAL_EQUATION
+            or (eq.type == PARAMETER and "constant" not in eq.flags)
+        }
+
+    def _parameters(self) -> dict[str, Parameter]:
+        return {
+            name: Parameter(unit_name(eq.dim), per_neuron="shared" not in eq.flags)
+            for name, eq in self.equations.items()
+            if eq.type == PARAMETER and "constant" in eq.flags
+        }
+
+    def _conditions(self) -> dict[str, str | None]:
+        return {
+            name: str(eq.expr) if eq.type == SUBEXPRESSION else None
+            for name, eq in self.equations.items()
+            if eq.var_type == "boolean"
+        }
+
+    def _constant_names(self) -> set[str]:
+        return {*_ALWAYS_CONSTANT, *self._parameters()}
+
+    def _literals(self) -> dict[str, float]:
+        hidden = self.equations.names
+        return {name: float(value) for name, value in constants().items() if name not in hidden}
+
+    def _subexpressions(self) -> dict[str, str]:
+        return {n: str(eq.expr) for n, eq in self.equations.items() if eq.type == SUBEXPRESSION}
+
+
+def _assignments(code: str) -> Iterable[Assignment]:
+    """Parse abstract code, which is Brian2's."""
+    return parse_assignments(code, where="abstract code")
+
+
+def _check_noise(model: NeuronModel, equations: Equations) -> None:
+    every = {
+        "equations": equations.identifiers,
+        "threshold": get_identifiers(model.threshold or ""),
+        "reset": get_identifiers(model.reset or ""),
+        "refractory": get_identifiers(model.refractory or ""),
+        "run_regularly": get_identifiers(model.run_regularly or ""),
+        **{f"[initial] {k}": get_identifiers(text) for k, text in model.initial_state.items()},
+        **{
+            f"[events.{name}]": get_identifiers(f"{event.condition} {event.reset}")
+            for name, event in model.events.items()
+        },
+    }
+    for key, called in every.items():
+        if "poisson" in called:
+            raise ModelError(
+                "poisson() is not supported",
+                where=f"{model.name}.toml, {key}",
+                expected="xi, rand() or randn()",
+                mend="Let several rand() < p, or a normal number, stand for it",
+            )

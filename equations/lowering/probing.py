@@ -1,0 +1,188 @@
+"""Ask Brian2 what it makes of a model: through a throw-away `NeuronGroup` that never runs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import sympy
+from brian2.codegen.translation import make_statements
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.equations.equations import Equations
+from brian2.groups.neurongroup import NeuronGroup
+from brian2.units import ms
+from brian2.utils.logger import catch_logs
+from brian2.utils.stringtools import word_substitute
+
+from bioae.equations.lowering.complaints import complaint
+from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import physical_constants
+from bioae.equations.syntax import Assignment, names_in, parse_statements
+from bioae.errors import ModelError
+
+# The package brian2.devices hides this module behind an object of the same name.
+brian2_device: Any = import_module("brian2.devices.device")
+
+__all__ = ["Probe"]
+
+
+class Probe:
+    """What Brian2 derives from a model: abstract code, in the model's own names.
+
+    Variables go by another name where SymPy has theirs (``E``, ``S``, ``beta``) for something else
+    and Brian2 would be misled.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    declared
+        Its equations: see `bioae.equations.declarations`.
+
+    Attributes
+    ----------
+    equations
+        The equations as Brian2 completes them: with refractoriness, and with variables in place
+        of subexpressions that are constant over a step.
+
+    Raises
+    ------
+    ModelError
+        If Brian2 refuses the equations.
+    """
+
+    def __init__(self, model: NeuronModel, declared: Equations) -> None:
+        self._model = model
+        self._declared = declared
+        self._ask_of({})
+        aliases = {name: _alias(name, declared) for name in declared.names if _is_taken(name)}
+        if aliases and not self._understood():
+            self._ask_of(aliases)
+
+    def _ask_of(self, aliases: Mapping[str, str]) -> None:
+        model = self._model
+        self._aliases = aliases
+        self._names = {alias: name for name, alias in aliases.items()}
+        with self._asking("equations"), catch_logs():
+            self._group = _Unheard(
+                1,
+                self._declared.substitute(**aliases),
+                threshold=self._aliased(model.threshold),
+                reset="" if model.threshold is not None else None,
+                refractory=self._aliased(model.refractory) or False,
+                namespace=dict(physical_constants(besides=self._declared.names)),
+                dt=1 * ms,
+                name="bioae_probe*",
+                **({"method": model.method} if model.method else {}),
+            )
+            self._group.before_run({})
+        self.equations: Equations = self._group.equations.substitute(**self._names)
+
+    def _understood(self) -> bool:
+        """Whether SymPy took every variable for one: it may know ``E`` as Euler's number."""
+        try:
+            update = self.update()
+        except ModelError:
+            return False
+        code = parse_statements(update, where="abstract code")
+        read = set().union(*(names_in(value) for _, value in code))
+        return bool(self.equations.diff_eq_names <= read)
+
+    def update(self) -> str:
+        """Return the integration step, without what it does for refractoriness."""
+        refractoriness, updater = self._refractoriness(), self._group.state_updater
+        with self._asking("method" if self._model.method else "equations"), catch_logs():
+            updater.update_abstract_code({})
+        return self._named(updater.abstract_code.removeprefix(refractoriness))
+
+    def refractoriness(self) -> str:
+        """Return how a neuron leaves its refractory state."""
+        return self._named(self._refractoriness())
+
+    def constant_over_dt(self) -> str:
+        """Return the subexpressions that are computed once a step, each after those it names."""
+        updater = self._group.subexpression_updater
+        return self._named(updater.abstract_code) if updater else ""
+
+    def check_threshold(self) -> None:
+        """Refuse a threshold that Brian2 does not take for a condition."""
+        with self._asking("threshold"):
+            self._group.thresholder["spike"].update_abstract_code({})
+
+    def rewritten(self, assignment: Assignment, key: str) -> ast.expr:
+        """Return the value that Brian2 assigns: it makes ``v += ...`` of ``v = ... + v + ...``.
+
+        That rounds otherwise than what was written.
+        """
+        target, value = assignment.target, assignment.value
+        if assignment.augmented or target not in self.equations or _adds_one_term(target, value):
+            return value
+        names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+        if target not in names or self.equations[target].var_type != "float":
+            return value
+        known = {**DEFAULT_FUNCTIONS, **dict(self._group.variables)}
+        code = self._aliased(f"{target} = {ast.unparse(value)}")
+        with self._asking(key):
+            parts = [*make_statements(code, known, np.float64, optimise=False)]
+        (found,) = (s for part in parts for s in part if s.var == self._aliased(target))
+        if found.op not in ("+=", "*="):
+            return value
+        text = f"{target} {found.op[0]} ({self._named(found.expr)})"
+        return ast.parse(text, mode="eval").body
+
+    def _refractoriness(self) -> str:
+        with self._asking("refractory"):
+            return str(self._group.state_updater._get_refractory_code({}))
+
+    def _aliased(self, text: str | None) -> Any:
+        return None if text is None else word_substitute(text, self._aliases)
+
+    def _named(self, code: str) -> str:
+        return str(word_substitute(code, self._names))
+
+    @contextmanager
+    def _asking(self, key: str) -> Iterator[None]:
+        """Run Brian2 on its runtime device, and say in one line what it objects to."""
+        active = brian2_device.active_device
+        # `set_device` would give the user's device a new default clock.
+        brian2_device.active_device = brian2_device.runtime_device
+        try:
+            yield
+        except ModelError:
+            raise
+        except Exception as error:  # Brian2 raises many kinds
+            reason = self._named(complaint(error))
+            raise ModelError(reason, where=f"{self._model.name}.toml, {key}") from error
+        finally:
+            brian2_device.active_device = active
+
+
+class _Unheard(NeuronGroup):  # type: ignore[misc]
+    """A group that is asked and never run, which Brian2 would warn of."""
+
+    def __del__(self) -> None:
+        """Say nothing."""
+
+
+def _alias(name: str, declared: Equations) -> str:
+    alias = f"{name}_"
+    while alias in declared.names or _is_taken(alias):
+        alias += "_"
+    return alias
+
+
+def _is_taken(name: str) -> bool:
+    # SymPy evaluates text as Python.
+    return hasattr(sympy, name) or hasattr(builtins, name)
+
+
+def _adds_one_term(target: str, value: ast.expr) -> bool:
+    match value:
+        case ast.BinOp(left=ast.Name(id=left), op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
+            return left == target and isinstance(right, ast.Name | ast.Constant)
+    return False

@@ -1,0 +1,198 @@
+"""What spikes tell about classes, against scikit-learn, scipy and planted codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from sklearn.metrics import mutual_info_score
+
+from bioae.analysis.coding import contingency, information
+from bioae.analysis.coding.information import count_information, latency_information
+from bioae.analysis.coding.readout import linear_readout
+from bioae.analysis.coding.separation import class_separation
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+
+# (example, step, neuron) and labels (example,)
+LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).flatmap(
+    lambda shape: st.tuples(
+        arrays(bool, shape), arrays(np.int64, shape[0], elements=st.integers(0, 3))
+    )
+)
+modest = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]:
+    """Return the bin of each neuron's first spike, -1 for none, (example, neuron)."""
+    return np.where(raster.any(1), raster.argmax(1) // width, -1)
+
+
+def planted(make: Make, examples: int = 400) -> xr.DataTree:
+    """Return 4 classes that neuron 0 tells by count, 1 by time, 2 in part; 3 tells nothing."""
+    rng = np.random.default_rng(7)
+    label = np.arange(examples) % 4
+    raster = np.zeros((examples, 8, 5), bool)
+    raster[:, :, 0] = np.arange(8) < label[:, None]
+    raster[np.arange(examples), 2 * label, 1] = True
+    raster[:, 0, 2] = label >= 2
+    raster[:, :, 3] = rng.random((examples, 8)) < 0.3
+    return make(raster, label=label)
+
+
+@modest
+@given(given_=LABELLED)
+def test_the_plug_in_estimate_is_scikit_learns(
+    make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
+) -> None:
+    raster, label = given_
+    tree = make(raster, label=label)
+    for found, response in (
+        (count_information(tree, "latent", correction="none"), raster.sum(1)),
+        (latency_information(tree, "latent", correction="none"), first_spikes(raster)),
+        (
+            latency_information(tree, "latent", correction="none", bin_ms=0.5),
+            first_spikes(raster),
+        ),
+    ):
+        expected = [mutual_info_score(label, own) / np.log(2) for own in response.T]
+        np.testing.assert_allclose(found["mutual_information"], expected, rtol=1e-9, atol=1e-9)
+        assert np.all(found["bias"] == 0)
+        entropy = mutual_info_score(label, label) / np.log(2)
+        assert float(found["class_entropy"]) == pytest.approx(entropy, abs=1e-9)
+
+
+def test_small_blocks_change_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = planted(make)
+    measures = (count_information, latency_information)
+    whole = [measure(tree, "latent", shuffles=2) for measure in measures]
+    monkeypatch.setattr(contingency, "_CELLS", 40)
+    monkeypatch.setattr(information, "_ENTRIES", 12)
+    for measure, expected in zip(measures, whole, strict=True):
+        xr.testing.assert_allclose(measure(tree, "latent", shuffles=2), expected)
+
+
+def test_planted_codes_carry_the_bits_that_were_planted(make: Make) -> None:
+    tree = planted(make)
+    count = count_information(tree, "latent", correction="none")["mutual_information"]
+    time = latency_information(tree, "latent", correction="none")["mutual_information"]
+    np.testing.assert_allclose(count[[0, 1, 2, 4]], [2, 0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(time[[1, 2, 4]], [2, 1, 0], atol=1e-12)
+    # In bins of 4 steps, two classes look alike.
+    coarse = latency_information(tree, "latent", correction="none", bin_ms=2.0)
+    assert float(coarse["mutual_information"][1]) == pytest.approx(1)
+
+
+def test_what_chance_tells_is_taken_off(make: Make) -> None:
+    rng = np.random.default_rng(1)
+    raster = rng.random((1500, 3, 200)) < 0.5
+    tree = make(raster, label=rng.integers(0, 5, 1500))
+    raw = count_information(tree, "latent", correction="none")["mutual_information"]
+    found = count_information(tree, "latent", shuffles=5)
+    corrected = found["mutual_information"]
+    # Of 3 independent differences between 5 classes: 3 * 4 / (2 * 1500) nats.
+    assert float(raw.mean()) == pytest.approx(0.004 / np.log(2), rel=0.1)
+    assert abs(float(corrected.mean())) < 0.1 * float(raw.mean())
+    np.testing.assert_allclose(raw, corrected + found["bias"], rtol=1e-9)
+    assert abs(float((corrected - found["shuffled_mean"]).mean())) < 0.001
+    assert float(found["shuffled_deviation"].min()) > 0
+    assert np.isnan(count_information(tree, "latent", shuffles=1)["shuffled_deviation"]).all()
+
+
+def test_neurons_that_always_answer_alike_tell_nothing(make: Make) -> None:
+    label = np.array([0, 1, 2, 0])
+    for raster in (np.zeros((4, 3, 2), bool), np.ones((4, 3, 2), bool)):
+        for measure in (count_information, latency_information):
+            found = measure(make(raster, label=label), "latent")
+            np.testing.assert_allclose(found["mutual_information"], 0, atol=1e-12)
+
+
+@modest
+@given(given_=LABELLED)
+def test_separation_is_that_of_all_pairs(
+    make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
+) -> None:
+    raster, label = given_
+    found = class_separation(make(raster, label=label), "latent")
+    counts = raster.sum(1).astype(float)
+    distance = cdist(counts, counts, "sqeuclidean")
+    other = ~np.eye(len(label), dtype=bool)
+    same = label[:, None] == label
+    for name, pairs in (("within", same & other), ("between", ~same)):
+        if pairs.any():
+            assert float(found[name]) == pytest.approx(distance[pairs].mean(), abs=1e-9)
+        else:
+            assert np.isnan(found[name])
+    for own in found["class"].to_numpy():
+        pairs = other & np.outer(label == own, label == own)
+        if pairs.any():
+            expected = distance[pairs].mean()
+            assert float(found["within_class"].sel({"class": own})) == pytest.approx(expected)
+    if float(found["between"]) > 0 and not np.isnan(found["within"]):
+        quotient = float(found["within"] / found["between"])
+        assert float(found["ratio"]) == pytest.approx(quotient)
+    else:
+        assert np.isnan(found["ratio"])
+
+
+@pytest.mark.parametrize("model", ["logistic", "ridge"])
+def test_a_linear_code_is_read_and_noise_is_not(make: Make, model: str) -> None:
+    read = linear_readout(planted(make, 120), "latent", model=model)  # type: ignore[arg-type]
+    assert read["accuracy"].sizes == {"fold": 5}
+    assert float(read["mean_accuracy"]) > 0.95
+    assert float(read["chance"]) == 0.25
+    rng = np.random.default_rng(0)
+    noise = make(rng.random((200, 6, 4)) < 0.4, label=np.arange(200) % 2)
+    found = linear_readout(noise, "latent", model=model, folds=4)  # type: ignore[arg-type]
+    assert abs(float(found["mean_accuracy"]) - 0.5) < 4 * 0.5 / np.sqrt(200)
+    assert float(found["standard_deviation"]) == pytest.approx(float(found["accuracy"].std(ddof=1)))
+    assert int(found["unconverged"]) == 0
+
+
+def test_a_silent_layer_is_read_by_chance(make: Make) -> None:
+    silent = make(np.zeros((20, 3, 2), bool), label=np.array([0] * 12 + [1] * 8))
+    found = linear_readout(silent, "latent", folds=4)
+    assert float(found["mean_accuracy"]) == float(found["chance"]) == 0.6
+    assert float(class_separation(silent, "latent")["within"]) == 0
+
+
+def test_what_cannot_be_answered_is_refused(make: Make) -> None:
+    raster = np.ones((6, 3, 4), bool)
+    unlabelled = make(raster)
+    for ask in (count_information, latency_information, linear_readout, class_separation):
+        with pytest.raises(ResultError, match="classes of the examples are not known"):
+            ask(unlabelled, "latent")
+        with pytest.raises(ResultError, match="no such layer"):
+            ask(make(raster, label=np.arange(6)), "conv")
+    labelled = make(raster, label=np.array([0, 0, 0, 1, 1, 1]))
+    with pytest.raises(ResultError, match="too few examples"):
+        linear_readout(labelled, "latent")
+    with pytest.raises(ResultError, match="argument of the read-out"):
+        linear_readout(labelled, "latent", penalty=-1)
+    with pytest.raises(ResultError, match="no such correction"):
+        count_information(labelled, "latent", correction="best")  # type: ignore[arg-type]
+    with pytest.raises(ResultError, match="shuffles"):
+        count_information(labelled, "latent", shuffles=-1)
+    with pytest.raises(ResultError, match="bin_ms"):
+        latency_information(labelled, "latent", bin_ms=0.7)
+
+
+def test_arrays_say_what_they_are(make: Make) -> None:
+    tree = planted(make, 40)
+    for data in (
+        count_information(tree, "latent", shuffles=2),
+        latency_information(tree, "latent"),
+        linear_readout(tree, "latent"),
+        class_separation(tree, "latent"),
+    ):
+        for array in data.values():
+            assert array.attrs["long_name"]
+            assert array.attrs["units"] in {"1", "bit"}

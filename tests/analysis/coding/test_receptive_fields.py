@@ -1,0 +1,126 @@
+"""Fields against dense averages, all permutations of few images, and planted pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import permutations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.analysis import example_result
+from bioae.analysis.coding import receptive_fields
+from bioae.analysis.coding.receptive_fields import (
+    inverse_participation_ratio,
+    spike_triggered_average,
+)
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+
+RASTERS = arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4)))
+
+
+def shown(make: Make, raster: NDArray[np.bool_], images: NDArray[np.float64]) -> xr.DataTree:
+    """Return a result of images (example, y, x)."""
+    whole = images[:, None]
+    return make(raster, images=whole, reconstruction=whole)
+
+
+def all_images_of(pixels: tuple[int, int]) -> NDArray[np.float64]:
+    """Return every image of black and white pixels, so that no two are correlated."""
+    number = pixels[0] * pixels[1]
+    bits = np.arange(2**number)[:, None] >> np.arange(number) & 1
+    return np.asarray(bits.reshape(-1, *pixels), float)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(raster=RASTERS, seed=st.integers(0, 99))
+def test_the_average_is_that_of_the_images_of_all_spikes(
+    make: Make, raster: NDArray[np.bool_], seed: int
+) -> None:
+    images = np.random.default_rng(seed).random((len(raster), 2, 3))
+    images[:, 0, 1] = 0.3
+    found = spike_triggered_average(shown(make, raster, images), "latent")
+    assert found["average"].dims == ("neuron", "y", "x")
+    for neuron in range(raster.shape[2]):
+        own = found.isel(neuron=neuron)
+        count = raster[:, :, neuron].sum(1)
+        if not count.any():
+            assert np.isnan(own["average"]).all()
+            assert np.isnan(own["z_score"]).all()
+            continue
+        before_spikes = np.repeat(images, count, axis=0)
+        expected = before_spikes.mean(0) - images.mean(0)
+        np.testing.assert_allclose(own["average"], expected, rtol=1e-9, atol=1e-12)
+        assert np.isnan(own["z_score"][0, 1])
+        assert np.isnan(own["z_score"]).all() == (np.unique(count).size == 1)
+
+
+def test_the_z_score_is_that_of_all_orders_of_the_images(make: Make) -> None:
+    rng = np.random.default_rng(3)
+    raster, images = rng.random((5, 6, 3)) < 0.5, rng.random((5, 2, 2))
+    found = spike_triggered_average(shown(make, raster, images), "latent")
+    count = raster.sum(1).astype(float)
+    assert np.all(count.std(0) > 0)
+    weight = count / count.sum(0)
+    every = np.array(
+        [np.tensordot(weight[list(order)], images, (0, 0)) for order in permutations(range(5))]
+    )
+    np.testing.assert_allclose(
+        found["z_score"], found["average"].to_numpy() / every.std(0), rtol=1e-9
+    )
+
+
+def test_a_neuron_that_fires_for_one_pixel_has_a_field_of_one_pixel(make: Make) -> None:
+    images = all_images_of((2, 3))
+    raster = np.zeros((len(images), 4, 2), bool)
+    raster[:, :, 0] = images[:, 1, 2, None] > 0
+    # The sum of all pixels, as a count.
+    raster = np.concatenate([raster, np.zeros((len(images), 4, 2), bool)], axis=1)
+    raster[:, :, 1] = np.arange(8) < images.sum((1, 2))[:, None]
+    found = spike_triggered_average(shown(make, raster, images), "latent")
+    assert float(found["average"][0, 1, 2]) == pytest.approx(0.5)
+    ratio = inverse_participation_ratio(found["average"])
+    np.testing.assert_allclose(ratio, [1, 1 / 6], rtol=1e-9)
+    assert float(found["z_score"][0, 1, 2]) > 7
+    assert abs(float(found["z_score"][0, 0, 0])) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-120, 1e120])
+def test_the_participation_ratio_is_one_over_the_pixels_that_take_part(scale: float) -> None:
+    field = xr.DataArray(np.zeros((4, 3, 5)), dims=("neuron", "y", "x"))
+    field[0, 1, 2] = -2 * scale
+    field[1] = 3 * scale
+    field[2, :, :2] = scale * np.array([1, -1])
+    found = inverse_participation_ratio(field)
+    np.testing.assert_allclose(found[:3], [1, 1 / 15, 1 / 6], rtol=1e-12)
+    assert np.isnan(found[3])
+    assert np.isnan(inverse_participation_ratio(field.where(field > 0))[0])
+
+
+def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
+    images = np.random.default_rng(0).random((6, 2, 3, 4))
+    raster = np.random.default_rng(1).random((6, 5, 7)) < 0.5
+    tree = make(raster, images=images, reconstruction=images)
+    found = spike_triggered_average(tree, "latent")["average"]
+    assert found.dims == ("neuron", "channel", "y", "x")
+    assert inverse_participation_ratio(found, dims=("channel", "y", "x")).shape == (7,)
+
+
+def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = spike_triggered_average(example_result(), "conv")
+    monkeypatch.setattr(receptive_fields, "_ENTRIES", 300)
+    xr.testing.assert_allclose(spike_triggered_average(example_result(), "conv"), whole)
+    assert np.isfinite(whole["average"]).all()
+    assert whole["average"].attrs["long_name"]
+
+
+def test_an_unknown_layer_is_refused(make: Make) -> None:
+    with pytest.raises(ResultError, match="no such layer"):
+        spike_triggered_average(make(np.ones((2, 3, 4), bool)), "conv")

@@ -1,0 +1,291 @@
+"""Effects against their definitions, theory and scipy; equal results have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy import stats
+
+from bioae.analysis import example_result, firing_rate
+from bioae.analysis.comparison.effect_sizes import (
+    cliffs_delta,
+    cohens_d,
+    hedges_g,
+    holm,
+    rank_biserial,
+)
+from bioae.analysis.comparison.effects import (
+    COMPARED,
+    compare,
+    compare_values,
+    effects_table,
+    neuron_values,
+)
+from bioae.analysis.comparison.resampling import mean_difference_interval
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+Sample = NDArray[np.float64]
+
+# Few distinct values, so that ties are common.
+SAMPLES = arrays(float, st.integers(2, 12), elements=st.integers(-3, 3).map(float))
+P_VALUES = arrays(float, st.integers(0, 8), elements=st.one_of(st.floats(0, 1), st.just(np.nan)))
+
+
+def one(values: Sample) -> dict[str, xr.Dataset]:
+    return {"latent": xr.Dataset({"x": ("neuron", values)})}
+
+
+def cell(data: xr.Dataset, name: str) -> float:
+    return float(data[name].isel(layer=0, statistic=0))
+
+
+@given(a=SAMPLES, b=SAMPLES)
+@settings(max_examples=50, deadline=None)
+def test_cliffs_delta_counts_pairs_and_is_that_of_the_rank_test(a: Sample, b: Sample) -> None:
+    pairs = [np.sign(y - x) for x, y in product(a, b)]
+    assert cliffs_delta(a, b) == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert cliffs_delta(a, b) == -cliffs_delta(b, a)
+    if np.unique([*a, *b]).size > 1:
+        u = stats.mannwhitneyu(b, a).statistic
+        assert cliffs_delta(a, b) == pytest.approx(2 * u / (a.size * b.size) - 1, abs=1e-12)
+
+
+@given(differences=SAMPLES)
+@settings(max_examples=50, deadline=None)
+def test_rank_biserial_is_that_of_scipys_wilcoxon_sums(differences: Sample) -> None:
+    found = rank_biserial(differences)
+    moved = differences[differences != 0]
+    if not moved.size:
+        assert found == 0
+        return
+    # Two-sided, scipy returns the smaller of the two sums; one-sided, that of the positive ranks.
+    positive = stats.wilcoxon(moved, alternative="greater", method="asymptotic").statistic
+    total = moved.size * (moved.size + 1) / 2
+    assert found == pytest.approx((positive - (total - positive)) / total, abs=1e-12)
+
+
+@given(a=SAMPLES, b=SAMPLES)
+@settings(max_examples=50, deadline=None)
+def test_cohens_d_is_the_t_statistic_without_the_sample_size(a: Sample, b: Sample) -> None:
+    if a.std() + b.std() == 0:
+        assert cohens_d(a, b) == 0 if a[0] == b[0] else np.isnan(cohens_d(a, b))
+        return
+    # scipy's test of samples warns where one of them does not vary; that of moments does not.
+    moments = [f(each) for each in (b, a) for f in (np.mean, lambda x: np.std(x, ddof=1), np.size)]
+    t = stats.ttest_ind_from_stats(*moments).statistic
+    assert cohens_d(a, b) == pytest.approx(t * np.sqrt(1 / a.size + 1 / b.size), abs=1e-9)
+
+
+def test_hedges_g_is_unbiased_where_cohens_d_is_not() -> None:
+    rng = np.random.default_rng(0)
+    pairs = rng.standard_normal((20_000, 2, 5)) + np.array([0.0, 1.0])[:, None]
+    d = np.array([cohens_d(*pair) for pair in pairs])
+    g = np.array([hedges_g(*pair) for pair in pairs[:2000]])
+    # The exact factor, which does not depend on the sample.
+    factor = g / d[:2000]
+    np.testing.assert_allclose(factor, factor[0])
+    error = d.std() * factor[0] / np.sqrt(d.size)
+    assert abs(d.mean() * factor[0] - 1) < 4 * error
+    assert d.mean() - 1 > 4 * error
+
+
+@given(p_values=P_VALUES)
+@settings(max_examples=50, deadline=None)
+def test_holm_is_its_definition(p_values: Sample) -> None:
+    found = holm(p_values)
+    tests = np.flatnonzero(~np.isnan(p_values))
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(p_values))
+    for i in tests:
+        smaller = [p for p in p_values[tests] if p <= p_values[i]]
+        # The k-th smallest of m is multiplied by m - k + 1; no smaller one may end up greater.
+        steps = [min(1.0, p * sum(q >= p for q in p_values[tests])) for p in sorted(set(smaller))]
+        assert found[i] == pytest.approx(max(steps), abs=1e-12)
+
+
+def test_holm_matches_the_worked_example_and_lies_between_its_neighbours() -> None:
+    # Four tests, as in many a textbook: 4 * 0.005, 3 * 0.01, 2 * 0.03, and the order is kept.
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    p = np.random.default_rng(1).random((4, 5)) ** 3
+    rate = stats.false_discovery_control(p.ravel()).reshape(p.shape)
+    assert (holm(p) >= rate - 1e-12).all()
+    assert (holm(p) <= np.minimum(p * p.size, 1) + 1e-12).all()
+    assert holm(p).shape == p.shape
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_interval_is_scipys_and_covers_the_truth(paired: bool) -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.lognormal(size=(2, 40))
+
+    def difference(x: Sample, y: Sample, axis: int) -> Sample:
+        return np.asarray(y.mean(axis) - x.mean(axis))
+
+    expected = stats.bootstrap(
+        (a, b),
+        difference,
+        paired=paired,
+        vectorized=True,
+        n_resamples=20_000,
+        method="percentile",
+        rng=rng,
+    ).confidence_interval
+    found = mean_difference_interval(a, b, paired=paired, resamples=20_000, rng=rng)
+    width = expected.high - expected.low
+    np.testing.assert_allclose(found, expected, atol=0.03 * width)
+
+    covered = 0
+    for _ in range(200):
+        x, y = rng.standard_normal((2, 30))
+        low, high = mean_difference_interval(x, y + 0.5, paired=paired, resamples=300, rng=rng)
+        covered += low <= 0.5 <= high
+    assert 0.86 < covered / 200 < 0.99
+
+
+def test_equal_results_have_no_effect() -> None:
+    found = compare(example_result(), example_result())
+    assert int((found["neurons_a"] > 1).sum()) > 10
+    for name in (
+        "difference",
+        "difference_low",
+        "difference_high",
+        "cohens_d",
+        "hedges_g",
+        "cliffs_delta",
+        "rank_biserial",
+        "kolmogorov_smirnov",
+        "wasserstein",
+    ):
+        values = found[name].where(found["neurons_a"] > 1)
+        assert float(abs(values).max()) == 0, name
+    for name in ("p_value", "p_holm"):
+        assert set(np.unique(found[name].where(found["neurons_a"] > 0, 1))) == {1.0}
+    assert bool(found["paired"].all())
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_planted_shift_is_found(paired: bool) -> None:
+    rng = np.random.default_rng(5)
+    a = rng.standard_normal(400)
+    b = a + 0.8 + 0.1 * rng.standard_normal(400) if paired else rng.standard_normal(400) + 0.8
+    found = compare_values(one(a), one(b), paired=paired)
+    assert cell(found, "difference_low") < 0.8 < cell(found, "difference_high")
+    assert cell(found, "cohens_d") == pytest.approx(0.8, abs=0.2)
+    # P(b > a) - P(b < a) of two normal distributions 0.8 apart.
+    expected = 2 * stats.norm.cdf(0.8 / np.sqrt(2)) - 1
+    assert cell(found, "cliffs_delta") == pytest.approx(expected, abs=0.08)
+    assert cell(found, "p_holm") < 1e-6
+    assert np.isnan(cell(found, "rank_biserial")) != paired
+    back = compare_values(one(b), one(a), paired=paired)
+    assert cell(back, "cohens_d") == -cell(found, "cohens_d")
+    if paired:
+        # Pairs differ by far less than neurons do, and the interval knows it.
+        width = cell(found, "difference_high") - cell(found, "difference_low")
+        assert width < 0.03
+        assert cell(found, "rank_biserial") > 0.99
+
+
+@given(a=SAMPLES, b=SAMPLES)
+@settings(max_examples=40, deadline=None)
+def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
+    found = compare_values(one(a), one(b), paired=False, resamples=5)
+    assert cell(found, "wasserstein") == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-9)
+    smirnov = stats.ks_2samp(a, b, method="asymp").statistic
+    assert cell(found, "kolmogorov_smirnov") == pytest.approx(smirnov, abs=1e-9)
+    if np.unique([*a, *b]).size > 1:
+        assert cell(found, "p_value") == pytest.approx(stats.mannwhitneyu(b, a).pvalue)
+    else:
+        assert cell(found, "p_value") == 1
+
+
+def test_chance_is_rejected_as_often_as_promised() -> None:
+    rng = np.random.default_rng(11)
+    layers = {str(i): xr.Dataset({"x": ("neuron", rng.random(30))}) for i in range(200)}
+    others = {str(i): xr.Dataset({"x": ("neuron", rng.random(30))}) for i in range(200)}
+    found = compare_values(layers, others, paired=False, resamples=2)
+    assert 0.01 < float((found["p_value"] < 0.05).mean()) < 0.1
+    assert int((found["p_holm"] < 0.05).sum()) == 0
+
+
+def test_what_is_undefined_is_left_out_in_pairs_or_alone() -> None:
+    nan = np.nan
+    a, b = np.array([1.0, nan, 3.0, nan]), np.array([2.0, 5.0, nan, nan])
+    pairs = compare_values(one(a), one(b))
+    assert (cell(pairs, "neurons_a"), cell(pairs, "neurons_b")) == (1, 1)
+    assert cell(pairs, "difference") == 1
+    assert np.isnan(cell(pairs, "cohens_d"))
+    alone = compare_values(one(a), one(b), paired=False)
+    assert (cell(alone, "neurons_a"), cell(alone, "neurons_b")) == (2, 2)
+    assert cell(alone, "difference") == 1.5
+    none = compare_values(one(a * nan), one(b))
+    assert cell(none, "neurons_a") == 0
+    for name in ("mean_a", "difference_low", "cliffs_delta", "p_value", "p_holm", "wasserstein"):
+        assert np.isnan(cell(none, name)), name
+    constant = compare_values(one(np.ones(4)), one(np.full(4, 2.0)))
+    assert np.isnan(cell(constant, "cohens_d"))
+    assert cell(constant, "cliffs_delta") == 1
+    assert cell(constant, "difference_low") == cell(constant, "difference_high") == 1
+
+
+def test_results_of_one_network_are_compared_in_pairs_and_others_are_not(make: Make) -> None:
+    raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
+    a, b = make(raster), make(raster[:, ::-1], network_sha256="other")
+    assert bool(compare(a, make(raster[:, ::-1]))["paired"].all())
+    assert not bool(compare(a, b)["paired"].any())
+    assert bool(compare(a, b, paired=True)["paired"].all())
+    smaller = make(raster[:, :, :4])
+    assert not bool(compare(a, smaller)["paired"].any())
+    with pytest.raises(ResultError, match="different sizes have no pairs"):
+        compare(a, smaller, paired=True)
+
+
+def test_any_function_of_the_neurons_can_be_compared(make: Make) -> None:
+    raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
+    found = compare(make(raster), make(raster), statistics={"rate": firing_rate})
+    assert list(found["statistic"].to_numpy()) == ["rate"]
+    alone = neuron_values(make(raster[:1]), "latent")
+    assert list(alone) == list(COMPARED)
+    undefined = {name for name, array in alone.items() if array.isnull().all()}
+    assert undefined == {"fano_factor", "lifetime_sparseness"}
+
+
+def test_silent_and_saturated_results_can_be_compared(make: Make) -> None:
+    silent, full = make(np.zeros((2, 4, 3), bool)), make(np.ones((2, 4, 3), bool))
+    for a, b in product((silent, full), repeat=2):
+        found = compare(a, b).sel(layer="latent", statistic="firing_rate")
+        assert float(found["difference"]) == pytest.approx(2000 * (int(b is full) - int(a is full)))
+    assert bool(
+        np.isfinite(
+            compare(silent, silent).sel(layer="latent", statistic="firing_rate")["p_holm"]
+        ).all()
+    )
+    single = make(np.ones((1, 2, 1), bool))
+    assert (
+        float(compare(single, single).sel(layer="latent", statistic="firing_rate")["p_value"]) == 1
+    )
+
+
+def test_a_comparison_is_the_same_each_time_and_reads_as_a_table() -> None:
+    found = compare(example_result(0), example_result(1), resamples=50)
+    xr.testing.assert_identical(found, compare(example_result(0), example_result(1), resamples=50))
+    table = effects_table(found)
+    assert len(table.rows) == found.sizes["layer"] * found.sizes["statistic"]
+    assert {row[-1] for row in table.rows} == {"Wilcoxon, pairs"}
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    values = one(np.ones(3))
+    with pytest.raises(ResultError, match="no layer and statistic in common"):
+        compare_values(values, {"other": values["latent"]})
+    with pytest.raises(ResultError, match="the level is outside"):
+        compare_values(values, values, level=1)
+    with pytest.raises(ResultError, match="resamples must be positive"):
+        compare_values(values, values, resamples=0)

@@ -1,0 +1,257 @@
+"""What is exported reads back as the result that it was, and elephant takes it as it is."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.analysis import example_result, firing_rate, layer_names, summary
+from bioae.analysis.coding.latent_space import principal_plane, project
+from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.comparison.effects import compare, neuron_values
+from bioae.analysis.exports import (
+    layer_frame,
+    neuron_frame,
+    spike_frame,
+    to_csv,
+    to_neo,
+    to_nwb,
+    to_pandas,
+)
+from bioae.analysis.measures.comparability import context_of
+from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts
+from bioae.errors import InputError, OutputError, ResultError
+from bioae.simulation.results.result import write_result
+
+Make = Callable[..., xr.DataTree]
+
+RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
+
+
+@given(raster=RASTERS)
+@settings(max_examples=40, deadline=None)
+def test_neo_holds_every_spike_of_every_train(make: Make, raster: NDArray[np.bool_]) -> None:
+    block = to_neo(make(raster), "latent")
+    examples, steps, neurons = raster.shape
+    assert len(block.segments) == examples
+    back = np.zeros_like(raster)
+    for i, segment in enumerate(block.segments):
+        assert segment.annotations["example"] == i
+        assert len(segment.spiketrains) == neurons
+        for j, train in enumerate(segment.spiketrains):
+            assert train.annotations["neuron"] == j
+            assert float(train.t_stop.rescale("ms")) == pytest.approx(steps * 0.5)
+            back[i, np.rint(train.rescale("ms").magnitude / 0.5).astype(int), j] = True
+            assert train.size == raster[i, :, j].sum()
+    np.testing.assert_array_equal(back, raster)
+
+
+def test_neo_says_where_neurons_are_and_what_was_shown() -> None:
+    tree = example_result()
+    block = to_neo(tree, "conv", examples=[107, 103], silent=False)
+    assert block.name == "conv"
+    assert block.annotations["dt_ms"] == 1.0
+    assert [segment.annotations["example"] for segment in block.segments] == [107, 103]
+    labels = tree.to_dataset()["label"].sel(example=[107, 103])
+    assert [segment.annotations["label"] for segment in block.segments] == list(labels)
+    data = tree["layers/conv"].to_dataset()
+    for segment in block.segments:
+        assert 0 < len(segment.spiketrains) < 144
+        for train in segment.spiketrains:
+            assert train.size
+            neuron = train.annotations["neuron"]
+            assert train.annotations["y"] == int(data["y"][neuron])
+    with pytest.raises(ResultError, match="no such layer"):
+        to_neo(tree, "none")
+
+
+def test_elephant_takes_the_trains() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # elephant imports what is deprecated
+        from elephant.statistics import mean_firing_rate
+
+    tree = example_result()
+    block = to_neo(tree, "latent")
+    found = [
+        np.mean(
+            [
+                float(mean_firing_rate(segment.spiketrains[neuron]).rescale("Hz"))
+                for segment in block.segments
+            ]
+        )
+        for neuron in range(10)
+    ]
+    assert max(found) > 100
+    np.testing.assert_allclose(found, firing_rate(tree, "latent"), rtol=1e-12)
+
+
+@given(raster=RASTERS)
+@settings(max_examples=30, deadline=None)
+def test_a_table_of_spikes_is_the_raster(make: Make, raster: NDArray[np.bool_]) -> None:
+    frame = spike_frame(make(raster), "latent")
+    assert list(frame.columns) == ["layer", "example", "neuron", "time_ms"]
+    back = np.zeros_like(raster)
+    step = np.rint(frame["time_ms"].to_numpy() / 0.5).astype(int)
+    back[frame["example"].to_numpy(), step, frame["neuron"].to_numpy()] = True
+    np.testing.assert_array_equal(back, raster)
+    assert len(frame) == raster.sum()
+
+
+def test_tables_hold_all_layers_or_those_chosen() -> None:
+    tree = example_result()
+    tables = to_pandas(tree)
+    assert list(tables) == ["spikes", "neurons", "layers"]
+    total = sum(int(tree[f"layers/{name}"].sizes["spike"]) for name in layer_names(tree))
+    assert len(tables["spikes"]) == total > 5000
+    assert list(tables["neurons"]["layer"].unique()) == ["conv", "latent", "output"]
+    assert tables["neurons"]["channel"].dtype == "Int32"
+    assert tables["neurons"].query("layer == 'latent'")["channel"].isna().all()
+    chosen = to_pandas(tree, ["latent"], statistics=neuron_values(tree, "latent"))
+    assert len(chosen["neurons"]) == 10
+    assert chosen["neurons"]["isi_cv"].isna().sum() == 5
+    assert "firing_rate" not in chosen["neurons"]
+    np.testing.assert_array_equal(
+        chosen["neurons"]["firing_rate_hz"], firing_rate(tree, "latent").to_numpy()
+    )
+    assert list(chosen["layers"]["layer"]) == ["latent"]
+    expected = summary(tree)["dead_fraction"].to_numpy()
+    np.testing.assert_array_equal(layer_frame(tree)["dead_fraction"], expected)
+    with pytest.raises(ResultError, match="statistics are those"):
+        to_pandas(tree, statistics=neuron_values(tree, "latent"))
+
+
+def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> None:
+    chosen = counted.isel(example=[2, 1])
+    assert list(spike_frame(chosen, "latent")["example"].unique()) == [1]
+    assert list(neuron_frame(chosen, "latent")["spikes"]) == [0, 1, 0, 1, 0]
+    assert [len(segment.spiketrains) for segment in to_neo(chosen, "latent").segments] == [5, 5]
+
+
+def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
+    tree, folder = example_result(), tmp_path / "tables"
+    to_csv(tree, folder)
+    assert {path.name for path in folder.iterdir()} == {"spikes.csv", "neurons.csv", "layers.csv"}
+    for name, table in to_pandas(tree).items():
+        back = pd.read_csv(folder / f"{name}.csv")
+        pd.testing.assert_frame_equal(
+            back, table, check_dtype=False, check_categorical=False, check_exact=True
+        )
+    with pytest.raises(OutputError, match="kept"):
+        to_csv(tree, folder)
+    to_csv(tree, folder, layers=["latent"], overwrite=True)
+    assert len(pd.read_csv(folder / "layers.csv")) == 1
+    with pytest.raises(ResultError, match="no such layer"):
+        to_csv(tree, tmp_path / "other", layers=["none"])
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("library", "mend", "write"),
+    [
+        ("neo", "bioae[neo]", lambda tree, _: to_neo(tree, "latent")),
+        ("pandas", "pip install pandas", lambda tree, _: to_pandas(tree)),
+        ("pynwb", "pip install 'bioae[nwb]'", lambda tree, path: to_nwb(tree, path / "x.nwb")),
+    ],
+)
+def test_a_library_that_is_missing_is_named(
+    library: str,
+    mend: str,
+    write: Callable[[xr.DataTree, Path], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> Any:
+        assert name == library
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr("bioae.analysis.exports.optional.import_module", missing)
+    with pytest.raises(InputError, match=f"{library} is not installed") as caught:
+        write(example_result(), tmp_path)
+    assert mend in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+class _Recorder:
+    """Stands in for pynwb, which the tests do not install: it keeps what it is told."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields, self.trials, self.units = fields, [], []  # type: ignore[var-annotated]
+
+    def add_trial_column(self, name: str, text: str) -> None: ...
+
+    def add_unit_column(self, name: str, text: str) -> None: ...
+
+    def add_trial(self, **row: Any) -> None:
+        self.trials.append(row)
+
+    def add_unit(self, **row: Any) -> None:
+        self.units.append(row)
+
+
+def test_nwb_lays_presentations_one_after_another(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[_Recorder] = []
+
+    class Writer:
+        def __init__(self, path: str, mode: str) -> None:
+            self.path = Path(path)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def write(self, file: _Recorder) -> None:
+            written.append(file)
+            self.path.write_text("an NWB file")
+
+    library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
+    monkeypatch.setattr("bioae.analysis.exports.nwb_file.needs", lambda *_: library)
+    raster = np.random.default_rng(0).random((3, 4, 5)) < 0.5
+    raster[:, :, 2] = False
+    to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nwb"]
+    (file,) = written
+    assert [row["label"] for row in file.trials] == [7, 8, 9]
+    assert [row["start_time"] for row in file.trials] == pytest.approx([0, 0.002, 0.004])
+    assert [row["neuron"] for row in file.units] == [0, 1, 2, 3, 4]
+    # Steps of half a millisecond, of all presentations in a row.
+    for row in file.units:
+        steps = np.flatnonzero(raster[:, :, row["neuron"]].ravel())
+        np.testing.assert_allclose(row["spike_times"], steps * 0.0005)
+    with pytest.raises(OutputError, match="kept"):
+        to_nwb(make(raster), tmp_path / "a.nwb")
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_a_result_on_disk_is_compared_judged_and_exported(
+    chunks: dict[str, int] | None, tmp_path: Path
+) -> None:
+    whole, path = example_result(), tmp_path / "result.nc"
+    write_result(whole, path)
+    with xr.open_datatree(path, engine="h5netcdf", chunks=chunks) as lazy:
+        effects = compare(lazy, whole, resamples=10)
+        assert float(abs(effects["difference"]).max()) == 0
+        values = neuron_values(lazy, "conv")
+        numbers = cortical_values(lazy, "conv", values)
+        assert numbers == cortical_values(whole, "conv", values)
+        assert layer_verdicts({"conv": numbers}, context_of(lazy))["conv"]
+        xr.testing.assert_allclose(transfer_curve(lazy), transfer_curve(whole))
+        plane = principal_plane(lazy, "conv")
+        xr.testing.assert_allclose(project(lazy, "conv", plane), project(whole, "conv", plane))
+        pd.testing.assert_frame_equal(spike_frame(lazy, "conv"), spike_frame(whole, "conv"))
+        assert to_neo(lazy, "conv", examples=[101]).segments[0].spiketrains
+        to_csv(lazy, tmp_path / "tables")

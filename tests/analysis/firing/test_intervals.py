@@ -1,0 +1,255 @@
+"""Intervals between spikes, against elephant, SciPy and processes whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import elephant.statistics
+import numpy as np
+import pytest
+import quantities as pq
+import scipy.stats
+import xarray as xr
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.analysis.firing import interval_moments as sums_module
+from bioae.analysis.firing.interval_moments import interval_sums
+from bioae.analysis.firing.intervals import (
+    burst_index,
+    interval_histogram,
+    isi_distribution,
+    mean_interval,
+    refractory_violations,
+)
+from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+Raster = NDArray[np.bool_]
+
+DT_MS = 0.5
+# (example, step, neuron)
+RASTERS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 4)))
+SINGLE = np.zeros((1, 8, 2), bool)
+SINGLE[0, 3, 0] = True
+SIMULTANEOUS = np.repeat(np.arange(24).reshape(1, 24, 1) % 5 % 2 == 0, 3, axis=2)
+
+
+def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a property on trains that chance seldom makes."""
+    for raster in (np.zeros((2, 5, 2), bool), np.ones((2, 9, 2), bool), SINGLE, SIMULTANEOUS):
+        test = example(raster=raster)(test)
+    return settings(max_examples=40, deadline=None)(given(raster=RASTERS)(test))
+
+
+def pooled(raster: Raster) -> Iterator[list[NDArray[np.int64]]]:
+    """Yield, for each neuron, its intervals in each presentation, in steps."""
+    for neuron in range(raster.shape[2]):
+        yield [np.diff(np.flatnonzero(train)) for train in raster[:, :, neuron]]
+
+
+def renewal(intervals: NDArray[Any], examples: int, steps: int) -> Raster:
+    """Lay one train of intervals out in time, and cut it into presentations."""
+    raster = np.zeros(examples * steps, bool)
+    times = np.cumsum(intervals)
+    raster[times[times < raster.size]] = True
+    return raster.reshape(examples, steps, 1)
+
+
+@odd_cases
+def test_of_one_presentation_each_measure_is_that_of_elephant(make: Make, raster: Raster) -> None:
+    tree = make(raster[:1])
+    sums = interval_sums(tree, "latent")
+    pairs: list[tuple[xr.DataArray, Callable[[Any], float]]] = [
+        (isi_cv2(tree, "latent", sums=sums), elephant.statistics.cv2),
+        (lv(tree, "latent", sums=sums), elephant.statistics.lv),
+        (lvr(tree, "latent", sums=sums), elephant.statistics.lvr),
+        (
+            lvr(tree, "latent", refractoriness_ms=0.7, sums=sums),
+            lambda intervals: elephant.statistics.lvr(intervals, R=0.7 * pq.ms),
+        ),
+        (isi_cv(tree, "latent", sums=sums), elephant.statistics.cv),
+    ]
+    for found, oracle in pairs:
+        for value, (steps,) in zip(found.to_numpy(), pooled(raster[:1]), strict=True):
+            # Elephant refuses fewer than two intervals, and its CV of one is 0: here it is NaN.
+            if steps.size < 2:
+                assert np.isnan(value)
+            else:
+                expected = oracle(steps * DT_MS * pq.ms)
+                assert value == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
+
+
+@odd_cases
+def test_intervals_are_pooled_and_never_cross_presentations(make: Make, raster: Raster) -> None:
+    tree = make(raster)
+    sums = interval_sums(tree, "latent")
+    cv, cv2, variation, mean = (
+        measure(tree, "latent", sums=sums).to_numpy()
+        for measure in (isi_cv, isi_cv2, lv, mean_interval)
+    )
+    for neuron, trains in enumerate(pooled(raster)):
+        every = np.concatenate(trains).astype(float)
+        first, second = (
+            np.concatenate([train[part] for train in trains]).astype(float)
+            for part in (slice(None, -1), slice(1, None))
+        )
+        if every.size:
+            assert mean[neuron] == pytest.approx(every.mean() * DT_MS)
+        if every.size > 1:
+            expected = float(scipy.stats.variation(every))
+            assert cv[neuron] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        if first.size:
+            relative = (first - second) / (first + second)
+            assert cv2[neuron] == pytest.approx(2 * np.abs(relative).mean(), abs=1e-12)
+            assert variation[neuron] == pytest.approx(3 * (relative**2).mean(), abs=1e-12)
+        assert np.isnan(mean[neuron]) == (every.size == 0)
+        assert np.isnan(cv[neuron]) == (every.size < 2)
+        assert np.isnan(cv2[neuron]) == np.isnan(variation[neuron]) == (first.size == 0)
+
+
+@odd_cases
+def test_the_histogram_holds_every_interval_once(make: Make, raster: Raster) -> None:
+    tree = make(raster)
+    found = interval_histogram(tree, "latent")
+    assert found.shape == (raster.shape[2], raster.shape[1] - 1)
+    expected = [
+        np.bincount(np.concatenate(trains), minlength=raster.shape[1])[1:]
+        for trains in pooled(raster)
+    ]
+    assert (found.to_numpy() == np.array(expected)).all()
+    assert list(found["interval"]) == [DT_MS * n for n in range(1, raster.shape[1])]
+    fraction = isi_distribution(tree, "latent")
+    total = int(found.sum())
+    if total:
+        np.testing.assert_allclose(fraction, found.sum("neuron") / total)
+    else:
+        assert fraction.isnull().all()
+
+
+@odd_cases
+def test_short_intervals_are_counted_with_a_histogram_and_without(
+    make: Make, raster: Raster
+) -> None:
+    tree = make(raster)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sums_module, "_LARGEST_HISTOGRAM", 0)
+        without = interval_sums(tree, "latent")
+    assert without.histogram is None
+    for sums in (None, without):
+        violations = refractory_violations(tree, "latent", period_ms=1.5, sums=sums)
+        index = burst_index(tree, "latent", shorter_than_ms=1.5, sums=sums)
+        for neuron, trains in enumerate(pooled(raster)):
+            every = np.concatenate(trains)
+            short = int((every * DT_MS < 1.5).sum())
+            assert int(violations[neuron]) == short
+            if every.size:
+                assert float(index[neuron]) == pytest.approx(short / every.size)
+            else:
+                assert np.isnan(index[neuron])
+    with pytest.raises(ResultError, match=r"too many neurons.*isi_distribution"):
+        interval_histogram(tree, "latent", sums=without)
+
+
+@pytest.mark.parametrize(("dt_ms", "period_ms"), [(0.1, 0.3), (0.1, 0.7), (0.5, 3.5), (1, 3)])
+def test_an_interval_as_long_as_the_period_is_no_violation(
+    make: Make, dt_ms: float, period_ms: float
+) -> None:
+    # In binary, 3 * 0.1 is more than 0.3.
+    period = round(period_ms / dt_ms)
+    for interval, expected in ((period, 0), (period - 1, 1)):
+        raster = np.zeros((1, 20, 1), bool)
+        raster[0, [2, 2 + interval], 0] = True
+        tree = make(raster, dt_ms=dt_ms)
+        assert int(refractory_violations(tree, "latent", period_ms=period_ms)[0]) == expected
+
+
+def test_blocks_of_examples_give_the_same_sums_as_all_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raster = np.random.default_rng(6).random((9, 40, 5)) < 0.3
+    whole = interval_sums(make(raster), "latent")
+    read = sums_module.blocks
+    monkeypatch.setattr(sums_module, "blocks", lambda *layer: read(*layer, spikes=70))
+    for together, apart in zip(whole, interval_sums(make(raster), "latent"), strict=True):
+        np.testing.assert_allclose(together, apart, rtol=1e-12)
+
+
+def test_spikes_at_random_have_the_measures_of_a_bernoulli_process(make: Make) -> None:
+    density = 0.05
+    raster = np.random.default_rng(7).random((200, 1000, 1)) < density
+    tree = make(raster)
+    sums = interval_sums(tree, "latent")
+    assert sums.intervals[0] > 9000
+    # On a grid the intervals are geometric; the cut at 1000 steps is 50 mean intervals away.
+    assert isi_cv(tree, "latent", sums=sums).item() == pytest.approx(np.sqrt(1 - density), abs=0.03)
+    steps = np.arange(1, 400)
+    chance = density * (1 - density) ** (steps - 1)
+    pair = np.outer(chance, chance)
+    relative = np.subtract.outer(steps, steps) / np.add.outer(steps, steps)
+    assert isi_cv2(tree, "latent", sums=sums).item() == pytest.approx(
+        2 * float((pair * np.abs(relative)).sum()), abs=0.03
+    )
+    assert lv(tree, "latent", sums=sums).item() == pytest.approx(
+        3 * float((pair * relative**2).sum()), abs=0.03
+    )
+
+
+@pytest.mark.parametrize("order", [2, 4, 9])
+def test_gamma_intervals_have_the_variation_of_their_order(make: Make, order: int) -> None:
+    # The grid of steps is a hundredth of the mean interval, and adds next to nothing.
+    intervals = np.random.default_rng(order).gamma(order, 100 / order, 6000)
+    tree = make(renewal(np.maximum(np.rint(intervals), 1).astype(int), 1, 600_000))
+    assert isi_cv(tree, "latent").item() == pytest.approx(1 / np.sqrt(order), rel=0.04)
+    # Shinomoto et al. (2003): 3 / (2 k + 1).
+    assert lv(tree, "latent").item() == pytest.approx(3 / (2 * order + 1), rel=0.06)
+
+
+def test_a_clock_has_no_variation_at_all(make: Make) -> None:
+    tree = make(renewal(np.full(400, 7), 20, 140))
+    for measure in (isi_cv, isi_cv2, lv, lvr):
+        assert measure(tree, "latent").item() == 0
+    assert mean_interval(tree, "latent").item() == 3.5
+    assert burst_index(tree, "latent", shorter_than_ms=3.5).item() == 0
+    assert burst_index(tree, "latent", shorter_than_ms=4).item() == 1
+
+
+def test_measures_follow_a_choice_of_examples(make: Make) -> None:
+    raster = np.random.default_rng(8).random((5, 30, 3)) < 0.3
+    chosen = make(raster).isel(example=[4, 1])
+    alone = make(raster[[4, 1]])
+    for measure in (isi_cv, lv, interval_histogram):
+        np.testing.assert_allclose(measure(chosen, "latent"), measure(alone, "latent"))
+
+
+def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+    measures: list[Callable[..., xr.DataArray]] = [
+        interval_histogram,
+        isi_distribution,
+        mean_interval,
+        isi_cv,
+        isi_cv2,
+        lv,
+        lvr,
+    ]
+    for measure in measures:
+        array = measure(counted, "latent")
+        assert array.name == measure.__name__
+        assert array.attrs["long_name"]
+        assert array.attrs["units"] == ("ms" if array.name == "mean_interval" else "1")
+
+
+def test_times_that_make_no_sense_are_refused(counted: xr.DataTree) -> None:
+    for time in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ResultError, match="shorter_than_ms: a time must be positive"):
+            burst_index(counted, "latent", shorter_than_ms=time)
+        with pytest.raises(ResultError, match="period_ms: a time must be positive"):
+            refractory_violations(counted, "latent", period_ms=time)
+    with pytest.raises(ResultError, match="must not be negative"):
+        lvr(counted, "latent", refractoriness_ms=-1)
+    with pytest.raises(ResultError, match="there is no such layer"):
+        isi_cv(counted, "conv")

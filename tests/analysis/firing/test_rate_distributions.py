@@ -1,0 +1,217 @@
+"""Fits and moments of rates, and rates over time and by class, against scipy and elephant."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import neo
+import numpy as np
+import pytest
+import quantities as pq
+import xarray as xr
+from elephant.kernels import GaussianKernel
+from elephant.statistics import instantaneous_rate, time_histogram
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy import stats
+
+from bioae.analysis.coding.class_rates import rates_by_class
+from bioae.analysis.firing.population_rates import population_rate
+from bioae.analysis.firing.rate_fits import fit_rates
+from bioae.analysis.firing.rate_moments import rate_statistics
+from bioae.analysis.firing.rates import firing_rate
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+DT_S = 0.5e-3
+
+# What elephant itself asks of quantities.
+pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
+
+# (example, step, neuron)
+RASTERS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 8), st.integers(1, 7)))
+modest = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+def with_rates(make: Make, rates: NDArray[np.float64]) -> xr.DataTree:
+    """Return a layer that fires at given rates, in spikes per step, over 5 examples."""
+    tree = make(np.zeros((5, 2, rates.size), bool))
+    layer = tree["layers"].children["latent"].to_dataset(inherit=False)
+    # More spikes than steps: what reads counts alone cannot tell.
+    count = np.broadcast_to(np.rint(rates * 1000), (5, rates.size)).astype(np.int32)
+    layer["spike_count"] = layer["spike_count"].copy(data=count)
+    tree["layers/latent"] = xr.DataTree(layer)
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("best", "drawn", "shape"),
+    [
+        ("lognormal", lambda rng: rng.lognormal(2.0, 0.9, 800), 0.9),
+        ("gamma", lambda rng: rng.gamma(4.0, 5.0, 800), 4.0),
+        ("exponential", lambda rng: rng.exponential(20.0, 800), None),
+    ],
+)
+def test_planted_distributions_are_found(
+    make: Make,
+    best: str,
+    drawn: Callable[[np.random.Generator], NDArray[np.float64]],
+    shape: float | None,
+) -> None:
+    rates = drawn(np.random.default_rng(4))
+    found = fit_rates(with_rates(make, rates), "latent", resamples=20)
+    assert int(found["neurons"]) == (np.rint(rates * 1000) > 0).sum()
+    own = found.sel(distribution=best)
+    # An exponential is a gamma distribution too.
+    others = (
+        {"lognormal", "gamma", "exponential"}
+        - {best}
+        - ({"gamma"} if best == "exponential" else set())
+    )
+    for other in others:
+        assert float(own["aic"]) < float(found["aic"].sel(distribution=other)) - 10
+        assert float(found["p_value"].sel(distribution=other)) < 0.06
+    assert float(own["p_value"]) > 0.06
+    if shape is not None:
+        assert float(own["shape"]) == pytest.approx(shape, rel=0.1)
+    else:
+        assert np.isnan(own["shape"])
+
+
+@modest
+@given(raster=RASTERS)
+def test_fits_are_scipys(make: Make, raster: NDArray[np.bool_]) -> None:
+    tree = make(raster)
+    found = fit_rates(tree, "latent")
+    rates = firing_rate(tree, "latent").to_numpy()
+    rates = rates[rates > 0]
+    assert int(found["neurons"]) == rates.size
+    assert "p_value" not in found
+    if rates.size < 3 or np.unique(rates.round(6)).size == 1:
+        assert all(np.isnan(found[name]).all() for name in found if name != "neurons")
+        return
+    sigma, _, median = stats.lognorm.fit(rates, floc=0)
+    own = found.sel(distribution="lognormal")
+    assert float(own["shape"]) == pytest.approx(np.log(rates).std(), rel=1e-9)
+    assert float(own["scale"]) == pytest.approx(median, rel=1e-9)
+    expected = stats.lognorm(sigma, 0, median)
+    assert float(own["ks_statistic"]) == pytest.approx(
+        stats.kstest(rates, expected.cdf).statistic, rel=1e-9
+    )
+    assert float(own["aic"]) == pytest.approx(4 - 2 * expected.logpdf(rates).sum(), rel=1e-9)
+    scale = float(found["scale"].sel(distribution="exponential"))
+    assert scale == pytest.approx(rates.mean(), rel=1e-9)
+    gamma = found.sel(distribution="gamma")
+    assert float(gamma["shape"] * gamma["scale"]) == pytest.approx(rates.mean(), rel=1e-6)
+
+
+@modest
+@given(raster=RASTERS, of=st.sampled_from(["all", "alive"]))
+def test_moments_are_scipys(make: Make, raster: NDArray[np.bool_], of: str) -> None:
+    tree = make(raster)
+    found = rate_statistics(tree, "latent", of=of)  # type: ignore[arg-type]
+    rates = firing_rate(tree, "latent").to_numpy()
+    alive = rates[rates > 0]
+    rates = alive if of == "alive" else rates
+    assert int(found["neurons"]) == rates.size
+    if not rates.size:
+        assert all(np.isnan(found[name]) for name in found if name != "neurons")
+        return
+    assert float(found["mean"]) == pytest.approx(rates.mean())
+    assert np.isnan(found["standard_deviation"]) == (rates.size < 2)
+    if rates.any():
+        pairs = np.abs(rates[:, None] - rates).mean()
+        assert float(found["gini"]) == pytest.approx(pairs / (2 * rates.mean()), abs=1e-9)
+    else:
+        assert np.isnan(found["gini"])
+    for name, values in (("skewness", rates), ("log_skewness", np.log(alive))):
+        if values.size < 3 or np.unique(values.round(9)).size == 1:
+            assert np.isnan(found[name])
+        else:
+            assert float(found[name]) == pytest.approx(stats.skew(values), abs=1e-9)
+
+
+def test_one_neuron_that_fires_alone_is_as_unequal_as_can_be(make: Make) -> None:
+    raster = np.zeros((2, 4, 8), bool)
+    raster[:, :, 5] = True
+    assert float(rate_statistics(make(raster), "latent", of="all")["gini"]) == pytest.approx(7 / 8)
+    assert float(rate_statistics(make(raster), "latent")["gini"]) == 0
+
+
+def test_a_log_normal_layer_is_symmetric_in_its_logarithms(make: Make) -> None:
+    rates = np.random.default_rng(2).lognormal(1.0, 1.2, 3000)
+    found = rate_statistics(with_rates(make, rates), "latent")
+    assert float(found["log_standard_deviation"]) == pytest.approx(1.2, rel=0.05)
+    assert abs(float(found["log_skewness"])) < 4 * np.sqrt(6 / 3000)
+    assert float(found["skewness"]) > 2
+
+
+@modest
+@given(raster=RASTERS)
+def test_the_population_rate_is_elephants_histogram(make: Make, raster: NDArray[np.bool_]) -> None:
+    examples, total, neurons = raster.shape
+    found = population_rate(make(raster), "latent")
+    assert found.dims == ("time",)
+    trains = [
+        # In the middle of a step, so that no bin's edge is hit.
+        neo.SpikeTrain((np.flatnonzero(row) + 0.5) * 0.5, units="ms", t_stop=total * 0.5)
+        for row in raster.transpose(0, 2, 1).reshape(examples * neurons, total)
+    ]
+    expected = time_histogram(trains, 0.5 * pq.ms, output="rate").rescale("Hz").magnitude.ravel()
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.mean(), raster.mean() / DT_S, rtol=1e-9)
+
+
+def test_the_smoothed_rate_is_elephants_away_from_the_edges(make: Make) -> None:
+    raster = np.random.default_rng(0).random((1, 200, 1)) < 0.2
+    found = population_rate(make(raster), "latent", sigma_ms=3.0).to_numpy()
+    train = neo.SpikeTrain(np.flatnonzero(raster[0, :, 0]) * 0.5, units="ms", t_stop=100)
+    kernel = GaussianKernel(3.0 * pq.ms)
+    rate = instantaneous_rate(train, 0.5 * pq.ms, kernel=kernel).magnitude.ravel()
+    np.testing.assert_allclose(found[40:-40], rate[40:-40], rtol=1e-4)
+    assert rate[40:-40].std() > 1
+
+
+def test_a_constant_rate_stays_constant_when_it_is_smoothed(make: Make) -> None:
+    found = population_rate(make(np.ones((2, 30, 3), bool)), "latent", sigma_ms=2.0)
+    np.testing.assert_allclose(found, 1 / DT_S, rtol=1e-12)
+
+
+@modest
+@given(raster=RASTERS, data=st.data())
+def test_rates_by_class_are_means_over_its_examples(
+    make: Make, raster: NDArray[np.bool_], data: st.DataObject
+) -> None:
+    label = data.draw(arrays(np.int64, len(raster), elements=st.integers(3, 5)))
+    found = rates_by_class(make(raster, label=label), "latent")
+    assert found.dims == ("class", "neuron")
+    for own in found["class"].to_numpy():
+        expected = raster[label == own].mean((0, 1)) / DT_S
+        np.testing.assert_allclose(found.sel({"class": own}), expected, rtol=1e-12)
+    assert set(found["class"].to_numpy()) == set(label)
+
+
+def test_what_cannot_be_answered_is_refused(make: Make) -> None:
+    tree = make(np.ones((2, 3, 4), bool))
+    with pytest.raises(ResultError, match="classes"):
+        rates_by_class(tree, "latent")
+    with pytest.raises(ResultError, match="width"):
+        population_rate(tree, "latent", sigma_ms=0)
+    with pytest.raises(ResultError, match="resamples"):
+        fit_rates(tree, "latent", resamples=-1)
+    for ask in (fit_rates, rate_statistics, population_rate):
+        with pytest.raises(ResultError, match="no such layer"):
+            ask(tree, "conv")
+
+
+def test_arrays_say_what_they_are(make: Make) -> None:
+    tree = make(np.random.default_rng(0).random((4, 9, 5)) < 0.4, label=np.array([0, 1, 1, 0]))
+    datasets = (fit_rates(tree, "latent", resamples=2), rate_statistics(tree, "latent"))
+    single = (population_rate(tree, "latent"), rates_by_class(tree, "latent"))
+    for array in itertools.chain(*(data.values() for data in datasets), single):
+        assert array.attrs["long_name"]
+        assert array.attrs["units"] in {"1", "Hz"}
+        assert np.isfinite(array).any()

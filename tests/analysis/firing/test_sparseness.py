@@ -1,0 +1,124 @@
+"""Sparseness against SciPy, the formulas on dense counts, and codes whose sparseness is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.analysis.firing.sparseness import (
+    SparsenessMeasure,
+    lifetime_sparseness,
+    population_sparseness,
+)
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+Raster = NDArray[np.bool_]
+
+MEASURES: tuple[SparsenessMeasure, ...] = get_args(SparsenessMeasure)
+# (example, step, neuron)
+RASTERS = arrays(bool, st.tuples(st.integers(2, 6), st.integers(1, 6), st.integers(2, 6)))
+SINGLE = np.zeros((3, 4, 2), bool)
+SINGLE[1, 2, 0] = True
+NEARLY = np.ones((200, 30, 2), bool)
+NEARLY[7, 3, 1] = False
+
+
+def formula(measure: str, response: NDArray[np.float64]) -> float:
+    """Compute a measure of one vector, as its paper writes it."""
+    n = response.size
+    if measure == "kurtosis":
+        constant = (response == response[0]).all()
+        return float("nan") if constant else float(scipy.stats.kurtosis(response))
+    if not response.any():
+        return float("nan")
+    if measure == "hoyer":
+        norms = np.abs(response).sum() / np.linalg.norm(response)
+        return float((np.sqrt(n) - norms) / (np.sqrt(n) - 1))
+    a = response.mean() ** 2 / (response**2).mean()
+    return float((1 - a) / (1 - 1 / n))
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@settings(max_examples=40, deadline=None)
+@given(raster=RASTERS)
+@example(raster=np.zeros((2, 5, 2), bool))
+@example(raster=np.ones((3, 5, 2), bool))
+@example(raster=SINGLE)
+@example(raster=NEARLY)
+def test_every_neuron_and_example_has_the_sparseness_of_the_formula(
+    make: Make, measure: SparsenessMeasure, raster: Raster
+) -> None:
+    tree = make(raster)
+    counts = raster.sum(1).astype(float)
+    life = lifetime_sparseness(tree, "latent", measure=measure)
+    assert life.dims == ("neuron",)
+    expected = [formula(measure, response) for response in counts.T]
+    np.testing.assert_allclose(life, expected, rtol=1e-9, atol=1e-9)
+    population = population_sparseness(tree, "latent", measure=measure)
+    assert population.dims == ("example",)
+    expected = [formula(measure, response) for response in counts]
+    np.testing.assert_allclose(population, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("measure", ["treves_rolls", "hoyer"])
+def test_equal_responses_are_0_and_a_single_one_is_1(
+    make: Make, measure: SparsenessMeasure
+) -> None:
+    dense = make(np.ones((5, 4, 3), bool))
+    single = np.zeros((5, 4, 3), bool)
+    single[2, :3, 1] = True
+    one = make(single)
+    assert lifetime_sparseness(dense, "latent", measure=measure).to_numpy() == pytest.approx(0)
+    assert population_sparseness(dense, "latent", measure=measure).to_numpy() == pytest.approx(0)
+    assert float(lifetime_sparseness(one, "latent", measure=measure)[1]) == pytest.approx(1)
+    assert float(population_sparseness(one, "latent", measure=measure)[2]) == pytest.approx(1)
+
+
+def test_counts_that_follow_a_law_have_its_sparseness(make: Make) -> None:
+    rng = np.random.default_rng(12)
+    rate = 0.2
+    tree = make(rng.random((4000, 50, 2)) < rate)
+    life = lifetime_sparseness(tree, "latent")
+    # Binomial counts: a = (n p)² / (n p (1 - p) + (n p)²).
+    expected = 1 - (50 * rate) ** 2 / (50 * rate * (1 - rate) + (50 * rate) ** 2)
+    np.testing.assert_allclose(life, expected, rtol=0.08)
+    kurtosis = lifetime_sparseness(tree, "latent", measure="kurtosis")
+    expected = (1 - 6 * rate * (1 - rate)) / (50 * rate * (1 - rate))
+    assert kurtosis.to_numpy() == pytest.approx(expected, abs=0.25)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_scale_of_the_responses_does_not_matter(make: Make, measure: SparsenessMeasure) -> None:
+    raster = np.random.default_rng(13).random((6, 5, 4)) < 0.4
+    once, thrice = make(raster), make(np.repeat(raster, 3, axis=1))
+    for sparseness in (lifetime_sparseness, population_sparseness):
+        one, three = (sparseness(tree, "latent", measure=measure) for tree in (once, thrice))
+        np.testing.assert_allclose(one, three)
+
+
+def test_what_cannot_be_answered_is_refused_in_a_line(make: Make, counted: xr.DataTree) -> None:
+    with pytest.raises(ResultError, match="takes several examples; expected at least 2; found 1"):
+        lifetime_sparseness(counted.isel(example=[1]), "latent")
+    with pytest.raises(ResultError, match="takes several neurons; expected at least 2; found 1"):
+        population_sparseness(make(np.ones((3, 2, 1), bool)), "latent")
+    for sparseness in (lifetime_sparseness, population_sparseness):
+        with pytest.raises(ResultError, match="expected 'treves_rolls' or 'hoyer' or 'kurtosis'"):
+            sparseness(counted, "latent", measure="gini")  # type: ignore[arg-type]
+
+
+def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+    for sparseness in (lifetime_sparseness, population_sparseness):
+        array = sparseness(counted, "latent")
+        assert array.name == sparseness.__name__
+        assert array.attrs["long_name"].endswith("sparseness (Treves-Rolls)")
+        assert array.attrs["units"] == "1"

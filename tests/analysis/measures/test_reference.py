@@ -1,0 +1,215 @@
+"""References are complete, and a verdict says what stands in the way of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import firing_rate
+from bioae.analysis.measures.comparability import Context, context_of, has_time_constants
+from bioae.analysis.measures.reference import Reference, load_references, references
+from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts, verdict, verdict_table
+from bioae.equations.library import available, load_model
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+
+ANIMAL = Context(True, "it has", presentation_s=1.0, steps=1000, repeated=True)
+ENTRY = """
+[[entry]]
+statistic = "isi_cv"
+low = 0.5
+high = 1.0
+unit = "1"
+summary = "per neuron"
+authors = "A & B"
+year = 1993
+journal = "J 1:2"
+doi = "10.1234/x"
+animal = "cat"
+area = "V1"
+state = "awake"
+conditions = "none"
+verified = true
+checked = "the paper"
+"""
+
+
+def reference(**changes: object) -> Reference:
+    (first, *_) = references()
+    plain = {"seconds": False, "intervals": False, "repeats": False, "window_s": None}
+    return Reference.model_validate(first.model_dump() | plain | {"verified": True} | changes)
+
+
+def test_every_reference_says_where_it_is_from_and_whether_it_was_read_there() -> None:
+    found = references()
+    assert len(found) > 10
+    assert {entry.statistic for entry in found} >= {
+        "mean_rate",
+        "median_rate",
+        "isi_cv",
+        "lvr",
+        "fano_factor",
+        "lifetime_sparseness",
+        "population_sparseness",
+        "noise_correlation",
+    }
+    assert {entry.verified for entry in found} == {True, False}
+    for entry in found:
+        assert entry.seconds or entry.unit == "1"
+        assert entry.repeats == (entry.statistic in {"fano_factor", "noise_correlation"})
+
+
+def test_the_converted_sparseness_follows_from_what_the_papers_print() -> None:
+    printed = {1995: (0.65, 68), 2007: (0.77, 20)}
+    converted = {
+        entry.year: entry.low
+        for entry in references()
+        if entry.statistic == "lifetime_sparseness" and entry.year in printed
+    }
+    assert converted == {year: round((1 - a) / (1 - 1 / n), 3) for year, (a, n) in printed.items()}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "outcome"),
+    [
+        (0.5, 1.0, 0.5, "within"),
+        (0.5, 1.0, 1.0, "within"),
+        (0.5, 1.0, 0.49, "below"),
+        (0.5, 1.0, 1.01, "above"),
+        (0.5, None, 99.0, "within"),
+        (0.5, None, 0.1, "below"),
+        (None, 1.0, -3.0, "within"),
+        (None, 1.0, 1.1, "above"),
+        (0.355, 0.355, 0.359, "within"),
+        (0.355, 0.355, 0.34, "below"),
+        (4.1, 4.1, 4.2, "above"),
+        (0.5, 1.0, float("nan"), "not comparable"),
+    ],
+)
+def test_a_number_is_within_below_or_above(
+    low: float | None, high: float | None, value: float, outcome: str
+) -> None:
+    assert verdict(value, reference(low=low, high=high), ANIMAL).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("needs", "context", "reason"),
+    [
+        ({"seconds": True}, {"seconds": False, "timing": "none"}, "steps are not seconds: none"),
+        ({"window_s": 0.1}, {"seconds": False}, "steps are not seconds"),
+        ({"window_s": 0.5}, {"presentation_s": 0.1}, "a presentation lasts 100 ms"),
+        ({"repeats": True}, {"repeated": False}, "here the images differ"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(
+    needs: dict[str, object], context: dict[str, object], reason: str
+) -> None:
+    entry = reference(low=0.0, high=1.0, **needs)
+    assert verdict(0.5, entry, ANIMAL).outcome == "within"
+    found = verdict(0.5, entry, replace(ANIMAL, **context))  # type: ignore[arg-type]
+    assert found.outcome == "not comparable"
+    assert reason in found.reason
+
+
+def test_a_verdict_owns_up_to_short_trains_and_to_numbers_from_memory() -> None:
+    found = verdict(0.7, reference(low=0.0, high=1.0, verified=False, intervals=True), ANIMAL)
+    assert found.outcome == "within"
+    assert "not verified" in found.reason
+    assert "the 1000 steps of a presentation" in found.reason
+    assert verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
+
+
+def test_only_models_with_a_time_constant_run_in_seconds() -> None:
+    without = {
+        name for name in available() if not has_time_constants(load_model(name).to_toml())[0]
+    }
+    assert without == {"if"}
+    both = "\n".join(load_model(name).to_toml() for name in ("lif", "if"))
+    seconds, why = has_time_constants(both)
+    assert not seconds
+    assert "without a leak" in why
+    assert has_time_constants("\n".join([load_model("lif").to_toml()] * 2))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", False),
+        ("a model", False),
+        ("not TOML, but tau = 3*ms", True),
+        (
+            'description = "x"\nequations = "dv/dt = a*v : volt/second"\n[parameters]\na = "1"',
+            False,
+        ),
+        (
+            'description = "5*ms of x"\nequations = "v : 1"\n[trainable]\na = ["1*ms", "2*ms"]',
+            False,
+        ),
+        ('description = "x"\nequations = "v : 1"\nrefractory = "2*ms"', True),
+        ('description = "x"\nequations = "v : 1"\n[parameters]\nrate = "3*kHz"', True),
+    ],
+)
+def test_only_what_sets_the_dynamics_counts_as_a_time_constant(text: str, seconds: bool) -> None:
+    assert has_time_constants(text)[0] is seconds
+
+
+def test_the_context_is_read_from_the_result(make: Make) -> None:
+    raster = np.ones((3, 4, 2), bool)
+    model = load_model("lif").to_toml()
+    same = context_of(make(raster, neuron_model=model))
+    assert (same.seconds, same.repeated, same.steps) == (True, True, 4)
+    assert same.presentation_s == pytest.approx(0.002)
+    images = np.random.default_rng(0).random((3, 1, 2, 2))
+    different = context_of(make(raster, images=images))
+    assert (different.seconds, different.repeated) == (False, False)
+    assert not context_of(make(raster[:1])).repeated
+
+
+def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None:
+    values = xr.Dataset({"firing_rate": firing_rate(counted, "latent")})
+    values["isi_cv"] = ("neuron", [np.nan, 0.6, 0.8, np.nan, np.nan])
+    numbers = cortical_values(counted, "latent", values)
+    assert numbers["mean_rate"] == pytest.approx(300)
+    assert numbers["median_rate"] == pytest.approx(1000 / 3)
+    assert numbers["isi_cv"] == pytest.approx(0.7)
+    # Every spike in a presentation of 2 ms is 500 Hz: five of fifteen places fire.
+    assert numbers["fraction_above_20_hz"] == pytest.approx(5 / 15)
+    found = layer_verdicts({"latent": numbers}, context_of(counted))
+    outcomes = {each.reference.statistic: each.outcome for each in found["latent"]}
+    assert outcomes["isi_cv"] == "within"
+    assert outcomes["mean_rate"] == "not comparable"
+    assert "fano_factor" not in outcomes
+    table = verdict_table(found)
+    assert len(table.rows) == len(found["latent"])
+    assert any("doi:10." in cell for cell in table.rows[0])
+    assert verdict_table(layer_verdicts({}, context_of(counted))).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("low = 0.5", "low = 2.0"), "lower end 2.0 lies above"),
+        (("low = 0.5\nhigh = 1.0", ""), "a range needs an end"),
+        (("10.1234/x", "somewhere"), "doi does not fit"),
+        (('area = "V1"', ""), "'entry.0.area' is missing"),
+        (('area = "V1"', 'area = "V1"\nplace = "x"'), "unknown key 'entry.0.place'"),
+        (("[[entry]]", "[[entry"), "cannot be read"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(ENTRY)
+    assert load_references(path)[0].range == "0.5 to 1"
+    path.write_text(ENTRY.replace(*change))
+    with pytest.raises(ResultError, match=message):
+        load_references(path)
+    with pytest.raises(ResultError, match="cannot be read"):
+        load_references(tmp_path / "none.toml")

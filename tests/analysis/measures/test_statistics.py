@@ -1,0 +1,219 @@
+"""Everything at once: the tree of statistics, its files, and results that have next to nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae import analysis
+from bioae.analysis import (
+    DEFINITIONS,
+    analyze,
+    example_result,
+    layer_statistics,
+    open_result,
+    statistics,
+)
+from bioae.errors import ResultError
+from bioae.simulation.results.result import write_result
+
+Make = Callable[..., xr.DataTree]
+
+#: The numbers of a layer that other programs may count on.
+PROMISED = {
+    "neurons", "examples", "rate_per_step_mean", "rate_hz_mean", "dead_fraction",
+    "bursting_fraction", "density_alive", "isi_cv_mean", "isi_cv2_mean", "lv_mean", "fano_mean",
+    "sparseness_lifetime", "sparseness_population", "pairwise_correlation_mean", "lognormal_ks",
+}  # fmt: skip
+#: Of these numbers a layer without a spike has a value, and it is 0 or a size.
+OF_SILENCE = {
+    "neurons", "examples", "spikes", "rate_per_step_mean", "rate_hz_mean", "rate_hz_median",
+    "dead_fraction", "bursting_fraction", "active_fraction_mean", "silent_fraction",
+}  # fmt: skip
+
+
+def scalars(data: xr.Dataset) -> dict[str, float]:
+    return {name: float(data[name]) for name in DEFINITIONS}
+
+
+def test_the_numbers_of_a_layer_are_those_of_the_dense_raster(make: Make) -> None:
+    raster = np.random.default_rng(3).random((12, 30, 8)) < 0.3
+    raster[:, :, 0] = False
+    raster[:, ::3, 1] = True
+    found = scalars(layer_statistics(make(raster), "latent"))
+    count = raster.sum(1)
+    intervals = [
+        np.concatenate([np.diff(np.flatnonzero(train)) for train in raster[:, :, neuron]])
+        for neuron in range(1, 8)
+    ]
+    fano = count[:, 1:].var(0, ddof=1) / count[:, 1:].mean(0)
+    correlation = np.corrcoef(count[:, 1:].T)[np.triu_indices(7, 1)]
+    expected = {
+        "neurons": 8,
+        "examples": 12,
+        "spikes": raster.sum(),
+        "rate_per_step_mean": raster.mean(),
+        "rate_hz_mean": raster.mean() * 2000,
+        "dead_fraction": 1 / 8,
+        "density_alive": raster[:, :, 1:].mean(),
+        "isi_cv_mean": np.mean([each.std() / each.mean() for each in intervals]),
+        "fano_mean": fano.mean(),
+        "pairwise_correlation_mean": correlation.mean(),
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_tree_has_every_neuron_example_and_layer() -> None:
+    tree = example_result()
+    found = statistics(tree)
+    assert found.attrs == tree.attrs
+    assert list(found["layers"].children) == list(tree["layers"].children)
+    xr.testing.assert_identical(
+        found["sum_squared_error"].drop_vars("example"),
+        analysis.sum_squared_error(tree).drop_vars("example"),
+    )
+    data = found["layers/conv"].to_dataset()
+    for name, of in (("isi_cv", "neuron"), ("population_sparseness", "example")):
+        assert data[name].dims == (of,)
+        assert np.isfinite(data[name]).any()
+    np.testing.assert_array_equal(data["isi_cv"], analysis.isi_cv(tree, "conv"))
+    for name, array in data.data_vars.items():
+        assert array.attrs["long_name"], name
+    for name, definition in DEFINITIONS.items():
+        assert data[name].attrs["definition"] == definition.text
+
+
+def test_every_definition_says_what_it_is_and_no_two_look_alike() -> None:
+    assert set(DEFINITIONS) > PROMISED
+    shown = {(each.label, each.units) for each in DEFINITIONS.values()}
+    assert len(shown) == len(DEFINITIONS)
+    assert all(each.text.endswith(".") for each in DEFINITIONS.values())
+
+
+def lonely(make: Make, kind: str) -> xr.DataTree:
+    rng = np.random.default_rng(0)
+    rasters: dict[str, NDArray[np.bool_]] = {
+        "silent": np.zeros((4, 6, 5), bool),
+        "one example": rng.random((1, 6, 5)) < 0.5,
+        "one neuron": rng.random((4, 6, 1)) < 0.5,
+        "one step": rng.random((4, 1, 5)) < 0.5,
+        "one spike": np.eye(1, 4 * 6 * 5, 17, dtype=bool).reshape(4, 6, 5),
+        "one of each": np.ones((1, 1, 1), bool),
+        "saturated": np.ones((4, 6, 5), bool),
+        "alike": np.repeat(rng.random((1, 6, 5)) < 0.5, 4, axis=0),
+    }
+    return make(rasters[kind])
+
+
+KINDS = (
+    "silent", "one example", "one neuron", "one step", "one spike", "one of each", "saturated",
+    "alike",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_undefined_says_why(make: Make, kind: str) -> None:
+    data = layer_statistics(lonely(make, kind), "latent")
+    for name, array in data.data_vars.items():
+        assert np.isfinite(float(array)) != ("undefined" in array.attrs), name
+        assert array.attrs.get("undefined") != "", name
+    if kind == "silent":
+        defined = {name for name, value in scalars(data).items() if np.isfinite(value)}
+        assert defined == OF_SILENCE
+        assert {float(data[name]) for name in OF_SILENCE} == {0, 1, 4, 5}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_of_next_to_nothing_are_analysed(make: Make, kind: str, tmp_path: Path) -> None:
+    write_result(lonely(make, kind), tmp_path / "r.nc")
+    found = analyze([tmp_path / "r.nc"], tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "statistics.json").read_text()) == found
+    assert set(found["layers"]["latent"]) == set(DEFINITIONS)
+    missing = {name for name, value in found["layers"]["latent"].items() if value is None}
+    assert missing == set(found["results"]["r"]["undefined"]["latent"])
+    assert {"mse", "sse_per_image", "mae"} < set(found["reconstruction"])
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ">nan<" not in report
+
+
+def test_next_to_nothing_is_compared_with_something(make: Make, tmp_path: Path) -> None:
+    paths = []
+    for kind in ("silent", "saturated", "one neuron"):
+        paths.append(tmp_path / f"{kind}.nc")
+        write_result(lonely(make, kind), paths[-1])
+    found = analyze(paths, tmp_path / "out")
+    first, second = found["comparisons"]
+    assert first["layers"]["latent"]["spikes_b"] == 4 * 6 * 5
+    assert first["neurons"]["latent"]["mean_b"]["firing_rate"] == 2000
+    assert "layer sizes" in second["refused"]
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("analysed")
+    for seed, name in enumerate(("a", "b")):
+        write_result(example_result(seed), folder / f"{name}.nc")
+    return folder / "out", analyze([folder / "a.nc", folder / "b.nc"], folder / "out")
+
+
+def test_the_file_of_several_results_has_a_group_for_each(
+    analysed: tuple[Path, dict[str, Any]],
+) -> None:
+    out, _ = analysed
+    with xr.open_datatree(out / "statistics.nc", engine="h5netcdf") as found:
+        for seed, name in enumerate(("a", "b")):
+            expected = statistics(example_result(seed))["layers/conv"].to_dataset()
+            stored = found[f"{name}/layers/conv"].to_dataset().load()
+            xr.testing.assert_equal(stored, expected)
+
+
+def test_the_tables_hold_what_the_statistics_do(analysed: tuple[Path, dict[str, Any]]) -> None:
+    out, found = analysed
+    tables = {
+        path.stem: list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        for path in (out / "tables").iterdir()
+    }
+    assert set(tables) == {"layers", "neurons", "cortex", "differences"}
+    assert len(tables["layers"]) == 6
+    for row in tables["layers"]:
+        numbers = found["results"][row["result"]]["layers"][row["layer"]]
+        for name, value in numbers.items():
+            assert row[name] == "" if value is None else float(row[name]) == value
+    sizes = {"conv": 144, "latent": 10, "output": 144}
+    assert len(tables["neurons"]) == 2 * sum(sizes.values())
+    assert {row["verdict"] for row in tables["cortex"]} > {"not comparable"}
+    conv = [row for row in tables["neurons"] if (row["result"], row["layer"]) == ("b", "conv")]
+    expected = analysis.isi_cv(example_result(1), "conv").to_numpy()
+    stored = [float(row["isi_cv"]) if row["isi_cv"] else np.nan for row in conv]
+    np.testing.assert_array_equal(stored, expected)
+    assert [int(row["channel"]) for row in conv] == np.repeat(range(4), 36).tolist()
+
+
+def test_a_lazy_result_is_the_same_and_lets_go_of_the_file(tmp_path: Path) -> None:
+    write_result(example_result(), tmp_path / "r.nc")
+    with open_result(tmp_path / "r.nc", lazy=True) as lazy:
+        assert not lazy["layers/conv"].to_dataset().variables["spike_neuron"]._in_memory
+        xr.testing.assert_identical(statistics(lazy), statistics(open_result(tmp_path / "r.nc")))
+    (tmp_path / "r.nc").unlink()
+
+
+def test_damage_within_a_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.nc"
+    write_result(example_result(), path)
+    with h5py.File(path) as file:
+        place = file["layers/conv/spike_neuron"].id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 40)
+    with pytest.raises(ResultError, match=f"{path}: the file cannot be read"):
+        analyze([path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,237 @@
+"""Correlograms, synchrony and spike time tiling, against elephant, NumPy and planted trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import elephant.conversion
+import elephant.spike_train_correlation as elephant_correlation
+import neo
+import numpy as np
+import pytest
+import quantities as pq
+import xarray as xr
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.analysis.firing import synchrony as synchrony_module
+from bioae.analysis.firing.synchrony import synchrony
+from bioae.analysis.pairs import spike_tiling as tiling
+from bioae.analysis.pairs.correlograms import cross_correlogram
+from bioae.analysis.pairs.spike_tiling import spike_time_tiling
+from bioae.analysis.results import rasters
+from bioae.errors import ResultError
+
+# What elephant does to make its quantities.
+pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
+
+Make = Callable[..., xr.DataTree]
+Raster = NDArray[np.bool_]
+
+DT_MS = 0.5
+# (example, step, neuron)
+RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 10), st.integers(2, 4)))
+SINGLE = np.zeros((2, 6, 2), bool)
+SINGLE[1, 2, 0] = True
+SIMULTANEOUS = np.repeat(np.random.default_rng(1).random((2, 9, 1)) < 0.4, 3, axis=2)
+ODD = (np.zeros((2, 5, 2), bool), np.ones((3, 5, 2), bool), SINGLE, SIMULTANEOUS)
+
+
+def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a property on trains that chance seldom makes."""
+    for raster in ODD:
+        test = example(raster=raster, width=2)(test)
+    width = st.integers(1, 5)
+    return settings(max_examples=40, deadline=None)(given(raster=RASTERS, width=width)(test))
+
+
+def train(spikes: Raster) -> neo.SpikeTrain:
+    """Return one presentation of one neuron as elephant wants it."""
+    times = np.flatnonzero(spikes) * DT_MS
+    return neo.SpikeTrain(times, units="ms", t_stop=len(spikes) * DT_MS)
+
+
+@odd_cases
+def test_a_correlogram_is_that_of_elephant_summed_over_presentations(
+    make: Make, raster: Raster, width: int
+) -> None:
+    steps = raster.shape[1]
+    pairs = [(0, 1), (1, 0), (1, 1)]
+    found = cross_correlogram(make(raster), "latent", pairs)
+    assert found["count"].dims == ("pair", "lag")
+    assert list(found["lag"]) == [DT_MS * lag for lag in range(1 - steps, steps)]
+    for row, (neuron, other) in zip(found["count"].to_numpy(), pairs, strict=True):
+        expected = np.zeros(2 * steps - 1)
+        for presentation in raster:
+            # Elephant refuses trains without a spike, which have no lags.
+            if presentation[:, [neuron, other]].any(0).all():
+                first, second = (
+                    elephant.conversion.BinnedSpikeTrain(
+                        train(presentation[:, index]), bin_size=DT_MS * pq.ms, n_bins=steps
+                    )
+                    for index in (neuron, other)
+                )
+                counts, lags = elephant_correlation.cross_correlation_histogram(first, second)
+                assert lags.tolist() == list(range(1 - steps, steps))
+                expected += counts.magnitude.squeeze(1)
+        assert row == pytest.approx(expected, abs=1e-9)
+    short = cross_correlogram(make(raster), "latent", pairs, max_lag_ms=width * DT_MS)
+    longest = min(width, steps - 1)
+    middle = slice(steps - 1 - longest, steps + longest)
+    xr.testing.assert_identical(short, found.isel(lag=middle))
+
+
+def test_the_expected_correlogram_is_of_all_pairs_of_presentations(make: Make) -> None:
+    raster = np.random.default_rng(31).random((5, 8, 2)) < 0.4
+    found = cross_correlogram(make(raster), "latent", [(0, 1)])["expected"][0]
+    expected = sum(
+        np.correlate(second[:, 1] * 1.0, first[:, 0] * 1.0, "full")
+        for first in raster
+        for second in raster
+    )
+    np.testing.assert_allclose(found, expected / 5)
+
+
+def test_a_neuron_that_follows_another_is_found_at_its_lag(make: Make) -> None:
+    rng = np.random.default_rng(32)
+    raster = np.zeros((100, 60, 2), bool)
+    raster[:, :, 0] = rng.random((100, 60)) < 0.1
+    raster[:, 3:, 1] = raster[:, :-3, 0]
+    found = cross_correlogram(make(raster), "latent", [(0, 1)], max_lag_ms=5)
+    excess = (found["count"] - found["expected"]).isel(pair=0)
+    assert float(excess.idxmax("lag")) == 1.5
+    assert int(found["count"].isel(pair=0).max()) == raster[:, :, 1].sum()
+    assert abs(excess.where(excess["lag"] != 1.5)).max() < 0.2 * excess.max()
+
+
+@odd_cases
+def test_synchrony_is_the_ratio_of_variances(make: Make, raster: Raster, width: int) -> None:
+    width = min(width, raster.shape[1])
+    bins = raster.shape[1] // width
+    counts = raster[:, : bins * width].reshape(len(raster), bins, width, -1).sum(2)
+    found = synchrony(make(raster), "latent", bin_ms=width * DT_MS)
+    assert found.dims == ("example",)
+    for value, presentation in zip(found.to_numpy(), counts, strict=True):
+        if (presentation == presentation[0]).all():
+            assert np.isnan(value)
+        else:
+            squared = presentation.mean(1).var() / presentation.var(0).mean()
+            assert value == pytest.approx(np.sqrt(squared), abs=1e-7)
+
+
+def test_synchrony_is_1_for_equal_trains_and_one_over_root_n_for_independent(make: Make) -> None:
+    rng = np.random.default_rng(33)
+    same = np.repeat(rng.random((3, 50, 1)) < 0.3, 8, axis=2)
+    assert synchrony(make(same), "latent").to_numpy() == pytest.approx(1)
+    apart = synchrony(make(rng.random((20, 2000, 16)) < 0.2), "latent")
+    assert float(apart.mean()) == pytest.approx(1 / 4, rel=0.03)
+    turns = np.zeros((1, 12, 2), bool)
+    turns[0, ::2, 0] = turns[0, 1::2, 1] = True
+    assert synchrony(make(turns), "latent").item() == 0
+
+
+@odd_cases
+def test_tiling_of_a_presentation_is_that_of_elephant(
+    make: Make, raster: Raster, width: int
+) -> None:
+    window = width - 1
+    found = spike_time_tiling(make(raster[:1]), "latent", window_ms=window * DT_MS)
+    assert found.dims == ("neuron", "other")
+    # In the middle of its step, and half a step more: then continuous time is that of steps.
+    trains = [
+        neo.SpikeTrain(np.flatnonzero(spikes) + 0.5, units="ms", t_stop=raster.shape[1])
+        for spikes in raster[0].T
+    ]
+    for first, one in enumerate(trains):
+        for second, other in enumerate(trains):
+            expected = elephant_correlation.spike_time_tiling_coefficient(
+                one, other, dt=(window + 0.5) * pq.ms
+            )
+            value = float(found[first, second])
+            assert value == pytest.approx(float(expected), abs=1e-9, nan_ok=True)
+
+
+@odd_cases
+def test_tiling_of_presentations_pools_their_spikes_and_steps(
+    make: Make, raster: Raster, width: int
+) -> None:
+    found = spike_time_tiling(make(raster), "latent", window_ms=width * DT_MS).to_numpy()
+    steps = np.arange(raster.shape[1])
+    close = np.abs(steps[:, None] - steps) <= width
+    within = np.array([(close[:, :, None] & shown).any(1) for shown in raster])
+    for first in range(raster.shape[2]):
+        for second in range(raster.shape[2]):
+            if not raster[..., first].any() or not raster[..., second].any():
+                assert np.isnan(found[first, second])
+                continue
+            expected = 0.0
+            for a, b in ((first, second), (second, first)):
+                p, t = within[..., b][raster[..., a]].mean(), within[..., b].mean()
+                expected += 0.5 if p * t == 1 else 0.5 * (p - t) / (1 - p * t)
+            assert found[first, second] == pytest.approx(expected, abs=1e-9)
+
+
+def test_tiling_does_not_depend_on_the_rate(make: Make) -> None:
+    rng = np.random.default_rng(34)
+    rates = np.array([0.02, 0.05, 0.2])
+    apart = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)
+    assert apart.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.03)
+    np.testing.assert_allclose(np.diagonal(apart), 1)
+
+
+def test_blocks_of_examples_give_the_same_as_all_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = make(np.random.default_rng(35).random((9, 12, 4)) < 0.4)
+    chosen = [3, 1]
+
+    def everything() -> list[NDArray[np.float64]]:
+        return [
+            cross_correlogram(tree, "latent", [(0, 1), (2, 2)]).to_array().to_numpy(),
+            synchrony(tree, "latent", bin_ms=1.5).to_numpy(),
+            spike_time_tiling(tree, "latent", window_ms=1, neurons=chosen).to_numpy(),
+        ]
+
+    whole = everything()
+    full = spike_time_tiling(tree, "latent", window_ms=1)
+    np.testing.assert_allclose(whole[2], full.to_numpy()[np.ix_(chosen, chosen)])
+    for module in (rasters, synchrony_module):
+        read = module.blocks
+        monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
+    for together, apart in zip(whole, everything(), strict=True):
+        np.testing.assert_allclose(together, apart)
+
+
+def test_what_cannot_be_answered_is_refused_in_a_line(
+    counted: xr.DataTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ResultError, match="no such neuron; expected 0 to 4; found 5"):
+        cross_correlogram(counted, "latent", [(0, 5)])
+    with pytest.raises(ResultError, match="a lag must not be negative"):
+        cross_correlogram(counted, "latent", [(0, 1)], max_lag_ms=-1)
+    with pytest.raises(ResultError, match="bin_ms: a window must be a whole number of steps"):
+        synchrony(counted, "latent", bin_ms=0.7)
+    with pytest.raises(ResultError, match="a window must not be negative"):
+        spike_time_tiling(counted, "latent", window_ms=-1)
+    with pytest.raises(ResultError, match="no such neuron; expected 0 to 4"):
+        spike_time_tiling(counted, "latent", window_ms=1, neurons=[-1])
+    with pytest.raises(ResultError, match="a neuron is chosen twice"):
+        spike_time_tiling(counted, "latent", window_ms=1, neurons=[1, 1])
+    monkeypatch.setattr(tiling, "_MOST_NEURONS", 4)
+    with pytest.raises(ResultError, match="at most 4; found 5"):
+        spike_time_tiling(counted, "latent", window_ms=1)
+
+
+def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+    found = cross_correlogram(counted, "latent", [(1, 2)])
+    arrays_ = [
+        found["count"],
+        found["expected"],
+        synchrony(counted, "latent"),
+        spike_time_tiling(counted, "latent", window_ms=1),
+    ]
+    for array in arrays_:
+        assert array.attrs["long_name"]
+        assert array.attrs["units"] == "1"

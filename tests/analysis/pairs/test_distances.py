@@ -1,0 +1,252 @@
+"""Distances of trains against elephant and PySpike, and against numbers found by hand."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import neo
+import numpy as np
+import pyspike
+import pytest
+import quantities as pq
+import xarray as xr
+from elephant import spike_train_dissimilarity as elephant
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy import stats
+
+from bioae.analysis import example_result, firing_rate
+from bioae.analysis.pairs import distances
+from bioae.analysis.results.spikes import raster
+from bioae.errors import ResultError
+
+DT_MS = 0.5
+Raster = NDArray[np.bool_]
+Distance = Callable[[xr.DataArray], xr.DataArray]
+
+# (train, step): empty, single-spike and saturated trains among them.
+RASTERS = st.tuples(st.integers(1, 5), st.integers(1, 14)).flatmap(
+    lambda shape: st.tuples(
+        arrays(bool, shape), st.sampled_from([np.zeros(shape[1], bool), np.ones(shape[1], bool)])
+    ).map(np.vstack)
+)
+EVERY: list[Distance] = [
+    distances.isi_distance,
+    distances.spike_distance,
+    distances.spike_synchronization,
+    lambda trains: distances.van_rossum_distance(trains, tau_ms=1.0),
+    lambda trains: distances.victor_purpura_distance(trains, cost_per_ms=0.3),
+]
+modest = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+def trains_of(dense: Raster) -> xr.DataArray:
+    grid = np.arange(dense.shape[1]) * DT_MS
+    return xr.DataArray(dense, dims=("neuron", "time"), coords={"time": grid})
+
+
+def in_neo(dense: Raster) -> list[neo.SpikeTrain]:
+    stop = dense.shape[1] * DT_MS
+    return [neo.SpikeTrain(np.flatnonzero(row) * DT_MS, units="ms", t_stop=stop) for row in dense]
+
+
+def in_pyspike(dense: Raster) -> list[pyspike.SpikeTrain]:
+    stop = dense.shape[1] * DT_MS
+    return [pyspike.SpikeTrain(np.flatnonzero(row) * DT_MS, [0.0, stop]) for row in dense]
+
+
+@modest
+@given(dense=RASTERS, tau=st.sampled_from([0.05, 0.7, 4.0, 1000.0, np.inf]))
+@example(dense=np.eye(6, dtype=bool), tau=2.0)
+def test_van_rossum_is_elephants(dense: Raster, tau: float) -> None:
+    found = distances.van_rossum_distance(trains_of(dense), tau_ms=tau)
+    with warnings.catch_warnings():
+        # Its own cancellation, where trains are equal.
+        warnings.filterwarnings("ignore", "van_rossum_distance: very small", RuntimeWarning)
+        expected = elephant.van_rossum_distance(in_neo(dense), tau * pq.ms)
+    # Where trains are equal, elephant's distance is the root of its rounding.
+    np.testing.assert_allclose(found**2, expected**2, rtol=1e-9, atol=1e-9)
+
+
+def test_van_rossum_loses_no_digits_where_trains_are_nearly_equal() -> None:
+    dense = np.ones((3, 400), bool)
+    dense[1, 399] = False
+    found = distances.van_rossum_distance(trains_of(dense), tau_ms=1e6).to_numpy()
+    assert found[0, 2] == 0
+    assert found[0, 1] == pytest.approx(1, rel=1e-12)
+
+
+def test_van_rossum_of_two_spikes_is_the_closed_form() -> None:
+    dense = np.zeros((3, 30), bool)
+    dense[0, 4] = dense[1, 14] = True
+    found = distances.van_rossum_distance(trains_of(dense), tau_ms=2.5).to_numpy()
+    assert found[0, 1] == pytest.approx(np.sqrt(2 * (1 - np.exp(-10 * DT_MS / 2.5))))
+    assert found[0, 2] == pytest.approx(1)
+    # Without memory, only what is at the same step is the same.
+    sharp = distances.van_rossum_distance(trains_of(dense), tau_ms=0).to_numpy()
+    assert sharp[0, 1] == pytest.approx(np.sqrt(2))
+    assert sharp[0, 0] == 0
+
+
+@modest
+@given(dense=RASTERS, cost=st.sampled_from([0.0, 0.1, 0.77, 3.0, 50.0]))
+@example(dense=np.eye(6, dtype=bool), cost=0.5)
+def test_victor_purpura_is_elephants(dense: Raster, cost: float) -> None:
+    found = distances.victor_purpura_distance(trains_of(dense), cost_per_ms=cost)
+    expected = elephant.victor_purpura_distance(in_neo(dense), cost / pq.ms)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_victor_purpura_of_many_trains_is_elephants_across_blocks() -> None:
+    dense = np.random.default_rng(3).random((200, 12)) < 0.3
+    found = distances.victor_purpura_distance(trains_of(dense), cost_per_ms=0.4).to_numpy()
+    some = [0, 7, 95, 96, 97, 150, 191, 192, 199]
+    expected = elephant.victor_purpura_distance(in_neo(dense[some]), 0.4 / pq.ms)
+    np.testing.assert_allclose(found[np.ix_(some, some)], expected, atol=1e-9)
+    np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"), [(0.0, 0.0), (0.1, 0.3), (0.5, 1.5), (1.0, 2.0), (np.inf, 2.0)]
+)
+def test_victor_purpura_shifts_a_spike_or_replaces_it(cost: float, expected: float) -> None:
+    dense = np.zeros((2, 10), bool)
+    dense[0, 1] = dense[1, 7] = True
+    found = distances.victor_purpura_distance(trains_of(dense), cost_per_ms=cost)
+    assert float(found[0, 1]) == pytest.approx(expected)
+
+
+@modest
+@given(dense=RASTERS)
+@example(dense=np.eye(6, dtype=bool))
+@example(dense=np.random.default_rng(0).random((12, 60)) < 0.2)
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (distances.isi_distance, pyspike.isi_distance_matrix),
+        (distances.spike_distance, pyspike.spike_distance_matrix),
+        (distances.spike_synchronization, pyspike.spike_sync_matrix),
+    ],
+)
+def test_what_has_no_parameter_is_pyspikes(
+    mine: Distance, theirs: Callable[..., Any], dense: Raster
+) -> None:
+    found = mine(trains_of(dense))
+    np.testing.assert_allclose(found, theirs(in_pyspike(dense)), rtol=1e-9, atol=1e-9)
+
+
+def test_regular_trains_differ_by_their_intervals() -> None:
+    dense = np.zeros((3, 120), bool)
+    dense[0, ::4] = dense[1, ::6] = dense[2, 2::4] = True
+    found = distances.isi_distance(trains_of(dense)).to_numpy()
+    assert found[0, 1] == pytest.approx(1 - 4 / 6)
+    assert found[0, 2] == pytest.approx(0, abs=1e-12)
+    # Half an interval apart, all is as far away as it can be; half of that is too much to belong.
+    assert distances.spike_distance(trains_of(dense))[0, 2] == pytest.approx(0.5, abs=0.02)
+    assert distances.spike_synchronization(trains_of(dense))[0, 2] == pytest.approx(0, abs=0.02)
+
+
+def test_spikes_a_step_apart_belong_to_each_other() -> None:
+    dense = np.zeros((2, 40), bool)
+    dense[0, 5::8] = dense[1, 6::8] = True
+    assert float(distances.spike_synchronization(trains_of(dense))[0, 1]) == 1
+
+
+@pytest.mark.parametrize("distance", EVERY)
+def test_every_distance_is_a_matrix_of_its_trains(distance: Distance) -> None:
+    trains = raster(example_result(), "conv", neuron=3)
+    found = distance(trains)
+    assert found.dims == ("example", "example_")
+    assert found.attrs["units"] == "1"
+    assert found.attrs["long_name"]
+    np.testing.assert_array_equal(found["example"], trains["example"])
+    np.testing.assert_array_equal(found["example_"], trains["example"])
+    own = 1 if found.name == "spike_synchronization" else 0
+    np.testing.assert_array_equal(np.diag(found), own)
+    np.testing.assert_allclose(found, found.T.to_numpy(), rtol=1e-12)
+    assert found.to_numpy().std() > 0
+
+
+@pytest.mark.parametrize("distance", EVERY)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 1), (3, 5), (0, 5)])
+@pytest.mark.parametrize("full", [False, True])
+def test_equal_trains_are_at_distance_zero(
+    distance: Distance, shape: tuple[int, int], full: bool
+) -> None:
+    found = distance(trains_of(np.full(shape, full)))
+    assert found.shape == (shape[0], shape[0])
+    assert np.all(found == (1 if found.name == "spike_synchronization" else 0))
+
+
+def test_the_order_of_dimensions_does_not_matter() -> None:
+    trains = trains_of(np.random.default_rng(1).random((4, 9)) < 0.4)
+    for distance in EVERY:
+        xr.testing.assert_identical(distance(trains), distance(trains.transpose("time", "neuron")))
+
+
+@pytest.mark.parametrize("distance", EVERY)
+def test_what_is_no_raster_is_refused(distance: Distance) -> None:
+    trains = trains_of(np.eye(4, dtype=bool))
+    for wrong in (trains.astype(int), trains[0], trains.rename(time="step")):
+        with pytest.raises(ResultError, match="no raster"):
+            distance(wrong)
+    with pytest.raises(ResultError, match="no time"):
+        distance(trains[:, :0])
+
+
+def test_times_and_costs_are_checked() -> None:
+    trains = trains_of(np.eye(4, dtype=bool))
+    with pytest.raises(ResultError, match="time constant"):
+        distances.van_rossum_distance(trains, tau_ms=-1)
+    with pytest.raises(ResultError, match="cost"):
+        distances.victor_purpura_distance(trains, cost_per_ms=float("nan"))
+    with pytest.raises(ResultError, match="no coordinate"):
+        distances.van_rossum_distance(trains.drop_vars("time"), tau_ms=1)
+    uneven = trains.assign_coords(time=[0, 1, 3, 4])
+    with pytest.raises(ResultError, match="no grid"):
+        distances.van_rossum_distance(uneven, tau_ms=1)
+
+
+def test_five_hundred_thousand_pairs_take_no_minutes() -> None:
+    trains = trains_of(np.random.default_rng(0).random((1000, 50)) < 0.05)
+    for distance in EVERY:
+        start = time.perf_counter()
+        distance(trains)
+        # A loop over the pairs takes ten seconds in PySpike, and minutes in elephant.
+        assert time.perf_counter() - start < 3
+
+
+SAMPLES = st.lists(st.floats(0, 100) | st.just(float("nan")), min_size=0, max_size=12)
+
+
+@modest
+@given(a=SAMPLES, b=SAMPLES)
+def test_distances_of_samples_are_scipys_of_what_is_defined(a: list[float], b: list[float]) -> None:
+    moved, largest = distances.wasserstein_distance(a, b), distances.kolmogorov_smirnov(a, b)
+    first, second = (np.array([x for x in sample if not np.isnan(x)]) for sample in (a, b))
+    for found in (moved, largest):
+        assert int(found["values_a"]) == first.size
+        assert int(found["undefined_b"]) == len(b) - second.size
+    if first.size and second.size:
+        assert float(moved["distance"]) == stats.wasserstein_distance(first, second)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "ks_2samp: Exact calculation", RuntimeWarning)
+            expected = stats.ks_2samp(first, second)
+        assert float(largest["statistic"]) == expected.statistic
+        assert float(largest["p_value"]) == expected.pvalue
+    else:
+        assert np.isnan([moved["distance"], largest["statistic"], largest["p_value"]]).all()
+
+
+def test_a_shift_of_rates_is_their_distance_in_hertz() -> None:
+    rates = firing_rate(example_result(), "conv")
+    shifted = distances.wasserstein_distance(rates, rates + 5)
+    assert float(shifted["distance"]) == pytest.approx(5)
+    assert shifted["distance"].attrs["units"] == "Hz"
+    apart = distances.kolmogorov_smirnov(rates, rates + 1e6)
+    assert float(apart["statistic"]) == 1

@@ -1,0 +1,279 @@
+"""Figures of firing show the numbers they are given, for several results, silent ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from scipy import stats
+
+from bioae.analysis import example_result, firing_rate, layer_names
+from bioae.analysis.coding.latent_space import principal_plane, project
+from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.comparison.effects import neuron_values
+from bioae.analysis.firing.intervals import isi_distribution
+from bioae.analysis.firing.rate_fits import fit_rates
+from bioae.analysis.pairs.correlations import correlation_matrix
+from bioae.analysis.plots import to_svg
+from bioae.analysis.plots.correlations import correlation_matrices
+from bioae.analysis.plots.filters import filter_grid
+from bioae.analysis.plots.fits import fitted_rates
+from bioae.analysis.plots.isi import interval_histograms
+from bioae.analysis.plots.latent_map import latent_maps
+from bioae.analysis.plots.population import population_activity
+from bioae.analysis.plots.transfer import transfer_curves
+from bioae.analysis.plots.variation import cv_against_rate
+from bioae.analysis.results.layers import images_of
+from bioae.errors import ResultError
+
+Make = Callable[..., xr.DataTree]
+Of = Callable[[xr.DataTree, str], Any]
+
+
+def of_layers(results: dict[str, xr.DataTree], function: Of) -> dict[str, dict[str, Any]]:
+    return {
+        name: {layer: function(tree, layer) for layer in layer_names(tree)}
+        for name, tree in results.items()
+    }
+
+
+def panel(figure: Figure, title: str) -> Axes:
+    (found,) = (axes for axes in figure.axes if axes.get_title("left") == title)
+    return found
+
+
+def legend(axes: Axes) -> list[str]:
+    found = axes.get_legend()
+    return [text.get_text() for text in found.get_texts()] if found else []
+
+
+def styles(axes: Axes) -> set[tuple[str, Any]]:
+    return {(to_hex(line.get_color()), str(line.get_linestyle())) for line in axes.lines}
+
+
+@pytest.fixture
+def two() -> dict[str, xr.DataTree]:
+    return {"LIF": example_result(0), "AdEx": example_result(1)}
+
+
+def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.DataTree]) -> None:
+    figure = population_activity(two, "conv", example=103)
+    rasters, rate = figure.axes[:2], figure.axes[2]
+    for axes, (name, tree) in zip(rasters, two.items(), strict=True):
+        data = tree["layers/conv"].to_dataset()
+        own = data.isel(spike=data["spike_example"] == 103)
+        spikes = own.sizes["spike"]
+        assert spikes > 50
+        assert axes.get_title("left") == f"{name}: {spikes} spikes"
+        drawn = np.array(axes.lines[0].get_xydata())
+        expected = np.array([own["spike_time_ms"], own["spike_neuron"]]).T
+        assert {tuple(row) for row in drawn} == {tuple(row) for row in expected}
+        # 144 neurons and steps of 1 ms.
+        stairs = rate.patches[list(two).index(name)].get_data().values  # type: ignore[attr-defined]
+        per_step = np.bincount(own["spike_time_ms"].astype(int), minlength=20)
+        np.testing.assert_allclose(stairs, per_step / 144 * 1000)
+    assert legend(rate) == ["LIF", "AdEx"]
+    assert rate.get_xlabel().endswith("(ms)")
+    assert population_activity(two, "conv").axes[0].lines
+    with pytest.raises(ResultError, match="no such example"):
+        population_activity(two, "conv", example=5)
+
+
+@pytest.mark.parametrize("which", ["best", "all"])
+def test_fits_are_drawn_over_the_rates_that_they_were_made_of(which: Any) -> None:
+    rates = xr.DataArray(
+        np.append(np.random.default_rng(0).lognormal(1, 1, 2000), 0), dims="neuron"
+    )
+    data = {"shape": [1.0, np.nan], "scale": [np.e, 4.5], "aic": [1.0, 2.0]}
+    fit = xr.Dataset(
+        {name: ("distribution", values) for name, values in data.items()},
+        coords={"distribution": ["lognormal", "exponential"]},
+    )
+    figure = fitted_rates({"a": {"latent": rates}}, {"a": {"latent": fit}}, which=which, bins=20)
+    (axes,) = figure.axes
+    expected = ["a: log-normal", "a: exponential"][: 1 if which == "best" else 2]
+    assert legend(axes) == ["a: 1 of 2,001 dead", *expected] or set(legend(axes)) == {
+        "a: 1 of 2,001 dead",
+        *expected,
+    }
+    counts, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
+    assert counts.sum() == 2000
+    at, curve = np.array(axes.lines[0].get_xydata()).T
+    # What a bin is expected to hold, from the distribution function.
+    held = 2000 * np.diff(stats.lognorm.cdf(edges, 1.0, 0, np.e))
+    centres = np.sqrt(edges[1:] * edges[:-1])
+    np.testing.assert_allclose(np.interp(centres, at, curve), held, rtol=0.05, atol=1)
+    assert abs(counts - held).max() < 5 * np.sqrt(held.max())
+    assert axes.get_xscale() == "log"
+
+
+def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:
+    distributions = of_layers(two, isi_distribution)
+    figure = interval_histograms(distributions)
+    axes = panel(figure, "conv")
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), distributions["LIF"]["conv"])
+    mean = float((distributions["LIF"]["conv"] * np.arange(1, 20)).sum())
+    assert legend(axes)[0] == f"LIF: mean {mean:.3g} ms"
+    assert len(styles(axes)) == 2
+    log = panel(interval_histograms(distributions, log=True), "conv")
+    assert log.get_yscale() == "log"
+
+
+def test_each_neuron_with_a_cv_is_a_mark(two: dict[str, xr.DataTree]) -> None:
+    values = of_layers(two, neuron_values)
+    axes = panel(cv_against_rate(values), "conv")
+    own = values["AdEx"]["conv"]
+    defined = np.isfinite(own["isi_cv"].to_numpy())
+    assert 10 < defined.sum() < 144
+    assert legend(axes)[1] == f"AdEx: {defined.sum()} of 144 neurons"
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), own["isi_cv"][defined])
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), own["firing_rate"][defined])
+    assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
+
+
+def test_neurons_that_vary_alike_stand_beside_each_other() -> None:
+    rng = np.random.default_rng(2)
+    group = rng.permutation(np.repeat([0, 1, 2], 8))
+    counts = rng.standard_normal((300, 3))[:, group] + 0.5 * rng.standard_normal((300, 24))
+    matrix = np.corrcoef(counts.T)
+    matrix[:, 5] = matrix[5] = np.nan
+    array = xr.DataArray(matrix, dims=("neuron", "other"))
+    figure = correlation_matrices({"a": array, "b": array}, limit=0.5)
+    shown = np.ma.filled(np.ma.asarray(figure.axes[0].images[0].get_array()), np.nan)
+    assert shown.shape == (23, 23)
+    assert np.isnan(shown.diagonal()).all()
+    # Three blocks: neighbours are alike, but for the two borders.
+    assert (shown[np.arange(22), np.arange(1, 23)] > 0.4).sum() == 20
+    assert figure.axes[0].get_xlabel() == "neuron, ordered (1 left out)"
+    np.testing.assert_array_equal(
+        shown, np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan)
+    )
+    assert figure.axes[-1].get_ylabel() == "correlation of spike counts"
+
+
+def test_results_of_equal_size_are_mapped_on_the_same_axes(two: dict[str, xr.DataTree]) -> None:
+    figure = latent_maps(two, "conv")
+    plane = principal_plane(two["LIF"], "conv")
+    for axes, tree in zip(figure.axes, two.values(), strict=True):
+        places = project(tree, "conv", plane).to_numpy()
+        drawn = np.concatenate([np.array(line.get_xydata()) for line in axes.lines])
+        np.testing.assert_allclose(np.sort(drawn, 0), np.sort(places, 0))
+    (names,) = (each.get_texts() for each in figure.legends)
+    labels = {int(v) for tree in two.values() for v in tree.to_dataset()["label"]}
+    assert {int(text.get_text()) for text in names} == labels
+    assert "% of the variance" in figure.axes[0].get_xlabel()
+
+
+def test_the_plane_holds_the_most_variance(make: Make) -> None:
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    tree = make(rng.random((30, 40, 12)) < rng.random((30, 1, 1)) * rng.random(12))
+    counts = tree["layers/latent"].to_dataset()["spike_count"].to_numpy()
+    places = project(tree, "latent", principal_plane(tree, "latent"))
+    oracle = PCA(2).fit(counts)
+    np.testing.assert_allclose(places["fraction"], oracle.explained_variance_ratio_, rtol=1e-3)
+    expected = np.abs(oracle.transform(counts))
+    np.testing.assert_allclose(np.abs(places), expected, rtol=0.02, atol=0.05)
+    with pytest.raises(ResultError, match="two neurons"):
+        principal_plane(tree.isel(example=[0]), "latent")
+
+
+def test_filters_are_light_where_positive_and_the_dead_are_crossed_out() -> None:
+    filters = np.random.default_rng(0).standard_normal((4, 3, 3))
+    filters[2] = np.nan
+    array = xr.DataArray(filters, coords={"neuron": [5, 6, 7, 8]}, dims=("neuron", "y", "x"))
+    figure = filter_grid({"a": array, "b": array[:3]}, columns=3)
+    axes = [each for each in figure.axes if each.get_xlabel()]
+    assert [each.get_xlabel() for each in axes] == ["5", "6", "7", "8", "5", "6", "7"]
+    image = axes[0].images[0]
+    np.testing.assert_array_equal(image.get_array(), filters[0])
+    assert image.get_clim() == (-abs(filters[0]).max(), abs(filters[0]).max())
+    assert not axes[2].images
+    assert len(axes[2].lines) == 2
+    with pytest.raises(ResultError, match="no filters"):
+        filter_grid({"a": array[:0]})
+
+
+def test_a_transfer_curve_finds_the_gain_that_was_planted() -> None:
+    from bioae.simulation.results.result import LayerSpikes, build_result
+
+    rng = np.random.default_rng(4)
+    images = rng.random((60, 1, 6, 6))
+    raster = rng.random((60, 40, 36)) < 0.8 * images.reshape(60, 1, 36)
+    example, step, neuron = np.nonzero(raster)
+    layer = LayerSpikes.of(
+        "conv", (1, 6, 6), example=example, step=step, neuron=neuron, examples=60, steps=40
+    )
+    tree = build_result(
+        images=images,
+        reconstruction=images,
+        example=np.arange(60),
+        layers=[layer],
+        dt_ms=0.5,
+        steps=40,
+        target="numpy",
+        seed=0,
+        neuron_model="x",
+        network_sha256="x",
+    )
+    found = transfer_curve(tree, patch=1, bins=10)
+    assert int(found["pairs"].sum()) == 60 * 36
+    # 0.8 spikes a step of 0.5 ms where the pixel is white.
+    expected = 1600 * found["intensity"].to_numpy()
+    error = found["spread"] / np.sqrt(found["pairs"])
+    assert (abs(found["rate"] - expected) < 4 * error + 10).all()
+    wide = transfer_curve(tree, patch=99, bins=10)
+    seen = images.mean((1, 2, 3))
+    np.testing.assert_array_equal(wide["pairs"], 36 * np.histogram(seen, 10, (0, 1))[0])
+    (axes,) = transfer_curves({"a": found, "b": wide}, title="conv").axes
+    assert legend(axes) == ["a", "b"]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["rate"])
+    assert axes.get_ylabel() == "firing rate (Hz)"
+    with pytest.raises(ResultError, match="must be positive"):
+        transfer_curve(tree, bins=0)
+
+
+@pytest.mark.parametrize("density", [0.0, 1.0, 0.3])
+def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, density: float) -> None:
+    raster = np.random.default_rng(0).random((3, 6, 4)) < density
+    results = {"a": make(raster, label=np.array([0, 1, 1])), "b": make(raster[:, :, :3])}
+    figures = [
+        population_activity(results, "latent"),
+        fitted_rates(of_layers(results, firing_rate), of_layers(results, fit_rates)),
+        interval_histograms(of_layers(results, isi_distribution)),
+        interval_histograms(of_layers(results, isi_distribution), log=True),
+        cv_against_rate(of_layers(results, neuron_values)),
+        correlation_matrices(
+            {name: correlation_matrix(tree, "latent") for name, tree in results.items()}
+        ),
+        latent_maps(results, "latent"),
+        filter_grid({name: images_of(tree, "input") * np.nan for name, tree in results.items()}),
+        transfer_curves({name: transfer_curve(tree) for name, tree in results.items()}),
+    ]
+    for figure in figures:
+        assert to_svg(figure).startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: population_activity({}, "latent"),
+        lambda: fitted_rates({}),
+        lambda: interval_histograms({}),
+        lambda: cv_against_rate({}),
+        lambda: correlation_matrices({}),
+        lambda: latent_maps({}, "latent"),
+        lambda: filter_grid({}),
+        lambda: transfer_curves({}),
+    ],
+)
+def test_nothing_is_not_drawn(draw: Callable[[], Figure]) -> None:
+    with pytest.raises(ResultError, match="to draw"):
+        draw()

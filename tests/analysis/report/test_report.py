@@ -1,0 +1,177 @@
+"""The report and the command: complete, self-contained, and careful with what is there."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bioae.analysis import analyze, example_result, write_report
+from bioae.cli.analyze import analyze as command
+from bioae.errors import OutputError, ResultError
+from bioae.simulation.results.result import write_result
+
+LINKING = {"src", "href", "srcset", "action", "data", "poster"}
+VOID = {"meta", "link", "img", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """Check that tags are closed in order, and collect text, tags and what is linked to."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in LINKING]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    folder = tmp_path_factory.mktemp("report")
+    metrics = folder / "metrics.jsonl"
+    metrics.write_text('{"epoch": 1, "loss": 3.0}\n{"epoch": 2, "loss": 2.0}\n')
+    write_report(
+        folder / "report.html",
+        {"mirror": example_result(), "<b>C++</b> & co": example_result(1)},
+        title="A <script>title</script>",
+        tables=[("Of the demo", [{"": "row", "differing spikes": 1234}])],
+        metrics={"run": metrics},
+        notes=["First note.", "Second & last."],
+    )
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_has_every_part(page: Page) -> None:
+    for text in (
+        "Of the demo",
+        "1,234",
+        "Reconstruction error",
+        "baseline: mean image",
+        "Firing: mirror",
+        "Spikes of mirror (first) against <b>C++</b> & co (second)",
+        "Inputs and reconstructions",
+        "Spikes: <b>C++</b> & co",
+        "Firing rates",
+        "Training",
+        "Second & last.",
+        "dv/dt = -v/tau : 1",
+    ):
+        assert text in page.text, text
+    assert page.tags.count("img") == 12
+
+
+def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
+    outside = [link for link in page.links if not link.startswith("#")]
+    assert len(outside) == 13
+    assert all(link.startswith("data:") for link in outside)
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+
+
+def test_the_pictures_are_whole_drawings(page: Page) -> None:
+    pictures = [link for link in page.links if link.startswith("data:image/svg+xml;base64,")]
+    assert len(pictures) == 12
+    for picture in pictures:
+        root = ET.fromstring(base64.b64decode(picture.partition(",")[2]))
+        assert root.tag.endswith("svg")
+        assert len(list(root.iter())) > 50
+
+
+def test_a_report_that_is_there_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(OutputError, match="kept"):
+        write_report(tmp_path / "report.html", {"a": example_result()}, title="t")
+    assert (tmp_path / "report.html").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the files of two results of the same name in different folders."""
+    paths = [tmp_path_factory.mktemp("results") / name / "r.nc" for name in ("one", "two")]
+    for seed, path in enumerate(paths):
+        write_result(example_result(seed), path)
+    return paths
+
+
+def test_the_command_writes_and_prints_the_same_numbers(
+    tmp_path: Path, results: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "out"
+    assert command(results, out=out, json=True) == 0
+    printed, errors = capsys.readouterr()
+    numbers = json.loads(printed)
+    assert errors == ""
+    assert json.loads((out / "statistics.json").read_text(encoding="utf-8")) == numbers
+    assert list(numbers["results"]) == ["one/r", "two/r"]
+    assert numbers["comparisons"][0]["layers"]["latent"]["differing"] == 209
+    files = sorted(str(path) for path in (out / "figures").iterdir())
+    assert files == sorted(numbers["figures"])
+    assert len(files) == 22
+    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 11
+
+
+def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
+    tmp_path: Path,
+    results: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    assert command(results[:1], out=tmp_path / "out") == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert "density of the alive" in printed
+    assert f"Report: {tmp_path / 'out' / 'report.html'}\n" in printed
+
+
+def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path), path.read_bytes()
+
+
+def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
+    tmp_path: Path, results: list[Path]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    analyze(results[:1], tmp_path)
+    before = dict(kept(tmp_path))
+    with pytest.raises(OutputError, match="kept"):
+        analyze(results[1:], tmp_path)
+    assert dict(kept(tmp_path)) == before
+    analyze(results[1:], tmp_path, overwrite=True)
+    after = dict(kept(tmp_path))
+    assert after[str(tmp_path / "mine.txt")] == b"mine"
+    assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]
+
+
+def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:
+    (tmp_path / "bad.nc").write_bytes(results[0].read_bytes()[:2000])
+    for paths, message in (
+        ([*results, tmp_path / "bad.nc"], "truncated"),
+        ([results[0], results[0]], "there twice"),
+        ([], "no results"),
+    ):
+        with pytest.raises(ResultError, match=message):
+            analyze(paths, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,61 @@
+"""A folder like the one a reader works in, small."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bioae
+from bioae.networks import artefact
+
+ROOT = Path(__file__).parents[2]
+_CONFIG = """
+[data]
+train = 32
+validation = 20
+
+[network]
+preset = "strided"
+steps = 5
+
+[training]
+epochs = 1
+"""
+
+
+@pytest.fixture(scope="session")
+def model() -> bioae.Network:
+    """Return the network of the demo with weights as they are before training."""
+    return bioae.Network.initialise(bioae.NetworkConfig.preset("strided"), seed=0).quantised()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> Path:
+    """Return a folder with what the pages take for granted, small."""
+    folder = tmp_path_factory.mktemp("workplace")
+    artefact.save(model, folder / "bioae-demo/regularised/model")
+    digits = bioae.datasets.load("sample", "test", limit=3)
+    bioae.write_result(bioae.simulate(model, digits, target="numpy"), folder / "result.nc")
+    (folder / "config.toml").write_text(_CONFIG, encoding="utf-8")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    # The same commands, on fewer images.
+    (folder / "examples/train_small.toml").write_text(_CONFIG, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def workplace(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a copy of that folder, with Brian2's settings put back afterwards."""
+    from brian2 import prefs
+
+    folder = tmp_path / "workplace"
+    shutil.copytree(template, folder)
+    monkeypatch.chdir(folder)
+    names = ("codegen.target", "codegen.loop_invariant_optimisations")
+    before = {name: prefs[name] for name in names}
+    yield folder
+    for name, value in before.items():
+        prefs[name] = value

@@ -1,0 +1,83 @@
+"""The demo, whole and small; and the documentation builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bioae import simulation
+from bioae.cli import demo, main
+from bioae.simulation.targets.activation import check_target
+
+ROOT = Path(__file__).parents[2]
+
+
+def shape(value: Any) -> Any:
+    """Return the keys of nested tables, and the kinds of what is in them."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return type(value)
+
+
+def check_demo(folder: Path) -> None:
+    """Assert that a demo left what README.md says, in the form of the stored result."""
+    stored = json.loads((ROOT / "docs/results/demo.json").read_text(encoding="utf-8"))["summary"]
+    numbers = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert shape(numbers) == shape(stored)
+    assert numbers["spikes"] > 1000
+    assert numbers["differing_spikes"] == 0
+    for name in ("report.html", "brian2.nc", "mirror.nc", "regularised/model/network.toml"):
+        assert (folder / name).exists(), name
+
+
+def test_a_small_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On few digits, and on a target that compiles nothing."""
+
+    def few(text: str) -> dict[str, Any]:
+        config = tomllib.loads(text)
+        config["data"] |= {"train": 64, "validation": 10}
+        return config
+
+    run = simulation.simulate
+    monkeypatch.setattr(demo, "tomllib", SimpleNamespace(loads=few))
+    monkeypatch.setattr(
+        simulation,
+        "simulate",
+        lambda network, digits, target, **options: run(network, digits, target="numpy", **options),
+    )
+    out = tmp_path / "bioae-demo"
+    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "Differing spikes between mirror and Brian2: 0 of" in printed
+    assert printed.endswith(f"Report: {out / 'report.html'}\n")
+    check_demo(out)
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path) -> None:
+    check_target("cpp_standalone")
+    out = tmp_path / "bioae-demo"
+    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "100"]) == 0
+    check_demo(out)
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    if importlib.util.find_spec("sphinx") is None:
+        pytest.skip("needs the extra 'docs'")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run(
+        [*command, str(ROOT / "docs"), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "timing.html").exists()

@@ -1,0 +1,119 @@
+"""Every example runs as its first lines say."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import bioae
+from bioae.networks import artefact
+from bioae.simulation.targets.activation import check_target
+from bioae.trainers import load_config
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MODEL = "bioae-demo/regularised/model"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_example_is_run_here() -> None:
+    mine = Path(__file__).read_text(encoding="utf-8")
+    names = [path.stem for path in EXAMPLES.iterdir() if path.suffix in {".py", ".toml"}]
+    assert len(names) >= 5
+    assert all(f'"{name}' in mine for name in names)
+
+
+@pytest.mark.parametrize("path", [None, MODEL])
+def test_brian2_objects(
+    path: str | None, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = example("brian2_objects").main(path)
+    printed = capsys.readouterr().out
+    spikes = built.spikes["latent"]
+    assert spikes.num_spikes > 50
+    assert set(np.asarray(spikes.bioae_presentation)) == {0, 1, 2}
+    assert f"image 0: {int((np.asarray(spikes.bioae_presentation) == 0).sum())} " in printed
+
+
+def test_the_inhibition_of_brian2_objects_inhibits(workplace: Path, model: bioae.Network) -> None:
+    digits = bioae.datasets.load("sample", "test", limit=3)
+    free = bioae.simulate(model, digits, target="numpy")
+    inhibited = example("brian2_objects").main().spikes["latent"].num_spikes
+    assert 0 < inhibited < int(free["layers/latent"]["spike_count"].sum())
+
+
+@pytest.mark.slow
+def test_brian2_objects_standalone(workplace: Path) -> None:
+    check_target("cpp_standalone")
+    script = str(EXAMPLES / "brian2_objects.py")
+    outputs = [
+        subprocess.run(
+            [sys.executable, script, MODEL, *options],
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ).stdout
+        for options in ([], ["--standalone"])
+    ]
+    assert "latent spikes" in outputs[0]
+    assert outputs[0] == outputs[1]
+
+
+def test_own_neuron(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example("own_neuron").main(MODEL)
+    printed = capsys.readouterr().out
+    assert " spikes, 0 differ" in printed
+    assert "from Brian2: 0 spikes" not in printed
+    assert printed.count("mean_rate_hz") == 2
+
+
+def test_firing_statistics(
+    workplace: Path, model: bioae.Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digits = bioae.datasets.load("sample", "test", limit=3)
+    other = bioae.simulate(model.with_neuron("alif"), digits, target="numpy")
+    bioae.write_result(other, workplace / "alif.nc")
+    table = example("firing_statistics").main("result.nc", "alif.nc")
+    assert table.sizes["layer"] == 6
+    assert float(table["ks_distance"].max()) > 0
+    same = example("firing_statistics").main("result.nc", "result.nc")
+    assert float(same["ks_distance"].max()) == 0
+    assert float(same["wasserstein_hz"].max()) == 0
+    assert "latent" in capsys.readouterr().out
+
+
+def test_train_small_is_a_configuration_of_seconds() -> None:
+    config = load_config(EXAMPLES / "train_small.toml")
+    assert config.training.epochs * (config.data.train or 10_000) <= 1_000
+    assert config.regularisers.beta2 is not None
+
+
+def test_a_reader_of_the_artefact_sees_what_bioae_sees(
+    workplace: Path, model: bioae.Network
+) -> None:
+    """The page's ten lines run with the other blocks; here they find the same arrays."""
+    page = (EXAMPLES.parent / "docs/artefact.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    assert "bioae." not in code
+    names: dict[str, dict[str, np.ndarray]] = {}
+    exec(code, names)
+    read = artefact.load(MODEL).network.weights
+    assert names["weights"].keys() == read.keys() == model.weights.keys()
+    for name, values in names["weights"].items():
+        np.testing.assert_array_equal(values, model.weights[name])

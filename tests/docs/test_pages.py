@@ -1,0 +1,138 @@
+"""Every code block and every command of README.md and docs/ runs as it is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.cli import main
+from bioae.networks.network import NetworkConfig
+from bioae.trainers import TrainingConfig
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# What a command is given to do in the tests: little, and on a target that compiles nothing.
+SMALLER = {
+    "simulate": {"--target": "numpy", "--images": "3"},
+    "parity": {"--neurons": "20", "--steps": "50", "--examples": "2"},
+}
+# It has a test of its own.
+APART = ("bioae demo",)
+
+
+def ids(page: Path) -> str:
+    return page.name
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the texts of a page's fenced blocks in one language, in order."""
+    found = _FENCE.findall(page.read_text(encoding="utf-8"))
+    return [text for kind, text in found if kind == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Return what a page says to type: blocks of the shell, and the first column of its tables."""
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    cells = re.findall(r"^\| `(bioae [^`]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    found = [*lines, *(cells if page.name == "README.md" else ())]
+    return [line for line in found if line and line not in APART]
+
+
+def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line, _, output = command.partition(" > ")
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "bioae", command
+    for option, value in SMALLER.get(arguments[0], {}).items():
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = value
+        else:
+            arguments += [option, value]
+    status = main(arguments)
+    printed = capsys.readouterr()
+    assert status == 0, f"{command}\n{printed.err}"
+    if output:
+        Path(output).write_text(printed.out, encoding="utf-8")
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(commands(ROOT / "README.md")) >= 10
+    assert sum(len(blocks(page, "python")) for page in PAGES) >= 7
+    assert sum(len(blocks(page, "toml")) for page in PAGES) >= 3
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=ids)
+def test_commands(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # What a page writes into the workplace, it also writes there first.
+    (workplace / "result.nc").unlink()
+    for command in commands(page):
+        run(command, capsys)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=ids)
+def test_python_blocks(page: Path, workplace: Path) -> None:
+    # The blocks of a page go on from one another.
+    names: dict[str, Any] = {"__name__": "page"}
+    for text in blocks(page, "python"):
+        exec(compile(text, str(page), "exec"), names)
+
+
+def test_what_a_block_prints_is_what_follows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    pattern = re.compile(r"^```python\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
+    pairs = [pair for page in PAGES for pair in pattern.findall(page.read_text(encoding="utf-8"))]
+    assert pairs
+    for code, printed in pairs:
+        exec(code, {"__name__": "page"})
+        assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "toml")], ids=ids)
+def test_toml_blocks(page: Path) -> None:
+    for text in blocks(page, "toml"):
+        values = tomllib.loads(text)
+        if page.name == "networks.md":
+            NetworkConfig.from_mapping(values["network"], where=str(page))
+        elif page.name == "training.md" and "network" in values:
+            TrainingConfig.from_mapping(values, where=str(page))
+
+
+def test_rows_of_tables_have_the_columns_of_their_heads() -> None:
+    rows = 0
+    for page in PAGES:
+        for table in re.findall(r"(?:^\|.*\|\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+            head, line, *body = (row.replace(r"\|", "").count("|") for row in table.splitlines())
+            assert line == head, f"{page.name}: {table[:80]}"
+            assert set(body) == {head}, f"{page.name}: {table[:80]}"
+            rows += len(body)
+    assert rows > 200
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md"]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
+    assert len(links) > 30
+    for page, link in links:
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        if heading:
+            assert heading in anchors(target), f"{page.name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a page's headings and labels are linked by, as GitHub and Sphinx do."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r"^\((.+)\)=$", text, re.MULTILINE))

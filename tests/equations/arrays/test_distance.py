@@ -1,0 +1,129 @@
+"""The distance to threshold that is read from a condition: positive where it is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioae.equations import NeuronModel, lower
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters
+from bioae.equations.arrays.stepping import Stepper
+
+EQUATIONS = """
+dv/dt = -v/tau : 1
+u : 1
+k : integer
+up : boolean
+near = v > 0.5*theta : boolean
+"""
+PARAMETERS = {"tau": "20*ms", "theta": "0.75", "low": "-0.5"}
+
+comparisons = st.sampled_from(
+    ["v > theta", "u >= v", "u < low", "v + u <= 0.25*theta", "v > 0", "k == 2", "k != 1", "near"]
+)
+
+
+def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.builds(
+            lambda a, op, b: f"({a}) {op} ({b})", parts, st.sampled_from(["and", "or"]), parts
+        ),
+        st.builds(lambda a: f"not ({a})", parts),
+    )
+
+
+conditions = st.recursive(comparisons, joined, max_leaves=6)
+
+
+def model_of(threshold: str, **changes: Any) -> NeuronModel:
+    fields = {
+        "description": "A model of the tests.", "equations": EQUATIONS, "threshold": threshold,
+        "reset": "v = 0", "input": "v", "parameters": PARAMETERS, **changes,
+    }  # fmt: skip
+    return NeuronModel.from_mapping("mine", fields, where="mine.toml")
+
+
+def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:
+    """Return where the condition is true, the distance, and the scale."""
+    program = lower(model)
+    parameters = default_parameters(program)
+    values = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1), **states}
+    values |= {"i": np.zeros(1), "t": np.asarray(0.0)}
+    values |= {name: np.asarray(0.25) for name in program.draws}
+    stepper = Stepper(program, array_functions(np))
+    return stepper.condition(values), stepper.distance(values), stepper.scale(values)
+
+
+@given(conditions)
+def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
+    random = np.random.default_rng(0)
+    states = {
+        "v": random.normal(size=200), "u": random.normal(size=200),
+        "k": random.integers(0, 4, 200).astype(float), "up": random.random(200) < 0.5,
+    }  # fmt: skip
+    fires, distance, scale = evaluated(model_of(condition), **states)
+    assert (scale > 0).all()
+    # Equality is at no distance from its borders: there the condition alone decides.
+    decided = distance != 0
+    np.testing.assert_array_equal((distance > 0)[decided], fires[decided])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "distance", "scale"),
+    [
+        ("not v <= theta", "v - theta", "theta"),
+        ("near", "v - bioae_c1", "bioae_c1"),
+        ("v > theta and up", "(v - theta) / theta", "1"),
+        ("v > theta and not_refractory", "(v - theta) / theta", "1"),
+        ("v > theta or u < low", "maximum((v - theta) / theta, (low - u) / bioae_c1)", "1"),
+        ("rand() < v", "v - bioae_draw0", "0.5"),
+        ("v > theta + randn()", "v - (theta + bioae_draw0)", "bioae_c1"),
+        ("k == 3", "-abs(k - 3) / 3", "1"),
+    ],
+)
+def test_what_is_read(threshold: str, distance: str, scale: str) -> None:
+    changes = {"refractory": "2*ms"} if "refractory" in threshold else {}
+    program = lower(model_of(threshold, **changes))
+    assert program.distance == distance
+    assert scale == program.scale
+
+
+@pytest.mark.parametrize("threshold", ["up", "not up", "True"])
+def test_truth_alone_is_at_a_distance_without_a_gradient(threshold: str) -> None:
+    up = np.array([True, False])
+    fires, distance, scale = evaluated(model_of(threshold), up=up)
+    np.testing.assert_array_equal(np.broadcast_to(distance, 2), np.where(fires, 0.5, -0.5))
+    assert scale == 1
+
+
+@pytest.mark.parametrize(
+    ("threshold", "start", "expected"),
+    [("v > 0*mV", "-65*mV", 65e-3), ("v > -50*mV", "-65*mV", 50e-3), ("v > 0*mV", "0*mV", 1.0)],
+)
+def test_a_threshold_of_zero_is_measured_from_where_the_neuron_starts(
+    threshold: str, start: str, expected: float
+) -> None:
+    model = model_of(
+        threshold,
+        equations="dv/dt = (80*Mohm*I - v)/tau : volt\nI : amp",
+        reset="v = 0*mV", input="I", weight="1*nA", initial={"v": start},
+    )  # fmt: skip
+    _, distance, scale = evaluated(model, v=np.array([0.03]), I=np.array([0.0]))
+    assert distance == pytest.approx(0.03 if threshold[4:] == "0*mV" else 0.08)
+    assert float(scale) == pytest.approx(expected)
+
+
+def test_the_nearer_condition_gets_the_gradient() -> None:
+    program = lower(model_of("v > theta and u > 2"))
+    v, u = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (0.6, 1.0))
+    values = {"v": v, "u": u, "theta": torch.tensor(0.75, dtype=torch.float64)}
+    distance = Stepper(program, array_functions(torch)).distance(values)
+    distance.sum().backward()
+    assert float(distance.detach()) == pytest.approx((1.0 - 2) / 2)
+    assert (v.grad, float(u.grad[0])) == (0, 0.5)  # type: ignore[index, comparison-overlap]

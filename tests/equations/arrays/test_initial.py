@@ -1,0 +1,114 @@
+"""Where a presentation starts: values, expressions, and what the model settles to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.equations import NeuronModel, lower
+from bioae.equations.arrays.start import NEVER, constant_values, default_parameters, initial_state
+from bioae.errors import ModelError
+
+CONDUCTANCE: dict[str, Any] = {
+    "description": "A conductance-based neuron with a constant input.",
+    "equations": """
+dv/dt = (g_l*(E_l - v) + g_e*(E_e - v))/C : volt (unless refractory)
+dg_e/dt = (g_0 - g_e)/tau_e : siemens
+""",
+    "threshold": "v > theta",
+    "reset": "v = E_l",
+    "refractory": "2*ms",
+    "method": "euler",
+    "input": "g_e",
+    "weight": "1*nS",
+    "parameters": {
+        "C": "200*pF", "g_l": "10*nS", "E_l": "-65*mV", "E_e": "0*mV", "theta": "-40*mV",
+        "tau_e": "5*ms", "g_0": "2*nS",
+    },
+}  # fmt: skip
+
+
+def start(changes: dict[str, Any], n: int = 3, dt: float = 1e-4) -> dict[str, np.ndarray[Any, Any]]:
+    model = NeuronModel.from_mapping("mine", {**CONDUCTANCE, **changes}, where="mine")
+    program = lower(model)
+    return initial_state(program, default_parameters(program), dt=dt, n=n)
+
+
+def test_zero_by_default_and_not_refractory() -> None:
+    found = start({})
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "v": [0.0] * 3,
+        "g_e": [0.0] * 3,
+        "lastspike": [NEVER] * 3,
+        "not_refractory": [True] * 3,
+    }
+
+
+def test_expressions_of_parameters_and_of_one_another_in_any_order() -> None:
+    found = start({"initial": {"v": "E_l + g_e/nS*mV", "g_e": "g_0 + i*nS"}})
+    np.testing.assert_array_equal(found["g_e"], 2e-9 + np.arange(3) * 1e-9)
+    np.testing.assert_array_equal(found["v"], -65e-3 + found["g_e"] / 1e-9 * 1e-3)
+
+
+def test_a_declared_variable_starts_at_its_parameter() -> None:
+    equations = CONDUCTANCE["equations"] + "x : 1\nk : integer\nb : boolean\n"
+    parameters = {**CONDUCTANCE["parameters"], "x": "3", "k": "7/2"}
+    found = start({"equations": equations, "parameters": parameters, "initial": {"b": "i > 0"}})
+    assert found["x"].tolist() == [3.0] * 3
+    assert found["k"].tolist() == [3.0] * 3
+    assert found["b"].tolist() == [False, True, True]
+
+
+def test_settling_ends_at_the_fixed_point() -> None:
+    """There the currents cancel: v = (g_l E_l + g_0 E_e)/(g_l + g_0), g_e = g_0."""
+    found = start({"initial": {"v": "E_l", "settle": "500*ms"}})
+    np.testing.assert_allclose(found["g_e"], 2e-9, rtol=1e-12)
+    np.testing.assert_allclose(found["v"], 10 * -65e-3 / 12, rtol=1e-10)
+    assert not np.allclose(found["v"], -65e-3)
+    assert found["not_refractory"].all()
+
+
+def test_settling_runs_with_no_input_for_as_long_as_it_says() -> None:
+    """After k Euler steps from 0, g_e is g_0 (1 - (1 - dt/tau_e)^k)."""
+    found = start({"initial": {"v": "E_l", "settle": "2*ms"}})
+    np.testing.assert_allclose(found["g_e"], 2e-9 * (1 - (1 - 0.1 / 5) ** 20), rtol=1e-12)
+
+
+def test_settling_that_blows_up_is_refused() -> None:
+    changes: dict[str, Any] = {"equations": "dv/dt = v**2/ms : 1\ng_e : siemens"}
+    changes |= {"threshold": "v > 1e300"}
+    changes |= {"reset": "", "input": "v", "weight": "1", "initial": {"v": "5", "settle": "50*ms"}}
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ModelError, match=r"\[initial\] settle: settling does not end in finite"),
+    ):
+        start(changes, dt=1e-3)
+
+
+def test_constants_depend_on_the_parameters_that_they_name() -> None:
+    fields = CONDUCTANCE | {"method": "exponential_euler"}
+    program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
+    assert program.constants
+    assert set(program.dependents) == set(program.constants)
+    base = default_parameters(program)
+    size: dict[str, Any] = {"dt": 1e-4, "n": 2}
+    values = constant_values(program, base, **size)
+    for parameter in program.parameters:
+        moved = constant_values(program, {**base, parameter: base[parameter] * 1.25 + 1}, **size)
+        changed = {name for name in values if not np.array_equal(moved[name], values[name])}
+        named = {name for name, of in program.dependents.items() if parameter in of}
+        assert changed <= named
+    assert any(program.dependents.values())
+
+
+def test_a_zero_in_a_denominator_is_not_hidden() -> None:
+    """Only what a refractory neuron alone would meet may be quietly replaced."""
+    fields = CONDUCTANCE | {"threshold": "v > theta*(ms/tau_e)"}
+    program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
+    zero = {**default_parameters(program), "tau_e": np.asarray(0.0)}
+    values = constant_values(program, zero, dt=1e-4, n=1)
+    divided = [name for name, of in program.dependents.items() if "tau_e" in of]
+    assert divided
+    assert all(np.isinf(values[name]).all() for name in divided)

@@ -1,0 +1,589 @@
+"""The lowered statements, run by NumPy in a plain loop, do what Brian2 does with the text."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import (
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    StateMonitor,
+    TimedArray,
+    prefs,
+    second,
+    start_scope,
+)
+from numpy.typing import NDArray
+
+from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.declarations import parameter_values
+from bioae.equations.quantities import evaluate, physical_constants
+
+Array = NDArray[Any]
+
+N = 24
+STEPS = 200
+HEAD = 'description = "A model of the tests."\n'
+
+CASES = {
+    "refractory time": """
+equations = "dv/dt = -v/tau : 1 (unless refractory)"
+threshold = "v > theta"
+reset = "v = 0"
+refractory = "3*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+theta = "1"
+""",
+    "refractory time that each spike draws out": """
+equations = '''
+dv/dt = -v/tau : 1 (unless refractory)
+da/dt = -a/tau_a : 1
+rest : second
+'''
+threshold = "v > 1"
+reset = '''
+v = 0
+a += 1
+rest = (1 + a)*ms
+'''
+refractory = "rest"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+tau_a = "50*ms"
+""",
+    "refractory time of each neuron": """
+equations = '''
+dv/dt = (drive - v)/tau : 1 (unless refractory)
+rest : second (constant)
+'''
+threshold = "v > 1"
+reset = "v = -0.1*i/N"
+refractory = "rest + 1*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+drive = "0.5"
+rest = "2*ms"
+""",
+    "refractory condition": """
+equations = "dv/dt = -v/tau : 1"
+threshold = "v > theta"
+reset = ""
+refractory = "v > theta/2"
+input = "v"
+weight = "0.4"
+[parameters]
+tau = "10*ms"
+theta = "1"
+""",
+    "time since the last spike": """
+equations = "dv/dt = (exp(-(t - lastspike)/tau) - v)/tau : 1"
+threshold = "v > 1"
+reset = "v = 0"
+refractory = "t - lastspike < 3.5*ms"
+method = "euler"
+input = "v"
+weight = "0.5"
+[parameters]
+tau = "10*ms"
+""",
+    "current with a refractory membrane": """
+equations = '''
+dv/dt = (R*I - v)/tau : volt (unless refractory)
+dI/dt = -I/tau_s : amp
+'''
+threshold = "v > 10*mV"
+reset = "v = 0*mV"
+refractory = "2*ms"
+input = "I"
+weight = "0.4*nA"
+[parameters]
+R = "80*Mohm"
+tau = "20*ms"
+tau_s = "5*ms"
+""",
+    "conductance": """
+equations = '''
+dv/dt = (g_l*(E_l - v) + g_e*(E_e - v))/C : volt (unless refractory)
+dg_e/dt = -g_e/tau_e : siemens
+'''
+threshold = "v > -50*mV"
+reset = "v = E_l"
+refractory = "2*ms"
+method = "exponential_euler"
+input = "g_e"
+weight = "8*nS"
+[parameters]
+C = "200*pF"
+g_l = "C/(20*ms)"
+E_l = "-65*mV"
+E_e = "0*mV"
+tau_e = "5*ms"
+[initial]
+v = "E_l + i*mV/10"
+""",
+    "exponential integrate-and-fire": """
+equations = '''
+exponential = g_l*D*exp((v - v_t)/D) : amp
+leak = g_l*(E_l - v) : amp
+dv/dt = (leak + exponential - w + I)/C : volt
+dw/dt = (a*(v - E_l) - w)/tau_w : amp
+I : amp
+'''
+threshold = "v > -20*mV"
+reset = '''
+v = E_l
+w += b
+'''
+method = "euler"
+input = "v"
+weight = "3*mV"
+[parameters]
+C = "281*pF"
+g_l = "30*nS"
+E_l = "-70.6*mV"
+v_t = "-50.4*mV"
+D = "2*mV"
+tau_w = "144*ms"
+a = "4*nS"
+b = "80.5*pA"
+[initial]
+v = "E_l"
+""",
+    "quadratic": """
+equations = "dv/dt = (v*(v - 0.6) + drive)/tau : 1"
+threshold = "v > 3"
+reset = "v = -0.5"
+method = "euler"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "8*ms"
+drive = "0.08"
+""",
+    "gates with unit-like names": """
+equations = '''
+dv/dt = (m**2*s*(1 - v) - 0.2*v)/ms : 1
+dm/dt = (clip(v, 0, 1) - m)/(2*ms) : 1
+ds/dt = (1 - m - s)/(10*ms) : 1
+'''
+threshold = "v > theta"
+reset = "v = -0.2"
+method = "euler"
+input = "v"
+weight = "0.5"
+[parameters]
+theta = "0.8"
+[initial]
+s = "1 - m"
+m = "0.1 + 0.01*i"
+""",
+    "subexpressions": """
+equations = '''
+dv/dt = -leak : 1
+leak = v*rate : Hz
+rate = (1 + boost**2)/tau : Hz
+boost = clip(a, -1, 1)/2 : 1
+rhythm = 0.1*sin(2*pi*40*Hz*t) : 1 (shared, constant over dt)
+held = 0.25*a : 1 (constant over dt)
+da/dt = -a/tau_a : 1
+'''
+threshold = "v > 1 + held + rhythm"
+reset = '''
+v = held
+a += 1
+'''
+method = "euler"
+input = "v"
+weight = "0.4"
+[parameters]
+tau = "20*ms"
+tau_a = "80*ms"
+[surrogate]
+distance = "v - 1 - held - rhythm"
+scale = "1"
+""",
+    "integers and booleans": """
+equations = '''
+dv/dt = -v/tau : 1
+count : integer
+up : boolean
+odd = count % 2 == 1 : boolean
+theta : 1 (constant)
+'''
+threshold = "v > theta*(1 + int(count > 3)) and not (odd and up)"
+reset = '''
+count += 1; up = not up
+v = 0.25*int(up) - v/4
+count = count*int(count < 9)  # a comment; with a semicolon
+'''
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "30*ms"
+theta = "0.9"
+[surrogate]
+distance = "v - theta"
+scale = "theta"
+""",
+    "operators": """
+equations = '''
+dv/dt = -(v + +b)/tau : 1
+b = 0.01*(i // 3 % 4) - 2**-5*(i % 5) : 1
+k : integer
+'''
+threshold = "not v <= theta or (v >= 3*theta and i != 2)"
+reset = '''
+half = v/2
+half *= 0.5
+v -= half
+v /= -2.0
+v %= 1
+k += i//7
+k -= 1
+'''
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "30*ms"
+theta = "1"
+[surrogate]
+distance = "v - theta"
+scale = "theta"
+""",
+    "Python's names": """
+equations = '''
+dI/dt = -I/lambda_ : 1
+sum : 1
+max : 1 (constant)
+'''
+threshold = "I > max"
+reset = "I = 0; sum = sum + abs(sum - max)/2"
+input = "I"
+weight = "0.3"
+[parameters]
+lambda_ = "20*ms"
+max = "1"
+""",
+    "sums and products that Brian2 rewrites": """
+equations = '''
+dv/dt = -v/tau : 1
+da/dt = -a/tau : 1
+'''
+threshold = "v > 1"
+reset = '''
+v = 0.1*theta - theta + v - 0.3*a - 0.7
+v = v*0.3*0.7
+v = v/3
+v -= a - theta/7 - 0.1
+a = 0.9*a + 0.1*a + 0.3*theta
+'''
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+theta = "0.1"
+""",
+    "refractoriness in the model's own hands": """
+equations = '''
+dv/dt = -v/tau*(1 - 0.5*int(not_refractory)) : 1 (unless refractory)
+dx/dt = (0.1*int(not_refractory) - x)/tau : 1
+since = clip(t - lastspike, 0*ms, 30*ms)/tau : 1
+'''
+threshold = "v > 1 + 0.2/(1 + since) and not_refractory"
+reset = '''
+v = 0.1*since
+not_refractory = x > 0.04
+lastspike = t - 1*ms
+'''
+refractory = "5*ms"
+method = "euler"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "custom events": """
+equations = '''
+dv/dt = -v/tau : 1 (unless refractory)
+u : 1
+count : integer
+'''
+threshold = "v > 1 + u"
+reset = "v = 0"
+refractory = "2*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+[events.b_early]
+condition = "v > 0.6 and t > 10*ms"
+reset = "u = u*0.5 + 0.1*v; count += 1"
+[events.a_late]
+condition = "count > 5"
+reset = '''
+count = 0
+v = 0.05 - 0.2*u + v - 0.1
+u -= 0.01
+'''
+""",
+    "statements in each step": """
+equations = '''
+dv/dt = (u - v)/tau : 1 (unless refractory)
+u : 1
+level : 1 (shared)
+k : integer
+'''
+run_regularly = '''
+level = 0.1*sin(2*pi*30*Hz*t)
+half = 0.5*u
+u = half + level*0.3
+k = (k + 1) % 7
+v = v - 0.01*u - 0.002
+'''
+threshold = "v > 1 + 0.1*(k // 3) + level"
+reset = "v = 0"
+refractory = "1.5*ms"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "a threshold of Boolean variables": """
+equations = '''
+dv/dt = -v/tau : 1
+near = v > 0.7 : boolean
+over = near and not v <= level : boolean
+tired : boolean
+level = 1 + 0.1*int(tired) : 1
+'''
+threshold = "over"
+run_regularly = "tired = i % 2 == 0 and not tired"
+reset = "v = 0"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "constants of nature, and infinity": """
+equations = '''
+dv/dt = (E_K - v)/tau : volt
+E_K = gas_constant*T/faraday_constant*log(ratio) : volt
+T = zero_celsius + 36*kelvin : kelvin
+'''
+threshold = "v > -60*mV and v < inf*mV"
+reset = "v = E_K + e*pi*mV"
+method = "euler"
+input = "v"
+weight = "9*mV"
+[parameters]
+tau = "20*ms"
+ratio = "4/130"
+[initial]
+v = "-80*mV"
+""",
+    "every function": """
+equations = '''
+dv/dt = (drive - v)/tau : 1
+bound = clip(v, -0.9, 0.9) : 1
+a = arcsin(bound) + arccos(bound) + arctan(v) + cosh(bound) + sinh(bound) + tan(bound) : 1
+b = exp(-v) + expm1(v) + exprel(v) + log(2 + bound) + log10(2 + bound) + log1p(1 + bound) : 1
+c = sqrt(1 + v*v) + tanh(v) + sign(v)*abs(v) + ceil(v) + floor(v) + cos(v) + sin(v) : 1
+d = int(v) + int(v > 0) + clip(v, 0, 1) + 0.001*timestep(t, dt) : 1
+drive = 0.02*(a + b + c + d) : 1
+'''
+threshold = "v > 1.5"
+reset = "v = 0"
+method = "euler"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
+    "no differential equation": """
+equations = "v : 1"
+threshold = "v > 2"
+reset = "v -= 2"
+input = "v"
+weight = "0.3"
+""",
+    "soft threshold below zero": """
+equations = "dv/dt = (rest - v)/tau : 1"
+threshold = "theta < v"
+reset = "v += rest - theta"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+rest = "-2"
+theta = "-1"
+[initial]
+v = "rest"
+""",
+}
+
+METHODS: dict[str, list[str | None]] = {
+    "refractory time": ["exact", "linear", "euler", "exponential_euler", "rk2", "rk4", "heun"],
+    "current with a refractory membrane": ["exact", "exponential_euler", "rk2"],
+    "conductance": ["euler", "exponential_euler", "rk4"],
+    "exponential integrate-and-fire": ["euler", "rk2", "milstein"],
+    "quadratic": ["euler", "rk4"],
+    "soft threshold below zero": ["independent"],
+}
+
+
+def model_of(case: str, method: str | None = None) -> NeuronModel:
+    if case in available():
+        return load_model(case)
+    fields = tomllib.loads(HEAD + CASES[case])
+    if method is not None:
+        fields["method"] = method
+    return NeuronModel.from_mapping("mine", fields, where="mine.toml")
+
+
+# Noise of our own is not Brian2's; see the tests of noise.
+SHIPPED = [name for name in available() if load_model(name).threshold and "noisy" not in name]
+EVERY = [
+    *((name, None) for name in SHIPPED),
+    *((name, method) for name in CASES for method in METHODS.get(name, [None])),
+]
+
+
+def drive_of(seed: int = 0) -> Array:
+    """Return the input of each step (step, neuron): sums of a few weights, on a dyadic grid."""
+    random = np.random.default_rng(seed)
+    events = random.random((STEPS, N)) < np.linspace(0.2, 0.9, N)
+    return np.asarray(np.where(events, random.integers(512, 4096, (STEPS, N)) / 1024, 0.0))
+
+
+def inhibition_of(arriving: Array) -> Array:
+    """Return what arrives in a step as inhibition, for a model that has it apart."""
+    return np.roll(arriving, 1) / 16
+
+
+def run_statements(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, Array]:
+    """Return every state at the end of each step (step, neuron), and ``_fired``."""
+    program = lower(model)
+    size: dict[str, Any] = {"dt": dt, "n": drive.shape[1]}
+    parameters = default_parameters(program)
+    values: dict[str, Any] = {
+        **parameters,
+        **constant_values(program, parameters, **size),
+        **initial_state(program, parameters, **size),
+        "dt": np.asarray(dt),
+        "N": np.asarray(float(drive.shape[1])),
+        "i": np.arange(drive.shape[1], dtype=float),
+    }
+    stepper = Stepper(program, array_functions(np))
+    recorded: dict[str, list[Array]] = {name: [] for name in (*program.states, "_fired")}
+    with np.errstate(all="ignore"):
+        for step, arriving in enumerate(drive):
+            values["t"] = np.asarray(step * dt)
+            stepper.prepare(values)
+            stepper.update(values)
+            values["_fired"] = stepper.condition(values)
+            stepper.on_spike(values)
+            stepper.watch(values)
+            values["bioae_input"], values["bioae_inhibition"] = arriving, inhibition_of(arriving)
+            stepper.receive(values)
+            stepper.reset(values)
+            stepper.respond(values)
+            for name, kept in recorded.items():
+                kept.append(np.broadcast_to(values[name], arriving.shape).copy())
+    return {name: np.array(kept) for name, kept in recorded.items()}
+
+
+def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, Array]:
+    """Return the same from a plain `NeuronGroup` of the user's text."""
+    start_scope()
+    values = parameter_values(model)
+    weight = evaluate(model.weight, values, where="weight")
+    rows = TimedArray(drive, dt=dt * second)
+    rows_apart = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
+    group = NeuronGroup(
+        drive.shape[1],
+        model.equations,
+        threshold=model.threshold,
+        reset=(model.reset or "").replace("# a comment; with a semicolon", ""),
+        refractory=model.refractory or False,
+        events={name: event.condition for name, event in model.events.items()},
+        namespace={
+            **physical_constants(),
+            **values,
+            "bioae_rows": rows,
+            "bioae_rows_apart": rows_apart,
+            "bioae_weight": weight,
+        },
+        dt=dt * second,
+        **({"method": model.method} if model.method else {}),
+    )
+    for name in values.keys() & group.equations.names:
+        setattr(group, name, values[name])
+    for name in lower(model).initial:
+        setattr(group, name, model.initial[name])
+    if model.settle is not None:
+        program = lower(model)
+        start = initial_state(program, default_parameters(program), dt=dt, n=drive.shape[1])
+        for name, settled in start.items():
+            group.variables[name].set_value(settled)
+    for name, event in model.events.items():
+        group.run_on_event(name, event.reset)
+    if model.run_regularly is not None:
+        group.run_regularly(model.run_regularly)
+    code = f"{model.input} += bioae_rows(t, i)*bioae_weight"
+    if model.inhibition is not None:
+        code += f"\n{model.inhibition} += bioae_rows_apart(t, i)*bioae_weight"
+    group.run_regularly(code, when="synapses")
+    names = list(lower(model).states)
+    states = StateMonitor(group, names, record=True, when="end", dt=dt * second)
+    spikes = SpikeMonitor(group)
+    with np.errstate(all="ignore"):  # what a refractory neuron may not write may be 0/0
+        Network(group, states, spikes).run(len(drive) * dt * second, namespace={})
+    fired = np.zeros(drive.shape, dtype=bool)
+    fired[np.rint(np.asarray(spikes.t) / dt).astype(int), np.asarray(spikes.i)] = True
+    found = {
+        name: np.broadcast_to(np.asarray(getattr(states, name)).T, drive.shape) for name in names
+    }
+    return {**found, "_fired": fired}
+
+
+@pytest.fixture(autouse=True)
+def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(prefs, "codegen.target", "numpy")
+    monkeypatch.setitem(prefs, "codegen.loop_invariant_optimisations", False)
+
+
+@pytest.mark.parametrize("case", ["subexpressions", "integers and booleans", "operators"])
+def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
+    from bioae.trainers import model_parity
+
+    found = model_parity(model_of(case), neurons=16, steps=60, examples=2)
+    assert found.spikes > 0
+    assert found.active_fraction >= 0.5
+    assert found.passed
+
+
+@pytest.mark.parametrize(("case", "method"), EVERY)
+def test_every_state_and_spike_is_brian2s(case: str, method: str | None) -> None:
+    model, drive = model_of(case, method), drive_of()
+    dt = float(evaluate(model.dt or "1*ms", where="dt"))
+    ours, theirs = run_statements(model, drive, dt), run_brian2(model, drive, dt)
+    fired = theirs["_fired"]
+    assert fired.any(axis=0).mean() >= 0.5
+    assert not fired.all(axis=0).any()
+    np.testing.assert_array_equal(ours["_fired"], fired)
+    for name in lower(model).states:
+        np.testing.assert_array_equal(ours[name], theirs[name].astype(ours[name].dtype), name)

@@ -1,0 +1,242 @@
+"""What a model's text may say beyond the plain: the network on both sides gives the same bits."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.equations import NeuronModel, lower
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.errors import ModelError
+from bioae.noise import settling_noise
+from bioae.simulation.targets.activation import Target
+from bioae.trainers import model_parity
+
+HEAD = """
+description = "A model of the tests."
+input = "v"
+weight = "0.3"
+reset = "v = 0"
+"""
+
+NOISE = """
+equations = '''
+dv/dt = (level - v)/tau + 0.05*xi_1/tau**0.5 + 0.05*xi_2/tau**0.5 : 1 (unless refractory)
+level = 0.2*common + own : 1
+common = rand() - 0.5 : 1 (shared, constant over dt)
+own = 0.1*randn() : 1 (constant over dt)
+walk : 1 (shared)
+bias : 1 (shared)
+k : integer
+'''
+run_regularly = '''
+walk = 0.9*walk + 0.1*randn()
+v += 0.01*randn()
+'''
+threshold = "v > 1 + 0.1*walk + 0.1*rand() + 0.1*bias"
+refractory = "(1 + 3*rand())*ms"
+method = "euler"
+[events.jolt]
+condition = "rand() < 0.1"
+reset = "k = 5*rand(); v = v + 0.1*k*randn() - 0.02"
+[parameters]
+tau = "20*ms"
+[initial]
+v = "0.5*rand()"
+bias = "rand()"
+settle = "5*ms"
+"""
+
+EVENTS = """
+equations = '''
+dv/dt = (u - v)/tau : 1 (unless refractory)
+u : 1
+x = 0.1*v : 1 (constant over dt)
+rhythm = 0.01*t/ms : 1 (shared, constant over dt)
+tired : boolean
+k : integer
+level : 1 (shared)
+'''
+run_regularly = '''
+level = t/(100*ms) - rhythm
+k = (k + 1)*int(k < 6)
+'''
+threshold = "(v > 1 + level and not tired) or u > 0.9 and v > 0.2"
+refractory = "2*ms"
+[events.rising]
+condition = "v > 0.5 + x and k < 3"
+reset = "u = 0.25*u + 0.5*u + 0.2 - 0.1*level; tired = not tired"
+[parameters]
+tau = "20*ms"
+"""
+
+UNSETTLED = NOISE.replace('settle = "5*ms"', "")
+assert UNSETTLED != NOISE
+
+FOR_ALL = """
+equations = "dv/dt = -v/tau : 1"
+threshold = "t > 5*ms"
+[parameters]
+tau = "20*ms"
+"""
+
+
+def model_of(text: str) -> NeuronModel:
+    return NeuronModel.from_mapping("mine", tomllib.loads(HEAD + text), where="mine.toml")
+
+
+def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
+    found = model_parity(model, target=target, neurons=12, steps=50, examples=3)
+    assert found.spikes > 0
+    assert found.active_fraction >= 0.5
+    assert found.differing == 0
+    assert found.max_state_error == 0.0
+
+
+@pytest.mark.parametrize(
+    "text", [NOISE, UNSETTLED, EVENTS, FOR_ALL], ids=["noise", "unsettled", "events", "for all"]
+)
+def test_networks_agree(text: str) -> None:
+    assert_parity(model_of(text))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
+@pytest.mark.parametrize("text", [NOISE, EVENTS], ids=["noise", "events"])
+def test_compiled_networks_agree(text: str, target: Target) -> None:
+    assert_parity(model_of(text), target)
+
+
+def test_shared_noise_is_the_same_for_all_neurons_and_other_noise_is_not() -> None:
+    draws = lower(model_of(NOISE)).draws.values()
+    assert {draw.shared for draw in draws} == {True, False}
+    assert sum(draw.shared for draw in draws) == 3  # common, walk, bias
+    assert len({draw.call for draw in draws}) == len(draws)
+
+
+def test_a_noisy_model_settles_differently_in_each_neuron_and_population() -> None:
+    program = lower(model_of(NOISE))
+    start = [
+        initial_state(
+            program,
+            default_parameters(program),
+            dt=1e-3,
+            n=8,
+            noise=settling_noise(program.draws, population=number, n=8),
+        )
+        for number in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(start[0]["v"], start[1]["v"])
+    assert len({*start[0]["v"], *start[2]["v"]}) == 16
+    for name in ("common", "walk", "bias"):
+        assert len(set(start[0][name])) == 1
+
+
+NAMES = ["E", "S", "Q", "O", "N_", "I", "C", "beta", "gamma", "zeta", "sum", "w", "lastupdate"]
+NAMES += ["delay", "x_pre_", "spike", "drive", "event", "_".join("abc")]
+
+
+@pytest.mark.parametrize("method", ["exact", "exponential_euler"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_may_have_any_name(name: str, method: str) -> None:
+    """It relaxes to its rest as exp(-t/tau), and a spike moves it by the weight."""
+    text = f"""
+description = "A model of the tests."
+equations = "d{name}/dt = (rest_{name} - {name})/tau : 1"
+threshold = "{name} > 1"
+reset = "{name} = 0"
+input = "{name}"
+weight = "0.3"
+method = "{method}"
+[parameters]
+tau = "20*ms"
+rest_{name} = "0.5"
+"""
+    program = lower(NeuronModel.from_mapping("mine", tomllib.loads(text), where="mine"))
+    parameters = default_parameters(program)
+    stepper = Stepper(program, array_functions(np))
+    values: dict[str, Any] = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1)}
+    values |= {name: np.array([0.9]), "dt": np.asarray(1e-3), "bioae_input": 1.0}
+    stepper.update(values)
+    np.testing.assert_allclose(values[name], 0.5 + 0.4 * np.exp(-1 / 20), rtol=1e-14)
+    stepper.receive(values)
+    np.testing.assert_allclose(values[name], 0.8 + 0.4 * np.exp(-1 / 20), rtol=1e-14)
+    assert stepper.condition(values).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["x_post", "tau_pre", "lambda", "source", "xi", "xi_1", "refractory", "_v"]
+)
+def test_names_that_brian2_keeps_for_itself(name: str) -> None:
+    fields = {
+        "description": "A model of the tests.",
+        "equations": f"d{name}/dt = -{name}/(20*ms) : 1\nv : 1",
+        "input": "v",
+    }
+    with pytest.raises(ModelError, match=rf"^mine\.toml, equations: .*'.*{name}.*'"):
+        lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "another clock": ('run_regularly = {code = "v = 0", dt = "10*ms"}', "another clock"),
+    "the event spike": ('[events.spike]\ncondition = "v > 1"\nreset = "v = 0"', "'spike'"),
+    "an event without code": ('[events.late]\ncondition = "v > 1"', "events.late.reset"),
+    "an event's condition": (
+        '[events.late]\ncondition = "v"\nreset = "v = 0"',
+        "mine.toml, [events.late] condition: the event is not a condition",
+    ),
+    "an event's unit": (
+        '[events.late]\ncondition = "v > 1*mV"\nreset = "v = 0"',
+        "mine.toml, [events.late] condition: '1 * mV' has the wrong unit; expected 1; found volt",
+    ),
+    "what an event writes": (
+        '[events.late]\ncondition = "v > 1"\nreset = "u = 0"',
+        "mine.toml, [events.late] reset: an event cannot write 'u'; expected one of v",
+    ),
+    "what an event cannot write": (
+        '[events.late]\ncondition = "v > 1"\nreset = "g = 0"',
+        "Only run_regularly can write what all neurons share",
+    ),
+    "poisson in an event": (
+        '[events.late]\ncondition = "poisson(1) > 1"\nreset = "v = 0"',
+        "mine.toml, [events.late]: poisson() is not supported",
+    ),
+    "a parameter": (
+        'run_regularly = "tau = 1*ms"',
+        "mine.toml, run_regularly: run_regularly cannot write 'tau'",
+    ),
+    "shared last": ('run_regularly = "v += 1; g = 1"', "'g' is written after 'v'"),
+    "a wrong unit": ('run_regularly = "v = 1*mV"', "'1 * mV' has the wrong unit"),
+    "an unknown name": ('run_regularly = "v = u"', "mine.toml, run_regularly: unknown name 'u'"),
+    "nothing to do": ('run_regularly = " "', "run_regularly: there is nothing in it"),
+    "shared and integrated": (
+        'equations = "dv/dt = -v/tau : 1 (shared)"',
+        "mine.toml, equations: a shared variable cannot have a differential equation",
+    ),
+    "time of a spike without refractoriness": (
+        'threshold = "v > lastspike/second"',
+        "mine.toml, threshold: unknown name 'lastspike'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str) -> None:
+    text, said = REFUSED[case]
+    fields: dict[str, Any] = {
+        "equations": "dv/dt = -v/tau : 1\ng : 1 (shared)",
+        "threshold": "v > 1",
+        "parameters": {"tau": "20*ms"},
+        **tomllib.loads(HEAD + text),
+    }
+    with pytest.raises(ModelError) as caught:
+        lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
+    line = str(caught.value)
+    assert said in line
+    assert line.startswith("mine.toml")
+    assert "\n" not in line

@@ -1,0 +1,120 @@
+"""Run a neuron model in NumPy, one population of unconnected neurons, and look at its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.equations import Program, lower
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.library import load_model
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Variables (time, neuron) after each step's integration, before a spike resets them.
+
+    Beside them the distance to threshold, None for a model that never fires.
+    """
+
+    dt: float
+    states: dict[str, Array]
+    spikes: NDArray[np.bool_]
+    distance: Array | None
+
+    def intervals(self, neuron: int) -> NDArray[np.float64]:
+        """Return the intervals between a neuron's spikes in seconds."""
+        return np.diff(self.times(neuron))
+
+    def times(self, neuron: int) -> NDArray[np.float64]:
+        """Return a neuron's spike times in seconds, the first step ending at dt."""
+        steps = np.flatnonzero(self.spikes[:, neuron]) + 1
+        return steps.astype(np.float64) * self.dt
+
+
+def run(
+    name: str,
+    duration: float,
+    *,
+    dt: float = 1e-4,
+    weights: ArrayLike = 0.0,
+    inhibition: ArrayLike = 0.0,
+    hold: Mapping[str, ArrayLike] | None = None,
+    start: Mapping[str, ArrayLike] | None = None,
+    parameters: Mapping[str, ArrayLike] | None = None,
+) -> Run:
+    """Run a shipped model in Brian2's order of a step.
+
+    Parameters
+    ----------
+    name
+        The model.
+    duration, dt
+        In seconds.
+    weights, inhibition
+        What arrives in each step, in network weights: (neuron), or (time, neuron).
+    hold
+        Variables that are set before each step, in base units: a current that is injected.
+    start, parameters
+        Initial values and parameters to replace the model's, in base units.
+    """
+    program = lower(load_model(name))
+    steps = round(duration / dt)
+    arriving, apart = (_over(each, steps) for each in (weights, inhibition))
+    given = [*(hold or {}).values(), *(start or {}).values()]
+    given += (parameters or {}).values()
+    n = max([arriving.shape[1], apart.shape[1], *(np.size(each) for each in given)])
+    values = _start(program, dict(parameters or {}), dt=dt, n=n)
+    values |= {name: np.broadcast_to(each, n).astype(float) for name, each in (start or {}).items()}
+    stepper = Stepper(program, array_functions(np))
+    recorded: dict[str, list[Array]] = {name: [] for name in program.states}
+    distance: list[Array] = []
+    fired = np.zeros((steps, n), dtype=bool)
+    for step in range(steps):
+        values["t"] = np.asarray(step * dt)
+        values |= {name: np.broadcast_to(each, n) for name, each in (hold or {}).items()}
+        stepper.prepare(values)
+        stepper.update(values)
+        for variable, kept in recorded.items():
+            kept.append(np.broadcast_to(values[variable], n))
+        condition = stepper.condition(values)
+        if condition is not None:
+            values["_fired"] = fired[step] = condition
+            distance.append(stepper.distance(values))
+            stepper.on_spike(values)
+        # What arrives apart is the sum of magnitudes; else it is subtracted.
+        both = program.model.inhibition is not None
+        values["bioae_input"] = arriving[step] - (0.0 if both else apart[step])
+        values["bioae_inhibition"] = apart[step]
+        stepper.receive(values)
+        if condition is not None:
+            stepper.reset(values)
+    states = {name: np.array(kept) for name, kept in recorded.items()}
+    return Run(dt, states, fired, np.array(distance) if distance else None)
+
+
+def _start(program: Program, parameters: dict[str, Any], *, dt: float, n: int) -> dict[str, Any]:
+    given = {**default_parameters(program), **parameters}
+    size: dict[str, Any] = {"dt": dt, "n": n}
+    values = given | constant_values(program, given, **size)
+    return {**values, **initial_state(program, given, **size), "dt": np.asarray(dt)}
+
+
+def _over(weights: ArrayLike, steps: int) -> Array:
+    array = np.atleast_1d(np.asarray(weights, dtype=float))
+    return np.broadcast_to(array, (steps, array.shape[-1]))
+
+
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., Run]:
+    """Return `run`, see there."""
+    return run

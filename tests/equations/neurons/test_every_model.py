@@ -1,0 +1,123 @@
+"""What every shipped neuron model owes: a source, sensible bounds, a rest, finite numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations.lowering.lower import parameter_values
+from bioae.equations.quantities import evaluate, time_in_seconds
+
+MODELS = available()
+FIRING = tuple(name for name in MODELS if load_model(name).threshold is not None)
+QUIET = tuple(name for name in MODELS if not lower(load_model(name)).draws)
+
+
+def time_steps(model: NeuronModel) -> list[float]:
+    """Return 0.1 ms and 1 ms, as far as the model is made for them."""
+    largest = time_in_seconds(model.dt, where=model.name) if model.dt else np.inf
+    return [dt for dt in (1e-4, 1e-3) if dt <= largest * (1 + 1e-9)]
+
+
+def test_there_is_a_library() -> None:
+    assert len(MODELS) >= 20
+    assert len(FIRING) >= 19
+    assert len(QUIET) >= 19
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_file_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+    model = load_model(name)
+    assert re.fullmatch(r"[A-Z].{20,170}\.", model.description)
+    assert re.search(r"\b(19|20)\d\d\b", model.reference), "a year"
+    assert re.search(r"doi:10\.\d{4,}/|arXiv:\d{4}\.|\d+:\d+|Cybernetics", model.reference)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
+def test_bounds_contain_the_defaults(name: str) -> None:
+    model = load_model(name)
+    values = parameter_values(model)
+    for parameter, bounds in model.trainable.items():
+        low, high = (float(evaluate(text, values, where=name)) for text in bounds)
+        assert low <= float(values[parameter]) <= high, parameter
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None:
+    """The distance to threshold stays to a millionth, every variable to a ten-thousandth."""
+    program = lower(load_model(name))
+    for dt in time_steps(program.model):
+        found = simulate(name, 0.1, dt=dt)
+        assert not found.spikes.any()
+        for variable in program.states.keys() - {"lastspike", "not_refractory"}:
+            trace = found.states[variable]
+            assert np.ptp(trace) <= 1e-4 * np.abs(trace).max(), (variable, dt)
+        if found.distance is not None:
+            assert (found.distance < 0).all()
+            assert np.ptp(found.distance) <= 1e-6 * np.abs(found.distance).max(), dt
+
+
+@pytest.mark.parametrize("name", FIRING)
+def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[..., Any]) -> None:
+    program = lower(load_model(name))
+    count = np.arange(1.0, 11.0)
+    for dt in time_steps(program.model):
+        train = np.zeros((round(0.05 / dt), len(count)))
+        train[1] = count
+        # A model with noise may fire on its own, and is shown none here.
+        quiet = {name: np.zeros(len(count)) for name in program.draws}
+        fired = simulate(name, 0.05, dt=dt, weights=train, hold=quiet).spikes.any(axis=0)
+        assert fired[-1], "ten at once are enough"
+        assert (np.diff(fired.astype(int)) >= 0).all(), "more are never less"
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
+def test_it_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
+    """Whatever arrives, excitation or inhibition, at both time steps; warnings are errors."""
+    program = lower(load_model(name))
+    mean = np.linspace(-1.0, 1.0, 16)
+    for dt in time_steps(program.model):
+        steps = 300
+        random = np.random.default_rng(7)
+        arriving = strength * (mean + random.normal(size=(steps, 16)))
+        draws = {name: random.normal(size=16) for name in program.draws}
+        found = simulate(
+            name, steps * dt, dt=dt, weights=np.maximum(arriving, 0),
+            inhibition=np.maximum(-arriving, 0), hold=draws,
+        )  # fmt: skip
+        for variable, trace in found.states.items():
+            assert np.isfinite(trace.astype(float)).all(), (variable, dt)
+        if program.threshold is not None:
+            assert found.spikes.any()
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
+def test_it_stays_finite_at_the_bounds_of_training(name: str, simulate: Callable[..., Any]) -> None:
+    """Each neuron has one trainable parameter at one of its bounds."""
+    program = lower(load_model(name))
+    values = parameter_values(program.model)
+    names = list(program.model.trainable)
+    n = 2 * len(names)
+    parameters = {parameter: np.full(n, float(values[parameter])) for parameter in names}
+    for place, parameter in enumerate(names):
+        bounds = program.model.trainable[parameter]
+        parameters[parameter][[2 * place, 2 * place + 1]] = [
+            float(evaluate(text, values, where=name)) for text in bounds
+        ]
+    random = np.random.default_rng(8)
+    for dt in time_steps(program.model):
+        weights = 3 * (random.random((200, n)) < 0.2)
+        draws = {name: random.normal(size=n) for name in program.draws}
+        found = simulate(
+            name, 200 * dt, dt=dt, weights=weights, hold=draws, parameters=parameters
+        )  # fmt: skip
+        for variable, trace in found.states.items():
+            assert np.isfinite(trace.astype(float)).all(), (variable, dt)
+        if program.threshold is not None:
+            assert found.spikes.any(axis=0).mean() > 0.5

@@ -1,0 +1,66 @@
+"""A model's own largest time step: what a network may not exceed, and what tools use instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bioae.equations import NeuronModel, load_model, lower
+from bioae.errors import ModelError, NetworkError
+from bioae.networks.network import NetworkConfig
+from bioae.trainers.parity import parity_network
+
+FAST: dict[str, Any] = {
+    **load_model("lif").to_mapping(), "description": "A neuron of short steps.", "dt": "0.2*ms",
+}  # fmt: skip
+
+
+def network(dt: str, neuron: dict[str, Any] = FAST) -> NetworkConfig:
+    return NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 1, 2],
+            "dt": dt,
+            "neuron": "fast",
+            "neurons": {"fast": neuron},
+            "layers": [{"kind": "dense", "name": "only", "units": 2}],
+        },
+        where="a network",
+    )
+
+
+@pytest.mark.parametrize("dt", ["0.2*ms", "0.1*ms", "200*usecond"])
+def test_a_shorter_step_will_do(dt: str) -> None:
+    assert network(dt).placed[0].model.dt == "0.2*ms"
+
+
+def test_a_longer_step_is_refused_in_one_line() -> None:
+    with pytest.raises(NetworkError) as caught:
+        _ = network("1*ms").placed
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ("'fast'", "'only'", "at most 0.2*ms", "1*ms", 'dt = "0.2*ms"'):
+        assert part in message
+
+
+def test_models_without_it_take_any_step() -> None:
+    assert load_model("lif").dt is None
+    assert network("5*ms", load_model("lif").to_mapping()).placed
+
+
+@pytest.mark.parametrize("dt", ["0.1", "-1*ms", "1*mV", "fast"])
+def test_it_must_be_a_time(dt: str) -> None:
+    model = NeuronModel.from_mapping("fast", {**FAST, "dt": dt}, where="fast.toml")
+    with pytest.raises(ModelError, match="dt"):
+        lower(model)
+
+
+def test_it_is_kept_in_the_file() -> None:
+    model = NeuronModel.from_mapping("fast", FAST, where="fast.toml")
+    assert 'dt = "0.2*ms"' in model.to_toml()
+
+
+def test_parity_runs_at_it() -> None:
+    model = NeuronModel.from_mapping("fast", FAST, where="fast.toml")
+    found, _ = parity_network(model, neurons=4, steps=20, examples=1, seed=0)
+    assert found.config.dt_seconds == pytest.approx(2e-4)

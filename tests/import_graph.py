@@ -1,0 +1,91 @@
+"""The graph of the files that import one another, read from their sources.
+
+Every import counts, wherever it stands: at the top, in a function, for type checkers only. A name
+that a package hands on leads to the file that defines it; a package's own ``__init__`` is a node
+only for what is imported as a module.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import networkx as nx
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Folders at the top that are installed below `bioae`, through links.
+LINKED = ("equations", "trainers", "analysis")
+
+
+class Sources:
+    """The product's files by module name, and who imports whom."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.paths = dict(_modules(root))
+
+    @cached_property
+    def trees(self) -> Mapping[str, ast.Module]:
+        """The syntax tree of each file; of a package with a stub, that of the stub."""
+        return {
+            name: ast.parse((stub if stub.exists() else path).read_text(encoding="utf-8"))
+            for name, path in self.paths.items()
+            for stub in [path.with_suffix(".pyi")]
+        }
+
+    @cached_property
+    def handed_on(self) -> Mapping[str, Mapping[str, str]]:
+        """The module that each package imports a name from, by package and name."""
+        return {
+            name: {alias: module for module, alias in self.names(name) if module != name}
+            for name, path in self.paths.items()
+            if path.name == "__init__.py"
+        }
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[str]:
+        """An edge from each module to each module that it imports."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.paths)
+        for name in self.paths:
+            for module, alias in self.names(name):
+                home = self.home(module, alias)
+                if home is not None and home != name:
+                    graph.add_edge(name, home)
+        return graph
+
+    def home(self, module: str, alias: str) -> str | None:
+        """Return the module that defines what is imported, if it is one of the product's."""
+        if f"{module}.{alias}" in self.paths:
+            return f"{module}.{alias}"
+        passed = self.handed_on.get(module, {})
+        if alias in passed:
+            return self.home(passed[alias], alias)
+        return module if module in self.paths else None
+
+    def names(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield the module and the name of everything that a file imports."""
+        package = name if self.paths[name].name == "__init__.py" else name.rpartition(".")[0]
+        for node in ast.walk(self.trees[name]):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    parent, _, last = alias.name.rpartition(".")
+                    yield parent or alias.name, last
+            elif isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                if node.level:
+                    module = ".".join(filter(None, (package, module)))
+                for alias in node.names:
+                    yield module, alias.name
+
+
+def _modules(root: Path) -> Iterator[tuple[str, Path]]:
+    links = [root / "bioae" / name for name in LINKED]
+    for part in ("bioae", *LINKED):
+        for path in sorted((root / part).rglob("*.py")):
+            if any(path.is_relative_to(link) for link in links):
+                continue
+            parts = path.relative_to(root).with_suffix("").parts
+            parts = parts if part == "bioae" else ("bioae", *parts)
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path

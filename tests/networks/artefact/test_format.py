@@ -1,0 +1,157 @@
+"""The bytes of an artefact are those that docs/artefact.md specifies, and nothing gets lost."""
+
+from __future__ import annotations
+
+import tomllib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+from bioae.errors import OutputError
+from bioae.networks.artefact import load, save
+from bioae.networks.network import Network, NetworkConfig
+
+NAMES = ["network.toml", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["model", "model.zip"])
+def test_round_trip(name: str, network: Network, tmp_path: Path) -> None:
+    training = {"training": {"epochs": 3, "threads": None}, "data": {"name": "sample"}}
+    metrics = {"loss": np.float64(0.1), "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
+    save(network, tmp_path / name, training=training, metrics=metrics)
+    loaded = load(tmp_path / name)
+    assert loaded.network.config == network.config.self_contained()
+    assert loaded.network.weights.keys() == network.weights.keys()
+    for key, array in network.weights.items():
+        found = loaded.network.weights[key]
+        assert (found.dtype, found.shape) == (array.dtype, array.shape), key
+        assert found.tobytes() == array.tobytes(), key
+    assert loaded.network.sha256 == network.sha256
+    assert loaded.training == {"training": {"epochs": 3}, "data": {"name": "sample"}}
+    assert loaded.metrics == {"loss": 0.1, "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
+
+
+def test_it_is_read_with_a_few_lines_of_code(network: Network, tmp_path: Path) -> None:
+    save(network, tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == NAMES
+    text = (tmp_path / "model" / "network.toml").read_text(encoding="utf-8")
+    description = tomllib.loads(text)
+    assert list(description) == ["format_version", "network", "arrays", "training", "metrics"]
+    assert description["format_version"] == 1
+    weights = load_file(tmp_path / "model" / "weights.safetensors")
+    assert description["arrays"] == {name: list(array.shape) for name, array in weights.items()}
+    assert {name: array.shape for name, array in weights.items()} == {
+        "first.weight": (2, 1, 3, 3),
+        "hidden.weight": (5, 8),
+        "hidden.recurrent": (5, 5),
+        "hidden.tau": (5,),
+        "hidden.theta": (),
+        "output.weight": (36, 5),
+    }
+    assert {array.dtype.name for array in weights.values()} == {"float64"}
+    layers = description["network"]["layers"]
+    assert [layer["neuron"] for layer in layers] == ["lif", "mine", "lif"]
+    assert sorted(description["network"]["neurons"]) == ["leaky_readout", "lif", "mine"]
+
+
+def test_a_zip_holds_the_same_two_files_uncompressed(network: Network, tmp_path: Path) -> None:
+    save(network, tmp_path / "model")
+    save(network, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        assert [member.filename for member in archive.infolist()] == NAMES
+        assert all(each.compress_type == zipfile.ZIP_STORED for each in archive.infolist())
+        for name in NAMES:
+            assert archive.read(name) == (tmp_path / "model" / name).read_bytes()
+
+
+def test_equal_networks_give_equal_bytes(network: Network, tmp_path: Path) -> None:
+    backwards = Network(network.config, dict(reversed(network.weights.items())))
+    assert list(backwards.weights) != list(network.weights)
+    for number, each in enumerate((network, backwards)):
+        save(each, tmp_path / f"{number}.zip")
+    assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "1.zip").read_bytes()
+    # Reading and writing again changes nothing.
+    save(load(tmp_path / "0.zip").network, tmp_path / "2.zip")
+    assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
+
+
+def test_neuron_models_survive_their_files(network: Network, mine: Path, tmp_path: Path) -> None:
+    model = network.config.model(str(mine))
+    save(network, tmp_path / "model")
+    mine.unlink()
+    loaded = load(tmp_path / "model").network
+    assert loaded.config.model("mine") == model
+    placed = {each.name: each for each in loaded.config.placed}
+    assert placed["hidden"].model.equations == model.equations
+    assert placed["hidden"].model.reference == model.reference
+    assert placed["hidden"].model.parameters["theta"] == "2*mV"
+    np.testing.assert_array_equal(
+        loaded.parameters(placed["hidden"])["tau"], np.linspace(0.01, 0.03, 5)
+    )
+    assert float(loaded.parameters(placed["hidden"])["theta"]) == 0.0015
+
+
+def test_arrays_of_other_types_and_layouts(network: Network, tmp_path: Path) -> None:
+    weights = dict(network.weights)
+    weights["first.weight"] = weights["first.weight"].astype(np.float32)
+    weights["hidden.recurrent"] = np.asfortranarray(weights["hidden.recurrent"])
+    weights["hidden.weight"] = weights["hidden.weight"].astype(">f8")
+    save(Network(network.config, weights), tmp_path / "model")
+    loaded = load(tmp_path / "model").network.weights
+    assert loaded["first.weight"].dtype == np.float32
+    for name, array in weights.items():
+        np.testing.assert_array_equal(loaded[name], array, err_msg=name)
+
+
+# What TOML cannot hold (surrogates) and what it rewrites (carriage returns) is no model's text.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"))
+
+
+@given(description=TEXT, equations=TEXT)
+def test_any_text_survives(
+    description: str, equations: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model = {"description": f"a{description}", "equations": f"v{equations}", "input": "v"}
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 1, 2],
+            "neuron": "odd",
+            "neurons": {"odd": model},
+            "layers": [{"kind": "dense", "name": "only", "units": 2, "readout": "odd"}],
+        },
+        where="the test",
+    )
+    path = tmp_path_factory.mktemp("odd") / "model.zip"
+    save(Network.initialise(config), path)
+    found = load(path).network.config
+    assert found.model("odd") == config.model("odd")
+    assert found.model("odd").equations.startswith("v")
+
+
+def test_replacing(network: Network, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    save(network, path)
+    before = (path / "network.toml").read_bytes()
+    with pytest.raises(OutputError, match="the output exists already and was kept"):
+        save(network, path, training={"new": 1})
+    assert (path / "network.toml").read_bytes() == before
+    save(network, path, training={"new": 1}, overwrite=True)
+    assert load(path).training == {"new": 1}
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_a_folder_of_other_files_is_never_replaced(network: Network, tmp_path: Path) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter1.tex").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds more than a trained network.*chapter1\.tex"):
+        save(network, folder, overwrite=True)
+    with pytest.raises(OutputError, match="expected a folder; found a file"):
+        save(network, folder / "chapter1.tex", overwrite=True)
+    assert [path.name for path in folder.iterdir()] == ["chapter1.tex"]
+    assert (folder / "chapter1.tex").read_text() == "mine"

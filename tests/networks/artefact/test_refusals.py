@@ -1,0 +1,256 @@
+"""What is no artefact is refused in one line, and harms nobody."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from bioae.errors import ArtefactError
+from bioae.networks.artefact import load, save
+from bioae.networks.network import Network
+
+Spoil = Callable[[Path], object]
+
+TEXT, WEIGHTS = "network.toml", "weights.safetensors"
+
+
+@pytest.fixture
+def model(network: Network, tmp_path: Path) -> Path:
+    path = tmp_path / "model"
+    save(network, path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ArtefactError) as caught:
+        load(path)
+    line = str(caught.value)
+    assert str(path) in line
+    assert "\n" not in line
+    return line
+
+
+def edited(before: str, after: str) -> Spoil:
+    def edit(path: Path) -> None:
+        text = (path / TEXT).read_text(encoding="utf-8")
+        assert before in text
+        (path / TEXT).write_text(text.replace(before, after, 1), encoding="utf-8")
+
+    return edit
+
+
+def written(text: str | bytes) -> Spoil:
+    content = text if isinstance(text, bytes) else text.encode()
+    return lambda path: (path / TEXT).write_bytes(content)
+
+
+def arrays(change: Callable[[dict[str, np.ndarray]], object]) -> Spoil:
+    def edit(path: Path) -> None:
+        found = load_file(path / WEIGHTS)
+        change(found)
+        save_file(found, path / WEIGHTS)
+
+    return edit
+
+
+def cut(name: str, size: int) -> Spoil:
+    return lambda path: (path / name).write_bytes((path / name).read_bytes()[:size])
+
+
+def replaced_by_folder(path: Path) -> None:
+    (path / TEXT).unlink()
+    (path / TEXT).mkdir()
+
+
+def replaced_by_pipe(path: Path) -> None:
+    (path / WEIGHTS).unlink()
+    os.mkfifo(path / WEIGHTS)
+
+
+NAN = np.full((36, 5), np.nan)
+
+CASES: dict[str, tuple[Spoil, str]] = {
+    "a newer version": (
+        edited("format_version = 1", "format_version = 2"),
+        "expected format_version = 1; found 2. Read it with the version of bioae that wrote it",
+    ),
+    "no version": (edited("format_version = 1", ""), "expected format_version = 1; found none"),
+    "a version in words": (edited("format_version = 1", 'format_version = "1"'), "found '1'"),
+    "an empty description": (written(""), "found none"),
+    "binary garbage": (written(bytes(range(256))), f"{TEXT}: this is not valid TOML"),
+    "a truncated description": (cut(TEXT, 300), f"{TEXT}: this is not valid TOML"),
+    "a deep description": (written("x = " + "[" * 100_000), "this is not valid TOML"),
+    "a huge number": (written("x = " + "1" * 5_000), "this is not valid TOML"),
+    "a huge description": (written(b"#" * (2**24 + 1)), "it is larger than 16 MiB"),
+    "no tables": (written("format_version = 1"), "the key 'network' is missing"),
+    "a table that is none": (
+        written("format_version = 1\nnetwork = 3\narrays = {}\ntraining = {}\nmetrics = {}"),
+        "network does not fit",
+    ),
+    "an unknown table": (edited("[training]", "[trainign]"), "'training' is missing"),
+    "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), "unknown key 'stepz'"),
+    "a key out of bounds": (edited("steps = 4", "steps = -4"), "steps does not fit"),
+    "layers that do not fit": (edited("units = 5", "units = 6"), "expected (6, 6); found (5, 5)"),
+    "a neuron model that is not there": (
+        edited('neuron = "mine"', 'neuron = "alif"'),
+        "the neuron model 'alif' is not in the file; expected a table [network.neurons.alif]",
+    ),
+    "a neuron model elsewhere": (
+        edited('neuron = "mine"', 'neuron = "../mine.toml"'),
+        "the neuron model '../mine.toml' is not in the file",
+    ),
+    "a model with an unknown key": (edited("threshold =", "treshold ="), "treshold"),
+    "truncated weights": (cut(WEIGHTS, 1000), f"{WEIGHTS}: the weights are truncated or damaged"),
+    "empty weights": (cut(WEIGHTS, 0), f"{WEIGHTS}: the weights are truncated or damaged"),
+    "a missing array": (
+        arrays(lambda found: found.pop("first.weight")),
+        "'first.weight' does not fit the description; expected the shape [2, 1, 3, 3]; found none",
+    ),
+    "an array too many": (
+        arrays(lambda found: found.update(more=np.zeros(2))),
+        "the array 'more' does not fit the description; expected no such array; found [2]",
+    ),
+    "an array of another shape": (
+        arrays(lambda found: found.update({"output.weight": np.zeros((5, 36))})),
+        "expected the shape [36, 5]; found [5, 36]",
+    ),
+    "an array of whole numbers": (
+        arrays(lambda found: found.update({"output.weight": np.zeros((36, 5), int)})),
+        "expected float32 or float64; found int64",
+    ),
+    "NaN": (
+        arrays(lambda found: found.update({"output.weight": NAN})),
+        "the array 'output.weight' has values that are not finite",
+    ),
+    "no description": (lambda path: (path / TEXT).unlink(), f"{TEXT} is missing"),
+    "no weights": (lambda path: (path / WEIGHTS).unlink(), f"{WEIGHTS} is missing"),
+    "a folder for a file": (replaced_by_folder, f"{TEXT} is not a file"),
+    "a pipe for a file": (replaced_by_pipe, f"{WEIGHTS} is not a file"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_spoilt_folder(case: str, model: Path) -> None:
+    spoil, said = CASES[case]
+    load(model)
+    spoil(model)
+    assert said in refusal(model)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "an empty folder", "a text", "a pipe", "no zip"])
+def test_what_is_no_artefact_at_all(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "thing.zip"
+    make: dict[str, Callable[[], object]] = {
+        "nothing": lambda: None,
+        "an empty folder": path.mkdir,
+        "a text": lambda: path.write_text("format_version = 1"),
+        "a pipe": lambda: os.mkfifo(path),
+        "no zip": lambda: path.write_bytes(b"PK\x03\x04" + bytes(100)),
+    }
+    make[kind]()
+    assert "a trained network" in refusal(path) or "no trained network" in refusal(path)
+
+
+def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def members(model: Path) -> dict[str, bytes]:
+    return {name: (model / name).read_bytes() for name in (TEXT, WEIGHTS)}
+
+
+def test_other_members_are_never_looked_at(members: dict[str, bytes], tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    more = {"../outside": b"x", str(outside): b"x", "weights.pkl": b"cos\nsystem\n"}
+    (tmp_path / "inner").mkdir()
+    load(archive(tmp_path / "inner" / "model.zip", {**members, **more}))
+    assert not outside.exists()
+    assert [path.name for path in (tmp_path / "inner").iterdir()] == ["model.zip"]
+
+
+def test_a_member_that_is_not_at_the_top_does_not_count(
+    members: dict[str, bytes], tmp_path: Path
+) -> None:
+    for prefix in ("../", "/", "model/", "./"):
+        path = archive(tmp_path / "m.zip", {f"{prefix}{n}": each for n, each in members.items()})
+        assert f"{TEXT} is missing" in refusal(path)
+
+
+def test_a_zip_bomb_is_not_opened(members: dict[str, bytes], tmp_path: Path) -> None:
+    bomb = {**members, WEIGHTS: bytes(2**26)}
+    path = archive(tmp_path / "bomb.zip", bomb, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 2**17
+    assert "only uncompressed archives are read" in refusal(path)
+
+
+def test_a_member_that_lies_about_its_size(members: dict[str, bytes], tmp_path: Path) -> None:
+    path = archive(tmp_path / "liar.zip", members)
+    size = len(members[WEIGHTS]).to_bytes(4, "little")
+    content = path.read_bytes()
+    assert content.count(size) >= 2
+    path.write_bytes(content.replace(size, (2**31 - 1).to_bytes(4, "little")))
+    assert "this is not a trained network: it is truncated" in refusal(path)
+
+
+def test_an_encrypted_member(members: dict[str, bytes], tmp_path: Path) -> None:
+    content = bytearray(archive(tmp_path / "secret.zip", members).read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for found in re.finditer(re.escape(signature), bytes(content)):
+            content[found.start() + flags] |= 1
+    (tmp_path / "secret.zip").write_bytes(content)
+    assert "encrypted" in refusal(tmp_path / "secret.zip")
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_is_refused_and_never_executed(protocol: int, model: Path, tmp_path: Path) -> None:
+    import pickle  # noqa: TID251 - the attack itself
+
+    class Attack:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    attack = pickle.dumps(Attack(), protocol=protocol)
+    assert b"mkdir" in attack
+    (model / WEIGHTS).write_bytes(attack)
+    assert "the weights are truncated or damaged" in refusal(model)
+    # NumPy's own files may hold one too.
+    file = io.BytesIO()
+    np.save(file, np.array([Attack()], dtype=object), allow_pickle=True)
+    (model / WEIGHTS).write_bytes(file.getvalue())
+    assert "the weights are truncated or damaged" in refusal(model)
+    assert not (tmp_path / "owned").exists()
+
+
+@given(data=st.data())
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the original is only read
+)
+def test_damage_anywhere_is_refused_or_does_not_matter(
+    data: st.DataObject, members: dict[str, bytes], tmp_path: Path
+) -> None:
+    name = data.draw(st.sampled_from([TEXT, WEIGHTS]))
+    content = bytearray(members[name])
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path = archive(tmp_path / "damaged.zip", {**members, name: bytes(content)})
+    try:
+        loaded = load(path)
+    except ArtefactError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert loaded.network.weights

@@ -1,0 +1,116 @@
+"""Encoders: statistics against the binomial law, closed forms, and random numbers by example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from scipy import stats
+
+from bioae.networks.encoders import Bernoulli, ConstantCurrent, Encoder, FirstSpike
+from bioae.random import stream, uniform
+
+ENCODERS = [Bernoulli(), FirstSpike(), ConstantCurrent()]
+SHAPE = (2, 3, 4)
+IMAGES = stream(0, 0).random((6, *SHAPE))
+EXAMPLES = np.array([17, 3, 99, 0, 4, 5])
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+def test_drive_has_time_first(encoder: Any) -> None:
+    drive = encoder.encode(IMAGES, EXAMPLES, steps=7)
+    assert drive.shape == (7, 6, *SHAPE)
+    assert drive.dtype == np.float32
+    assert drive.any()
+    assert encoder.graded or set(np.unique(drive)) == {0.0, 1.0}
+    assert not encoder.encode(0 * IMAGES, EXAMPLES, steps=7).any()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+@given(order=st.permutations(range(6)), count=st.integers(1, 6))
+def test_an_example_is_encoded_alike_in_any_company(
+    encoder: Any, order: list[int], count: int
+) -> None:
+    chosen = order[:count]
+    together = encoder.encode(IMAGES, EXAMPLES, steps=5, seed=2)
+    some = encoder.encode(IMAGES[chosen], EXAMPLES[chosen], steps=5, seed=2)
+    assert (some == together[:, chosen]).all()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+def test_mean_drive_is_that_of_a_white_pixel(encoder: Any) -> None:
+    white = np.ones((400, 1, 5, 5))
+    total = encoder.encode(white, np.arange(400), steps=12).sum(axis=0, dtype=np.float64)
+    # A thousandth is more than the rounding of a constant current; six standard errors of spikes.
+    tolerance = 1e-3 if encoder.kind != "bernoulli" else 6 * np.sqrt(12 * 0.2 * 0.8 / 10_000)
+    assert total.mean() == pytest.approx(encoder.mean_drive(12), abs=tolerance)
+
+
+@pytest.mark.parametrize("pixel", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("rate", [0.2, 1.0])
+def test_bernoulli_counts_are_binomial(pixel: float, rate: float) -> None:
+    images = np.full((100, 1, 10, 10), pixel)
+    spikes = Bernoulli(rate=rate).encode(images, np.arange(100), steps=20)
+    law = stats.binom(spikes.size, rate * pixel)
+    low, high = law.ppf(1e-6), law.isf(1e-6)
+    assert low <= spikes.sum(dtype=np.float64) <= high
+    if rate * pixel < 1:
+        counts = np.bincount(spikes.sum(axis=0).ravel().astype(int), minlength=21)
+        expected = 10_000 * stats.binom(20, rate * pixel).pmf(np.arange(21))
+        often = expected >= 5
+        assert often.sum() > 3
+        distance = ((counts - expected)[often] ** 2 / expected[often]).sum()
+        assert distance < stats.chi2(often.sum()).isf(1e-6)
+
+
+def test_bernoulli_is_uncorrelated_over_time_and_seeds() -> None:
+    images = np.full((200, 1, 10, 10), 0.5)
+    one = Bernoulli(rate=1.0).encode(images, np.arange(200), steps=6)
+    other = Bernoulli(rate=1.0).encode(images, np.arange(200), steps=6, seed=1)
+    for a, b in ((one[:-1], one[1:]), (one, other), (one[..., 1:], one[..., :-1])):
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 6 / np.sqrt(a.size)
+
+
+def test_bernoulli_compares_the_stream_in_order_of_step_and_neuron() -> None:
+    spikes = Bernoulli(rate=0.5).encode(IMAGES[:1], np.array([17]), steps=3, seed=5)
+    numbers = uniform(5, np.array([17]), 3 * 24).reshape(3, *SHAPE)
+    assert (spikes[:, 0] == (numbers < 0.5 * IMAGES[0])).all()
+    assert 0 < spikes.mean() < 1
+
+
+@given(pixel=st.floats(0, 1), steps=st.integers(1, 30))
+def test_first_spike_comes_at_the_nearest_step(pixel: float, steps: int) -> None:
+    drive = FirstSpike().encode(np.full((1, 1, 1, 1), pixel), np.array([0]), steps=steps)
+    when = np.flatnonzero(drive)
+    if pixel == 0:
+        assert not len(when)
+    else:
+        assert len(when) == 1
+        assert abs(when[0] - (1 - pixel) * (steps - 1)) <= 0.5
+
+
+def test_first_spike_by_hand() -> None:
+    images = np.array([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 1, 4)
+    drive = FirstSpike().encode(images, np.array([0]), steps=5)
+    assert drive[:, 0, 0, 0].T.tolist() == [
+        [0, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0],
+    ]  # fmt: skip
+
+
+@given(pixel=st.floats(0, 1), gain=st.floats(1e-3, 10))
+def test_constant_current_is_on_the_grid(pixel: float, gain: float) -> None:
+    drive = ConstantCurrent(gain=gain).encode(np.full((1, 1, 1, 1), pixel), np.array([0]), steps=3)
+    ticks = drive.ravel().astype(np.float64) * 4096
+    assert (ticks == np.rint(ticks)).all()
+    assert len(set(ticks)) == 1
+    assert abs(ticks[0] / 4096 - gain * pixel) <= 0.5 / 4096
+
+
+@pytest.mark.parametrize("encoder", [Bernoulli(rate=0.3), FirstSpike(), ConstantCurrent(gain=2.0)])
+def test_encoders_survive_a_file(encoder: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(Encoder)
+    assert adapter.validate_python(encoder.model_dump(mode="json")) == encoder

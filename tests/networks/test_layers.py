@@ -1,0 +1,144 @@
+"""A layer's shapes and synapses, with PyTorch's own operations as the oracle."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Dense, LayerBase, all_to_all
+
+Shape = tuple[int, ...]
+MODULES = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Conv2d | ConvTranspose2d, Shape]:
+    """A convolution of either kind, and an input that fits it."""
+    kind = draw(st.sampled_from([Conv2d, ConvTranspose2d]))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    settings: dict[str, Any] = {
+        "channels": groups * draw(st.integers(1, 2)),
+        "kernel": draw(st.integers(1, 4)),
+        "stride": draw(st.integers(1, 3)),
+        "padding": draw(st.integers(0, 3)),
+        "dilation": draw(st.integers(1, 3)),
+        "groups": groups,
+    }
+    if kind is ConvTranspose2d:
+        most = max(settings["stride"], settings["dilation"]) - 1
+        settings["output_padding"] = draw(st.integers(0, most))
+    shape = (groups * draw(st.integers(1, 2)), draw(st.integers(1, 8)), draw(st.integers(1, 8)))
+    return kind(name="layer", **settings), shape
+
+
+def module(layer: Conv2d | ConvTranspose2d, channels: int) -> nn.Module:
+    settings = layer.model_dump(
+        include={"stride", "padding", "dilation", "groups", "output_padding"}
+    )
+    made: nn.Module = MODULES[type(layer)](
+        channels, layer.channels, layer.kernel, bias=False, dtype=torch.float64, **settings
+    )
+    return made
+
+
+def dyadic(seed: int, *shape: int) -> NDArray[np.float64]:
+    """Numbers whose sums are exact in any order."""
+    return np.random.default_rng(seed).integers(-4096, 4096, shape) / 4096
+
+
+def matrix(connections: Connections, weight: NDArray[np.float64], shape: Shape) -> Tensor:
+    """The weights from every source (column) to every target (row)."""
+    dense = np.zeros(shape)
+    np.add.at(dense, (connections.target, connections.source), weight.ravel()[connections.weight])
+    return torch.from_numpy(dense)
+
+
+def through(layer: LayerBase, shape: Shape, images: Tensor, weight: NDArray[np.float64]) -> Tensor:
+    output = layer.output_shape(shape)
+    sizes = math.prod(output), math.prod(shape)
+    dense = matrix(layer.connections(shape), weight, sizes)
+    return (images.flatten(1) @ dense.T).reshape(-1, *output)
+
+
+@given(convolutions())
+def test_convolutions_are_those_of_torch(case: tuple[Conv2d | ConvTranspose2d, Shape]) -> None:
+    layer, shape = case
+    reference = module(layer, shape[0])
+    images = torch.from_numpy(dyadic(1, 2, *shape))
+    try:
+        expected_shape = reference(images).shape[1:]
+    except RuntimeError:  # the input is too small
+        expected_shape = None
+    if expected_shape is None or min(expected_shape) < 1:
+        with pytest.raises(ValueError, match="its input is too small"):
+            layer.output_shape(shape)
+        return
+    assert layer.output_shape(shape) == expected_shape
+    assert layer.weight_shape(shape) == reference.get_parameter("weight").shape
+    weight = dyadic(2, *layer.weight_shape(shape))
+    with torch.no_grad():
+        reference.get_parameter("weight").copy_(torch.from_numpy(weight))
+        expected = reference(images)
+    assert torch.equal(through(layer, shape, images, weight), expected)
+
+
+@given(convolutions())
+def test_a_pair_of_neurons_has_one_synapse(case: tuple[Conv2d | ConvTranspose2d, Shape]) -> None:
+    layer, shape = case
+    try:
+        sizes = math.prod(layer.output_shape(shape)), math.prod(shape)
+    except ValueError:
+        return
+    source, target, weight = layer.connections(shape)
+    assert len(source) == len(target) == len(weight)
+    assert len(np.unique(target * sizes[1] + source)) == len(source)
+    assert not len(weight) or 0 <= weight.min() <= weight.max() < math.prod(
+        layer.weight_shape(shape)
+    )
+
+
+@given(convolutions())
+def test_fan_in_is_the_most_that_a_neuron_hears(
+    case: tuple[Conv2d | ConvTranspose2d, Shape],
+) -> None:
+    layer, shape = case
+    try:
+        layer.output_shape(shape)
+    except ValueError:
+        return
+    target = layer.connections(shape).target
+    counted = np.bincount(target).max() if len(target) else 0
+    assert counted <= layer.fan_in(shape)
+
+
+def test_fan_in_is_reached_in_the_middle() -> None:
+    layer, shape = Conv2d(name="layer", channels=4, kernel=3, groups=2), (6, 5, 5)
+    assert set(np.bincount(layer.connections(shape).target)) == {layer.fan_in(shape)} == {27}
+
+
+@pytest.mark.parametrize("size", [{"units": 6}, {"shape": (2, 1, 3)}])
+def test_dense_is_linear(size: dict[str, Any]) -> None:
+    layer, shape = Dense(name="layer", **size), (2, 3, 4)
+    weight = dyadic(0, *layer.weight_shape(shape))
+    assert weight.shape == (6, 24)
+    assert layer.fan_in(shape) == 24
+    assert layer.output_shape(shape) == size.get("shape", (6,))
+    images = torch.from_numpy(dyadic(1, 5, *shape))
+    found = through(layer, shape, images, weight)
+    expected = functional.linear(images.flatten(1), torch.from_numpy(weight))
+    assert torch.equal(found.flatten(1), expected)
+
+
+def test_all_to_all_counts_every_pair_once() -> None:
+    source, target, weight = all_to_all(3, 2)
+    assert sorted(zip(source, target, strict=True)) == [(i, j) for i in range(3) for j in range(2)]
+    assert (weight == target * 3 + source).all()

@@ -1,0 +1,184 @@
+"""Networks with weights: how they are drawn, checked, rounded, hashed and varied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bioae.equations import load_model
+from bioae.errors import NetworkError
+from bioae.networks.network import Network, NetworkConfig
+
+Changes = dict[str, NDArray[np.floating[Any]] | None]
+
+
+@pytest.fixture(scope="module")
+def config() -> NetworkConfig:
+    layers = [
+        {"kind": "conv2d", "name": "a", "channels": 8, "kernel": 5, "recurrent": True},
+        {"kind": "dense", "name": "b", "units": 40, "gain": 0.5},
+        {"kind": "dense", "name": "c", "shape": [1, 9, 9]},
+    ]
+    values = {"input_shape": [1, 9, 9], "layers": layers}
+    return NetworkConfig.from_mapping(values, where="net.toml")
+
+
+@pytest.fixture(scope="module")
+def network(config: NetworkConfig) -> Network:
+    return Network.initialise(config, seed=3)
+
+
+# Drawing
+
+
+def test_weights_have_their_names_and_shapes(network: Network) -> None:
+    assert {name: values.shape for name, values in network.weights.items()} == {
+        "a.weight": (8, 1, 5, 5),
+        "a.recurrent": (200, 200),
+        "b.weight": (40, 200),
+        "c.weight": (81, 40),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "fan_in"),
+    [("a.weight", 1, 25), ("a.recurrent", 1, 200), ("b.weight", 0.5, 200), ("c.weight", 2, 40)],
+)
+def test_initial_spread(network: Network, name: str, gain: float, fan_in: int) -> None:
+    values = network.weights[name]
+    expected = gain * np.sqrt(2 / fan_in)
+    # Six standard errors: of the mean, and of the standard deviation.
+    assert abs(values.mean()) < 6 * expected / np.sqrt(values.size)
+    assert abs(values.std() - expected) < 6 * expected / np.sqrt(2 * values.size)
+
+
+def test_each_array_has_a_stream_of_its_own(config: NetworkConfig, network: Network) -> None:
+    again = Network.initialise(config, seed=3).weights
+    other = Network.initialise(config, seed=4).weights
+    first = config.layers[0].model_copy(update={"recurrent": False})
+    shorter = config.varied(layers=(first, *config.layers[1:]))
+    without = Network.initialise(shorter, seed=3).weights
+    for name, values in network.weights.items():
+        assert (values == again[name]).all()
+        drawn = values != 0  # no neuron feeds itself
+        assert drawn.mean() > 0.9
+        assert not (values == other[name])[drawn].any()
+        if name != "a.recurrent":
+            assert (values == without[name]).all()
+    heads = [tuple((v / v.std()).ravel()[:3]) for v in network.weights.values()]
+    assert len(set(heads)) == len(heads)
+
+
+# Checking
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"a.weight": None}, "the weights 'a.weight' are missing; expected (8, 1, 5, 5)"),
+        ({"z.weight": np.zeros(1)}, "the network has no array 'z.weight'"),
+        ({"b.recurrent": np.zeros((40, 40))}, "the network has no array 'b.recurrent'"),
+        ({"b.weight": np.zeros((200, 40))}, "expected (40, 200); found (200, 40)"),
+        ({"b.weight": np.full((40, 200), np.nan)}, "'b.weight' has values that are not finite"),
+        ({"b.tau": np.array(np.inf)}, "'b.tau' has values that are not finite"),
+        ({"b.tau": np.zeros(7)}, "'b.tau' has the wrong shape; expected () or (40,); found (7,)"),
+        ({"b.mass": np.array(1.0)}, "the network has no array 'b.mass'"),
+    ],
+)
+def test_refused_arrays(network: Network, changes: Changes, line: str) -> None:
+    weights = {**network.weights, **changes}
+    with pytest.raises(NetworkError) as caught:
+        Network(network.config, {n: v for n, v in weights.items() if v is not None})
+    assert line in str(caught.value)
+
+
+def test_trained_parameters_replace_those_of_the_model(network: Network) -> None:
+    trained = {"b.tau": np.array(0.05), "b.theta": np.full(40, 2.0)}
+    with_trained = Network(network.config, {**network.weights, **trained})
+    a, b, _ = network.config.placed
+    assert with_trained.parameters(a)["tau"] == network.parameters(b)["tau"] == 0.1
+    assert with_trained.parameters(b)["tau"] == 0.05
+    assert with_trained.parameters(b, readout=True) == {"tau": 0.05}
+    assert (with_trained.parameters(b)["theta"] == trained["b.theta"]).all()
+
+
+# Rounding
+
+
+def test_quantised_weights_lie_on_the_grid(network: Network) -> None:
+    trained = {"b.tau": np.array(0.1234567)}
+    rounded = Network(network.config, {**network.weights, **trained}).quantised()
+    for name, values in network.weights.items():
+        ticks = rounded.weights[name] * 4096
+        assert (ticks == np.rint(ticks)).all()
+        assert len(np.unique(ticks)) > 10
+        assert np.abs(rounded.weights[name] - values).max() <= 0.5 / 4096
+    assert rounded.weights["b.tau"] == 0.1234567
+    again = rounded.quantised()
+    assert again.sha256 == rounded.sha256
+    assert network.quantised(bits=1).sha256 != network.quantised().sha256
+
+
+# Hashing
+
+
+def test_hash_ignores_the_order_of_arrays(network: Network) -> None:
+    backwards = Network(network.config, dict(reversed(list(network.weights.items()))))
+    copied = Network(network.config, {n: np.asfortranarray(v) for n, v in network.weights.items()})
+    assert len(network.sha256) == 64
+    assert network.sha256 == backwards.sha256 == copied.sha256
+
+
+def test_hash_ignores_the_order_of_keys(network: Network) -> None:
+    values = dict(reversed(network.config.to_mapping().items()))
+    again = NetworkConfig.from_mapping(values, where="net.toml")
+    assert Network(again, network.weights).sha256 == network.sha256
+
+
+@pytest.mark.parametrize("name", ["a.weight", "a.recurrent", "b.weight", "c.weight"])
+def test_hash_sees_the_last_bit_of_every_array(network: Network, name: str) -> None:
+    changed = network.weights[name].copy()
+    changed.flat[-2] = np.nextafter(changed.flat[-2], np.inf)
+    assert Network(network.config, {**network.weights, name: changed}).sha256 != network.sha256
+
+
+def test_hash_sees_the_description(network: Network) -> None:
+    other = load_model("lif").with_parameters({"tau": "99*ms"}).to_mapping()
+    changes: list[dict[str, Any]] = [
+        {"dt": "2*ms"}, {"steps": 24}, {"schedule": "paper"}, {"latent": "b"}, {"neuron": "alif"},
+        {"encoder": {"kind": "bernoulli", "rate": 0.1}}, {"decoder": {"kind": "last"}},
+        {"neurons": {"lif": other}},
+    ]  # fmt: skip
+    hashes = {network.sha256}
+    for change in changes:
+        values = {**network.config.to_mapping(), **change}
+        varied = NetworkConfig.from_mapping(values, where="net.toml")
+        hashes.add(Network(varied, network.weights).sha256)
+    assert len(hashes) == 1 + len(changes)
+
+
+# Varying
+
+
+def test_with_neuron_keeps_weights_and_drops_what_belonged_to_the_old_one(network: Network) -> None:
+    trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
+    assert [placed.model.name for placed in trained.config.placed] == ["lif"] * 3
+    varied = trained.with_neuron("alif", calibrate="none")
+    assert [placed.model.name for placed in varied.config.placed] == ["alif"] * 3
+    kept = {f"{name}.readout.tau": tau for name, tau in zip("abc", (0.1, 0.05, 0.1), strict=True)}
+    assert varied.weights.keys() == network.weights.keys() | kept.keys()
+    assert all(varied.weights[name] == tau for name, tau in kept.items())
+    assert all(varied.weights[name] is values for name, values in network.weights.items())
+    assert varied.sha256 != trained.sha256
+
+
+def test_with_time_keeps_weights_and_trained_parameters(network: Network) -> None:
+    trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
+    varied = trained.with_time(steps=50, dt="0.5*ms")
+    assert (varied.config.steps, varied.config.dt_seconds) == (50, 0.0005)
+    assert varied.weights == trained.weights
+    with pytest.raises(NetworkError, match="steps does not fit"):
+        trained.with_time(steps=0)

@@ -1,0 +1,253 @@
+"""Values of their own for neurons: any constant parameter, the same in the mirror and in Brian2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.equations import available, load_model
+from bioae.errors import NetworkError
+from bioae.networks import artefact
+from bioae.networks.network import Network, NetworkConfig
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.simulation.targets import activation as targets
+from bioae.trainers.mirror.simulate import simulate_mirror
+
+IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "recurrent": True},
+    {"kind": "dense", "name": "last", "shape": [1, 4, 4]},
+]
+
+#: Every place in which a parameter can stand.
+EVERYWHERE = '''
+description = "Names a parameter in each part of a model."
+equations = """
+dv/dt = (drive - v)/tau : 1 (unless refractory)
+drive = rest + gain*slow : 1
+dslow/dt = -slow/(2*tau) : 1
+held = gain*v : 1 (constant over dt)
+fixed = 2*step : 1 (shared)
+limit : 1 (constant)
+"""
+threshold = "v > limit + 0.1*held"
+reset = """
+v = rest
+slow += step*fixed
+"""
+refractory = "silent"
+method = "euler"
+input = "slow"
+weight = "1.5*unit"
+
+[parameters]
+tau = "8*ms"
+rest = "0.25"
+gain = "0.5"
+limit = "1"
+step = "0.5"
+silent = "2*ms"
+unit = "1"
+weight = "3"
+
+[initial]
+v = "rest/2"
+
+[surrogate]
+distance = "v - limit"
+scale = "1"
+'''
+
+SHARED = '''
+description = "A shared variable depends on one parameter, and each neuron on another."
+equations = """
+dv/dt = (common - v)/tau : 1
+common = level*t/slow : 1 (shared, constant over dt)
+"""
+threshold = "v > 1"
+reset = "v = 0"
+method = "euler"
+input = "v"
+
+[parameters]
+tau = "8*ms"
+slow = "9*ms"
+level = "2"
+'''
+
+
+def network(model: str, schedule: str = "brian2", **changes: Any) -> Network:
+    values = {
+        "input_shape": [1, 4, 4], "steps": 20, "schedule": schedule, "neuron": model,
+        "encoder": {"kind": "bernoulli"}, "layers": LAYERS, **changes,
+    }  # fmt: skip
+    config = NetworkConfig.from_mapping(values, where="the test's network")
+    return Network.initialise(config, seed=1).quantised()
+
+
+def with_own(network: Network, seed: int) -> Network:
+    """Give every neuron its own value of every parameter, near the model's."""
+    arrays = {}
+    for placed in network.config.placed:
+        shapes = placed.parameter_shapes
+        for key, (name, values) in enumerate(network.parameters(placed).items()):
+            if (placed.size,) in shapes.get(f"{placed.name}.{name}", ()):
+                spread = stream(seed, 10 * placed.depth + key).uniform(0.75, 1.25, placed.size)
+                arrays[f"{placed.name}.{name}"] = values * spread
+    return Network(network.config, {**network.weights, **arrays})
+
+
+def firing(network: Network) -> Network:
+    """Return the network with its weights doubled until half of each layer's neurons fire."""
+    for placed in network.config.placed:
+        name = f"{placed.name}.weight"
+        for _ in range(20):
+            counts = simulate_mirror(network, IMAGES)[f"/layers/{placed.name}/spike_count"]
+            if float((counts.sum("example") > 0).mean()) >= 0.5:
+                break
+            network = Network(network.config, {**network.weights, name: 2 * network.weights[name]})
+        else:
+            pytest.fail(f"{placed.name} stays silent")
+    return network
+
+
+def assert_same(found: xr.DataTree, expected: xr.DataTree) -> None:
+    for name, layer in expected["/layers"].children.items():
+        assert float((layer["spike_count"].sum("example") > 0).mean()) >= 0.5
+        xr.testing.assert_identical(found[f"/layers/{name}"].to_dataset(), layer.to_dataset())
+    xr.testing.assert_equal(found["reconstruction"], expected["reconstruction"])
+
+
+def exact() -> list[str]:
+    """Return the shipped models that fire, and of which all libraries compute the same bits."""
+    from bioae.equations.lowering.lower import lower
+
+    models = [load_model(name) for name in available()]
+    return [m.name for m in models if m.threshold is not None and lower(m).reproducible]
+
+
+@pytest.fixture
+def everywhere(tmp_path: Path) -> str:
+    path = tmp_path / "everywhere.toml"
+    path.write_text(EVERYWHERE)
+    return str(path)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> str:
+    path = tmp_path / "shared.toml"
+    path.write_text(SHARED)
+    return str(path)
+
+
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
+    everywhere: str, schedule: str
+) -> None:
+    described = network(everywhere, schedule)
+    own = firing(with_own(described, seed=2))
+    assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
+    expected = simulate(own, IMAGES, target="numpy")
+    assert_same(simulate_mirror(own, IMAGES), expected)
+    # Each of them counts.
+    before = simulate_mirror(own, IMAGES, record=["v"])
+    for placed in own.config.placed:
+        for name in placed.parameter_shapes:
+            without = Network(own.config, {n: v for n, v in own.weights.items() if n != name})
+            found = simulate_mirror(without, IMAGES, record=["v"])
+            trace = f"/layers/{placed.name}/state_v"
+            assert not found[trace].equals(before[trace]), name
+
+
+def test_each_neuron_is_one_of_a_population_of_its_own_values(everywhere: str) -> None:
+    layer = {"kind": "dense", "name": "last", "shape": [1, 4, 4]}
+    own = firing(with_own(network(everywhere, layers=[layer]), seed=2))
+    (placed,) = own.config.placed
+
+    def trace(described: Network, neuron: int) -> xr.DataArray:
+        result = simulate(described, IMAGES, target="numpy", record=["v"])
+        return result["/layers/last/state_v"].isel(neuron=neuron)
+
+    for neuron in (0, 7):
+        alike = {
+            name: np.full(placed.size, own.weights[name][neuron])
+            for name in placed.parameter_shapes.keys() & own.weights.keys()
+        }
+        assert len(alike) == 7
+        found = trace(Network(own.config, {**own.weights, **alike}), neuron)
+        assert len(np.unique(found)) > 10
+        xr.testing.assert_identical(trace(own, neuron), found)
+        assert not trace(own, neuron + 1).equals(found)
+
+
+@pytest.mark.parametrize("model", exact())
+def test_shipped_models_with_parameters_of_each_neuron(model: str) -> None:
+    own = firing(with_own(network(model), seed=3))
+    assert len(own.weights) > 3
+    assert_same(simulate_mirror(own, IMAGES), simulate(own, IMAGES, target="numpy"))
+
+
+def test_parameters_of_each_neuron_compiled(
+    everywhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Arithmetic is the same at every level, and less optimised code compiles sooner.
+    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+    own = firing(with_own(network(everywhere), seed=2))
+    assert_same(simulate(own, IMAGES, target="cpp_standalone"), simulate_mirror(own, IMAGES))
+
+
+def test_parameters_of_each_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
+    own = with_own(network(everywhere), seed=2)
+    artefact.save(own, tmp_path / "model")
+    again = artefact.load(tmp_path / "model").network
+    assert again.sha256 == own.sha256 != network(everywhere).sha256
+    for placed in again.config.placed:
+        tau = again.parameters(placed)["tau"]
+        assert tau.shape == (placed.size,)
+        np.testing.assert_array_equal(tau, own.parameters(placed)["tau"])
+
+
+def test_one_value_is_one_for_all(everywhere: str) -> None:
+    described = firing(network(everywhere))
+    arrays = {f"first.{n}": np.array(v) for n, v in (("tau", 5e-3), ("silent", 4e-3))}
+    spread = {name: np.full(8, value) for name, value in arrays.items()}
+    one, each = (
+        Network(described.config, {**described.weights, **values}) for values in (arrays, spread)
+    )
+    expected = simulate(one, IMAGES, target="numpy")
+    assert_same(simulate(each, IMAGES, target="numpy"), expected)
+    assert_same(simulate_mirror(each, IMAGES), expected)
+
+
+def test_what_a_shared_variable_depends_on_is_one_for_all(shared: str) -> None:
+    described = network(shared)
+    own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
+    varied = firing(Network(described.config, {**described.weights, **own}))
+    assert_same(simulate_mirror(varied, IMAGES), simulate(varied, IMAGES, target="numpy"))
+    for name in ("slow", "level"):
+        with pytest.raises(NetworkError, match=rf"'first.{name}' has .* expected \(\);"):
+            Network(described.config, {**described.weights, f"first.{name}": np.full(8, 0.01)})
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "line"),
+    [
+        ("first.tau", np.full(7, 0.01), "expected () or (8,); found (7,)"),
+        ("first.tau", np.full((2, 2, 2), 0.01), "expected () or (8,); found (2, 2, 2)"),
+        ("first.tau", np.array([0.01] * 7 + [np.nan]), "has values that are not finite"),
+        ("first.v", np.zeros(8), "the network has no array 'first.v'"),
+        ("first.mass", np.zeros(8), "the network has no array 'first.mass'"),
+        ("third.tau", np.zeros(8), "the network has no array 'third.tau'"),
+        ("tau", np.zeros(8), "the network has no array 'tau'"),
+    ],
+)
+def test_refused_values(everywhere: str, name: str, values: Any, line: str) -> None:
+    described = network(everywhere)
+    with pytest.raises(NetworkError) as caught:
+        Network(described.config, {**described.weights, name: values})
+    assert line in str(caught.value)

@@ -1,0 +1,145 @@
+"""Delays and autapses of a network: what is drawn, refused, kept, and written to disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.errors import NetworkError
+from bioae.networks.artefact import load, save
+from bioae.networks.network import Network, NetworkConfig
+
+
+def config(**changes: Any) -> NetworkConfig:
+    layers = [
+        {"kind": "conv2d", "name": "a", "channels": 8, "kernel": 5, "delay": ["1.5*ms", "4*ms"]},
+        {"kind": "dense", "name": "b", "units": 40, "delay": "2.4*ms",
+         "recurrent": True, "recurrent_delay": ["0*ms", "3*ms"]},
+        {"kind": "dense", "name": "c", "shape": [1, 9, 9], "recurrent": True, "autapses": True},
+    ]  # fmt: skip
+    values = {"input_shape": [1, 9, 9], "layers": layers, **changes}
+    return NetworkConfig.from_mapping(values, where="net.toml")
+
+
+def test_delays_are_drawn_uniformly_among_multiples_of_the_time_step() -> None:
+    network = Network.initialise(config(dt="0.5*ms", steps=20), seed=1)
+    drawn = {name: values for name, values in network.weights.items() if name.endswith("_delay")}
+    assert {name: values.shape for name, values in drawn.items()} == {
+        "a.weight_delay": (8, 1, 5, 5), "b.recurrent_delay": (40, 40),
+    }  # fmt: skip
+    for name, first, last in (("a.weight_delay", 3, 8), ("b.recurrent_delay", 0, 6)):
+        steps, counts = np.unique(drawn[name] / 0.0005, return_counts=True)
+        np.testing.assert_allclose(steps, np.arange(first, last + 1), rtol=1e-12)
+        # Five standard deviations of a binomial count.
+        expected = drawn[name].size / len(steps)
+        assert (abs(counts - expected) < 5 * np.sqrt(expected)).all()
+
+
+def test_drawing_delays_leaves_weights_as_they_were() -> None:
+    network = Network.initialise(config(), seed=1)
+    layers = [layer.model_copy(update={"delay": None}) for layer in config().layers]
+    plain = Network.initialise(config(layers=layers), seed=1)
+    for name in plain.weights:
+        np.testing.assert_array_equal(network.weights[name], plain.weights[name])
+    again = Network.initialise(config(), seed=1).weights
+    other = Network.initialise(config(), seed=2).weights
+    assert (network.weights["a.weight_delay"] == again["a.weight_delay"]).all()
+    assert (network.weights["a.weight_delay"] != other["a.weight_delay"]).any()
+
+
+def test_delays_are_rounded_to_steps() -> None:
+    network = Network.initialise(config(), seed=1)
+    a, b, c = map(network.delays, network.config.placed)
+    assert a.keys() == {"a.weight"}
+    assert set(a["a.weight"].ravel()) == {2, 3, 4}
+    assert b["b.weight"] == 2
+    assert set(b["b.recurrent"].ravel()) == {0, 1, 2, 3}
+    assert c["c.weight"] == c["c.recurrent"] == 0
+
+
+def test_what_changes_a_network_keeps_its_delays(tmp_path: Path) -> None:
+    network = Network.initialise(config(), seed=1)
+    save(network, tmp_path / "model")
+    changed = [network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)]
+    stored = load(tmp_path / "model").network
+    for other in (*changed, stored):
+        for name in ("a.weight_delay", "b.recurrent_delay"):
+            np.testing.assert_array_equal(other.weights[name], network.weights[name])
+    for kept, layer in zip(stored.config.layers, network.config.layers, strict=True):
+        keys = {"delay", "recurrent_delay", "autapses"}
+        assert kept.model_dump(include=keys) == layer.model_dump(include=keys)
+    assert stored.sha256 == network.sha256
+    later = {**network.weights, "a.weight_delay": network.weights["a.weight_delay"][::-1]}
+    assert Network(network.config, later).sha256 != network.sha256
+
+
+def test_without_autapses_no_neuron_feeds_itself() -> None:
+    network = Network.initialise(config(), seed=1)
+    assert not network.weights["b.recurrent"].diagonal().any()
+    assert network.weights["c.recurrent"].diagonal().all()
+    for placed, count in zip(network.config.placed[1:], (40 * 39, 81 * 81), strict=True):
+        synapses = placed.layer.recurrent_connections(placed.input_shape)
+        assert len(synapses.source) == count
+        assert (synapses.source == synapses.target).any() == placed.layer.autapses
+    fed = {**network.weights, "b.recurrent": np.eye(40)}
+    with pytest.raises(NetworkError, match="lets neurons feed themselves; expected a diagonal of"):
+        Network(network.config, fed)
+
+
+B = {"kind": "dense", "name": "b", "shape": [1, 9, 9]}
+
+
+@pytest.mark.parametrize(
+    ("layer", "line"),
+    [
+        (
+            {"delay": "-1*ms"},
+            "layer 'b', delay: the delay does not fit; expected not negative, and",
+        ),
+        ({"delay": "25*ms"}, "less than a presentation's 25 ms; found 25 ms"),
+        (
+            {"delay": "2*mV"},
+            "layer 'b', delay: '2*mV' has the wrong unit; expected second; found volt",
+        ),
+        ({"delay": ["3*ms", "1*ms"]}, "no delay lies between the two; expected the shorter one"),
+        ({"delay": ["1.2*ms", "1.8*ms"]}, "a multiple of dt = 1 ms between them"),
+        ({"delay": ["1*ms", "30*ms"]}, "less than a presentation's 25 ms; found 30 ms"),
+        (
+            {"delay": 2},
+            'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found 2',
+        ),
+        ({"delay": ["1*ms"]}, "found ['1*ms']"),
+        (
+            {"recurrent_delay": "1*ms"},
+            "`recurrent_delay` says nothing of a layer without `recurrent",
+        ),
+        ({"autapses": True}, "`autapses` says nothing of a layer without `recurrent = true`"),
+    ],
+)
+def test_refused_keys(layer: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        _ = config(layers=[{**B, **layer}]).placed
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (np.full((8, 1, 5, 5), -0.001), "the array 'a.weight_delay': the delay does not fit"),
+        (np.full((8, 1, 5, 5), 0.025), "less than a presentation's 25 ms; found 25 ms"),
+        (np.full((8, 1, 5), 0.001), "the array 'a.weight_delay' has the wrong shape"),
+        (None, "'a.weight_delay' are missing"),
+    ],
+)
+def test_refused_arrays(values: Any, line: str) -> None:
+    weights = dict(Network.initialise(config(), seed=1).weights)
+    weights.pop("a.weight_delay")
+    if values is not None:
+        weights["a.weight_delay"] = values
+    with pytest.raises(NetworkError) as caught:
+        Network(config(), weights)
+    assert line in str(caught.value)

@@ -1,0 +1,292 @@
+"""Heterogeneity, background input and delays: what is drawn, that both sides agree, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis import differing_spikes
+from bioae.equations import NeuronModel, load_model
+from bioae.errors import InputError
+from bioae.networks.artefact import load, save
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation import simulate
+from bioae.trainers.mirror.simulate import simulate_mirror
+
+IMAGES = np.random.default_rng(0).random((5, 1, 4, 4)) ** 2
+
+
+def make(*layers: dict[str, Any], **changes: Any) -> Network:
+    last = {"kind": "dense", "name": "out", "shape": [1, 4, 4], "gain": 4.0}
+    fields = {"input_shape": [1, 4, 4], "steps": 12, "layers": [*layers, last], **changes}
+    config = NetworkConfig.from_mapping(fields, where="net.toml")
+    return Network.initialise(config, seed=2).quantised()
+
+
+def dense(name: str, units: int, **fields: Any) -> dict[str, Any]:
+    return {"kind": "dense", "name": name, "units": units, "gain": 4.0, **fields}
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return make(dense("a", 20, recurrent=True), dense("b", 12))
+
+
+def values(network: Network, array: str) -> NDArray[np.float64]:
+    return np.asarray(network.weights[array], dtype=np.float64)
+
+
+# Spread
+
+
+@pytest.mark.parametrize("variation", [0.1, 0.5])
+def test_spread_has_the_mean_and_variation_that_were_asked_for(variation: float) -> None:
+    wide = make(dense("a", 20_000)).with_spread({"theta": variation}, seed=1)
+    theta = values(wide, "a.theta")
+    assert theta.shape == (20_000,)
+    assert theta.mean() == pytest.approx(1, abs=4 * variation / 141)
+    assert theta.std() == pytest.approx(variation, rel=0.05)
+    assert np.log(theta).std() == pytest.approx(np.sqrt(np.log1p(variation**2)), rel=0.03)
+
+
+def test_spread_stays_within_the_bounds_of_training() -> None:
+    tau = values(make(dense("a", 5_000), neuron="cuba").with_spread({"tau_syn": 0.3}), "a.tau_syn")
+    assert 1e-3 <= tau.min() < 2.2e-3
+    assert 5.8e-3 < tau.max() <= 5.9e-3
+    assert len(np.unique(tau)) == 5_000  # drawn within them, and not cut off at them
+
+
+def test_spread_keeps_the_sign_of_a_parameter() -> None:
+    rest = values(make(dense("a", 5_000), neuron="adex").with_spread({"E_L": 1.0}), "a.E_L")
+    assert rest.max() < 0
+    assert rest.mean() == pytest.approx(-70.6e-3, rel=0.1)
+
+
+def test_spread_depends_on_the_seed_the_layer_and_the_parameter_alone(network: Network) -> None:
+    both = network.with_spread({"tau": 0.1, "theta": 0.1}, seed=7)
+    tau = values(both, "b.tau")
+    other = make(dense("z", 3), dense("b", 9)).with_spread({"tau": 0.1}, seed=7)
+    np.testing.assert_array_equal(values(other, "b.tau"), tau[:9])
+    for array in ("a.tau", "b.theta"):
+        assert not (values(both, array)[:12] / values(both, array).mean() == tau / 0.1).any()
+    assert not (values(network.with_spread({"tau": 0.1}, seed=8), "b.tau") == tau).any()
+    assert network.with_spread({"tau": 0.1}, seed=7).weights.keys() < both.weights.keys()
+
+
+def test_spread_is_around_what_was_trained(network: Network) -> None:
+    trained = np.linspace(0.02, 0.3, 12)
+    given = Network(network.config, {**network.weights, "b.tau": trained, "a.tau": np.array(0.05)})
+    found = given.with_spread({"tau": 1e-3})
+    np.testing.assert_allclose(values(found, "b.tau"), trained, rtol=0.006)
+    np.testing.assert_allclose(values(found, "a.tau"), 0.05, rtol=0.006)
+    np.testing.assert_array_equal(values(given.with_spread({"tau": 0.0}), "b.tau"), trained)
+
+
+def test_only_layers_that_have_a_parameter_are_spread() -> None:
+    found = make(dense("a", 6, neuron="alif"), dense("b", 6)).with_spread({"beta": 0.1})
+    assert "a.beta" in found.weights
+    assert "b.beta" not in found.weights
+
+
+# Background
+
+
+def test_gaussian_background_has_its_variance_whatever_the_step() -> None:
+    """Through a leak it makes v an Ornstein-Uhlenbeck process: variance sigma^2 tau/2."""
+    still = NeuronModel.from_mapping(
+        "still",
+        {**load_model("lif").to_mapping(), "threshold": "v > 1e9*theta", "initial": {},
+         "parameters": {"tau": "5*ms", "theta": "1"}, "trainable": {}},
+        where="still",
+    )  # fmt: skip
+    for dt, tolerance in (("1*ms", 0.15), ("0.25*ms", 0.1)):
+        steps = round(40e-3 / (float(dt.split("*")[0]) * 1e-3))
+        quiet = make(dense("a", 400), dt=dt, steps=steps).with_neuron(still, calibrate="none")
+        found = quiet.with_background(0.3)
+        traces = [
+            simulate_mirror(each, np.zeros((4, 1, 4, 4)), record=["v"])["/layers/a/state_v"]
+            for each in (quiet, found)
+        ]
+        assert not traces[0].any()
+        settled = traces[1].isel(time=slice(steps // 2, None))
+        assert float(settled.std()) == pytest.approx(0.3 * np.sqrt(5 / 2), rel=tolerance)
+        assert abs(float(settled.mean())) < 0.05
+
+
+def test_background_spikes_come_at_their_rate() -> None:
+    """A neuron without a leak counts them."""
+    counting = make(dense("a", 300), steps=50, neuron="if").with_background((0.125, "40*Hz"))
+    config = counting.config.varied(
+        layers=tuple(
+            layer.model_copy(update={"parameters": {"theta": "1e9"}})
+            for layer in counting.config.layers
+        )
+    )
+    result = simulate_mirror(Network(config, counting.weights), np.zeros((4, 1, 4, 4)), record="v")
+    count = result["/layers/a/state_v"].isel(time=-1) / 0.125
+    assert (count == np.rint(count)).all()
+    # 50 steps bring input, the last of them too late for the threshold but in time for v.
+    assert float(count.mean()) == pytest.approx(50 * 0.04, rel=0.1)
+    assert float(count.var()) == pytest.approx(50 * 0.04 * 0.96, rel=0.2)
+
+
+def test_background_is_the_same_whatever_else_is_shown(network: Network) -> None:
+    noisy = network.with_background(0.4)
+    every = simulate_mirror(noisy, IMAGES, seed=3)
+    single = simulate_mirror(noisy, IMAGES[3:4], examples=[3], seed=3)
+    for layer in ("a", "b", "out"):
+        counts = every[f"/layers/{layer}/spike_count"].sel(example=3)
+        assert int(counts.sum()) > 10
+        assert (counts == single[f"/layers/{layer}/spike_count"].sel(example=3)).all()
+    other = simulate_mirror(noisy, IMAGES, seed=4)
+    assert int(differing_spikes(every, other)["differing"].sum()) > 0
+
+
+# Both sides
+
+
+def agree(one: xr.DataTree, other: xr.DataTree) -> None:
+    table = differing_spikes(one, other)
+    assert (table["spikes_a"] > 30).all(), table["spikes_a"]
+    assert (table["differing"] == 0).all(), table["differing"]
+    for name in ("a", "b", "out"):
+        states = [n for n in one[f"/layers/{name}"].data_vars if str(n).startswith("state")]
+        assert states
+        for state in states:
+            np.testing.assert_array_equal(
+                one[f"/layers/{name}/{state}"], other[f"/layers/{name}/{state}"]
+            )
+
+
+VARIANTS: dict[str, Callable[[Network], Network]] = {
+    "spread": lambda network: network.with_spread({"tau": 0.3, "theta": 0.3}, seed=5),
+    "gaussian": lambda network: network.with_background(0.3),
+    "spikes": lambda network: network.with_background((0.375, "80*Hz")),
+    "delay": lambda network: network.with_delay("2*ms"),
+    "another neuron": lambda network: network.with_neuron("lif_refractory"),
+    "inhibition apart": lambda network: network.with_neuron(COBA).with_background(0.3),
+    "all": lambda network: (
+        network.with_neuron("alif")
+        .with_spread({"tau_adapt": 0.2, "beta": 0.2}, seed=5)
+        .with_background(0.25)
+        .with_delay("1*ms")
+    ),
+}
+
+COBA = NeuronModel.from_mapping(
+    "coba_like",
+    {
+        "description": "Conductances, by Euler's method.",
+        "equations": """
+            dv/dt = (-v + g_e*(4 - v) + g_i*(-1 - v))/tau : 1
+            dg_e/dt = -g_e/tau_syn : 1
+            dg_i/dt = -g_i/tau_syn : 1
+        """,
+        "threshold": "v > 1", "reset": "v = 0", "method": "euler",
+        "input": "g_e", "inhibition": "g_i",
+        "parameters": {"tau": "10*ms", "tau_syn": "5*ms"},
+    },
+    where="coba_like",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variant", "schedule"),
+    [
+        ("spread", "paper"),
+        ("gaussian", "brian2"),
+        ("spikes", "paper"),
+        ("delay", "brian2"),
+        ("another neuron", "brian2"),
+        ("inhibition apart", "brian2"),
+        ("all", "brian2"),
+        ("all", "paper"),
+    ],
+)
+def test_the_mirror_and_brian2_agree(variant: str, schedule: str) -> None:
+    recurrent = dense("a", 20, recurrent=True)
+    network = VARIANTS[variant](make(recurrent, dense("b", 12), schedule=schedule))
+    options: dict[str, Any] = {"seed": 11, "record": ["v"]}
+    mirror = simulate_mirror(network, IMAGES, **options)
+    agree(mirror, simulate(network, IMAGES, target="numpy", **options))
+
+
+@pytest.mark.slow  # it compiles for a minute on a busy machine
+def test_the_mirror_and_cpp_agree_on_all_at_once(tmp_path: Any) -> None:
+    layers = (
+        dense("a", 20, recurrent=True, background=0.25, delay="1*ms"),
+        dense("b", 12, neuron="alif", background=[0.375, "80*Hz"], weight="1.25"),
+    )
+    network = make(*layers).with_spread({"tau": 0.3, "theta": 0.3}, seed=5)
+    save(network, tmp_path / "model")
+    stored = load(tmp_path / "model").network
+    assert stored.sha256 == network.sha256
+    options: dict[str, Any] = {"seed": 11, "record": ["v"]}
+    agree(
+        simulate_mirror(network, IMAGES, **options),
+        simulate(stored, IMAGES, target="cpp_standalone", **options),
+    )
+
+
+def test_options_of_a_simulation_are_recorded_in_its_result(network: Network) -> None:
+    options: dict[str, Any] = {"target": "numpy", "seed": 4}
+    result = simulate(
+        network, IMAGES, spread={"tau": 0.2, "theta": 0.1}, background=(0.5, "30*Hz"),
+        delay="1*ms", **options,
+    )  # fmt: skip
+    assert result.attrs["spread"] == "tau=0.2, theta=0.1"
+    assert result.attrs["background"] == "0.5, 30*Hz"
+    assert result.attrs["delay"] == "1*ms"
+    varied = network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
+    varied = varied.with_background((0.5, "30*Hz")).with_delay("1*ms")
+    same = simulate(varied, IMAGES, **options)
+    assert same.attrs["network_sha256"] == result.attrs["network_sha256"]
+    assert int(differing_spikes(same, result)["differing"].sum()) == 0
+    plain = simulate(network, IMAGES, **options)
+    assert not {"spread", "background", "delay", "weight"} & plain.attrs.keys()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            lambda n: n.with_spread({"taw": 0.1}),
+            "no layer's neuron model has a parameter 'taw'; expected one of tau, theta",
+        ),
+        (lambda n: n.with_spread({"tau": -0.1}), "spread of 'tau': the coefficient of variation"),
+        (lambda n: n.with_spread({"tau": np.nan}), "a number of 0 or more; found nan"),
+        (
+            lambda n: n.with_neuron(ZERO, calibrate="none").with_spread({"shift": 0.1}),
+            "layer 'a', spread of 'shift': a parameter of 0 has no relative spread",
+        ),
+        (lambda n: n.with_background(-0.1), "layer 'a', background: the background does not fit"),
+        (lambda n: n.with_background(np.inf), "the background does not fit"),
+        (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one a step, 1000 Hz"),
+        (lambda n: n.with_background((0.1, "2*ms")), "'2*ms' has the wrong unit"),
+        (lambda n: n.with_delay("-1*ms"), "the delay does not fit"),
+        (lambda n: n.with_delay("1*second"), "the delay does not fit"),
+        (lambda n: n.with_delay("1*mV"), "wrong unit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    ask: Callable[[Network], object], said: str, network: Network
+) -> None:
+    with pytest.raises(InputError) as raised:
+        ask(network)
+    assert said in str(raised.value)
+
+
+ZERO = NeuronModel.from_mapping(
+    "zero",
+    {**load_model("lif").to_mapping(), "threshold": "v > theta + shift",
+     "parameters": {"tau": "10*ms", "theta": "1", "shift": "0"}},
+    where="zero",
+)  # fmt: skip

@@ -1,0 +1,162 @@
+"""What weights are worth in another neuron model, against models whose worth is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.equations import NeuronModel, load_model
+from bioae.errors import ModelError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.networks.variants import calibration_factors, fitting, in_finer_steps
+from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
+
+TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
+
+
+def lif(name: str = "mine", **changes: Any) -> NeuronModel:
+    fields = {**load_model("lif").to_mapping(), **changes}
+    return NeuronModel.from_mapping(name, fields, where=name)
+
+
+VOLTS = lif(
+    equations="dv/dt = (v_rest - v)/tau : volt", threshold="v > v_rest + 20*mV",
+    reset="v = v_rest", weight="2*mV", initial={"v": "v_rest"}, trainable={},
+    parameters={"tau": "100*ms", "v_rest": "-70*mV"},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    layers = [
+        {"kind": "dense", "name": "a", "units": 6},
+        {"kind": "dense", "name": "b", "shape": [1, 3, 3], "parameters": {"tau": "20*ms"}},
+    ]
+    fields: dict[str, Any] = {"input_shape": [1, 3, 3], "layers": layers}
+    return Network.initialise(NetworkConfig.from_mapping(fields, where="net.toml"), seed=1)
+
+
+@pytest.mark.parametrize("by", CALIBRATIONS)
+@pytest.mark.parametrize("name", ["lif", "adex", "cuba"])
+def test_to_itself_a_model_is_worth_what_it_is(name: str, by: Calibration) -> None:
+    model = load_model(name)
+    assert calibrate(model, model, by=by, **TIMES) == 1
+
+
+@pytest.mark.parametrize(("by", "tolerance"), [("psp", 0.02), ("rate", 0.01)])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_same_neuron_in_other_units(by: Calibration, tolerance: float, schedule: Any) -> None:
+    """20 mV away from a threshold that a weight of 1 brings 2 mV nearer: ten times less."""
+    factor = calibrate(lif(), VOLTS, by=by, schedule=schedule, **TIMES)
+    assert factor == pytest.approx(10, rel=tolerance)
+
+
+def test_single_spikes_are_matched_by_the_peak_of_the_response() -> None:
+    """Of a current that decays with tau_syn = tau/4, whose response peaks at (1/4)^(4/3)."""
+    factor = calibrate(lif(), load_model("cuba"), by="psp", dt="0.1*ms", duration="50*ms")
+    assert factor == pytest.approx(4 ** (4 / 3), rel=0.02)
+
+
+def test_rates_are_matched_where_drives_are_summed_over_the_presentation() -> None:
+    """A leak of tau = 5 ms forgets: to fire alike it needs more than a LIF of 100 ms does."""
+    quick = lif(parameters={"tau": "5*ms", "theta": "1"})
+    by_rate = calibrate(lif(), quick, by="rate", **TIMES)
+    assert by_rate > 1.5
+    assert calibrate(lif(), quick, by="psp", **TIMES) == pytest.approx(
+        np.exp(1 / 5 - 1 / 100), rel=0.02
+    )
+    parameters = {"tau": 5e-3}
+    assert calibrate(lif(), lif(), target_parameters=parameters, **TIMES) == by_rate
+    assert calibrate(lif(), quick, source_parameters=parameters, **TIMES) == 1
+
+
+def test_finer_steps_change_little() -> None:
+    model = load_model("adex")
+    factor = calibrate(model, model, dt="1*ms", target_dt="0.1*ms", duration="50*ms")
+    assert factor == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("by", ["psp", "rate"])
+def test_what_never_rests_cannot_be_calibrated(by: Calibration) -> None:
+    restless = lif(threshold="v > -theta")
+    with pytest.raises(ModelError, match="'mine' fires without input"):
+        calibrate(lif(), restless, by=by, **TIMES)
+    assert calibrate(lif(), restless, by="none", **TIMES) == 1
+
+
+def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> None:
+    trained = Network(network.config, {**network.weights, "a.tau": np.full(6, 0.02)})
+    apart = calibration_factors(network, "alif", "rate")
+    assert apart["a"] != apart["b"]
+    same = calibration_factors(trained, "alif", "rate")
+    assert same["a"] == same["b"] == apart["b"]
+
+
+def test_a_calibrated_network_keeps_its_weights_and_scales_their_unit(network: Network) -> None:
+    factors = {"a": 2.0, "b": 0.3}
+    changed = network.with_neuron("adex", calibrate=factors)
+    assert [placed.model.weight for placed in changed.config.placed] == [
+        "2.0*(1*nA)",
+        "0.3*(1*nA)",
+    ]
+    for name, weights in network.weights.items():
+        assert changed.weights[name] is weights
+    assert network.with_neuron("adex", calibrate="none").config.layers[0].weight is None
+    by_default = network.with_neuron("adex").config.placed[0].model.weight
+    factor = calibration_factors(network, "adex", "rate")["a"]
+    assert by_default == f"{factor!r}*(1*nA)"
+
+
+def test_the_read_out_stays_that_of_the_former_neuron(network: Network) -> None:
+    trained = Network(network.config, {**network.weights, "a.tau": np.linspace(0.01, 0.06, 6)})
+    for neuron in ("alif", "adex", "lif"):
+        changed = trained.with_neuron(neuron, calibrate="none")
+        for before, after in zip(trained.config.placed, changed.config.placed, strict=True):
+            old, new = (
+                net.parameters(placed, readout=True)
+                for net, placed in ((trained, before), (changed, after))
+            )
+            assert old.keys() == new.keys() == {"tau"}
+            np.testing.assert_array_equal(old["tau"], new["tau"])
+    again = changed.with_neuron("qif", calibrate="none")
+    np.testing.assert_array_equal(
+        again.parameters(again.config.placed[0], readout=True)["tau"], trained.weights["a.tau"]
+    )
+
+
+def test_a_parameter_of_another_unit_is_not_the_read_outs(network: Network) -> None:
+    other = lif(
+        equations="dv/dt = -v*g/tau : 1",
+        parameters={"tau": "2*uF", "g": "20*uS", "theta": "1"},
+        trainable={},
+    )
+    placed = network.with_neuron(other, calibrate="none").config.placed[0]
+    assert placed.readout.parameters == {"tau": "100*ms"}
+    parameters = {"tau_m": "20*ms", "tau": "tau_m", "theta": "1"}
+    placed = network.with_neuron(lif(parameters=parameters), calibrate="none").config.placed[0]
+    assert placed.readout_program.parameters.keys() == {"tau"}
+
+
+def test_a_model_that_needs_finer_steps_is_given_them(network: Network) -> None:
+    fine = lif(dt="0.3*ms")
+    changed = network.with_neuron(fine, calibrate="none").config
+    assert changed.dt_seconds == pytest.approx(0.25e-3)
+    assert changed.steps == 4 * network.config.steps
+    assert changed.encoder.mean_drive(changed.steps) == network.config.encoder.mean_drive(25)
+    assert fitting(network, lif(dt="1*ms")) is network
+    assert fitting(network, lif(dt="5*ms")) is network
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "first_spike", "constant_current"])
+def test_finer_steps_bring_as_much_input(network: Network, kind: str) -> None:
+    config = network.config.varied(encoder={"kind": kind})
+    finer = in_finer_steps(Network(config, network.weights), 5).config
+    images, examples = np.full((200, 1, 3, 3), 0.5), np.arange(200)
+    one, other = (
+        each.encoder.encode(images, examples, steps=each.steps) for each in (config, finer)
+    )
+    assert len(other) == 5 * len(one)
+    assert other.sum() == pytest.approx(one.sum(), rel=0.05)
+    assert one.sum() > 0

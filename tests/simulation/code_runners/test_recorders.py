@@ -1,0 +1,120 @@
+"""What a simulation keeps: the spikes of Brian2's monitors, and what the decoder asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import SpikeMonitor, StateMonitor
+
+from bioae.analysis import differing_spikes
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.networks.schedule import SCHEDULES, ScheduleName
+from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.code_runners import SpikeRecorder
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import Target, activated, check_target
+from bioae.simulation.workers.chunk_runners import chunk_size
+from bioae.trainers import simulate_mirror
+
+DECODERS = ["max", "last", "mean", "count"]
+IMAGES = np.linspace(0.05, 1, 5 * 12).reshape(5, 1, 3, 4)[:, :, ::-1]
+
+#: Each decoder in C++, one in Cython, which compiles seconds for each code object.
+RUNS: list[tuple[Target, str]] = [
+    *(("numpy", decoder) for decoder in DECODERS),
+    *(("cpp_standalone", decoder) for decoder in DECODERS),
+    ("cython", "max"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiler() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+        yield
+
+
+def network(decoder: str, schedule: ScheduleName = "brian2") -> Network:
+    layers: list[dict[str, Any]] = [
+        {"kind": "dense", "name": "first", "units": 7, "gain": 5.0},
+        {"kind": "dense", "name": "last", "shape": [1, 3, 4], "gain": 5.0},
+    ]
+    config = NetworkConfig.from_mapping(
+        {"input_shape": [1, 3, 4], "steps": 12, "decoder": {"kind": decoder}}
+        | {"schedule": schedule, "layers": layers},
+        where="a network of two layers",
+    )
+    return Network.initialise(config, seed=1).quantised()
+
+
+def need(target: Target) -> None:
+    assert target in TARGETS
+    try:
+        check_target(target)
+    except TargetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(("target", "decoder"), RUNS)
+def test_what_is_decoded_is_what_the_mirror_decodes(target: Target, decoder: str) -> None:
+    need(target)
+    schedule = tuple(SCHEDULES)[DECODERS.index(decoder) % 2]
+    net = network(decoder, schedule)
+    found = simulate(net, IMAGES, target=target, chunk=2)
+    expected = simulate_mirror(net, IMAGES)
+    assert expected["/layers/last"]["spike_count"].sum() > 0
+    assert differing_spikes(found, expected)["differing"].values.tolist() == [0, 0]
+    assert (expected["reconstruction"] != 0).any()
+    np.testing.assert_array_equal(found["reconstruction"], expected["reconstruction"])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_recorder_keeps_what_a_monitor_does(schedule: ScheduleName) -> None:
+    net = network("max", schedule)
+    with activated("numpy"):
+        built = build(net, len(IMAGES))
+        layer = built.populations["last"]
+        recorder = SpikeRecorder(layer, name="last__recorder")
+        assert built.readout is not None
+        potential = StateMonitor(
+            built.readout, "v", record=True, when="end", clock=layer.clock, name="last__potential"
+        )
+        built.network.add(recorder, potential)
+        built.present(IMAGES)
+        built.run()
+        monitor = built.spikes["last"]
+        assert isinstance(monitor, SpikeMonitor)
+        neuron, count = recorder.variables["i"].get_value(), recorder.variables["count"].get_value()
+        assert len(neuron) == monitor.num_spikes > 0
+        np.testing.assert_array_equal(neuron, monitor.i)
+        step = np.repeat(np.arange(built.steps), count)
+        within = step - layer_start(built.timing.period, 2, np.asarray(monitor.bioae_presentation))
+        np.testing.assert_array_equal(within, np.rint(np.asarray(monitor.t) / 1e-3))
+        assert built.decoded is not None
+        windows = potential.v.T[2 : 2 + len(IMAGES) * built.timing.period]
+        windows = windows.reshape(len(IMAGES), built.timing.period, -1)[:, : built.timing.steps]
+        np.testing.assert_array_equal(built.decoded.rows, windows.max(axis=1))
+
+
+def layer_start(period: int, depth: int, presentation: Any) -> Any:
+    return depth + presentation * period
+
+
+def test_by_hand_and_by_the_simulation_are_one_result() -> None:
+    net = network("mean")
+    with activated("numpy"):
+        built = build(net, len(IMAGES))
+        built.present(IMAGES, seed=3)
+        built.run()
+        by_hand = built.result()
+    assert by_hand.equals(simulate(net, IMAGES, seed=3, target="numpy"))
+
+
+def test_a_chunk_is_as_long_as_what_it_keeps_allows() -> None:
+    config = network("max").config
+    longer = config.varied(steps=240)
+    assert chunk_size(config, ()) > 2 * chunk_size(longer, ()) > 2 * chunk_size(longer, ["v"]) > 2

@@ -1,0 +1,332 @@
+"""Delayed spikes: trains computed by hand, and the mirror's against Brian2's on every target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.analysis import differing_spikes
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.random import stream
+from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import Target, activated, check_target
+from bioae.trainers import simulate_mirror
+
+SCHEDULES = ["brian2", "paper"]
+STEPS = 6
+
+#: Fires as soon as a spike arrives, one step later than its cause; several may arrive at once.
+RELAY: dict[str, Any] = {
+    "description": "Fires when it hears a spike.",
+    "equations": "x : 1",
+    "threshold": "x > 0.5",
+    "reset": "x = 0",
+    "input": "x",
+}
+#: The same, and the first neuron fires once by itself as a presentation starts.
+STARTER: dict[str, Any] = {**RELAY, "initial": {"x": "int(i == 0)"}}
+
+Train = set[tuple[int, int, int]]  # (example, neuron, step)
+
+
+def relays(
+    layers: list[dict[str, Any]], schedule: str, neuron: str = "relay", **changes: Any
+) -> NetworkConfig:
+    """Layers of five relays, which hear five pixels; pixel x fires once, at step (1 - x)(T - 1)."""
+    common = {"kind": "dense", "units": 5, "neuron": "relay"}
+    every = [{**common, **layer} for layer in layers]
+    every[0]["neuron"] = neuron
+    return NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 1, 5], "steps": STEPS, "schedule": schedule, "layers": every,
+            "neurons": {"relay": RELAY, "starter": STARTER}, "decoder": {"kind": "count"},
+            "encoder": {"kind": "first_spike"}, **changes,
+        },
+        where="the test's network",
+    )  # fmt: skip
+
+
+def pixels(*when: Mapping[int, int]) -> NDArray[np.float64]:
+    """Return one image for each mapping from pixels to the steps in which they fire."""
+    images = np.zeros((len(when), 1, 1, 5))
+    for image, steps in zip(images, when, strict=True):
+        for pixel, step in steps.items():
+            image[0, 0, pixel] = 1.0 - step / (STEPS - 1) or 1e-9
+    return images
+
+
+def train(result: xr.DataTree, layer: str) -> Train:
+    data = result[f"/layers/{layer}"]
+    step = np.rint(np.asarray(data["spike_time_ms"]) / result.attrs["dt_ms"]).astype(int)
+    columns = (np.asarray(data["spike_example"]), np.asarray(data["spike_neuron"]), step)
+    found = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def both(network: Network, images: ArrayLike) -> xr.DataTree:
+    """Run Brian2, two presentations in each run of one build, and the mirror: they must agree."""
+    found = simulate_mirror(network, images)
+    brian = simulate(network, images, target="numpy", chunk=2)
+    for layer in network.config.layers:
+        assert train(brian, layer.name) == train(found, layer.name)
+    xr.testing.assert_equal(brian["reconstruction"], found["reconstruction"])
+    return found
+
+
+EYE = np.eye(5)
+# Pixel 3 never fires, pixel 4 in the last step; the second image fires only late, the third never.
+SHOWN = ({0: 0, 1: 1, 2: 3, 4: 5}, {0: 5, 1: 4, 2: 5}, {})
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_spike_takes_its_delay_from_layer_to_layer(schedule: str) -> None:
+    delays = (0, 1, 0, 3)
+    layers = [{"name": f"l{n}", "delay": f"{delay}*ms"} for n, delay in enumerate(delays)]
+    weights = {f"l{n}.weight": EYE for n in range(len(delays))}
+    found = both(Network(relays(layers, schedule), weights), pixels(*SHOWN))
+    late, dropped = 0, 0
+    for layer, delay in enumerate(delays):
+        late += delay
+        expected = {
+            (example, pixel, step + late)
+            for example, image in enumerate(SHOWN)
+            for pixel, step in image.items()
+        }
+        inside = {spike for spike in expected if spike[-1] < STEPS}
+        dropped += len(expected - inside)
+        assert train(found, f"l{layer}") == inside
+        assert inside
+    # With a delay, some spikes are under way as presentations end, and go nowhere.
+    assert (dropped > 0) == (late > 0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_connection_has_its_own_delay(schedule: str) -> None:
+    config = relays([{"name": "a", "delay": ["0*ms", "5*ms"]}], schedule)
+    # From pixel 0 to neurons 0 to 4 with delays 4, 3, 2, 1, 0; from pixel 1 to neuron 4 with 5.
+    weight, delay = np.zeros((5, 5)), np.zeros((5, 5))
+    weight[:, 0], delay[:, 0] = 1.0, [0.004, 0.003, 0.002, 0.001, 0.0]
+    weight[4, 1], delay[4, 1] = 1.0, 0.005
+    network = Network(config, {"a.weight": weight, "a.weight_delay": delay})
+    found = both(network, pixels({0: 0, 1: 0}, {0: 3, 1: 1}, {0: 5}, {}))
+    assert train(found, "a") == {
+        (0, 0, 4), (0, 1, 3), (0, 2, 2), (0, 3, 1), (0, 4, 0), (0, 4, 5),
+        (1, 2, 5), (1, 3, 4), (1, 4, 3),
+        (2, 4, 5),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("delay", [0, 2])
+def test_a_recurrent_spike_takes_one_step_and_its_delay(schedule: str, delay: int) -> None:
+    config = relays([{"name": "a", "recurrent": True, "recurrent_delay": f"{delay}*ms"}], schedule)
+    ring = np.roll(EYE, 1, axis=0)  # each neuron feeds the next one
+    network = Network(config, {"a.weight": EYE, "a.recurrent": ring})
+    found = both(network, pixels({0: 0}, {1: 5}, {2: 2}, {}))
+    expected = set()
+    for example, (pixel, step) in enumerate([(0, 0), (1, 5), (2, 2)]):
+        hops = range((STEPS - 1 - step) // (1 + delay) + 1)
+        expected |= {(example, (pixel + hop) % 5, step + hop * (1 + delay)) for hop in hops}
+    assert train(found, "a") == expected
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_what_fires_as_a_presentation_starts_reaches_its_own_layer_alone(delay: int) -> None:
+    """In Brian2's order neuron 0 fires in the step before the window, in the paper's in step 0."""
+    layers = [
+        {"name": "a", "recurrent": True, "recurrent_delay": f"{delay}*ms"},
+        {"name": "b", "delay": f"{delay}*ms"},
+    ]
+    ring = np.roll(EYE, 1, axis=0)
+    weights = {"a.weight": EYE, "a.recurrent": ring, "b.weight": EYE}
+    for schedule, first in (("brian2", -1), ("paper", 0)):
+        network = Network(relays(layers, schedule, neuron="starter"), weights)
+        found = both(network, pixels({}, {}, {}))
+        times = {hop: first + hop * (1 + delay) for hop in range(STEPS + 1)}
+        inside = {hop: step for hop, step in times.items() if 0 <= step < STEPS}
+        heard = {hop: step + delay for hop, step in inside.items() if step + delay < STEPS}
+        for layer, steps in (("a", inside), ("b", heard)):
+            assert len(steps) > 0
+            assert train(found, layer) == {
+                (example, hop % 5, step) for example in range(3) for hop, step in steps.items()
+            }
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) -> None:
+    changes = {"encoder": {"kind": "constant_current", "gain": 1.0}, "decoder": {"kind": "last"}}
+    silent = {**RELAY, "threshold": "x > 100"}
+    layers = [{"name": "a", "delay": ["2*ms", "3*ms"], "readout": "sum"}]
+    neurons = {"relay": silent, "starter": STARTER, "sum": {
+        "description": "Adds up.", "equations": "x : 1", "input": "x"}}  # fmt: skip
+    config = relays(layers, schedule, neurons=neurons, **changes)
+    delay = np.full((5, 5), 0.002) + np.tri(5) * 0.001
+    network = Network(config, {"a.weight": EYE, "a.weight_delay": delay})
+    # The second image emits what the first one does not.
+    images = np.zeros((2, 1, 1, 5))
+    images[0, 0, 0, :2], images[1, 0, 0, 3:] = (0.25, 0.5), (0.75, 1.0)
+    found = simulate_mirror(network, images)
+    brian = simulate(network, images, target="numpy", chunk=2)
+    # Every connection of the diagonal takes three of six steps; Brian2's order ends a step later.
+    arrived = {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule]
+    expected = (images * arrived / STEPS)[:, 0]
+    np.testing.assert_allclose(found["reconstruction"].to_numpy(), expected, rtol=1e-15)
+    xr.testing.assert_equal(brian["reconstruction"], found["reconstruction"])
+
+
+# Against the mirror
+
+COBA: dict[str, Any] = {
+    "description": "Conductances.",
+    "equations": """
+dv/dt = (-v + g_e*(4 - v) + g_i*(-1 - v))/tau : 1
+dg_e/dt = -g_e/tau_e : 1
+dg_i/dt = -g_i/tau_i : 1
+""",
+    "threshold": "v > 1",
+    "reset": "v = 0",
+    "method": "euler",
+    "input": "g_e",
+    "inhibition": "g_i",
+    "weight": "0.5",
+    "parameters": {"tau": "20*ms", "tau_e": "5*ms", "tau_i": "10*ms"},
+}
+IMAGES = stream(0, 0).random((3, 1, 4, 4))
+
+
+def network(schedule: str, layers: list[dict[str, Any]], seed: int = 1, **changes: Any) -> Network:
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 4, 4], "steps": 12, "schedule": schedule, "layers": layers,
+            "neurons": {"coba": COBA}, **changes,
+        },
+        where="the test's network",
+    )  # fmt: skip
+    drawn = Network.initialise(config, seed=seed)
+    weights = {name: w if name.endswith("_delay") else 4.0 * w for name, w in drawn.weights.items()}
+    return Network(config, weights).quantised()
+
+
+MIXED: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 2, "neuron": "coba",
+     "delay": ["0*ms", "4*ms"]},
+    {"kind": "dense", "name": "b", "units": 12, "delay": "2*ms",
+     "recurrent": True, "recurrent_delay": "3*ms"},
+    {"kind": "dense", "name": "c", "shape": [1, 4, 4], "neuron": "coba",
+     "recurrent": True, "recurrent_delay": ["0*ms", "5*ms"], "autapses": True},
+]  # fmt: skip
+
+
+def assert_parity(described: Network, brian: xr.DataTree, least: float = 0.5) -> None:
+    """Assert that Brian2's result is the mirror's, and that there was something to compare."""
+    mirror = simulate_mirror(described, IMAGES)
+    spikes = differing_spikes(brian, mirror)
+    assert spikes["differing"].values.tolist() == [0] * len(described.config.layers)
+    for placed in described.config.placed:
+        fired = train(mirror, placed.name)
+        assert len({neuron for _, neuron, _ in fired}) >= least * placed.size
+    xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
+
+
+@pytest.mark.parametrize(
+    ("target", "schedule"),
+    [
+        ("numpy", "brian2"),
+        ("numpy", "paper"),
+        pytest.param("cpp_standalone", "brian2", marks=pytest.mark.slow),
+        pytest.param("cython", "paper", marks=pytest.mark.slow),
+        # Synapses with delays of their own are refused in the paper's order.
+        pytest.param("cuda_standalone", "brian2", marks=pytest.mark.slow),
+    ],
+)
+def test_every_target_delays_spikes_as_the_mirror_does(
+    target: Target, schedule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        check_target(target)
+    except TargetError as error:
+        pytest.skip(str(error))
+    assert set(TARGETS) == {"numpy", "cython", "cpp_standalone", "cuda_standalone"}
+    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+    layers = MIXED if target != "cython" else MIXED[2:]
+    described = network(schedule, layers, encoder={"kind": "constant_current"})
+    # Two runs of one build; the last steps' spikes of each presentation are still under way.
+    assert_parity(described, simulate(described, IMAGES, target=target, chunk=2))
+    late = {step for _, _, step in train(simulate_mirror(described, IMAGES), "c")}
+    assert late & {9, 10, 11}
+
+
+DELAYS = st.one_of(
+    st.none(),
+    st.integers(0, 4).map("{}*ms".format),
+    st.tuples(st.integers(0, 2), st.integers(2, 4)).map(lambda p: [f"{p[0]}*ms", f"{p[1]}*ms"]),
+)
+LAYER = st.fixed_dictionaries(
+    {
+        "neuron": st.sampled_from(["lif", "coba"]),
+        "delay": DELAYS,
+        "recurrent": st.just(value=True),
+        "recurrent_delay": DELAYS,
+        "autapses": st.booleans(),
+    }
+) | st.fixed_dictionaries({"neuron": st.sampled_from(["lif", "coba"]), "delay": DELAYS})
+
+
+@settings(max_examples=6)
+@given(
+    first=LAYER,
+    second=LAYER,
+    steps=st.integers(8, 10),
+    schedule=st.sampled_from(SCHEDULES),
+    encoder=st.sampled_from(["bernoulli", "constant_current"]),
+    seed=st.integers(0, 99),
+)
+def test_any_delays_are_the_mirrors(
+    *,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    steps: int,
+    schedule: str,
+    encoder: str,
+    seed: int,
+) -> None:
+    layers = [
+        {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 2, **first},
+        {"kind": "dense", "name": "b", "shape": [1, 4, 4], **second},
+    ]
+    described = network(
+        schedule, layers, seed, steps=steps, encoder={"kind": encoder}, decoder={"kind": "mean"}
+    )
+    louder = {**described.weights, "a.weight": 2 * abs(described.weights["a.weight"])}
+    described = Network(described.config, louder)
+    brian = simulate(described, IMAGES, target="numpy", chunk=3)
+    assert train(brian, "a")
+    assert_parity(described, brian, least=0.0)
+
+
+# Runs
+
+
+def test_objects_that_a_user_runs_delay_spikes_by_their_seconds() -> None:
+    described = network("brian2", MIXED)
+    finer = described.with_time(dt="0.5*ms", steps=20)
+    for placed in described.config.placed:
+        for name, delay in described.delays(placed).items():
+            assert delay.any() or name == "c.weight"
+            np.testing.assert_array_equal(finer.delays(placed)[name], 2 * delay)
+    with activated("numpy"):
+        built = build(finer, presentations=3)
+        built.present(IMAGES)
+        built.run()
+        result = built.result()
+    assert_parity(finer, result, least=0.3)

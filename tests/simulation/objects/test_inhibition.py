@@ -1,0 +1,128 @@
+"""Inhibition that arrives apart: what adds up where, and the mirror's spikes on every target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import differing_spikes, is_alive
+from bioae.equations.lowering.lower import lower
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.trainers import simulate_mirror
+
+SCHEDULES = ["brian2", "paper"]
+
+#: Adds up what arrives, and fires when the difference is 2; what it counted stays.
+COUNTER: dict[str, Any] = {
+    "description": "Counts excitation and inhibition.",
+    "equations": "n_e : 1\nn_i : 1\nx : 1",
+    "threshold": "n_e - 2*n_i > x + 1.5",
+    "reset": "x += 1",
+    "input": "n_e",
+    "inhibition": "n_i",
+    "weight": "2",
+}
+READOUT: dict[str, Any] = {"description": "Adds up.", "equations": "u : 1", "input": "u"}
+
+
+def network(
+    schedule: str, *, readout: dict[str, Any] = READOUT, encoder: str = "constant_current"
+) -> Network:
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 2, 2],
+            "steps": 12,
+            "schedule": schedule,
+            "encoder": {"kind": encoder},
+            "decoder": {"kind": "last"},
+            "neurons": {"counter": COUNTER, "total": readout},
+            "neuron": "counter",
+            "layers": [
+                {"kind": "conv2d", "name": "a", "channels": 3, "kernel": 2, "readout": "total"},
+                {"kind": "dense", "name": "b", "shape": [1, 2, 2], "recurrent": True,
+                 "readout": "total"},
+            ],
+        },
+        where="the test's network",
+    )  # fmt: skip
+    weights = {n: 4.0 * w for n, w in Network.initialise(config, seed=3).weights.items()}
+    weights["a.weight"] += 1.0
+    return Network(config, weights).quantised()
+
+
+IMAGES = stream(0, 0).random((3, 1, 2, 2))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("encoder", ["bernoulli", "constant_current"])
+def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
+    described = network(schedule, encoder=encoder)
+    mirror = simulate_mirror(described, IMAGES, record=["n_e", "n_i"])
+    brian = simulate(described, IMAGES, target="numpy", chunk=2, record=["n_e", "n_i"])
+    assert differing_spikes(brian, mirror)["differing"].values.tolist() == [0, 0]
+    for layer in ("a", "b"):
+        assert float(is_alive(brian, layer).mean()) >= 0.5
+        for state in ("state_n_e", "state_n_i"):
+            found, expected = brian[f"/layers/{layer}"][state], mirror[f"/layers/{layer}"][state]
+            assert float(expected.max()) > 0
+            assert float(expected.min()) >= 0
+            xr.testing.assert_equal(found, expected)
+    xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str) -> None:
+    described = network(schedule)
+    brian = simulate(described, IMAGES, target="numpy", record=["n_e", "n_i"])
+    events = np.rint(0.2 * IMAGES * 2**12) / 2**12
+    kernel = described.weights["a.weight"].reshape(3, 4)
+    assert (kernel > 0).any()
+    assert (kernel < 0).any()
+    # Brian2's order has added the next step's input too, but for the last step's.
+    count = np.minimum(np.arange(12) + (2 if schedule == "brian2" else 1), 12)
+    for state, weights in (("n_e", np.maximum(kernel, 0)), ("n_i", np.maximum(-kernel, 0))):
+        each = 2.0 * events.reshape(3, 4) @ weights.T
+        found = brian[f"/layers/a/state_{state}"].to_numpy()
+        np.testing.assert_allclose(found, each[:, None] * count[:, None], rtol=1e-14)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> None:
+    plain = network(schedule)
+    apart = {**READOUT, "equations": "u : 1\nd : 1", "inhibition": "d"}
+    decoded = []
+    for described in (plain, network(schedule, readout=apart)):
+        mirror = simulate_mirror(described, IMAGES)
+        brian = simulate(described, IMAGES, target="numpy")
+        xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
+        decoded.append(mirror["reconstruction"].to_numpy())
+    # What the one adds and subtracts, the other counts apart: more arrives at `u` alone.
+    assert (decoded[1] >= decoded[0]).all()
+    assert (decoded[1] > decoded[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"inhibition": "g"},
+            "counter.toml, inhibition: the inhibition variable 'g' is not a varia",
+        ),
+        ({"inhibition": "n_e"}, "`inhibition` needs another variable than `input`"),
+        (
+            {"equations": "n_e : 1\nn_i : volt\nx : 1"},
+            "counter.toml, weight: '2' has the wrong unit",
+        ),
+    ],
+)
+def test_refused_inhibition(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        lower(NeuronModel.from_mapping("counter", {**COUNTER, **changes}, where="counter.toml"))
+    assert line in str(caught.value)

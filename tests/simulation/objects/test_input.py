@@ -1,0 +1,133 @@
+"""Input neurons emit in Brian2 what the encoder gives in NumPy, bit for bit, on every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import SpikeMonitor, StateMonitor
+from numpy.typing import NDArray
+
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.networks.schedule import SCHEDULES, ScheduleName
+from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.objects.brian_network import BrianNetwork
+from bioae.simulation.objects.input import HELD
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import (
+    Dtype,
+    Target,
+    activated,
+    check_target,
+    float32_allowed,
+)
+from bioae.simulation.targets.compiling import compile_project
+
+ENCODERS: list[dict[str, Any]] = [
+    {"kind": "bernoulli", "rate": 0.3},
+    {"kind": "first_spike"},
+    {"kind": "constant_current", "gain": 0.37},
+]
+SEED = 2**64 - 5
+EXAMPLES = np.array([17, 2**53 + 1, 0, 2**62])
+#: Of a number of pixels that no block of four random words divides, with black and white ones.
+IMAGES = np.random.default_rng(0).permuted(np.r_[np.linspace(0, 1, 13), 0, 1]).reshape(1, 1, 3, 5)
+IMAGES = np.concatenate([IMAGES, 0 * IMAGES, IMAGES[..., ::-1], 1 - IMAGES])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiler() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+        yield
+
+
+def network(encoder: dict[str, Any], schedule: ScheduleName) -> Network:
+    layers: list[dict[str, Any]] = [{"kind": "dense", "name": "only", "shape": [1, 3, 5]}]
+    config = NetworkConfig.from_mapping(
+        {"input_shape": [1, 3, 5], "steps": 9, "encoder": encoder}
+        | {"schedule": schedule, "layers": layers},
+        where="a network of one layer",
+    )
+    return Network(config, {"only.weight": np.eye(15)})
+
+
+def emitted(network: Network, target: Target, dtype: Dtype, folder: Path) -> NDArray[np.float64]:
+    """Return what the input emits in a run with room for one image more (step, neuron)."""
+    presentations = len(IMAGES) + 1
+    with activated(target, dtype=dtype) as device:
+        built = build(network, presentations, prefix="emitting_")
+        spikes = SpikeMonitor(built.input, name="emitting__spikes")
+        held = StateMonitor(
+            built.input, [HELD], record=True, when="end", clock=built.input.clock,
+            name="emitting__held",
+        )  # fmt: skip
+        built.network.add(spikes, held)
+        built.present(IMAGES, examples=EXAMPLES, seed=SEED)
+        built.run()
+        if target == "cpp_standalone":
+            compile_project(device, folder)
+            with float32_allowed():
+                device.run(with_output=False)
+        step = np.rint(np.asarray(spikes.t) / network.config.dt_seconds).astype(int)
+        raster = np.zeros((built.steps, built.input.N))
+        raster[step, np.asarray(spikes.i)] = 1.0
+        graded = network.config.encoder.graded
+        return raster * (held.variables[HELD].get_value() if graded else 1.0)
+
+
+def laid_out(built: BrianNetwork, drive: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Lay the presentations of an encoder one after another (step, neuron)."""
+    raster = np.zeros((built.steps, built.input.N))
+    for place, one in enumerate(drive.swapaxes(0, 1)):
+        start = place * built.timing.period
+        raster[start : start + len(one)] = one.reshape(len(one), -1)
+    return raster
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
+def test_every_target_emits_what_the_encoder_does(
+    encoder: dict[str, Any], target: Target, tmp_path: Path
+) -> None:
+    try:
+        check_target(target)
+    except TargetError as error:
+        pytest.skip(str(error))
+    names: tuple[ScheduleName, ...] = tuple(SCHEDULES)
+    dtypes: tuple[Dtype, ...] = ("float64", "float32")
+    # Cython takes seconds for each code object: a schedule for each type of numbers.
+    for schedule, dtype in zip(names, dtypes, strict=True):
+        net = network(encoder, schedule)
+        drive = net.config.encoder.encode(IMAGES, EXAMPLES, steps=9, seed=SEED)
+        with activated("numpy"):
+            expected = laid_out(build(net, len(IMAGES) + 1), drive)
+        found = emitted(net, target, dtype, tmp_path / schedule)
+        assert 0 < np.count_nonzero(expected) < expected.size
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
+def test_what_is_given_to_a_run_is_no_larger_than_its_images(encoder: dict[str, Any]) -> None:
+    net = network(encoder, "brian2")
+    with activated("numpy"):
+        built = build(net, len(IMAGES))
+        built.present(IMAGES, examples=EXAMPLES)
+        assert built.shown is not None
+        arrays = built.arrays(built.shown)
+    # What each pixel holds; the seed, and the number of each example.
+    assert sum(values.size for values in arrays.values()) <= IMAGES.size + 1 + len(IMAGES)
+
+
+def test_what_was_shown_before_leaves_nothing_behind() -> None:
+    net = network(ENCODERS[0], "brian2")
+    both = simulate(net, IMAGES, examples=EXAMPLES, target="numpy", chunk=3)
+    alone = simulate(net, IMAGES[3:], examples=EXAMPLES[3:], target="numpy")
+    assert alone["/layers/only"]["spike_count"].sum() > 0
+    np.testing.assert_array_equal(
+        both["/layers/only"]["spike_count"][3:], alone["/layers/only"]["spike_count"]
+    )

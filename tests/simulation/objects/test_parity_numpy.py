@@ -1,0 +1,191 @@
+"""The mirror and Brian2's NumPy target: the same spikes and the same images, to the last bit."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.networks.network import Network, NetworkConfig
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.trainers.mirror.simulate import simulate_mirror
+
+MODELS = ["alif", "cuba", "lif", "lif_subtract"]
+SCHEDULES = ["brian2", "paper"]
+ENCODERS = ["bernoulli", "first_spike", "constant_current"]
+DECODERS = ["max", "last", "mean", "count"]
+
+#: Each model in each schedule, and each encoder with each decoder, in turn in either schedule.
+CASES = [
+    *(
+        (m, s, ENCODERS[n % 3], DECODERS[n % 4])
+        for n, (m, s) in enumerate(product(MODELS, SCHEDULES))
+    ),
+    *(("lif", SCHEDULES[n % 2], e, d) for n, (e, d) in enumerate(product(ENCODERS, DECODERS))),
+]
+
+IMAGES = stream(0, 0).random((5, 1, 8, 8)) ** 2
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "outer", "channels": 4, "kernel": 3, "stride": 2},
+    {"kind": "dense", "name": "latent", "units": 20},
+    {"kind": "dense", "name": "inner", "shape": [4, 3, 3]},
+    {"kind": "conv_transpose2d", "name": "output", "channels": 1, "kernel": 3, "stride": 2,
+     "output_padding": 1},
+]  # fmt: skip
+
+
+def strided(recurrence: float = 1.0, **changes: Any) -> Network:
+    """A small network on the grid of weights, scaled until half of each layer's neurons fire."""
+    values = {"input_shape": [1, 8, 8], "steps": 12, "layers": LAYERS, **changes}
+    config = NetworkConfig.from_mapping(values, where="the test's network")
+    network = Network.initialise(config, seed=1).quantised()
+    network = Network(config, scaled_recurrence(network, recurrence))
+    for placed in config.placed:
+        name = f"{placed.name}.weight"
+        while active(simulate_mirror(network, IMAGES), placed.name) < 0.5:
+            assert np.abs(network.weights[name]).max() < 2**20
+            network = Network(config, {**network.weights, name: 2 * network.weights[name]})
+    return network
+
+
+@cache
+def recurrent(schedule: str, model: str) -> Network:
+    layers = [{**layer, "recurrent": layer["name"] in ("outer", "output")} for layer in LAYERS]
+    return strided(recurrence=16.0, schedule=schedule, neuron=model, layers=layers)
+
+
+def scaled_recurrence(network: Network, factor: float) -> dict[str, Any]:
+    return {n: factor * w if n.endswith("recurrent") else w for n, w in network.weights.items()}
+
+
+def active(result: xr.DataTree, layer: str) -> float:
+    """The fraction of a layer's neurons that fired at all."""
+    return float((result[f"/layers/{layer}/spike_count"].sum("example") > 0).mean())
+
+
+def assert_same(found: xr.DataTree, expected: xr.DataTree) -> None:
+    """Compare spikes, states and images, once it is known that most neurons fired."""
+    assert found.children["layers"].children.keys() == expected.children["layers"].children.keys()
+    for name, layer in expected.children["layers"].children.items():
+        assert active(expected, name) >= 0.5
+        xr.testing.assert_identical(found[f"/layers/{name}"].to_dataset(), layer.to_dataset())
+    assert float(abs(expected["reconstruction"]).max()) > 0
+    xr.testing.assert_equal(found["reconstruction"], expected["reconstruction"])
+
+
+def raster(result: xr.DataTree, layer: str, example: int) -> list[tuple[int, float]]:
+    data = result[f"/layers/{layer}"]
+    chosen = np.asarray(data["spike_example"] == example)
+    neuron, time = (np.asarray(data[name])[chosen] for name in ("spike_neuron", "spike_time_ms"))
+    return list(zip(neuron.tolist(), time.tolist(), strict=True))
+
+
+def assert_same_example(one: xr.DataTree, other: xr.DataTree, example: int) -> None:
+    expected = {name: raster(other, name, example) for name in other.children["layers"].children}
+    assert sum(map(bool, expected.values())) > 1
+    assert {name: raster(one, name, example) for name in expected} == expected
+    found = one["reconstruction"].sel(example=example)
+    xr.testing.assert_equal(found, other["reconstruction"].sel(example=example))
+
+
+@pytest.mark.parametrize(("model", "schedule", "encoder", "decoder"), CASES)
+def test_mirror_equals_brian2(model: str, schedule: str, encoder: str, decoder: str) -> None:
+    network = strided(
+        neuron=model, schedule=schedule, encoder={"kind": encoder}, decoder={"kind": decoder}
+    )
+    assert_same(simulate_mirror(network, IMAGES), simulate(network, IMAGES, target="numpy"))
+
+
+@pytest.mark.parametrize("model", ["lif", "cuba"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_recurrent_layers(schedule: str, model: str) -> None:
+    network = recurrent(schedule, model)
+    mirrored = simulate_mirror(network, IMAGES)
+    without = simulate_mirror(Network(network.config, scaled_recurrence(network, 0.0)), IMAGES)
+    assert raster(mirrored, "outer", 0) != raster(without, "outer", 0)
+    assert_same(mirrored, simulate(network, IMAGES, target="numpy"))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("chunk", [1, 2, 8])
+def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
+    network = recurrent(schedule, "cuba")
+    expected = simulate_mirror(network, IMAGES)
+    assert_same(simulate(network, IMAGES, target="numpy", chunk=chunk), expected)
+    assert_same(simulate_mirror(network, IMAGES, chunk=chunk), expected)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_an_example_is_the_same_in_any_company(schedule: str) -> None:
+    network = recurrent(schedule, "cuba")
+    numbers = np.array([17, 4, 99, 0, 5])
+    for run in (simulate_mirror, lambda *a, **k: simulate(*a, target="numpy", **k)):
+        everything = run(network, IMAGES, examples=numbers, seed=6)
+        some = run(network, IMAGES[[2, 0]], examples=numbers[[2, 0]], seed=6)
+        for number in (99, 17):
+            assert_same_example(some, everything, number)
+        other_seed = run(network, IMAGES[:1], examples=numbers[:1], seed=7)
+        assert raster(other_seed, "outer", 17) != raster(everything, "outer", 17)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_recorded_states(model: str) -> None:
+    network = strided(neuron=model, steps=6)
+    states = network.config.placed[0].program.states.keys()
+    mirrored = simulate_mirror(network, IMAGES[:2], record=states)
+    brian = simulate(network, IMAGES[:2], target="numpy", record=states)
+    for layer in LAYERS:
+        data = brian[f"/layers/{layer['name']}"]
+        for name in states:
+            assert data[f"state_{name}"].dims == ("example", "time", "neuron")
+            assert len(np.unique(data[f"state_{name}"])) > 1
+            # Brian2 keeps conditions as numbers.
+            found = mirrored[f"/layers/{layer['name']}/state_{name}"].astype(float)
+            xr.testing.assert_equal(found, data[f"state_{name}"].astype(float))
+
+
+SPONTANEOUS = """
+description = "Fires without input, at times that depend on the neuron; refractory."
+equations = "dv/dt = (drift - v)/tau : 1 (unless refractory)\\ndrift : 1 (constant)"
+threshold = "v > 1"
+reset = "v = 0"
+refractory = "{refractory}*ms"
+method = "exact"
+input = "v"
+
+[parameters]
+tau = "5*ms"
+drift = "1.5"
+
+[surrogate]
+distance = "v - 1"
+scale = "1"
+
+[initial]
+v = "i/N"
+"""
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(("refractory", "recur"), [(1, False), (3, False), (3, True)])
+def test_nothing_leaks_into_the_next_presentation(
+    schedule: str, refractory: int, recur: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "spontaneous.toml"
+    path.write_text(SPONTANEOUS.format(refractory=refractory))
+    layers = [{**layer, "recurrent": recur} for layer in LAYERS]
+    network = strided(neuron=str(path), schedule=schedule, layers=layers)
+    first = raster(simulate_mirror(network, 0 * IMAGES), "outer", 0)
+    assert min(time for _, time in first) < 3
+    assert max(time for _, time in first) == 11
+    both = simulate(network, IMAGES[:2], target="numpy", chunk=2)
+    assert_same(simulate_mirror(network, IMAGES[:2]), both)
+    for example in (0, 1):
+        alone = simulate(network, IMAGES[[example]], target="numpy", examples=[example])
+        assert_same_example(both, alone, example)

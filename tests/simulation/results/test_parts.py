@@ -1,0 +1,193 @@
+"""What is done of a run is kept: found again by the same run, and by no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.errors import OutputError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation import simulate, write_result
+from bioae.simulation.objects.reading import Chunk, read
+from bioae.simulation.results.parts import missing
+from bioae.simulation.workers import chunk_runners as runners
+
+Images = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 4, 4],
+            "steps": 5,
+            "layers": [
+                {"kind": "dense", "name": "first", "units": 5, "gain": 4.0},
+                {"kind": "dense", "name": "output", "shape": [1, 4, 4], "gain": 4.0},
+            ],
+        },
+        where="the test",
+    )
+    return Network.initialise(config).quantised()
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    """(example, y, x)."""
+    return np.random.default_rng(0).random((7, 4, 4))
+
+
+@pytest.fixture(scope="module")
+def whole(network: Network, images: Images, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the bytes of a result that was never interrupted."""
+    return stored(network, images, tmp_path_factory.mktemp("whole") / "r.nc")
+
+
+def stored(network: Network, images: Images, path: Path, **options: Any) -> bytes:
+    result = simulate(network, images, target="numpy", record=["v"], seed=3, **options)
+    assert int(result["/layers/output/spike_count"].sum()) > 0
+    write_result(result, path)
+    return path.read_bytes()
+
+
+class Interrupter:
+    """Interrupts a run after some chunks."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.examples = 0
+
+    def read(self, built: Any, examples: int) -> Chunk:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.examples += examples
+        return read(built, examples)
+
+
+@pytest.fixture(scope="module")
+def interrupted(network: Network, images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the parts of a run that was interrupted after two chunks of two images."""
+    parts = tmp_path_factory.mktemp("interrupted") / "parts"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runners, "read", Interrupter(2).read)
+        with pytest.raises(KeyboardInterrupt):
+            stored(network, images, parts.with_name("r.nc"), parts=parts, chunk=2)
+    assert len(list(parts.glob("*.safetensors"))) == 2
+    return parts
+
+
+@pytest.fixture
+def half(interrupted: Path, tmp_path: Path) -> Path:
+    """Return a copy of those parts."""
+    return Path(shutil.copytree(interrupted, tmp_path / "parts"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"chunk": 2}, {"chunk": 3}, {}, {"chunk": 1, "workers": 2}], ids=str
+)
+def test_a_resumed_run(
+    options: dict[str, Any], network: Network, images: Images, whole: bytes, half: Path
+) -> None:
+    reported: list[tuple[int, int]] = []
+    options["progress"] = lambda done, of: reported.append((done, of))
+    assert stored(network, images, half.with_name("resumed.nc"), parts=half, **options) == whole
+    assert 4 < reported[0][0] <= reported[-1][0] == 7
+    assert {of for _, of in reported} == {7}
+
+
+def test_what_was_done_is_not_run_again(
+    network: Network, images: Images, half: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupter = Interrupter(100)
+    monkeypatch.setattr(runners, "read", interrupter.read)
+    stored(network, images, half.with_name("resumed.nc"), parts=half)
+    assert interrupter.examples == 3
+
+
+def test_all_was_done(
+    network: Network, images: Images, whole: bytes, half: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(network, images, half.with_name("first.nc"), parts=half)
+    monkeypatch.setattr(runners, "build", None)  # nothing is built
+    assert stored(network, images, half.with_name("again.nc"), parts=half) == whole
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "changed"])
+def test_a_damaged_part_is_run_again(
+    damage: str, network: Network, images: Images, whole: bytes, half: Path
+) -> None:
+    part = min(half.glob("*.safetensors"))
+    content = part.read_bytes()
+    changed = content[:-1] + bytes([content[-1] ^ 1])
+    part.write_bytes({"cut": content[:-9], "emptied": b"", "changed": changed}[damage])
+    assert stored(network, images, half.with_name("resumed.nc"), parts=half) == whole
+
+
+def test_another_run_is_refused(network: Network, images: Images, half: Path) -> None:
+    other = Network(network.config, {k: v / 2 for k, v in network.weights.items()})
+    before = {path: path.read_bytes() for path in half.iterdir()}
+    for differs, change in {
+        "seed": {"seed": 4},
+        "dtype": {"dtype": "float32"},
+        "target": {"target": "cython"},
+        "recorded": {"record": []},
+        "connectivity": {"connectivity": "unrolled"},
+        "images": {"images": images[::-1]},
+        "network": {"network": other},
+    }.items():
+        options: Any = {
+            "network": network, "images": images, "target": "numpy", "record": ["v"], "seed": 3,
+            **change,
+        }  # fmt: skip
+        with pytest.raises(OutputError, match=f"{differs} differs"):
+            simulate(parts=half, **options)
+    assert {path: path.read_bytes() for path in half.iterdir()} == before
+
+
+def test_versions_are_part_of_a_run(network: Network, images: Images, half: Path) -> None:
+    run = json.loads((half / "run.json").read_text())
+    run["version of brian2"] = "1.0"
+    (half / "run.json").write_text(json.dumps(run))
+    with pytest.raises(OutputError, match=r"version of brian2 differs; expected 1\.0"):
+        stored(network, images, half.with_name("resumed.nc"), parts=half)
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{", "\xff"])
+def test_another_folder_is_refused(
+    content: str | None, network: Network, images: Images, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "precious").touch()
+    if content is not None:
+        (folder / "run.json").write_text(content, encoding="latin-1")
+    with pytest.raises(OutputError, match="not the folder of an interrupted run, and was kept"):
+        stored(network, images, tmp_path / "r.nc", parts=folder)
+    assert (folder / "precious").exists()
+
+
+@given(
+    length=st.integers(0, 30),
+    ends=st.sets(st.integers(0, 30)),
+    kept=st.sets(st.integers(0, 30)),
+    size=st.integers(1, 9),
+)
+def test_what_is_missing(length: int, ends: set[int], kept: set[int], size: int) -> None:
+    bounds = sorted({0, length, *(end for end in ends if end < length)})
+    finished = [
+        slice(start, stop) for place, (start, stop) in enumerate(pairwise(bounds)) if place in kept
+    ]
+    parts = missing(length, finished, size)
+    assert all(0 < part.stop - part.start <= size for part in parts)
+    covered = [n for part in [*parts, *finished] for n in range(part.start, part.stop)]
+    assert sorted(covered) == list(range(length))

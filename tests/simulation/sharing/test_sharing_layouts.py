@@ -1,0 +1,127 @@
+"""Layouts of shared weights: every connection that the description of a layer lists, once."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Dense
+from bioae.simulation import sharing
+from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense
+
+GEOMETRY = st.fixed_dictionaries(
+    {
+        "kernel": st.integers(1, 4),
+        "stride": st.integers(1, 4),
+        "padding": st.integers(0, 3),
+        "dilation": st.integers(1, 3),
+        "groups": st.integers(1, 3),
+    }
+)
+SHAPE = st.tuples(st.integers(1, 2), st.integers(1, 8), st.integers(1, 8))
+
+
+def ordered(connections: Any) -> NDArray[np.int64]:
+    table = np.stack([np.asarray(index, np.int64) for index in connections], axis=1)
+    return table[np.lexsort(table.T[::-1])]
+
+
+def assert_same(layout: Layout, expected: Connections) -> None:
+    found = ordered(layout.unrolled())
+    assert len(found) > 0
+    np.testing.assert_array_equal(found, ordered(expected))
+
+
+@given(shape=SHAPE, outputs=st.integers(1, 3), geometry=GEOMETRY, more=st.integers(0, 3))
+@example(shape=(1, 9, 9), outputs=2, geometry={"kernel": 5, "stride": 2, "groups": 1}, more=1)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_convolution_has_the_connections_of_its_layer(
+    *,
+    transposed: bool,
+    shape: tuple[int, int, int],
+    outputs: int,
+    geometry: dict[str, int],
+    more: int,
+) -> None:
+    groups = geometry["groups"]
+    channels, shape = outputs * groups, (shape[0] * groups, *shape[1:])
+    layer: Conv2d | ConvTranspose2d
+    if transposed:
+        larger = min(more, max(geometry["stride"], geometry.get("dilation", 1)) - 1)
+        geometry = {**geometry, "output_padding": larger}
+        layer = ConvTranspose2d(name="a", channels=channels, **geometry)
+    else:
+        layer = Conv2d(name="a", channels=channels, **geometry)
+    make = conv_transpose2d if transposed else conv2d
+    try:
+        targets = np.prod(layer.output_shape(shape))
+    except ValueError:
+        with pytest.raises(ValueError, match="no neuron is left of the target"):
+            make(shape, channels, **geometry)
+        return
+    layout = make(shape, channels, **geometry)
+    assert (layout.shape, layout.targets) == (layer.weight_shape(shape), targets)
+    connections = layer.connections(shape)
+    assume(len(connections.source) > 0)
+    assert_same(layout, connections)
+
+
+@given(sources=st.integers(1, 6), targets=st.integers(1, 6))
+def test_a_dense_layout_has_all_pairs(sources: int, targets: int) -> None:
+    layout = dense(sources, targets)
+    assert layout.whole
+    assert_same(layout, Dense(name="a", units=targets).connections((sources,)))
+
+
+def test_an_axis_each() -> None:
+    """What is not square is the square one with a shorter kernel: its other weights are cut."""
+    square = conv2d((1, 7, 7), 2, 3, padding=1, stride=(1, 2)).unrolled()
+    flat = conv2d((1, 7, 7), 2, (1, 3), padding=(0, 1), stride=(1, 2)).unrolled()
+    rows = np.asarray(square.weight) // 3 % 3
+    kept = [np.asarray(index)[rows == 1] for index in square]
+    kept[2] = kept[2] // 9 * 3 + kept[2] % 3
+    np.testing.assert_array_equal(ordered(flat), ordered(kept))
+
+
+def test_neighbours_are_added_together() -> None:
+    """A kernel's row is one segment where its taps reach neighbouring targets."""
+    for layout in (
+        conv2d((3, 12, 12), 4, 5),
+        conv2d((3, 12, 12), 4, 5, stride=2),
+        conv2d((3, 12, 12), 4, 5, stride=2, dilation=2),
+        conv_transpose2d((3, 12, 12), 4, 5, stride=2),
+    ):
+        rows = {(position, row) for position, row in _rows(layout)}
+        assert len(rows) == len(layout.to)
+
+
+def _rows(layout: Layout) -> list[tuple[int, int]]:
+    position = np.repeat(np.arange(layout.positions), np.diff(layout.first))
+    return list(zip(position.tolist(), (layout.start // (5 * 4)).tolist(), strict=True))
+
+
+def test_refused_channels() -> None:
+    with pytest.raises(ValueError, match="2 groups do not divide 3 and 4 channels"):
+        conv2d((3, 5, 5), 4, 3, groups=2)
+
+
+def test_the_package_imports_nothing_else_of_bioae() -> None:
+    files = sorted(Path(sharing.__file__).parent.rglob("*.py"))
+    assert len(files) >= 4
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    imported = {
+        node.module
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    ours = {name for name in imported if name.startswith("bioae")}
+    assert ours
+    assert all(name.startswith("bioae.simulation.sharing") for name in ours)

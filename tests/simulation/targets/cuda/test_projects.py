@@ -1,0 +1,216 @@
+"""What brian2cuda writes of our networks, whether nvcc compiles it, and what a GPU makes of it.
+
+Each of the three where it can be had. `make test-cuda` makes the environment for the first.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2.utils.logger import catch_logs
+
+from bioae.analysis import differing_spikes, layer_names
+from bioae.datasets import load
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.noise.brian import cuda_source
+from bioae.simulation import build, run, simulate
+from bioae.simulation.targets.activation import (
+    Dtype,
+    Target,
+    activated,
+    active_target,
+    check_target,
+)
+from bioae.simulation.targets.cuda.requirements import check_toolkit
+from bioae.simulation.workers import chunk_runners as runners
+
+pytest.importorskip("brian2cuda", reason="brian2cuda is not installed: make test-cuda")
+
+# brian2cuda leaves the files that it writes to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+from bioae.simulation.targets.cuda import building  # noqa: E402
+from bioae.simulation.targets.cuda.building import compile_cuda, write_cuda  # noqa: E402
+
+SMALL = {
+    "input_shape": [1, 6, 6],
+    "steps": 6,
+    "layers": [
+        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "gain": 4.0},
+        {"kind": "dense", "name": "second", "units": 7, "recurrent": True, "gain": 3.0},
+        {"kind": "dense", "name": "output", "shape": [1, 6, 6], "gain": 3.0},
+    ],
+}
+
+
+def demo(seed: int = 0) -> Network:
+    """Return the network of the demo with weights as they are before training."""
+    return Network.initialise(NetworkConfig.preset("strided"), seed=seed).quantised()
+
+
+def small(*, neuron: str = "lif", delay: str | None = None, **changes: Any) -> Network:
+    layers = [{**layer, "neuron": neuron} for layer in SMALL["layers"]]  # type: ignore[attr-defined]
+    config = NetworkConfig.from_mapping({**SMALL, "layers": layers, **changes}, where="the test")
+    network = Network.initialise(config).quantised()
+    return network if delay is None else network.with_delay(delay)
+
+
+def write(
+    network: Network, folder: Path, *, dtype: Dtype = "float64", compiled: bool = False,
+    **options: Any,
+) -> dict[str, str]:  # fmt: skip
+    """Write a network's project, and return its sources by their names."""
+    for placed in network.config.placed:
+        _ = placed.program, placed.readout_program
+    with activated("cuda_standalone", dtype=dtype) as device, catch_logs():
+        built = build(network, 3, **options)
+        assert active_target() == "cuda_standalone"
+        built.run()
+        (compile_cuda if compiled else write_cuda)(device, folder)
+    return {path.name: path.read_text() for path in folder.glob("*.[ch]*")}
+
+
+def joined(sources: Mapping[str, str]) -> str:
+    return "".join(text for name, text in sources.items() if name.startswith("unit"))
+
+
+def test_every_pathway_of_the_demo_has_its_kernels(tmp_path: Path) -> None:
+    network = demo()
+    code = joined(write(network, tmp_path))
+    assert len(network.config.placed) == 6
+    for placed in network.config.placed:
+        for kernel in ("_pack", "_run_kernel", "_arrive"):
+            name = f"{kernel}_{placed.name}__weight_codeobject"
+            assert code.count(f"__global__ void {name}(") == 1
+            assert code.count(f"{name}<<<") == 1
+    assert "%" not in "".join(line for line in code.splitlines() if line.strip().startswith("%"))
+    makefile = (tmp_path / "makefile").read_text()
+    assert "-use_fast_math" not in makefile
+    assert "-fmad=false" in makefile
+
+
+def test_no_value_stands_in_the_sources(tmp_path: Path) -> None:
+    sources = write(demo(), tmp_path / "one")
+    other = demo(seed=1)
+    config = other.config
+    layers = tuple(replace_parameters(layer) for layer in config.layers)
+    other = replace(other, config=config.model_copy(update={"layers": layers}))
+    assert write(other, tmp_path / "other") == sources
+
+
+def replace_parameters(layer: Any) -> Any:
+    return layer.model_copy(update={"parameters": {**layer.parameters, "theta": "1.25"}})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_noise_keeps_its_literals(tmp_path: Path, dtype: Dtype) -> None:
+    sources = write(small(neuron="noisy_lif"), tmp_path, dtype=dtype)
+    assert "bioae_normal(" in joined(sources)
+    assert '#include "bioae_noise.h"' in joined(sources)
+    assert sources["bioae_noise.h"] == cuda_source()
+
+
+def test_delayed_spikes_wait_in_a_history(tmp_path: Path) -> None:
+    code = joined(write(small(delay="2*ms", schedule="paper"), tmp_path))
+    assert code.count("__global__ void _run_kernel_first__weight_codeobject(") == 1
+    assert code.count("__global__ void _set_out_") == 3  # what recurs does not travel
+
+
+def test_synapses_with_delays_are_refused_where_they_come_early(tmp_path: Path) -> None:
+    network = small(delay="2*ms", schedule="paper")
+    with pytest.raises(TargetError, match="arrive early on CUDA"):
+        write(network, tmp_path, connectivity="unrolled")
+    inside = write(small(delay="2*ms"), tmp_path, connectivity="unrolled")
+    assert "first__weight_pre" in joined(inside)
+
+
+@pytest.mark.parametrize("options", [{}, {"connectivity": "unrolled", "record": ["v"]}])
+def test_nvcc_compiles_it(
+    tmp_path: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's network; and a small one of ordinary synapses, noise and recorded states."""
+    try:
+        check_toolkit()
+    except TargetError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    network = small(neuron="noisy_lif") if options else demo()
+    write(network, tmp_path / "project", compiled=True, **options)
+    assert (tmp_path / "project" / "main").stat().st_size > 1e6
+    # The other time it is found, and needs no compiler.
+    write(network, tmp_path / "again", compiled=True, **options)
+    assert not list((tmp_path / "again").glob("*.o"))
+    program = (tmp_path / "project" / "main").read_bytes()
+    assert (tmp_path / "again" / "main").read_bytes() == program
+
+
+COMPARED: tuple[Target, ...] = ("numpy", "cuda_standalone")
+
+NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
+    "demo": lambda: (demo(), load("sample", "test", limit=5)),
+    "noise": lambda: (small(neuron="noisy_lif"), np.random.default_rng(0).random((5, 6, 6))),
+    "delays": lambda: (
+        small(delay="2*ms", schedule="paper"), np.random.default_rng(0).random((5, 6, 6))
+    ),
+    "refractory": lambda: (small(neuron="lif_refractory"), np.full((5, 6, 6), 0.7)),
+    "inhibition": lambda: (small(neuron="coba"), np.full((5, 6, 6), 0.7)),
+    "first spikes": lambda: (
+        small(encoder={"kind": "first_spike"}), np.random.default_rng(0).random((5, 6, 6))
+    ),
+    "currents": lambda: (
+        small(encoder={"kind": "constant_current"}), np.random.default_rng(0).random((5, 6, 6))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_emulated_it_gives_every_spike(
+    name: str, cuda_emulator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole project, compiled for the CPU: each thread of each kernel, one after another."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler")
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path))
+    machine = SimpleNamespace(version_text="emulated", random_folder=None)
+    monkeypatch.setattr(building, "check_toolkit", lambda: machine)
+    monkeypatch.setattr(building, "_compile", cuda_emulator.compile_project)
+    for module in (run, runners):
+        monkeypatch.setattr(module, "check_target", lambda target: target)
+    check_every_spike(name)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_gpu_gives_every_spike(name: str) -> None:
+    try:
+        check_target("cuda_standalone")
+    except TargetError as error:
+        pytest.skip(str(error))
+    check_every_spike(name)
+
+
+def check_every_spike(name: str) -> None:
+    network, images = NETWORKS[name]()
+    # Two chunks, the second one padded: one build serves both.
+    expected, found = (
+        simulate(network, images, target=target, chunk=3, record=["v"]) for target in COMPARED
+    )
+    layers = layer_names(expected)
+    assert all(expected[f"/layers/{layer}"]["spike_count"].sum() > 0 for layer in layers[:2])
+    assert differing_spikes(expected, found)["differing"].values.tolist() == [0] * len(layers)
+    for layer in layers:
+        states = [tree[f"/layers/{layer}"]["state_v"] for tree in (expected, found)]
+        # NumPy's exponential function rounds differently where a model asks for it in each step.
+        exact = all(placed.program.reproducible for placed in network.config.placed)
+        np.testing.assert_allclose(*states, rtol=0 if exact else 1e-12)
+    np.testing.assert_array_equal(expected["reconstruction"], found["reconstruction"])
+    assert found.attrs["target"] == "cuda_standalone"

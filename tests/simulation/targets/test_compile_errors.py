@@ -1,0 +1,32 @@
+"""What cannot be compiled is never left out quietly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation import simulate
+
+
+def test_code_that_was_not_compiled_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Brian2's Cython target leaves a code object that does not compile: without its code."""
+    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+    compile_block = NumpyCodeObject.compile_block
+
+    def spoilt(self: NumpyCodeObject, block: str) -> object:
+        wanted = "stateupdater" in self.name and block == "run"
+        return None if wanted else compile_block(self, block)
+
+    layers = [{"kind": "dense", "name": "output", "shape": [1, 2, 2]}]
+    config = NetworkConfig.from_mapping(
+        {"input_shape": [1, 2, 2], "steps": 3, "layers": layers}, where="tiny"
+    )
+    network = Network.initialise(config)
+    images = np.ones((1, 1, 2, 2))
+    simulate(network, images, target="numpy")
+    monkeypatch.setattr(NumpyCodeObject, "compile_block", spoilt)
+    with pytest.raises(TargetError, match="could not be compiled, and Brian2 left it out"):
+        simulate(network, images, target="numpy")

@@ -1,0 +1,147 @@
+"""No value compiles anew: the compiler is called where the network changes, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import differing_spikes
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation import build, simulate
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets import compiling
+from bioae.simulation.targets.activation import check_target
+from bioae.simulation.targets.build_cache import BuildCache
+
+IMAGES = np.linspace(0.1, 1, 3 * 9).reshape(3, 1, 3, 3)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiler() -> Iterator[None]:
+    try:
+        check_target("cpp_standalone")
+    except TargetError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+        yield
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Begin with nothing kept, and list what is compiled."""
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    calls: list[Path] = []
+    run_compiler = compiling._compile
+
+    def counted(folder: Path, sources: Any) -> None:
+        calls.append(folder)
+        run_compiler(folder, sources)
+
+    monkeypatch.setattr(compiling, "_compile", counted)
+    return calls
+
+
+def network(seed: int = 0, *, neuron: str = "lif", **parameters: Any) -> Network:
+    """Return a network of two kinds of layers; the parameters are those of the last one."""
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 3, 3],
+            "steps": 20,
+            "neuron": neuron,
+            "layers": [
+                {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, "gain": 4.0},
+                {"kind": "dense", "name": "last", "shape": [1, 3, 3], "gain": 4.0},
+            ],
+        },
+        where="a small network",
+    )
+    drawn = Network.initialise(config, seed=seed).quantised()
+    own = {f"last.{name}": np.asarray(value) for name, value in parameters.items()}
+    return Network(config, {**drawn.weights, **own})
+
+
+def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
+    """Run a network, kept or not, and hold its spikes against those of the target numpy."""
+    result = simulate(net, images, target="cpp_standalone", **options)
+    expected = simulate(net, images, target="numpy", **options)
+    assert expected["/layers/last"]["spike_count"].sum() > 0
+    assert differing_spikes(result, expected)["differing"].values.tolist() == [0, 0]
+    np.testing.assert_array_equal(result["reconstruction"], expected["reconstruction"])
+    return result
+
+
+def test_values_do_not_compile_anew(compiled: list[Path]) -> None:
+    first = compare(network())
+    assert len(compiled) == 1
+    one = compare(network(seed=1), IMAGES[:1])  # other weights, one image
+    assert len(one["example"]) == 1
+    many = compare(network(), np.tile(IMAGES[::-1], (4, 1, 1, 1)), chunk=5)
+    assert len(many["example"]) == 12
+    other = compare(network(), seed=1)
+    assert differing_spikes(first, other)["differing"].sum() > 0
+    lower = compare(network(theta=0.5, tau=0.03))
+    assert int(lower["/layers/last"]["spike_count"].sum()) != int(
+        first["/layers/last"]["spike_count"].sum()
+    )
+    assert len(compiled) == 1
+
+
+def test_values_of_each_neuron_and_noise_do_not_compile_anew(compiled: list[Path]) -> None:
+    for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
+        options = {"spread": {"tau": wide}, "background": noise, "examples": [7, seed, 3]}
+        compare(network(seed, neuron="alif"), seed=seed, **options)
+    assert len(compiled) == 1
+
+
+def test_only_what_the_compiler_is_given_tells_networks_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class FoundError(Exception):
+        """Ends a simulation before anything is compiled."""
+
+    def found(cache: BuildCache, key: str, *_: Any) -> None:
+        raise FoundError(key)
+
+    def key(net: Network, **options: Any) -> str:
+        with pytest.raises(FoundError) as caught:
+            simulate(net, IMAGES, target="cpp_standalone", **options)
+        return str(caught.value)
+
+    monkeypatch.setattr(BuildCache, "obtain", found)
+    rng = np.random.default_rng(0)
+    uneven = [network(theta=rng.uniform(0.5, 1, 9), tau=rng.uniform(0.01, 1, 9)) for _ in range(2)]
+    same = key(network())
+    assert key(network(seed=3), seed=4) == key(network(theta=0.4)) == same
+    with targets.activated("numpy"):
+        others = build(network())  # Brian2 gives no two objects the same name
+        others.run()
+    assert key(network()) == same
+    assert key(uneven[0]) == key(uneven[1])
+    different = [
+        same,
+        key(uneven[0]),
+        key(network(), record=["v"]),
+        key(network(neuron="alif")),
+        key(network(), dtype="float32"),
+    ]
+    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O1", "-ffp-contract=off"])
+    different.append(key(network()))
+    monkeypatch.setenv("CXX", "c++ -DOTHER")
+    different.append(key(network()))
+    assert len(set(different)) == len(different) == 7
+
+
+def test_a_compiler_that_fails_is_an_error(
+    compiled: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "_known_flags", lambda: ["-include", "missing.h"])
+    with pytest.raises(TargetError, match=r"compiler failed: .*missing\.h"):
+        simulate(network(), IMAGES, target="cpp_standalone")
+    assert len(compiled) == 1

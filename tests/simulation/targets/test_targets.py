@@ -1,0 +1,159 @@
+"""Every target runs every shipped neuron model as the mirror does, and a LIF as theory asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis import differing_spikes, is_alive, layer_names
+from bioae.equations import available, load_model
+from bioae.equations.lowering.lower import lower
+from bioae.errors import TargetError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation import TARGETS, simulate
+from bioae.simulation.several import Simulation, simulate_several
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import Target, check_target
+from bioae.trainers import simulate_mirror
+from bioae.trainers.parity import parity_network
+from bioae.trainers.parity.comparison import recorded, report
+
+UNITS = 16
+SPIKING = [name for name in available() if load_model(name).threshold is not None]
+EXACT = [name for name in SPIKING if lower(load_model(name)).reproducible]
+INEXACT = [name for name in SPIKING if name not in EXACT]
+
+#: Cython compiles seconds for each code object: a model of each kind shows what all do.
+FEW = [EXACT[0], INEXACT[0]]
+RUNS: list[tuple[Target, list[str]]] = [
+    ("numpy", SPIKING), ("cpp_standalone", SPIKING), ("cython", FEW)
+]  # fmt: skip
+
+Shown = tuple[Network, NDArray[np.float64]]
+Results = dict[str, xr.DataTree]
+
+
+@cache
+def shown(name: str) -> Shown:
+    """Return a small network of a model, with recurrence and delays, and its input."""
+    return parity_network(load_model(name), neurons=8, steps=60, examples=3, seed=0)
+
+
+@cache
+def mirrored(name: str) -> xr.DataTree:
+    network, images = shown(name)
+    return simulate_mirror(network, images, record=recorded(network))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiler() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        # Arithmetic is the same at every level, and less optimised code compiles sooner.
+        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+        yield
+
+
+def need(target: Target) -> None:
+    try:
+        check_target(target)
+    except TargetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=RUNS, ids=[target for target, _ in RUNS])
+def results(request: pytest.FixtureRequest) -> Results:
+    """Every model's result on a target, of one build where it is compiled as a whole."""
+    target, names = request.param
+    need(target)
+    simulations = [
+        Simulation(network, images, record=recorded(network))
+        for network, images in map(shown, names)
+    ]
+    return dict(zip(names, simulate_several(simulations, target=target), strict=True))
+
+
+def test_at_least_half_of_the_neurons_fire(results: Results) -> None:
+    assert set(results) >= set(FEW)
+    for name, result in results.items():
+        for layer in layer_names(result):
+            alive = float(is_alive(result, layer).mean())
+            assert alive >= 0.5, f"{name}, {layer}: only {alive:.0%} of the neurons fire"
+
+
+def test_every_spike_and_state_is_the_mirrors(results: Results) -> None:
+    compared = set()
+    for name in set(EXACT) & set(results):
+        spikes = differing_spikes(results[name], mirrored(name))
+        assert spikes["differing"].values.tolist() == [0, 0], name
+        for layer in layer_names(results[name]):
+            data, expected = (tree[f"/layers/{layer}"] for tree in (results[name], mirrored(name)))
+            for state in shown(name)[0].config.placed[0].program.states:
+                values = data[f"state_{state}"]
+                np.testing.assert_array_equal(values, expected[f"state_{state}"], err_msg=name)
+                compared.add((name, state))
+        reconstruction = results[name]["reconstruction"]
+        assert (reconstruction != 0).any()
+        np.testing.assert_array_equal(reconstruction, mirrored(name)["reconstruction"])
+    assert len(compared) >= len(set(EXACT) & set(results)) > 0
+
+
+def test_every_step_is_the_mirrors_as_far_as_libraries_agree(results: Results) -> None:
+    for name in set(INEXACT) & set(results):
+        network, images = shown(name)
+        found = report(network, images, results[name], name=name)
+        assert not found.exact
+        assert found.one_step == 1.0, found
+        assert found.passed, found
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def result(request: pytest.FixtureRequest) -> xr.DataTree:
+    """A LIF whose neurons each hear one pixel: a constant current."""
+    target: Target = request.param
+    need(target)
+    # Two chunks, the second one padded: one build serves both.
+    return simulate(*constant_current(), target=target, chunk=2)
+
+
+@cache
+def constant_current() -> Shown:
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 4, 4],
+            "steps": 60,
+            "encoder": {"kind": "constant_current", "gain": 0.5},
+            "layers": [{"kind": "dense", "name": "rate", "units": UNITS, "neuron": "lif"}],
+        },
+        where="the network of constant currents",
+    )
+    images = np.linspace(0.02, 1.0, 3 * UNITS).reshape(3, 1, 4, 4)
+    return Network(config, {"rate.weight": np.eye(UNITS)}), images
+
+
+def test_lif_fires_at_the_rate_of_its_closed_form(result: xr.DataTree) -> None:
+    """Under a constant current w, v is w (1 - l^n) / (1 - l) after n inputs, n - 1 leaks between.
+
+    In Brian2's order the leak comes between input and threshold, so a neuron fires at the first n
+    with l w (1 - l^n) / (1 - l) > theta. The input of the step in which it fires is lost to the
+    reset: from one spike to the next it takes n + 1 steps.
+    """
+    config = constant_current()[0].config
+    leak = np.exp(-1 / 100)
+    drive = np.rint(0.5 * constant_current()[1].reshape(3, UNITS) * 2**12) / 2**12
+    spikes = result["/layers/rate"]
+    fired = 0
+    for example, row in enumerate(drive):
+        for neuron, w in enumerate(row):
+            needed = 1 - (1 - leak) / (leak * w)
+            n = int(np.floor(np.log(needed) / np.log(leak))) + 1 if needed > 0 else None
+            mine = (spikes["spike_example"] == example) & (spikes["spike_neuron"] == neuron)
+            steps = np.rint(spikes["spike_time_ms"].values[mine.values]).astype(int)
+            expected = [] if n is None else list(range(n - 1, config.steps, n + 1))
+            assert steps.tolist() == expected, f"w = {w}"
+            fired += len(expected)
+    assert fired > 100

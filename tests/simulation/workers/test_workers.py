@@ -1,0 +1,163 @@
+"""Results do not depend on who computed them: the number of workers, the size of the chunks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.errors import InputError, TargetError
+from bioae.networks.network import Network
+from bioae.simulation import simulate, write_result
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.workers.processes import TRIES, shared
+
+Images = NDArray[np.float64]
+
+
+def stored(network: Network, images: Images, folder: Path, **options: Any) -> bytes:
+    """Return the bytes of a result's file."""
+    result = simulate(network, images, record=["v"], seed=3, **options)
+    assert int(result["/layers/output/spike_count"].sum()) > 0
+    path = folder / f"{len(list(folder.iterdir()))}.nc"
+    write_result(result, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"workers": 2},
+        {"workers": 3},
+        {"workers": 50},
+        {"chunk": 1},
+        {"chunk": 3},
+        {"chunk": 50},
+        {"chunk": 2, "workers": 3},
+    ],
+    ids=str,
+)
+def test_numpy(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
+    alone = stored(small, images, tmp_path, target="numpy")
+    assert stored(small, images, tmp_path, target="numpy", **options) == alone
+
+
+@pytest.mark.slow  # each is a build of its own
+@pytest.mark.parametrize("options", [{"workers": 2}, {"workers": 3, "chunk": 1}], ids=str)
+def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
+    alone = stored(small, images, tmp_path, target="cpp_standalone")
+    assert stored(small, images, tmp_path, target="cpp_standalone", **options) == alone
+
+
+def test_an_example_does_not_depend_on_its_company(small: Network, images: Images) -> None:
+    every = simulate(small, images, target="numpy", seed=3)
+    alone = simulate(small, images[4:5], target="numpy", seed=3, examples=[4])
+    for layer in ("first", "second", "output"):
+        counts = every[f"/layers/{layer}/spike_count"].sel(example=[4])
+        assert int(counts.sum()) > 0
+        np.testing.assert_array_equal(counts, alone[f"/layers/{layer}/spike_count"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", -1), ("chunk", 0)])
+def test_too_few(name: str, value: int, small: Network, images: Images) -> None:
+    with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
+        simulate(small, images, target="numpy", **{name: value})
+
+
+@given(work=st.lists(st.integers()), workers=st.integers(1, 3))
+def test_all_work_is_done_once(work: list[int], workers: int) -> None:
+    offset = 7  # what the function closes over reaches the workers
+    done = list(shared(lambda piece: piece + offset, work, workers))
+    assert sorted(done) == [(place, piece + 7) for place, piece in enumerate(work)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_a_worker_is_the_caller_s(workers: int) -> None:
+    def fail(piece: int) -> int:
+        if piece == 2:
+            raise InputError("this piece is bad", where="piece 2", found="2")
+        return piece
+
+    done: list[tuple[int, int]] = []
+    with pytest.raises(InputError, match="this piece is bad"):
+        done.extend(each for each in shared(fail, [0, 1, 2, 3], workers))
+    assert set(done) <= {(0, 0), (1, 1), (3, 3)}
+    assert not multiprocessing.active_children()
+
+
+def die_once(marker: Path) -> None:
+    """Kill this process, unless another one was killed here before."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_worker_did_is_done_again(tmp_path: Path) -> None:
+    def double(piece: int) -> int:
+        if piece in {1, 4}:
+            die_once(tmp_path / str(piece))
+        return 2 * piece
+
+    assert sorted(shared(double, range(6), 2)) == [(n, 2 * n) for n in range(6)]
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "4"}
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_is_killed_every_time_is_said(tmp_path: Path) -> None:
+    def die(piece: int) -> int:
+        if piece == 1:
+            (tmp_path / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return piece
+
+    with pytest.raises(TargetError, match="a worker process was killed, and so were 2 more"):
+        list(shared(die, range(3), 2))
+    assert len(list(tmp_path.iterdir())) == TRIES == 3
+    assert not multiprocessing.active_children()
+
+
+def test_what_a_killed_worker_ran_is_ended(tmp_path: Path) -> None:
+    def sleep(piece: int) -> int:
+        child = tmp_path / "child"
+        if piece == 0 and not child.exists():
+            child.write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return int(child.read_text()) if piece == 0 else 0
+
+    child = dict(shared(sleep, [0, 1], 2))[0]
+    assert child > 0
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize(
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
+)
+def test_a_result_after_a_worker_was_killed(
+    target: str, small: Network, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "marker"
+    folder = tmp_path / "results"
+    folder.mkdir()
+    alone = stored(small, images, folder, target=target)
+
+    held = Presentations.held
+
+    def held_or_die(*arguments: Any) -> Any:
+        die_once(marker)
+        return held(*arguments)
+
+    monkeypatch.setattr(Presentations, "held", held_or_die)
+    assert stored(small, images, folder, target=target, chunk=2, workers=2) == alone
+    assert marker.exists()

@@ -1,0 +1,151 @@
+"""Parameters are found again from spikes, for any model, and the likelihood is what it says."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import logistic
+
+from bioae.equations.arrays.start import default_parameters
+from bioae.equations.library import load_model
+from bioae.equations.lowering.lower import lower
+from bioae.equations.model import NeuronModel
+from bioae.errors import InputError, ModelError
+from bioae.networks.schedule import SCHEDULES
+from bioae.trainers.fitting import ForcedNeuron, Recovery, recover
+from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.trained import TrainedParameter
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results" / "recovery.json"
+BOUND = 0.1
+
+#: What is trained of each model, all together, and from where it is measured.
+CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "lif": (("tau", "theta"), {}),
+    "cuba": (("tau", "tau_syn", "theta"), {}),
+    "alif": (("tau", "tau_adapt", "theta", "beta"), {}),
+    "adex": (("C", "tau_w", "tau_syn", "V_T"), {"V_T": "E_L"}),
+}
+
+
+def assert_recovered(found: Recovery, factor: float) -> None:
+    assert found.spikes > 100
+    assert found.active_fraction > 0.5
+    for name, true in found.true.items():
+        origin = found.origin[name]
+        assert (found.start[name] - origin) / (true - origin) == pytest.approx(factor)
+    assert found.worst < BOUND
+    assert found.agreement > found.agreement_before
+
+
+@pytest.mark.parametrize(("name", "factor"), [("lif", 2.0), ("alif", 0.5)])
+def test_recovery_from_a_little_data(name: str, factor: float) -> None:
+    parameters, origins = CASES[name]
+    found = recover(
+        load_model(name), parameters, factor=factor, origins=origins, neurons=80, examples=2,
+        widths=(0.1, 0.02, 0.005), steps=100,
+    )  # fmt: skip
+    assert_recovered(found, factor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+@pytest.mark.parametrize("name", CASES)
+def test_recovery(name: str, factor: float) -> None:
+    parameters, origins = CASES[name]
+    assert_recovered(recover(load_model(name), parameters, factor=factor, origins=origins), factor)
+
+
+def test_the_stored_recoveries_are_within_the_bound() -> None:
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
+    seen = {(row["model"], row["factor"]) for row in rows}
+    assert seen >= {(name, factor) for name in CASES for factor in (2.0, 0.5)}
+    for row in rows:
+        assert row["true"].keys() == set(CASES[row["model"]][0])
+        for name, true in row["true"].items():
+            distance = true - row["origin"][name]
+            assert abs(row["found"][name] - true) < BOUND * abs(distance), (row["model"], name)
+
+
+def forced(tau: float, neurons: int) -> ForcedNeuron:
+    model = load_model("lif")
+    program = lower(model)
+    values = {**default_parameters(program), "tau": np.asarray(tau)}
+    return ForcedNeuron(
+        program,
+        (neurons,),
+        values,
+        trained={"tau": TrainedParameter(model, "tau", values["tau"], torch.float64)},
+        dt=1e-3,
+        schedule=SCHEDULES["paper"],
+        backward=Backward(derivative=FastSigmoid()),
+        dtype=torch.float64,
+    )
+
+
+def test_the_likelihood_and_its_gradient_against_a_loop() -> None:
+    generator = np.random.default_rng(0)
+    steps, neurons, width = 30, 5, 0.2
+    arriving = generator.uniform(0.0, 0.5, (steps, 1, neurons))
+    spikes = (generator.uniform(size=arriving.shape) < 0.2).astype(float)
+    assert spikes.sum() > 10
+
+    def expected(tau: float) -> float:
+        v, total = np.zeros((1, neurons)), 0.0
+        for drive, fired in zip(arriving, spikes, strict=True):
+            v = v + drive  # the paper's order: input, threshold, reset, leak
+            signed = np.where(fired == 1, 1, -1) * np.tanh(v - 1.0) / width
+            total -= float(logistic.logcdf(signed).sum())
+            v = np.where(fired == 1, 0.0, v) * math.exp(-1e-3 / tau)
+        return total / float(spikes.sum())
+
+    tensor = torch.from_numpy(spikes)
+    neuron = forced(0.02, neurons)
+    inputs = [{"bioae_input": each} for each in torch.from_numpy(arriving)]
+    loss = neuron.negative_log_likelihood(inputs, tensor, width=width)
+    assert loss.item() == pytest.approx(expected(0.02), rel=1e-12)
+    loss.backward()
+    (parameter,) = neuron.parameters()
+    assert parameter.grad is not None
+    step = 1e-5  # the time constant is trained by its logarithm
+    slope = (expected(0.02 * math.exp(step)) - expected(0.02 * math.exp(-step))) / (2 * step)
+    assert abs(slope) > 1e-3
+    assert parameter.grad.item() == pytest.approx(slope, rel=1e-7)
+
+
+def own_model(**changes: object) -> NeuronModel:
+    fields = load_model("lif").to_mapping() | changes
+    return NeuronModel.from_mapping("own", fields, where="own.toml")
+
+
+def test_where_the_factor_leads_out_of_the_bounds_the_truth_is_moved() -> None:
+    model = own_model(trainable={"tau": ("20*ms", "120*ms")})
+    up = recover(model, ["tau"], factor=2.0, neurons=8, examples=1, steps=20, widths=(0.1,))
+    assert up.true["tau"] == pytest.approx(0.06)
+    assert up.start["tau"] == pytest.approx(0.12)
+    down = recover(model, ["tau"], factor=0.5, neurons=8, examples=1, steps=20, widths=(0.1,))
+    assert down.true["tau"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameters", "kind", "said"),
+    [
+        ({}, ["v"], InputError, "'v' cannot be trained; expected one of tau, theta"),
+        ({}, [], InputError, "nothing is to be trained"),
+        ({"trainable": {}}, ["tau"], InputError, "none: it has no such table"),
+        ({"trainable": {"tau": ("80*ms", "120*ms")}}, ["tau"], InputError, "narrower than the f"),
+        ({"threshold": "v > theta + 1e9*1e9*1e9"}, ["tau"], ModelError, "at the rate asked for"),
+        ({"threshold": None, "reset": None}, ["tau"], ModelError, "the model never fires"),
+    ],
+)
+def test_what_cannot_be_recovered(
+    changes: dict[str, object], parameters: list[str], kind: type[InputError], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
+        recover(own_model(**changes), parameters, neurons=4, examples=1, steps=10)

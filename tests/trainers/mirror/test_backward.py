@@ -1,0 +1,247 @@
+"""How gradients flow back: truncated, recomputed, attached; and what they are in closed form."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bioae.errors import NetworkError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.noise import Key
+from bioae.random import stream
+from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror.derivatives import ArcTan, Membrane
+
+STEPS = 12
+KEY = Key(1, np.arange(2))
+SCHEDULES = ["brian2", "paper"]
+ONE: list[dict[str, Any]] = [{"kind": "dense", "name": "only", "shape": [1, 1, 2]}]
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "dense", "name": "first", "units": 4, "recurrent": True, "recurrent_delay": "2*ms"},
+    {"kind": "dense", "name": "last", "shape": [1, 1, 3], "recurrent": True, "delay": "1*ms"},
+]
+
+
+def config(
+    model: str, schedule: str, layers: list[dict[str, Any]], **changes: Any
+) -> NetworkConfig:
+    values = {
+        "input_shape": [1, 1, len(layers) + 1], "steps": STEPS, "schedule": schedule,
+        "neuron": model, "decoder": {"kind": "mean"}, "layers": layers, **changes,
+    }  # fmt: skip
+    return NetworkConfig.from_mapping(values, where="the test's network")
+
+
+def mirror(model: str, schedule: str = "brian2", **options: Any) -> NetworkMirror:
+    """Return two layers, recurrent and delayed, whose parameters are trained."""
+    described = config(model, schedule, LAYERS)
+    network = Network.initialise(described, seed=3)
+    weights = {n: 4 * abs(w) if n.endswith("weight") else w for n, w in network.weights.items()}
+    given = {"derivative": ArcTan(), "trainable": described.placed[0].model.trainable, **options}
+    return NetworkMirror(
+        Network(described, weights), potentials="all", dtype=torch.float64, **given
+    )
+
+
+def drive() -> Tensor:
+    return torch.from_numpy(stream(0, 0).random((STEPS, 2, 1, 1, 3))).requires_grad_()
+
+
+def learned(found: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
+    """Return what a mirror does, and the gradients of all that can be read of it."""
+    given = drive()
+    activity = found(given, key=KEY)
+    parts = [activity.reconstruction]
+    for layer in activity.layers.values():
+        assert layer.spikes.any()
+        assert layer.potential is not None
+        parts += [layer.spikes, layer.potential]
+    weighted = [
+        (torch.from_numpy(stream(key, 1).normal(size=part.shape)) * part).sum()
+        for key, part in enumerate(parts)
+    ]
+    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
+    grads = {"drive": given.grad, **{n: w.grad for n, w in found.weights.items()}}
+    assert all(grad is not None and grad.any() for grad in grads.values())
+    return activity, {name: grad for name, grad in grads.items() if grad is not None}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
+    assert one.keys() == other.keys()
+    return [name for name in one if torch.equal(one[name], other[name])]
+
+
+# Closed forms
+
+
+def leaky(schedule: str, inputs: Tensor, **options: Any) -> tuple[float, float, float]:
+    """Return the last potential of a LIF below threshold, and its derivatives."""
+    described = config("lif", schedule, ONE)
+    network = Network(described, {"only.weight": np.array([[0.02, 0.03], [0, 0]])})
+    given = {"derivative": ArcTan(), "detach_reset": True, "trainable": ("tau",), **options}
+    found = NetworkMirror(network, dtype=torch.float64, **given)
+    activity = found(inputs, record=["v"])
+    assert not activity.layers["only"].spikes.any()
+    last = activity.layers["only"].states["v"][-1].flatten()[0]
+    last.backward()  # type: ignore[no-untyped-call]
+    weight, tau = found.weights["only.weight"].grad, found.weights["only.tau"].grad
+    assert weight is not None
+    assert tau is not None
+    # Trained is the logarithm of tau.
+    return float(last.detach()), float(weight[0, 1]), float(tau) / 0.1
+
+
+@pytest.mark.parametrize("truncate", [None, 5, 12])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_below_threshold_in_closed_form(schedule: str, truncate: int | None) -> None:
+    inputs = torch.from_numpy(stream(7, 0).random((STEPS, 1, 1, 1, 2)))
+    found = leaky(schedule, inputs, truncate=truncate)
+    first, second = inputs.flatten(1).T.numpy()
+    tau, dt = 0.1, 0.001
+    # In Brian2's order each arrives a step early, and the leak comes first.
+    age = (STEPS - np.arange(STEPS)) * dt
+    arrived = (0.02 * first + 0.03 * second) * np.exp(-age / tau)
+    assert found[0] == pytest.approx(arrived.sum(), rel=1e-12)
+    # What came before the last cut is out of reach, and so is its leak till then.
+    lead_in = int(schedule == "brian2")
+    period = STEPS + lead_in
+    cut = 0 if truncate is None else (period - 1) // truncate * truncate
+    later = np.arange(STEPS) >= cut
+    reached = np.minimum(age, (period - cut) * dt)
+    assert found[1] == pytest.approx((second * np.exp(-age / tau))[later].sum(), rel=1e-12)
+    assert found[2] == pytest.approx((arrived * reached / tau**2).sum(), rel=1e-12)
+
+
+# Truncated back-propagation
+
+
+@pytest.mark.parametrize("model", ["alif", "cuba", "lif_refractory", "noisy_lif"])
+def test_nothing_passes_a_cut(model: str) -> None:
+    gradients = []
+    for truncate in (None, 4):
+        given = drive()
+        found = mirror(model, "paper", truncate=truncate, detach_refractory=False)
+        activity = found(given, key=KEY).layers["first"]
+        assert activity.spikes[:8].any()
+        (activity.spikes[8:].sum() + activity.potential[8:].sum()).backward()
+        assert given.grad is not None
+        gradients.append(given.grad.abs().flatten(1).sum(1))
+    whole, cut = gradients
+    assert (whole > 0).all()
+    assert (cut[8:] > 0).all()
+    assert not cut[:8].any()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_truncation_changes_the_gradient_alone(schedule: str) -> None:
+    activity, whole = learned(mirror("alif", schedule))
+    for truncate in (4, 5, 100):
+        again, cut = learned(mirror("alif", schedule, truncate=truncate))
+        assert torch.equal(again.reconstruction, activity.reconstruction)
+        assert len(same(whole, cut)) == (len(whole) if truncate == 100 else 0)
+
+
+# Gradient checkpointing
+
+
+@pytest.mark.parametrize("truncate", [None, 4])
+@pytest.mark.parametrize(("model", "schedule"), [*product(["cuba", "noisy_lif"], SCHEDULES)])
+def test_recomputing_gives_the_same_bits(model: str, schedule: str, truncate: int | None) -> None:
+    activity, kept = learned(mirror(model, schedule, truncate=truncate))
+    for recompute in (1, 5, 100):
+        again, found = learned(mirror(model, schedule, truncate=truncate, recompute=recompute))
+        assert torch.equal(again.reconstruction, activity.reconstruction)
+        assert same(kept, found) == [*kept]
+
+
+def test_recomputing_keeps_less() -> None:
+    sizes = []
+    for recompute in (None, 3):
+        kept = 0
+
+        def count(tensor: Tensor) -> Tensor:
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            mirror("cuba", recompute=recompute)(drive(), key=KEY)
+        sizes.append(kept)
+    assert 0 < 3 * sizes[1] < sizes[0]
+
+
+# Attached and detached
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("model", ["coba", "cuba", "glif"])
+def test_what_is_attached_changes_the_gradient_alone(model: str, schedule: str) -> None:
+    runs = {
+        (reset, refractory): learned(
+            mirror(model, schedule, detach_reset=reset, detach_refractory=refractory)
+        )
+        for reset, refractory in product((True, False), repeat=2)
+    }
+    activity, _ = runs[True, True]
+    seen = []
+    for again, gradients in runs.values():
+        for name, layer in activity.layers.items():
+            assert torch.equal(again.layers[name].spikes, layer.spikes)
+            assert torch.equal(again.layers[name].potential, layer.potential)  # type: ignore[arg-type]
+        seen.append(float(gradients["first.weight"].sum()))
+    assert len(set(seen)) == 4
+
+
+def test_the_rule_says_whether_resets_are_attached_unless_told() -> None:
+    rules = [(ArcTan(), None), (ArcTan(), False), (ArcTan(), True)]
+    rules += [(Membrane(), None), (Membrane(), True), (Membrane(), False)]
+    found = []
+    for rule, detach in rules:
+        made = mirror("lif", derivative=rule, detach_reset=detach, trainable=())
+        found.append(learned(made)[1]["drive"])
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[3], found[4])
+    assert not torch.equal(found[0], found[2])
+    assert not torch.equal(found[3], found[5])
+
+
+# Trained parameters are free of units
+
+
+def test_one_value_or_one_for_each_neuron() -> None:
+    _, shared = learned(mirror("alif"))
+    own = mirror("alif", per_neuron=("tau", "beta"))
+    _, each = learned(own)
+    assert own.weights["first.tau"].shape == own.weights["first.beta"].shape == (4,)
+    assert own.weights["first.theta"].shape == ()
+    for name in ("first.tau", "last.beta"):
+        # Each neuron's part of what they have in common.
+        assert float(each[name].sum()) == pytest.approx(float(shared[name]), rel=1e-9)
+        assert len(set(each[name].tolist())) > 1
+    stored = own.to_network().weights["first.tau"]
+    np.testing.assert_array_equal(stored, np.full(4, 0.02))
+
+
+def test_steps_in_proportion_and_steps_of_a_unit() -> None:
+    found = mirror("alif")
+    with torch.no_grad():
+        for each in found.trained.values():
+            each.raw.fill_(0.5)
+    values = {name: float(each.values()) for name, each in found.trained.items()}
+    assert values["first.tau"] == pytest.approx(0.02 * math.exp(0.5))
+    # Its bounds begin at 0: steps are in units of the model's value.
+    assert values["first.beta"] == pytest.approx(0.25 + 0.5 * 0.25)
+    network = found.to_network()
+    assert {name: float(network.weights[name]) for name in values} == values
+
+
+def test_refused_numbers_of_steps() -> None:
+    for name in ("truncate", "recompute"):
+        with pytest.raises(NetworkError, match=f"{name} is no number of steps; .*found 0"):
+            mirror("lif", **{name: 0})

@@ -1,0 +1,333 @@
+"""Compiled steps: the spikes of the plain mirror, its gradients, and what is left to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bioae.equations import available, load_model
+from bioae.errors import NetworkError
+from bioae.networks.network import Network, NetworkConfig
+from bioae.noise import Key
+from bioae.random import stream
+from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror.derivatives import (
+    DERIVATIVES,
+    ArcTan,
+    FastSigmoid,
+    Membrane,
+    MultiGaussian,
+    derivative,
+)
+from bioae.trainers.mirror.fused import build
+
+KEY = Key(3, np.arange(2))
+SPIKING = [name for name in available() if load_model(name).threshold is not None]
+NOISY = {"noisy_lif"}
+COMPILED = [name for name in SPIKING if name not in NOISY]
+SCHEDULES = ["brian2", "paper"]
+DENSE: list[dict[str, Any]] = [
+    {"kind": "dense", "name": "first", "units": 5, "gain": 1.0},
+    {"kind": "dense", "name": "last", "shape": [1, 1, 3], "gain": 1.0},
+]
+#: Two channels of more neurons than a block holds, so that blocks are cut.
+CONVOLUTIONS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "first", "channels": 3, "kernel": 3, "padding": 1},
+    {"kind": "conv_transpose2d", "name": "last", "channels": 2, "kernel": 3, "padding": 1},
+]
+
+needs_compiler = pytest.mark.skipif(
+    build.compiler() is None, reason="there is no C++ compiler to compile with"
+)
+
+
+def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkConfig:
+    """Return a network of a model, which settles for 20 steps if it does."""
+    mapping = load_model(model).to_mapping()
+    dt = load_model(model).dt or "1*ms"
+    if load_model(model).settle is not None:
+        mapping["initial"]["settle"] = f"20*({dt})"
+    values = {
+        "input_shape": [1, 1, 3], "steps": 40 if load_model(model).dt else 15, "dt": dt,
+        "schedule": schedule, "neuron": model, "neurons": {model: mapping}, "layers": DENSE,
+        "decoder": {"kind": "mean"}, **changes,
+    }  # fmt: skip
+    return NetworkConfig.from_mapping(values, where="the test's network")
+
+
+def drive_of(config: NetworkConfig) -> Tensor:
+    return torch.from_numpy(stream(0, 0).random((config.steps, 2, *config.input_shape)))
+
+
+def firing(config: NetworkConfig) -> Network:
+    """Return a network, its weights doubled until its layers fire."""
+    network = Network.initialise(config, seed=4)
+    weights = {name: abs(values) for name, values in network.weights.items()}
+    for layer in ("first", "last"):
+        for doublings in range(-3, 40):
+            scaled = {**weights, f"{layer}.weight": weights[f"{layer}.weight"] * 2.0**doublings}
+            mirror = NetworkMirror(Network(config, scaled), dtype=torch.float64)
+            with torch.no_grad():
+                activity = mirror(drive_of(config), key=KEY)
+            if activity.layers[layer].spikes.mean() > 0.05:
+                break
+        else:
+            pytest.fail(f"{layer} never fires as it should")
+        weights = scaled
+    return Network(config, weights)
+
+
+def learn(mirror: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
+    """Return what a mirror does, and the gradients of a loss on all that can be read of it."""
+    dtype = next(mirror.parameters()).dtype
+    drive = drive_of(mirror.config).to(dtype).requires_grad_()
+    states = {name for placed in mirror.config.placed for name in placed.program.states}
+    booleans = {
+        name
+        for placed in mirror.config.placed
+        for name, state in placed.program.states.items()
+        if state.unit in ("boolean", "bool") or name == "not_refractory"
+    }
+    activity = mirror(drive, record=states - booleans, key=KEY)
+    read = [activity.reconstruction]
+    for layer in activity.layers.values():
+        assert layer.final_potential is not None
+        read += [layer.spikes, layer.counts, layer.final_potential]
+        read += [layer.states[state] for state in sorted(layer.states)]
+        read += [] if layer.potential is None else [layer.potential]
+    sizes = [values.detach().abs().mean().clamp(min=1e-30) for values in read]
+    weighted = [
+        (torch.from_numpy(stream(key, 1).normal(size=values.shape)).to(dtype) * values / size).sum()
+        for key, (values, size) in enumerate(zip(read, sizes, strict=True))
+    ]
+    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
+    grads = {"drive": drive.grad, **{n: w.grad for n, w in mirror.weights.items()}}
+    return activity, {name: grad for name, grad in grads.items() if grad is not None}
+
+
+def compare(network: Network, *, rtol: float = 1e-10, **options: Any) -> None:
+    """Compare the compiled mirror with the plain one, once it is known that all layers fire."""
+    given = {"derivative": ArcTan(), "potentials": "all", "dtype": torch.float64, **options}
+    plain, expected = learn(NetworkMirror(network, **given))
+    fused, found = learn(NetworkMirror(network, compile=True, **given))
+    assert expected.keys() == found.keys()
+    assert "drive" in found
+    for name, layer in plain.layers.items():
+        other = fused.layers[name]
+        assert layer.spikes.any()
+        assert torch.equal(layer.spikes, other.spikes), name
+        assert torch.equal(layer.counts, other.counts), name
+        assert layer.states.keys() == other.states.keys()
+        pairs = [(layer.potential, other.potential), (layer.final_potential, other.final_potential)]
+        pairs += [(layer.states[state], other.states[state]) for state in layer.states]
+        for one, same in pairs:
+            assert (one is None) == (same is None)
+            if one is not None and same is not None:
+                close(same, one, rtol)
+    close(fused.reconstruction, plain.reconstruction, rtol)
+    for name, grad in expected.items():
+        assert grad.isfinite().all(), name
+        close(found[name], grad, rtol)
+
+
+def close(found: Tensor, expected: Tensor, rtol: float) -> None:
+    """Compare arrays by the largest of their numbers: sums cancel."""
+    largest = float(expected.detach().abs().max())
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol * largest)
+
+
+@needs_compiler
+@pytest.mark.parametrize("model", COMPILED)
+def test_every_model(model: str) -> None:
+    place = COMPILED.index(model)
+    network = firing(described(model, SCHEDULES[place % 2]))
+    compare(network, trainable=load_model(model).trainable)
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("model", COMPILED)
+def test_every_model_in_every_way(model: str, schedule: str, attached: bool, own: bool) -> None:
+    trainable = load_model(model).trainable
+    options: dict[str, Any] = {"detach_refractory": not attached, "trainable": trainable}
+    compare(firing(described(model, schedule)), per_neuron=trainable if own else (), **options)
+
+
+@needs_compiler
+@pytest.mark.parametrize("rule", [name for name in DERIVATIVES if name != ArcTan.name])
+def test_every_derivative(rule: str) -> None:
+    compare(firing(described("lif")), derivative=derivative(rule))
+
+
+@needs_compiler
+def test_parameters_that_no_gradient_reaches() -> None:
+    """Straight through the leak: a gradient of 0 would say that there is one."""
+    network = firing(described("lif"))
+    options: dict[str, Any] = {"derivative": Membrane(), "trainable": ("tau", "theta")}
+    for fused in (False, True):
+        mirror = NetworkMirror(network, compile=fused, **options)
+        drive = drive_of(network.config).float()
+        mirror(drive).layers["first"].spikes.sum().backward()  # type: ignore[no-untyped-call]
+        gradients = {name: weights.grad is not None for name, weights in mirror.weights.items()}
+        assert gradients["first.weight"]
+        assert gradients["first.theta"]
+        assert not gradients["first.tau"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_convolutions_with_parameters_of_each_neuron(dtype: torch.dtype) -> None:
+    config = described("cuba", input_shape=[2, 11, 13], layers=CONVOLUTIONS)
+    options: dict[str, Any] = {"trainable": ("tau", "theta"), "per_neuron": ("theta",)}
+    rtol = 1e-10 if dtype == torch.float64 else 2e-4
+    compare(firing(config), dtype=dtype, rtol=rtol, derivative=FastSigmoid(2.0), **options)
+
+
+@needs_compiler
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(
+    "options",
+    [{"truncate": 4}, {"recompute": 3}, {"detach_reset": True, "truncate": 7}],
+    ids=str,
+)
+def test_truncated_and_recomputed(schedule: str, options: dict[str, Any]) -> None:
+    compare(firing(described("lif_subtract", schedule)), trainable=("tau",), **options)
+
+
+@needs_compiler
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_one_delay(schedule: str) -> None:
+    """What would arrive after the presentation is dropped."""
+    first, last = DENSE
+    layers = [{**first, "delay": "1*ms"}, {**last, "delay": "4*ms"}]
+    compare(firing(described("lif", schedule, layers=layers)))
+
+
+@needs_compiler
+def test_the_threads_do_not_matter() -> None:
+    config = described("lif", input_shape=[2, 11, 13], layers=CONVOLUTIONS)
+    network, before = firing(config), torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            mirror = NetworkMirror(network, derivative=MultiGaussian(), compile=True)
+            activity = mirror(drive_of(config).float())
+            found.append(activity.layers["first"].spikes)
+    finally:
+        torch.set_num_threads(before)
+    assert found[0].any()
+    assert torch.equal(*found)
+
+
+@needs_compiler
+def test_last_potentials_are_those_of_all_steps() -> None:
+    network = firing(described("lif"))
+    options: dict[str, Any] = {"derivative": Membrane(), "dtype": torch.float64, "compile": True}
+    every, _ = learn(NetworkMirror(network, potentials="all", **options))
+    mirror = NetworkMirror(network, potentials="last", **options)
+    last, _ = learn(mirror)
+    for name, layer in every.layers.items():
+        assert layer.potential is not None
+        found = last.layers[name].final_potential
+        assert found is not None
+        assert layer.potential[-1].any()
+        assert torch.equal(found, layer.potential[-1])
+    assert last.layers["first"].potential is None
+    compare(network, potentials="last")
+
+
+# What is not compiled
+
+RECURRENT = [{**DENSE[0], "recurrent": True}, DENSE[1]]
+SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "reason"),
+    [
+        ("noisy_lif", DENSE, "random numbers"),
+        ("lif", RECURRENT, "recurrent"),
+        ("lif", SEVERAL, "several delays"),
+    ],
+)
+def test_what_cannot_be_compiled(model: str, layers: list[dict[str, Any]], reason: str) -> None:
+    network = firing(described(model, layers=layers))
+    with pytest.raises(NetworkError, match=f"layer first: .*{reason}.*auto"):
+        learn(NetworkMirror(network, potentials="all", compile=True))
+    _, expected = learn(NetworkMirror(network, potentials="all"))
+    _, found = learn(NetworkMirror(network, potentials="all", compile="auto"))
+    assert expected
+    # The last layer of the two lif networks is compiled.
+    for name, grad in expected.items():
+        close(found[name], grad, 1e-4)
+
+
+def test_only_noise_keeps_a_model_from_being_compiled() -> None:
+    assert {n for n in SPIKING if described(n).placed[0].program.draws} == NOISY
+
+
+def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    network = firing(described("lif"))
+    monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    build.compiled.cache_clear()
+    with pytest.raises(NetworkError, match=r"there is no C\+\+ compiler"):
+        NetworkMirror(network, compile=True)(drive_of(network.config))
+    drive = drive_of(network.config).float()
+    plain, fused = (NetworkMirror(network, compile=each)(drive) for each in (False, "auto"))
+    assert plain.layers["last"].spikes.any()
+    assert torch.equal(plain.reconstruction, fused.reconstruction)
+
+
+SOURCE = 'extern "C" int answer() { return 42; }'
+
+
+@needs_compiler
+def test_what_is_compiled_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    build.compiled.cache_clear()
+    assert build.compiled(SOURCE).answer() == 42
+    assert [path.suffix for path in (tmp_path / "cache" / "compiled").iterdir()] == [".so"]
+    build.compiled.cache_clear()
+
+    def fail(*_: object) -> None:
+        raise AssertionError("it is compiled already")
+
+    monkeypatch.setattr(build, "_compile", fail)
+    assert build.compiled(SOURCE).answer() == 42
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "file"))
+    build.compiled.cache_clear()
+    assert build.compiled(SOURCE).answer() == 42
+
+
+@needs_compiler
+def test_a_damaged_file_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    build.compiled.cache_clear()
+    build.compiled(SOURCE)
+    (kept,) = (tmp_path / "cache" / "compiled").iterdir()
+    kept.unlink()
+    kept.write_bytes(b"no library")
+    build.compiled.cache_clear()
+    assert build.compiled(SOURCE).answer() == 42
+
+
+@needs_compiler
+def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(build.Unsupported, match=r"the C\+\+ compiler failed: .*error"):
+        build.compiled("this is no C++")

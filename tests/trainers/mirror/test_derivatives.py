@@ -1,0 +1,165 @@
+"""Spike derivatives against the closed forms of the papers, and the backward pass against them."""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from bioae.errors import NetworkError
+from bioae.trainers.mirror.derivatives import DERIVATIVES, SpikeDerivative, derivative, spike
+from bioae.trainers.training.config_tables import DerivativeName
+
+ONE = torch.ones((), dtype=torch.float64)
+SMOOTH = sorted(set(DERIVATIVES) - {"membrane"})
+
+
+def slope(rule: SpikeDerivative, x: float, scale: float = 1.0) -> float:
+    distance = torch.tensor(x, dtype=torch.float64)
+    value: float = rule(distance, ONE * scale, distance > 0).item()
+    return value
+
+
+def area(rule: SpikeDerivative) -> float:
+    kinks = [-1.0, -0.5, 0.0, 0.5, 1.0]
+    inner = integrate.quad(lambda x: slope(rule, x), -40, 40, points=kinks, limit=400)[0]
+    left = integrate.quad(lambda x: slope(rule, x), -math.inf, -40)[0]
+    right = integrate.quad(lambda x: slope(rule, x), 40, math.inf)[0]
+    return float(inner + left + right)
+
+
+@pytest.mark.parametrize(
+    ("rule", "peak", "total"),
+    [
+        (derivative("fast_sigmoid", slope=4.0), 1.0, 2 / 4),
+        (derivative("arctan", alpha=3.0), 1.5, 1.0),
+        (derivative("triangular"), 0.3, 0.3),
+        (derivative("triangular", height=1.0, width=2.0), 1.0, 2.0),
+        (derivative("boxcar"), 1.0, 1.0),
+        (derivative("boxcar", width=0.5), 2.0, 1.0),
+        (derivative("gaussian", sigma=0.5), 1 / (0.5 * math.sqrt(2 * math.pi)), 1.0),
+        (derivative("multi_gaussian", height=0.15), None, 1 - 0.15),
+    ],
+    ids=repr,
+)
+def test_peak_and_area(rule: SpikeDerivative, peak: float | None, total: float) -> None:
+    assert area(rule) == pytest.approx(total, rel=1e-4)
+    if peak is not None:
+        assert slope(rule, 0.0) == pytest.approx(peak)
+
+
+def test_multi_gaussian_against_scipy() -> None:
+    x = np.linspace(-8, 8, 321)
+    normal = stats.norm.pdf
+    expected = 1.15 * normal(x, 0, 0.5) - 0.15 * (normal(x, 0.5, 3) + normal(x, -0.5, 3))
+    found = derivative("multi_gaussian")(torch.tensor(x), ONE, torch.tensor(x > 0))
+    np.testing.assert_allclose(found, expected, atol=1e-14)
+    assert expected.min() < 0 < expected.max()
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@given(x=st.floats(0, 20))
+def test_symmetric_about_the_threshold(name: str, x: float) -> None:
+    assert slope(derivative(name), x) == slope(derivative(name), -x)
+
+
+@pytest.mark.parametrize(
+    ("rule", "primitive"),
+    [
+        (derivative("fast_sigmoid", slope=4.0), lambda x: x / (1 + 4 * x.abs())),
+        (derivative("arctan", alpha=3.0), lambda x: torch.atan(math.pi / 2 * 3 * x) / math.pi),
+        (derivative("gaussian", sigma=0.5), lambda x: torch.special.ndtr(x / 0.5)),
+        (derivative("triangular"), lambda x: 0.3 * (x - x * x.abs() / 2)),
+    ],
+    ids=["fast_sigmoid", "arctan", "gaussian", "triangular"],
+)
+def test_derivative_of_the_smooth_primitive(rule: SpikeDerivative, primitive: object) -> None:
+    assert callable(primitive)
+    x = torch.linspace(-0.95, 0.95, 40, dtype=torch.float64)  # without 0, where some have a kink
+    step = 1e-6
+    differences = (primitive(x + step) - primitive(x - step)) / (2 * step)
+    assert differences.abs().min() > 0
+    torch.testing.assert_close(rule(x, ONE, x > 0), differences, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+@given(x=st.floats(-5, 5), scale=st.floats(1e-3, 1e3))
+def test_scale_is_the_unit_of_distance(name: str, x: float, scale: float) -> None:
+    rule = derivative(name)
+    distance = x * scale
+    expected = slope(rule, distance / scale) / scale
+    assert slope(rule, distance, scale) == pytest.approx(expected)
+    assert slope(rule, distance, -scale) == slope(rule, distance, scale)
+
+
+def test_membrane_is_one_over_theta_where_the_neuron_spiked() -> None:
+    rule = derivative("membrane")
+    distance = torch.tensor([-3.0, -0.1, 0.1, 3.0])
+    fired = torch.tensor([False, False, True, True])
+    found = rule(distance, torch.tensor(0.5), fired)
+    assert found.tolist() == [0.0, 0.0, 2.0, 2.0]
+
+
+def test_membrane_alone_bends_update_and_reset() -> None:
+    asking = {name for name, rule in DERIVATIVES.items() if rule.straight_through}
+    assert asking == {name for name, rule in DERIVATIVES.items() if rule.detach_reset}
+    assert asking == {"membrane"}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_spike_is_a_step_forward_and_the_rule_backward(name: str) -> None:
+    rule = derivative(name)
+    potential = torch.linspace(-1.0, 3.0, 24, dtype=torch.float64).reshape(2, 3, 4).requires_grad_()
+    theta = torch.tensor([0.5, 1.0, 1.5, 2.0], dtype=torch.float64, requires_grad=True)
+    distance = potential - theta
+    fires = distance > 0
+    assert 0 < fires.sum() < fires.numel()
+    spikes = spike(fires, distance, theta, rule)
+    assert torch.equal(spikes, fires.double())
+    weights = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
+    (weights * spikes).sum().backward()  # type: ignore[no-untyped-call]
+    expected = (weights * rule(distance, theta, fires)).detach()
+    assert expected.abs().sum() > 0
+    assert potential.grad is not None
+    assert theta.grad is not None
+    torch.testing.assert_close(potential.grad, expected)
+    torch.testing.assert_close(theta.grad, -expected.sum((0, 1)))
+
+
+def test_spike_broadcasts_the_distance() -> None:
+    distance = torch.tensor(0.5, requires_grad=True)
+    spike(
+        torch.ones(3, dtype=torch.bool), distance, torch.ones(()), derivative("membrane")
+    ).sum().backward()  # type: ignore[no-untyped-call]
+    assert distance.grad == 3
+
+
+def test_spike_keeps_nothing_where_no_gradient_is_needed() -> None:
+    spikes = spike(torch.tensor([True]), torch.tensor([1.0]), torch.ones(()), derivative("arctan"))
+    assert not spikes.requires_grad
+
+
+def test_registry_and_configuration_agree() -> None:
+    assert set(get_args(DerivativeName)) == set(DERIVATIVES)
+    assert all(DERIVATIVES[name].citation for name in DERIVATIVES)
+
+
+def test_unknown_names_and_parameters() -> None:
+    with pytest.raises(NetworkError, match=r"one of membrane, fast_sigmoid.*'sigmoid'"):
+        derivative("sigmoid")
+    with pytest.raises(NetworkError, match=r"no parameter 'slope'; expected one of alpha"):
+        derivative("arctan", slope=2)
+    with pytest.raises(NetworkError, match="no parameter"):
+        derivative("membrane", slope=2)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "2"])
+def test_unusable_parameters(value: object) -> None:
+    with pytest.raises(NetworkError, match="positive finite number"):
+        derivative("arctan", alpha=value)

@@ -1,0 +1,177 @@
+"""Convolutions on events: the sums and gradients of PyTorch's, whatever their form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
+from bioae.trainers.mirror.connections import connect, connect_innermost
+from bioae.trainers.mirror.events import connection as events
+from bioae.trainers.mirror.events.connection import EventConnection
+from bioae.trainers.mirror.events.taps import element_order, runs
+from bioae.trainers.mirror.fused import build
+
+needs_compiler = pytest.mark.skipif(
+    build.compiler() is None, reason="there is no C++ compiler to compile with"
+)
+#: 11 examples: 8 are taken together, and the rest one by one.
+BATCH = 11
+
+
+@st.composite
+def layers(draw: Any) -> Conv2d | ConvTranspose2d:
+    stride = draw(st.integers(1, 3))
+    dilation = draw(st.integers(1, 2))
+    common: dict[str, Any] = {
+        "name": "layer",
+        "channels": draw(st.sampled_from([1, 3, 16, 19])),
+        "kernel": draw(st.integers(1, 4)),
+        "stride": stride,
+        "dilation": dilation,
+        "padding": draw(st.integers(0, 1)),
+    }
+    if draw(st.booleans()):
+        return Conv2d(**common)
+    more = draw(st.integers(0, max(stride, dilation) - 1))
+    return ConvTranspose2d(**common, output_padding=more)
+
+
+def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(channels)
+    shape = BATCH, channels, 8, 9
+    fired = torch.rand(shape, generator=generator) < density
+    values = torch.randint(1, 4, shape, generator=generator)
+    return (fired * values).to(dtype).requires_grad_()
+
+
+def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:
+    """Return a connection and dyadic weights for it, whose sums are exact."""
+    source = (emitted.shape[1], emitted.shape[2], emitted.shape[3])
+    connection = EventConnection.of(layer, source, layer.output_shape(source))
+    assert connection is not None
+    generator = torch.Generator().manual_seed(5)
+    weight = torch.randint(-64, 64, layer.weight_shape(source), generator=generator) / 64
+    return connection, weight.to(emitted.dtype).requires_grad_()
+
+
+def gradients(sums: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(7)
+    towards = torch.randint(-8, 8, sums.shape, generator=generator).to(sums.dtype)
+    return torch.autograd.grad(sums, of, towards)
+
+
+@needs_compiler
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(layers(), st.sampled_from([1, 2, 16, 17]), st.sampled_from([torch.float32, torch.float64]))
+def test_every_form(layer: Conv2d | ConvTranspose2d, channels: int, dtype: torch.dtype) -> None:
+    emitted = sent(channels, dtype=dtype)
+    try:
+        connection, weight = made(layer, emitted)
+    except ValueError:  # it leaves nothing of the image
+        return
+    expected = connect(layer, emitted, weight)
+    found = connection(emitted, weight)
+    assert expected.any()
+    assert torch.equal(found, expected)
+    for one, same in zip(
+        gradients(found, emitted, weight), gradients(expected, emitted, weight), strict=True
+    ):
+        assert torch.equal(one, same)
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_threads_do_not_matter(threads: int) -> None:
+    layer = Conv2d(name="layer", channels=4, kernel=3)
+    emitted = sent(2)
+    connection, weight = made(layer, emitted)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        sums = connection(emitted, weight)
+        (found,) = gradients(sums, weight)
+    finally:
+        torch.set_num_threads(before)
+    expected = connect(layer, emitted, weight)
+    assert torch.equal(sums, expected)
+    assert torch.equal(found, *gradients(expected, weight))
+
+
+@needs_compiler
+def test_nothing_is_computed_for_what_needs_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Conv2d(name="layer", channels=4, kernel=3)
+    emitted = sent(2)
+    connection, weight = made(layer, emitted)
+    monkeypatch.setattr(events, "_to_emitted", lambda *_: pytest.fail("it is not wanted"))
+    connection(emitted.detach(), weight).sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    assert weight.grad.any()
+
+
+def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
+    """Whether PyTorch computes the sums."""
+    function = connection(emitted, weight).grad_fn
+    assert function is not None
+    return "Convolution" in function.name()
+
+
+@needs_compiler
+def test_pytorch_computes_what_most_neurons_send() -> None:
+    layer = Conv2d(name="layer", channels=4, kernel=3)
+    for density, expected in ((0.1, False), (0.9, True)):
+        emitted = sent(2, density=density)
+        connection, weight = made(layer, emitted)
+        assert dense(connection, emitted, weight) == expected
+
+
+def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "compiled_functions", lambda _: None)
+    layer = Conv2d(name="layer", channels=4, kernel=3)
+    emitted = sent(2)
+    connection, weight = made(layer, emitted)
+    assert dense(connection, emitted, weight)
+    assert torch.equal(connection(emitted, weight), connect(layer, emitted, weight))
+
+
+def test_other_layers_have_no_such_form() -> None:
+    assert EventConnection.of(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
+    grouped = Conv2d(name="layer", channels=4, kernel=3, groups=2)
+    assert EventConnection.of(grouped, (2, 5, 5), (4, 3, 3)) is None
+
+
+def test_elements_side_by_side_are_one_run() -> None:
+    """Far from the edges a position has one run: all elements that its stride lets it reach."""
+    strided = Conv2d(name="layer", channels=1, kernel=5, stride=2)
+    assert element_order(strided).tolist() == [4, 2, 0, 3, 1]
+    found = runs(strided, 13, 5)
+    inner = slice(found.start[4], found.start[8])
+    assert found.length[inner].tolist() == [3, 2, 3, 2]
+    transposed = ConvTranspose2d(name="layer", channels=1, kernel=5, stride=2)
+    assert runs(transposed, 5, 13).length.tolist() == [5] * 5
+    assert runs(transposed, 5, 13, longest=1).length.tolist() == [1] * 25
+
+
+@pytest.mark.parametrize("target", [(6,), (3, 2, 2)])
+@pytest.mark.parametrize("source", [(8,), (2, 3, 4)])
+def test_dense_layers_with_channels_innermost(
+    source: tuple[int, ...], target: tuple[int, ...]
+) -> None:
+    layer = Dense(name="layer", **({"units": 6} if len(target) == 1 else {"shape": target}))
+    generator = torch.Generator().manual_seed(1)
+    emitted = torch.randn((5, *source), generator=generator, dtype=torch.float64)
+    if len(source) == 3:
+        emitted = emitted.contiguous(memory_format=torch.channels_last)
+    shape = layer.weight_shape(source)
+    weight = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    found = connect_innermost(source, target, emitted, weight)
+    expected = connect(layer, emitted, weight).reshape(-1, *target)
+    assert found.shape == expected.shape
+    assert len(target) == 1 or found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients(found, weight), gradients(expected, weight))

@@ -1,0 +1,120 @@
+"""Input that is the same in every step is computed with once, and acts in every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bioae.networks.layers import Dense
+from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation.presentations import Presentations
+from bioae.trainers.mirror import Activity, NetworkMirror, arrivals
+from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.fused import build
+
+COMPILED = [
+    False,
+    pytest.param(
+        True,
+        marks=pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler"),
+    ),
+]
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "first", "channels": 3, "kernel": 3},
+    {"kind": "dense", "name": "last", "shape": [1, 6, 6], "gain": 2.0},
+]
+
+
+def described(**changes: Any) -> NetworkConfig:
+    values = {
+        "input_shape": [1, 6, 6], "steps": 12, "dt": "1*ms", "schedule": "paper", "layers": LAYERS,
+        "encoder": {"kind": "constant_current", "gain": 0.5}, "decoder": {"kind": "last"},
+        **changes,
+    }  # fmt: skip
+    return NetworkConfig.from_mapping(values, where="the test's network")
+
+
+def shown(config: NetworkConfig) -> Tensor:
+    images = np.random.default_rng(3).random((4, *config.input_shape))
+    return torch.from_numpy(Presentations.of(config, images).drive()).double()
+
+
+def learn(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, torch.nn.Parameter]]:
+    activity = mirror(drive)
+    rates = [layer.counts.square().sum() for layer in activity.layers.values()]
+    torch.stack([activity.reconstruction.square().sum(), *rates]).sum().backward()  # type: ignore[no-untyped-call]
+    return activity, mirror.weights
+
+
+@pytest.mark.parametrize("compiled", COMPILED)
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+@pytest.mark.parametrize("delay", ["0*ms", "3*ms"])
+def test_as_every_step_apart(
+    monkeypatch: pytest.MonkeyPatch, schedule: str, delay: str, compiled: bool
+) -> None:
+    layers = [{**LAYERS[0], "delay": delay}, LAYERS[1]]
+    network = Network.initialise(described(schedule=schedule, layers=layers)).quantised()
+    drive = shown(network.config)
+    options: dict[str, Any] = {
+        "derivative": FastSigmoid(2.0), "dtype": torch.float64, "potentials": "all",
+        "compile": compiled,
+    }  # fmt: skip
+    found, gradients = learn(NetworkMirror(network, **options), drive)
+    monkeypatch.setattr("bioae.trainers.mirror.network.held", lambda emitted: emitted)
+    expected, others = learn(NetworkMirror(network, **options), drive)
+    for name, layer in expected.layers.items():
+        assert layer.spikes.any()
+        assert torch.equal(found.layers[name].spikes, layer.spikes)
+    assert torch.equal(found.reconstruction, expected.reconstruction)
+    for name, weight in others.items():
+        assert weight.grad is not None
+        assert weight.grad.any()
+        torch.testing.assert_close(gradients[name].grad, weight.grad, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", COMPILED)
+def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
+    """U_T = w I (a + a^2 + ... + a^T), whatever the neurons of the layer do."""
+    layer = {"kind": "dense", "name": "only", "shape": [1, 6, 6]}
+    network = Network.initialise(described(layers=[layer], latent="only"))
+    config = network.config
+    drive, decay = shown(config), np.exp(-config.dt_seconds / 0.1)
+    mirror = NetworkMirror(network, dtype=torch.float64, compile=compiled)
+    weight = torch.from_numpy(network.weights["only.weight"])
+    steady = connect(Dense(name="only", units=36), drive[0], weight).reshape(4, 1, 6, 6)
+    expected = steady * decay * (1 - decay**config.steps) / (1 - decay)
+    found = mirror(drive)
+    assert found.layers["only"].spikes.any()
+    scale = config.encoder.mean_drive(config.steps)
+    torch.testing.assert_close(found.reconstruction * scale, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", COMPILED)
+def test_the_first_connections_see_each_image_once(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    seen: list[int] = []
+
+    def watch(*given: Any) -> Tensor:
+        seen.append(len(given[-2]))
+        return connect(*given[-3:])
+
+    monkeypatch.setattr("bioae.trainers.mirror.layer.connect", watch)
+    monkeypatch.setattr("bioae.trainers.mirror.events.connection.connect", watch)
+    network = Network.initialise(described())
+    NetworkMirror(network, compile=compiled)(shown(network.config))
+    assert seen[0] == 4
+
+
+def test_what_differs_from_step_to_step_is_no_constant() -> None:
+    emitted = torch.zeros(3, 2)
+    assert arrivals.is_held(arrivals.held(emitted))
+    assert not arrivals.is_held(arrivals.held(torch.zeros(3, 2).requires_grad_()))
+    emitted[2, 1] = 1.0
+    assert arrivals.held(emitted) is emitted
+    assert not arrivals.is_held(emitted)

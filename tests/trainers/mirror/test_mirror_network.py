@@ -1,0 +1,397 @@
+"""The mirror of a network going forward: closed forms, a plain loop, types of numbers, weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.errors import ModelError
+from bioae.networks.layers import Dense, LayerBase
+from bioae.networks.network import Network, NetworkConfig, PlacedLayer
+from bioae.random import stream
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.derivatives import ArcTan
+
+MODELS = ["alif", "cuba", "lif", "lif_subtract"]
+SCHEDULES = ["brian2", "paper"]
+STEPS = 15
+
+
+def network(model: str = "lif", schedule: str = "paper", **changes: Any) -> Network:
+    layers = [
+        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, "recurrent": True},
+        {"kind": "dense", "name": "last", "shape": [1, 3, 3]},
+    ]
+    values = {
+        "input_shape": [1, 3, 3], "steps": STEPS, "schedule": schedule, "neuron": model,
+        "layers": layers, **changes,
+    }  # fmt: skip
+    config = NetworkConfig.from_mapping(values, where="the test's network")
+    drawn = Network.initialise(config, seed=1)
+    stronger = {"first.weight": 8.0 if model == "cuba" else 2.0, "last.weight": 4.0}
+    weights = {name: stronger.get(name, 1.0) * w for name, w in drawn.weights.items()}
+    weights["first.weight"] = abs(weights["first.weight"])
+    return Network(config, weights).quantised()
+
+
+def drive(examples: int = 3) -> Tensor:
+    raster = stream(0, 0).random((STEPS, examples, 1, 3, 3)) < 0.3
+    return torch.from_numpy(raster.astype(np.float32))
+
+
+def states(mirror: NetworkMirror, given: Tensor, *names: str) -> dict[str, Tensor]:
+    with torch.no_grad():
+        first = mirror(given, record=names).layers["first"]
+    return {**first.states, "spikes": first.spikes}
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize(("schedule", "late"), [("paper", 1), ("brian2", 0)])
+def test_below_threshold_a_lif_is_an_exponential(schedule: str, late: int) -> None:
+    values = {
+        "input_shape": [1, 1, 1],
+        "steps": STEPS,
+        "schedule": schedule,
+        "layers": [{"kind": "dense", "name": "first", "units": 1}],
+    }
+    config = NetworkConfig.from_mapping(values, where="the test's network")
+    mirror = NetworkMirror(Network(config, {"first.weight": np.ones((1, 1))}), dtype=torch.float64)
+    # At the end of a step Brian2's order has added the next step's input; the paper's has leaked.
+    given = torch.zeros((STEPS, 1, 1, 1, 1), dtype=torch.float64)
+    given[3], given[8] = 0.5, 0.25
+    found = states(mirror, given, "v")["v"].flatten()
+    when = np.arange(STEPS)
+    expected = np.zeros(STEPS)
+    for step, size in ((3, 0.5), (8, 0.25)):
+        elapsed = when + 1 - step if late else when - step + 1
+        begun = elapsed >= late
+        expected += np.where(begun, size * np.exp(-elapsed / 100), 0.0)
+    assert expected.max() > 0.7
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=0)
+
+
+def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
+    """In the paper's order u before threshold is I (1 - L^n) / (1 - L) after n inputs."""
+    values = {
+        "input_shape": [1, 1, 3],
+        "steps": 600,
+        "schedule": "paper",
+        "layers": [{"kind": "conv2d", "name": "first", "channels": 1, "kernel": 1}],
+    }
+    config = NetworkConfig.from_mapping(values, where="the test's network")
+    network = Network(config, {"first.weight": np.ones((1, 1, 1, 1))})
+    currents = torch.tensor([0.005, 0.05, 0.3], dtype=torch.float64)
+    with torch.no_grad():
+        mirror = NetworkMirror(network, dtype=torch.float64)
+        spikes = mirror(currents.expand(600, 1, 1, 1, 3)).layers["first"].spikes
+    decay = math.exp(-1 / 100)
+    for current, train in zip(currents.tolist(), spikes.reshape(600, 3).T, strict=True):
+        reached = 1 - (1 - decay) / current
+        interval = math.floor(math.log(reached, decay)) + 1 if reached > 0 else math.inf
+        count = 0 if reached <= 0 else 600 // interval
+        assert train.sum() == count
+        assert set(np.diff(np.flatnonzero(train))) <= {interval}
+
+
+# A plain loop over NumPy arrays
+
+
+def plain_loop(
+    described: Network, placed: PlacedLayer, feed: NDArray[Any], record: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Step one example of a recurrent layer with the program's blocks, in the schedule's order."""
+    program, schedule = placed.program, described.config.timing.schedule
+    parameters: dict[str, Any] = described.parameters(placed)
+    size: dict[str, Any] = {"dt": described.config.dt_seconds, "n": placed.size}
+    values: dict[str, Any] = {
+        "dt": np.asarray(size["dt"]),
+        **parameters,
+        **constant_values(program, parameters, **size),
+        **initial_state(program, parameters, **size),
+        "_fired": np.zeros(placed.size, dtype=bool),
+    }
+    stepper = Stepper(program, array_functions(np))
+    recurrent = described.weights[f"{placed.name}.recurrent"]
+    kept: dict[str, list[NDArray[Any]]] = {name: [] for name in (*record, "spikes")}
+    lead_in = schedule.lead_in
+    for step in range(-lead_in, STEPS):
+        values["t"] = np.asarray(step * size["dt"])
+        stepper.prepare(values)
+        for slot in schedule.slots:
+            if slot == "groups":
+                stepper.update(values)
+            elif slot == "thresholds":
+                values["_fired"] = stepper.condition(values)
+                stepper.on_spike(values)
+            elif slot == "synapses":
+                arriving = recurrent @ values["_fired"]
+                if step + lead_in < STEPS:
+                    arriving = arriving + feed[step + lead_in]
+                values["bioae_input"] = arriving
+                stepper.receive(values)
+            elif slot == "resets":
+                stepper.reset(values)
+        if step >= 0:
+            for name, column in kept.items():
+                column.append(values["_fired" if name == "spikes" else name])
+    return {name: np.stack(column) for name, column in kept.items()}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("model", MODELS)
+def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
+    described = network(model, schedule)
+    placed = described.config.placed[0]
+    names = tuple(placed.program.states)
+    found = states(NetworkMirror(described, dtype=torch.float64), drive(), *names)
+    weight = torch.from_numpy(described.weights["first.weight"])
+    assert 0.05 < found["spikes"].mean() < 0.9
+    for example in range(3):
+        image = drive()[:, example].double()
+        feed = torch.nn.functional.conv2d(image, weight).flatten(1).numpy()
+        expected = plain_loop(described, placed, feed, names)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name][:, example].flatten(1), values)
+
+
+# Types of numbers
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_float32_agrees_until_rounding_shows(schedule: str) -> None:
+    described = network("lif", schedule)
+    double = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")
+    single = states(NetworkMirror(described, dtype=torch.float32), drive(), "v")
+    assert single["v"].dtype == single["spikes"].dtype == torch.float32
+    assert double["spikes"].any()
+    assert torch.equal(single["spikes"].double(), double["spikes"])
+    torch.testing.assert_close(single["v"].double(), double["v"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_mirror_that_was_moved_computes_in_its_new_type(model: str) -> None:
+    described = network(model)
+    trainable = described.config.placed[0].model.trainable
+    direct, moved = (
+        NetworkMirror(described, derivative=ArcTan(), trainable=trainable, dtype=dtype)
+        for dtype in (torch.float64, torch.float32)
+    )
+    states(moved, drive(), "v")  # leaves constants of the old type behind, if any are kept
+    moved = moved.to(torch.float64)
+    assert {values.dtype for values in moved.weights.values()} == {torch.float64}
+    assert moved.layers["last"].readout.trained["tau"] is moved.layers["last"].neuron.trained["tau"]  # type: ignore[union-attr, index]
+    # Only what is trained went through float32; everything else has kept its digits.
+    with torch.no_grad():
+        for name, values in moved.weights.items():
+            values.copy_(direct.weights[name])
+    expected, found = (states(each, drive(), "v") for each in (direct, moved))
+    assert expected["spikes"].any()
+    assert all(torch.equal(found[name], expected[name]) for name in ("v", "spikes"))
+    moved(drive()).reconstruction.sum().backward()
+    assert moved.weights["first.weight"].grad is not None
+    assert moved.weights["first.weight"].grad.dtype == torch.float64
+
+
+def test_copies_are_independent() -> None:
+    mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
+    before = states(mirror, drive(), "v")["v"]
+    other = copy.deepcopy(mirror)
+    with torch.no_grad():
+        other.weights["first.tau"].sub_(2.0)
+    assert not torch.equal(states(other, drive(), "v")["v"], before)
+    assert torch.equal(states(mirror, drive(), "v")["v"], before)
+
+
+def test_numbers_in_statements_keep_their_precision(tmp_path: Path) -> None:
+    path = tmp_path / "offset.toml"
+    path.write_text("""
+description = "Resets to a number that no float32 holds."
+equations = "dv/dt = -v/(100*ms) : 1"
+threshold = "v > 1"
+reset = "v = 0.1"
+method = "exact"
+input = "v"
+""")
+    found = states(NetworkMirror(network(str(path), "brian2"), dtype=torch.float64), drive(), "v")
+    after = found["v"][found["spikes"] > 0]
+    assert len(after) > 5
+    assert set(after.tolist()) == {0.1}
+
+
+# Trained parameters
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_does_not_change_the_spikes(model: str) -> None:
+    described = network(model)
+    trainable = described.config.placed[0].model.trainable
+    mirrors = [
+        NetworkMirror(described, trainable=names, dtype=torch.float64) for names in ((), trainable)
+    ]
+    outputs = [mirror(drive()).layers["last"].spikes for mirror in mirrors]
+    assert outputs[0].any()
+    assert torch.equal(*outputs)
+    with torch.no_grad():
+        assert torch.equal(mirrors[1](drive()).layers["last"].spikes, outputs[0])
+
+
+def test_a_changed_parameter_is_heard() -> None:
+    mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
+    before = states(mirror, drive(), "v")["v"]
+    mirror.trained["first.tau"].set_(0.02)
+    after = states(mirror, drive(), "v")["v"]
+    described = network(layers=[{**layer, "parameters": {"tau": "20*ms"}} for layer in LAYERS])
+    expected = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")["v"]
+    assert not torch.equal(before, after)
+    assert torch.equal(after, expected)
+
+
+def test_each_neuron_may_have_a_parameter_of_its_own() -> None:
+    described = network()
+    taus = np.linspace(0.02, 0.2, 8)
+    varied = Network(described.config, {**described.weights, "first.tau": taus})
+    for trainable in ((), ("tau",)):
+        mirror = NetworkMirror(varied, trainable=trainable, potentials="all", dtype=torch.float64)
+        run = mirror(drive())
+        potential = run.layers["first"].potential
+        # U leaks by exp(-dt/tau) in a step without input, after the last of them.
+        silent = torch.cat([drive()[:8], torch.zeros_like(drive()[8:])])
+        with torch.no_grad():
+            mirror.weights["first.recurrent"].zero_()
+            potential = mirror(silent).layers["first"].potential.flatten(2)
+        ratio = potential[12, 0] / potential[11, 0]
+        np.testing.assert_allclose(ratio, np.exp(-0.001 / taus), rtol=1e-12)
+
+
+def test_clamp_moves_parameters_to_their_bounds() -> None:
+    mirror = NetworkMirror(network(), trainable=("tau", "theta"), dtype=torch.float64)
+    weights = mirror.weights
+    with torch.no_grad():
+        weights["first.tau"].fill_(7.0)
+        weights["last.tau"].fill_(-9.0)
+        weights["first.theta"].fill_(0.3)
+    mirror.clamp_()
+    found = {name: float(each.values()) for name, each in mirror.trained.items()}
+    assert found["first.tau"] == pytest.approx(0.5)
+    assert found["first.tau"] <= 0.5
+    assert found["last.tau"] == pytest.approx(0.005)
+    assert found["last.tau"] >= 0.005
+    assert found["first.theta"] == pytest.approx(math.exp(0.3))
+    assert found["last.theta"] == 1.0
+    readout = mirror.layers["last"].readout.trained["tau"]  # type: ignore[union-attr, index]
+    assert readout is mirror.trained["last.tau"]
+
+
+def test_bounds_of_another_unit_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text("""
+description = "Bounds that are no times."
+equations = "dv/dt = -v/tau : 1"
+threshold = "v > 1"
+reset = "v = 0"
+input = "v"
+parameters = {tau = "10*ms"}
+trainable = {tau = ["1", "2"]}
+""")
+    with pytest.raises(ModelError, match=r"odd.toml, \[trainable\] tau: '1' has the wrong unit"):
+        NetworkMirror(network(str(path)), trainable=("tau",))
+
+
+def test_only_what_was_asked_for_and_is_allowed_is_trained() -> None:
+    mirror = NetworkMirror(network("cuba"), trainable=("tau_syn", "beta"))
+    assert mirror.weights.keys() == {
+        "first.weight", "first.recurrent", "first.tau_syn", "last.weight", "last.tau_syn",
+    }  # fmt: skip
+    assert mirror.synaptic == ("first.weight", "first.recurrent", "last.weight")
+    assert len(list(mirror.parameters())) == len(mirror.weights)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_weights_come_back_as_they_went_in(dtype: torch.dtype) -> None:
+    described = network("alif")
+    mirror = NetworkMirror(described, trainable=("tau", "beta"), dtype=dtype)
+    again = mirror.to_network()
+    assert again.config == described.config
+    assert {name: array.dtype for name, array in again.weights.items()} == dict.fromkeys(
+        [*mirror.weights], np.dtype(np.float64)
+    )
+    for name, array in described.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+    assert again.weights["first.beta"] == 0.25
+    assert again.weights["last.tau"] == pytest.approx(0.02)
+    # What was trained before and is not now stays what it was.
+    assert NetworkMirror(again).to_network().weights.keys() == again.weights.keys()
+
+
+# What is returned
+
+
+def test_shapes_and_what_was_asked_for() -> None:
+    described = network("cuba")
+    activity = NetworkMirror(described)(drive(), record=["I", "not_refractory", "nothing"])
+    assert list(activity.layers) == ["first", "last"]
+    first, last = activity.layers.values()
+    assert first.spikes.shape == (STEPS, 3, 2, 2, 2)
+    assert first.states.keys() == {"I", "not_refractory"}
+    assert first.states["not_refractory"].dtype == torch.bool
+    assert first.potential is None
+    assert last.potential is not None
+    assert last.potential.shape == (STEPS, 3, 1, 3, 3)
+    assert activity.reconstruction.shape == (3, 1, 3, 3)
+    everywhere = NetworkMirror(described, potentials="all")(drive()).layers["first"]
+    assert everywhere.potential is not None
+    counted = NetworkMirror(network(decoder={"kind": "count"}))(drive()).layers["last"]
+    assert counted.potential is None
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_potential_is_what_arrived_leaking_and_never_reset(schedule: str) -> None:
+    mirror = NetworkMirror(network("lif", schedule), potentials="all", dtype=torch.float64)
+    with torch.no_grad():
+        activity = mirror(drive())
+    first = activity.layers["first"]
+    weights = {name: values.detach() for name, values in mirror.weights.items()}
+    fed = torch.nn.functional.conv2d(drive().double().flatten(0, 1), weights["first.weight"])
+    sent = first.spikes.flatten(2) @ weights["first.recurrent"].T
+    fed = fed.reshape(sent.shape)
+    decay = math.exp(-1 / 100)
+    expected = torch.zeros_like(sent)
+    potential = fed[0] if schedule == "brian2" else torch.zeros_like(sent[0])
+    for step in range(STEPS):
+        if schedule == "brian2":
+            later = fed[step + 1] if step + 1 < STEPS else 0
+            potential = decay * potential + (later + sent[step])
+        else:
+            potential = decay * (potential + (fed[step] + (sent[step - 1] if step else 0)))
+        expected[step] = potential
+    assert first.potential is not None
+    assert first.spikes.any()
+    torch.testing.assert_close(first.potential.flatten(2), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_unknown_connections_are_refused() -> None:
+    class Odd(LayerBase):
+        output_shape = Dense.output_shape
+        weight_shape = Dense.weight_shape
+        fan_in = Dense.fan_in
+        connections = Dense.connections
+
+    with pytest.raises(TypeError, match="no PyTorch connection for Odd"):
+        connect(Odd(name="odd"), torch.zeros(1), torch.zeros(1))
+
+
+LAYERS = [layer.model_dump(exclude_none=True) for layer in network().config.layers]

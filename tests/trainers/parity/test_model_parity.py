@@ -1,0 +1,136 @@
+"""Parity networks fire, chaos is told from disagreement, many models share a build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.equations import NeuronModel, load_model
+from bioae.errors import ModelError, TargetError
+from bioae.networks.network import Network
+from bioae.simulation.targets import activation as targets
+from bioae.simulation.targets.activation import check_target
+from bioae.trainers import simulate_mirror
+from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network, survey
+from bioae.trainers.parity.chaos import PERTURBATION, perturbed
+from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
+
+SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
+
+
+def map_model(growth: float) -> NeuronModel:
+    """Return a logistic map, by Euler's method with a step of its time constant.
+
+    Near r = 4 the distance of two orbits doubles with each step; below r = 3 orbits converge. The
+    exponential differs from 1 by less than the input does.
+    """
+    fields = {
+        "description": "Logistic map.",
+        "equations": f"""
+        dv/dt = ({growth}*u*(1 - u)*exp(-1e-9*u) - v)/(1*ms) : 1
+        u = clip(v, 0.0, 1.0) : 1
+        """,
+        "threshold": "v > 0.6",
+        "method": "euler",
+        "input": "v",
+        "weight": "0.05",
+        "initial": {"v": "0.3 + 0.4*i/N"},
+    }
+    return NeuronModel.from_mapping("map", fields, where="map.toml")
+
+
+def test_chaos_is_told_by_brian2_against_itself() -> None:
+    # Whether the two sides agree is left to chance: on some processors their exponentials do.
+    report = model_parity(map_model(3.99), neurons=10, steps=200, perturb=True)
+    assert not report.exact
+    assert report.self_agreement is not None
+    assert report.self_agreement < AGREEMENT
+    assert report.chaotic
+    assert report.one_step == 1.0
+    assert replace(report, spike_agreement=0.5).passed
+    assert not replace(report, spike_agreement=0.5, self_agreement=1.0).passed
+
+
+def test_the_same_map_without_chaos_must_agree() -> None:
+    report = model_parity(map_model(2.7), neurons=10, steps=200, perturb=True)
+    assert report.self_agreement is not None
+    assert report.self_agreement >= AGREEMENT
+    assert report.chaotic is False
+    assert report.spike_agreement >= AGREEMENT
+    assert report.passed
+    assert not replace(report, spike_agreement=0.99).passed
+
+
+def test_brian2_is_perturbed_only_where_that_is_asked_or_needed() -> None:
+    assert model_parity(load_model("lif"), **SMALL).self_agreement is None
+    assert model_parity(load_model("lif"), **SMALL, perturb=True).self_agreement == 1.0
+
+
+def test_a_perturbation_moves_every_weight_by_its_last_bits() -> None:
+    network, _ = parity_network(load_model("lif"), **SMALL, seed=0)
+    other = perturbed(network)
+    for placed in network.config.placed:
+        for name in placed.weight_shapes:
+            before, after = network.weights[name], other.weights[name]
+            moved = np.abs(after - before)[before != 0] / np.abs(before)[before != 0]
+            assert (moved > 0).all()
+            assert moved.max() < 1.5 * PERTURBATION
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0**-8, 2.0**8])
+@pytest.mark.parametrize("name", ["lif", "izhikevich"])
+def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:
+    network, images = parity_network(load_model(name), neurons=20, steps=60, examples=2, seed=1)
+    weights = {
+        n: np.abs(factor * w) if n.endswith(".weight") else w for n, w in network.weights.items()
+    }
+    found = scaled(Network(network.config, weights), images, seed=1)
+    result = simulate_mirror(found, images, seed=1)
+    for placed in found.config.placed:
+        count = result[f"/layers/{placed.name}/spike_count"]
+        assert float((count > 0).any("example").mean()) >= ACTIVE
+        assert float(count.mean()) / found.config.steps <= BURSTING
+    for name_, values in found.weights.items():
+        if name_.endswith((".weight", ".recurrent")):
+            np.testing.assert_array_equal(values * 2**12, np.rint(values * 2**12))
+
+
+def test_a_model_that_cannot_fire_is_refused() -> None:
+    fields = load_model("lif").to_mapping() | {"threshold": "v > 1 and v < 0"}
+    fields["surrogate"] = {"distance": "v - theta", "scale": "theta"}
+    never = NeuronModel.from_mapping("never", fields, where="never.toml")
+    with pytest.raises(ModelError, match="no input makes half of the neurons of 'never' fire"):
+        model_parity(never, **SMALL)
+
+
+def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        check_target("cpp_standalone")
+    except TargetError as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+    models = [load_model(name) for name in ("eif", "noisy_lif")]
+    together = survey(models, target="cpp_standalone", **SMALL)
+    alone = [model_parity(model, **SMALL) for model in models]
+    for found, expected in zip(together, alone, strict=True):
+        assert (found.target, expected.target) == ("cpp_standalone", "numpy")
+        assert found.passed
+        assert found.one_step == 1.0
+        # Libraries compute an exponential differently, in its last bits.
+        loose = {} if found.exact else {"max_state_error": 0.0}
+        changes: dict[str, Any] = {"target": "", **loose}
+        assert replace(found, **changes) == replace(expected, **changes)
+
+
+def test_a_report_says_whether_it_passed() -> None:
+    report = model_parity(load_model("lif"), **SMALL)
+    assert isinstance(report, Parity)
+    assert report.passed
+    assert report.to_json()["passed"] is True
+    assert not replace(report, differing=1).passed
+    assert not replace(report, spikes=0).passed
+    assert replace(report, exact=False, differing=1).passed
+    assert not replace(report, exact=False, one_step=0.9999).passed

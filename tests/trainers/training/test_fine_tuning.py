@@ -1,0 +1,65 @@
+"""A trained network that is given another neuron comes back when it is trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.starting import starting_network
+from bioae.trainers.training.train import assemble, train
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
+
+#: How far the error may stay above that of the network before the change.
+BOUND = 1.25
+
+DATA = {"name": "sample", "train": 300, "validation": 60}
+NETWORK: dict[str, Any] = {
+    "steps": 12,
+    "schedule": "paper",
+    "neuron": "lif",
+    "encoder": {"kind": "bernoulli", "rate": 0.2},
+    "layers": [
+        {"kind": "dense", "name": "latent", "units": 40, "gain": 1.0},
+        {"kind": "dense", "name": "output", "shape": [1, 28, 28], "gain": 1.0},
+    ],
+}
+SETTINGS: dict[str, Any] = {"batch_size": 20, "derivative": "arctan", "threads": 1}
+
+
+def test_the_stored_errors_come_back_within_the_bound() -> None:
+    rows = json.loads((RESULTS / "fine_tuning.json").read_text(encoding="utf-8"))["rows"]
+    source, *changed = rows
+    assert {row["neuron"] for row in changed} == {"adex", "coba"}
+    for row in changed:
+        assert len(row["errors"]) == 2, "at most two epochs"
+        assert row["changed"] > source["errors"][-1], "nothing was lost"
+        assert row["errors"][-1] < BOUND * source["errors"][-1], (row["neuron"], row["calibrate"])
+
+
+def test_a_small_network_comes_back(tmp_path: Path) -> None:
+    first = TrainingConfig.from_mapping(
+        {
+            "data": DATA,
+            "network": NETWORK,
+            "training": {**SETTINGS, "epochs": 6, "learning_rate": 4e-3},
+        }
+    )
+    trained = train(first, tmp_path / "first")
+    before = trained.history[-1]["validation_sum_squared_error"]
+    init = {"model": str(trained.model), "neuron": "adex", "calibrate": "none"}
+    second = TrainingConfig.from_mapping(
+        {
+            "data": DATA,
+            "training": {**SETTINGS, "epochs": 2, "learning_rate": 1e-2, "init": init},
+        }
+    )
+    start = starting_network(second)
+    assert {placed.model.name for placed in start.config.placed} == {"adex"}
+    lost = evaluate(assemble(second.with_network(start.config), start))
+    assert lost["validation_sum_squared_error"] > BOUND * before
+    tuned = train(second, tmp_path / "second")
+    assert tuned.history[-1]["validation_sum_squared_error"] < BOUND * before

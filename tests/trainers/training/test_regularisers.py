@@ -1,0 +1,189 @@
+"""Each term by hand and against NumPy, and its gradient against finite differences."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bioae.errors import NetworkError
+from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.derivatives import derivative, spike
+from bioae.trainers.mirror.network import Activity
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.config_tables import RegularisersConfig
+from bioae.trainers.training.problem import build_regularisers
+from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
+
+STEPS, EXAMPLES = 5, 3
+
+
+def activity(**layers: tuple[Tensor, Tensor | None]) -> Activity:
+    named = {name: LayerActivity(name, *arrays) for name, arrays in layers.items()}
+    return Activity(named, torch.zeros(EXAMPLES, 1, 2, 2))
+
+
+def random_layer(seed: int, *shape: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    size = (STEPS, EXAMPLES, *shape)
+    spikes = torch.rand(size, generator=generator, dtype=torch.float64) < 0.4
+    return spikes.double(), torch.randn(size, generator=generator, dtype=torch.float64)
+
+
+@pytest.fixture
+def network() -> tuple[Activity, dict[str, Tensor]]:
+    """A convolutional layer and a latent one, with weights and a neuron parameter."""
+    layers = activity(conv=random_layer(0, 2, 3, 3), latent=random_layer(1, 4))
+    weights = {
+        "conv.weight": torch.tensor([[1.0, -2.0]]),
+        "latent.weight": torch.tensor([3.0]),
+        "latent.recurrent": torch.tensor([-1.0]),
+        "latent.tau": torch.tensor(100.0),
+    }
+    return layers, weights
+
+
+def by_numpy(symbol: str, layer: LayerActivity, target: float = 0.0) -> float:
+    assert layer.potential is not None
+    rate = layer.spikes.numpy().sum(0).reshape(EXAMPLES, -1) / STEPS
+    potential = layer.potential.numpy()[STEPS - 1].reshape(EXAMPLES, -1) / STEPS
+    value: Any = {
+        "beta1": np.abs(potential - target).sum() / EXAMPLES,
+        "beta2": ((potential - target) ** 2).sum() / EXAMPLES,
+        "lambda1": np.abs(rate - target).sum() / EXAMPLES,
+        "lambda2": ((rate - target) ** 2).sum() / EXAMPLES,
+        "neuron1": rate.sum() / EXAMPLES,
+        "example2": (rate.sum(1) ** 2).sum() / EXAMPLES,
+        "neuron2": (rate.sum(0) ** 2).sum() / EXAMPLES,
+    }[symbol]
+    return float(value)
+
+
+ACTIVITY = ["beta1", "beta2", "lambda1", "lambda2", "neuron1", "example2", "neuron2"]
+
+
+@pytest.mark.parametrize("symbol", ACTIVITY)
+@pytest.mark.parametrize("layers", [None, ("latent",), ("conv",)])
+@pytest.mark.parametrize("coefficient", [2.0, -0.5])
+def test_activity_terms_against_numpy(
+    network: tuple[Activity, dict[str, Tensor]],
+    symbol: str,
+    layers: tuple[str, ...] | None,
+    coefficient: float,
+) -> None:
+    term = REGULARISERS[symbol](coefficient, layers)
+    chosen = layers or ("conv", "latent")
+    expected = coefficient * sum(by_numpy(symbol, network[0].layers[name]) for name in chosen)
+    assert expected != 0
+    assert evaluate([term], *network)[symbol].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("symbol", ["beta1", "beta2", "lambda1", "lambda2"])
+def test_targets_against_numpy(network: tuple[Activity, dict[str, Tensor]], symbol: str) -> None:
+    kind: Any = REGULARISERS[symbol]
+    term = kind(2.0, ("latent",), target=0.3)
+    expected = 2 * by_numpy(symbol, network[0].layers["latent"], 0.3)
+    assert expected != 2 * by_numpy(symbol, network[0].layers["latent"])
+    assert evaluate([term], *network)[symbol].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "layers", "expected"),
+    [
+        ("l1", None, 2 * (1 + 2 + 3 + 1)),
+        ("l2", None, 2 * (1 + 4 + 9 + 1)),
+        ("l1", ("conv",), 2 * (1 + 2)),
+        ("l2", ("latent",), 2 * (9 + 1)),
+    ],
+)
+def test_weight_terms_leave_neuron_parameters_alone(
+    network: tuple[Activity, dict[str, Tensor]],
+    symbol: str,
+    layers: tuple[str, ...] | None,
+    expected: float,
+) -> None:
+    assert evaluate([REGULARISERS[symbol](2.0, layers)], *network)[symbol].item() == expected
+
+
+def test_by_hand() -> None:
+    # Two neurons, two steps, two examples: 2 and 0 spikes, then 1 and 1.
+    spikes = torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    potential = torch.zeros(2, 2, 2)
+    potential[1] = torch.tensor([[4.0, -2.0], [0.0, 2.0]])
+    values = {
+        "beta1": (2 + 1 + 0 + 1) / 2,
+        "beta2": (4 + 1 + 0 + 1) / 2,
+        "lambda1": (1 + 0 + 0.5 + 0.5) / 2,
+        "lambda2": (1 + 0 + 0.25 + 0.25) / 2,
+        "neuron1": (1 + 1) / 2,
+        "example2": (1 + 1) / 2,
+        "neuron2": (1.5**2 + 0.5**2) / 2,
+    }
+    terms = [REGULARISERS[symbol](1.0) for symbol in values]
+    found = evaluate(terms, activity(latent=(spikes, potential)), {})
+    assert {symbol: value.item() for symbol, value in found.items()} == pytest.approx(values)
+
+
+@pytest.mark.parametrize("symbol", ACTIVITY)
+def test_gradients_against_finite_differences(symbol: str) -> None:
+    rates, potential = random_layer(2, 3)
+    # A rate of 0 is a corner of the absolute value, where differences say nothing.
+    inputs = ((rates + 0.1).requires_grad_(), potential.requires_grad_())
+
+    def value(spikes: Tensor, potential: Tensor) -> Tensor:
+        layers = activity(latent=(spikes, potential))
+        return evaluate([REGULARISERS[symbol](1.5)], layers, {})[symbol]
+
+    assert value(*inputs).item() > 0
+    assert torch.autograd.gradcheck(value, inputs)
+
+
+def silent_neuron(term: Regulariser) -> float:
+    """Return the gradient that a term sends to the weight of a neuron that stays silent."""
+    weight = torch.tensor(-0.2, requires_grad=True)
+    current = weight * torch.ones(STEPS, EXAMPLES, 1)
+    potential = current.cumsum(0)
+    spikes = spike(potential > 1, potential - 1, torch.ones(()), derivative("membrane"))
+    assert spikes.sum() == 0
+    evaluate([term], activity(latent=(spikes, potential)), {})[term.symbol].backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    return weight.grad.item()
+
+
+@pytest.mark.parametrize("symbol", ["beta1", "beta2"])
+def test_terms_on_the_potential_wake_a_silent_neuron(symbol: str) -> None:
+    kind: Any = REGULARISERS[symbol]
+    # Descent goes against the gradient: a negative one raises the weight.
+    assert silent_neuron(kind(1.0)) < 0
+    assert silent_neuron(kind(1.0, None, target=0.5)) <= silent_neuron(kind(1.0)) < 0
+
+
+@pytest.mark.parametrize("symbol", ["lambda1", "lambda2", "neuron1", "example2", "neuron2"])
+def test_terms_on_spikes_do_not_reach_a_silent_neuron(symbol: str) -> None:
+    assert silent_neuron(REGULARISERS[symbol](-1.0)) == 0
+
+
+def test_what_is_missing_is_named(network: tuple[Activity, dict[str, Tensor]]) -> None:
+    with pytest.raises(NetworkError, match="acts on no layer"):
+        evaluate([REGULARISERS["lambda1"](1.0, ("nowhere",))], *network)
+    spikes, _ = random_layer(0, 2)
+    with pytest.raises(NetworkError, match=r"layer latent.*not computed"):
+        evaluate([REGULARISERS["beta1"](1.0)], activity(latent=(spikes, None)), {})
+
+
+def test_built_from_a_configuration(standin: ModuleType) -> None:
+    config: TrainingConfig = standin.config()
+    terms = {term.symbol: term for term in build_regularisers(config, ("hidden", "output"))}
+    assert set(terms) == {"beta2", "lambda1", "l2", "neuron2"}
+    assert terms["beta2"].layers is None
+    assert terms["neuron2"].layers == ("hidden",)
+    with pytest.raises(NetworkError, match=r"regularisers.neuron2.*'hidden'.*expected one of outp"):
+        build_regularisers(config, ("output",))
+
+
+def test_every_term_can_be_configured() -> None:
+    assert set(RegularisersConfig.model_fields) == set(REGULARISERS)

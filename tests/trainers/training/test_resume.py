@@ -1,0 +1,228 @@
+"""A run that was stopped anywhere, and resumed, ends with the same bits."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from bioae.errors import ArtefactError, NetworkError, OutputError
+from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training.loop import CHECKPOINT, CONFIG, METRICS, Report, fit
+
+TIMES = ("seconds", "images_per_second")
+BATCHES = 4  # of an epoch of 20 images in batches of 6
+
+
+def tensors(out: Path) -> dict[str, bytes]:
+    with safe_open(out / CHECKPOINT, framework="np") as file:
+        return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
+def metrics(out: Path) -> list[str]:
+    """Return the lines of the metrics, without the times taken."""
+    lines = (out / METRICS).read_text().splitlines()
+    epochs = [json.loads(line) for line in lines]
+    assert all(time > 0 for epoch in epochs for time in (epoch.pop(name) for name in TIMES))
+    return [json.dumps(epoch) for epoch in epochs]
+
+
+@pytest.fixture(scope="module")
+def straight(standin: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing stopped."""
+    out = tmp_path_factory.mktemp("straight")
+    fit(standin.problem(standin.config()), out)
+    assert len(metrics(out)) == 3
+    return out
+
+
+def assert_same(out: Path, straight: Path) -> None:
+    assert metrics(out) == metrics(straight)
+    assert tensors(out) == tensors(straight)
+
+
+def test_training_moves_every_weight_and_lowers_the_loss(
+    standin: ModuleType, straight: Path
+) -> None:
+    start = standin.problem(standin.config()).mirror.weights
+    end = tensors(straight)
+    for name, weight in start.items():
+        assert weight.detach().numpy().tobytes() != end[f"weight/{name}"], name
+    losses = [json.loads(line)["loss"] for line in metrics(straight)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("batches", [1, BATCHES, BATCHES + 2])
+def test_killed_and_resumed(
+    standin: ModuleType, straight: Path, tmp_path: Path, batches: int
+) -> None:
+    command = [sys.executable, str(Path(standin.__file__ or "")), str(tmp_path), str(batches)]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    position = checkpoints.load(tmp_path / CHECKPOINT).position
+    # The batch after which the kill came was not in a checkpoint yet.
+    assert position.epoch * BATCHES + position.batch == batches - 1
+    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    assert_same(tmp_path, straight)
+
+
+def test_interrupted_keeps_what_was_done(
+    standin: ModuleType, straight: Path, tmp_path: Path
+) -> None:
+    seldom = standin.config(checkpoint_seconds=1e6)
+
+    def interrupt(report: Report) -> None:
+        if (report.epoch, report.batch) == (2, 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(standin.problem(seldom), tmp_path, progress=interrupt)
+    position = checkpoints.load(tmp_path / CHECKPOINT).position
+    assert (position.epoch, position.batch) == (1, 3)
+    fit(standin.problem(seldom), tmp_path, resume=True)
+    assert_same(tmp_path, straight)
+
+
+def test_an_interrupt_in_an_update_falls_back_to_the_last_checkpoint(
+    standin: ModuleType, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = standin.problem(standin.config())
+    calls = 0
+
+    def clamp() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise KeyboardInterrupt
+        type(problem.mirror).clamp_(problem.mirror)
+
+    monkeypatch.setattr(problem.mirror, "clamp_", clamp)
+    with pytest.raises(KeyboardInterrupt):
+        fit(problem, tmp_path)
+    position = checkpoints.load(tmp_path / CHECKPOINT).position
+    assert (position.epoch, position.batch) == (1, 1)
+    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    assert_same(tmp_path, straight)
+
+
+def test_superseded_and_half_written_metrics_are_replaced(
+    standin: ModuleType, straight: Path, tmp_path: Path
+) -> None:
+    fit(standin.problem(standin.config(epochs=1)), tmp_path)
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"epoch": 2, "loss": 1.0}\n{"epoch": 3, "lo')
+    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    assert_same(tmp_path, straight)
+
+
+def test_more_epochs_continue_a_finished_run(
+    standin: ModuleType, straight: Path, tmp_path: Path
+) -> None:
+    fit(standin.problem(standin.config(epochs=2)), tmp_path)
+    fit(standin.problem(standin.config(epochs=3)), tmp_path, resume=True)
+    assert_same(tmp_path, straight)
+    assert "epochs = 3" in (tmp_path / CONFIG).read_text()
+    with pytest.raises(NetworkError, match="at least 3"):
+        fit(standin.problem(standin.config(epochs=2)), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"learning_rate": 1e-3}, "training.learning_rate"),
+        ({"seed": 1}, "training.seed"),
+        ({"derivative": "arctan"}, "training.derivative.name"),
+        ({"gradient_clip": 0}, "training.gradient_clip"),
+    ],
+)
+def test_a_changed_configuration_is_refused_by_key(
+    standin: ModuleType, straight: Path, change: dict[str, Any], key: str
+) -> None:
+    before = (straight / CHECKPOINT).read_bytes(), (straight / CONFIG).read_bytes()
+    with pytest.raises(NetworkError, match=key):
+        fit(standin.problem(standin.config(**change)), straight, resume=True)
+    assert before == ((straight / CHECKPOINT).read_bytes(), (straight / CONFIG).read_bytes())
+
+
+def test_nothing_to_resume(standin: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="no checkpoint"):
+        fit(standin.problem(standin.config()), tmp_path, resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kept", [0, 7, 100, -1])
+def test_a_damaged_checkpoint_is_refused(
+    standin: ModuleType, straight: Path, tmp_path: Path, kept: int
+) -> None:
+    whole = (straight / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(whole[:kept])
+    with pytest.raises(ArtefactError, match="truncated or foreign"):
+        fit(standin.problem(standin.config()), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (None, "truncated or foreign"),
+        ({"bioae": "{}"}, "truncated or foreign"),
+        ({"bioae": "no JSON"}, "truncated or foreign"),
+        ({"bioae": '{"version": 1, "position": {"epok": 1}}'}, "truncated or foreign"),
+        ({"bioae": '{"version": 2}'}, "another version of the format; expected 1; found 2"),
+    ],
+)
+def test_a_foreign_checkpoint_is_refused(
+    tmp_path: Path, header: dict[str, str] | None, line: str
+) -> None:
+    save_file({"weight/a": torch.zeros(1)}, tmp_path / CHECKPOINT, metadata=header)
+    with pytest.raises(ArtefactError, match=line):
+        checkpoints.load(tmp_path / CHECKPOINT)
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    standin: ModuleType, straight: Path, tmp_path: Path
+) -> None:
+    stored = checkpoints.load(straight / CHECKPOINT)
+    other = dict(stored.tensors)
+    other["weight/hidden.weight"] = other["weight/hidden.weight"][:, 1:]
+    for tensors, line in (
+        (other, r"'hidden.weight' does not fit; expected torch.float32 of shape \(10, 36\)"),
+        ({"weight/a": torch.zeros(1)}, r"another network; expected .*hidden.leak.*; found a"),
+    ):
+        stored.tensors = tensors
+        checkpoints.save(tmp_path / CHECKPOINT, stored)
+        with pytest.raises(ArtefactError, match=line):
+            fit(standin.problem(standin.config()), tmp_path, resume=True)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    standin: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(standin.problem(standin.config(epochs=1)), tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:4])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        fit(standin.problem(standin.config()), tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((CHECKPOINT, METRICS, CONFIG))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(standin: ModuleType, tmp_path: Path) -> None:
+    problem = standin.problem(standin.config())
+    problem.mirror.weights["hidden.weight"].data.fill_(float("nan"))
+    with pytest.raises(NetworkError, match=r"epoch 1, batch 1.*no longer finite"):
+        fit(problem, tmp_path)

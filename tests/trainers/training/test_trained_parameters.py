@@ -1,0 +1,155 @@
+"""What a configuration says of the parameters of neurons, and of how they are trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bioae.errors import NetworkError
+from bioae.networks import artefact
+from bioae.trainers.training.config import TrainingConfig, load_config
+from bioae.trainers.training.loop import CHECKPOINT, Run
+from bioae.trainers.training.train import assemble, train
+
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "conv2d", "name": "outer", "channels": 2, "kernel": 5, "stride": 4},
+    {"kind": "dense", "name": "latent", "units": 12, "recurrent": True},
+    {"kind": "dense", "name": "output", "shape": [1, 28, 28]},
+]
+
+
+def config(**training: Any) -> TrainingConfig:
+    settings = {
+        "epochs": 2, "batch_size": 8, "threads": 1, "checkpoint_seconds": 0,
+        "derivative": "arctan", "trainable": ["tau", "theta"], **training,
+    }  # fmt: skip
+    network = {"input_shape": [1, 28, 28], "steps": 8, "neuron": "lif", "layers": LAYERS}
+    data = {"train": 16, "validation": 8}
+    return TrainingConfig.from_mapping({"data": data, "network": network, "training": settings})
+
+
+EVERYTHING: dict[str, Any] = {
+    "per_neuron": ["tau"],
+    "learning_rates": {"tau": 2e-2, "latent": {"tau": 3e-2}, "recurrent": 1e-4},
+    "derivative": {"name": "arctan", "detach_reset": True, "detach_refractory": False},
+    "truncate": 5,
+    "recompute": 3,
+}
+
+
+def test_read_and_written(tmp_path: Path) -> None:
+    given = config(**EVERYTHING)
+    path = tmp_path / "config.toml"
+    path.write_text(given.to_toml())
+    assert load_config(path) == given
+    assert given.training.own == ("tau",)
+    assert config(per_neuron=True).training.own == ("tau", "theta")
+    assert config(per_neuron=False).training.own == ()
+
+
+def test_groups_of_learning_rates(tmp_path: Path) -> None:
+    given = config(**EVERYTHING)
+    run = Run(assemble(given), tmp_path)
+    names = {id(weight): name for name, weight in run.weights.items()}
+    rates = {
+        names[id(each)]: group["lr"]
+        for group in run.optimiser.param_groups
+        for each in group["params"]
+    }
+    assert rates == {
+        "outer.weight": 5e-4, "outer.tau": 2e-2, "outer.theta": 5e-4,
+        "latent.weight": 5e-4, "latent.recurrent": 1e-4, "latent.tau": 3e-2, "latent.theta": 5e-4,
+        "output.weight": 5e-4, "output.tau": 2e-2, "output.theta": 5e-4,
+    }  # fmt: skip
+
+
+def test_options_reach_the_mirror() -> None:
+    backward = assemble(config(**EVERYTHING)).mirror.backward  # type: ignore[attr-defined]
+    assert (backward.truncate, backward.recompute) == (5, 3)
+    assert backward.reset_detached
+    assert not backward.detach_refractory
+
+
+def test_first_step_is_the_learning_rate_whatever_the_unit(tmp_path: Path) -> None:
+    # Adam's first step is its rate, in the unit in which a parameter is trained.
+    problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
+    run = Run(problem, tmp_path)
+    run._update(problem.batch(problem.train[np.arange(8)], 0))
+    for name, each in problem.mirror.trained.items():  # type: ignore[attr-defined]
+        start, rate = (0.1, 1e-2) if name.endswith("tau") else (1.0, 2e-2)
+        # The last layer's potential is read, and its threshold with nothing to do.
+        expected = 0.0 if name == "output.theta" else rate
+        assert abs(np.log(each.values() / start)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
+    network = train(config(**EVERYTHING), tmp_path / "run").network
+    stored = artefact.load(tmp_path / "run" / "model").network
+    for layer, size in (("outer", 72), ("latent", 12), ("output", 784)):
+        tau, theta = (stored.weights[f"{layer}.{name}"] for name in ("tau", "theta"))
+        assert tau.shape == (size,)
+        assert theta.shape == ()
+        np.testing.assert_array_equal(tau, network.weights[f"{layer}.tau"])
+        assert 0.005 <= tau.min() < tau.max() <= 0.5
+    assert len(np.unique(stored.weights["latent.tau"])) > 2
+
+
+def test_resumed_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    train(config(**EVERYTHING), straight)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bioae.trainers.training.loop.Run._finish_epoch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config(**EVERYTHING), broken)
+    train(config(**EVERYTHING), broken, resume=True)
+    one, other = (load_file(out / CHECKPOINT) for out in (straight, broken))
+    assert one.keys() == other.keys()
+    assert any(name.startswith("adam/exp_avg/latent.tau") for name in one)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
+    run = Run(assemble(config()), tmp_path)
+    assert len(run.optimiser.param_groups) == 1
+    assert run.optimiser.param_groups[0]["params"] == [*run.weights.values()]
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({"per_neuron": ["beta"]}, "per_neuron names 'beta', which `trainable` does not"),
+        ({"per_neuron": 3}, "per_neuron: expected true, false or a list of parameters, found 3"),
+        ({"truncate": 0}, "truncate does not fit"),
+        ({"recompute": -1}, "recompute does not fit"),
+        ({"learning_rates": {"tau": 0}}, "learning_rates.tau does not fit"),
+        ({"learning_rates": {"tau": float("inf")}}, "learning_rates.tau does not fit"),
+        ({"derivative": {"name": "arctan", "detach_reset": 1}}, "detach_reset does not fit"),
+    ],
+)
+def test_refused_values(training: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        config(**training)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({"trainable": ["beta"]}, "no layer's neuron model lets 'beta' be trained"),
+        ({"learning_rates": {"weigth": 1e-3}}, "nothing that is trained is called 'weigth'"),
+        ({"learning_rates": {"outer.recurrent": 1e-3}}, "is called 'outer.recurrent'"),
+    ],
+)
+def test_names_of_nothing_are_refused(training: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        assemble(config(**training))
+    assert line in str(caught.value)

@@ -1,0 +1,176 @@
+"""From a configuration to a trained network, with the mirror and the embedded digits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bioae.cli.train import train as train_command
+from bioae.errors import BioaeError, DataError, NetworkError, OutputError
+from bioae.networks.network import Network
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.train import assemble, train
+
+VALUES: dict[str, Any] = {
+    "data": {"train": 24, "validation": 8},
+    "network": {"preset": "strided", "steps": 8},
+    "training": {"epochs": 2, "batch_size": 8, "threads": 1, "checkpoint_seconds": 0},
+    "regularisers": {"beta2": 0.01, "lambda2": 0.01, "neuron2": 0.01},
+}
+
+
+def config(**changes: dict[str, Any]) -> TrainingConfig:
+    return TrainingConfig.from_mapping(
+        VALUES | {table: VALUES.get(table, {}) | keys for table, keys in changes.items()}
+    )
+
+
+def same(one: Network, other: Network) -> bool:
+    assert one.weights.keys() == other.weights.keys()
+    return all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_trained_network_is_on_the_grid_and_is_what_was_evaluated(tmp_path: Path) -> None:
+    result = train(config(), tmp_path / "run")
+    assert [line["epoch"] for line in result.history] == [1, 2]
+    assert not same(result.network, assemble(config()).mirror.to_network())  # type: ignore[attr-defined]
+    for name, weights in result.network.weights.items():
+        assert np.array_equal(weights * 4096, np.rint(weights * 4096)), name
+    problem = assemble(config())
+    with torch.no_grad():
+        for name, weights in result.network.weights.items():
+            problem.mirror.weights[name].copy_(torch.tensor(weights))
+    found = evaluate(problem)
+    last = result.history[-1]
+    assert set(last["layers"]) == {layer.name for layer in config().network.layers}
+    assert any(figures["density"] > 0 for figures in last["layers"].values())
+    assert found == {key: last[key] for key in found}
+    assert result.model.exists()
+
+
+def test_resumed_run_gives_the_same_network(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(report: Any) -> None:
+        if (report.epoch, report.batch) == (2, 2):
+            raise StoppedError
+
+    straight = train(config(), tmp_path / "straight")
+    with pytest.raises(StoppedError):
+        train(config(), tmp_path / "run", progress=stop)
+    assert not (tmp_path / "run" / "model").exists()
+    assert same(train(config(), tmp_path / "run", resume=True).network, straight.network)
+
+
+def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(config(training={"epochs": 1}), out)
+    (out / "notes.txt").write_text("mine")
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    with pytest.raises(OutputError, match="--overwrite"):
+        train(config(), out)
+    with pytest.raises(NetworkError, match=r"training\.seed"):
+        train(config(training={"seed": 1}), out, resume=True)
+    with pytest.raises(BioaeError, match="9999"):
+        train(config(data={"train": 9999}), out, overwrite=True)
+    assert before == {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    result = train(config(training={"seed": 1, "epochs": 1}), out, overwrite=True)
+    assert len(result.metrics.read_text().splitlines()) == 1
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "line"),
+    [
+        ({"training": {"device": "cuda:99"}}, NetworkError, "install its driver and a PyTorch"),
+        ({"training": {"device": "gpu9"}}, NetworkError, "training.device: the device cannot be"),
+        ({"training": {"derivative": {"name": "arctan", "slope": 1}}}, NetworkError, "'slope'"),
+        ({"network": {"input_shape": [1, 36, 36]}}, BioaeError, "36"),
+        (
+            {
+                "network": {"preset": "strided", "neuron": "noisy_lif"},
+                "training": {"compile": True},
+            },
+            NetworkError,
+            "layer encoder1: the layer cannot be compiled; .*found random numbers",
+        ),
+    ],
+)
+def test_what_does_not_fit_leaves_no_folder(
+    tmp_path: Path, changes: dict[str, Any], error: type[BioaeError], line: str
+) -> None:
+    with pytest.raises(error, match=line):
+        train(config(**changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_another_size(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((4, 20, 20), np.uint8))
+    data = {"name": str(tmp_path / "images.npy"), "train": 4, "validation": 4}
+    with pytest.raises(DataError, match=r"\(1, 28, 28\).*found \(1, 20, 20\)"):
+        assemble(config(data=data))
+
+
+def test_potentials_are_computed_only_where_a_term_acts_on_them() -> None:
+    with_beta = assemble(config()).mirror
+    without = assemble(config(regularisers={"beta2": None})).mirror
+    assert with_beta.potentials == "last"  # type: ignore[attr-defined]
+    assert without.potentials == "decoded"  # type: ignore[attr-defined]
+
+
+def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
+    """After a few updates: rounding parts the two in the end."""
+    before = assemble(config()).mirror.to_network()  # type: ignore[attr-defined]
+    trained = [
+        train(config(training={"compile": each, "dtype": "float64"}), tmp_path / str(each)).network
+        for each in (True, False)
+    ]
+    for name, weights in before.weights.items():
+        compiled, plain = (network.weights[name] for network in trained)
+        assert not np.array_equal(weights, plain)
+        np.testing.assert_allclose(compiled, plain, atol=2**-12)
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(config(training={"epochs": 1}).to_toml())
+    assert train_command(path, out=tmp_path / "run", json=True) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+
+
+def test_interrupted_command_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(config().to_toml())
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bioae.trainers.training.loop.Run._finish_epoch", interrupt)
+        assert train_command(path, out=tmp_path / "run") == 130
+    assert "--resume" in capsys.readouterr().err
+    assert train_command(path, out=tmp_path / "run", resume=True) == 0
+
+
+def test_parameters_that_no_gradient_reaches_are_refused(tmp_path: Path) -> None:
+    straight_through = config(training={"trainable": ["tau"], "derivative": "membrane"})
+    with pytest.raises(NetworkError, match=r"no gradient reaches 'encoder1\.tau'"):
+        train(straight_through, tmp_path / "refused")
+
+
+def test_trained_parameters_move_within_their_bounds(tmp_path: Path) -> None:
+    trained = config(training={"trainable": ["tau"], "derivative": "arctan"})
+    network = train(trained, tmp_path / "run").network
+    moved = [network.weights[f"{layer.name}.tau"] for layer in trained.network.layers]
+    assert all(0.005 <= tau <= 0.5 for tau in moved)
+    assert all(tau != 0.1 for tau in moved)

@@ -1,0 +1,147 @@
+"""Training configurations: read, refused in one line, and written back."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.errors import NetworkError
+from bioae.trainers.training.config import TrainingConfig, load_config
+from bioae.trainers.training.config_tables import DataConfig, OptimisationConfig
+from bioae.trainers.training.regularisers import REGULARISERS
+
+FULL = """
+[data]
+name = "mnist"
+train = 1000
+validation = 200
+
+[network]
+preset = "paper"
+steps = 50
+
+[training]
+epochs = 3
+learning_rate = 1e-3
+gradient_clip = 0
+derivative = { name = "arctan", alpha = 3 }
+trainable = ["tau"]
+grid_bits = 0
+
+[regularisers]
+beta1 = 0.1
+beta2 = { coefficient = -0.5, target = 0.02, layers = ["latent", "output"] }
+neuron1 = { coefficient = 1, layers = "all" }
+neuron2 = 2
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> TrainingConfig:
+    path = tmp_path / "config.toml"
+    path.write_text(FULL)
+    return load_config(path)
+
+
+def test_what_was_given_is_what_is_read(full: TrainingConfig) -> None:
+    assert full.data == DataConfig(name="mnist", train=1000, validation=200)
+    assert (full.network.steps, full.network.latent) == (50, "latent")
+    assert full.training.derivative.parameters == {"alpha": 3}
+    assert full.training.gradient_clip is None
+    assert full.training.grid_bits is None
+    terms = full.regularisers.terms("latent")
+    assert {symbol: term.layers for symbol, term in terms.items()} == {
+        "beta1": None,
+        "beta2": ("latent", "output"),
+        "neuron1": None,
+        "neuron2": ("latent",),
+    }
+
+
+def test_written_back_and_read_again(full: TrainingConfig, tmp_path: Path) -> None:
+    for number, config in enumerate((full, TrainingConfig())):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(config.to_toml())
+        again = load_config(path)
+        assert again.to_mapping() == config.to_mapping()
+        assert again.regularisers.terms("latent") == config.regularisers.terms("latent")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"trainig": {}}, "unknown key 'trainig'; expected one of data, network, training, reg"),
+        ({"training": {"epoch": 1}}, "unknown key 'training.epoch'; expected one of epochs, batch"),
+        ({"training": {"epochs": 0}}, "training.epochs .* greater than or equal to 1; found 0"),
+        ({"training": {"derivative": "sigmoid"}}, "training.derivative.name .* 'membrane'"),
+        ({"training": {"loss": 3}}, "training.loss .* 'sum_squared_error'.*; found 3"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate"),
+        ({"regularisers": {"beta1": "x"}}, "regularisers.beta1 .*found 'x'"),
+        ({"regularisers": {"beta1": {}}}, "'regularisers.beta1.coefficient' is missing"),
+        ({"regularisers": {"beta1": True}}, "regularisers.beta1 .*found True"),
+        ({"regularisers": {"gamma": 1}}, "unknown key 'regularisers.gamma'; expected one of beta1"),
+        (
+            {"regularisers": {"l1": {"coefficient": 1, "target": 2}}},
+            "unknown key 'regularisers.l1.target'; expected one of coefficient, layers",
+        ),
+        (
+            {"regularisers": {"beta1": {"coefficient": 1, "layers": "latent"}}},
+            "\"all\" or a list of layer names, found 'latent'",
+        ),
+        (
+            {"regularisers": {"beta1": {"coefficient": 1, "layers": ["lattent"]}}},
+            "beta1 acts on an unknown layer 'lattent'; expected one of encoder1",
+        ),
+        ({"network": {"preset": "papre"}}, "network: unknown network 'papre'; expected one of"),
+        ({"network": 3}, "network does not fit"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(values: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        TrainingConfig.from_mapping(values, where="run.toml")
+    assert str(caught.value).startswith("run.toml")
+    assert re.search(line, str(caught.value)), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_latent_terms_need_a_latent_layer() -> None:
+    layer = {"kind": "dense", "name": "only", "shape": [1, 28, 28]}
+    values = {"network": {"layers": [layer]}, "regularisers": {"neuron1": 1}}
+    with pytest.raises(NetworkError, match="neuron1 acts on the latent layer, and the network na"):
+        TrainingConfig.from_mapping(values)
+    values["regularisers"] = {"neuron1": {"coefficient": 1, "layers": ["only"]}}
+    assert TrainingConfig.from_mapping(values).regularisers.neuron1 is not None
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"none.toml: .*cannot be read: No such file"):
+        load_config(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[training\nepochs = 3")
+    with pytest.raises(NetworkError, match=r"broken.toml: not a TOML file.*line 1"):
+        load_config(broken)
+
+
+def test_reading_a_configuration_imports_no_pytorch() -> None:
+    code = (
+        "import sys, bioae.trainers, bioae.cli.train; from bioae.trainers import TrainingConfig; "
+        "TrainingConfig(); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    keys = [*DataConfig.model_fields, *OptimisationConfig.model_fields, *REGULARISERS]
+    assert [key for key in keys if f"| `{key}` |" not in page] == []
+    for model in (DataConfig, OptimisationConfig):
+        for name, field in model.model_fields.items():
+            row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+            default = field.get_default(call_default_factory=True)
+            text = getattr(default, "name", default)
+            assert f"`{text}`" in row or text in (None, (), {}), row

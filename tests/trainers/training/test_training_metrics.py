@@ -1,0 +1,115 @@
+"""The figures of a layer against NumPy, and rounding to the grid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioae.errors import DataError
+from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.training.grid import on_grid
+from bioae.trainers.training.metrics import LayerTally, write_metrics
+from bioae.trainers.training.reproducible import encoder_seed, example_order, reproducible
+
+
+def layer(spikes: torch.Tensor) -> LayerActivity:
+    return LayerActivity("layer", spikes)
+
+
+def test_figures_by_hand() -> None:
+    # Four steps, two examples; neurons: dead, bursting in the one example it fires in, sparse.
+    spikes = torch.zeros(4, 2, 3)
+    spikes[:3, 0, 1] = 1
+    spikes[0, :, 2] = 1
+    tally = LayerTally()
+    tally.add(layer(spikes[:, :1]))
+    tally.add(layer(spikes[:, 1:]))
+    assert tally.figures() == pytest.approx(
+        {"density": 5 / 24, "density_alive": 5 / 16, "dead": 1 / 3, "bursting": 1 / 3}
+    )
+
+
+@given(seed=st.integers(0, 1000), batch=st.integers(1, 9), rate=st.sampled_from([0.0, 0.02, 0.6]))
+def test_figures_against_numpy_in_any_batches(seed: int, batch: int, rate: float) -> None:
+    spikes = np.random.default_rng(seed).random((6, 9, 2, 3)) < rate
+    tally = LayerTally()
+    for start in range(0, 9, batch):
+        tally.add(layer(torch.tensor(spikes[:, start : start + batch], dtype=torch.float32)))
+    flat = spikes.reshape(6, 9, 6)
+    dead = flat.sum((0, 1)) == 0
+    firing = [flat[:, flat[:, :, n].any(0), n].mean() for n in range(6) if not dead[n]]
+    assert tally.figures() == pytest.approx(
+        {
+            "density": flat.mean(),
+            "density_alive": flat[:, :, ~dead].mean() if firing else 0.0,
+            "dead": dead.mean(),
+            "bursting": sum(rate > 0.5 for rate in firing) / 6,
+        }
+    )
+
+
+def test_nothing_counted() -> None:
+    with pytest.raises(DataError, match="at least one batch"):
+        LayerTally().figures()
+
+
+def test_metrics_are_lines_of_json(tmp_path: Path) -> None:
+    history = [{"epoch": 1, "loss": 0.1 + 0.2}, {"epoch": 2, "loss": 1e-300}]
+    path = tmp_path / "metrics.jsonl"
+    write_metrics(path, history)
+    assert [json.loads(line) for line in path.read_text().splitlines()] == history
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_grid(dtype: torch.dtype) -> None:
+    weight = torch.nn.Parameter(
+        torch.randn(50, generator=torch.Generator().manual_seed(0)).to(dtype)
+    )
+    before = weight.detach().clone()
+    expected = np.rint(before.double().numpy() * 4096) / 4096
+    assert not np.array_equal(expected, before.double().numpy())
+    with on_grid([weight], 12):
+        np.testing.assert_array_equal(weight.detach().double().numpy(), expected)
+        assert weight.requires_grad
+    assert torch.equal(weight, before)
+    with on_grid([weight], None):
+        assert torch.equal(weight, before)
+
+
+def test_grid_gives_the_weights_back_after_an_error() -> None:
+    weight = torch.tensor([0.1])
+    inside = []
+
+    def interrupted() -> None:
+        with on_grid([weight], 2):
+            inside.append(weight.item())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert inside == [0.0]
+    assert weight.item() == pytest.approx(0.1)
+
+
+def test_order_and_seeds_depend_on_seed_and_epoch_alone() -> None:
+    orders = {
+        (seed, epoch): example_order(seed, epoch, 50) for seed in range(3) for epoch in range(3)
+    }
+    assert len({order.tobytes() for order in orders.values()}) == 9
+    for (seed, epoch), order in orders.items():
+        assert sorted(order) == list(range(50))
+        assert np.array_equal(order, example_order(seed, epoch, 50))
+    assert len({encoder_seed(seed, epoch) for seed in range(10) for epoch in range(10)}) == 100
+
+
+def test_reproducible_leaves_settings_as_they_were() -> None:
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with reproducible(1):
+        assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (1, True)
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before

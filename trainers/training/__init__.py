@@ -1,0 +1,1 @@
+"""Training: configuration, loss, regularisers, optimisation loop and checkpoints."""

@@ -1,0 +1,185 @@
+"""What a training run is: data, network, training and regularisers, as one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from bioae.errors import InputError, NetworkError
+from bioae.networks.network import NetworkConfig
+from bioae.trainers.training.config_tables import (
+    DataConfig,
+    OptimisationConfig,
+    RegularisersConfig,
+    Table,
+    TermConfig,
+)
+from bioae.validation import describe
+
+__all__ = ["TrainingConfig", "load_config"]
+
+
+class TrainingConfig(Table):
+    """A training run.
+
+    Raises
+    ------
+    NetworkError
+        From `from_mapping`, if a key is unknown or a value does not fit.
+    """
+
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = Field(
+        default_factory=lambda: NetworkConfig.preset("strided"),
+        description="a network; `preset` names a shipped one to start from",
+    )
+    training: OptimisationConfig = OptimisationConfig()
+    regularisers: RegularisersConfig = RegularisersConfig()
+
+    @model_validator(mode="after")
+    def _layers_exist(self) -> TrainingConfig:
+        if self.training.init is not None and not self.gives_network:
+            return self  # the trained network's layers are not known yet
+        names = [layer.name for layer in self.network.layers]
+        for symbol, term in self.regularisers.terms(self.network.latent).items():
+            for name in term.layers or ():
+                if name not in names:
+                    raise ValueError(
+                        f"the regulariser {symbol} acts on an unknown layer {name!r}; "
+                        f"expected one of {', '.join(names)}"
+                    )
+        return self
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str | None = None) -> TrainingConfig:
+        """Validate plain data, as read from TOML.
+
+        Parameters
+        ----------
+        values
+            The tables, by name; each may be missing.
+        where
+            What to name in an error, such as a file.
+        """
+        values = dict(values)
+        network = values.get("network")
+        if isinstance(network, Mapping):
+            place = f"{where}, network" if where else "network"
+            values["network"] = NetworkConfig.from_mapping(network, where=place)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            complaint = describe(error, cls)
+            keys = _siblings(error)
+            if keys:
+                complaint["expected"] = f"one of {', '.join(keys)}"
+            raise NetworkError(**complaint, where=where) from None
+
+    @property
+    def gives_network(self) -> bool:
+        """Whether it describes the network, rather than leave it to the default."""
+        return "network" in self.model_fields_set
+
+    def with_network(self, network: NetworkConfig) -> TrainingConfig:
+        """Return the configuration with another network.
+
+        Raises
+        ------
+        NetworkError
+            If a regulariser acts on a layer that it does not have.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.from_mapping({**fields, "network": network})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data, defaults spelled out, from which the same run can be made."""
+        mapping = self.model_dump(mode="json", exclude_none=True)
+        for key in ("gradient_clip", "grid_bits"):
+            mapping["training"].setdefault(key, 0)
+        for symbol, term in mapping["regularisers"].items():
+            chosen: TermConfig = getattr(self.regularisers, symbol)
+            if "layers" in chosen.model_fields_set:
+                term.setdefault("layers", "all")
+        return mapping
+
+    def to_toml(self) -> str:
+        """Return the file's text."""
+        return tomli_w.dumps(self.to_mapping())
+
+
+def load_config(
+    path: Path | str, *, init: Mapping[str, str | None] | None = None
+) -> TrainingConfig:
+    """Read a training configuration.
+
+    Parameters
+    ----------
+    path
+        The file.
+    init
+        Keys of the table ``[training.init]`` that replace those of the file, where not None.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such file, or it is not TOML, or a key or value does not fit.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NetworkError(
+            f"the training configuration cannot be read: {error.strerror}", where=str(path)
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
+    chosen = {key: value for key, value in (init or {}).items() if value is not None}
+    if chosen:
+        values = _starting_from(values, chosen, str(path))
+    config = TrainingConfig.from_mapping(values, where=str(path))
+    try:
+        _ = config.network.placed, config.network.dt_seconds
+    except InputError as error:  # a neuron model or a time, which is looked at when it is needed
+        raise NetworkError(str(error), where=str(path)) from error
+    return config
+
+
+def _starting_from(
+    values: Mapping[str, Any], chosen: Mapping[str, str], where: str
+) -> dict[str, Any]:
+    training = values.get("training", {})
+    if not isinstance(training, Mapping):
+        return dict(values)  # which is refused
+    given = training.get("init", {})
+    init = {**({"model": given} if isinstance(given, str) else dict(given)), **chosen}
+    if "model" not in init:
+        raise NetworkError(
+            "there is no trained network whose neuron or weights could be changed",
+            where=f"{where}, training.init",
+            found=", ".join(f"--{key} {value}" for key, value in chosen.items()),
+            mend="Name one with --init MODEL",
+        )
+    return {**values, "training": {**training, "init": init}}
+
+
+def _siblings(error: ValidationError) -> list[str]:
+    """Return the keys that stood to choice where an unknown one was given inside a table."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] != "extra_forbidden" or len(first["loc"]) < 2:
+        return []
+    table: type[BaseModel] | None = TrainingConfig
+    for part in first["loc"][:-1]:
+        fields = table.model_fields if table else {}
+        table = _model_of(fields[part].annotation) if part in fields else None
+    return list(table.model_fields) if table else []
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    models = (each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(models, None)

@@ -1,0 +1,277 @@
+"""Training: batches, epochs, and what is kept of them on disk.
+
+A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl``. The
+checkpoint is the truth: it holds the metrics of all finished epochs too, and ``metrics.jsonl`` is
+written from it, so that a run which was killed anywhere resumes without a line lost or doubled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from bioae.errors import NetworkError
+from bioae.files import atomic_output
+from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training.checkpoint import Checkpoint, Position
+from bioae.trainers.training.config_tables import OptimisationConfig
+from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.metrics import write_metrics
+from bioae.trainers.training.problem import Batch, Problem
+from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
+from bioae.trainers.training.reproducible import encoder_seed, example_order, reproducible
+
+__all__ = ["CHECKPOINT", "CONFIG", "METRICS", "MODEL", "Report", "Reporter", "Run", "fit"]
+
+CHECKPOINT = "checkpoint.safetensors"
+CONFIG = "config.toml"
+METRICS = "metrics.jsonl"
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a run is, told after every batch; `epoch` and `batch` count from 1."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+
+
+Reporter: TypeAlias = Callable[[Report], None]
+
+
+def fit(
+    problem: Problem, out: Path, *, resume: bool = False, progress: Reporter | None = None
+) -> list[dict[str, Any]]:
+    """Train a network in place, and return the metrics of each epoch.
+
+    A resumed run ends with the same bits as one that was never interrupted, on the same machine,
+    with the same versions of PyTorch and NumPy.
+
+    Parameters
+    ----------
+    problem
+        What to train; its mirror is changed.
+    out
+        The run's folder.
+    resume
+        Go on from the folder's checkpoint.
+    progress
+        Called after every batch.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no checkpoint to resume from, or it does not fit.
+    NetworkError
+        If the configuration is not the checkpoint's, or the loss stops being finite.
+    OutputError
+        If a file cannot be written.
+    """
+    run = Run(problem, out)
+    if resume:
+        run.restore()
+    with atomic_output(out / CONFIG, overwrite=True) as temporary:
+        temporary.write_text(problem.config.to_toml(), encoding="utf-8")
+    with reproducible(run.threads):
+        run.save()
+        if not resume and (out / MODEL).is_dir():
+            # That of the run which this one has now replaced.
+            shutil.rmtree(out / MODEL)
+        try:
+            run.train(progress)
+        except KeyboardInterrupt:
+            if run.whole:
+                run.save()
+            raise
+    return run.history
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _groups(weights: Mapping[str, Tensor], settings: OptimisationConfig) -> list[dict[str, Any]]:
+    """Return what is trained in groups of one learning rate each, in order of appearance."""
+    groups: dict[float, list[Tensor]] = {}
+    for name, weight in weights.items():
+        groups.setdefault(settings.rate(name), []).append(weight)
+    return [{"params": params, "lr": rate} for rate, params in groups.items()]
+
+
+class Run:
+    """A training run under way.
+
+    Attributes
+    ----------
+    whole
+        Whether weights, optimiser and position belong together; not so during an update.
+    """
+
+    def __init__(self, problem: Problem, out: Path) -> None:
+        settings = problem.config.training
+        self.problem = problem
+        self.out = out
+        self.weights = dict(problem.mirror.weights)
+        self.optimiser = torch.optim.Adam(_groups(self.weights, settings), fused=True)
+        self.threads = settings.threads or torch.get_num_threads()
+        self.position = Position()
+        self.history: list[dict[str, Any]] = []
+        self.whole = True
+        self._saved = time.monotonic()
+
+    def restore(self) -> None:
+        """Go back to the checkpoint of the run's folder."""
+        path = self.out / CHECKPOINT
+        stored = checkpoints.load(path)
+        checkpoints.check_config(stored.config, self._config(), str(path))
+        checkpoints.restore(stored.tensors, self.weights, self.optimiser)
+        self.position, self.history = stored.position, stored.history
+        self.threads = stored.threads
+        if self.position.epoch > self.problem.config.training.epochs:
+            raise NetworkError(
+                "the run has more epochs behind it than are asked for",
+                where=str(path),
+                expected=f"training.epochs of at least {self.position.epoch}",
+                found=str(self.problem.config.training.epochs),
+            )
+
+    def save(self) -> None:
+        """Write the checkpoint, then the metrics, which follow from it."""
+        state = Checkpoint(
+            tensors=checkpoints.capture(self.weights, self.optimiser),
+            position=self.position,
+            history=self.history,
+            config=self._config(),
+            threads=self.threads,
+        )
+        checkpoints.save(self.out / CHECKPOINT, state)
+        write_metrics(self.out / METRICS, self.history)
+        self._saved = time.monotonic()
+
+    def train(self, progress: Reporter | None) -> None:
+        """Train the epochs that are left."""
+        settings = self.problem.config.training
+        while self.position.epoch < settings.epochs:
+            self._train_epoch(progress)
+            self._finish_epoch()
+
+    def _train_epoch(self, progress: Reporter | None) -> None:
+        settings = self.problem.config.training
+        epoch = self.position.epoch + 1
+        images = self.problem.train
+        order = example_order(settings.seed, epoch, len(images))
+        seed = encoder_seed(settings.seed, epoch)
+        batches = math.ceil(len(images) / settings.batch_size)
+        while self.position.batch < batches:
+            started = time.monotonic()
+            start = self.position.batch * settings.batch_size
+            chosen = images[order[start : start + settings.batch_size]]
+            values = self._update(self.problem.batch(chosen, seed))
+            self._count(values, len(chosen), time.monotonic() - started)
+            if progress:
+                progress(
+                    Report(epoch, settings.epochs, self.position.batch, batches, values["loss"])
+                )
+            if time.monotonic() - self._saved >= settings.checkpoint_seconds:
+                self.save()
+
+    def _update(self, batch: Batch) -> dict[str, float]:
+        """Move the weights by one batch, and return the terms of its loss."""
+        terms = self._terms(batch)
+        # One transfer for all numbers: each costs a wait where the device is not the CPU.
+        values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
+        self._check_finite(values)
+        self.optimiser.zero_grad()
+        terms["loss"].backward()  # type: ignore[no-untyped-call]
+        self._check_reached()
+        limit = self.problem.config.training.gradient_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
+        self._check_finite({"norm of the gradient": norm.item()})
+        self.whole = False
+        self.optimiser.step()
+        self.problem.mirror.clamp_()
+        return values
+
+    def _check_reached(self) -> None:
+        """Refuse to train what the loss does not depend on, as far as the derivative can tell.
+
+        A parameter of neurons need not be reached in every layer: where the decoder reads a
+        potential that is never reset, the last layer's threshold stays what it is.
+        """
+        reached = {_kind(name) for name, weight in self.weights.items() if weight.grad is not None}
+        connections = self.problem.mirror.synaptic
+        unreached = [
+            name
+            for name, weight in self.weights.items()
+            if weight.grad is None and (name in connections or _kind(name) not in reached)
+        ]
+        if unreached:
+            raise NetworkError(
+                f"no gradient reaches {unreached[0]!r}",
+                where="training, trainable",
+                found=f"the derivative {self.problem.config.training.derivative.name!r}",
+                mend="The rule 'membrane' goes straight through the leak: choose another "
+                "derivative, or leave the parameter out of `trainable`",
+            )
+
+    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss of a batch, and the terms that it is the sum of."""
+        activity = self.problem.mirror(batch.drive, key=batch.key)
+        reconstruction = self.problem.loss(activity.reconstruction, batch.targets)
+        added = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
+        loss = torch.stack([reconstruction, *added.values()]).sum()
+        return {"loss": loss, "reconstruction": reconstruction, **added}
+
+    def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
+        sums = self.position.sums
+        for name, value in values.items():
+            sums[name] = sums.get(name, 0.0) + value * examples
+        self.position.batch += 1
+        self.position.examples += examples
+        self.position.seconds += seconds
+        self.whole = True
+
+    def _finish_epoch(self) -> None:
+        done = self.position
+        held_out = evaluate(self.problem)
+        self._check_finite({"held-out error": held_out["validation_sum_squared_error"]})
+        metrics = {
+            "epoch": done.epoch + 1,
+            **{name: total / done.examples for name, total in done.sums.items()},
+            **held_out,
+            "seconds": done.seconds,
+            "images_per_second": done.examples / done.seconds,
+        }
+        self.whole = False
+        self.history.append(metrics)
+        self.position = Position(epoch=done.epoch + 1)
+        self.whole = True
+        self.save()
+
+    def _check_finite(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NetworkError(
+                    f"the {name} is no longer finite",
+                    where=f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}",
+                    found=str(value),
+                    mend="Lower training.learning_rate or the regularisers' coefficients; the last "
+                    "checkpoint was kept",
+                )
+
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads(json.dumps(self.problem.config.to_mapping()))
+        return config
