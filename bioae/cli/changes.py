@@ -16,9 +16,7 @@ __all__ = ["background_of", "print_change", "spread_of", "with_neuron"]
 
 def with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple[Network, str]:
     """Return a network with another neuron, and a line that says what became of its weights."""
-    from bioae.networks.variants import calibration_factors
-
-    factors = calibration_factors(network, neuron, calibrate)
+    factors = network.calibration_factors(neuron, calibrate)
     changed = network.with_neuron(neuron, calibrate=factors)
     texts = {name: f"{factor:.3g}" for name, factor in factors.items()}
     text = next(iter(texts.values()))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets import Images, check_images
 from bioae.datasets.images import intensities
 from bioae.errors import DataError
-from bioae.networks.network import NetworkConfig
+from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 

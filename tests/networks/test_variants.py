@@ -87,6 +87,14 @@ def test_spread_is_around_what_was_trained(network: Network) -> None:
     np.testing.assert_array_equal(values(given.with_spread({"tau": 0.0}), "b.tau"), trained)
 
 
+def test_a_network_tells_its_spread_and_its_hash_does_not_depend_on_that(network: Network) -> None:
+    assert network.spread == {}
+    varied = network.with_spread({"tau": 0.1}).with_delay("1*ms").with_spread({"theta": 0.05})
+    assert varied.quantised().spread == {"tau": 0.1, "theta": 0.05}
+    assert varied.sha256 == Network(varied.config, varied.weights).sha256
+    assert varied.with_neuron("alif", calibrate="none").spread == {}
+
+
 def test_only_layers_that_have_a_parameter_are_spread() -> None:
     found = make(dense("a", 6, neuron="alif"), dense("b", 6)).with_spread({"beta": 0.1})
     assert "a.beta" in found.weights
