@@ -15,12 +15,13 @@ from bioae.equations.program import INPUT
 from bioae.errors import DataError
 from bioae.networks.network import Network
 from bioae.networks.schedule import Timing
+from bioae.simulation.brian2_internals import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
-from bioae.simulation.objects.noise_keys import key_arrays
 from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.presentation_clock import key_arrays
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.targets.activation import active_target, float32_allowed
+from bioae.simulation.targets.activation import float32_allowed
 
 __all__ = ["BrianNetwork"]
 
@@ -124,7 +125,7 @@ class BrianNetwork:
         self.held.values[: len(held)] = held
         self.held.values[len(held) :] = 0.0
         if self.keys is not None:
-            for name, values in key_arrays(shown, self.presentations, part).items():
+            for name, values in key_arrays(shown.key(part), self.presentations).items():
                 self.keys.variables[name].set_value(values)
 
     def arrays(self, shown: Presentations, part: slice = slice(None)) -> dict[str, NDArray[Any]]:
@@ -134,7 +135,7 @@ class BrianNetwork:
         """
         arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": shown.held(part)}
         if self.keys is not None:
-            for name, values in key_arrays(shown, self.presentations, part).items():
+            for name, values in key_arrays(shown.key(part), self.presentations).items():
                 arrays[f"{self.keys.name}.{name}"] = values
         return arrays
 

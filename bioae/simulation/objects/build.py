@@ -19,14 +19,13 @@ from brian2 import Network as Brian2Network
 
 from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import population_number
+from bioae.simulation.brian2_internals import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.decoding import collect
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array
-from bioae.simulation.objects.noise_keys import noise_keys
 from bioae.simulation.objects.pathways import WEIGHT, AnySynapses, Connectivity, Pathway
-from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import PRESENTATION
+from bioae.simulation.objects.population import Population, collect
+from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
 
 __all__ = ["WEIGHT", "build"]
 
@@ -125,7 +124,7 @@ class _Builder:
         for part in parts:
             if part is not None:
                 built.network.add(part)
-                part._network = built.network.id  # or Brian2 complains of what is never run
+                mark_as_run(part, built.network)
 
     def _input(self) -> InputNeurons:
         return InputNeurons(
@@ -162,7 +161,7 @@ class _Builder:
             timing=self.timing,
             clock=self.clock,
             name=self._name(placed.name),
-            apart=placed.apart,
+            separate_inhibition=placed.separate_inhibition,
             number=population_number(placed.depth),
             keys=self.keys if placed.program.draws else None,
         )
@@ -179,7 +178,7 @@ class _Builder:
             timing=self.timing,
             clock=self.clock,
             name=self._name(placed.name, "readout"),
-            apart=placed.apart,
+            separate_inhibition=placed.separate_inhibition,
             shares_input=populations[placed.name],
             number=population_number(placed.depth, readout=True),
             keys=self.keys if placed.readout_program.draws else None,

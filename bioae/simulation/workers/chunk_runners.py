@@ -17,6 +17,7 @@ from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
+from bioae.simulation.brian2_internals import read_results_from, uncompiled_objects
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.build import build
 from bioae.simulation.objects.pathways import Connectivity
@@ -152,16 +153,12 @@ class _Runtime(Runner):
 
 def _check_compiled(built: BrianNetwork) -> None:
     """Refuse results to which a code object that Cython could not compile contributed nothing."""
-    for part in built.network.sorted_objects:
-        for code in getattr(part, "code_objects", ()):
-            for block, compiled in code.compiled_code.items():
-                text = getattr(code.code, block, "").strip()
-                if text and "EMPTY_CODE_BLOCK" not in text and compiled is None:
-                    raise TargetError(
-                        "a part of the network could not be compiled, and Brian2 left it out",
-                        where=part.name,
-                        mend="Use --target numpy",
-                    )
+    for name in uncompiled_objects(built.network):
+        raise TargetError(
+            "a part of the network could not be compiled, and Brian2 left it out",
+            where=name,
+            mend="Use --target numpy",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,8 +180,7 @@ class _Standalone(Runner):
 
     def read(self, ran: str, part: slice) -> Chunk:
         results = self.folder / ran
-        # As `device.run` leaves them in the process that ran.
-        self.device.results_dir, self.device.has_been_run = f"{results}{os.sep}", True
+        read_results_from(self.device, results)
         with self._failing():
             chunk = read(self.built, part.stop - part.start)
         shutil.rmtree(results, ignore_errors=True)
