@@ -20,14 +20,13 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
+from bioae.simulation.brian2_internals import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.decoding import collect
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array
-from bioae.simulation.objects.noise_keys import noise_keys
 from bioae.simulation.objects.pathways import AnySynapses, Pathway
-from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import PRESENTATION
+from bioae.simulation.objects.population import Population, collect
+from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
 
 __all__ = ["build"]
 
@@ -149,7 +148,7 @@ class _Builder:
         for part in parts:
             if part is not None:
                 built.network.add(part)
-                part._network = built.network.id  # or Brian2 complains of objects that never run
+                mark_as_run(part, built.network)
 
     def _keys(self) -> NeuronGroup | None:
         placed = self.config.placed
@@ -172,7 +171,7 @@ class _Builder:
             timing=self.timing,
             clock=self.clock,
             name=self._name(placed.name, "readout" if readout else "neurons"),
-            apart=placed.apart,
+            separate_inhibition=placed.separate_inhibition,
             shares_input=shares_input,
             number=population_number(placed.depth, readout=readout),
             keys=self.keys if program.draws else None,
