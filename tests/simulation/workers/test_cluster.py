@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,7 @@ def test_a_worker_builds_once(
     built = []
     runner = Job.runner
 
+    @wraps(runner)  # it is sent by its name
     def counted(job: Any) -> Any:
         built.append(job)
         return runner(job)
