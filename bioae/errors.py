@@ -1,9 +1,9 @@
-"""Every error that bioae raises on purpose.
+"""The errors that bioae raises on purpose.
 
 ::
 
     BioaeError
-    ├── InputError          something that was given does not fit: exit status 2
+    ├── InputError          an input does not fit: exit status 2
     │   ├── ModelError      a neuron model
     │   ├── NetworkError    a network or training configuration
     │   ├── DataError       images or labels
@@ -29,18 +29,18 @@ __all__ = [
 
 
 class BioaeError(Exception):
-    """An error with one clear line: what is wrong, where, and how to mend it.
+    """An error in one line: the problem, its place, and its solution.
 
     Parameters
     ----------
     what
-        What is wrong, naming the object.
+        The problem, with the name of the object.
     where
-        The file, key or argument in which it was found.
+        The file, key or argument of the problem.
     expected, found
-        What was expected there, and what stood there instead.
+        The expected value and the actual one.
     mend
-        What the user can do about it.
+        The action by which the user can solve it.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class BioaeError(Exception):
 
 
 class InputError(BioaeError):
-    """Something that was given does not fit."""
+    """An input does not fit."""
 
 
 class ModelError(InputError):
-    """A neuron model is incomplete, wrong, or uses what is not supported."""
+    """A neuron model is incomplete, wrong, or uses an unsupported feature."""
 
 
 class NetworkError(InputError):

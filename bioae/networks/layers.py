@@ -17,7 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bioae.networks.background import Background
 from bioae.networks.delays import Delay
 
-__all__ = ["Connections", "Conv2d", "ConvTranspose2d", "Dense", "Layer", "LayerBase", "all_to_all"]
+__all__ = [
+    "Connections",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dense",
+    "Layer",
+    "LayerBase",
+    "Shape",
+    "all_to_all",
+]
 
 Shape = tuple[int, ...]
 Positive = Annotated[int, Field(ge=1)]

@@ -88,7 +88,10 @@ def test_version(module: str) -> None:
         (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
         (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),
         (["data", "path"], "NAME requires an argument. See bioae data path --help"),
-        (["data", "path", "a", "b"], "Nothing takes the argument 'b'. See bioae data path --help"),
+        (
+            ["data", "path", "a", "b"],
+            "The argument 'b' is not expected. See bioae data path --help",
+        ),
         (["data", "list", "--json=maybe"], 'convert "maybe" into bool. See bioae data list --help'),
         (["data", "path", "mnits"], "Did you mean mnist?"),
     ],
@@ -116,7 +119,7 @@ def test_bad_usage_is_one_line_with_its_mend(
             "out.nc: Permission denied\n",
         ),
         (MemoryError(), 2, "error: out of memory. Ask for fewer images or smaller chunks\n"),
-        (KeyboardInterrupt(), 130, "bioae: interrupted; what was finished is kept\n"),
+        (KeyboardInterrupt(), 130, "bioae: interrupted; finished work is kept\n"),
         (BrokenPipeError(), 141, ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -199,4 +202,4 @@ def test_interrupt_from_outside() -> None:
         process.send_signal(signal.SIGINT)
         _, written = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert written == "bioae: interrupted; what was finished is kept\n"
+    assert written == "bioae: interrupted; finished work is kept\n"
