@@ -53,13 +53,13 @@ class NetworkConfig(BaseModel):
     dt: str = Field("1*ms", description="the time step")
     steps: int = Field(25, ge=1, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
-    neuron: str = Field("lif", description="the neuron model of layers that name none")
+    neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
     layers: tuple[Layer, ...] = Field(min_length=1)
     neurons: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="neuron models that come with the network, in full"
+        default_factory=dict, description="neuron models that are part of the description, in full"
     )
 
     @model_validator(mode="after")

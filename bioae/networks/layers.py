@@ -137,7 +137,7 @@ class Dense(LayerBase):
     kind: Literal["dense"] = "dense"
     units: Positive | None = Field(None, description="the number of neurons; or give `shape`")
     shape: tuple[Positive, Positive, Positive] | None = Field(
-        None, description="(channel, y, x) of the population, where it is an image"
+        None, description="(channel, y, x) of the population, if it is an image"
     )
     gain: float = Field(2.0, gt=0, description="scale of the initial weights")
 
