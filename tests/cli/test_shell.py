@@ -1,4 +1,4 @@
-"""The command line's shell: help without heavy libraries, one line for every failure."""
+"""The entry point of the command line: help without heavy libraries, one line per failure."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_version(module: str) -> None:
     ],
     ids=" ".join,
 )
-def test_bad_usage_is_one_line_with_its_mend(
+def test_bad_usage_is_one_line_with_advice(
     arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
@@ -171,7 +171,7 @@ def test_a_full_disk_behind_standard_output() -> None:
     assert done.stderr == "bioae: error: output: No space left on device\n"
 
 
-def test_a_reader_that_went_away() -> None:
+def test_a_reader_that_closed_the_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
     try:

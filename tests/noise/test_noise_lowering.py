@@ -1,4 +1,4 @@
-"""Each place in a model that asks for a random number has a number of its own, or is refused."""
+"""Random numbers in a model: one per call, or an error."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
         ({"weight": "1 + rand()"}, ["weight"]),
     ],
 )
-def test_what_cannot_be_random_is_refused(changes: dict[str, Any], words: list[str]) -> None:
+def test_random_numbers_in_the_wrong_place_are_refused(
+    changes: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(ModelError) as error:
         lower(model(**changes))
     line = str(error.value)
