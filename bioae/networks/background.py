@@ -13,15 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bioae.errors import NetworkError
+from bioae.networks.layers import Background
 
 if TYPE_CHECKING:
     from bioae.equations.program import Program, Statement
 
-__all__ = ["Background", "check_background", "with_background"]
-
-#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
-#: or the weight and the rate of background spikes.
-Background = float | tuple[float, str] | None
+__all__ = ["check_background", "with_background"]
 
 _CONSTANT = "bioae_background"
 _DRAW = "bioae_background_draw"

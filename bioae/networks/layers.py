@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bioae.networks.background import Background
-from bioae.networks.delays import Delay
-
 __all__ = [
+    "Background",
     "Connections",
     "Conv2d",
     "ConvTranspose2d",
+    "Delay",
     "Dense",
     "Layer",
     "LayerBase",
@@ -32,6 +31,13 @@ Shape = tuple[int, ...]
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Index = NDArray[np.int64]
+
+#: One time for all connections, or the range from which each connection draws its own.
+Delay = str | tuple[str, str] | None
+
+#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
+#: or the weight and the rate of background spikes.
+Background = float | tuple[float, str] | None
 
 
 class Connections(NamedTuple):

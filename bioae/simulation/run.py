@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images
 from bioae.errors import InputError
-from bioae.networks.background import Background
+from bioae.networks.layers import Background
 from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation.objects.pathways import Connectivity
 from bioae.simulation.objects.reading import Chunk, join

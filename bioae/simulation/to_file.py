@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from bioae.datasets import Images
 from bioae.errors import OutputError
 from bioae.files import check_output
-from bioae.networks.background import Background
+from bioae.networks.layers import Background
 from bioae.networks.network import Network
 from bioae.simulation.objects.pathways import Connectivity
 from bioae.simulation.results.netcdf import write_pieces
