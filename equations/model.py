@@ -9,8 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bioae.errors import ModelError
-from bioae.validation import describe
+from bioae.errors import ModelError, describe
 
 __all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
 

@@ -16,10 +16,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from bioae.errors import ArtefactError, InputError
+from bioae.errors import ArtefactError, InputError, describe
 from bioae.networks.artefact_files import DESCRIPTION, MEND, WEIGHTS, read_files, write_files
 from bioae.networks.network import Network, NetworkConfig
-from bioae.validation import describe
 
 __all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.equations.arrays.start import Noise
-from bioae.equations.lowering.noise import Draw
+from bioae.equations.program import Draw, Noise
 from bioae.noise.streams import START_STEP, draw
 
 __all__ = ["settling_noise"]

@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     },
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
-    "parameter of a state": (parameters(v="1"), "Give where it starts in [initial]"),
+    "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
     # units
     "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
     "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
@@ -302,5 +302,5 @@ def test_a_surrogate_of_the_models_own_is_kept() -> None:
     surrogate = {"distance": "2*v - theta", "scale": "2*theta"}
     model = NeuronModel.from_mapping("m", {**LIF, "surrogate": surrogate}, where="m")
     program = lower(model)
-    assert program.distance == "2 * v - theta"
-    assert program.constants[str(program.scale)] == "2 * theta"
+    assert str(program.distance) == "2 * v - theta"
+    assert str(program.constants[str(program.scale)]) == "2 * theta"

@@ -90,8 +90,8 @@ def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
 def test_what_is_read(threshold: str, distance: str, scale: str) -> None:
     changes = {"refractory": "2*ms"} if "refractory" in threshold else {}
     program = lower(model_of(threshold, **changes))
-    assert program.distance == distance
-    assert scale == program.scale
+    assert str(program.distance) == distance
+    assert scale == str(program.scale)
 
 
 @pytest.mark.parametrize("threshold", ["up", "not up", "True"])

@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "what an event cannot write": (
         '[events.late]\ncondition = "v > 1"\nreset = "g = 0"',
-        "Only run_regularly can write what all neurons share",
+        "Only run_regularly can write a variable that all neurons share",
     ),
     "poisson in an event": (
         '[events.late]\ncondition = "poisson(1) > 1"\nreset = "v = 0"',
