@@ -1,4 +1,4 @@
-"""Declarations of a model: its parameters' values, and its equations as Brian2 reads them."""
+"""Declarations of a model: its parameters with their bounds, and its equations in Brian2."""
 
 from __future__ import annotations
 
@@ -21,11 +21,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, unit_name
 from bioae.errors import ModelError
 
-__all__ = [
-    "brian2_equations",
-    "in_order",
-    "parameter_values",
-]
+__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values"]
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -102,6 +98,40 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     for name, value in values.items():
         _check_parameter(model, equations[name], value)
     return equations
+
+
+def check_trainable(
+    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+) -> None:
+    """Check the bounds of trainable parameters.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    equations, parameters
+        Its declarations: see `brian2_equations` and `parameter_values`.
+
+    Raises
+    ------
+    ModelError
+        If bounds have another unit than their parameter, or are not in order.
+    """
+    for name, bounds in model.trainable.items():
+        where = f"{model.name}.toml, [trainable] {name}"
+        unit = parameters[name]
+        low, high = (
+            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
+            for text in bounds
+        )
+        if not low < high:
+            raise ModelError(
+                "the lower bound must come first, and be less than the upper one",
+                where=where,
+                found=", ".join(bounds),
+            )
+        if "constant" not in equations[name].flags:
+            raise ModelError("this is a variable, and not a constant", where=where)
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

@@ -92,11 +92,6 @@ class Expression:
         """The variables that the expression names; functions are not among them."""
         return frozenset(names_in(self._tree))
 
-    @property
-    def is_condition(self) -> bool:
-        """Whether the expression is true or false by its form: see `is_condition`."""
-        return is_condition(self._tree)
-
     def rewritten(self, transformer: ast.NodeTransformer) -> Expression:
         """Return the expression after a transformation of its syntax tree."""
         return Expression.of(transformer.visit(self.tree))

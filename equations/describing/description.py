@@ -18,7 +18,7 @@ from brian2.equations.equations import (
 
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.typesetting import latex, symbol
-from bioae.equations.expressions import Expression, parse_assignments
+from bioae.equations.expressions import Expression, is_condition, parse_assignments
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import unit_name
 
@@ -183,7 +183,7 @@ def _is_condition(text: str, equations: Equations) -> bool:
     expression = Expression(text)
     if expression.text in equations:
         return bool(equations[expression.text].var_type == "boolean")
-    return expression.is_condition
+    return is_condition(expression.tree)
 
 
 def _symbol(model: NeuronModel, equation: SingleEquation) -> Symbol:

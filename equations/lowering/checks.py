@@ -33,7 +33,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
-__all__ = ["check_model", "check_trainable", "methods"]
+__all__ = ["check_model", "methods"]
 
 _DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
 
@@ -71,33 +71,6 @@ def check_model(
     checks.initial()
 
 
-def check_trainable(
-    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
-) -> None:
-    """Check the bounds of trainable parameters; the arguments are those of `check_model`.
-
-    Raises
-    ------
-    ModelError
-        If bounds have another unit than their parameter, or are not in order.
-    """
-    for name, bounds in model.trainable.items():
-        where = f"{model.name}.toml, [trainable] {name}"
-        unit = parameters[name]
-        low, high = (
-            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
-            for text in bounds
-        )
-        if not low < high:
-            raise ModelError(
-                "the lower bound must come first, and be less than the upper one",
-                where=where,
-                found=", ".join(bounds),
-            )
-        if "constant" not in equations[name].flags:
-            raise ModelError("this is a variable, and not a constant", where=where)
-
-
 class _Checks:
     def __init__(
         self, model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
@@ -118,7 +91,7 @@ class _Checks:
         types["not_refractory"] = np.bool_
         self.variables: dict[str, Any] = {
             **DEFAULT_FUNCTIONS,
-            **{name: _variable(name, value.dim) for name, value in _constants().items()},
+            **{name: _variable(name, Quantity(v).dim) for name, v in constants().items()},
             **{
                 name: _variable(name, units.get(name, DIMENSIONLESS), types.get(name, np.float64))
                 for name in self.own
@@ -199,7 +172,7 @@ class _Checks:
             )
             if distance != scale:
                 raise ModelError(
-                    "the scale has another unit than the distance",
+                    "the scale and the distance have different units",
                     where=self._where("[surrogate]"),
                     expected=unit_name(distance),
                     found=unit_name(scale),
@@ -243,7 +216,7 @@ class _Checks:
                     raise ModelError(
                         f"the shared variable {target!r} is written after {separate!r}",
                         where=where,
-                        mend="Write what is shared first, as Brian2 asks",
+                        mend="Write shared variables first, as Brian2 requires",
                     )
             elif target in {*self.own, *constants(), *DEFAULT_FUNCTIONS} or target.startswith("_"):
                 raise self._not_written(target, key, by, written)
@@ -347,10 +320,6 @@ def _brian2(where: str) -> Iterator[None]:
         yield
     except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
         raise ModelError(complaint(error), where=where) from error
-
-
-def _constants() -> dict[str, Quantity]:
-    return {name: Quantity(value) for name, value in constants().items()}
 
 
 def _variable(name: str, unit: Dimension, dtype: Any = np.float64) -> Variable:

@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from brian2.equations.equations import (
-    DIFFERENTIAL_EQUATION,
-    PARAMETER,
-    SUBEXPRESSION,
-    Equations,
-)
+from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.declarations import brian2_equations, in_order, parameter_values
-from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.declarations import (
+    brian2_equations,
+    check_trainable,
+    in_order,
+    parameter_values,
+)
+from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables
-from bioae.equations.lowering.checks import check_model, check_trainable
+from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.lowering.probing import Probe
@@ -40,8 +40,6 @@ from bioae.equations.quantities import constants, evaluate, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["lower"]
-
-_ALWAYS_CONSTANT = frozenset({"dt", "i", "N"})
 
 
 def lower(model: NeuronModel) -> Program:
@@ -83,12 +81,23 @@ class _Lowering:
         # Last: the equations explain a parameter of the wrong unit better.
         check_trainable(model, declared, self.values)
         self.equations: Equations = self.probe.equations
-        self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
+        self.states: dict[str, State] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.subexpressions: dict[str, Expression] = {}
+        for name, each in self.equations.items():
+            shared = "shared" in each.flags
+            if each.type == SUBEXPRESSION:
+                self.subexpressions[name] = Expression(str(each.expr))
+            elif each.type == PARAMETER and "constant" in each.flags:
+                self.parameters[name] = Parameter(unit_name(each.dim), per_neuron=not shared)
+            else:
+                self.states[name] = State(unit_name(each.dim), each.var_type, shared)
+        units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
+        self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, self.subexpressions)
 
     def program(self) -> Program:
-        states = self._states()
-        guarded = [name for name in states if self._guarded(name)]
-        integration = without_refractory(self.probe.update(), guarded, states)
+        guarded = [name for name in self.states if self._guarded(name)]
+        integration = without_refractory(self.probe.update(), guarded, self.states)
         update = self._statements(integration, "equations")
         refractoriness = self._statements(self.probe.refractoriness(), "refractory")
         parts: dict[str, Any] = {
@@ -108,8 +117,8 @@ class _Lowering:
         }
         return Program(
             model=self.model,
-            states=states,
-            parameters=self._parameters(),
+            states=self.states,
+            parameters=self.parameters,
             initial=self._in_order(initial),
             constants=self.hoist.constants,
             draws=self.draws.found,
@@ -135,9 +144,13 @@ class _Lowering:
         distance, scale = read_surrogate(
             self.model,
             threshold,
-            conditions=self._conditions(),
-            states={name: state.unit for name, state in self._states().items()},
-            inline=self._subexpressions(),
+            conditions={
+                name: self.subexpressions.get(name)
+                for name, each in self.equations.items()
+                if each.var_type == "boolean"
+            },
+            states={name: state.unit for name, state in self.states.items()},
+            inline=self.subexpressions,
             values=self.values,
             means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
         )
@@ -205,10 +218,10 @@ class _Lowering:
 
     def _as_stored(self, target: str, value: Expression) -> Expression:
         """Return a value, converted to the type of the target."""
-        kind = self._states()[target].dtype if target in self._states() else "float"
+        kind = self.states[target].dtype if target in self.states else "float"
         if kind == "integer" and not isinstance(value.tree, ast.Constant):
             return Expression(f"int({value})")
-        if kind == "boolean" and not value.is_condition:
+        if kind == "boolean" and not is_condition(value.tree):
             return Expression(f"({value}) != 0")
         return value
 
@@ -239,47 +252,9 @@ class _Lowering:
             and "unless refractory" in self.equations[target].flags
         )
 
-    # The variables
-
     def _in_order(self, initial: dict[str, Expression]) -> dict[str, Expression]:
         needed = {name: value.names & initial.keys() for name, value in initial.items()}
         return {name: initial[name] for name in in_order(needed, where=f"{self.where}, [initial]")}
-
-    def _states(self) -> dict[str, State]:
-        return {
-            name: State(unit_name(eq.dim), eq.var_type, "shared" in eq.flags)
-            for name, eq in self.equations.items()
-            if eq.type == DIFFERENTIAL_EQUATION
-            or (eq.type == PARAMETER and "constant" not in eq.flags)
-        }
-
-    def _parameters(self) -> dict[str, Parameter]:
-        return {
-            name: Parameter(unit_name(eq.dim), per_neuron="shared" not in eq.flags)
-            for name, eq in self.equations.items()
-            if eq.type == PARAMETER and "constant" in eq.flags
-        }
-
-    def _conditions(self) -> dict[str, Expression | None]:
-        return {
-            name: self._subexpressions().get(name)
-            for name, eq in self.equations.items()
-            if eq.var_type == "boolean"
-        }
-
-    def _constant_names(self) -> set[str]:
-        return {*_ALWAYS_CONSTANT, *self._parameters()}
-
-    def _literals(self) -> dict[str, float]:
-        hidden = self.equations.names
-        return {name: float(value) for name, value in constants().items() if name not in hidden}
-
-    def _subexpressions(self) -> dict[str, Expression]:
-        return {
-            name: Expression(str(eq.expr))
-            for name, eq in self.equations.items()
-            if eq.type == SUBEXPRESSION
-        }
 
 
 def _check_noise(model: NeuronModel, equations: Equations) -> None:
