@@ -54,7 +54,7 @@ class NeuronModel(BaseModel):
     description: str = Field(description="a description of the neuron in one line")
     reference: str = Field("", description="the source of the model")
     equations: str = Field(description="Brian2 model equations")
-    threshold: str | None = Field(None, description="a Brian2 condition; without it the neuron never fires")
+    threshold: str | None = Field(None, description="a Brian2 condition; default: it never fires")
     reset: str | None = Field(None, description="Brian2 statements, run after each spike")
     refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
     run_regularly: str | None = Field(
@@ -63,14 +63,14 @@ class NeuronModel(BaseModel):
     events: dict[str, CustomEvent] = Field(
         default_factory=dict, description="custom events, checked after the threshold in each step"
     )
-    method: str | None = Field(None, description="a Brian2 state updater; by default Brian2 chooses")
+    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
     input: str = Field(description="the variable that a presynaptic spike adds to")
     inhibition: str | None = Field(
         None,
-        description="the variable that a spike of negative weight adds its magnitude to; by "
-        "default it subtracts from `input`",
+        description="the variable that a spike of negative weight adds its magnitude to; "
+        "default: it subtracts from `input`",
     )
-    weight: str = Field("1", description="the amount that a network weight of 1.0 adds, with its unit")
+    weight: str = Field("1", description="input of a network weight of 1.0, with its unit")
     dt: str | None = Field(None, description="the largest time step that the model allows")
     parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
     initial: dict[str, str] = Field(default_factory=dict, description="initial values")

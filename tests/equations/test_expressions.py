@@ -1,4 +1,4 @@
-"""Expressions: evaluated as Brian2 evaluates them, and unchanged by taking constants out."""
+"""Expressions: evaluated as in Brian2, and unchanged by hoisting constants."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def value_of(expression: Expression, values: dict[str, Any]) -> NDArray[Any]:
 
 
 @given(expressions)
-def test_taking_constants_out_changes_no_bit(expression: str) -> None:
+def test_hoisting_constants_changes_no_bit(expression: str) -> None:
     inline = {"q": Expression("v*y"), "y": Expression("theta + u")}
     hoist = Hoist(CONSTANT, {"ms": 1e-3}, inline)
     taken = hoist(Expression(expression))
@@ -86,15 +86,15 @@ def test_taking_constants_out_changes_no_bit(expression: str) -> None:
     np.testing.assert_array_equal(result[kept], expected[kept])
 
 
-def test_a_part_that_depends_on_refractoriness_alone_becomes_two_constants() -> None:
+def test_a_part_that_depends_only_on_refractoriness_becomes_two_constants() -> None:
     hoist = Hoist(CONSTANT, {}, {})
     taken = hoist(Expression("v*exp(-dt*int(not_refractory)/tau)/(1/int(not_refractory))"))
     assert "exp" not in taken.text
     assert [*map(str, hoist.constants.values())] == ["exp(-dt * 1 / tau)", "exp(-dt * 0 / tau)"]
 
 
-def test_conditions_are_left_where_they_are() -> None:
-    """Brian2 takes no number where a condition must stand."""
+def test_conditions_are_not_hoisted() -> None:
+    """Brian2 accepts no number in place of a condition."""
     hoist = Hoist(CONSTANT, {}, {})
     tree = hoist(Expression("v > theta and (tau > 2*dt or not theta < 1)")).tree
     assert isinstance(tree, ast.BoolOp)
@@ -108,11 +108,11 @@ def test_functions_are_brian2s(name: str) -> None:
     theirs = DEFAULT_FUNCTIONS[name]
     with np.errstate(all="ignore"):
         expected = np.asarray(theirs(x))
-        found = array_functions(np)[name](x)
+        result = array_functions(np)[name](x)
     assert np.isfinite(expected).any()
-    # Brian2's exprel is SciPy's, which has another series near 0.
+    # Brian2's exprel is SciPy's, which uses another series near 0.
     tolerance = 1e-15 if name == "exprel" else 0
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=0)
+    np.testing.assert_allclose(result, expected, rtol=tolerance, atol=0)
 
 
 def test_functions_of_several_arguments_are_brian2s() -> None:
@@ -143,12 +143,12 @@ def test_quantities_are_brian2s(left: str, sign: str, right: str) -> None:
         with pytest.raises(InputError, match="has no value"):
             evaluate(text, {"tau": 20 * ms}, where="here")
         return
-    found = evaluate(text, {"tau": 20 * ms}, where="here")
-    assert units.have_same_dimensions(found, expected)
-    assert float(found) == float(expected)
+    result = evaluate(text, {"tau": 20 * ms}, where="here")
+    assert units.have_same_dimensions(result, expected)
+    assert float(result) == float(expected)
 
 
-def test_wanted_dimensions() -> None:
+def test_required_dimensions() -> None:
     assert float(evaluate("0.4*nA", dimensions_of=nA, where="here")) == float(0.4 * nA)
     with pytest.raises(ModelError, match=r"^here: '1\*mV' has the wrong unit; expected second"):
         evaluate("1*mV", dimensions_of=ms, where="here", error=ModelError)

@@ -1,4 +1,4 @@
-"""What a refractory neuron would compute and never keep is not computed."""
+"""Values that a refractory neuron would throw away are not computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bioae.equations.expressions import parse_assignments
 from bioae.equations.lowering.refractory import without_refractory
 
 
-def test_only_what_guarded_writes_alone_see_takes_a_neuron_for_active() -> None:
+def test_only_values_for_guarded_writes_take_a_neuron_for_active() -> None:
     code = """
     _BA_v = g*int(not_refractory)/(h*int(not_refractory))
     _both = 1.0*int(not_refractory)*x
