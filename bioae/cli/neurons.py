@@ -144,7 +144,7 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
         "before a step": [str(statement) for statement in program.prepare],
         "in each step": [str(statement) for statement in program.regularly],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],
-        "fires if": program.condition or "",
+        "fires if": str(program.condition or ""),
         "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],
         "input": [str(statement) for statement in program.receive],
         "events": [
@@ -152,8 +152,8 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
             for name, event in program.events.items()
             for line in (f"{name} if {event.condition}", *(f"  {s}" for s in event.statements))
         ],
-        "distance": program.distance or "",
-        "scale": _with_value(program.scale, {**defaults, **values}) if program.scale else "",
+        "distance": str(program.distance or ""),
+        "scale": _with_value(program.scale.text, {**defaults, **values}) if program.scale else "",
         "trainable": [
             f"{name} from {low} to {high}" for name, (low, high) in program.model.trainable.items()
         ],
