@@ -1,9 +1,8 @@
 """Spiking auto-encoders, written once as Brian2 equations.
 
-Trained by gradient descent in PyTorch, through a mirror derived from the equations; run in Brian2;
-measured in xarray. Here lies the core: networks, their simulation, data sets, the artefact, the
-command line. Names are imported when they are first used: simulating and analysing never import
-PyTorch.
+Networks are trained by gradient descent in PyTorch, through a mirror derived from the equations,
+simulated in Brian2, and analysed in xarray. Names are imported when they are first used, so that
+simulation and analysis never import PyTorch.
 """
 
 import lazy_loader

@@ -1,9 +1,9 @@
-"""Every error that bioae raises on purpose.
+"""The errors that bioae raises on purpose.
 
 ::
 
     BioaeError
-    ├── InputError          something that was given does not fit: exit status 2
+    ├── InputError          an input does not fit: exit status 2
     │   ├── ModelError      a neuron model
     │   ├── NetworkError    a network or training configuration
     │   ├── DataError       images or labels
@@ -15,9 +15,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
 __all__ = [
     "ArtefactError",
     "BioaeError",
+    "Complaint",
     "DataError",
     "InputError",
     "ModelError",
@@ -25,22 +31,23 @@ __all__ = [
     "OutputError",
     "ResultError",
     "TargetError",
+    "describe",
 ]
 
 
 class BioaeError(Exception):
-    """An error with one clear line: what is wrong, where, and how to mend it.
+    """An error in one line: the problem, its place, and its solution.
 
     Parameters
     ----------
     what
-        What is wrong, naming the object.
+        The problem, with the name of the object.
     where
-        The file, key or argument in which it was found.
+        The file, key or argument of the problem.
     expected, found
-        What was expected there, and what stood there instead.
+        The expected value and the actual one.
     mend
-        What the user can do about it.
+        The action by which the user can solve it.
     """
 
     def __init__(
@@ -71,11 +78,11 @@ class BioaeError(Exception):
 
 
 class InputError(BioaeError):
-    """Something that was given does not fit."""
+    """An input does not fit."""
 
 
 class ModelError(InputError):
-    """A neuron model is incomplete, wrong, or uses what is not supported."""
+    """A neuron model is incomplete, wrong, or uses an unsupported feature."""
 
 
 class NetworkError(InputError):
@@ -100,3 +107,45 @@ class OutputError(InputError):
 
 class TargetError(BioaeError):
     """A simulation target is missing what it needs, or failed."""
+
+
+class Complaint(TypedDict, total=False):
+    """The parts of an error line that a failed validation knows."""
+
+    what: str
+    expected: str
+    found: str
+
+
+def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Complaint:
+    """Describe the first failure of a validation by pydantic.
+
+    Parameters
+    ----------
+    error
+        The error that pydantic raised.
+    model
+        The class that was validated; its keys are listed where one is unknown.
+    """
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    found = repr(first["input"])
+    found = found if len(found) <= 80 else f"{found[:77]}..."
+    match first["type"]:
+        case "missing":
+            return {"what": f"the key {key!r} is missing"}
+        case "extra_forbidden":
+            complaint: Complaint = {"what": f"unknown key {key!r}"}
+            if model is not None and len(first["loc"]) == 1:
+                complaint["expected"] = f"one of {', '.join(model.model_fields)}"
+            return complaint
+        case "value_error":
+            reason = str(first["ctx"]["error"])
+            return {"what": f"{key}: {reason}" if key else reason}
+        case _:
+            expected = first["msg"].removeprefix("Input should be ")
+            return {
+                "what": f"{key or 'the value'} does not fit",
+                "expected": expected,
+                "found": found,
+            }

@@ -1,4 +1,4 @@
-"""Writing so that nothing is lost: to a temporary name beside the target, then renamed."""
+"""Atomic writing: to a temporary file in the same folder, which is then renamed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     Parameters
     ----------
     path
-        Where to write.
+        The output.
     overwrite
-        Whether what stands there may be replaced. A file never replaces a folder, nor a folder a
+        Whether an existing output may be replaced. A file never replaces a folder, nor a folder a
         file, nor either of them a device.
     kind
-        What will be written, where that is known before.
+        The kind of output, if it is known in advance.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     parent = path.absolute().parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
     try:
-        # Permissions promise less than they say: on some file systems not even root may write.
+        # Permission bits are not enough: on some file systems not even root may write.
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         reason = "not a folder" if not existing.is_dir() else error.strerror
@@ -66,15 +66,15 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
 
 @contextmanager
 def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
+    """Yield a temporary path next to `path`, and rename it to `path` when the block succeeds.
 
-    The block may create a file or a folder there. When it fails, nothing of it remains and what
-    stood at `path` is untouched.
+    The block may create a file or a folder there. If it fails, the temporary path is removed and
+    an existing output at `path` is untouched.
 
     Raises
     ------
     OutputError
-        As `check_output`; or if writing fails, for instance on a full disk.
+        As for `check_output`; or if writing fails, for instance on a full disk.
     """
     path = check_output(path, overwrite=overwrite)
     temporary = path.absolute().with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
@@ -89,17 +89,17 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         raise OutputError(
             f"writing failed: {error.strerror or error}",
             where=str(path),
-            mend=f"{space} another place; what stood there before is untouched",
+            mend=f"{space} another place; an existing output is untouched",
         ) from error
     finally:
         _remove(temporary)
         for folder in missing:
-            with suppress(OSError):  # it is missing again only where nothing was written
+            with suppress(OSError):  # the folder is not empty if something was written
                 folder.rmdir()
 
 
 def user_cache() -> Path:
-    """Return the folder of what can be fetched or made again: ``BIOAE_CACHE``, or the user's."""
+    """Return the cache folder: ``BIOAE_CACHE``, or the user's cache."""
     if os.environ.get("BIOAE_CACHE"):
         return Path(os.environ["BIOAE_CACHE"]).expanduser()
     from platformdirs import user_cache_path
@@ -108,15 +108,15 @@ def user_cache() -> Path:
 
 
 def _check_kind(path: Path, kind: Kind | None) -> None:
-    if not path.exists():  # a broken link is there, but stands for nothing
+    if not path.exists():  # a broken link has no kind
         return
-    found = "folder" if path.is_dir() else "file" if path.is_file() else "special file"
-    if found not in ((kind,) if kind else ("file", "folder")):
+    actual = "folder" if path.is_dir() else "file" if path.is_file() else "special file"
+    if actual not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
             "the output would replace something of another kind, which was kept",
             where=str(path),
             expected=f"a {kind or 'file or folder'}",
-            found=f"a {found}",
+            found=f"a {actual}",
             mend="Choose another path",
         )
 
@@ -125,7 +125,7 @@ def _replace(temporary: Path, path: Path) -> None:
     if not path.is_dir():
         temporary.replace(path)
         return
-    # A folder that is not empty cannot be replaced in one step: the old one steps aside first.
+    # A folder that is not empty cannot be replaced in one step: rename the old one first.
     aside = temporary.with_suffix(".old")
     path.rename(aside)
     try:

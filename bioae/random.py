@@ -1,8 +1,8 @@
-"""Random numbers that depend on what they are for, never on what else was drawn.
+"""Random numbers that depend on their purpose, never on other draws.
 
 Streams are keyed by (seed, stream) and read from Philox 4x64-10 (Salmon et al. 2011, "Parallel
 random numbers: as easy as 1, 2, 3"), as NumPy implements it: example 17 gets the same numbers
-whatever else is simulated, in whatever order, by however many workers.
+whatever else is simulated, in any order, with any number of workers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_SEED = 2**64 - 1
 
 
 def check_key(value: int, name: str) -> None:
-    """Refuse what is not an unsigned 64-bit integer.
+    """Refuse a number that is not an unsigned 64-bit integer.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is not.
     """
     if not 0 <= value <= MAX_SEED:
         raise InputError(
@@ -52,16 +52,16 @@ def stream(seed: int, key: int) -> Generator:
 
 
 def uniform(seed: int, keys: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Draw uniform numbers in [0, 1), one stream a key.
+    """Draw uniform numbers in [0, 1), from one stream per key.
 
     Parameters
     ----------
     seed
         The seed.
     keys
-        What each stream is for, such as the number of an example (key).
+        The purpose of each stream, such as the number of an example (key).
     count
-        How many numbers to draw from each.
+        The number of draws from each stream.
 
     Returns
     -------

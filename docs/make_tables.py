@@ -1,4 +1,4 @@
-"""Write the generated parts of the pages anew: tables of keys.
+"""Generate the tables of keys in the documentation.
 
 python docs/make_tables.py
 """
@@ -41,7 +41,7 @@ _MEANING = {
     "stride": "rows and columns from one position of the kernel to the next",
     "padding": "rows and columns of zeros around the image",
     "dilation": "rows and columns from one tap of the kernel to the next",
-    "groups": "parts into which the channels fall, each connected within itself",
+    "groups": "groups of channels, each connected within itself",
     "output_padding": "rows and columns added at the far end of the output",
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
@@ -60,14 +60,14 @@ def main() -> None:
 
 
 def filled(page: str) -> str:
-    """Return a page with what stands between its marks written anew."""
+    """Return a page with its tables generated again."""
     return _MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2])}\n\n{mark[3]}", page)
 
 
 def _table(name: str) -> str:
     models = _TABLES[name]
     if len(models) > 1:
-        head = "| kind | what it does | keys |\n| --- | --- | --- |"
+        head = "| kind | effect | keys |\n| --- | --- | --- |"
         return "\n".join([head, *(_choice(model, _COMMON[name]) for model in models)])
     (model,) = models
     hidden = {key for key, field in model.model_fields.items() if field.exclude}

@@ -1,8 +1,8 @@
-"""Neuron models: one plain TOML file each, the loader, and their lowering to plain statements.
+"""Neuron models: one plain TOML file each, and their lowering to statements.
 
-What belongs here is what a neuron *is*. It knows nothing of networks, of training or of analysis.
-A model is data (`NeuronModel`); `lower` asks Brian2 for the statements that it runs for that model
-(`Program`), which a Brian2 simulation and the PyTorch mirror then share.
+A model (`NeuronModel`) is data and describes a single neuron, without networks, training or
+analysis. `lower` asks Brian2 for the statements that it runs for that model (a `Program`), which a
+Brian2 simulation and the PyTorch mirror then share.
 """
 
 import lazy_loader

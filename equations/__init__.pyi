@@ -1,3 +1,4 @@
+from .expressions import Expression as Expression
 from .library import available as available
 from .library import load_model as load_model
 from .lowering.lower import lower as lower

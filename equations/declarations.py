@@ -1,4 +1,4 @@
-"""What a model declares: its parameters' values, and its equations as Brian2 reads them."""
+"""Declarations of a model: its parameters with their bounds, and its equations in Brian2."""
 
 from __future__ import annotations
 
@@ -14,32 +14,14 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 from brian2.units import Quantity
-from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.arrays.functions import RANDOM
-from bioae.equations.lowering.complaints import complaint
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.expressions import parse_expression
+from bioae.equations.language import check_name, complaint, copied_variables
+from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, unit_name
-from bioae.equations.reserved import CPP_KEYWORDS, TEMPLATE_NAMES
-from bioae.equations.syntax import names_in, parse_expression, parse_statements
 from bioae.errors import ModelError
 
-__all__ = [
-    "BUILT_IN",
-    "REFRACTORINESS",
-    "alike",
-    "brian2_equations",
-    "in_order",
-    "parameter_values",
-]
-
-#: What every model may name, though it declares none of them.
-BUILT_IN = frozenset({"t", "dt", "i", "N"})
-
-#: The variables that Brian2 gives a model with a refractory period.
-REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
-
-_RESERVED = BUILT_IN | REFRACTORINESS | {"t_in_timesteps", "settle"} | TEMPLATE_NAMES | CPP_KEYWORDS
+__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values"]
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -52,7 +34,7 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     """
     where = f"{model.name}.toml, [parameters]"
     needed = {
-        name: names_in(parse_expression(text, where=f"{where} {name}")) & model.parameters.keys()
+        name: parse_expression(text, where=f"{where} {name}").names & model.parameters.keys()
         for name, text in model.parameters.items()
     }
     values: dict[str, Quantity] = {}
@@ -89,7 +71,7 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     model
         The neuron model.
     per_neuron
-        Parameters of which each neuron has its own value, though the model declares one for all.
+        Parameters of which each neuron has its own value, though the model declares a shared one.
 
     Raises
     ------
@@ -106,40 +88,54 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
             if name not in declared
         ]
         equations = declared + Equations(undeclared)
-        equations = _unshared(equations, {*per_neuron, *alike(model)})
+        equations = _unshared(equations, {*per_neuron, *copied_variables(model)})
     except ModelError:
         raise
     except Exception as error:  # Brian2's parser raises many kinds
         raise ModelError(complaint(error), where=where) from error
     for name in equations.names:
-        _check_name(name, where if name in declared else f"{model.name}.toml, [parameters]")
+        check_name(name, where=where if name in declared else f"{model.name}.toml, [parameters]")
     for name, value in values.items():
         _check_parameter(model, equations[name], value)
     return equations
 
 
-def alike(model: NeuronModel) -> frozenset[str]:
-    """Return the shared variables of which each neuron keeps a copy, all of them equal.
+def check_trainable(
+    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+) -> None:
+    """Check the bounds of trainable parameters.
 
-    They are those that draw random numbers, or change within a presentation, and what is computed
-    from them: Brian2 can neither look up what the numbers depend on for a variable that the neurons
-    share, nor set it back where a presentation starts.
+    Parameters
+    ----------
+    model
+        The neuron model.
+    equations, parameters
+        Its declarations: see `brian2_equations` and `parameter_values`.
+
+    Raises
+    ------
+    ModelError
+        If bounds have another unit than their parameter, or are not in order.
     """
-    where = f"{model.name}.toml, run_regularly"
-    written = {target for target, _ in parse_statements(model.run_regularly or "", where=where)}
-    declared = Equations(model.equations)
-    shared = {name for name, each in declared.items() if "shared" in each.flags}
-    made_of = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
-    made_of += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
-    found, size = shared & written, -1
-    while len(found) > size:
-        size = len(found)
-        found |= {name for name, of in made_of if name in shared and of & (found | RANDOM)}
-    return frozenset(found)
+    for name, bounds in model.trainable.items():
+        where = f"{model.name}.toml, [trainable] {name}"
+        unit = parameters[name]
+        low, high = (
+            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
+            for text in bounds
+        )
+        if not low < high:
+            raise ModelError(
+                "the lower bound must come first, and be less than the upper one",
+                where=where,
+                found=", ".join(bounds),
+            )
+        if "constant" not in equations[name].flags:
+            raise ModelError("this is a variable, and not a constant", where=where)
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:
-    """Return equations in which these variables, and what is made of them, differ by neuron."""
+    """Return equations in which these variables, and subexpressions of them, differ by neuron."""
     own = set(names)
     for name in equations.ordered:  # a subexpression comes after those that it names
         if name.type == SUBEXPRESSION and name.identifiers & own:
@@ -162,15 +158,6 @@ def _without_flag(equation: SingleEquation, own: Collection[str]) -> SingleEquat
     )
 
 
-def _check_name(name: str, where: str) -> None:
-    if name in _RESERVED or name.startswith(RESERVED_PREFIX):
-        raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
-    try:
-        Equations.check_identifier(name)
-    except (SyntaxError, ValueError) as error:
-        raise ModelError(str(error).rstrip("."), where=where, mend="Choose another name") from None
-
-
 def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quantity) -> None:
     name = equation.varname
     where = f"{model.name}.toml, [parameters] {name}"
@@ -180,7 +167,7 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             "the equations define this variable",
             where=where,
             found=kind[equation.type],
-            mend="Give where it starts in [initial]"
+            mend="Give its initial value in [initial]"
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )

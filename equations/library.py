@@ -1,4 +1,4 @@
-"""Find neuron models: those shipped with bioae by name, any other by the path of its file."""
+"""Find neuron models: shipped ones by name, others by the path of a file."""
 
 from __future__ import annotations
 

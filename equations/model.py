@@ -9,19 +9,18 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bioae.errors import ModelError
-from bioae.validation import describe
+from bioae.errors import ModelError, describe
 
 __all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
 
-#: Names that begin so are bioae's own inside Brian2 objects; a model may not use them.
+#: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Surrogate(BaseModel):
-    """How far a neuron is from its threshold, which the spike derivatives are functions of."""
+    """Distance to threshold and its scale, the argument of the spike derivatives."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +29,7 @@ class Surrogate(BaseModel):
 
 
 class CustomEvent(BaseModel):
-    """What else a neuron does when a condition holds, once the threshold and the reset are done."""
+    """A custom event: a condition, checked after the threshold, and statements."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,10 +51,10 @@ class NeuronModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
-    description: str = Field(description="one line that says what the neuron is")
-    reference: str = Field("", description="where the model comes from")
+    description: str = Field(description="a description of the neuron in one line")
+    reference: str = Field("", description="the source of the model")
     equations: str = Field(description="Brian2 model equations")
-    threshold: str | None = Field(None, description="a Brian2 condition; none: it never fires")
+    threshold: str | None = Field(None, description="a Brian2 condition; default: it never fires")
     reset: str | None = Field(None, description="Brian2 statements, run after each spike")
     refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
     run_regularly: str | None = Field(
@@ -64,17 +63,17 @@ class NeuronModel(BaseModel):
     events: dict[str, CustomEvent] = Field(
         default_factory=dict, description="custom events, checked after the threshold in each step"
     )
-    method: str | None = Field(None, description="a Brian2 state updater; none: Brian2 chooses")
+    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
     input: str = Field(description="the variable that a presynaptic spike adds to")
     inhibition: str | None = Field(
         None,
-        description="the variable that a presynaptic spike of negative weight adds its magnitude "
-        "to; none: it subtracts from `input`",
+        description="the variable that a spike of negative weight adds its magnitude to; "
+        "default: it subtracts from `input`",
     )
-    weight: str = Field("1", description="what a network weight of 1.0 adds, with its unit")
-    dt: str | None = Field(None, description="the largest time step that it is made for; none: any")
+    weight: str = Field("1", description="input of a network weight of 1.0, with its unit")
+    dt: str | None = Field(None, description="the largest time step that the model allows")
     parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
-    initial: dict[str, str] = Field(default_factory=dict, description="values at the start")
+    initial: dict[str, str] = Field(default_factory=dict, description="initial values")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
     trainable: dict[str, tuple[str, str]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
@@ -92,8 +91,8 @@ class NeuronModel(BaseModel):
     def _on_one_clock(cls, code: Any) -> Any:
         if isinstance(code, dict):
             raise ValueError(
-                "statements run in every step of the network: an interval of their own would be "
-                f"another clock, which is not supported, found {code}"
+                "statements run in every step of the network: a separate interval would be another "
+                f"clock, which is not supported, found {code}"
             )
         return code
 
@@ -104,7 +103,7 @@ class NeuronModel(BaseModel):
             if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
                 raise ValueError(f"{name!r} cannot be the name of an event")
             if name == "spike":
-                raise ValueError("the event 'spike' is what `threshold` and `reset` define")
+                raise ValueError("`threshold` and `reset` already define the event 'spike'")
         return events
 
     @field_validator("equations", "run_regularly")
@@ -158,7 +157,7 @@ class NeuronModel(BaseModel):
         Parameters
         ----------
         name
-            What the model is called.
+            The name of the model.
         fields
             The keys of the file (see `docs/neuron-models.md`).
         where
@@ -187,7 +186,7 @@ class NeuronModel(BaseModel):
             raise ModelError(**describe(error, cls), where=where, mend=mend) from error
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the fields as a file would give them; `from_mapping` reads them back."""
+        """Return the fields as in a file; `from_mapping` reads them back."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def to_toml(self) -> str:
@@ -195,7 +194,7 @@ class NeuronModel(BaseModel):
         return tomli_w.dumps(self.to_mapping(), multiline_strings=True)
 
     def with_parameters(self, parameters: dict[str, str]) -> NeuronModel:
-        """Return the same model with some parameters set anew.
+        """Return the same model with other values of some parameters.
 
         Raises
         ------
@@ -212,7 +211,7 @@ class NeuronModel(BaseModel):
 
     @property
     def settle(self) -> str | None:
-        """How long the model runs without input before the first presentation, if at all."""
+        """The time for which the model runs without input before the first presentation."""
         return self.initial.get("settle")
 
     @property

@@ -1,34 +1,47 @@
-"""What a neuron model does in one time step, as plain statements that both sides run."""
+"""Programs: the statements of one time step of a neuron model, which both sides run."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from bioae.equations.lowering.noise import Draw
+from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
-from bioae.equations.syntax import names_in
 
 __all__ = [
     "INHIBITION",
     "INPUT",
+    "REFRACTORY_PREFIX",
+    "Draw",
     "Event",
+    "Noise",
     "Parameter",
     "Program",
     "State",
     "Statement",
-    "names_in",
+    "Statements",
 ]
 
 Statements = tuple["Statement", ...]
 
-#: What arrived at a neuron in a step, in network weights: the sum of them; or, for a model that
-#: has `inhibition`, the sum of the positive ones.
+#: Input that arrived at a neuron in a step, in network weights: the sum of all of them; or, for a
+#: model that has `inhibition`, the sum of the positive ones.
 INPUT = f"{RESERVED_PREFIX}input"
 
 #: The sum of the magnitudes of the negative ones, for a model that has `inhibition`.
 INHIBITION = f"{RESERVED_PREFIX}inhibition"
+
+#: The names of constants that only refractory neurons use begin so: they need not be finite.
+REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
+
+#: Returns the random numbers of a step (neuron), by their names in a program.
+Noise = Callable[[int], Mapping[str, Any]]
+
+_AUGMENTED: dict[type[ast.operator], str] = {
+    ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,28 +51,24 @@ class Statement:
     Attributes
     ----------
     target, value
-        A variable, and the expression that it becomes.
+        The variable, and the expression that is assigned to it.
     guarded
         Whether the assignment is skipped while the neuron is refractory: Brian2's conditional
         write to a variable flagged ``(unless refractory)``.
     """
 
     target: str
-    value: str
+    value: Expression
     guarded: bool = False
 
     def __str__(self) -> str:
         # Brian2 rewrites `v = v + a + b`, so that it rounds otherwise, but not `v += a + b`.
-        body = ast.parse(self.value, mode="eval").body
-        match body:
-            case ast.BinOp(left=ast.Name(id=self.target), op=op) if type(op) in _AUGMENTED:
-                return f"{self.target} {_AUGMENTED[type(op)]} {ast.unparse(body.right)}"
+        match self.value.tree:
+            case ast.BinOp(left=ast.Name(id=self.target), op=op, right=right) if (
+                type(op) in _AUGMENTED
+            ):
+                return f"{self.target} {_AUGMENTED[type(op)]} {Expression.of(right)}"
         return f"{self.target} = {self.value}"
-
-
-_AUGMENTED: dict[type[ast.operator], str] = {
-    ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,17 +78,17 @@ class Event:
     Attributes
     ----------
     condition
-        When it happens.
+        The condition under which it happens.
     statements
-        Run where it did.
+        Run for the neurons in which it happened.
     """
 
-    condition: str
+    condition: Expression
     statements: Statements
 
     @staticmethod
     def place(name: str) -> str:
-        """Return what Brian2 sorts the statements of events in one slot by, from a name."""
+        """Return the key by which Brian2 sorts the statements of events in one slot."""
         return f"{name}_resetter"
 
 
@@ -119,6 +128,27 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """A random number for each neuron, or for all of them, and step.
+
+    Attributes
+    ----------
+    distribution
+        ``"uniform"``, in [0, 1), or ``"normal"``, of mean 0 and variance 1.
+    call
+        The number of this draw among the model's, counted from 0 in the order of its statements:
+        update, refractoriness, constants over dt, `run_regularly`, threshold, reset, events,
+        initial values.
+    shared
+        Whether all neurons get the number of the first.
+    """
+
+    distribution: Literal["uniform", "normal"]
+    call: int
+    shared: bool = False
+
+
+@dataclass(frozen=True)
 class Program:
     """A neuron model, lowered to statements in Brian2's order of operations.
 
@@ -128,7 +158,7 @@ class Program:
     Attributes
     ----------
     model
-        Where it came from.
+        The model that was lowered.
     states, parameters
         The variables, by name.
     initial
@@ -146,9 +176,9 @@ class Program:
     threshold
         A condition, or None for a model that never fires.
     on_spike
-        Run where the neuron fired, in the slot ``thresholds``: refractoriness.
+        Run for the neurons that fired, in the slot ``thresholds``: refractoriness.
     reset
-        Run where the neuron fired, in the slot ``resets``.
+        Run for the neurons that fired, in the slot ``resets``.
     events
         Checked after the slot ``thresholds``; their statements run after ``resets``, in this order.
     receive
@@ -161,20 +191,20 @@ class Program:
     model: NeuronModel
     states: Mapping[str, State]
     parameters: Mapping[str, Parameter]
-    initial: Mapping[str, str]
-    constants: Mapping[str, str]
+    initial: Mapping[str, Expression]
+    constants: Mapping[str, Expression]
     draws: Mapping[str, Draw]
     prepare: Statements
     regularly: Statements
     refractoriness: Statements
     update: Statements
-    threshold: str | None
+    threshold: Expression | None
     on_spike: Statements
     reset: Statements
     events: Mapping[str, Event]
     receive: Statements
-    distance: str | None
-    scale: str | None
+    distance: Expression | None
+    scale: Expression | None
 
     @property
     def refractory(self) -> bool:
@@ -183,13 +213,15 @@ class Program:
 
     @property
     def inhibited(self) -> bool:
-        """Whether inhibition arrives apart, at a variable of its own."""
+        """Whether inhibition arrives at a separate variable."""
         return self.model.inhibition is not None
 
     @property
-    def condition(self) -> str | None:
-        """When a neuron fires: the threshold, and not refractory."""
-        return f"({self.threshold}) and not_refractory" if self.refractory else self.threshold
+    def condition(self) -> Expression | None:
+        """The condition for a spike: the threshold, and not refractory."""
+        if self.threshold is None or not self.refractory:
+            return self.threshold
+        return Expression(f"({self.threshold}) and not_refractory")
 
     @property
     def reproducible(self) -> bool:
@@ -199,31 +231,33 @@ class Program:
     @property
     def inexact(self) -> tuple[str, ...]:
         """The functions of the state whose last bit depends on the library, such as ``exp``."""
-        parts = (*self.prepare, *self.refractoriness, *self._changes)
-        code = [*(statement.value for statement in parts), self.threshold or "0"]
-        code += [event.condition for event in self.events.values()]
-        code += self.random_start.values()
-        nodes = (node for text in code for node in ast.walk(ast.parse(text)))
+        statements = (*self.prepare, *self.refractoriness, *self._changes)
+        parts = [statement.value for statement in statements]
+        parts += [event.condition for event in self.events.values()]
+        parts += self.random_start.values()
+        if self.threshold is not None:
+            parts.append(self.threshold)
+        nodes = (node for part in parts for node in ast.walk(part.tree))
         return tuple(sorted({name for node in nodes if (name := _inexact(node)) is not None}))
 
     @property
-    def random_start(self) -> Mapping[str, str]:
-        """Of `initial`, what depends on random numbers: evaluated as a presentation starts.
+    def random_start(self) -> Mapping[str, Expression]:
+        """The part of `initial` that depends on random numbers, drawn as a presentation starts.
 
-        Where the model settles, presentations start from there instead.
+        Empty where the model settles: presentations start from the settled state.
         """
-        found: dict[str, str] = {}
+        random: dict[str, Expression] = {}
         if self.model.settle is not None:
-            return found
-        for name, text in self.initial.items():
-            if names_in(text) & (self.draws.keys() | found.keys()):
-                found[name] = text
-        return found
+            return random
+        for name, value in self.initial.items():
+            if value.names & (self.draws.keys() | random.keys()):
+                random[name] = value
+        return random
 
     @property
     def written(self) -> tuple[str, ...]:
-        """The states that change over time, refractoriness first: what a presentation sets back."""
-        # What is computed anew before each step need not be set back.
+        """The states that change over time, refractoriness first: a presentation resets them."""
+        # `prepare` computes its targets before each step: they need no reset.
         targets = {statement.target for statement in self._changes}
         first = [name for name in ("not_refractory", "lastspike") if name in self.states]
         return (*first, *(name for name in self.states if name in targets and name not in first))
@@ -237,24 +271,23 @@ class Program:
     def common(self) -> frozenset[str]:
         """The parameters that shared variables depend on: every neuron has the same value."""
         every = (*self.prepare, *self._changes)
-        made_of = [(statement.target, statement.value) for statement in every]
-        made_of += [*self.initial.items(), *self.constants.items()]
-        found = {name for name, state in self.states.items() if state.shared}
+        definitions = [(statement.target, statement.value) for statement in every]
+        definitions += [*self.initial.items(), *self.constants.items()]
+        names = {name for name, state in self.states.items() if state.shared}
         size = 0
-        while len(found) > size:
-            size = len(found)
-            found |= {name for to, value in made_of if to in found for name in names_in(value)}
-        return frozenset(found & self.parameters.keys())
+        while len(names) > size:
+            size = len(names)
+            names |= {name for to, value in definitions if to in names for name in value.names}
+        return frozenset(names & self.parameters.keys())
 
     @property
     def dependents(self) -> Mapping[str, frozenset[str]]:
         """The parameters that each of `constants` depends on, directly or through another."""
-        found: dict[str, frozenset[str]] = {}
+        parameters: dict[str, frozenset[str]] = {}
         for name, value in self.constants.items():
-            names = names_in(value)
-            nested = [found[other] for other in names if other in found]
-            found[name] = frozenset(names & self.parameters.keys()).union(*nested)
-        return found
+            nested = [parameters[other] for other in value.names if other in parameters]
+            parameters[name] = (value.names & self.parameters.keys()).union(*nested)
+        return parameters
 
 
 #: Functions whose result IEEE 754 fixes to the last bit.
@@ -266,9 +299,9 @@ _INEXACT: dict[type[ast.operator], str] = {ast.Pow: "**", ast.Mod: "%", ast.Floo
 
 
 def _inexact(node: ast.AST) -> str | None:
-    if isinstance(node, ast.BinOp):
-        return _INEXACT.get(type(node.op))
-    if not isinstance(node, ast.Call):
-        return None
-    function = ast.unparse(node.func)
-    return None if function in _EXACT else function
+    match node:
+        case ast.BinOp(op=op):
+            return _INEXACT.get(type(op))
+        case ast.Call(func=ast.Name(id=function)) if function not in _EXACT:
+            return function
+    return None

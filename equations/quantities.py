@@ -1,4 +1,4 @@
-"""Evaluate an expression of constants, such as ``"0.4*nA"``, without executing it as Python."""
+"""Values of constant expressions, such as ``"0.4*nA"``, without executing them as Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from brian2.units.fundamentalunits import (
     have_same_dimensions,
 )
 
-from bioae.equations.syntax import check_names, parse_expression
+from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.errors import InputError
 
 __all__ = ["constants", "evaluate", "physical_constants", "time_in_seconds", "unit_name"]
@@ -50,7 +50,7 @@ def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantit
     Parameters
     ----------
     besides
-        Names that stand for something else.
+        Names that mean something else here.
     """
     return {
         name: value
@@ -72,9 +72,9 @@ def evaluate(
     Parameters
     ----------
     expression
-        Numbers, units, the given names, ``+ - * / // % **`` and Brian2's functions.
+        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions.
     names
-        What else may be named: parameters, for instance.
+        The values of other names, such as parameters.
     dimensions_of
         A quantity or unit whose dimensions the value must have; any where it is None.
     where
@@ -88,14 +88,14 @@ def evaluate(
         (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
         real number, or has other dimensions than those asked for.
     """
-    tree = parse_expression(expression, where=where, error=error)
+    parsed = parse_expression(expression, where=where, error=error)
     known = {**constants(), **(names or {})}
-    shown = (*(names or ()), "a unit")
-    check_names(tree, known, where=where, shown=shown, error=error)
+    listed = (*(names or ()), "a unit")
+    check_names(parsed, known, where=where, listed=listed, error=error)
     try:
-        # Not even a warning: what is not a number is refused below.
+        # No warnings: the checks below refuse NaN.
         with np.errstate(all="ignore"):
-            value = Quantity(_value(tree, known))
+            value = Quantity(_value(parsed.tree, known))
     except (ArithmeticError, DimensionMismatchError, TypeError, ValueError) as reason:
         raise error(
             f"the expression {expression!r} has no value", where=where, found=str(reason)
@@ -127,7 +127,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return _BINARY[type(op)](_value(left, names), _value(right, names))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return DEFAULT_FUNCTIONS[name](*(_value(argument, names) for argument in arguments))
-    raise TypeError(f"{ast.unparse(node)!r} is not a constant")
+    raise TypeError(f"{Expression.of(node).text!r} is not a constant")
 
 
 def time_in_seconds(expression: str, *, where: str, error: type[InputError] = InputError) -> float:

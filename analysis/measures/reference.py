@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bioae.errors import ResultError
-from bioae.validation import describe
+from bioae.errors import ResultError, describe
 
 __all__ = ["Reference", "load_references", "references"]
 

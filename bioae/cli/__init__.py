@@ -1,7 +1,8 @@
-"""The command line: one file a command, and `app`, which knows them all.
+"""The command line: one file per command, listed in `app`.
 
-A command's file reads its options, calls the library and prints. What it computes belongs
-elsewhere, so that everything can be done from Python too.
+A new command goes here. Its file reads options, calls the library and prints; computations belong
+in the library, so that everything can be done from Python too. The command line may import every
+part of bioae, and no part imports it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The commands and their one-line help.
 
-A command is bound by its import path and imported when it runs, so that help needs none of the
-libraries behind it.
+A command is registered by its import path and imported when it runs, so that help loads none of
+the libraries behind it.
 """
 
 from __future__ import annotations
@@ -14,41 +14,41 @@ __all__ = ["make_app"]
 
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
-    "train": "Train a spiking auto-encoder as a configuration file says.",
-    "simulate": "Run a trained network in Brian2 on images.",
-    "analyze": "Measure how the networks of one or more results fire.",
+    "train": "Train a spiking auto-encoder from a configuration file.",
+    "simulate": "Simulate a trained network in Brian2 on images.",
+    "analyze": "Analyze the activity of one or more simulations, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
 }
 
 _GROUPS = {
     "neurons": (
-        "Look at the neuron models.",
+        "Show and check neuron models.",
         {
             "list": "List the shipped neuron models.",
             "show": "Show a neuron model's equations and parameters.",
-            "check": "Check a neuron model's file.",
+            "check": "Check the file of a neuron model.",
         },
     ),
     "data": (
         "Find and fetch images.",
         {
-            "list": "List the data sets that are known by name.",
-            "fetch": "Fetch a data set where it is missing, and print its folder.",
+            "list": "List the data sets that have a name.",
+            "fetch": "Fetch a data set if it is missing, and print its folder.",
             "path": "Print the folder of a data set.",
         },
     ),
     "cache": (
-        "Look after the compiled networks that are kept for the next time.",
+        "Show and clear the cache of compiled networks.",
         {
-            "show": "Show the compiled networks that are kept, the last used first.",
-            "clear": "Remove all compiled networks; they are compiled again when needed.",
+            "show": "Show the cached networks, the most recently used first.",
+            "clear": "Remove all cached networks; they are compiled again when needed.",
         },
     ),
 }
 
 
 def make_app() -> App:
-    """Return the application: every command, not yet imported.
+    """Return the application with all commands, none of them imported.
 
     The function of a command is ``bioae.cli.COMMAND:COMMAND``; that of a command of a group is
     ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It returns its exit status,
@@ -82,5 +82,5 @@ def _new_app(name: str, line: str) -> App:
 
 
 def _shown(default: object) -> str | None:
-    """Return a default as help shows it; that a switch is off goes without saying."""
+    """Return a default as help shows it; switches that are off show none."""
     return None if default is None or default is False or default == () else str(default)

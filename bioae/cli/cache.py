@@ -1,4 +1,4 @@
-"""``bioae cache``: show what compiled networks are kept, and remove them."""
+"""``bioae cache``: show the cache of compiled networks, and clear it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["clear_cache", "show_cache"]
 
 
 def show_cache(*, json: bool = False) -> None:
-    """Show the compiled networks that are kept, the last used first.
+    """Show the cached networks, the most recently used first.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def show_cache(*, json: bool = False) -> None:
 
 
 def clear_cache(*, json: bool = False) -> None:
-    """Remove all compiled networks; they are compiled again when they are needed.
+    """Remove all cached networks; they are compiled again when needed.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def clear_cache(*, json: bool = False) -> None:
     cache = BuildCache.of_user()
     removed = cache.clear()
     if json:
-        found = {"folder": str(cache.folder), "bytes": _size(removed), "removed": len(removed)}
-        print(json_format.dumps(found))
+        report = {"folder": str(cache.folder), "bytes": _size(removed), "removed": len(removed)}
+        print(json_format.dumps(report))
     else:
         print(f"{cache.folder}: removed {_summary(removed)}")
 

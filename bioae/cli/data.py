@@ -1,4 +1,4 @@
-"""``bioae data``: list, fetch and find the data sets that are known by name."""
+"""``bioae data``: list, fetch and locate data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["fetch_data", "list_data", "path_data"]
 
 
 def list_data(*, json: bool = False) -> None:
-    """List the data sets that are known by name.
+    """List the data sets that have a name.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def list_data(*, json: bool = False) -> None:
 
 
 def fetch_data(name: str, /) -> None:
-    """Fetch a data set where it is missing, and print its folder.
+    """Fetch a data set if it is missing, and print its folder.
 
     Parameters
     ----------
@@ -55,8 +55,7 @@ def path_data(name: str, /) -> None:
         raise DataError(
             "the data set is not on this machine",
             where=name,
-            mend=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to the folder that "
-            "holds it",
+            mend=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to its folder",
         )
     print(folder)
 

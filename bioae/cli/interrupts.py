@@ -1,4 +1,4 @@
-"""Ctrl-C is never lost: Python drops an interrupt that falls into a finaliser or a callback."""
+"""Interrupts: Ctrl-C is never lost, and SIGTERM acts like it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _AGAIN_SECONDS = 0.01
 
 @contextmanager
 def interrupts_kept() -> Iterator[None]:
-    """Raise a ``KeyboardInterrupt`` again that was raised where nothing can propagate it."""
+    """Repeat a ``KeyboardInterrupt`` that Python drops in a finaliser or a callback."""
     before = sys.unraisablehook
 
     def hook(unraisable: UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            # Not from here, where it would be dropped a second time.
+            # Raised from here, it would be dropped again.
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
         else:
@@ -38,7 +38,7 @@ def interrupts_kept() -> Iterator[None]:
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, keep what Ctrl-C keeps."""
+    """Treat SIGTERM, which batch systems send, like Ctrl-C."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

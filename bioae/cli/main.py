@@ -1,4 +1,4 @@
-"""From what was typed to an exit status: every failure is one line, and none destroys anything."""
+"""The entry point: arguments to an exit status, with one line for every failure."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        What follows ``bioae`` on the command line; by default what this process was given.
+        The words after ``bioae`` on the command line; those of this process by default.
 
     Returns
     -------
     int
         The exit status: 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130
-        interrupted, 141 nobody reads the output any more.
+        interrupted, 141 the reader closed the output.
     """
     if arguments is None:
-        # Brian2 brings pylab along, a third of its imports, for scripts that take all names of it.
+        # Brian2 imports pylab, a third of its loading time, for scripts that import all its names.
         sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
-    # Brian2 keeps a log among the temporary files; where that cannot be written, so be it.
+    # Brian2 logs to a temporary file; a failure to write it is not worth a message.
     logging.raiseExceptions = False
     try:
         with interrupts_kept():
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         _hush()
-        print("bioae: interrupted; what was finished is kept", file=sys.stderr)
+        print("bioae: interrupted; finished work is kept", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         _drop_output()
@@ -85,7 +85,7 @@ def _usage(error: CycloptsError) -> str:
         case UnknownCommandError():
             what = _unknown_command(error)
         case UnusedCliTokensError(unused_tokens=[token, *_]):
-            what = f"Nothing takes the argument {token!r}."
+            what = f"The argument {token!r} is not expected."
         case _:
             what = str(error)
     return f"{what} See {command} --help"
@@ -103,7 +103,7 @@ def _unknown_command(error: UnknownCommandError) -> str:
 
 
 def _hush() -> None:
-    """Let Brian2 not complain of objects that were built, and then never ran."""
+    """Suppress Brian2's warning about objects that were built and never ran."""
     if "brian2" in sys.modules:
         from brian2 import BrianLogger
 
@@ -111,7 +111,7 @@ def _hush() -> None:
 
 
 def _drop_output() -> None:
-    """Flush standard output or, where that fails, point it at nothing: Python flushes it again."""
+    """Flush standard output; if that fails, redirect it to null, since Python flushes again."""
     try:
         sys.stdout.flush()
     except OSError:

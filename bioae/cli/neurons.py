@@ -1,4 +1,4 @@
-"""``bioae neurons``: list the neuron models, show one, check a file."""
+"""``bioae neurons``: list neuron models, show one, check a file."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def list_neurons(*, json: bool = False) -> None:
     width = max(len(model.name) for model in models)
     for model in models:
         fires = "fires" if model.threshold is not None else "never fires"
-        trained = f"may train {', '.join(model.trainable)}" if model.trainable else "is not trained"
+        trained = f"trainable: {', '.join(model.trainable)}" if model.trainable else "not trainable"
         print(f"{model.name:{width}}  {model.description}")
         print(f"{'':{width}}  {fires}; {trained}")
 
 
 def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> None:
-    """Show a neuron model's equations, and what is derived from them.
+    """Show a neuron model's equations and parameters.
 
-    What is printed is a neuron model file: what is derived stands in its comments.
+    The output is a neuron model file, with the derived statements in its comments.
 
     Parameters
     ----------
     name
         A shipped model's name, or the path of a TOML file.
     dt
-        The time step for which derived constants are shown; the model's largest, or 1 ms.
+        The time step of derived constants; the model's largest, or 1 ms, by default.
     json
         Print one JSON object.
     """
@@ -69,7 +69,7 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 
 
 def check_neurons(file: Path, /, *, json: bool = False) -> int:
-    """Check a neuron model's file: whether it loads, and whether both sides agree on it.
+    """Check the file of a neuron model: load it, and compare the mirror with Brian2.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def check_neurons(file: Path, /, *, json: bool = False) -> int:
     Returns
     -------
     int
-        0 if the model can be used, 1 if the mirror and Brian2 (NumPy) disagree on it: on spikes,
-        or on states where it never fires.
+        0 if the model can be used, 1 if the mirror and Brian2 (NumPy) disagree: on spikes, or on
+        states if the model never fires.
     """
     from bioae.equations import load_model, lower
     from bioae.trainers.parity import model_parity
@@ -110,26 +110,26 @@ def _agreement(parity: Parity) -> str:
     if parity.silent:
         pairs = parity.examples * parity.steps * parity.neurons
         return f"it never fires: a read-out; {parity.differing} of {pairs:,} states {between}"
-    found = f"{parity.differing} of {parity.spikes:,} spikes {between}"
+    spikes = f"{parity.differing} of {parity.spikes:,} spikes {between}"
     if parity.exact:
-        return found
-    return f"{found}; step by step {parity.one_step:.6g} agree, {parity.excused} too close to say"
+        return spikes
+    return f"{spikes}; step by step {parity.one_step:.6g} agree, {parity.excused} too close to say"
 
 
 def _class(program: Program) -> str:
-    """Return how far the mirror and Brian2 are to agree, and why."""
+    """Return the class of agreement between the mirror and Brian2, and its reason."""
     if program.reproducible:
         return "exact"
     functions = ", ".join(program.inexact)
-    return f"step by step, as far as libraries agree on functions of the state: {functions}"
+    return f"step by step, to the precision of libraries' functions of the state: {functions}"
 
 
 def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     """Return the statements of a step and the constants that they name, as text."""
     from bioae.equations.arrays.start import constant_values, default_parameters
 
-    given = default_parameters(program)
-    values = constant_values(program, given, dt=dt, n=1)
+    defaults = default_parameters(program)
+    values = constant_values(program, defaults, dt=dt, n=1)
     constants = [
         f"{name} = {text} = {float(values[name].ravel()[0]):.6g}"
         for name, text in program.constants.items()
@@ -137,14 +137,14 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     parts: dict[str, str | list[str]] = {
         "variables": [f"{name} : {state.unit}" for name, state in program.states.items()],
         "parameters": [
-            f"{name} = {float(given[name]):.6g} : {parameter.unit}"
+            f"{name} = {float(defaults[name]):.6g} : {parameter.unit}"
             for name, parameter in program.parameters.items()
         ],
         "constants": constants,
         "before a step": [str(statement) for statement in program.prepare],
         "in each step": [str(statement) for statement in program.regularly],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],
-        "fires if": program.condition or "",
+        "fires if": str(program.condition or ""),
         "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],
         "input": [str(statement) for statement in program.receive],
         "events": [
@@ -152,8 +152,8 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
             for name, event in program.events.items()
             for line in (f"{name} if {event.condition}", *(f"  {s}" for s in event.statements))
         ],
-        "distance": program.distance or "",
-        "scale": _with_value(program.scale, {**given, **values}) if program.scale else "",
+        "distance": str(program.distance or ""),
+        "scale": _with_value(program.scale.text, {**defaults, **values}) if program.scale else "",
         "trainable": [
             f"{name} from {low} to {high}" for name, (low, high) in program.model.trainable.items()
         ],
@@ -176,6 +176,6 @@ def _with_value(expression: str, values: Mapping[str, Any]) -> str:
 
 def _trainable(model: NeuronModel) -> str:
     if not model.trainable:
-        return "No parameter may be trained: there is no [trainable]."
+        return "No parameter is trainable: the file has no [trainable]."
     ranges = (f"{name} from {low} to {high}" for name, (low, high) in model.trainable.items())
-    return f"Training may move {', '.join(ranges)}."
+    return f"Trainable: {', '.join(ranges)}."

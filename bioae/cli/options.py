@@ -1,4 +1,4 @@
-"""Types that several commands' options share, and what their values must be."""
+"""Types and validators that options of several commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Natural", "Positive", "Several", "whole"]
 
 
 def whole(least: int) -> Parameter:
-    """Return what makes an option a whole number of at least `least`."""
+    """Return the parameter of an option that is a whole number of at least `least`."""
     return Parameter(converter=_whole, validator=Number(gte=least))
 
 

@@ -1,4 +1,4 @@
-"""How far long work has come, on standard error when that is a terminal."""
+"""A progress bar on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["counting"]
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function that takes how many are done, and of how many; None where nobody looks.
+def counting(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function that takes the finished and the total count, or None without a terminal.
 
     Parameters
     ----------
-    what
-        What is being done, in a word or two.
+    label
+        The text before the bar, a word or two.
     """
     if not sys.stderr.isatty():
         yield None
@@ -31,7 +31,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(label, total=None)
 
         def report(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

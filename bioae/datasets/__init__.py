@@ -1,6 +1,6 @@
-"""Images to train on and to simulate: known by name, or a user's own.
+"""Data sets: images for training and simulation, by name or from a user's files.
 
-Here belongs what turns a name or a path into `Images`, and nothing that knows of neurons.
+Code that turns a name or a path into `Images` belongs here, and nothing about neurons.
 """
 
 from __future__ import annotations

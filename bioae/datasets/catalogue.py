@@ -1,4 +1,4 @@
-"""The data sets that are known by name: where they come from, and what their files must be."""
+"""The named data sets: their sources, licences and checksums."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ __all__ = ["DATA_SETS", "DataSet", "data_set"]
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that is known by name.
+    """A named data set.
 
     Parameters
     ----------
     name
-        The name by which it is asked for.
+        The name.
     description
-        What it shows, in one line.
+        Its content, in one line.
     source
-        Whom to cite.
+        The reference to cite.
     licence
         The licence under which its authors share it.
     examples
         The number of images of each split.
     mirrors
-        Addresses of folders that hold its files, in the order in which they are tried. None where
+        Addresses of folders that hold its files, in the order in which they are tried; empty if
         the data set comes with the package.
     sha256
         The checksum of each file there.
     test_labels_sha256
-        The checksum of the test labels, not compressed: tells data sets apart whose files have the
-        same names.
+        The checksum of the uncompressed test labels, which identifies data sets whose files have
+        the same names.
     """
 
     name: str

@@ -51,7 +51,7 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If the file is missing, truncated, longer than its header says, or no IDX file of `ndim`
+        If the file is missing, truncated, longer than its header says, or not an IDX file of `ndim`
         dimensions.
     """
     path = Path(path)
@@ -59,13 +59,13 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
     dtype, shape = _header(path, content, ndim)
     offset = _MAGIC.size + 4 * ndim
     expected = math.prod(shape) * dtype.itemsize
-    found = len(content) - offset
-    if found != expected:
+    size = len(content) - offset
+    if size != expected:
         raise DataError(
-            f"the IDX file is {'truncated' if found < expected else 'longer than its header says'}",
+            f"the IDX file is {'truncated' if size < expected else 'longer than its header says'}",
             where=str(path),
             expected=f"{expected} bytes of values for the shape {shape}",
-            found=f"{found}",
+            found=f"{size}",
             mend="Fetch or copy the file again",
         )
     values = np.frombuffer(content, dtype, offset=offset).reshape(shape)
@@ -82,9 +82,9 @@ def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False
     path
         The file to write.
     values
-        An array of 8-bit, 16-bit or 32-bit integers or of floating-point numbers that IDX knows.
+        An array of 8-bit, 16-bit or 32-bit integers or of floating-point numbers with an IDX code.
     overwrite
-        Whether a file that stands there may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Images with their labels, and the check that an array holds images."""
+"""Images with their labels, and checks of arrays of images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _AXES = ("example", "channel", "y", "x")
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images, their labels where they are known, and where they come from.
+    """Images, their labels if known, and their source.
 
-    Bytes stay bytes until `images` is asked for, so 60,000 digits take 47 MB; slice first and ask
-    then, to hold only a part of them as floating-point numbers.
+    Bytes stay bytes until `images` is read, so 60,000 digits take 47 MB. Slice before reading it to
+    hold only a part of them as floating-point numbers.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Images:
     labels
         The class of each image, shape ``(example,)``, or None.
     name
-        The name of the data set, or the path it was read from.
+        The name of the data set, or the path of the file.
     split
         ``"train"`` or ``"test"``.
     indices
@@ -79,7 +79,7 @@ def intensities(pixels: NDArray[Any]) -> NDArray[np.float64]:
 def check_images(
     array: ArrayLike, *, where: str = "images"
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
-    """Check that an array holds images, and give it the four axes of `Images.pixels`.
+    """Check an array of images, and return it with the four axes of `Images.pixels`.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def check_images(
         Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
         in [0, 1].
     where
-        What to name in an error: a file or an argument.
+        The file or argument that an error names.
 
     Returns
     -------
     numpy.ndarray
-        Shape ``(example, channel, y, x)``: ``uint8`` where bytes were given, else ``float64``.
+        Shape ``(example, channel, y, x)``: ``uint8`` for bytes, else ``float64``.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def check_images(
 
 
 def check_labels(array: ArrayLike, *, examples: int, where: str = "labels") -> NDArray[np.int64]:
-    """Check that an array holds one whole number for each of `examples` images.
+    """Check the labels of `examples` images, one whole number for each.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def _check_shape(shape: tuple[int, ...], where: str) -> None:
 
 
 def _check_range(pixels: NDArray[np.float64], where: str) -> None:
-    # Written so that NaN, which compares false with everything, counts as outside.
+    # NaN compares false with everything, so it counts as outside.
     inside = (pixels >= 0) & (pixels <= 1)
     if inside.all():
         return

@@ -1,4 +1,4 @@
-"""From a name or a path to `Images`."""
+"""Loading of `Images` by name or path."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def load(
     Parameters
     ----------
     name_or_path
-        ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (found in
-        the folder that ``BIOAE_DATA`` names, or fetched); or a folder of IDX files under MNIST's
-        file names; or an ``.npy`` file of images; or an ``.npz`` file of ``images`` and, where
-        known, ``labels`` (or ``x_train``, ``y_train``, ``x_test``, ``y_test``). A name wins over
-        a folder of the same name: ask for that as ``./mnist``.
+        ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (from the
+        folder in ``BIOAE_DATA``, or fetched); or a folder of IDX files under MNIST's file names;
+        or an ``.npy`` file of images; or an ``.npz`` file of ``images`` and, if known, ``labels``
+        (or ``x_train``, ``y_train``, ``x_test``, ``y_test``). A name takes precedence over a
+        folder of the same name; write ``./mnist`` for the folder.
     split
-        ``"train"`` or ``"test"``. A file of one set of images gives it for either.
+        ``"train"`` or ``"test"``. A file with a single set of images returns it for both.
     limit
-        Take the first `limit` images. Those of the sample are ordered so that any first ones are
-        balanced over the classes.
+        Return the first `limit` images. Those of the sample are ordered so that any first ones
+        are balanced over the classes.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _load(name_or_path: str | Path, split: Split) -> Images:
             where=str(path),
             expected="a folder of IDX files, or an .npz or .npy file",
         )
-    # Neither a name nor a path: the catalogue's error lists what there is.
+    # Neither a name nor a path: the error of the catalogue lists the names.
     return _from_folder(fetch(data_set(str(name_or_path)).name), split, str(name_or_path))
 
 
@@ -135,7 +135,7 @@ def _from_numpy(path: Path, split: Split) -> Images:
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
-        # np.load leaks the file of a damaged archive when it opens it itself.
+        # np.load leaks the file of a damaged archive if it opens the file itself.
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):

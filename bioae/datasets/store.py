@@ -1,4 +1,4 @@
-"""Where the files of a data set lie: in the package, in a user's folder, or in the cache."""
+"""The files of a data set: in the package, in a user's folder, or in the cache."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _NDIM: dict[Kind, int] = {"images": 3, "labels": 1}
 
 
 def file_names(split: Split, kind: Kind) -> tuple[str, ...]:
-    """Return the names under which MNIST's files are passed around, the usual one first."""
+    """Return the names in use for MNIST's files, the usual one first."""
     stem = f"{_STEMS[split]}-{kind}"
     suffix = f"idx{_NDIM[kind]}-ubyte"
     return tuple(f"{stem}{mark}{suffix}{end}" for end in (".gz", "") for mark in "-.")
 
 
 def indices_name(split: Split) -> str:
-    """Return the name of the file that says which images of the full data set a folder holds."""
+    """Return the name of the file of the images' indices in the full data set."""
     return f"{_STEMS[split]}-indices-idx1-int.gz"
 
 
@@ -54,10 +54,10 @@ def find_file(folder: Path, split: Split, kind: Kind) -> Path | None:
 
 
 def locate(name: str) -> Path | None:
-    """Return the folder that holds the files of a data set, or None where it is yet to fetch.
+    """Return the folder of a data set, or None if it has to be fetched.
 
-    Looked for in the package, in the folder that ``BIOAE_DATA`` names (there in a folder of the
-    data set's name, or directly), and in the user's cache, in this order.
+    The search goes through the package, the folder in ``BIOAE_DATA`` (a folder in it with the data
+    set's name, or the folder itself), and the user's cache, in this order.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def locate(name: str) -> Path | None:
     Raises
     ------
     DataError
-        If the name is unknown, or ``BIOAE_DATA`` names no folder.
+        If the name is unknown, or ``BIOAE_DATA`` is not a folder.
     """
     known = data_set(name)
     if not known.mirrors:
@@ -76,7 +76,7 @@ def locate(name: str) -> Path | None:
 
 
 def fetch(name: str) -> Path:
-    """Return the folder that holds the files of a data set, which are fetched where missing.
+    """Return the folder of a data set, after fetching missing files.
 
     Every file is checked against its SHA-256 checksum and kept in the user's cache.
 
@@ -92,7 +92,7 @@ def fetch(name: str) -> Path:
     """
     known = data_set(name)
     folder = locate(name)
-    # What lies in the cache is checked again: pooch replaces a damaged file.
+    # Files in the cache are checked again: pooch replaces a damaged one.
     if folder is not None and folder != _cache(name):
         return folder
     failures = []
@@ -149,7 +149,7 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _holds(folder: Path, known: DataSet) -> bool:
-    """Tell apart data sets whose files have the same names, by their labels."""
+    """Identify a data set by its labels: file names may be those of another."""
     path = find_file(folder, "test", "labels")
     if path is None:
         return False

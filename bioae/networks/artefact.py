@@ -21,12 +21,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from bioae.errors import ArtefactError, InputError, OutputError
+from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.files import atomic_output
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
-from bioae.validation import describe
 
 __all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
 

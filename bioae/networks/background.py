@@ -7,24 +7,15 @@ noise: the same bits on every target.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bioae.errors import NetworkError
+from bioae.networks.layers import Background
 
 if TYPE_CHECKING:
-    from bioae.equations.program import Program, Statement
+    from bioae.equations.program import Program
 
-__all__ = ["Background", "check_background", "with_background"]
-
-#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
-#: or the weight and the rate of background spikes.
-Background = float | tuple[float, str] | None
-
-_CONSTANT = "bioae_background"
-_DRAW = "bioae_background_draw"
+__all__ = ["check_background", "with_background"]
 
 
 def check_background(background: Background, *, dt: float, where: str) -> None:
@@ -65,48 +56,17 @@ def with_background(program: Program, background: Background) -> Program:
     program
         The lowered neuron model.
     background
-        A number: Gaussian, of that standard deviation times ``sqrt(dt/ms)`` in each step. A weight
-        and a rate: in each step a spike with probability ``rate*dt``, independent of all others.
-        Where inhibition arrives apart, so does what is negative.
+        A standard deviation, see `with_background_noise`; or a weight and a rate, see
+        `with_background_spikes`.
     """
-    from bioae.equations.lowering.noise import Draw
-    from bioae.equations.program import INHIBITION, INPUT
+    from bioae.equations.lowering.noise import with_background_noise, with_background_spikes
 
     if background is None:
         return program
     if isinstance(background, tuple):
         weight, rate = background
-        constant = f"{_rate(rate, 'background')!r}*dt"
-        amount = f"{weight!r}*int({_DRAW} < {_CONSTANT})"
-        draw = Draw("uniform", _next_call(program))
-    else:
-        constant = f"{background!r}*sqrt(dt/0.001)"
-        amount = f"{_CONSTANT}*{_DRAW}"
-        draw = Draw("normal", _next_call(program))
-    arriving = {INPUT: amount}
-    if program.inhibited:
-        arriving = {INPUT: _positive(amount), INHIBITION: _positive(f"-({amount})")}
-    return replace(
-        program,
-        receive=tuple(_adding(statement, arriving) for statement in program.receive),
-        constants={**program.constants, _CONSTANT: constant},
-        draws={**program.draws, _DRAW: draw},
-    )
-
-
-def _next_call(program: Program) -> int:
-    return max((draw.call for draw in program.draws.values()), default=-1) + 1
-
-
-def _positive(amount: str) -> str:
-    return f"clip({amount}, 0, 1e300)"
-
-
-def _adding(statement: Statement, arriving: Mapping[str, str]) -> Statement:
-    value = statement.value
-    for name, amount in arriving.items():
-        value = re.sub(rf"\b{name}\b", f"({name} + {amount})", value)
-    return replace(statement, value=value)
+        return with_background_spikes(program, weight, _rate(rate, "background"))
+    return with_background_noise(program, background)
 
 
 def _rate(text: str, where: str) -> float:

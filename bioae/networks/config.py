@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError
+from bioae.errors import ModelError, NetworkError, describe
 from bioae.networks.background import check_background
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.delays import check_delay
@@ -21,7 +21,6 @@ from bioae.networks.encoders import Bernoulli, Encoder
 from bioae.networks.layers import Layer, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
-from bioae.validation import describe
 
 __all__ = ["NetworkConfig", "presets"]
 
@@ -53,13 +52,13 @@ class NetworkConfig(BaseModel):
     dt: str = Field("1*ms", description="the time step")
     steps: int = Field(25, ge=1, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
-    neuron: str = Field("lif", description="the neuron model of layers that name none")
+    neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
     layers: tuple[Layer, ...] = Field(min_length=1)
     neurons: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="neuron models that come with the network, in full"
+        default_factory=dict, description="neuron models that are part of the description, in full"
     )
 
     @model_validator(mode="after")
@@ -236,14 +235,14 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     if not differing:
         return {}
     from bioae.equations.declarations import parameter_values
+    from bioae.equations.expressions import Expression
     from bioae.equations.quantities import unit_name
-    from bioae.equations.syntax import names_in
 
     values, own = parameter_values(model), parameter_values(readout)
     texts = {
         # The text itself, unless it names other parameters of the neuron.
         name: f"{float(values[name])!r}*{unit_name(values[name])}"
-        if names_in(model.parameters[name]) & model.parameters.keys()
+        if Expression(model.parameters[name]).names & model.parameters.keys()
         else model.parameters[name]
         for name in differing
     }

@@ -9,11 +9,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import NetworkError
+from bioae.networks.layers import Delay
 
-__all__ = ["Delay", "Steps", "check_delay", "draw_delays", "in_steps"]
-
-#: One time for all connections, or the range from which each connection draws its own.
-Delay = str | tuple[str, str] | None
+__all__ = ["Steps", "check_delay", "draw_delays", "in_steps"]
 
 Steps = NDArray[np.int64]
 

@@ -14,15 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bioae.networks.background import Background
-from bioae.networks.delays import Delay
-
-__all__ = ["Connections", "Conv2d", "ConvTranspose2d", "Dense", "Layer", "LayerBase", "all_to_all"]
+__all__ = [
+    "Background",
+    "Connections",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Delay",
+    "Dense",
+    "Layer",
+    "LayerBase",
+    "Shape",
+    "all_to_all",
+]
 
 Shape = tuple[int, ...]
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Index = NDArray[np.int64]
+
+#: One time for all connections, or the range from which each connection draws its own.
+Delay = str | tuple[str, str] | None
+
+#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
+#: or the weight and the rate of background spikes.
+Background = float | tuple[float, str] | None
 
 
 class Connections(NamedTuple):
@@ -128,7 +143,7 @@ class Dense(LayerBase):
     kind: Literal["dense"] = "dense"
     units: Positive | None = Field(None, description="the number of neurons; or give `shape`")
     shape: tuple[Positive, Positive, Positive] | None = Field(
-        None, description="(channel, y, x) of the population, where it is an image"
+        None, description="(channel, y, x) of the population, if it is an image"
     )
     gain: float = Field(2.0, gt=0, description="scale of the initial weights")
 

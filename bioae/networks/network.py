@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.background import Background
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig, presets
+from bioae.networks.layers import Background
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream
 

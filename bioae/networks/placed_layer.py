@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from bioae.equations.model import NeuronModel
 from bioae.networks.background import with_background
-from bioae.networks.delays import Delay
-from bioae.networks.layers import LayerBase, Shape
+from bioae.networks.layers import Delay, LayerBase, Shape
 
 if TYPE_CHECKING:
     from bioae.equations.program import Program

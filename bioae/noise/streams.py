@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.noise.transforms import normal, uniform
 
 if TYPE_CHECKING:
-    from bioae.equations.lowering.noise import Draw
+    from bioae.equations.program import Draw
 
 __all__ = [
     "START_STEP",

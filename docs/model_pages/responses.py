@@ -13,14 +13,14 @@ import xarray as xr
 from brian2.equations.equations import SUBEXPRESSION
 from numpy.typing import NDArray
 
-from bioae.equations import NeuronModel, Statement, lower
-from bioae.equations.arrays.emission import compile_statements
+from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import default_parameters
+from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.description import Symbol, symbols
+from bioae.equations.expressions import Expression
 from bioae.equations.quantities import constants, unit_name
-from bioae.equations.syntax import names_in
 from bioae.files import atomic_output
 from bioae.responses import rate_curve, step_response, time_step
 
@@ -86,15 +86,13 @@ def _abbreviations(model: NeuronModel, response: xr.Dataset) -> dict[str, Any]:
     functions = array_functions(np)
 
     def evaluated(name: str) -> Any:
-        text = str(equations[name].expr)
-        names = sorted(names_in(text))
-        arguments = [values[n] if n in values else evaluated(n) for n in names]
-        (found,) = compile_statements([Statement(name, text)], names, [name], functions)(*arguments)
-        return found
+        expression = Expression(str(equations[name].expr))
+        arguments = {n: values[n] if n in values else evaluated(n) for n in expression.names}
+        return compile_expression(expression, functions)(arguments)
 
     return {
         f"state_{name}": ("time", evaluated(name), {"units": unit_name(equations[name].dim)})
-        for name in names_in(model.threshold)
+        for name in sorted(Expression(model.threshold).names)
         if name in equations
         and name not in values
         and equations[name].type == SUBEXPRESSION
@@ -103,7 +101,7 @@ def _abbreviations(model: NeuronModel, response: xr.Dataset) -> dict[str, Any]:
 
 
 def _is_named(row: Symbol, model: NeuronModel) -> bool:
-    return row.kind == "subexpression" and row.name in names_in(model.threshold or "0")
+    return row.kind == "subexpression" and row.name in Expression(model.threshold or "0").names
 
 
 def _traces(response: xr.Dataset, shown: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Brian2's functions on arrays of any library that speaks NumPy's names: NumPy itself, PyTorch."""
+"""Brian2's functions on arrays of any library that follows NumPy's names: NumPy itself, PyTorch."""
 
 from __future__ import annotations
 
@@ -6,37 +6,21 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-__all__ = ["EXTREMES", "RANDOM", "SUPPORTED", "array_functions"]
+from bioae.equations.expressions import EXTREMES, SUPPORTED
 
-_SAME_NAME = (
-    "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1", "floor",
-    "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
-)  # fmt: skip
-
-#: Brian2's functions that statements may use, with how many arguments each takes.
-SUPPORTED: Mapping[str, int] = {
-    **dict.fromkeys((*_SAME_NAME, "exprel", "int"), 1),
-    "clip": 3,
-    "timestep": 2,
-}
-
-#: Functions that Brian2 lacks: of distances to threshold alone, which it never sees.
-EXTREMES = ("minimum", "maximum")
-
-#: Brian2's functions that draw random numbers.
-RANDOM = frozenset({"rand", "randn"})
+__all__ = ["array_functions"]
 
 
 def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
-    """Return what Brian2's functions and Python's operators become on arrays.
+    """Return Brian2's functions and Python's operators as functions of arrays.
 
     Parameters
     ----------
     xp
         A module of array functions with NumPy's names: `numpy` or `torch`.
     dtype
-        What ``int`` makes of a condition, and what a number is; float64 by default. It must be that
-        of the arrays: PyTorch's default would quietly lower the precision of all that it meets.
+        The type of numbers, and of ``int`` of a condition; float64 by default. It must be that of
+        the arrays: PyTorch's default would silently lower their precision.
 
     Returns
     -------
@@ -45,11 +29,14 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
         which makes an array of a Python number.
     """
     dtype = xp.float64 if dtype is None else dtype
-    return {
-        **{name: getattr(xp, name) for name in (*_SAME_NAME, *EXTREMES)},
+    ours = {
         "exprel": partial(_exprel, xp),
         "int": partial(_int, xp, dtype),
         "timestep": partial(_timestep, xp),
+    }
+    return {
+        **{name: getattr(xp, name) for name in (*SUPPORTED, *EXTREMES) if name not in ours},
+        **ours,
         "and": xp.logical_and,
         "or": xp.logical_or,
         "not": xp.logical_not,

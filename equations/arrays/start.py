@@ -1,29 +1,24 @@
-"""With what a program's first step begins: parameters, constants, and the state of each neuron."""
+"""Initial values of a program: parameters, constants, and the state of each neuron."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.equations.arrays.emission import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.lowering.hoisting import REFRACTORY_PREFIX
-from bioae.equations.lowering.lower import parameter_values
-from bioae.equations.program import Program
+from bioae.equations.arrays.stepping import Stepper, compile_expression
+from bioae.equations.declarations import parameter_values
+from bioae.equations.program import REFRACTORY_PREFIX, Noise, Program
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import ModelError
 
-__all__ = ["NEVER", "Noise", "constant_values", "default_parameters", "initial_state", "settle"]
+__all__ = ["NEVER", "constant_values", "default_parameters", "initial_state", "settle"]
 
 Array = Any
 Values = dict[str, NDArray[Any]]
-
-#: Returns the random numbers of a step (neuron), by their names in a program.
-Noise = Callable[[int], Mapping[str, Array]]
 
 #: Brian2's time of the last spike of a neuron that never fired.
 NEVER = -1e4
@@ -59,12 +54,12 @@ def constant_values(
     values = _environment(program, parameters, dt=dt, n=n)
     functions = array_functions(np)
     with np.errstate(all="ignore"):
-        for name, text in program.constants.items():
-            found = np.asarray(compile_expression(text, functions)(values), dtype=np.float64)
+        for name, expression in program.constants.items():
+            value = np.asarray(compile_expression(expression, functions)(values), dtype=np.float64)
             if name.startswith(REFRACTORY_PREFIX):
-                # It may well be 1/0, and is multiplied by 0 where a neuron is not refractory.
-                found = np.where(np.isfinite(found), found, 0.0)
-            values[name] = found
+                # It may be 1/0, and is multiplied by 0 where a neuron is not refractory.
+                value = np.where(np.isfinite(value), value, 0.0)
+            values[name] = value
     return {name: np.asarray(values[name]) for name in program.constants}
 
 
@@ -79,18 +74,18 @@ def initial_state(
 ) -> Values:
     """Return the state from which every presentation starts, settled where the model asks for it.
 
-    What is drawn anew for each presentation (`Program.random_start`) is 0 here. A model with noise
-    settles once: all presentations start from where the noise of one such run left each neuron.
+    Variables that are drawn for each presentation (`Program.random_start`) are 0 here. A model with
+    noise settles once: all presentations start from the state in which that one run ended.
 
     Parameters
     ----------
     program, parameters, dt, n
-        As of `constant_values`.
+        See `constant_values`.
     noise
-        Returns the random numbers of a step, counted from the first presentation's start: those
+        Returns the random numbers of a step, counted from the first presentation's start: steps
         before it are negative. It may be None for a model that does not settle in noise.
     settled
-        Whether to let it settle; else the state is that from which settling begins.
+        Whether to let it settle; if not, the state is the one from which settling begins.
 
     Returns
     -------
@@ -117,8 +112,8 @@ def initial_state(
 
 
 def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
-    given = {**default_parameters(program), **parameters}
-    values = {name: np.asarray(given[name], dtype=np.float64) for name in program.parameters}
+    parameters = {**default_parameters(program), **parameters}
+    values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
     builtins = {
         "dt": np.asarray(dt),
         "N": np.asarray(float(n)),
@@ -135,11 +130,11 @@ def _start(
     if name == "lastspike":
         return np.full(shape, NEVER)
     model = program.model
-    text = program.initial.get(name)
+    expression = program.initial.get(name)
     value: Any = 0.0
-    if text is not None and name not in program.random_start:
-        value = compile_expression(text, array_functions(np))(values)
-    elif text is None and name in model.parameters:
+    if expression is not None and name not in program.random_start:
+        value = compile_expression(expression, array_functions(np))(values)
+    elif expression is None and name in model.parameters:
         value = float(parameter_values(model)[name])
     start = np.broadcast_to(np.asarray(value), shape)
     if dtype == "boolean":
@@ -154,20 +149,22 @@ def settle(
     dt: float,
     noise: Noise | None,
 ) -> None:
-    """Run a model without input for as long as it asks to settle.
+    """Run a model without input for its settling time.
 
     Parameters
     ----------
     stepper
         The model's blocks.
     values
-        All that they name; what they write is replaced.
+        The arrays that they read; those that they write are replaced.
     dt
         The time step in seconds.
     noise
-        As of `initial_state`.
+        See `initial_state`.
     """
-    steps = round(_settling(stepper.program) / dt)
+    model = stepper.program.model
+    where = f"{model.name}.toml, [initial] settle"
+    steps = round(time_in_seconds(str(model.settle), where=where, error=ModelError) / dt)
     for step in range(steps):
         values["t"] = (step - steps) * values["dt"]
         values |= noise(step - steps) if noise else {}
@@ -181,11 +178,6 @@ def settle(
         if fired is not None:
             stepper.reset(values)
         stepper.respond(values)
-
-
-def _settling(program: Program) -> float:
-    where = f"{program.model.name}.toml, [initial] settle"
-    return time_in_seconds(str(program.model.settle), where=where, error=ModelError)
 
 
 def _check_settled(program: Program, values: Values) -> None:

@@ -1,17 +1,154 @@
-"""Run a `Program` on arrays: the blocks of one time step, on NumPy or any library like it."""
+"""Programs as functions on arrays: statements compiled to Python, and the blocks of a time step.
+
+The Python that is compiled is rebuilt node by node from a whitelist of expressions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bioae.equations.arrays.emission import Write, compile_expression, compile_statements
+from bioae.equations.expressions import Expression
 from bioae.equations.program import Program, Statement
-from bioae.equations.syntax import names_in
 
-__all__ = ["Block", "Stepper", "guarded"]
+__all__ = [
+    "Block",
+    "Stepper",
+    "Write",
+    "compile_expression",
+    "compile_statements",
+    "guarded",
+]
 
 Array = Any
+Functions = Mapping[str, Callable[..., Any]]
+
+#: Returns the Python code that writes a value, itself Python code, to a statement's target.
+Write = Callable[[Statement, str], str]
+
+
+def compile_statements(
+    statements: Sequence[Statement],
+    arguments: Sequence[str],
+    results: Iterable[str],
+    functions: Functions,
+    *,
+    write: Write | None = None,
+) -> Callable[..., tuple[Any, ...]]:
+    """Compile statements to a function on arrays.
+
+    Parameters
+    ----------
+    statements
+        The statements, in the order in which they run.
+    arguments
+        The names that the function takes, in order.
+    results
+        The names whose values it returns, as a tuple.
+    functions
+        See `bioae.equations.arrays.functions.array_functions`.
+    write
+        Returns the Python code that writes a value to its target; `functions` are ``_fn[name]``.
+
+    Returns
+    -------
+    Callable
+        Takes arrays, returns a tuple of arrays. Nothing happens in place.
+    """
+    lines = [f"def step({', '.join(arguments)}):"]
+    for statement in statements:
+        value = ast.unparse(_Emit().emit(statement.value))
+        value = write(statement, f"({value})") if write else value
+        lines.append(f"    {statement.target} = {value}")
+    lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
+    # PyTorch imports parts of itself at the first use of some operators.
+    scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
+    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)
+    return scope["step"]  # type: ignore[no-any-return]
+
+
+def compile_expression(
+    expression: Expression, functions: Functions
+) -> Callable[[Mapping[str, Array]], Array]:
+    """Compile an expression to a function of a mapping from names to arrays.
+
+    Parameters
+    ----------
+    expression
+        The expression.
+    functions
+        See `bioae.equations.arrays.functions.array_functions`.
+    """
+    names = tuple(sorted(expression.names))
+    function = compile_statements([Statement("_value", expression)], names, ["_value"], functions)
+    return lambda values: function(*[values[name] for name in names])[0]
+
+
+class _Emit(ast.NodeTransformer):
+    """Rewrite a Brian2 expression as Python on arrays, node by node from a whitelist."""
+
+    _AS_IS = (
+        ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
+        ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
+        ast.GtE, ast.Eq, ast.NotEq,
+    )  # fmt: skip
+
+    def emit(self, expression: Expression) -> ast.AST:
+        body = expression.tree
+        condition = isinstance(body, ast.Constant) and isinstance(body.value, bool)
+        return body if condition else self._array(body)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if not isinstance(node, self._AS_IS):
+            raise TypeError(f"{type(node).__name__} is not part of Brian2's expressions")
+        return super().generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, bool | int | float):
+            raise TypeError(f"{node.value!r} is not a number")
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            raise TypeError(f"{ast.unparse(node)} is not a call of a function")
+        return _call(node.func.id, *map(self._array, node.args))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        name = "and" if isinstance(node.op, ast.And) else "or"
+        first, *rest = map(self._array, node.values)
+        for value in rest:
+            first = _call(name, first, value)
+        return first
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if isinstance(node.op, ast.Not):
+            return _call("not", self._array(node.operand))
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        if len(node.ops) != 1:
+            raise TypeError(f"{ast.unparse(node)} chains comparisons")
+        left, right = self.visit(node.left), self.visit(node.comparators[0])
+        return ast.Compare(left, [self.visit(node.ops[0])], [right])
+
+    def _array(self, node: ast.AST) -> ast.AST:
+        """Emit an argument of a function of arrays: PyTorch's take no Python numbers."""
+        if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+            return self.visit(node)  # type: ignore[no-any-return]
+        return _Numbers().visit(node)  # type: ignore[no-any-return]
+
+
+class _Numbers(_Emit):
+    """The same, for an expression without names."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return _call("number", super().visit_Constant(node))
+
+
+def _call(name: str, *arguments: ast.AST) -> ast.AST:
+    function = ast.Subscript(ast.Name("_fn", ast.Load()), ast.Constant(name), ast.Load())
+    return ast.Call(function, list(arguments), [])  # type: ignore[arg-type]
 
 
 class Block:
@@ -20,25 +157,27 @@ class Block:
     Parameters
     ----------
     statements
-        What to run.
+        The statements, in the order in which they run.
     keep
         The targets that are written back; any other is temporary.
     functions, write
-        See `bioae.equations.arrays.emission.compile_statements`.
+        See `compile_statements`.
+    also
+        Names that `write` reads.
     """
 
     def __init__(
         self,
         statements: Sequence[Statement],
         keep: Sequence[str],
-        functions: Mapping[str, Callable[..., Any]],
+        functions: Functions,
         write: Write,
         also: Sequence[str] = (),
     ) -> None:
         targets = {statement.target for statement in statements}
         self._writes = tuple(name for name in keep if name in targets)
         temporary = targets - set(keep)
-        read = {name for statement in statements for name in names_in(statement.value)}
+        read = {name for statement in statements for name in statement.value.names}
         if any(statement.guarded for statement in statements):
             read.add("not_refractory")
         self._reads = tuple(sorted((read - temporary) | set(self._writes) | set(also)))
@@ -47,7 +186,7 @@ class Block:
         )
 
     def __call__(self, values: dict[str, Array]) -> None:
-        """Run the statements; what they write replaces what stood in `values`."""
+        """Run the statements; their results replace entries of `values`."""
         results = self._function(*[values[name] for name in self._reads])
         values.update(zip(self._writes, results, strict=True))
 
@@ -60,27 +199,28 @@ def guarded(statement: Statement, value: str) -> str:
 
 
 class Stepper:
-    """The blocks of one time step of a program; their order is the schedule's affair.
+    """The blocks of one time step of a program; the schedule decides their order.
 
     Parameters
     ----------
     program
         The lowered neuron model.
     functions
-        See `bioae.equations.arrays.functions.array_functions`; ``fired`` holds where a neuron
-        fired.
+        See `bioae.equations.arrays.functions.array_functions`; ``_fired`` is true for the neurons
+        that fired.
     write_update, write_reset, write_spike
-        How a state is written there, as Python code; plainly, and where it fired, by default.
+        How a block writes a state, as Python code; by default the update writes all neurons, and
+        the others those that fired.
     guard
         How a guarded statement is written: by default where the neuron is not refractory.
     reads
-        What the given ways to write read, beside what the statements do.
+        Names that these ways of writing read in addition to those of the statements.
     """
 
     def __init__(
         self,
         program: Program,
-        functions: Mapping[str, Callable[..., Any]],
+        functions: Functions,
         *,
         write_update: Write | None = None,
         write_reset: Write | None = None,
@@ -105,21 +245,22 @@ class Stepper:
         self.reset = block(program.reset, write_reset or self.where_fired, fired)
         self._events = {
             _happened(name): (
-                _expression(event.condition, functions),
+                compile_expression(event.condition, functions),
                 block(event.statements, self._where(_happened(name)), (_happened(name),)),
             )
             for name, event in program.events.items()
         }
-        self.threshold = _expression(program.threshold, functions)
-        self.condition = _expression(program.condition, functions)
-        self.distance = _expression(program.distance, functions)
-        self.scale = _expression(program.scale, functions)
+        self.threshold = _optional(program.threshold, functions)
+        self.condition = _optional(program.condition, functions)
+        self.distance = _optional(program.distance, functions)
+        self.scale = _optional(program.scale, functions)
         self.random_start = {
-            name: _expression(text, functions) for name, text in program.random_start.items()
+            name: compile_expression(value, functions)
+            for name, value in program.random_start.items()
         }
 
     def watch(self, values: dict[str, Array]) -> None:
-        """See where custom events happen: after the thresholds."""
+        """Evaluate the conditions of custom events: after the thresholds."""
         for happened, (condition, _) in self._events.items():
             values[happened] = condition(values)
 
@@ -145,11 +286,7 @@ def _happened(event: str) -> str:
     return f"_happened_{event}"
 
 
-def _nothing(_: Mapping[str, Array]) -> None:
-    return None
-
-
-def _expression(
-    text: str | None, functions: Mapping[str, Callable[..., Any]]
+def _optional(
+    expression: Expression | None, functions: Functions
 ) -> Callable[[Mapping[str, Array]], Array]:
-    return _nothing if text is None else compile_expression(text, functions)
+    return (lambda _: None) if expression is None else compile_expression(expression, functions)

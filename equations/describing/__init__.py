@@ -1,1 +1,1 @@
-"""Descriptions of a neuron model for people: LaTeX and tables of its symbols."""
+"""Descriptions of neuron models for people: equations in LaTeX, and tables of symbols."""

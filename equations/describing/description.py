@@ -1,11 +1,10 @@
-"""What a paper's box says of a neuron model: its dynamics, its firing, and what the symbols are.
+"""Description of a neuron model in LaTeX, as in a paper: dynamics, firing and symbols.
 
-Read off the model's own text, in LaTeX; `bioae neurons show` and the documentation print it.
+It is read off the model's text; the documentation prints it.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,9 +18,9 @@ from brian2.equations.equations import (
 
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.typesetting import latex, symbol
+from bioae.equations.expressions import Expression, is_condition, parse_assignments
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import unit_name
-from bioae.equations.syntax import is_condition, parse_statements
 
 __all__ = ["Firing", "Rule", "Symbol", "dynamics", "firing", "rules", "symbols"]
 
@@ -33,17 +32,17 @@ class Symbol:
     Attributes
     ----------
     name
-        As the file writes it.
+        Its name in the file.
     kind
-        ``"state"``, ``"parameter"``, or ``"subexpression"``: what the equations abbreviate.
+        ``"state"``, ``"parameter"``, or ``"subexpression"``.
     shared
         Whether all neurons of a layer have it in common.
     unit
         Its base unit, as Brian2 writes it; ``"1"`` where it has none.
     value
-        A parameter's value, or what a state starts from; empty for a subexpression.
+        The value of a parameter, or the initial value of a state; empty for a subexpression.
     bounds
-        Between which values training may move it; empty where it may not.
+        The bounds within which training may move it; empty where it may not.
     """
 
     name: str
@@ -56,7 +55,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Firing:
-    """When a neuron fires and what follows, in LaTeX.
+    """Firing condition, reset and refractoriness, in LaTeX.
 
     Attributes
     ----------
@@ -65,7 +64,7 @@ class Firing:
     reset
         The assignments of the reset, in order.
     refractory
-        A time, or a condition; None where the neuron may fire again at once.
+        A time, or a condition; None if the neuron may fire again at once.
     lasts_while
         Whether `refractory` is a condition.
     """
@@ -78,14 +77,14 @@ class Firing:
 
 @dataclass(frozen=True)
 class Rule:
-    """What else happens to a neuron, in LaTeX.
+    """A custom event, or the statements that run in every step, in LaTeX.
 
     Attributes
     ----------
     event
-        The custom event's name; None for what happens at the start of every step.
+        The custom event's name; None for the statements at the start of every step.
     condition
-        When the event happens.
+        The condition of the event; empty for every step.
     statements
         The assignments that follow, in order.
     """
@@ -112,12 +111,12 @@ def dynamics(model: NeuronModel) -> tuple[str, ...]:
 
 
 def firing(model: NeuronModel) -> Firing | None:
-    """Return when a model's neurons fire and what follows; None for one that never fires.
+    """Return a model's firing condition, reset and refractoriness; None if it never fires.
 
     Raises
     ------
     ModelError
-        If the equations, or what is asked for, cannot be read.
+        If the equations, or the reset, cannot be read.
     """
     if model.threshold is None:
         return None
@@ -132,7 +131,7 @@ def firing(model: NeuronModel) -> Firing | None:
 
 
 def rules(model: NeuronModel) -> tuple[Rule, ...]:
-    """Return what else happens to a model's neurons: in every step, and in custom events.
+    """Return the statements of a model that run in every step, and its custom events.
 
     Raises
     ------
@@ -151,7 +150,7 @@ def rules(model: NeuronModel) -> tuple[Rule, ...]:
 
 
 def symbols(model: NeuronModel) -> tuple[Symbol, ...]:
-    """Return a model's states, abbreviations and parameters, in the file's order.
+    """Return a model's states, subexpressions and parameters, in the file's order.
 
     Raises
     ------
@@ -165,7 +164,7 @@ def _equation(equation: SingleEquation, own: Collection[str]) -> str:
     name = symbol(equation.varname)
     left = f"\\frac{{d{name}}}{{dt}}" if equation.type == DIFFERENTIAL_EQUATION else name
     if equation.type == PARAMETER:
-        # Only input, resets and other statements move it.
+        # Only input, resets and other statements change it.
         return f"\\frac{{d{name}}}{{dt}} &= 0"
     flags = [flag for flag in equation.flags if flag != "shared"]
     note = f" \\quad \\text{{({', '.join(flags)})}}" if flags else ""
@@ -174,17 +173,17 @@ def _equation(equation: SingleEquation, own: Collection[str]) -> str:
 
 def _assignments(code: str | None, own: Collection[str], *, where: str) -> tuple[str, ...]:
     written, known = [], set(own)
-    for target, value in parse_statements(code or "", where=where):
+    for target, value, _ in parse_assignments(code or "", where=where):
         known.add(target)
         written.append(f"{symbol(target)} \\leftarrow {latex(value, known)}")
     return tuple(written)
 
 
 def _is_condition(text: str, equations: Equations) -> bool:
-    node = ast.parse(text, mode="eval").body
-    if isinstance(node, ast.Name) and node.id in equations:
-        return bool(equations[node.id].var_type == "boolean")
-    return is_condition(node)
+    expression = Expression(text)
+    if expression.text in equations:
+        return bool(equations[expression.text].var_type == "boolean")
+    return is_condition(expression.tree)
 
 
 def _symbol(model: NeuronModel, equation: SingleEquation) -> Symbol:

@@ -1,8 +1,8 @@
-"""Brian2's expressions in LaTeX, term for term in the order in which they were written.
+"""Brian2's expressions in LaTeX, term by term in the order in which they were written.
 
 ``m*m*m`` becomes a power, as a paper writes it, and ``a/b/c`` one fraction. SymPy would typeset
-them too, but rearranges them: ``E_L - v`` becomes ``-E_L + v``. Only macros are used that MathJax,
-KaTeX and GitHub all know.
+them too, but rearranges them: ``E_L - v`` becomes ``-E_L + v``. MathJax, KaTeX and GitHub know all
+macros that are used.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
+from bioae.equations.expressions import Expression, is_condition
 from bioae.equations.quantities import constants
-from bioae.equations.syntax import is_condition
 
 __all__ = ["latex", "symbol"]
 
@@ -34,25 +34,24 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<", ast.LtE: r"\le", ast.Gt: ">", ast.GtE: r"\ge", ast.Eq: "=", ast.NotEq: r"\ne",
 }  # fmt: skip
 
-# How tightly a piece of LaTeX binds; a fraction stands for itself, but not below an exponent.
+# Precedence of a piece of LaTeX; a fraction needs no parentheses, except below an exponent.
 _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _SIGN, _FRACTION, _POWER, _ATOM = range(10)
 
 Piece = tuple[str, int]
 
 
-def latex(expression: str | ast.expr, own: Collection[str] = ()) -> str:
+def latex(expression: str | Expression, own: Collection[str] = ()) -> str:
     """Return a Brian2 expression in LaTeX.
 
     Parameters
     ----------
     expression
-        What to typeset, as text or parsed.
+        The expression, as text or parsed.
     own
         Names that are variables of the model, even where a unit is called the same.
     """
-    if isinstance(expression, str):
-        expression = ast.parse(" ".join(expression.split()), mode="eval").body
-    return _Typesetter(own).piece(expression)[0]
+    parsed = Expression(expression) if isinstance(expression, str) else expression
+    return _Typesetter(own).piece(parsed.tree)[0]
 
 
 def symbol(name: str) -> str:
@@ -92,14 +91,14 @@ def _number(value: float) -> str:
 
 
 def _is_negative(node: ast.expr) -> bool:
-    """Return whether a product or a quotient begins with a minus."""
+    """Return whether a product or a quotient begins with a minus sign."""
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
         node = node.left
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 def _negated(node: ast.expr) -> ast.expr:
-    """Return it without that minus."""
+    """Return it without that sign."""
     if isinstance(node, ast.BinOp):
         return ast.BinOp(_negated(node.left), node.op, node.right)
     assert isinstance(node, ast.UnaryOp)
@@ -139,7 +138,7 @@ class _Typesetter:
                 return f" {_COMPARISONS[type(op)]} ".join(sides), _COMPARISON
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return self._call(name, arguments), _ATOM
-        raise TypeError(f"{ast.unparse(node)!r} is not part of Brian2's expressions")
+        raise TypeError(f"{Expression.of(node).text!r} is not part of Brian2's expressions")
 
     def _name(self, name: str) -> str:
         if name in self._own:
@@ -177,10 +176,10 @@ class _Typesetter:
         return text
 
     def _powers(self, factors: list[ast.expr]) -> Iterator[str]:
-        """Yield factors in LaTeX; what stands several times in a row becomes a power."""
+        """Yield factors in LaTeX; a factor that is repeated becomes a power."""
         first = True
-        for _, alike in groupby(factors, _unless_number):
-            factor, *more = alike
+        for _, group in groupby(factors, _unless_number):
+            factor, *more = group
             if more:
                 yield f"{self._at(factor, _ATOM)}^{{{1 + len(more)}}}"
             else:
@@ -189,7 +188,7 @@ class _Typesetter:
 
     def _fraction(self, left: ast.expr, right: ast.expr) -> Piece:
         if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Div):
-            # One line between them is enough: a/b/c.
+            # a/b/c: one fraction bar is enough.
             return self._fraction(left.left, ast.BinOp(left.right, ast.Mult(), right))
         return f"\\frac{{{self.piece(left)[0]}}}{{{self.piece(right)[0]}}}", _FRACTION
 
@@ -206,7 +205,7 @@ class _Typesetter:
         return f"{function}\\left( {inside} \\right)"
 
     def _at(self, node: ast.expr, level: int) -> str:
-        """Return an operand, in parentheses where it binds less tightly than its place asks for."""
+        """Return an operand, in parentheses where its precedence is lower than `level`."""
         text, own = self.piece(node)
         if own < level or (own == _SIGN and level > _SUM):
             return f"\\left( {text} \\right)"

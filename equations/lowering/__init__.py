@@ -1,5 +1,5 @@
 """Lowering: from Brian2 text to a `Program`, the plain statements of one time step.
 
-Each step of the lowering is a file: statements as Brian2 derives them, their loop invariants,
-refractoriness, noise.
+Each step of the lowering is a file: checks, the statements that Brian2 derives, their loop
+invariants, refractoriness, noise and background input, and the distance to threshold.
 """

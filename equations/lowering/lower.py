@@ -1,4 +1,4 @@
-"""From a neuron model to its `Program`: the statements that Brian2 itself derives from it."""
+"""Lower a neuron model to its `Program`: the statements that Brian2 itself derives from it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from brian2.equations.equations import (
-    DIFFERENTIAL_EQUATION,
-    PARAMETER,
-    SUBEXPRESSION,
-    Equations,
-)
+from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.checks import check_model, check_trainable
 from bioae.equations.declarations import (
-    alike,
     brian2_equations,
+    check_trainable,
     in_order,
     parameter_values,
 )
+from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
+from bioae.equations.language import copied_variables
+from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.refractory import without_refractory
+from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import (
     INHIBITION,
@@ -39,13 +37,9 @@ from bioae.equations.program import (
     Statements,
 )
 from bioae.equations.quantities import constants, evaluate, unit_name
-from bioae.equations.surrogate import read_surrogate
-from bioae.equations.syntax import Assignment, is_condition, names_in, parse_assignments
 from bioae.errors import ModelError
 
-__all__ = ["brian2_equations", "lower", "parameter_values"]
-
-_ALWAYS_CONSTANT = frozenset({"dt", "i", "N"})
+__all__ = ["lower"]
 
 
 def lower(model: NeuronModel) -> Program:
@@ -82,19 +76,30 @@ class _Lowering:
         _check_noise(model, declared)
         check_model(model, declared, self.values)
         self.draws = Draws()
-        self.alike = alike(model)
+        self.copied = copied_variables(model)
         self.probe = Probe(model, declared)
-        # Last: a parameter of the wrong unit is better told of by the equations that name it.
+        # Last: the equations explain a parameter of the wrong unit better.
         check_trainable(model, declared, self.values)
         self.equations: Equations = self.probe.equations
-        self.hoist = Hoist(self._constant_names(), self._literals(), self._subexpressions())
+        self.states: dict[str, State] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.subexpressions: dict[str, Expression] = {}
+        for name, each in self.equations.items():
+            shared = "shared" in each.flags
+            if each.type == SUBEXPRESSION:
+                self.subexpressions[name] = Expression(str(each.expr))
+            elif each.type == PARAMETER and "constant" in each.flags:
+                self.parameters[name] = Parameter(unit_name(each.dim), per_neuron=not shared)
+            else:
+                self.states[name] = State(unit_name(each.dim), each.var_type, shared)
+        units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
+        self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, self.subexpressions)
 
     def program(self) -> Program:
-        states = self._states()
-        guarded = [name for name in states if self._guarded(name)]
-        integration = without_refractory(self.probe.update(), guarded, states)
-        update = self._statements(_assignments(integration), "equations")
-        refractoriness = self._statements(_assignments(self.probe.refractoriness()), "refractory")
+        guarded = [name for name in self.states if self._guarded(name)]
+        integration = without_refractory(self.probe.update(), guarded, self.states)
+        update = self._statements(integration, "equations")
+        refractoriness = self._statements(self.probe.refractoriness(), "refractory")
         parts: dict[str, Any] = {
             "refractoriness": refractoriness,
             "update": update,
@@ -106,11 +111,14 @@ class _Lowering:
             "events": self._events(),
             "receive": self._receive(),
         }
-        initial = {name: self._start(name, text) for name, text in self.model.initial_state.items()}
+        initial = {
+            name: self._start(name, Expression(text))
+            for name, text in self.model.initial_state.items()
+        }
         return Program(
             model=self.model,
-            states=self._states(),
-            parameters=self._parameters(),
+            states=self.states,
+            parameters=self.parameters,
             initial=self._in_order(initial),
             constants=self.hoist.constants,
             draws=self.draws.found,
@@ -120,44 +128,51 @@ class _Lowering:
     # The blocks
 
     def _prepare(self) -> Statements:
-        # Brian2 wants what is shared first; it depends on nothing that is not.
+        # Brian2 wants shared variables first; they depend on no others.
         code = sorted(
-            _assignments(self.probe.constant_over_dt()),
+            self.probe.constant_over_dt(),
             key=lambda each: "shared" not in self.equations[each.target].flags,
         )
         return self._statements(code, "equations")
 
-    def _firing(self) -> dict[str, str | None]:
+    def _firing(self) -> dict[str, Expression | None]:
         if self.model.threshold is None:
             return dict.fromkeys(("threshold", "distance", "scale"))
         self.probe.check_threshold()
-        # Named first: the distance to threshold is read with the numbers that were drawn for it.
-        threshold = self._drawn(self.model.threshold, "threshold")
-        surrogate = read_surrogate(
+        # Drawn first: the distance to threshold must name the same random numbers.
+        threshold = self._drawn(Expression(self.model.threshold), "threshold")
+        distance, scale = read_surrogate(
             self.model,
             threshold,
-            conditions=self._conditions(),
-            states={name: state.unit for name, state in self._states().items()},
-            inline=self._subexpressions(),
+            conditions={
+                name: self.subexpressions.get(name)
+                for name, each in self.equations.items()
+                if each.var_type == "boolean"
+            },
+            states={name: state.unit for name, state in self.states.items()},
+            inline=self.subexpressions,
             values=self.values,
             means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
         )
         return {
             "threshold": self._expression(threshold, "threshold"),
-            "distance": self._expression(surrogate.distance, "[surrogate] distance"),
-            "scale": self._expression(surrogate.scale, "[surrogate] scale"),
+            "distance": self._expression(distance, "[surrogate] distance"),
+            "scale": self._expression(scale, "[surrogate] scale"),
         }
 
     def _on_spike(self) -> Statements:
         if "lastspike" not in self.equations:
             return ()
-        return (Statement("not_refractory", "False"), Statement("lastspike", "t"))
+        return (
+            Statement("not_refractory", Expression("False")),
+            Statement("lastspike", Expression("t")),
+        )
 
     def _events(self) -> dict[str, Event]:
         events = {}
         for name in sorted(self.model.events, key=Event.place):
             key, event = f"[events.{name}]", self.model.events[name]
-            condition = self._drawn(event.condition, f"{key} condition")
+            condition = self._drawn(Expression(event.condition), f"{key} condition")
             events[name] = Event(
                 self._expression(condition, f"{key} condition"),
                 self._written(f"{key} reset", event.reset, may_guard=False),
@@ -175,15 +190,15 @@ class _Lowering:
             self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
         )
         if float(weight) != 1.0:
-            arrived = f"{arrived}*{self._expression(self.model.weight, 'weight')}"
-        return Statement(target, f"{target} + {arrived}", self._guarded(target))
+            arrived = f"{arrived}*{self._expression(Expression(self.model.weight), 'weight')}"
+        return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
 
     # Reading code
 
     def _written(self, key: str, code: str | None, *, may_guard: bool = True) -> Statements:
-        """Return the statements of code of the model's own, as Brian2 will assign them."""
+        """Return the statements of code from the model's file, as Brian2 will assign them."""
         parsed = parse_assignments(code or "", where=f"{self.where}, {key}")
-        rewritten = [each._replace(value=self.probe.rewritten(each, key)) for each in parsed]
+        rewritten = [self.probe.rewritten(each, key) for each in parsed]
         # A reset overrides the conditional write.
         return self._statements(rewritten, key, may_guard=may_guard)
 
@@ -192,42 +207,41 @@ class _Lowering:
     ) -> Statements:
         statements = []
         for target, value, _ in code:
-            text = self._drawn(self._as_stored(target, value), key, target)
+            drawn = self._drawn(self._as_stored(target, value), key, target)
             guarded = may_guard and self._guarded(target)
-            if guarded and names_in(text) & self.draws.found.keys():
-                # Brian2 draws for all neurons; a guarded write would ask for those that it reaches.
-                statements.append(Statement(f"_{target}", self._expression(text, key)))
-                text = f"_{target}"
-            statements.append(Statement(target, self._expression(text, key), guarded))
+            if guarded and drawn.names & self.draws.found.keys():
+                # Brian2 draws for all neurons; a guarded write would draw for some of them.
+                statements.append(Statement(f"_{target}", self._expression(drawn, key)))
+                drawn = Expression(f"_{target}")
+            statements.append(Statement(target, self._expression(drawn, key), guarded))
         return tuple(statements)
 
-    def _as_stored(self, target: str, value: ast.expr) -> str:
-        """Return a value as a variable of the target's type keeps it."""
-        text = ast.unparse(value)
-        kind = self._states()[target].dtype if target in self._states() else "float"
-        if kind == "integer" and not isinstance(value, ast.Constant):
-            return f"int({text})"
-        if kind == "boolean" and not is_condition(value):
-            return f"({text}) != 0"
-        return text
+    def _as_stored(self, target: str, value: Expression) -> Expression:
+        """Return a value, converted to the type of the target."""
+        kind = self.states[target].dtype if target in self.states else "float"
+        if kind == "integer" and not isinstance(value.tree, ast.Constant):
+            return Expression(f"int({value})")
+        if kind == "boolean" and not is_condition(value.tree):
+            return Expression(f"({value}) != 0")
+        return value
 
-    def _drawn(self, text: str, key: str, target: str | None = None) -> str:
+    def _drawn(self, value: Expression, key: str, target: str | None = None) -> Expression:
         """Return the expression with names for the random numbers in it."""
         try:
-            return self.draws(text, shared=target in self.alike)
+            return self.draws(value, shared=target in self.copied)
         except TypeError as error:
             raise ModelError(str(error), where=f"{self.where}, {key}") from error
 
-    def _start(self, target: str, text: str) -> str:
+    def _start(self, target: str, value: Expression) -> Expression:
         key = f"[initial] {target}"
-        drawn = self._drawn(text, key, target)
-        if drawn != text:
-            drawn = self._as_stored(target, ast.parse(drawn, mode="eval").body)
+        drawn = self._drawn(value, key, target)
+        if drawn != value:
+            drawn = self._as_stored(target, drawn)
         return self._expression(drawn, key)
 
-    def _expression(self, text: str, key: str) -> str:
+    def _expression(self, value: Expression, key: str) -> Expression:
         try:
-            return self.hoist(" ".join(text.split()))
+            return self.hoist(value)
         except TypeError as error:
             raise ModelError(str(error), where=f"{self.where}, {key}") from error
 
@@ -238,48 +252,9 @@ class _Lowering:
             and "unless refractory" in self.equations[target].flags
         )
 
-    # The variables
-
-    def _in_order(self, initial: dict[str, str]) -> dict[str, str]:
-        needed = {name: names_in(text) & initial.keys() for name, text in initial.items()}
+    def _in_order(self, initial: dict[str, Expression]) -> dict[str, Expression]:
+        needed = {name: value.names & initial.keys() for name, value in initial.items()}
         return {name: initial[name] for name in in_order(needed, where=f"{self.where}, [initial]")}
-
-    def _states(self) -> dict[str, State]:
-        return {
-            name: State(unit_name(eq.dim), eq.var_type, "shared" in eq.flags)
-            for name, eq in self.equations.items()
-            if eq.type == DIFFERENTIAL_EQUATION
-            or (eq.type == PARAMETER and "constant" not in eq.flags)
-        }
-
-    def _parameters(self) -> dict[str, Parameter]:
-        return {
-            name: Parameter(unit_name(eq.dim), per_neuron="shared" not in eq.flags)
-            for name, eq in self.equations.items()
-            if eq.type == PARAMETER and "constant" in eq.flags
-        }
-
-    def _conditions(self) -> dict[str, str | None]:
-        return {
-            name: str(eq.expr) if eq.type == SUBEXPRESSION else None
-            for name, eq in self.equations.items()
-            if eq.var_type == "boolean"
-        }
-
-    def _constant_names(self) -> set[str]:
-        return {*_ALWAYS_CONSTANT, *self._parameters()}
-
-    def _literals(self) -> dict[str, float]:
-        hidden = self.equations.names
-        return {name: float(value) for name, value in constants().items() if name not in hidden}
-
-    def _subexpressions(self) -> dict[str, str]:
-        return {n: str(eq.expr) for n, eq in self.equations.items() if eq.type == SUBEXPRESSION}
-
-
-def _assignments(code: str) -> Iterable[Assignment]:
-    """Parse abstract code, which is Brian2's."""
-    return parse_assignments(code, where="abstract code")
 
 
 def _check_noise(model: NeuronModel, equations: Equations) -> None:
@@ -301,5 +276,5 @@ def _check_noise(model: NeuronModel, equations: Equations) -> None:
                 "poisson() is not supported",
                 where=f"{model.name}.toml, {key}",
                 expected="xi, rand() or randn()",
-                mend="Let several rand() < p, or a normal number, stand for it",
+                mend="Use several rand() < p, or a normal number, instead",
             )

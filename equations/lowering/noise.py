@@ -1,41 +1,25 @@
-"""A model's own noise: each place in it that asks for a random number gets a name and a number."""
+"""Random numbers of a program: the model's own noise, and background input."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
+from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.program import INHIBITION, INPUT, Draw, Program
 
-__all__ = ["MEANS", "Draw", "Draws"]
+__all__ = ["MEANS", "Draws", "with_background_noise", "with_background_spikes"]
 
-#: What Brian2's functions return; `xi` becomes ``dt**.5*randn()``.
+#: The distributions of Brian2's functions; `xi` becomes ``dt**.5*randn()``.
 _DISTRIBUTIONS: dict[str, Literal["uniform", "normal"]] = {"rand": "uniform", "randn": "normal"}
 
-#: What they return on average, as text.
-MEANS = {"uniform": "0.5", "normal": "0"}
+#: The means of these distributions, as expressions.
+MEANS = {"uniform": Expression("0.5"), "normal": Expression("0")}
 
-
-@dataclass(frozen=True)
-class Draw:
-    """A random number for each neuron, or for all of them, and step.
-
-    Attributes
-    ----------
-    distribution
-        ``"uniform"``, in [0, 1), or ``"normal"``, of mean 0 and variance 1.
-    call
-        Which of the model's draws this is, counted from 0 in the order of its statements: update,
-        refractoriness, constants over dt, what runs regularly, threshold, reset, events, initial
-        values.
-    shared
-        Whether all neurons get the number of the first.
-    """
-
-    distribution: Literal["uniform", "normal"]
-    call: int
-    shared: bool = False
+_BACKGROUND = f"{RESERVED_PREFIX}background"
+_BACKGROUND_DRAW = f"{RESERVED_PREFIX}background_draw"
 
 
 class Draws:
@@ -44,7 +28,7 @@ class Draws:
     def __init__(self) -> None:
         self.found: dict[str, Draw] = {}
 
-    def __call__(self, expression: str, *, shared: bool = False) -> str:
+    def __call__(self, expression: Expression, *, shared: bool = False) -> Expression:
         """Return the expression with a new name for each call in it.
 
         Parameters
@@ -57,12 +41,11 @@ class Draws:
         Raises
         ------
         TypeError
-            If such a call is given arguments.
+            If such a call has arguments.
         """
-        tree = ast.parse(expression.strip(), mode="eval")
         before = len(self.found)
-        named = _Name(self.found, shared).visit(tree)
-        return expression if len(self.found) == before else ast.unparse(named)
+        named = expression.rewritten(_Name(self.found, shared))
+        return expression if len(self.found) == before else named
 
 
 class _Name(ast.NodeTransformer):
@@ -80,3 +63,56 @@ class _Name(ast.NodeTransformer):
         name = f"{RESERVED_PREFIX}draw{call}"
         self._found[name] = Draw(_DISTRIBUTIONS[function], call, self._shared)
         return ast.Name(name, ast.Load())
+
+
+def with_background_noise(program: Program, deviation: float) -> Program:
+    """Return a program that receives Gaussian background input in every step.
+
+    Parameters
+    ----------
+    program
+        The lowered neuron model.
+    deviation
+        The standard deviation in network weights per square root of a millisecond: that of a step
+        is `deviation` times ``sqrt(dt/ms)``. Where inhibition arrives at a separate variable, so do
+        negative numbers.
+    """
+    constant = Expression(f"{deviation!r}*sqrt(dt/0.001)")
+    return _with_background(program, constant, "normal", f"{_BACKGROUND}*{_BACKGROUND_DRAW}")
+
+
+def with_background_spikes(program: Program, weight: float, rate: float) -> Program:
+    """Return a program that receives background spikes.
+
+    Parameters
+    ----------
+    program
+        The lowered neuron model.
+    weight
+        The network weight of a background spike. Where inhibition arrives at a separate variable,
+        so does a negative weight.
+    rate
+        Their rate in Hz: in each step there is one with probability ``rate*dt``, independent of all
+        others.
+    """
+    amount = f"{weight!r}*int({_BACKGROUND_DRAW} < {_BACKGROUND})"
+    return _with_background(program, Expression(f"{rate!r}*dt"), "uniform", amount)
+
+
+def _with_background(
+    program: Program,
+    constant: Expression,
+    distribution: Literal["uniform", "normal"],
+    amount: str,
+) -> Program:
+    arriving = {INPUT: amount}
+    if program.inhibited:
+        arriving = {INPUT: f"clip({amount}, 0, 1e300)", INHIBITION: f"clip(-({amount}), 0, 1e300)"}
+    added = {name: Expression(f"{name} + {more}") for name, more in arriving.items()}
+    call = max((draw.call for draw in program.draws.values()), default=-1) + 1
+    return replace(
+        program,
+        receive=tuple(replace(s, value=s.value.substituted(added)) for s in program.receive),
+        constants={**program.constants, _BACKGROUND: constant},
+        draws={**program.draws, _BACKGROUND_DRAW: Draw(distribution, call)},
+    )

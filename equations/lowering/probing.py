@@ -1,4 +1,4 @@
-"""Ask Brian2 what it makes of a model: through a throw-away `NeuronGroup` that never runs."""
+"""Abstract code that Brian2 derives from a model, read off a `NeuronGroup` that never runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from brian2.units import ms
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import word_substitute
 
-from bioae.equations.lowering.complaints import complaint
+from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.language import complaint
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import physical_constants
-from bioae.equations.syntax import Assignment, names_in, parse_statements
 from bioae.errors import ModelError
 
 # The package brian2.devices hides this module behind an object of the same name.
@@ -32,10 +32,10 @@ __all__ = ["Probe"]
 
 
 class Probe:
-    """What Brian2 derives from a model: abstract code, in the model's own names.
+    """Abstract code that Brian2 derives from a model, in the model's own names.
 
-    Variables go by another name where SymPy has theirs (``E``, ``S``, ``beta``) for something else
-    and Brian2 would be misled.
+    Variables have another name inside Brian2 where SymPy uses theirs (``E``, ``S``, ``beta``) for
+    something else, which would mislead Brian2.
 
     Parameters
     ----------
@@ -59,17 +59,17 @@ class Probe:
     def __init__(self, model: NeuronModel, declared: Equations) -> None:
         self._model = model
         self._declared = declared
-        self._ask_of({})
+        self._make_group({})
         aliases = {name: _alias(name, declared) for name in declared.names if _is_taken(name)}
         if aliases and not self._understood():
-            self._ask_of(aliases)
+            self._make_group(aliases)
 
-    def _ask_of(self, aliases: Mapping[str, str]) -> None:
+    def _make_group(self, aliases: Mapping[str, str]) -> None:
         model = self._model
         self._aliases = aliases
         self._names = {alias: name for name, alias in aliases.items()}
         with self._asking("equations"), catch_logs():
-            self._group = _Unheard(
+            self._group = _SilentGroup(
                 1,
                 self._declared.substitute(**aliases),
                 threshold=self._aliased(model.threshold),
@@ -84,56 +84,57 @@ class Probe:
         self.equations: Equations = self._group.equations.substitute(**self._names)
 
     def _understood(self) -> bool:
-        """Whether SymPy took every variable for one: it may know ``E`` as Euler's number."""
+        """Return whether SymPy took every variable for one: it knows ``E`` as Euler's number."""
         try:
             update = self.update()
         except ModelError:
             return False
-        code = parse_statements(update, where="abstract code")
-        read = set().union(*(names_in(value) for _, value in code))
+        read = set().union(*(each.value.names for each in update))
         return bool(self.equations.diff_eq_names <= read)
 
-    def update(self) -> str:
-        """Return the integration step, without what it does for refractoriness."""
+    def update(self) -> list[Assignment]:
+        """Return the integration step, without its statements for refractoriness."""
         refractoriness, updater = self._refractoriness(), self._group.state_updater
         with self._asking("method" if self._model.method else "equations"), catch_logs():
             updater.update_abstract_code({})
-        return self._named(updater.abstract_code.removeprefix(refractoriness))
+        return self._assignments(updater.abstract_code.removeprefix(refractoriness))
 
-    def refractoriness(self) -> str:
-        """Return how a neuron leaves its refractory state."""
-        return self._named(self._refractoriness())
+    def refractoriness(self) -> list[Assignment]:
+        """Return the statements by which a neuron leaves its refractory state."""
+        return self._assignments(self._refractoriness())
 
-    def constant_over_dt(self) -> str:
-        """Return the subexpressions that are computed once a step, each after those it names."""
+    def constant_over_dt(self) -> list[Assignment]:
+        """Return the subexpressions that are computed once per step, in an order that works."""
         updater = self._group.subexpression_updater
-        return self._named(updater.abstract_code) if updater else ""
+        return self._assignments(updater.abstract_code) if updater else []
 
     def check_threshold(self) -> None:
-        """Refuse a threshold that Brian2 does not take for a condition."""
+        """Refuse a threshold that Brian2 does not accept as a condition."""
         with self._asking("threshold"):
             self._group.thresholder["spike"].update_abstract_code({})
 
-    def rewritten(self, assignment: Assignment, key: str) -> ast.expr:
-        """Return the value that Brian2 assigns: it makes ``v += ...`` of ``v = ... + v + ...``.
+    def rewritten(self, assignment: Assignment, key: str) -> Assignment:
+        """Return the assignment that Brian2 makes: of ``v = ... + v + ...`` it makes ``v += ...``.
 
-        That rounds otherwise than what was written.
+        The result rounds differently.
         """
         target, value = assignment.target, assignment.value
         if assignment.augmented or target not in self.equations or _adds_one_term(target, value):
-            return value
-        names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-        if target not in names or self.equations[target].var_type != "float":
-            return value
+            return assignment
+        if target not in value.names or self.equations[target].var_type != "float":
+            return assignment
         known = {**DEFAULT_FUNCTIONS, **dict(self._group.variables)}
-        code = self._aliased(f"{target} = {ast.unparse(value)}")
+        code = self._aliased(f"{target} = {value}")
         with self._asking(key):
             parts = [*make_statements(code, known, np.float64, optimise=False)]
-        (found,) = (s for part in parts for s in part if s.var == self._aliased(target))
-        if found.op not in ("+=", "*="):
-            return value
-        text = f"{target} {found.op[0]} ({self._named(found.expr)})"
-        return ast.parse(text, mode="eval").body
+        (made,) = (s for part in parts for s in part if s.var == self._aliased(target))
+        if made.op not in ("+=", "*="):
+            return assignment
+        text = f"{target} {made.op[0]} ({self._named(made.expr)})"
+        return assignment._replace(value=Expression(text))
+
+    def _assignments(self, code: str) -> list[Assignment]:
+        return [*parse_assignments(self._named(code), where="abstract code")]
 
     def _refractoriness(self) -> str:
         with self._asking("refractory"):
@@ -147,7 +148,7 @@ class Probe:
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:
-        """Run Brian2 on its runtime device, and say in one line what it objects to."""
+        """Run Brian2 on its runtime device; turn its errors into one line about the model."""
         active = brian2_device.active_device
         # `set_device` would give the user's device a new default clock.
         brian2_device.active_device = brian2_device.runtime_device
@@ -162,11 +163,11 @@ class Probe:
             brian2_device.active_device = active
 
 
-class _Unheard(NeuronGroup):  # type: ignore[misc]
-    """A group that is asked and never run, which Brian2 would warn of."""
+class _SilentGroup(NeuronGroup):  # type: ignore[misc]
+    """A group that never runs; Brian2 would warn about that."""
 
     def __del__(self) -> None:
-        """Say nothing."""
+        """Give no warning."""
 
 
 def _alias(name: str, declared: Equations) -> str:
@@ -181,8 +182,8 @@ def _is_taken(name: str) -> bool:
     return hasattr(sympy, name) or hasattr(builtins, name)
 
 
-def _adds_one_term(target: str, value: ast.expr) -> bool:
-    match value:
+def _adds_one_term(target: str, value: Expression) -> bool:
+    match value.tree:
         case ast.BinOp(left=ast.Name(id=left), op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
             return left == target and isinstance(right, ast.Name | ast.Constant)
     return False

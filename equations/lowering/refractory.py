@@ -1,16 +1,21 @@
-"""What a refractory neuron would compute and never keep: taken out of the statements of a step."""
+"""Refractoriness in the integration step: a neuron is taken for active where that changes nothing.
+
+A refractory neuron skips guarded writes. The values that Brian2 computes for it may be 0/0
+(exponential Euler divides by the rate of a leak that is switched off), and its derivative would
+still reach the gradient although the value is thrown away.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from bioae.equations.syntax import names_in, parse_statements
+from bioae.equations.expressions import Assignment, Expression
 
 __all__ = ["ACTIVE", "Activity", "without_refractory"]
 
-#: What Brian2 multiplies a derivative with that is flagged ``(unless refractory)``.
-ACTIVE = ast.dump(ast.parse("int(not_refractory)", mode="eval").body)
+#: The factor of a derivative that is flagged ``(unless refractory)``, as a dumped syntax tree.
+ACTIVE = ast.dump(Expression("int(not_refractory)").tree)
 
 
 class Activity(ast.NodeTransformer):
@@ -42,28 +47,26 @@ class _Active(Activity):
         return node
 
 
-def without_refractory(code: str, guarded: Collection[str], states: Collection[str]) -> str:
-    """Return statements that take a neuron for active wherever only guarded writes see the result.
-
-    A refractory neuron skips those writes. What Brian2 computes for it may well be 0/0 (exponential
-    Euler divides by the rate of a leak that is switched off), and the derivative of what is thrown
-    away would still reach the gradient.
+def without_refractory(
+    assignments: Iterable[Assignment], guarded: Collection[str], states: Collection[str]
+) -> list[Assignment]:
+    """Return assignments that take a neuron for active where only guarded writes use the result.
 
     Parameters
     ----------
-    code
-        Assignments, as Brian2's state updaters make them.
+    assignments
+        The integration step, as Brian2's state updaters make it.
     guarded
         The variables that are not written while a neuron is refractory.
     states
         All variables of the model; any other target is temporary.
     """
-    lines: list[str] = []
-    read_anyway: set[str] = set()
-    for target, value in reversed(list(parse_statements(code, where="the state update"))):
-        if target in guarded or (target not in states and target not in read_anyway):
-            lines.append(f"{target} = {ast.unparse(_Active().visit(value))}")
+    result: list[Assignment] = []
+    used_elsewhere: set[str] = set()
+    for each in reversed([*assignments]):
+        if each.target in guarded or each.target not in {*states, *used_elsewhere}:
+            result.append(each._replace(value=each.value.rewritten(_Active())))
         else:
-            read_anyway |= names_in(value)
-            lines.append(f"{target} = {ast.unparse(value)}")
-    return "\n".join(reversed(lines))
+            used_elsewhere |= each.value.names
+            result.append(each)
+    return result[::-1]

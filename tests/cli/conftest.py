@@ -1,4 +1,4 @@
-"""A trained network that is quick to run, and the command line as a user meets it."""
+"""A small trained network, and the command line in this process or a separate one."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 
 class Session:
-    """The command line in a session of its own, so that whatever it leaves behind can be found."""
+    """The command line in a separate session, so that any process left behind can be found."""
 
     def __init__(self, arguments: tuple[object, ...], folder: Path) -> None:
         self.temporary = folder / "temporary"
@@ -154,7 +154,7 @@ class Session:
         return Done(self._process.returncode, out, err)
 
     def close(self) -> None:
-        """End what is left."""
+        """End the remaining processes."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
@@ -162,7 +162,7 @@ class Session:
 
 @pytest.fixture
 def start(here: Path) -> Iterator[Callable[..., Session]]:
-    """Start the command line in a session of its own."""
+    """Start the command line in a separate session."""
     sessions: list[Session] = []
 
     def start(*arguments: object) -> Session:

@@ -74,7 +74,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
     shutil.copy(result, here / "newer.nc")
     with h5py.File(here / "newer.nc", "a") as file:
         file.attrs["schema_version"] = 9
-    for name, said in (
+    for name, message in (
         ("cut.nc", "the file cannot be read as netCDF4; it is truncated or of another kind"),
         ("empty.nc", "the file cannot be read as netCDF4"),
         ("garbage.nc", "the file cannot be read as netCDF4"),
@@ -84,7 +84,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
         (".", "there is no such file"),
     ):
         line = refused("analyze", name, "--out", "out")
-        assert said in line
+        assert message in line
         assert line.startswith(f"{name}: ")
         # One bad file among good ones stops everything, before anything is written.
         assert refused("analyze", "r.nc", name, "--out", "out") == line

@@ -1,4 +1,4 @@
-"""``bioae cache``: what is shown, and what is removed."""
+"""``bioae cache``: show and clear."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_show(cache: BuildCache, tmp_path: Path, run: Run) -> None:
     assert (empty.status, empty.err) == (0, "")
     assert f"{tmp_path / 'cache' / 'builds'}: 0 compiled networks" in empty.out
     keep(cache, tmp_path / "main")
-    shown = run("cache", "show")
-    assert "1 compiled network, 0.0 MB, at most 250.0 MB" in shown.out
-    assert KEY[:12] in shown.out
-    found = json.loads(run("cache", "show", "--json").out)
-    assert found["folder"] == str(cache.folder)
-    assert found["bytes"] == 1064
-    assert [(build["key"], build["bytes"]) for build in found["builds"]] == [(KEY, 1064)]
+    printed = run("cache", "show")
+    assert "1 compiled network, 0.0 MB, at most 250.0 MB" in printed.out
+    assert KEY[:12] in printed.out
+    actual = json.loads(run("cache", "show", "--json").out)
+    assert actual["folder"] == str(cache.folder)
+    assert actual["bytes"] == 1064
+    assert [(build["key"], build["bytes"]) for build in actual["builds"]] == [(KEY, 1064)]
 
 
 def test_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
@@ -45,6 +45,6 @@ def test_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
     assert "removed 1 compiled network, 0.0 MB" in run("cache", "clear").out
     assert cache.kept() == []
     keep(cache, tmp_path / "main")
-    found = json.loads(run("cache", "clear", "--json").out)
-    assert found == {"folder": str(cache.folder), "bytes": 1064, "removed": 1}
+    actual = json.loads(run("cache", "clear", "--json").out)
+    assert actual == {"folder": str(cache.folder), "bytes": 1064, "removed": 1}
     assert cache.kept() == []

@@ -38,7 +38,7 @@ def test_the_sample_needs_no_fetching(command: str, capsys: pytest.CaptureFixtur
     assert (folder / "train-images-idx3-ubyte.gz").is_file()
 
 
-def test_path_of_what_is_not_here(capsys: pytest.CaptureFixture[str]) -> None:
+def test_path_of_a_missing_data_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "path", "mnist"]) == 2
     assert "bioae data fetch mnist" in capsys.readouterr().err
 

@@ -59,7 +59,7 @@ def test_refused_before_anything_is_trained(
         (("--out", "file", "--overwrite"), "expected a folder; found a file"),
         (("--out", "file/out"), "the output cannot be written"),
         (("--target", "cuda"), "Choose from"),
-        (("more",), "Nothing takes the argument 'more'."),
+        (("more",), "The argument 'more' is not expected."),
     ):
         target = () if "--target" in options else ("--target", "numpy")
         assert said in refused("demo", *options, *target)

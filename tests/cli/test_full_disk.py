@@ -1,6 +1,6 @@
-"""A disk that fills up while something is written: one line, and what was there before survives.
+"""A disk that fills up during writing: one line, and existing files survive.
 
-A limit on the size of files stands for the disk; it is set in processes of their own.
+A limit on the size of files simulates the disk; it is set in separate processes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The help of every command, and what loading it costs."""
+"""The help of every command, and the libraries that it loads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_option_is_explained(command: str, run: Run) -> None:
     assert all(argument.parameter.help for argument in arguments), command
 
 
-def test_defaults_are_shown_where_they_say_something(run: Run) -> None:
+def test_informative_defaults_are_shown(run: Run) -> None:
     text = " ".join(run("simulate", "--help").out.replace("│", "").split())
     assert "[default: cpp_standalone]" in text
     assert "Seeds random input. [default: 0]" in text

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
-KEPT = "bioae: interrupted; what was finished is kept\n"
+KEPT = "bioae: interrupted; finished work is kept\n"
 
 
 def assert_ended(session: Any, done: Any, line: str = KEPT) -> None:

@@ -28,14 +28,14 @@ def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
 
 def test_list_as_json(run: Callable[..., tuple[int, str, str]]) -> None:
     entries = json.loads(run("neurons", "list", "--json")[1])
-    found = {entry.pop("name"): entry for entry in entries}
-    assert list(found) == list(available())
-    for name, entry in found.items():
+    actual = {entry.pop("name"): entry for entry in entries}
+    assert list(actual) == list(available())
+    for name, entry in actual.items():
         assert NeuronModel.from_mapping(name, entry, where=name) == load_model(name)
 
 
 @pytest.mark.parametrize("name", available())
-def test_what_is_shown_is_a_file_of_the_same_model(
+def test_show_prints_a_file_of_the_same_model(
     name: str, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     status, printed, _ = run("neurons", "show", name)
@@ -45,7 +45,7 @@ def test_what_is_shown_is_a_file_of_the_same_model(
     assert f"# Derived by Brian2, for dt = {model.dt or '1*ms'}" in printed
 
 
-def test_what_is_derived_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("neurons", "show", "lif", "--dt", "2*ms", "--json")
     assert status == 0
     derived = json.loads(printed)["derived"]
@@ -63,7 +63,7 @@ def test_what_is_derived_is_shown(run: Callable[..., tuple[int, str, str]]) -> N
     assert derived["parity"] == "exact"
 
 
-def test_what_else_happens_and_why_parity_is_not_exact_are_shown(
+def test_show_prints_events_and_the_reason_of_inexact_parity(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
     fields = load_model("lif").to_mapping()
@@ -109,7 +109,7 @@ def test_check_a_model_that_never_fires(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "message"),
     [
         ("v > theta", "u > theta", "mine.toml, threshold: unknown name 'u'"),
         ('tau = "100*ms"', 'tau = "100*mV"', "expected unit hertz"),
@@ -118,13 +118,13 @@ def test_check_a_model_that_never_fires(
     ],
 )
 def test_refused(
-    before: str, after: str, said: str, refused: Callable[..., str], here: Path
+    before: str, after: str, message: str, refused: Callable[..., str], here: Path
 ) -> None:
     text = load_model("lif").to_toml()
     assert before in text
     (here / "mine.toml").write_text(text.replace(before, after), encoding="utf-8")
     line = refused("neurons", "check", "mine.toml")
-    assert said in line
+    assert message in line
     assert refused("neurons", "show", "mine.toml") == line
 
 

@@ -1,4 +1,4 @@
-"""A neuron model of a user's own, from a file to a trained network, through the command line."""
+"""A user's neuron model, from a file to a trained network, through the command line."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def config(here: Path, tiny_text: str) -> str:
 
 def test_from_a_file_to_a_trained_network(run: Run, here: Path, config: str) -> None:
     def done(*command: object) -> str:
-        found = run(*command)
-        assert (found.status, found.err) == (0, ""), (command, found)
-        return str(found.out)
+        actual = run(*command)
+        assert (actual.status, actual.err) == (0, ""), (command, actual)
+        return str(actual.out)
 
-    shown = json.loads(done("neurons", "show", "mine.toml", "--json"))["derived"]
-    assert shown["trainable"] == ["tau_S from 20*ms to 200*ms", "beta from 5*nS to 20*nS"]
-    assert "exp" in shown["parity"]
+    printed = json.loads(done("neurons", "show", "mine.toml", "--json"))["derived"]
+    assert printed["trainable"] == ["tau_S from 20*ms to 200*ms", "beta from 5*nS to 20*nS"]
+    assert "exp" in printed["parity"]
     checked = json.loads(done("neurons", "check", "mine.toml", "--json"))["parity"]
     assert checked["active_fraction"] >= 0.5
     assert checked["one_step"] == 1.0

@@ -60,7 +60,7 @@ CASES = {
 }
 
 
-def test_the_model_that_is_spoilt_below_is_accepted(
+def test_the_model_before_its_errors_is_accepted(
     run: Callable[..., tuple[int, str, str]], here: Path, tiny_model: Path
 ) -> None:
     (here / "mine.toml").write_text(LIF)
@@ -73,12 +73,12 @@ def test_the_model_that_is_spoilt_below_is_accepted(
 def test_a_model_that_does_not_fit(
     case: str, refused: Callable[..., str], here: Path, tiny_model: Path, tiny_text: str
 ) -> None:
-    before, after, said = CASES[case]
+    before, after, message = CASES[case]
     assert LIF.count(before) == 1
     (here / "mine.toml").write_text(LIF.replace(before, after))
     command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
     line = refused(*command, "--neuron", "mine.toml")
-    assert said in line
+    assert message in line
     assert "mine" in line
     # All commands that take a model say the same.
     assert refused("parity", "mine.toml", "--neurons", 4, "--steps", 5) == line
@@ -89,7 +89,7 @@ def test_a_model_that_does_not_fit(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("liff", f"unknown neuron model 'liff'; expected one of {', '.join(available())}"),
         ("liff", "Did you mean 'lif'?"),
@@ -98,10 +98,10 @@ def test_a_model_that_does_not_fit(
         ("folder.toml", "folder.toml: "),
     ],
 )
-def test_a_model_that_is_not_there(
-    name: str, said: str, refused: Callable[..., str], here: Path, tiny_model: Path
+def test_a_missing_model(
+    name: str, message: str, refused: Callable[..., str], here: Path, tiny_model: Path
 ) -> None:
     (here / "garbage.toml").write_bytes(bytes(range(256)))
     (here / "folder.toml").mkdir()
     command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
-    assert said in refused(*command, "--neuron", name)
+    assert message in refused(*command, "--neuron", name)

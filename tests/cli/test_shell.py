@@ -1,4 +1,4 @@
-"""The command line's shell: help without heavy libraries, one line for every failure."""
+"""The entry point of the command line: help without heavy libraries, one line per failure."""
 
 from __future__ import annotations
 
@@ -88,13 +88,16 @@ def test_version(module: str) -> None:
         (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
         (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),
         (["data", "path"], "NAME requires an argument. See bioae data path --help"),
-        (["data", "path", "a", "b"], "Nothing takes the argument 'b'. See bioae data path --help"),
+        (
+            ["data", "path", "a", "b"],
+            "The argument 'b' is not expected. See bioae data path --help",
+        ),
         (["data", "list", "--json=maybe"], 'convert "maybe" into bool. See bioae data list --help'),
         (["data", "path", "mnits"], "Did you mean mnist?"),
     ],
     ids=" ".join,
 )
-def test_bad_usage_is_one_line_with_its_mend(
+def test_bad_usage_is_one_line_with_advice(
     arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
@@ -116,7 +119,7 @@ def test_bad_usage_is_one_line_with_its_mend(
             "out.nc: Permission denied\n",
         ),
         (MemoryError(), 2, "error: out of memory. Ask for fewer images or smaller chunks\n"),
-        (KeyboardInterrupt(), 130, "bioae: interrupted; what was finished is kept\n"),
+        (KeyboardInterrupt(), 130, "bioae: interrupted; finished work is kept\n"),
         (BrokenPipeError(), 141, ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -168,7 +171,7 @@ def test_a_full_disk_behind_standard_output() -> None:
     assert done.stderr == "bioae: error: output: No space left on device\n"
 
 
-def test_a_reader_that_went_away() -> None:
+def test_a_reader_that_closed_the_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
     try:
@@ -199,4 +202,4 @@ def test_interrupt_from_outside() -> None:
         process.send_signal(signal.SIGINT)
         _, written = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert written == "bioae: interrupted; what was finished is kept\n"
+    assert written == "bioae: interrupted; finished work is kept\n"

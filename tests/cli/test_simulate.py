@@ -147,7 +147,7 @@ def test_spread_background_and_delay(
         (("--dtype", "float16"), 'Did you mean "float64"?'),
         (("--targt", "numpy"), "Unknown option: --targt. Did you mean --target?"),
         (("--data", "mnits"), "unknown data set; expected sample, mnist, fashion-mnist, "),
-        (("more",), "Nothing takes the argument 'more'."),
+        (("more",), "The argument 'more' is not expected."),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""The check of arrays, and how images are sliced and scaled."""
+"""Checks of arrays, and slicing and scaling of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, folders and files, found and refused."""
+"""Loading of images by name, from folders and from files, and its errors."""
 
 from __future__ import annotations
 

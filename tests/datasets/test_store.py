@@ -1,4 +1,4 @@
-"""Where data sets are looked for, and how they are fetched: never from the network here."""
+"""Search and download of data sets, without a network."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def offline(_url: str) -> bytes:
     raise ConnectionError("no route to host\nmore lines")
 
 
-def test_fetched_once_and_then_kept(origin: Path, empty_cache: Path, serve: Server) -> None:
+def test_fetched_once_and_then_cached(origin: Path, empty_cache: Path, serve: Server) -> None:
     asked = serve(lambda url: (origin / Path(url).name).read_bytes())
     assert locate("digits") is None
     folder = fetch("digits")
@@ -166,7 +166,7 @@ def test_incomplete_folder_is_not_taken(
     assert locate("digits") is None
 
 
-def test_every_known_set_can_be_fetched_and_told_apart() -> None:
+def test_every_named_set_can_be_fetched_and_identified() -> None:
     remote = [known for known in catalogue.DATA_SETS.values() if known.mirrors]
     assert len(remote) == 2
     names = {store.file_names(split, kind)[0] for split in SPLITS for kind in KINDS}

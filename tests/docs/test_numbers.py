@@ -17,7 +17,7 @@ from brian2 import SpikeMonitor, StateMonitor, prefs
 import bioae
 from bioae.analysis import example_result, write_report
 from bioae.equations import NeuronModel
-from bioae.equations.checks import methods
+from bioae.equations.lowering.checks import methods
 from bioae.networks.schedule import ScheduleName
 from bioae.trainers import model_parity
 from bioae.trainers.training.config_tables import OptimisationConfig

@@ -1,4 +1,4 @@
-"""Expressions: evaluated as Brian2 evaluates them, and unchanged by taking constants out."""
+"""Expressions: evaluated as in Brian2, and unchanged by hoisting constants."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.equations.arrays.emission import compile_statements
-from bioae.equations.arrays.functions import SUPPORTED, array_functions
+from bioae.equations import Expression, Statement
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.stepping import compile_expression
+from bioae.equations.expressions import SUPPORTED, parse_assignments, parse_expression
 from bioae.equations.lowering.hoisting import Hoist
-from bioae.equations.program import Statement
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
-from bioae.equations.syntax import names_in, parse_expression, parse_statements
 from bioae.errors import InputError, ModelError
 
 VALUES: dict[str, NDArray[Any]] = {
@@ -59,50 +59,47 @@ def larger(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(leaves, larger, max_leaves=12)
 
 
-def value_of(expression: str, values: dict[str, Any]) -> NDArray[Any]:
-    names = sorted(names_in(expression))
-    function = compile_statements(
-        [Statement("_value", expression)], names, ["_value"], array_functions(np)
-    )
+def value_of(expression: Expression, values: dict[str, Any]) -> NDArray[Any]:
+    function = compile_expression(expression, array_functions(np))
     with np.errstate(all="ignore"):
-        (value,) = function(*(values[name] for name in names))
+        value = function(values)
     return np.broadcast_to(np.asarray(value, dtype=float), (4,))
 
 
 @given(expressions)
-def test_taking_constants_out_changes_no_bit(expression: str) -> None:
-    hoist = Hoist(CONSTANT, {"ms": 1e-3}, {"q": "v*y", "y": "theta + u"})
-    taken = hoist(expression)
+def test_hoisting_constants_changes_no_bit(expression: str) -> None:
+    inline = {"q": Expression("v*y"), "y": Expression("theta + u")}
+    hoist = Hoist(CONSTANT, {"ms": 1e-3}, inline)
+    taken = hoist(Expression(expression))
     values = dict(VALUES)
-    for name, text in hoist.constants.items():
-        value = value_of(text, values)
+    for name, constant in hoist.constants.items():
+        value = value_of(constant, values)
         if name.startswith("bioae_r"):
             value = np.where(np.isfinite(value), value, 0.0)
         values[name] = value
     plain = expression.replace("q", "(v*(theta + u))").replace("ms", "0.001")
-    expected = value_of(plain, VALUES)
+    expected = value_of(Expression(plain), VALUES)
     active = VALUES["not_refractory"]
-    found = value_of(taken, values)
+    result = value_of(taken, values)
     # A refractory neuron's 1/0 is not kept: nothing may write it.
     kept = active | np.isfinite(expected)
-    np.testing.assert_array_equal(found[kept], expected[kept])
+    np.testing.assert_array_equal(result[kept], expected[kept])
 
 
-def test_a_part_that_depends_on_refractoriness_alone_becomes_two_constants() -> None:
+def test_a_part_that_depends_only_on_refractoriness_becomes_two_constants() -> None:
     hoist = Hoist(CONSTANT, {}, {})
-    taken = hoist("v*exp(-dt*int(not_refractory)/tau)/(1/int(not_refractory))")
-    assert "exp" not in taken
-    assert list(hoist.constants.values()) == ["exp(-dt * 1 / tau)", "exp(-dt * 0 / tau)"]
+    taken = hoist(Expression("v*exp(-dt*int(not_refractory)/tau)/(1/int(not_refractory))"))
+    assert "exp" not in taken.text
+    assert [*map(str, hoist.constants.values())] == ["exp(-dt * 1 / tau)", "exp(-dt * 0 / tau)"]
 
 
-def test_conditions_are_left_where_they_are() -> None:
-    """Brian2 takes no number where a condition must stand."""
+def test_conditions_are_not_hoisted() -> None:
+    """Brian2 accepts no number in place of a condition."""
     hoist = Hoist(CONSTANT, {}, {})
-    taken = hoist("v > theta and (tau > 2*dt or not theta < 1)")
-    tree = ast.parse(taken, mode="eval").body
+    tree = hoist(Expression("v > theta and (tau > 2*dt or not theta < 1)")).tree
     assert isinstance(tree, ast.BoolOp)
     assert all(isinstance(value, ast.Compare | ast.BoolOp) for value in tree.values)
-    assert list(hoist.constants.values()) == ["2 * dt"]
+    assert [*map(str, hoist.constants.values())] == ["2 * dt"]
 
 
 @pytest.mark.parametrize("name", sorted(set(SUPPORTED) - {"clip", "timestep", "int"}))
@@ -111,11 +108,11 @@ def test_functions_are_brian2s(name: str) -> None:
     theirs = DEFAULT_FUNCTIONS[name]
     with np.errstate(all="ignore"):
         expected = np.asarray(theirs(x))
-        found = array_functions(np)[name](x)
+        result = array_functions(np)[name](x)
     assert np.isfinite(expected).any()
-    # Brian2's exprel is SciPy's, which has another series near 0.
+    # Brian2's exprel is SciPy's, which uses another series near 0.
     tolerance = 1e-15 if name == "exprel" else 0
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=0)
+    np.testing.assert_allclose(result, expected, rtol=tolerance, atol=0)
 
 
 def test_functions_of_several_arguments_are_brian2s() -> None:
@@ -146,12 +143,12 @@ def test_quantities_are_brian2s(left: str, sign: str, right: str) -> None:
         with pytest.raises(InputError, match="has no value"):
             evaluate(text, {"tau": 20 * ms}, where="here")
         return
-    found = evaluate(text, {"tau": 20 * ms}, where="here")
-    assert units.have_same_dimensions(found, expected)
-    assert float(found) == float(expected)
+    result = evaluate(text, {"tau": 20 * ms}, where="here")
+    assert units.have_same_dimensions(result, expected)
+    assert float(result) == float(expected)
 
 
-def test_wanted_dimensions() -> None:
+def test_required_dimensions() -> None:
     assert float(evaluate("0.4*nA", dimensions_of=nA, where="here")) == float(0.4 * nA)
     with pytest.raises(ModelError, match=r"^here: '1\*mV' has the wrong unit; expected second"):
         evaluate("1*mV", dimensions_of=ms, where="here", error=ModelError)
@@ -165,14 +162,53 @@ def test_wanted_dimensions() -> None:
 
 def test_statements_are_written_out() -> None:
     code = "  v -= w*(1 + u)  # one; two\n\n u = (1 +\n      2); w **= 2; w //= u + 1"
-    written = [(t, ast.unparse(v)) for t, v in parse_statements(code, where="here")]
+    written = [(a.target, a.value.text) for a in parse_assignments(code, where="here")]
     assert written == [
         ("v", "v - w * (1 + u)"), ("u", "1 + 2"), ("w", "w ** 2"), ("w", "w // (u + 1)"),
     ]  # fmt: skip
 
 
 @given(expressions)
-def test_what_is_accepted_means_the_same_after_it_was_parsed(expression: str) -> None:
-    parsed = ast.unparse(parse_expression(expression, where="here"))
-    assume("q" not in names_in(expression) and "ms" not in names_in(expression))
-    np.testing.assert_array_equal(value_of(parsed, VALUES), value_of(expression, VALUES))
+def test_accepted_expressions_keep_their_value_when_rendered(text: str) -> None:
+    expression = parse_expression(text, where="here")
+    assume(not expression.names & {"q", "ms"})
+    rendered = Expression.of(expression.tree)
+    np.testing.assert_array_equal(value_of(rendered, VALUES), value_of(expression, VALUES))
+
+
+def test_expressions_are_equal_if_their_texts_are() -> None:
+    a, b = Expression("v +\n  u"), Expression("v + u")
+    assert a == b
+    assert len({a, b, Expression.of(a.tree)}) == 1
+    assert a != Expression("v+u")
+    assert str(a) == a.text == "v + u"
+
+
+def test_no_change_to_a_tree_reaches_its_expression() -> None:
+    expression = Expression("v > theta and exp(u) > v")
+    tree = expression.tree
+    assert isinstance(tree, ast.BoolOp)
+    tree.values.pop()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = "x"
+    assert ast.unparse(expression.tree) == expression.text == "v > theta and exp(u) > v"
+    assert expression.names == {"v", "theta", "u"}
+
+
+def test_substituted_expressions_keep_their_parentheses() -> None:
+    replaced = Expression("v*g - u").substituted({"g": Expression("a + u"), "u": Expression("2*g")})
+    assert replaced.text == "v * (a + u) - 2 * g"
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("v + a*b", "v += a * b"), ("v - (a - b)", "v -= a - b"), ("v*(a + b)", "v *= a + b"),
+        ("v/a", "v /= a"), ("v + a + b", "v = v + a + b"), ("a + v", "v = a + v"),
+        ("v**2", "v = v**2"),
+    ],
+)  # fmt: skip
+def test_statements_add_in_place_where_they_add_one_term(value: str, line: str) -> None:
+    """Brian2 rewrites ``v = v + a + b``, so that it rounds otherwise, but not ``v += a + b``."""
+    assert str(Statement("v", Expression(value))) == line

@@ -1,4 +1,4 @@
-"""Neuron model files: what is read, what is refused, and in which words."""
+"""Neuron model files: accepted ones, refused ones, and the messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Spoilt = Callable[[dict[str, Any]], str]
 
 @pytest.fixture
 def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spoilt:
-    """Return the line that refuses a LIF with some keys changed; None takes one away."""
+    """Return the line that refuses a LIF with some keys changed; None removes a key."""
     monkeypatch.chdir(tmp_path)
 
     def refuse(changes: dict[str, Any]) -> str:
@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     },
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
-    "parameter of a state": (parameters(v="1"), "Give where it starts in [initial]"),
+    "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
     # units
     "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
     "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
@@ -181,8 +181,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case: str, refusal: Spoilt) -> None:
-    changes, said = REFUSED[case]
-    assert said in refusal(changes)
+    changes, message = REFUSED[case]
+    assert message in refusal(changes)
 
 
 INJECTIONS: list[dict[str, Any]] = [
@@ -231,7 +231,7 @@ def test_every_shipped_model_loads_and_comes_back_from_its_text(name: str) -> No
 
 
 @pytest.mark.parametrize("name", available())
-def test_a_shipped_model_may_train_what_it_names_within_its_bounds(name: str) -> None:
+def test_a_shipped_model_may_train_parameters_within_their_bounds(name: str) -> None:
     model = load_model(name)
     assert model.trainable
     assert set(model.trainable) <= set(lower(model).parameters)
@@ -246,18 +246,18 @@ def test_a_shipped_model_may_train_what_it_names_within_its_bounds(name: str) ->
         (b"", "the key 'description' is missing"),
     ],
 )
-def test_files_that_are_no_model(content: bytes, said: str, tmp_path: Path) -> None:
+def test_files_that_are_no_model(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=said) as caught:
+    with pytest.raises(ModelError, match=message) as caught:
         load_model(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     (tmp_path / "folder.toml").mkdir()
-    for name, said in (("no.toml", "there is no such"), ("folder.toml", "cannot be read")):
-        with pytest.raises(ModelError, match=said):
+    for name, message in (("no.toml", "there is no such"), ("folder.toml", "cannot be read")):
+        with pytest.raises(ModelError, match=message):
             load_model(tmp_path / name)
 
 
@@ -268,7 +268,7 @@ def test_unknown_names(name: str, near: str | None) -> None:
     assert caught.value.mend == (f"Did you mean {near!r}?" if near else None)
 
 
-def test_parameters_are_set_anew() -> None:
+def test_parameters_can_be_replaced() -> None:
     model = load_model("lif").with_parameters({"tau": "7*ms"})
     assert model.parameters == {"tau": "7*ms", "theta": "1"}
     with pytest.raises(ModelError, match="no parameter 'x'; expected one of tau, theta"):
@@ -298,9 +298,9 @@ def test_the_distance_is_read_from_the_threshold(threshold: str, distance: str, 
     assert stepper.scale(values) == eval(scale, {}, values)
 
 
-def test_a_surrogate_of_the_models_own_is_kept() -> None:
+def test_a_surrogate_in_the_file_is_kept() -> None:
     surrogate = {"distance": "2*v - theta", "scale": "2*theta"}
     model = NeuronModel.from_mapping("m", {**LIF, "surrogate": surrogate}, where="m")
     program = lower(model)
-    assert program.distance == "2 * v - theta"
-    assert program.constants[str(program.scale)] == "2 * theta"
+    assert str(program.distance) == "2 * v - theta"
+    assert str(program.constants[str(program.scale)]) == "2 * theta"

@@ -67,28 +67,28 @@ def lif(tau: float, refractory: int | None = None) -> NeuronModel:
 
 @pytest.mark.parametrize("tau", [5.0, 20.0, 100.0])
 def test_in_brian2s_order_the_input_of_a_spikes_step_is_lost(tau: float) -> None:
-    """So from one spike to the next it takes n inputs, and one step more."""
+    """The interval between spikes is n inputs, and one more step."""
     leak, steps = np.exp(-1 / tau), 150
-    found = spike_steps(lif(tau), DRIVES, BRIAN2, steps)
-    for w, mine in zip(DRIVES, found, strict=True):
+    result = spike_steps(lif(tau), DRIVES, BRIAN2, steps)
+    for w, mine in zip(DRIVES, result, strict=True):
         n = inputs_to_fire(w, leak, leaks_first=True)
         assert mine == ([] if n is None else list(range(n, steps, n + 1))), w
-    assert sum(map(len, found)) > 200
+    assert sum(map(len, result)) > 200
 
 
 @pytest.mark.parametrize("tau", [5.0, 20.0, 100.0])
 def test_in_the_papers_order_every_input_counts(tau: float) -> None:
     leak, steps = np.exp(-1 / tau), 150
-    found = spike_steps(lif(tau), DRIVES, PAPER, steps)
-    for w, mine in zip(DRIVES, found, strict=True):
+    result = spike_steps(lif(tau), DRIVES, PAPER, steps)
+    for w, mine in zip(DRIVES, result, strict=True):
         n = inputs_to_fire(w, leak, leaks_first=False)
         assert mine == ([] if n is None else list(range(n - 1, steps, n))), w
-    assert sum(map(len, found)) > 200
+    assert sum(map(len, result)) > 200
 
 
 @pytest.mark.parametrize("refractory", [1, 2, 5])
 def test_refractory_steps_lengthen_the_interval(refractory: int) -> None:
-    """In both orders it takes n inputs, and r steps more.
+    """In both orders the interval is n inputs, and r more steps.
 
     In Brian2's order the input of the step in which refractoriness ends is the first that counts.
     In the paper's it comes before that end, and is lost.
@@ -128,7 +128,7 @@ def test_any_drive(w: float, tau: float, order: tuple[str, ...]) -> None:
     n = inputs_to_fire(w, leak, leaks_first=brian2)
     (mine,) = spike_steps(lif(tau), np.array([w]), order, 60)
     period = None if n is None else n + brian2
-    # Where the closed form lies on the threshold itself, rounding decides.
+    # If the closed form is exactly at threshold, rounding decides.
     level = None if n is None else w * (1 - leak ** np.array([n - 1, n])) / (1 - leak)
     if level is not None and np.abs(level * (leak if brian2 else 1) - 1).min() < 1e-9:
         return

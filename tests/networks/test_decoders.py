@@ -1,4 +1,4 @@
-"""Decoders by hand, and the same bits from NumPy and PyTorch."""
+"""Decoders: worked examples, and the same bits from NumPy and PyTorch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACTIVITY = np.array([[1.0, -2.0], [4.0, -1.0], [1.0, -3.0]])
         (CountDecoder(), [6.0, -6.0]),
     ],
 )
-def test_by_hand(decoder: Any, expected: list[float]) -> None:
+def test_worked_examples(decoder: Any, expected: list[float]) -> None:
     assert decoder.decode(ACTIVITY, mean_drive=1.0).tolist() == expected
     assert decoder.decode(ACTIVITY, mean_drive=2.0).tolist() == [x / 2 for x in expected]
     scaled = type(decoder)(scale=4.0)

@@ -32,7 +32,7 @@ def test_drive_has_time_first(encoder: Any) -> None:
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
 @given(order=st.permutations(range(6)), count=st.integers(1, 6))
-def test_an_example_is_encoded_alike_in_any_company(
+def test_the_encoding_of_an_example_does_not_depend_on_others(
     encoder: Any, order: list[int], count: int
 ) -> None:
     chosen = order[:count]
@@ -93,7 +93,7 @@ def test_first_spike_comes_at_the_nearest_step(pixel: float, steps: int) -> None
         assert abs(when[0] - (1 - pixel) * (steps - 1)) <= 0.5
 
 
-def test_first_spike_by_hand() -> None:
+def test_first_spike_worked_example() -> None:
     images = np.array([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 1, 4)
     drive = FirstSpike().encode(images, np.array([0]), steps=5)
     assert drive[:, 0, 0, 0].T.tolist() == [
@@ -111,6 +111,6 @@ def test_constant_current_is_on_the_grid(pixel: float, gain: float) -> None:
 
 
 @pytest.mark.parametrize("encoder", [Bernoulli(rate=0.3), FirstSpike(), ConstantCurrent(gain=2.0)])
-def test_encoders_survive_a_file(encoder: Any) -> None:
+def test_encoders_round_trip_through_a_file(encoder: Any) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(Encoder)
     assert adapter.validate_python(encoder.model_dump(mode="json")) == encoder

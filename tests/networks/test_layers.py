@@ -107,7 +107,7 @@ def test_a_pair_of_neurons_has_one_synapse(case: tuple[Conv2d | ConvTranspose2d,
 
 
 @given(convolutions())
-def test_fan_in_is_the_most_that_a_neuron_hears(
+def test_fan_in_is_the_largest_number_of_inputs(
     case: tuple[Conv2d | ConvTranspose2d, Shape],
 ) -> None:
     layer, shape = case
@@ -133,9 +133,9 @@ def test_dense_is_linear(size: dict[str, Any]) -> None:
     assert layer.fan_in(shape) == 24
     assert layer.output_shape(shape) == size.get("shape", (6,))
     images = torch.from_numpy(dyadic(1, 5, *shape))
-    found = through(layer, shape, images, weight)
+    actual = through(layer, shape, images, weight)
     expected = functional.linear(images.flatten(1), torch.from_numpy(weight))
-    assert torch.equal(found.flatten(1), expected)
+    assert torch.equal(actual.flatten(1), expected)
 
 
 def test_all_to_all_counts_every_pair_once() -> None:

@@ -1,4 +1,4 @@
-"""Descriptions of networks: what is shipped, what is refused and how, what a file gives back."""
+"""Descriptions of networks: presets, errors, and round trips through files."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_the_network_that_is_spoilt_is_good() -> None:
+def test_the_network_before_its_errors_is_valid() -> None:
     good = config()
     assert good.placed[-1].shape == good.input_shape
 
@@ -175,7 +175,7 @@ def test_self_contained_needs_no_files(tmp_path: Path) -> None:
     assert again.self_contained() == again == whole
 
 
-def test_two_models_of_one_name_cannot_travel_together(tmp_path: Path) -> None:
+def test_two_models_with_one_name_are_refused(tmp_path: Path) -> None:
     own = tmp_path / "lif.toml"
     own.write_text(load_model("lif").with_parameters({"tau": "3*ms"}).to_toml())
     mixed = config(layers=with_layer(1, neuron=str(own)))

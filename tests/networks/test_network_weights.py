@@ -1,4 +1,4 @@
-"""Networks with weights: how they are drawn, checked, rounded, hashed and varied."""
+"""Networks with weights: initialisation, checks, rounding, hashes and changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_initial_spread(network: Network, name: str, gain: float, fan_in: int) -
     assert abs(values.std() - expected) < 6 * expected / np.sqrt(2 * values.size)
 
 
-def test_each_array_has_a_stream_of_its_own(config: NetworkConfig, network: Network) -> None:
+def test_each_array_has_a_separate_stream(config: NetworkConfig, network: Network) -> None:
     again = Network.initialise(config, seed=3).weights
     other = Network.initialise(config, seed=4).weights
     first = config.layers[0].model_copy(update={"recurrent": False})
@@ -108,7 +108,7 @@ def test_trained_parameters_replace_those_of_the_model(network: Network) -> None
 # Rounding
 
 
-def test_quantised_weights_lie_on_the_grid(network: Network) -> None:
+def test_quantised_weights_are_on_the_grid(network: Network) -> None:
     trained = {"b.tau": np.array(0.1234567)}
     rounded = Network(network.config, {**network.weights, **trained}).quantised()
     for name, values in network.weights.items():
@@ -163,7 +163,9 @@ def test_hash_sees_the_description(network: Network) -> None:
 # Varying
 
 
-def test_with_neuron_keeps_weights_and_drops_what_belonged_to_the_old_one(network: Network) -> None:
+def test_with_neuron_keeps_weights_and_drops_former_parameters(
+    network: Network,
+) -> None:
     trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
     assert [placed.model.name for placed in trained.config.placed] == ["lif"] * 3
     varied = trained.with_neuron("alif", calibrate="none")

@@ -1,4 +1,4 @@
-"""Values of their own for neurons: any constant parameter, the same in the mirror and in Brian2."""
+"""Parameters per neuron: any constant parameter, the same in the mirror and in Brian2."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ def firing(network: Network) -> Network:
     return network
 
 
-def assert_same(found: xr.DataTree, expected: xr.DataTree) -> None:
+def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
     for name, layer in expected["/layers"].children.items():
         assert float((layer["spike_count"].sum("example") > 0).mean()) >= 0.5
-        xr.testing.assert_identical(found[f"/layers/{name}"].to_dataset(), layer.to_dataset())
-    xr.testing.assert_equal(found["reconstruction"], expected["reconstruction"])
+        xr.testing.assert_identical(actual[f"/layers/{name}"].to_dataset(), layer.to_dataset())
+    xr.testing.assert_equal(actual["reconstruction"], expected["reconstruction"])
 
 
 def exact() -> list[str]:
@@ -160,12 +160,12 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
     for placed in own.config.placed:
         for name in placed.parameter_shapes:
             without = Network(own.config, {n: v for n, v in own.weights.items() if n != name})
-            found = simulate_mirror(without, IMAGES, record=["v"])
+            actual = simulate_mirror(without, IMAGES, record=["v"])
             trace = f"/layers/{placed.name}/state_v"
-            assert not found[trace].equals(before[trace]), name
+            assert not actual[trace].equals(before[trace]), name
 
 
-def test_each_neuron_is_one_of_a_population_of_its_own_values(everywhere: str) -> None:
+def test_each_neuron_fires_like_a_population_with_its_values(everywhere: str) -> None:
     layer = {"kind": "dense", "name": "last", "shape": [1, 4, 4]}
     own = firing(with_own(network(everywhere, layers=[layer]), seed=2))
     (placed,) = own.config.placed
@@ -175,15 +175,15 @@ def test_each_neuron_is_one_of_a_population_of_its_own_values(everywhere: str) -
         return result["/layers/last/state_v"].isel(neuron=neuron)
 
     for neuron in (0, 7):
-        alike = {
+        uniform_values = {
             name: np.full(placed.size, own.weights[name][neuron])
             for name in placed.parameter_shapes.keys() & own.weights.keys()
         }
-        assert len(alike) == 7
-        found = trace(Network(own.config, {**own.weights, **alike}), neuron)
-        assert len(np.unique(found)) > 10
-        xr.testing.assert_identical(trace(own, neuron), found)
-        assert not trace(own, neuron + 1).equals(found)
+        assert len(uniform_values) == 7
+        actual = trace(Network(own.config, {**own.weights, **uniform_values}), neuron)
+        assert len(np.unique(actual)) > 10
+        xr.testing.assert_identical(trace(own, neuron), actual)
+        assert not trace(own, neuron + 1).equals(actual)
 
 
 @pytest.mark.parametrize("model", exact())
@@ -202,7 +202,7 @@ def test_parameters_of_each_neuron_compiled(
     assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate_mirror(own, IMAGES))
 
 
-def test_parameters_of_each_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
+def test_parameters_per_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
     own = with_own(network(everywhere), seed=2)
     artefact.save(own, tmp_path / "model")
     again = artefact.load(tmp_path / "model").network
@@ -213,7 +213,7 @@ def test_parameters_of_each_neuron_are_stored(everywhere: str, tmp_path: Path) -
         np.testing.assert_array_equal(tau, own.parameters(placed)["tau"])
 
 
-def test_one_value_is_one_for_all(everywhere: str) -> None:
+def test_one_value_applies_to_all_neurons(everywhere: str) -> None:
     described = firing(network(everywhere))
     arrays = {f"first.{n}": np.array(v) for n, v in (("tau", 5e-3), ("silent", 4e-3))}
     spread = {name: np.full(8, value) for name, value in arrays.items()}
@@ -225,7 +225,7 @@ def test_one_value_is_one_for_all(everywhere: str) -> None:
     assert_same(simulate_mirror(each, IMAGES), expected)
 
 
-def test_what_a_shared_variable_depends_on_is_one_for_all(shared: str) -> None:
+def test_parameters_of_shared_variables_have_one_value(shared: str) -> None:
     described = network(shared)
     own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
     varied = firing(Network(described.config, {**described.weights, **own}))

@@ -63,7 +63,7 @@ def test_golden_words(seed: int, key: int, raw: list[int]) -> None:
 
 
 @given(st.lists(st.integers(0, 2**63 - 1), unique=True, min_size=1, max_size=6), st.randoms())
-def test_a_key_has_its_numbers_whatever_else_is_drawn(keys: list[int], chance: object) -> None:
+def test_the_numbers_of_a_key_do_not_depend_on_other_draws(keys: list[int], chance: object) -> None:
     order = np.array(keys)
     together = uniform(3, order, 5)
     assert (uniform(3, order[::-1], 5)[::-1] == together).all()

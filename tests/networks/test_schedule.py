@@ -1,4 +1,4 @@
-"""Where presentations lie in a run."""
+"""The steps of presentations in a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delays and autapses of a network: what is drawn, refused, kept, and written to disk."""
+"""Delays and autapses of a network: draws, errors, changes, and files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_delays_are_drawn_uniformly_among_multiples_of_the_time_step() -> None:
         assert (abs(counts - expected) < 5 * np.sqrt(expected)).all()
 
 
-def test_drawing_delays_leaves_weights_as_they_were() -> None:
+def test_drawing_delays_does_not_change_weights() -> None:
     network = Network.initialise(config(), seed=1)
     layers = [layer.model_copy(update={"delay": None}) for layer in config().layers]
     plain = Network.initialise(config(layers=layers), seed=1)
@@ -60,7 +60,7 @@ def test_delays_are_rounded_to_steps() -> None:
     assert c["c.weight"] == c["c.recurrent"] == 0
 
 
-def test_what_changes_a_network_keeps_its_delays(tmp_path: Path) -> None:
+def test_changes_of_a_network_keep_its_delays(tmp_path: Path) -> None:
     network = Network.initialise(config(), seed=1)
     save(network, tmp_path / "model")
     changed = [network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)]
@@ -76,7 +76,7 @@ def test_what_changes_a_network_keeps_its_delays(tmp_path: Path) -> None:
     assert Network(network.config, later).sha256 != network.sha256
 
 
-def test_without_autapses_no_neuron_feeds_itself() -> None:
+def test_without_autapses_no_neuron_projects_to_itself() -> None:
     network = Network.initialise(config(), seed=1)
     assert not network.weights["b.recurrent"].diagonal().any()
     assert network.weights["c.recurrent"].diagonal().all()

@@ -1,4 +1,4 @@
-"""Heterogeneity, background input and delays: what is drawn, that both sides agree, refusals."""
+"""Heterogeneity, background input and delays: draws, agreement of mirror and Brian2, errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def values(network: Network, array: str) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("variation", [0.1, 0.5])
-def test_spread_has_the_mean_and_variation_that_were_asked_for(variation: float) -> None:
+def test_spread_has_the_requested_mean_and_variation(variation: float) -> None:
     wide = make(dense("a", 20_000)).with_spread({"theta": variation}, seed=1)
     theta = values(wide, "a.theta")
     assert theta.shape == (20_000,)
@@ -79,16 +79,16 @@ def test_spread_depends_on_the_seed_the_layer_and_the_parameter_alone(network: N
     assert network.with_spread({"tau": 0.1}, seed=7).weights.keys() < both.weights.keys()
 
 
-def test_spread_is_around_what_was_trained(network: Network) -> None:
+def test_spread_is_centred_on_trained_values(network: Network) -> None:
     trained = np.linspace(0.02, 0.3, 12)
     given = Network(network.config, {**network.weights, "b.tau": trained, "a.tau": np.array(0.05)})
-    found = given.with_spread({"tau": 1e-3})
-    np.testing.assert_allclose(values(found, "b.tau"), trained, rtol=0.006)
-    np.testing.assert_allclose(values(found, "a.tau"), 0.05, rtol=0.006)
+    actual = given.with_spread({"tau": 1e-3})
+    np.testing.assert_allclose(values(actual, "b.tau"), trained, rtol=0.006)
+    np.testing.assert_allclose(values(actual, "a.tau"), 0.05, rtol=0.006)
     np.testing.assert_array_equal(values(given.with_spread({"tau": 0.0}), "b.tau"), trained)
 
 
-def test_a_network_tells_its_spread_and_its_hash_does_not_depend_on_that(network: Network) -> None:
+def test_a_network_knows_its_spread_and_its_hash_does_not_depend_on_it(network: Network) -> None:
     assert network.spread == {}
     varied = network.with_spread({"tau": 0.1}).with_delay("1*ms").with_spread({"theta": 0.05})
     assert varied.quantised().spread == {"tau": 0.1, "theta": 0.05}
@@ -97,9 +97,9 @@ def test_a_network_tells_its_spread_and_its_hash_does_not_depend_on_that(network
 
 
 def test_only_layers_that_have_a_parameter_are_spread() -> None:
-    found = make(dense("a", 6, neuron="alif"), dense("b", 6)).with_spread({"beta": 0.1})
-    assert "a.beta" in found.weights
-    assert "b.beta" not in found.weights
+    actual = make(dense("a", 6, neuron="alif"), dense("b", 6)).with_spread({"beta": 0.1})
+    assert "a.beta" in actual.weights
+    assert "b.beta" not in actual.weights
 
 
 # Background
@@ -116,10 +116,10 @@ def test_gaussian_background_has_its_variance_whatever_the_step() -> None:
     for dt, tolerance in (("1*ms", 0.15), ("0.25*ms", 0.1)):
         steps = round(40e-3 / (float(dt.split("*")[0]) * 1e-3))
         quiet = make(dense("a", 400), dt=dt, steps=steps).with_neuron(still, calibrate="none")
-        found = quiet.with_background(0.3)
+        actual = quiet.with_background(0.3)
         traces = [
             simulate_mirror(each, np.zeros((4, 1, 4, 4)), record=["v"])["/layers/a/state_v"]
-            for each in (quiet, found)
+            for each in (quiet, actual)
         ]
         assert not traces[0].any()
         settled = traces[1].isel(time=slice(steps // 2, None))
@@ -144,7 +144,7 @@ def test_background_spikes_come_at_their_rate() -> None:
     assert float(count.var()) == pytest.approx(50 * 0.04 * 0.96, rel=0.2)
 
 
-def test_background_is_the_same_whatever_else_is_shown(network: Network) -> None:
+def test_background_does_not_depend_on_other_images(network: Network) -> None:
     noisy = network.with_background(0.4)
     every = simulate_mirror(noisy, IMAGES, seed=3)
     single = simulate_mirror(noisy, IMAGES[3:4], examples=[3], seed=3)
@@ -178,7 +178,7 @@ VARIANTS: dict[str, Callable[[Network], Network]] = {
     "spikes": lambda network: network.with_background((0.375, "80*Hz")),
     "delay": lambda network: network.with_delay("2*ms"),
     "another neuron": lambda network: network.with_neuron("lif_refractory"),
-    "inhibition apart": lambda network: network.with_neuron(COBA).with_background(0.3),
+    "separate inhibition": lambda network: network.with_neuron(COBA).with_background(0.3),
     "all": lambda network: (
         network.with_neuron("alif")
         .with_spread({"tau_adapt": 0.2, "beta": 0.2}, seed=5)
@@ -212,7 +212,7 @@ COBA = NeuronModel.from_mapping(
         ("spikes", "paper"),
         ("delay", "brian2"),
         ("another neuron", "brian2"),
-        ("inhibition apart", "brian2"),
+        ("separate inhibition", "brian2"),
         ("all", "brian2"),
         ("all", "paper"),
     ],
@@ -257,7 +257,7 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
+    ("ask", "message"),
     [
         (
             lambda n: n.with_spread({"taw": 0.1}),
@@ -278,12 +278,12 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
         (lambda n: n.with_delay("1*mV"), "wrong unit"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    ask: Callable[[Network], object], said: str, network: Network
+def test_wrong_changes_are_refused(
+    ask: Callable[[Network], object], message: str, network: Network
 ) -> None:
     with pytest.raises(InputError) as raised:
         ask(network)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 ZERO = NeuronModel.from_mapping(

@@ -29,7 +29,7 @@ Numbers = dict[str, NDArray[np.float64]]
 
 
 def network() -> tuple[Network, NeuronGroup]:
-    """Return neurons that draw both numbers in each step, each for an example of its own."""
+    """Return neurons that draw both numbers in each step, each for a different example."""
     clock = Clock(1 * ms)
     group = NeuronGroup(
         NEURONS,

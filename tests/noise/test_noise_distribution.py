@@ -122,7 +122,7 @@ def test_rates_intervals_and_potentials(name: str) -> None:
     assert stats.ks_2samp(mine.potential, theirs.potential).pvalue > 1e-3
     assert mine.interval.size > 2000
     assert same_intervals(mine.interval, theirs.interval) > 1e-3
-    # The test can fail: intervals longer by a tenth are told apart.
+    # The test has power: it detects intervals that are longer by a tenth.
     longer = mine.interval + max(1, int(mine.interval.mean() / 10))
     assert same_intervals(longer, theirs.interval) < 1e-6
 

@@ -1,4 +1,4 @@
-"""Each place in a model that asks for a random number has a number of its own, or is refused."""
+"""Random numbers in a model: one per call, or an error."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from bioae.equations import NeuronModel, load_model, lower
-from bioae.equations.lowering.noise import Draw
-from bioae.equations.syntax import names_in
+from bioae.equations.program import Draw
 from bioae.errors import ModelError
 
 NOISY: dict[str, Any] = {
@@ -41,7 +40,9 @@ def test_every_call_has_a_number_and_xi_is_one_call() -> None:
     assert set(program.random_start) == {"v"}
     statements = (*program.update, *program.prepare, *program.reset)
     code = [statement.value for statement in statements] + [program.threshold, program.initial["v"]]
-    named = [name for text in code for name in names_in(text or "0") if name in program.draws]
+    named = [
+        name for text in code for name in (text.names if text else ()) if name in program.draws
+    ]
     assert sorted(named) == sorted(program.draws)
     assert program.reproducible
 
@@ -49,8 +50,8 @@ def test_every_call_has_a_number_and_xi_is_one_call() -> None:
 def test_a_draw_is_not_taken_for_a_constant() -> None:
     program = lower(load_model("noisy_lif"))
     assert program.draws == {"bioae_draw0": Draw("normal", 0)}
-    assert not any("draw" in text for text in program.constants.values())
-    assert any("bioae_draw0" in statement.value for statement in program.update)
+    assert not any("draw" in text.text for text in program.constants.values())
+    assert any("bioae_draw0" in statement.value.text for statement in program.update)
 
 
 def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
@@ -59,8 +60,8 @@ def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
     random = lower(model(threshold="v + 0.1*randn() > theta", surrogate=None))
     (name,) = (name for name in random.draws if name in str(random.threshold))
     assert random.distance is not None
-    assert name in random.distance
-    assert random.scale == "theta"
+    assert name in random.distance.text
+    assert str(random.scale) == "theta"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,9 @@ def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
         ({"weight": "1 + rand()"}, ["weight"]),
     ],
 )
-def test_what_cannot_be_random_is_refused(changes: dict[str, Any], words: list[str]) -> None:
+def test_random_numbers_in_the_wrong_place_are_refused(
+    changes: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(ModelError) as error:
         lower(model(**changes))
     line = str(error.value)

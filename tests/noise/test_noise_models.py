@@ -1,4 +1,4 @@
-"""Noisy neurons: the same on both sides, in any company, and with the statistics of theory."""
+"""Noisy neurons: the same in mirror and Brian2, for any set of examples, and as theory predicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EVERYWHERE: dict[str, Any] = {
     "method": "euler",
     "input": "v",
     "parameters": {"tau": "20*ms", "theta": "1", "sigma": "0.2"},
-    # What nothing writes is drawn anew for each presentation too, and what depends on a draw.
+    # Variables that nothing writes are drawn for each presentation too, and their dependants.
     "initial": {"w": "v/2", "v": "0.5*rand()*theta", "size": "3*rand()", "calm": "rand() < 0.5"},
     "surrogate": {"distance": "v - theta", "scale": "theta"},
 }
@@ -74,7 +74,7 @@ def blank(examples: int, units: int = 4) -> NDArray[np.float64]:
     return np.zeros((examples, 1, 1, units))
 
 
-def test_both_sides_draw_the_same_wherever_a_model_draws() -> None:
+def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
     model = NeuronModel.from_mapping("everywhere", EVERYWHERE, where="everywhere.toml")
     report = model_parity(model, target="numpy", neurons=40, steps=100, examples=3, seed=2**64 - 3)
     assert report.exact
@@ -84,19 +84,21 @@ def test_both_sides_draw_the_same_wherever_a_model_draws() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_an_example_meets_the_same_noise_in_any_company(schedule: str) -> None:
+def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> None:
     noisy = network("first", "second", schedule=schedule)
     numbers = [2**62, 17, 3]
     backend = Backend("numpy", record=["v"])
     together = simulate(noisy, blank(3), backend, seed=5, examples=numbers, chunk=2)
-    alone = simulate(noisy, blank(1), backend, seed=5, examples=[17])
+    individual = simulate(noisy, blank(1), backend, seed=5, examples=[17])
     other = simulate(noisy, blank(1), backend, seed=6, examples=[17])
     mirrored = simulate_mirror(noisy, blank(3), examples=numbers, record=["v"], seed=5)
     for layer in ("first", "second"):
-        assert np.ptp(potentials(alone, layer)) > 0.1
-        np.testing.assert_array_equal(potentials(together, layer)[1], potentials(alone, layer)[0])
+        assert np.ptp(potentials(individual, layer)) > 0.1
+        np.testing.assert_array_equal(
+            potentials(together, layer)[1], potentials(individual, layer)[0]
+        )
         np.testing.assert_array_equal(potentials(together, layer), potentials(mirrored, layer))
-        assert (potentials(alone, layer) != potentials(other, layer)).mean() > 0.9
+        assert (potentials(individual, layer) != potentials(other, layer)).mean() > 0.9
 
 
 def test_the_noise_of_layers_examples_and_neurons_is_independent() -> None:
@@ -165,10 +167,10 @@ def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
     mine = potentials(result, "only")[:, -1].ravel()
     # The presentation starts one step before its window.
     v, counts = brians_own(neurons, steps + 1, theta)
-    found = result["/layers/only/spike_count"].values.ravel()
-    assert found.mean() > 1
+    actual = result["/layers/only/spike_count"].values.ravel()
+    assert actual.mean() > 1
     assert stats.ks_2samp(mine, v).pvalue > 1e-3
-    table = np.stack([np.bincount(each, minlength=30)[:6] for each in (found, counts)])
+    table = np.stack([np.bincount(each, minlength=30)[:6] for each in (actual, counts)])
     assert table.sum() > 0.9 * 2 * neurons
     assert stats.chi2_contingency(table[:, table.sum(0) > 10]).pvalue > 1e-3
 
@@ -176,7 +178,7 @@ def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
 def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Below threshold v is proportional to sigma, whatever was drawn; the reset is detached."""
+    """Below threshold v is proportional to sigma for every draw; the reset is detached."""
     noisy = network("only")
     rule = FastSigmoid()
     monkeypatch.setattr(type(rule), "detach_reset", True)

@@ -45,13 +45,13 @@ def test_the_plain_algorithm_gives_the_published_answers() -> None:
 
 
 @given(st.tuples(WORD, WORD), st.tuples(SIGNED, WORD, WORD), st.integers(0, 40))
-def test_words_are_philox_of_what_they_are_for(
+def test_words_are_philox_of_their_key_and_counter(
     key: tuple[int, int], place: tuple[int, int, int], neuron: int
 ) -> None:
     (seed, example), (step, call, population) = key, place
-    found = words(seed, example, step=step, call=call, population=population, count=neuron + 1)
+    actual = words(seed, example, step=step, call=call, population=population, count=neuron + 1)
     block = philox([neuron // 4 + 1, step & MASK, call, population], [seed, example])
-    assert int(found[neuron]) == block[neuron % 4]
+    assert int(actual[neuron]) == block[neuron % 4]
 
 
 @given(seed=WORD, example=WORD, step=WORD, call=WORD, population=WORD)
@@ -61,27 +61,27 @@ def test_words_are_those_of_numpys_stream(
     key = np.array([seed, example], dtype=np.uint64)
     counter = np.array([0, step, call, population], dtype=np.uint64)
     expected = Philox(key=key, counter=counter).random_raw(9)
-    found = words(seed, example, step=step, call=call, population=population, count=9)
-    np.testing.assert_array_equal(found, expected)
+    actual = words(seed, example, step=step, call=call, population=population, count=9)
+    np.testing.assert_array_equal(actual, expected)
     place = {"step": step, "call": call, "population": population}
     uniform = draw("uniform", seed=seed, examples=[example], count=9, **place)
     expected = Generator(Philox(key=key, counter=counter)).random(9)
     np.testing.assert_array_equal(uniform, expected[None])
 
 
-def test_the_place_that_no_population_has_is_the_encoders() -> None:
+def test_the_encoders_counter_belongs_to_no_population() -> None:
     encoders = stream(3, 17).bit_generator.random_raw(8)
     assert words(3, 17, step=0, call=0, population=0, count=8).tolist() == encoders.tolist()
 
 
 @pytest.mark.parametrize("distribution", get_args(Distribution))
-def test_an_examples_numbers_do_not_depend_on_what_else_is_drawn(
+def test_the_numbers_of_an_example_do_not_depend_on_other_draws(
     distribution: Distribution,
 ) -> None:
     place = {"seed": 5, "step": 2, "call": 1, "population": 4}
     many = draw(distribution, examples=[9, 17, 3], count=100, **place)
-    alone = draw(distribution, examples=[17], count=30, **place)
-    np.testing.assert_array_equal(many[1, :30], alone[0])
+    individual = draw(distribution, examples=[17], count=30, **place)
+    np.testing.assert_array_equal(many[1, :30], individual[0])
     assert len(np.unique(many)) == many.size
 
 

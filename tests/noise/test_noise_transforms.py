@@ -42,28 +42,28 @@ def test_quantiles_are_exact_to_a_few_units_in_the_last_place(k: int) -> None:
 
 def test_quantiles_are_scipys() -> None:
     numbers = spread()
-    found = normal(numbers << SHIFT)
+    actual = normal(numbers << SHIFT)
     centred = (numbers.astype(np.int64) - 2**52).astype(np.float64) + 0.5
     lower = 0.5 - np.abs(centred) * 2.0**-53
     expected = -np.sign(centred) * special.ndtri(lower)
     # Close to 1/2, scipy loses digits in `lower`.
     clear = np.abs(centred) > 2.0**44
     assert clear.mean() > 0.9
-    error = np.abs(found - expected) / np.spacing(np.abs(expected))
+    error = np.abs(actual - expected) / np.spacing(np.abs(expected))
     assert error[clear].max() <= 8
-    assert np.abs(found - expected).max() < 1e-14
+    assert np.abs(actual - expected).max() < 1e-14
 
 
 def test_quantiles_rise_and_are_symmetric() -> None:
     numbers = np.unique(spread())
-    found = normal(numbers << SHIFT)
-    assert np.isfinite(found).all()
-    assert found.max() == -found.min() > 8
-    apart = np.diff(found) / np.spacing(np.abs(found[1:]))
-    assert apart.min() >= -4
-    np.testing.assert_array_equal(normal((np.uint64(LAST) - numbers) << SHIFT), -found)
+    actual = normal(numbers << SHIFT)
+    assert np.isfinite(actual).all()
+    assert actual.max() == -actual.min() > 8
+    separate = np.diff(actual) / np.spacing(np.abs(actual[1:]))
+    assert separate.min() >= -4
+    np.testing.assert_array_equal(normal((np.uint64(LAST) - numbers) << SHIFT), -actual)
 
 
 def test_uniform_numbers_reach_zero_and_never_one() -> None:
-    found = uniform(np.array([0, 2**11 - 1, 2**11, 2**64 - 1], dtype=np.uint64))
-    assert found.tolist() == [0.0, 0.0, 2.0**-53, 1 - 2.0**-53]
+    actual = uniform(np.array([0, 2**11 - 1, 2**11, 2**64 - 1], dtype=np.uint64))
+    assert actual.tolist() == [0.0, 0.0, 2.0**-53, 1 - 2.0**-53]

@@ -13,7 +13,7 @@ SOURCES = Sources()
 # The composition roots: they put parts together, may import every part, and no part imports them.
 ROOTS = ("bioae.cli", "bioae.__main__")
 FACE = "bioae"  # names the parts, and imports none before it is asked
-COMMON = ("bioae.errors", "bioae.files", "bioae.validation")
+COMMON = ("bioae.errors", "bioae.files")
 
 # What each part may import besides itself.
 ALLOWED = {

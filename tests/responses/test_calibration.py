@@ -1,4 +1,4 @@
-"""What weights are worth in another neuron model, against models whose worth is known."""
+"""Calibration of weights, against models with a known factor."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def network() -> Network:
 
 @pytest.mark.parametrize("by", CALIBRATIONS)
 @pytest.mark.parametrize("name", ["lif", "adex", "cuba"])
-def test_to_itself_a_model_is_worth_what_it_is(name: str, by: Calibration) -> None:
+def test_calibration_of_a_model_to_itself_is_1(name: str, by: Calibration) -> None:
     model = load_model(name)
     assert calibrate(model, model, by=by, **TIMES) == 1
 
@@ -58,8 +58,8 @@ def test_single_spikes_are_matched_by_the_peak_of_the_response() -> None:
     assert factor == pytest.approx(4 ** (4 / 3), rel=0.02)
 
 
-def test_rates_are_matched_where_drives_are_summed_over_the_presentation() -> None:
-    """A leak of tau = 5 ms forgets: to fire alike it needs more than a LIF of 100 ms does."""
+def test_rates_are_matched_over_the_whole_presentation() -> None:
+    """With a leak of tau = 5 ms, the same rate takes more input than with 100 ms."""
     quick = lif(parameters={"tau": "5*ms", "theta": "1"})
     by_rate = calibrate(lif(), quick, by="rate", **TIMES)
     assert by_rate > 1.5
@@ -78,7 +78,7 @@ def test_finer_steps_change_little() -> None:
 
 
 @pytest.mark.parametrize("by", ["psp", "rate"])
-def test_what_never_rests_cannot_be_calibrated(by: Calibration) -> None:
+def test_a_model_that_never_rests_cannot_be_calibrated(by: Calibration) -> None:
     restless = lif(threshold="v > -theta")
     with pytest.raises(ModelError, match="'mine' fires without input"):
         calibrate(lif(), restless, by=by, **TIMES)
@@ -87,10 +87,10 @@ def test_what_never_rests_cannot_be_calibrated(by: Calibration) -> None:
 
 def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> None:
     trained = Network(network.config, {**network.weights, "a.tau": np.full(6, 0.02)})
-    apart = network.calibration_factors("alif", "rate")
-    assert apart["a"] != apart["b"]
+    separate = network.calibration_factors("alif", "rate")
+    assert separate["a"] != separate["b"]
     same = trained.calibration_factors("alif", "rate")
-    assert same["a"] == same["b"] == apart["b"]
+    assert same["a"] == same["b"] == separate["b"]
 
 
 def test_a_calibrated_network_keeps_its_weights_and_scales_their_unit(network: Network) -> None:
@@ -138,7 +138,7 @@ def test_a_parameter_of_another_unit_is_not_the_read_outs(network: Network) -> N
     assert placed.readout_program.parameters.keys() == {"tau"}
 
 
-def test_a_model_that_needs_finer_steps_is_given_them(network: Network) -> None:
+def test_a_model_that_needs_finer_steps_gets_them(network: Network) -> None:
     fine = lif(dt="0.3*ms")
     changed = network.with_neuron(fine, calibrate="none").config
     assert changed.dt_seconds == pytest.approx(0.25e-3)
@@ -149,7 +149,7 @@ def test_a_model_that_needs_finer_steps_is_given_them(network: Network) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "first_spike", "constant_current"])
-def test_finer_steps_bring_as_much_input(network: Network, kind: str) -> None:
+def test_finer_steps_keep_the_input_per_millisecond(network: Network, kind: str) -> None:
     config = network.config.varied(encoder={"kind": kind})
     finer = Network(config, network.weights).in_finer_steps(5).config
     images, examples = np.full((200, 1, 3, 3), 0.5), np.arange(200)

@@ -47,7 +47,7 @@ def test_the_f_i_curve_of_the_lif_counts_inputs_to_the_threshold() -> None:
     assert spikes[0] == 0 < spikes[1] < spikes[-1]
 
 
-def test_counted_by_the_millisecond_a_curve_does_not_depend_on_the_time_step() -> None:
+def test_a_curve_per_millisecond_does_not_depend_on_the_time_step() -> None:
     """And it is that of the continuous LIF: 1/(tau ln(I/(I - theta)))."""
     drives = np.array([0.08, 0.2, 0.5])  # in units of theta / ms
     closed = 1e3 / (20 * np.log(drives * 20 / (drives * 20 - 1)))
@@ -63,7 +63,7 @@ def test_counted_by_the_millisecond_a_curve_does_not_depend_on_the_time_step() -
     assert errors[1] < 0.02 < errors[0] < 0.2
 
 
-def test_the_range_of_drives_is_that_of_the_closed_form() -> None:
+def test_the_range_of_drives_follows_the_closed_form() -> None:
     lif = model(parameters={"tau": "20*ms", "theta": "1"})
     low, high = drive_range(lif, dt="0.1*ms", per="ms")
     # Its rheobase is theta/tau; at 100 Hz theta / (tau (1 - exp(-10 ms / tau))).
@@ -72,7 +72,7 @@ def test_the_range_of_drives_is_that_of_the_closed_form() -> None:
     assert rheobase(lif, dt="0.1*ms", per="ms") == low
 
 
-def test_by_default_a_curve_spans_what_the_neuron_can_do() -> None:
+def test_by_default_a_curve_spans_the_rates_of_the_neuron() -> None:
     curve = rate_curve(model(), dt="1*ms", duration="500*ms", discard="0*ms")
     assert curve.sizes["drive"] == 61
     assert curve[0] == 0
@@ -81,50 +81,50 @@ def test_by_default_a_curve_spans_what_the_neuron_can_do() -> None:
 
 
 def test_a_step_of_drive_charges_the_membrane() -> None:
-    found = step_response(MILLIVOLTS, 0.5, dt="1*ms", before="5*ms", during="30*ms", after="10*ms")
-    leak, v = np.exp(-1 / 10), found["state_v"]
+    actual = step_response(MILLIVOLTS, 0.5, dt="1*ms", before="5*ms", during="30*ms", after="10*ms")
+    leak, v = np.exp(-1 / 10), actual["state_v"]
     assert v.attrs["units"] == "volt"
-    assert (found.sizes["time"], found["time"].attrs["units"]) == (45, "ms")
+    assert (actual.sizes["time"], actual["time"].attrs["units"]) == (45, "ms")
     np.testing.assert_allclose(v[:5], -65e-3, rtol=1e-12)
     n = np.arange(30)
     np.testing.assert_allclose(v[5:35], -65e-3 + 1e-3 * (1 - leak ** (n + 1)) / (1 - leak))
     np.testing.assert_allclose(v[35:] + 65e-3, (float(v[34]) + 65e-3) * leak ** np.arange(1, 11))
-    assert not found["spike"].any()
-    np.testing.assert_array_equal(found["drive"], np.repeat([0, 0.5, 0], [5, 30, 10]))
+    assert not actual["spike"].any()
+    np.testing.assert_array_equal(actual["drive"], np.repeat([0, 0.5, 0], [5, 30, 10]))
 
 
 def test_a_step_response_shows_the_spikes() -> None:
-    found = step_response(load_model("cuba"), 1.0, dt="1*ms", during="100*ms")
-    spikes = found["time"][found["spike"]]
+    actual = step_response(load_model("cuba"), 1.0, dt="1*ms", during="100*ms")
+    spikes = actual["time"][actual["spike"]]
     assert len(spikes) > 5
     assert spikes[0] > 50
     assert spikes[-1] < 160
-    assert (found["state_v"][found["spike"]] == 0).all()
-    assert {"state_v", "state_I"} == {str(n) for n in found if str(n).startswith("state")}
+    assert (actual["state_v"][actual["spike"]] == 0).all()
+    assert {"state_v", "state_I"} == {str(n) for n in actual if str(n).startswith("state")}
 
 
-def test_what_runs_regularly_and_custom_events_are_part_of_a_response() -> None:
+def test_responses_include_run_regularly_and_custom_events() -> None:
     """Each step adds 0.25, and what passes 0.9 is halved after the resets."""
     counting = model(
         equations="v : 1", method=None, parameters={"theta": "9"}, threshold="v > theta",
         initial={}, trainable={}, run_regularly="v += 0.25",
         events={"full": {"condition": "v > 0.9", "reset": "v /= 2"}},
     )  # fmt: skip
-    found = step_response(counting, 0.0, dt="1*ms", before="0*ms", during="6*ms", after="0*ms")
-    np.testing.assert_allclose(found["state_v"], [0.25, 0.5, 0.75, 0.5, 0.75, 0.5])
+    actual = step_response(counting, 0.0, dt="1*ms", before="0*ms", during="6*ms", after="0*ms")
+    np.testing.assert_allclose(actual["state_v"], [0.25, 0.5, 0.75, 0.5, 0.75, 0.5])
 
 
 def test_parameters_may_be_replaced_by_numbers() -> None:
     drives = np.array([0.1, 0.3])
     options: dict[str, Any] = {"dt": "1*ms", "duration": "300*ms", "discard": "0*ms"}
     changed = model(parameters={"tau": "7*ms", "theta": "1"})
-    found = rate_curve(model(), drives, parameters={"tau": 7e-3}, **options)
-    assert found.equals(rate_curve(changed, drives, **options))
-    assert not found.equals(rate_curve(model(), drives, **options))
+    actual = rate_curve(model(), drives, parameters={"tau": 7e-3}, **options)
+    assert actual.equals(rate_curve(changed, drives, **options))
+    assert not actual.equals(rate_curve(model(), drives, **options))
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
+    ("ask", "message"),
     [
         (lambda: rate_curve(load_model("leaky_readout"), [1]), "never fires; expected a model wit"),
         (lambda: rate_curve(model(), [1], discard="2*second"), "discard: all is discarded"),
@@ -147,6 +147,6 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
         ),
     ],
 )
-def test_what_cannot_be_answered(ask: Callable[[], object], said: str) -> None:
-    with pytest.raises((InputError, ModelError), match=re.escape(said)):
+def test_refused_arguments(ask: Callable[[], object], message: str) -> None:
+    with pytest.raises((InputError, ModelError), match=re.escape(message)):
         ask()

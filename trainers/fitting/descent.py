@@ -13,7 +13,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from bioae.equations.arrays.start import default_parameters
-from bioae.equations.lowering.lower import lower, parameter_values
+from bioae.equations.declarations import parameter_values
+from bioae.equations.lowering.lower import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, ModelError

@@ -16,12 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.arrays.emission import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state, settle
-from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.arrays.stepping import Stepper, compile_expression
+from bioae.equations.expressions import Expression
 from bioae.equations.program import Program
-from bioae.equations.syntax import names_in
 from bioae.noise import settling_noise
 
 if TYPE_CHECKING:
@@ -119,13 +118,13 @@ class Constants:
             self._attach_expressions(values, self._program.initial, learning)
 
     def _attach_expressions(
-        self, values: Values, expressions: Mapping[str, str], learning: set[str]
+        self, values: Values, expressions: Mapping[str, Expression], learning: set[str]
     ) -> None:
-        for name, text in expressions.items():
+        for name, expression in expressions.items():
             if name in self._program.random_start or not values[name].is_floating_point():
                 continue
-            if names_in(text) & learning:
-                found = _expression(text, values[name].dtype)(values)
+            if expression.names & learning:
+                found = _compiled(expression, values[name].dtype)(values)
                 # Only a refractory neuron may meet a constant such as 1/0, and it ignores it.
                 if found.isfinite().all():
                     values[name] = values[name] + (found - found.detach())
@@ -171,6 +170,6 @@ def as_array(tensor: Tensor) -> NDArray[np.float64]:
 
 
 @cache
-def _expression(text: str, dtype: torch.dtype) -> Callable[[Values], Tensor]:
-    function = compile_expression(text, array_functions(torch, dtype))
+def _compiled(expression: Expression, dtype: torch.dtype) -> Callable[[Values], Tensor]:
+    function = compile_expression(expression, array_functions(torch, dtype))
     return lambda values: torch.as_tensor(function(values), dtype=dtype)

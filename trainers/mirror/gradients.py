@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.equations.arrays.emission import Write
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import Stepper, guarded
+from bioae.equations.arrays.stepping import Stepper, Write, guarded
+from bioae.equations.expressions import Expression
 from bioae.equations.program import Program, State, Statement
 from bioae.trainers.mirror.backward import Backward
 
@@ -21,7 +21,10 @@ __all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "stepper", "torch_stepp
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.
 ACTIVE = "_active"
 
-_NUMBERS = {"int(not_refractory)": ACTIVE, "int(not not_refractory)": f"(1 - {ACTIVE})"}
+_NUMBERS = {
+    Expression("int(not_refractory)"): Expression(ACTIVE),
+    Expression("int(not not_refractory)"): Expression(f"1 - {ACTIVE}"),
+}
 
 
 class StraightThrough(torch.autograd.Function):
@@ -165,26 +168,23 @@ def _with_activity(program: Program) -> Program:
         name: replace(event, statements=tuple(map(_in_numbers, event.statements)))
         for name, event in program.events.items()
     }
-    release = Statement(ACTIVE, f"released(not_refractory, {ACTIVE})")
-    spike = Statement(ACTIVE, f"{ACTIVE}*(1 - _spike)")
+    release = Statement(ACTIVE, Expression(f"released(not_refractory, {ACTIVE})"))
+    spike = Statement(ACTIVE, Expression(f"{ACTIVE}*(1 - _spike)"))
     blocks["refractoriness"] = (*program.refractoriness, release)
     blocks["on_spike"] = (*program.on_spike, spike)
     return replace(program, states={**program.states, ACTIVE: State("1")}, **blocks)
 
 
 def _in_numbers(statement: Statement) -> Statement:
-    tree = _Numbers().visit(ast.parse(statement.value, mode="eval"))
-    return replace(statement, value=ast.unparse(tree))
+    return replace(statement, value=statement.value.rewritten(_Numbers()))
 
 
 class _Numbers(ast.NodeTransformer):
     """Replace ``int(not_refractory)`` and ``int(not not_refractory)``."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        number = _NUMBERS.get(ast.unparse(node))
-        if number is not None:
-            return ast.parse(number, mode="eval").body
-        return self.generic_visit(node)
+        number = _NUMBERS.get(Expression.of(node))
+        return self.generic_visit(node) if number is None else number.tree
 
 
 def _written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.equations.lowering.lower import parameter_values
+from bioae.equations.declarations import parameter_values
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate
 from bioae.errors import ModelError

@@ -93,7 +93,8 @@ class _Restart:
         neuron = self._layer.neuron
 
         def look(values: dict[str, Tensor]) -> None:
-            condition = str(neuron.program.condition)
+            condition = neuron.program.condition
+            assert condition is not None
             close.append(undecided(condition, values, values["_spike"].shape))
 
         neuron.step(values, self._arriving(emitted, spikes), at_threshold=look)

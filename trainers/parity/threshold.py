@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.arrays.emission import compile_statements
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.program import Statement
-from bioae.equations.syntax import names_in
+from bioae.equations.arrays.stepping import compile_expression
+from bioae.equations.expressions import Expression
 
 __all__ = ["ULPS", "undecided"]
 
@@ -31,7 +30,7 @@ class _Verdict(NamedTuple):
     perhaps: Mask
 
 
-def undecided(condition: str, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> Mask:
+def undecided(condition: Expression, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> Mask:
     """Return where a condition turns on comparisons whose sides are a few last bits apart.
 
     Each comparison within `ULPS` units in the last place of its larger side is taken for true and
@@ -47,7 +46,7 @@ def undecided(condition: str, values: Mapping[str, Tensor], shape: tuple[int, ..
     shape
         The shape of the population's arrays.
     """
-    verdict = _judge(ast.parse(condition, mode="eval").body, values)
+    verdict = _judge(condition.tree, values)
     return np.broadcast_to(verdict.perhaps & ~verdict.surely, shape)
 
 
@@ -77,10 +76,5 @@ def _close(left: NDArray[Any], right: NDArray[Any]) -> Mask:
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> NDArray[Any]:
-    text = ast.unparse(node)
-    names = tuple(sorted(names_in(text)))
-    function = compile_statements(
-        [Statement("_value", text)], names, ["_value"], array_functions(torch, torch.float64)
-    )
-    (found,) = function(*(values[name] for name in names))
-    return np.asarray(found)
+    function = compile_expression(Expression.of(node), array_functions(torch, torch.float64))
+    return np.asarray(function(values))

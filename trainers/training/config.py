@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from bioae.errors import InputError, NetworkError
+from bioae.errors import InputError, NetworkError, describe
 from bioae.networks.network import NetworkConfig
 from bioae.trainers.training.config_tables import (
     DataConfig,
@@ -19,7 +19,6 @@ from bioae.trainers.training.config_tables import (
     Table,
     TermConfig,
 )
-from bioae.validation import describe
 
 __all__ = ["TrainingConfig", "load_config"]
 

@@ -11,7 +11,7 @@ from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.equations.arrays.start import constant_values, initial_state
-from bioae.equations.lowering.lower import brian2_equations
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Program, Statement
 from bioae.equations.quantities import physical_constants
@@ -172,8 +172,8 @@ class Population(VariablesGroup):
         lines = [f"{name} = {_start_name(name)}" for name in fixed]
         draws = _draws(program, step=str(START_STEP))
         lines += [
-            f"{name} = {word_substitute(text, draws)}"
-            for name, text in program.random_start.items()
+            f"{name} = {word_substitute(expression.text, draws)}"
+            for name, expression in program.random_start.items()
         ]
         ConditionalRunner(
             self, f"{STEP} == {-lead_in}", "\n".join(lines),
@@ -185,8 +185,7 @@ class Population(VariablesGroup):
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
-            emptied = (Statement(name, "0") for name in self._arriving())
-            code = "\n".join([code, *map(str, emptied)])
+            code = "\n".join([code, *(f"{name} = 0" for name in self._arriving())])
         # After all pathways; populations that share the input read it before its owner resets it.
         order = 20 if self._shares_input is None else 10
         name = f"{self.name}__receive"
@@ -245,7 +244,7 @@ def _firing(program: Program) -> dict[str, Any]:
     if program.threshold is None:
         return {}
     return {
-        "threshold": word_substitute(program.threshold, _draws(program)),
+        "threshold": word_substitute(program.threshold.text, _draws(program)),
         "reset": _code(program, program.reset),
         "refractory": program.model.refractory or False,
     }
@@ -253,7 +252,7 @@ def _firing(program: Program) -> dict[str, Any]:
 
 def _conditions(program: Program) -> dict[str, str]:
     return {
-        name: str(word_substitute(event.condition, _draws(program)))
+        name: str(word_substitute(event.condition.text, _draws(program)))
         for name, event in program.events.items()
     }
 

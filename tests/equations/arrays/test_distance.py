@@ -1,4 +1,4 @@
-"""The distance to threshold that is read from a condition: positive where it is true."""
+"""Distance to threshold, read from a condition: positive where the condition is true."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def model_of(threshold: str, **changes: Any) -> NeuronModel:
 
 
 def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:
-    """Return where the condition is true, the distance, and the scale."""
+    """Return the truth of the condition, the distance, and the scale."""
     program = lower(model)
     parameters = default_parameters(program)
     values = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1), **states}
@@ -69,7 +69,7 @@ def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
     }  # fmt: skip
     fires, distance, scale = evaluated(model_of(condition), **states)
     assert (scale > 0).all()
-    # Equality is at no distance from its borders: there the condition alone decides.
+    # The distance of an equality is 0 where it holds: there only the condition decides.
     decided = distance != 0
     np.testing.assert_array_equal((distance > 0)[decided], fires[decided])
 
@@ -87,15 +87,15 @@ def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
         ("k == 3", "-abs(k - 3) / 3", "1"),
     ],
 )
-def test_what_is_read(threshold: str, distance: str, scale: str) -> None:
+def test_distance_and_scale_of_a_condition(threshold: str, distance: str, scale: str) -> None:
     changes = {"refractory": "2*ms"} if "refractory" in threshold else {}
     program = lower(model_of(threshold, **changes))
-    assert program.distance == distance
-    assert scale == program.scale
+    assert str(program.distance) == distance
+    assert scale == str(program.scale)
 
 
 @pytest.mark.parametrize("threshold", ["up", "not up", "True"])
-def test_truth_alone_is_at_a_distance_without_a_gradient(threshold: str) -> None:
+def test_a_condition_without_comparisons_has_no_gradient(threshold: str) -> None:
     up = np.array([True, False])
     fires, distance, scale = evaluated(model_of(threshold), up=up)
     np.testing.assert_array_equal(np.broadcast_to(distance, 2), np.where(fires, 0.5, -0.5))

@@ -1,4 +1,4 @@
-"""Where a presentation starts: values, expressions, and what the model settles to."""
+"""Initial states of a presentation: values, expressions, and settled states."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def start(changes: dict[str, Any], n: int = 3, dt: float = 1e-4) -> dict[str, np
 
 
 def test_zero_by_default_and_not_refractory() -> None:
-    found = start({})
-    assert {name: values.tolist() for name, values in found.items()} == {
+    result = start({})
+    assert {name: values.tolist() for name, values in result.items()} == {
         "v": [0.0] * 3,
         "g_e": [0.0] * 3,
         "lastspike": [NEVER] * 3,
@@ -47,33 +47,33 @@ def test_zero_by_default_and_not_refractory() -> None:
 
 
 def test_expressions_of_parameters_and_of_one_another_in_any_order() -> None:
-    found = start({"initial": {"v": "E_l + g_e/nS*mV", "g_e": "g_0 + i*nS"}})
-    np.testing.assert_array_equal(found["g_e"], 2e-9 + np.arange(3) * 1e-9)
-    np.testing.assert_array_equal(found["v"], -65e-3 + found["g_e"] / 1e-9 * 1e-3)
+    result = start({"initial": {"v": "E_l + g_e/nS*mV", "g_e": "g_0 + i*nS"}})
+    np.testing.assert_array_equal(result["g_e"], 2e-9 + np.arange(3) * 1e-9)
+    np.testing.assert_array_equal(result["v"], -65e-3 + result["g_e"] / 1e-9 * 1e-3)
 
 
 def test_a_declared_variable_starts_at_its_parameter() -> None:
     equations = CONDUCTANCE["equations"] + "x : 1\nk : integer\nb : boolean\n"
     parameters = {**CONDUCTANCE["parameters"], "x": "3", "k": "7/2"}
-    found = start({"equations": equations, "parameters": parameters, "initial": {"b": "i > 0"}})
-    assert found["x"].tolist() == [3.0] * 3
-    assert found["k"].tolist() == [3.0] * 3
-    assert found["b"].tolist() == [False, True, True]
+    result = start({"equations": equations, "parameters": parameters, "initial": {"b": "i > 0"}})
+    assert result["x"].tolist() == [3.0] * 3
+    assert result["k"].tolist() == [3.0] * 3
+    assert result["b"].tolist() == [False, True, True]
 
 
 def test_settling_ends_at_the_fixed_point() -> None:
-    """There the currents cancel: v = (g_l E_l + g_0 E_e)/(g_l + g_0), g_e = g_0."""
-    found = start({"initial": {"v": "E_l", "settle": "500*ms"}})
-    np.testing.assert_allclose(found["g_e"], 2e-9, rtol=1e-12)
-    np.testing.assert_allclose(found["v"], 10 * -65e-3 / 12, rtol=1e-10)
-    assert not np.allclose(found["v"], -65e-3)
-    assert found["not_refractory"].all()
+    """The currents cancel there: v = (g_l E_l + g_0 E_e)/(g_l + g_0), g_e = g_0."""
+    result = start({"initial": {"v": "E_l", "settle": "500*ms"}})
+    np.testing.assert_allclose(result["g_e"], 2e-9, rtol=1e-12)
+    np.testing.assert_allclose(result["v"], 10 * -65e-3 / 12, rtol=1e-10)
+    assert not np.allclose(result["v"], -65e-3)
+    assert result["not_refractory"].all()
 
 
-def test_settling_runs_with_no_input_for_as_long_as_it_says() -> None:
+def test_settling_runs_without_input_for_its_time() -> None:
     """After k Euler steps from 0, g_e is g_0 (1 - (1 - dt/tau_e)^k)."""
-    found = start({"initial": {"v": "E_l", "settle": "2*ms"}})
-    np.testing.assert_allclose(found["g_e"], 2e-9 * (1 - (1 - 0.1 / 5) ** 20), rtol=1e-12)
+    result = start({"initial": {"v": "E_l", "settle": "2*ms"}})
+    np.testing.assert_allclose(result["g_e"], 2e-9 * (1 - (1 - 0.1 / 5) ** 20), rtol=1e-12)
 
 
 def test_settling_that_blows_up_is_refused() -> None:
@@ -98,17 +98,17 @@ def test_constants_depend_on_the_parameters_that_they_name() -> None:
     for parameter in program.parameters:
         moved = constant_values(program, {**base, parameter: base[parameter] * 1.25 + 1}, **size)
         changed = {name for name in values if not np.array_equal(moved[name], values[name])}
-        named = {name for name, of in program.dependents.items() if parameter in of}
+        named = {name for name, needed in program.dependents.items() if parameter in needed}
         assert changed <= named
     assert any(program.dependents.values())
 
 
 def test_a_zero_in_a_denominator_is_not_hidden() -> None:
-    """Only what a refractory neuron alone would meet may be quietly replaced."""
+    """Only constants that refractory neurons use may be replaced silently."""
     fields = CONDUCTANCE | {"threshold": "v > theta*(ms/tau_e)"}
     program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
     zero = {**default_parameters(program), "tau_e": np.asarray(0.0)}
     values = constant_values(program, zero, dt=1e-4, n=1)
-    divided = [name for name, of in program.dependents.items() if "tau_e" in of]
+    divided = [name for name, needed in program.dependents.items() if "tau_e" in needed]
     assert divided
     assert all(np.isinf(values[name]).all() for name in divided)

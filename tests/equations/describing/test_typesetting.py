@@ -1,4 +1,4 @@
-"""Expressions in LaTeX: read back, they are worth what the text is worth."""
+"""Expressions in LaTeX: read back, they have the value of the text."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def read_back(text: str) -> str:
 
 
 @given(expressions())
-def test_what_is_typeset_is_worth_what_is_written(text: str) -> None:
-    # Parsed and unparsed, no parenthesis is left that is not needed.
+def test_typeset_expressions_keep_their_value(text: str) -> None:
+    # Parsed and unparsed, so that only necessary parentheses are left.
     text = ast.unparse(ast.parse(text, mode="eval"))
     names = {**VALUES, "exp": math.exp}
     try:

@@ -1,4 +1,4 @@
-"""The lowered statements, run by NumPy in a plain loop, do what Brian2 does with the text."""
+"""Lowered statements, run by NumPy in a plain loop, against Brian2 running the text."""
 
 from __future__ import annotations
 
@@ -470,7 +470,7 @@ def drive_of(seed: int = 0) -> Array:
 
 
 def inhibition_of(arriving: Array) -> Array:
-    """Return what arrives in a step as inhibition, for a model that has it apart."""
+    """Return the inhibition of a step, for a model with a separate variable for it."""
     return np.roll(arriving, 1) / 16
 
 
@@ -512,7 +512,7 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
     values = parameter_values(model)
     weight = evaluate(model.weight, values, where="weight")
     rows = TimedArray(drive, dt=dt * second)
-    rows_apart = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
+    inhibition = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
     group = NeuronGroup(
         drive.shape[1],
         model.equations,
@@ -524,7 +524,7 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
             **physical_constants(),
             **values,
             "bioae_rows": rows,
-            "bioae_rows_apart": rows_apart,
+            "bioae_inhibition": inhibition,
             "bioae_weight": weight,
         },
         dt=dt * second,
@@ -545,19 +545,19 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
         group.run_regularly(model.run_regularly)
     code = f"{model.input} += bioae_rows(t, i)*bioae_weight"
     if model.inhibition is not None:
-        code += f"\n{model.inhibition} += bioae_rows_apart(t, i)*bioae_weight"
+        code += f"\n{model.inhibition} += bioae_inhibition(t, i)*bioae_weight"
     group.run_regularly(code, when="synapses")
     names = list(lower(model).states)
     states = StateMonitor(group, names, record=True, when="end", dt=dt * second)
     spikes = SpikeMonitor(group)
-    with np.errstate(all="ignore"):  # what a refractory neuron may not write may be 0/0
+    with np.errstate(all="ignore"):  # a value that a refractory neuron skips may be 0/0
         Network(group, states, spikes).run(len(drive) * dt * second, namespace={})
     fired = np.zeros(drive.shape, dtype=bool)
     fired[np.rint(np.asarray(spikes.t) / dt).astype(int), np.asarray(spikes.i)] = True
-    found = {
+    result = {
         name: np.broadcast_to(np.asarray(getattr(states, name)).T, drive.shape) for name in names
     }
-    return {**found, "_fired": fired}
+    return {**result, "_fired": fired}
 
 
 @pytest.fixture(autouse=True)
@@ -570,10 +570,10 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
     from bioae.trainers import model_parity
 
-    found = model_parity(model_of(case), neurons=16, steps=60, examples=2)
-    assert found.spikes > 0
-    assert found.active_fraction >= 0.5
-    assert found.passed
+    result = model_parity(model_of(case), neurons=16, steps=60, examples=2)
+    assert result.spikes > 0
+    assert result.active_fraction >= 0.5
+    assert result.passed
 
 
 @pytest.mark.parametrize(("case", "method"), EVERY)

@@ -1,4 +1,4 @@
-"""What a model's text may say beyond the plain: the network on both sides gives the same bits."""
+"""Less common parts of the language: a network gives the same bits on both sides."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def model_of(text: str) -> NeuronModel:
 
 
 def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
-    found = model_parity(model, target=target, neurons=12, steps=50, examples=3)
-    assert found.spikes > 0
-    assert found.active_fraction >= 0.5
-    assert found.differing == 0
-    assert found.max_state_error == 0.0
+    result = model_parity(model, target=target, neurons=12, steps=50, examples=3)
+    assert result.spikes > 0
+    assert result.active_fraction >= 0.5
+    assert result.differing == 0
+    assert result.max_state_error == 0.0
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ rest_{name} = "0.5"
 @pytest.mark.parametrize(
     "name", ["x_post", "tau_pre", "lambda", "source", "xi", "xi_1", "refractory", "_v"]
 )
-def test_names_that_brian2_keeps_for_itself(name: str) -> None:
+def test_names_that_brian2_reserves(name: str) -> None:
     fields = {
         "description": "A model of the tests.",
         "equations": f"d{name}/dt = -{name}/(20*ms) : 1\nv : 1",
@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "what an event cannot write": (
         '[events.late]\ncondition = "v > 1"\nreset = "g = 0"',
-        "Only run_regularly can write what all neurons share",
+        "Only run_regularly can write a variable that all neurons share",
     ),
     "poisson in an event": (
         '[events.late]\ncondition = "poisson(1) > 1"\nreset = "v = 0"',
@@ -227,7 +227,7 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case: str) -> None:
-    text, said = REFUSED[case]
+    text, message = REFUSED[case]
     fields: dict[str, Any] = {
         "equations": "dv/dt = -v/tau : 1\ng : 1 (shared)",
         "threshold": "v > 1",
@@ -237,6 +237,6 @@ def test_refused(case: str) -> None:
     with pytest.raises(ModelError) as caught:
         lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
     line = str(caught.value)
-    assert said in line
+    assert message in line
     assert line.startswith("mine.toml")
     assert "\n" not in line

@@ -1,4 +1,4 @@
-"""Run a neuron model in NumPy, one population of unconnected neurons, and look at its variables."""
+"""Run a neuron model in NumPy: one population of unconnected neurons, with all variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 class Run:
     """Variables (time, neuron) after each step's integration, before a spike resets them.
 
-    Beside them the distance to threshold, None for a model that never fires.
+    `distance` is the distance to threshold, None for a model that never fires.
     """
 
     dt: float
@@ -61,18 +61,17 @@ def run(
     duration, dt
         In seconds.
     weights, inhibition
-        What arrives in each step, in network weights: (neuron), or (time, neuron).
+        Input of each step, in network weights: (neuron), or (time, neuron).
     hold
-        Variables that are set before each step, in base units: a current that is injected.
+        Variables that are set before each step, in base units, such as an injected current.
     start, parameters
         Initial values and parameters to replace the model's, in base units.
     """
     program = lower(load_model(name))
     steps = round(duration / dt)
-    arriving, apart = (_over(each, steps) for each in (weights, inhibition))
-    given = [*(hold or {}).values(), *(start or {}).values()]
-    given += (parameters or {}).values()
-    n = max([arriving.shape[1], apart.shape[1], *(np.size(each) for each in given)])
+    arriving, inhibiting = (_over(each, steps) for each in (weights, inhibition))
+    arrays = [*(hold or {}).values(), *(start or {}).values(), *(parameters or {}).values()]
+    n = max([arriving.shape[1], inhibiting.shape[1], *(np.size(each) for each in arrays)])
     values = _start(program, dict(parameters or {}), dt=dt, n=n)
     values |= {name: np.broadcast_to(each, n).astype(float) for name, each in (start or {}).items()}
     stepper = Stepper(program, array_functions(np))
@@ -91,10 +90,10 @@ def run(
             values["_fired"] = fired[step] = condition
             distance.append(stepper.distance(values))
             stepper.on_spike(values)
-        # What arrives apart is the sum of magnitudes; else it is subtracted.
+        # A separate variable receives the sum of magnitudes; otherwise it is subtracted.
         both = program.model.inhibition is not None
-        values["bioae_input"] = arriving[step] - (0.0 if both else apart[step])
-        values["bioae_inhibition"] = apart[step]
+        values["bioae_input"] = arriving[step] - (0.0 if both else inhibiting[step])
+        values["bioae_inhibition"] = inhibiting[step]
         stepper.receive(values)
         if condition is not None:
             stepper.reset(values)
@@ -103,10 +102,10 @@ def run(
 
 
 def _start(program: Program, parameters: dict[str, Any], *, dt: float, n: int) -> dict[str, Any]:
-    given = {**default_parameters(program), **parameters}
+    parameters = {**default_parameters(program), **parameters}
     size: dict[str, Any] = {"dt": dt, "n": n}
-    values = given | constant_values(program, given, **size)
-    return {**values, **initial_state(program, given, **size), "dt": np.asarray(dt)}
+    values = parameters | constant_values(program, parameters, **size)
+    return {**values, **initial_state(program, parameters, **size), "dt": np.asarray(dt)}
 
 
 def _over(weights: ArrayLike, steps: int) -> Array:
@@ -116,5 +115,5 @@ def _over(weights: ArrayLike, steps: int) -> Array:
 
 @pytest.fixture(scope="session")
 def simulate() -> Callable[..., Run]:
-    """Return `run`, see there."""
+    """Return the function `run`."""
     return run

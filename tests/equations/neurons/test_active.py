@@ -1,14 +1,15 @@
-"""What a refractory neuron would compute and never keep is not computed."""
+"""Values that a refractory neuron would throw away are not computed."""
 
 from __future__ import annotations
 
 import pytest
 
 from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations.expressions import parse_assignments
 from bioae.equations.lowering.refractory import without_refractory
 
 
-def test_only_what_guarded_writes_alone_see_takes_a_neuron_for_active() -> None:
+def test_only_values_for_guarded_writes_take_a_neuron_for_active() -> None:
     code = """
     _BA_v = g*int(not_refractory)/(h*int(not_refractory))
     _both = 1.0*int(not_refractory)*x
@@ -17,8 +18,9 @@ def test_only_what_guarded_writes_alone_see_takes_a_neuron_for_active() -> None:
     v = _v
     w = _w
     """
-    found = without_refractory(code, guarded=["v"], states=["v", "w"]).splitlines()
-    assert found == [
+    assignments = parse_assignments(code, where="here")
+    kept = without_refractory(assignments, guarded=["v"], states=["v", "w"])
+    assert [f"{each.target} = {each.value}" for each in kept] == [
         "_BA_v = g / h",
         "_both = 1.0 * int(not_refractory) * x",
         "_v = v * _BA_v + _both",
@@ -31,7 +33,7 @@ def test_only_what_guarded_writes_alone_see_takes_a_neuron_for_active() -> None:
 @pytest.mark.parametrize("name", available())
 def test_no_shipped_model_divides_by_a_leak_that_is_switched_off(name: str) -> None:
     for statement in lower(load_model(name)).update:
-        assert "int(not_refractory)" not in statement.value
+        assert "int(not_refractory)" not in statement.value.text
 
 
 def test_an_exponential_euler_step_is_finite_while_refractory() -> None:
@@ -45,5 +47,5 @@ def test_an_exponential_euler_step_is_finite_while_refractory() -> None:
         """,
     }
     program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
-    kept = [s.target for s in program.update if "int(not_refractory)" in s.value]
+    kept = [s.target for s in program.update if "int(not_refractory)" in s.value.text]
     assert kept == ["_BA_x"]

@@ -1,4 +1,4 @@
-"""How neurons with a second variable fire: adaptation, bursts, and the recurrences of their papers.
+"""Adaptation, bursts, and the recurrences of their papers, of neurons with a second variable.
 
 Figures of the Izhikevich types are those of his table and figure 2: a step of current 10.
 """
@@ -84,18 +84,18 @@ def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
     # Long steps of current, raised so slowly that adaptation follows.
     current = rheobase * np.array([0.98, 1.02])
     settled = highest - 1e-3
-    found = simulate(
+    result = simulate(
         "adex", 1.5, dt=1e-3, hold={"I": current},
         start={"v": settled, "w": a * (settled - e_l)},
     )  # fmt: skip
-    assert found.spikes.any(axis=0).tolist() == [False, True]
+    assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
 def test_the_exponential_neuron_adapts_by_its_own_current(simulate: Simulate) -> None:
     hold = {"I": np.full(2, 1e-9)}
     b = np.array([80.5e-12, 0.0])
-    found = simulate("adex", 0.6, hold=hold, parameters={"b": b, "a": np.array([4e-9, 0.0])})
-    adapting, constant = found.intervals(0), found.intervals(1)
+    result = simulate("adex", 0.6, hold=hold, parameters={"b": b, "a": np.array([4e-9, 0.0])})
+    adapting, constant = result.intervals(0), result.intervals(1)
     assert len(adapting) > 4
     assert adapting[-1] > 1.5 * adapting[0]
     np.testing.assert_allclose(constant, constant[0], atol=2e-4)
@@ -105,35 +105,35 @@ def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
     """u and w as in the paper, a spike's effects between steps, and (1 - beta) tau_w a for a."""
     steps, dt = 300, 1e-3
     train = np.random.default_rng(3).uniform(0.0, 0.6, (steps, 4))
-    found = simulate("adlif", steps * dt, dt=dt, weights=train)
+    result = simulate("adlif", steps * dt, dt=dt, weights=train)
     alpha, beta = np.exp(-dt / 15e-3), np.exp(-dt / 75e-3)
     u, w = np.zeros(4), np.zeros(4)
     for step in range(steps):
         gain = (1 - beta) * 75e-3 * 20.0
         u, w = alpha * u - (1 - alpha) * w, beta * w + gain * u
-        np.testing.assert_allclose(found.states["u"][step], u, atol=1e-12)
-        np.testing.assert_allclose(found.states["w"][step], w, atol=1e-12)
+        np.testing.assert_allclose(result.states["u"][step], u, atol=1e-12)
+        np.testing.assert_allclose(result.states["w"][step], w, atol=1e-12)
         spike = u > 1
-        assert (spike == found.spikes[step]).all()
+        assert (spike == result.spikes[step]).all()
         u, w = u + train[step] - spike, w + spike
-    assert found.spikes.sum() > 20
+    assert result.spikes.sum() > 20
 
 
 def test_adlif_fires_less_the_more_a_spike_adds_to_w(simulate: Simulate) -> None:
     b = np.array([0.0, 0.5, 1.0, 2.0])
-    found = simulate("adlif", 1.0, dt=1e-3, weights=0.3, parameters={"b": b})
-    counts = found.spikes.sum(axis=0)
+    result = simulate("adlif", 1.0, dt=1e-3, weights=0.3, parameters={"b": b})
+    counts = result.spikes.sum(axis=0)
     assert (np.diff(counts) < 0).all()
     assert counts[-1] > 5
 
 
-def test_glif_keeps_and_adds_what_its_reset_rules_say(simulate: Simulate) -> None:
+def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
     """After the refractory period: f I exp(-k dt) + delta_I, theta_s likewise, V scaled."""
     dt = 5e-5
-    found = simulate("glif", 0.3, dt=dt, hold={"I": 500e-12})
-    (spikes,) = found.spikes.T
+    result = simulate("glif", 0.3, dt=dt, hold={"I": 500e-12})
+    (spikes,) = result.spikes.T
     first, second = np.flatnonzero(spikes)[:2]
-    states = {name: trace[:, 0] for name, trace in found.states.items()}
+    states = {name: trace[:, 0] for name, trace in result.states.items()}
     t_ref, during = 3.75e-3, round(3.75e-3 / dt)
     assert second - first > during
     at = states["v"][second] + 78.85e-3
@@ -158,8 +158,8 @@ def test_glif_adapts(simulate: Simulate) -> None:
             ("delta_theta", 0.37e-3), ("a_v", 5.0),
         )
     }  # fmt: skip
-    found = simulate("glif", 0.5, hold={"I": np.full(2, 500e-12)}, parameters=none)
-    adapting, regular = found.intervals(0), found.intervals(1)
+    result = simulate("glif", 0.5, hold={"I": np.full(2, 500e-12)}, parameters=none)
+    adapting, regular = result.intervals(0), result.intervals(1)
     assert len(adapting) > 5
     assert adapting[-1] > 1.2 * adapting[0]
     np.testing.assert_allclose(regular, regular[0], atol=2e-4)
@@ -168,9 +168,9 @@ def test_glif_adapts(simulate: Simulate) -> None:
 
 def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate: Simulate) -> None:
     """At regular intervals T, `alif`'s a jumps to 1/(1 - exp(-T/tau_adapt)) after each spike."""
-    found = simulate("alif", 3.0, dt=1e-3, weights=0.2)
-    interval = found.intervals(0)[-1]
-    spike = np.flatnonzero(found.spikes[:, 0])[-1]
+    result = simulate("alif", 3.0, dt=1e-3, weights=0.2)
+    interval = result.intervals(0)[-1]
+    spike = np.flatnonzero(result.spikes[:, 0])[-1]
     decay = np.exp(-interval / 0.2)
-    assert found.states["a"][spike, 0] == pytest.approx(decay / (1 - decay), rel=0.05)
-    assert interval > 1.5 * found.intervals(0)[0]
+    assert result.states["a"][spike, 0] == pytest.approx(decay / (1 - decay), rel=0.05)
+    assert interval > 1.5 * result.intervals(0)[0]

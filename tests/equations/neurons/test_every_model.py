@@ -1,4 +1,4 @@
-"""What every shipped neuron model owes: a source, sensible bounds, a rest, finite numbers."""
+"""Requirements on every shipped model: a source, sensible bounds, a rest, finite numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bioae.equations import NeuronModel, available, load_model, lower
-from bioae.equations.lowering.lower import parameter_values
+from bioae.equations.declarations import parameter_values
 from bioae.equations.quantities import evaluate, time_in_seconds
 
 MODELS = available()
@@ -19,7 +19,7 @@ QUIET = tuple(name for name in MODELS if not lower(load_model(name)).draws)
 
 
 def time_steps(model: NeuronModel) -> list[float]:
-    """Return 0.1 ms and 1 ms, as far as the model is made for them."""
+    """Return 0.1 ms and 1 ms, as far as the model allows them."""
     largest = time_in_seconds(model.dt, where=model.name) if model.dt else np.inf
     return [dt for dt in (1e-4, 1e-3) if dt <= largest * (1 + 1e-9)]
 
@@ -31,7 +31,7 @@ def test_there_is_a_library() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_file_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+def test_a_file_has_a_description_and_a_reference(name: str) -> None:
     model = load_model(name)
     assert re.fullmatch(r"[A-Z].{20,170}\.", model.description)
     assert re.search(r"\b(19|20)\d\d\b", model.reference), "a year"
@@ -52,14 +52,14 @@ def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None
     """The distance to threshold stays to a millionth, every variable to a ten-thousandth."""
     program = lower(load_model(name))
     for dt in time_steps(program.model):
-        found = simulate(name, 0.1, dt=dt)
-        assert not found.spikes.any()
+        result = simulate(name, 0.1, dt=dt)
+        assert not result.spikes.any()
         for variable in program.states.keys() - {"lastspike", "not_refractory"}:
-            trace = found.states[variable]
+            trace = result.states[variable]
             assert np.ptp(trace) <= 1e-4 * np.abs(trace).max(), (variable, dt)
-        if found.distance is not None:
-            assert (found.distance < 0).all()
-            assert np.ptp(found.distance) <= 1e-6 * np.abs(found.distance).max(), dt
+        if result.distance is not None:
+            assert (result.distance < 0).all()
+            assert np.ptp(result.distance) <= 1e-6 * np.abs(result.distance).max(), dt
 
 
 @pytest.mark.parametrize("name", FIRING)
@@ -79,7 +79,7 @@ def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[...
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
 def test_it_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
-    """Whatever arrives, excitation or inhibition, at both time steps; warnings are errors."""
+    """For any input, excitation or inhibition, at both time steps; warnings are errors."""
     program = lower(load_model(name))
     mean = np.linspace(-1.0, 1.0, 16)
     for dt in time_steps(program.model):
@@ -87,14 +87,14 @@ def test_it_stays_finite(name: str, strength: float, simulate: Callable[..., Any
         random = np.random.default_rng(7)
         arriving = strength * (mean + random.normal(size=(steps, 16)))
         draws = {name: random.normal(size=16) for name in program.draws}
-        found = simulate(
+        result = simulate(
             name, steps * dt, dt=dt, weights=np.maximum(arriving, 0),
             inhibition=np.maximum(-arriving, 0), hold=draws,
         )  # fmt: skip
-        for variable, trace in found.states.items():
+        for variable, trace in result.states.items():
             assert np.isfinite(trace.astype(float)).all(), (variable, dt)
         if program.threshold is not None:
-            assert found.spikes.any()
+            assert result.spikes.any()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
@@ -114,10 +114,10 @@ def test_it_stays_finite_at_the_bounds_of_training(name: str, simulate: Callable
     for dt in time_steps(program.model):
         weights = 3 * (random.random((200, n)) < 0.2)
         draws = {name: random.normal(size=n) for name in program.draws}
-        found = simulate(
+        result = simulate(
             name, 200 * dt, dt=dt, weights=weights, hold=draws, parameters=parameters
         )  # fmt: skip
-        for variable, trace in found.states.items():
+        for variable, trace in result.states.items():
             assert np.isfinite(trace.astype(float)).all(), (variable, dt)
         if program.threshold is not None:
-            assert found.spikes.any(axis=0).mean() > 0.5
+            assert result.spikes.any(axis=0).mean() > 0.5

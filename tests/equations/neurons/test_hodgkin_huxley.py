@@ -31,7 +31,7 @@ def rates(v: Array | float) -> Array:
 
 
 def steady(v: Array | float) -> Array:
-    """Return the gates (m, h, n) that a potential ends in."""
+    """Return the steady state of the gates (m, h, n) at a potential."""
     opening, closing = rates(v).swapaxes(0, 1)
     return np.asarray(opening / (opening + closing))
 
@@ -44,31 +44,31 @@ def ionic(v: Array | float, m: Array, h: Array, n: Array) -> Array:
 
 def test_it_rests_where_its_currents_cancel(simulate: Simulate) -> None:
     rest = brentq(lambda v: float(ionic(v, *steady(v))), -70, -63)
-    found = simulate("hodgkin_huxley", 0.05)
-    np.testing.assert_allclose(found.states["v"] * 1e3, rest, atol=1e-5)
+    result = simulate("hodgkin_huxley", 0.05)
+    np.testing.assert_allclose(result.states["v"] * 1e3, rest, atol=1e-5)
     for name, gate in zip("mhn", steady(rest), strict=True):
-        np.testing.assert_allclose(found.states[name], gate, rtol=1e-4)
+        np.testing.assert_allclose(result.states[name], gate, rtol=1e-4)
 
 
 def test_its_gates_end_in_their_steady_state(simulate: Simulate) -> None:
     """The potential is clamped, also beyond where a spike goes."""
     clamp = np.array([-119.0, -90.0, -65.1, -40.1, -20.1, 0.1, 30.0, 79.0])
-    found = simulate("hodgkin_huxley", 0.1, hold={"v": clamp * 1e-3})
+    result = simulate("hodgkin_huxley", 0.1, hold={"v": clamp * 1e-3})
     for name, gate in zip("mhn", steady(clamp), strict=True):
-        np.testing.assert_allclose(found.states[name][-1], gate, rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(result.states[name][-1], gate, rtol=1e-6, err_msg=name)
 
 
 def test_beyond_its_bounds_the_rates_stay_as_they_are_there(simulate: Simulate) -> None:
     clamp = {"v": np.array([-1.0, -0.120, 0.080, 1.0])}
-    found = simulate("hodgkin_huxley", 0.05, hold=clamp)
+    result = simulate("hodgkin_huxley", 0.05, hold=clamp)
     for name in "mhn":
-        last = found.states[name][-1]
+        last = result.states[name][-1]
         assert last[0] == last[1]
         assert last[2] == last[3]
 
 
 def test_its_threshold_current(simulate: Simulate) -> None:
-    """Above the largest current that leaves a fixed point it fires on and on; below it rests."""
+    """Above the largest current with a fixed point it fires repetitively; below it rests."""
     v = np.linspace(-66, -55, 20_001)
     rheobase = float(-ionic(v, *steady(v)).min()) * 1e-12
     assert rheobase > 0
@@ -79,7 +79,7 @@ def test_its_threshold_current(simulate: Simulate) -> None:
 
 
 def crossings(times: Array, potential: Array) -> Array:
-    """Return when the potential rises through -20 mV, between the points given."""
+    """Return the times at which the potential rises through -20 mV, interpolated."""
     above = potential > -20
     (last,) = np.nonzero(above[1:] & ~above[:-1])
     part = (-20 - potential[last]) / (potential[last + 1] - potential[last])
@@ -97,8 +97,8 @@ def fine(current: float, duration: float) -> tuple[Array, Array]:
 
     times = np.arange(0, duration, 0.01)
     start = [rest, *steady(rest)]
-    found = solve_ivp(slope, (0, duration), start, "LSODA", times, rtol=1e-8, atol=1e-10)
-    return times, found.y[0]
+    result = solve_ivp(slope, (0, duration), start, "LSODA", times, rtol=1e-8, atol=1e-10)
+    return times, result.y[0]
 
 
 def test_its_spikes_converge_to_those_of_its_equations(simulate: Simulate) -> None:
@@ -106,25 +106,25 @@ def test_its_spikes_converge_to_those_of_its_equations(simulate: Simulate) -> No
     times, potential = fine(800.0, 25.0)
     exact = crossings(times, potential)
     assert len(exact) == 3
-    found, heights = [], []
+    result, heights = [], []
     for dt in (1e-4, 5e-5, 2.5e-5):
         run = simulate("hodgkin_huxley", 0.026, dt=dt, hold={"I": 800e-12})
         trace = run.states["v"][:, 0] * 1e3
-        found.append(crossings(np.arange(1, len(trace) + 1) * dt * 1e3, trace)[:3])
+        result.append(crossings(np.arange(1, len(trace) + 1) * dt * 1e3, trace)[:3])
         heights.append(trace.max())
-    errors = np.abs(np.array(found) - exact).max(axis=1)
+    errors = np.abs(np.array(result) - exact).max(axis=1)
     np.testing.assert_allclose(errors[:-1] / errors[1:], 2, rtol=0.1)
-    np.testing.assert_allclose(np.diff(found[0]) / np.diff(exact), 1.11, atol=0.02)
+    np.testing.assert_allclose(np.diff(result[0]) / np.diff(exact), 1.11, atol=0.02)
     # Extrapolated to dt = 0 by Richardson's rule.
-    np.testing.assert_allclose((found[0] - 6 * found[1] + 8 * found[2]) / 3, exact, atol=0.02)
+    np.testing.assert_allclose((result[0] - 6 * result[1] + 8 * result[2]) / 3, exact, atol=0.02)
     assert 20 < potential.max() < 50
     np.testing.assert_allclose(heights, potential.max(), atol=1.0)
 
 
 def test_a_spike_counts_once(simulate: Simulate) -> None:
     """While the potential is above threshold the neuron is refractory."""
-    found = simulate("hodgkin_huxley", 0.1, hold={"I": 300e-12})
-    above = found.states["v"][:, 0] > -20e-3
-    assert found.spikes.sum() >= 3
-    assert found.spikes.sum() == (above[1:] & ~above[:-1]).sum()
-    assert above.sum() > 2 * found.spikes.sum()
+    result = simulate("hodgkin_huxley", 0.1, hold={"I": 300e-12})
+    above = result.states["v"][:, 0] > -20e-3
+    assert result.spikes.sum() >= 3
+    assert result.spikes.sum() == (above[1:] & ~above[:-1]).sum()
+    assert above.sum() > 2 * result.spikes.sum()

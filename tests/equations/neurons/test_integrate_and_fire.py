@@ -14,12 +14,12 @@ def test_without_a_leak_the_rate_is_the_drive_over_the_threshold(
 ) -> None:
     """n inputs of weight w reach theta; the next comes with the reset, and is lost with it."""
     drive = np.array([0.013, 0.037, 0.052, 0.11, 0.23, 0.49, 0.7, 1.3])
-    found = simulate("if", 1.0, dt=1e-3, weights=drive)
+    result = simulate("if", 1.0, dt=1e-3, weights=drive)
     needed = np.floor(1 / drive) + 1
     for neuron, n in enumerate(needed):
-        assert found.times(neuron)[0] == pytest.approx((n + 1) * 1e-3)
-        np.testing.assert_allclose(found.intervals(neuron), (n + 1) * 1e-3)
-    assert found.spikes.sum(axis=0).min() > 10
+        assert result.times(neuron)[0] == pytest.approx((n + 1) * 1e-3)
+        np.testing.assert_allclose(result.intervals(neuron), (n + 1) * 1e-3)
+    assert result.spikes.sum(axis=0).min() > 10
 
 
 def test_without_a_leak_nothing_is_forgotten(simulate: Callable[..., Any]) -> None:
@@ -33,10 +33,10 @@ def test_refractoriness_adds_to_the_interval(simulate: Callable[..., Any]) -> No
     dt, tau, theta, v_r = 2e-5, 20e-3, 20e-3, 10e-3
     mu, t_ref = map(np.ravel, np.meshgrid([21e-3, 25e-3, 40e-3, 100e-3], [0.0, 2e-3, 10e-3]))
     drive = mu * (np.exp(dt / tau) - 1) / 10e-3
-    found = simulate("lif_refractory", 0.25, dt=dt, weights=drive, parameters={"t_ref": t_ref})
+    result = simulate("lif_refractory", 0.25, dt=dt, weights=drive, parameters={"t_ref": t_ref})
     expected = t_ref + tau * np.log((mu - v_r) / (mu - theta))
     for neuron, interval in enumerate(expected):
-        intervals = found.intervals(neuron)
+        intervals = result.intervals(neuron)
         assert len(intervals) >= 2
         assert np.abs(intervals - interval).max() < 2.5 * dt
 
@@ -44,8 +44,8 @@ def test_refractoriness_adds_to_the_interval(simulate: Callable[..., Any]) -> No
 def test_just_below_threshold_it_is_silent(simulate: Callable[..., Any]) -> None:
     dt, tau = 1e-4, 20e-3
     drive = np.array([0.999, 1.001]) * 20e-3 * (np.exp(dt / tau) - 1) / 10e-3
-    found = simulate("lif_refractory", 1.0, dt=dt, weights=drive)
-    assert found.spikes.any(axis=0).tolist() == [False, True]
+    result = simulate("lif_refractory", 1.0, dt=dt, weights=drive)
+    assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
 def test_the_quadratic_neuron_fires_with_the_square_root_of_the_excess(
@@ -61,11 +61,11 @@ def test_the_quadratic_neuron_fires_with_the_square_root_of_the_excess(
     excess = np.array([0.08, 0.32, 1.28, 5.12])
     # Per step and in units of `weight`; rheobase is 1/4.
     drive = (excess + 0.25) * width * dt / tau / 8e-3
-    found = simulate("qif", 0.12, dt=dt, weights=drive, start={"v": np.full(4, -80e-3)})
+    result = simulate("qif", 0.12, dt=dt, weights=drive, start={"v": np.full(4, -80e-3)})
     root = np.sqrt(excess)
     peak, reset = ((20e-3 - middle) / width, (-80e-3 - middle) / width)
     expected = tau / root * (np.arctan(peak / root) - np.arctan(reset / root))
-    measured = np.array([found.times(neuron)[0] for neuron in range(4)])
+    measured = np.array([result.times(neuron)[0] for neuron in range(4)])
     np.testing.assert_allclose(measured, expected, rtol=5e-3)
     # Near rheobase four times the excess doubles the rate, but for the finite reset and peak.
     assert measured[0] / measured[1] == pytest.approx(2, rel=0.15)
@@ -74,8 +74,8 @@ def test_the_quadratic_neuron_fires_with_the_square_root_of_the_excess(
 def test_the_quadratic_neuron_needs_its_rheobase(simulate: Callable[..., Any]) -> None:
     dt = 1e-4
     drive = (0.25 + np.array([-0.005, 0.005])) * 15e-3 * dt / 10e-3 / 8e-3
-    found = simulate("qif", 1.0, dt=dt, weights=drive)
-    assert found.spikes.any(axis=0).tolist() == [False, True]
+    result = simulate("qif", 1.0, dt=dt, weights=drive)
+    assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
 def test_the_exponential_neuron_needs_its_rheobase(simulate: Callable[..., Any]) -> None:
@@ -83,8 +83,8 @@ def test_the_exponential_neuron_needs_its_rheobase(simulate: Callable[..., Any])
     dt = 1e-4
     rheobase = -59.9 + 65 - 3.48
     drive = rheobase * np.array([0.9, 1.1]) * dt / 10e-3 / 4
-    found = simulate("eif", 0.4, dt=dt, weights=drive)
-    assert found.spikes.any(axis=0).tolist() == [False, True]
+    result = simulate("eif", 0.4, dt=dt, weights=drive)
+    assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
 def test_the_upstroke_is_all_but_over_where_the_exponent_reaches_5(
@@ -92,9 +92,9 @@ def test_the_upstroke_is_all_but_over_where_the_exponent_reaches_5(
 ) -> None:
     """From exponent x the potential would be infinite tau exp(-x) later: 0.07 ms at 5."""
     dt = 1e-5
-    found = simulate("eif", 0.003, dt=dt, weights=10 * dt / 10e-3 / 4, start={"v": -55e-3})
-    spike = np.flatnonzero(found.spikes[:, 0])[0]
-    exponent = (found.states["v"][: spike + 1, 0] + 59.9e-3) / 3.48e-3
+    result = simulate("eif", 0.003, dt=dt, weights=10 * dt / 10e-3 / 4, start={"v": -55e-3})
+    spike = np.flatnonzero(result.spikes[:, 0])[0]
+    exponent = (result.states["v"][: spike + 1, 0] + 59.9e-3) / 3.48e-3
     assert exponent[-2] <= 5 < exponent[-1]
     upstroke = (exponent > 3).sum() * dt
     assert upstroke == pytest.approx(10e-3 * (np.exp(-3) - np.exp(-5)), rel=0.12)

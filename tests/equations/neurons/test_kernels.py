@@ -1,4 +1,4 @@
-"""What one spike does to a neuron, against closed forms and a fine ODE solver."""
+"""Responses to a single spike, against closed forms and a fine ODE solver."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def one_spike(steps: int, weight: float = 1.0) -> NDArray[np.float64]:
 @pytest.mark.parametrize("dt", [1e-4, 1e-3])
 def test_the_srm_kernel_is_the_double_exponential(dt: float, simulate: Simulate) -> None:
     steps = round(0.1 / dt)
-    found = simulate("srm", 0.1, dt=dt, weights=one_spike(steps, 0.5)).states["h"][:, 0]
+    result = simulate("srm", 0.1, dt=dt, weights=one_spike(steps, 0.5)).states["h"][:, 0]
     since = np.arange(steps) * dt
     kernel = np.exp(-since / TAU_M) - np.exp(-since / TAU_S)
     peak = TAU_M * TAU_S / (TAU_M - TAU_S) * np.log(TAU_M / TAU_S)
     highest = np.exp(-peak / TAU_M) - np.exp(-peak / TAU_S)
-    np.testing.assert_allclose(found, 0.5 * kernel / highest, rtol=1e-10, atol=1e-14)
-    assert since[found.argmax()] == pytest.approx(peak, abs=dt)
+    np.testing.assert_allclose(result, 0.5 * kernel / highest, rtol=1e-10, atol=1e-14)
+    assert since[result.argmax()] == pytest.approx(peak, abs=dt)
 
 
 def test_the_peak_of_the_srm_kernel_is_the_weight_whatever_the_time_constants(
@@ -41,19 +41,19 @@ def test_the_peak_of_the_srm_kernel_is_the_weight_whatever_the_time_constants(
     for each in zip(tau_m, tau_s, strict=True):
         parameters = dict(zip(("tau_m", "tau_s"), map(np.asarray, each), strict=True))
         train = one_spike(1000, 0.25)
-        found = simulate("srm", 0.1, weights=train, parameters=parameters).states["h"]
-        assert found.max() == pytest.approx(0.25, rel=1e-3)
+        result = simulate("srm", 0.1, weights=train, parameters=parameters).states["h"]
+        assert result.max() == pytest.approx(0.25, rel=1e-3)
 
 
 def test_the_after_potential_of_the_srm_falls_by_eta_0_at_each_spike(simulate: Simulate) -> None:
-    found = simulate("srm", 0.1, weights=one_spike(1000, 1.5))
-    eta, fired = found.states["eta"][:, 0], found.spikes[:, 0]
+    result = simulate("srm", 0.1, weights=one_spike(1000, 1.5))
+    eta, fired = result.states["eta"][:, 0], result.spikes[:, 0]
     times = np.flatnonzero(fired)
     assert len(times) >= 1
-    since = (np.arange(1000)[:, None] - times) * found.dt
+    since = (np.arange(1000)[:, None] - times) * result.dt
     expected = -(np.exp(-since / 15e-3) * (since > 0)).sum(axis=1)
     np.testing.assert_allclose(eta, expected, atol=1e-12)
-    assert (np.diff(found.states["h"][:, 0])[times[:-1]] > 0).all(), "the potential is not reset"
+    assert (np.diff(result.states["h"][:, 0])[times[:-1]] > 0).all(), "the potential is not reset"
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_conductances_give_the_potential_of_the_equations(
     errors = []
     for dt in (1e-4, 5e-5):
         steps = round(0.1 / dt)
-        found = simulate(
+        result = simulate(
             "coba", 0.1, dt=dt, weights=one_spike(steps, weights),
             inhibition=one_spike(steps, inhibition),
         )  # fmt: skip
-        trace = found.states["v"][:, 0] * 1e3
+        trace = result.states["v"][:, 0] * 1e3
         times = np.arange(steps) * dt
         exact = solve_ivp(slope, (0, 0.1), [e_l], t_eval=times, rtol=1e-10, atol=1e-10).y[0]
-        assert not found.spikes.any()
+        assert not result.spikes.any()
         size = np.abs(exact - e_l).max()
         assert size > 0.5
         errors.append(np.abs(trace - exact).max() / size)
@@ -107,10 +107,10 @@ def test_conductances_keep_the_potential_between_their_reversals(simulate: Simul
 def test_a_small_current_gives_the_linear_response(
     name: str, membrane: tuple[float, float], tau: float, weight: float, simulate: Simulate
 ) -> None:
-    """One weak spike through membrane and synapse, without what is slower than 2 ms."""
+    """One weak spike through membrane and synapse, without currents slower than 2 ms."""
     (capacitance, leak), dt, steps, strength = membrane, 1e-5, 200, 1e-3
-    found = simulate(name, steps * dt, dt=dt, weights=one_spike(steps, strength))
-    rise = (found.states["v"] - found.states["v"][0])[:, 0]
+    result = simulate(name, steps * dt, dt=dt, weights=one_spike(steps, strength))
+    rise = (result.states["v"] - result.states["v"][0])[:, 0]
     tau_m, since = capacitance / leak, np.arange(steps) * dt
     kernel = (np.exp(-since / tau_m) - np.exp(-since / tau)) / (1 / tau - 1 / tau_m)
     expected = strength * weight / capacitance * kernel

@@ -1,4 +1,4 @@
-"""A model's own largest time step: what a network may not exceed, and what tools use instead."""
+"""A model's largest time step: networks may not exceed it, and tools use it by default."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def test_it_is_kept_in_the_file() -> None:
 
 def test_parity_runs_at_it() -> None:
     model = NeuronModel.from_mapping("fast", FAST, where="fast.toml")
-    found, _ = parity_network(model, neurons=4, steps=20, examples=1, seed=0)
-    assert found.config.dt_seconds == pytest.approx(2e-4)
+    result, _ = parity_network(model, neurons=4, steps=20, examples=1, seed=0)
+    assert result.config.dt_seconds == pytest.approx(2e-4)

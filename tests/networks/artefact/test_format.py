@@ -1,4 +1,4 @@
-"""The bytes of an artefact are those that docs/artefact.md specifies, and nothing gets lost."""
+"""The format of an artefact: the bytes that docs/artefact.md specifies, and round trips."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def test_round_trip(name: str, network: Network, tmp_path: Path) -> None:
     assert loaded.network.config == network.config.self_contained()
     assert loaded.network.weights.keys() == network.weights.keys()
     for key, array in network.weights.items():
-        found = loaded.network.weights[key]
-        assert (found.dtype, found.shape) == (array.dtype, array.shape), key
-        assert found.tobytes() == array.tobytes(), key
+        actual = loaded.network.weights[key]
+        assert (actual.dtype, actual.shape) == (array.dtype, array.shape), key
+        assert actual.tobytes() == array.tobytes(), key
     assert loaded.network.sha256 == network.sha256
     assert loaded.training == {"training": {"epochs": 3}, "data": {"name": "sample"}}
     assert loaded.metrics == {"loss": 0.1, "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
 
 
-def test_it_is_read_with_a_few_lines_of_code(network: Network, tmp_path: Path) -> None:
+def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
     save(network, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == NAMES
     text = (tmp_path / "model" / "network.toml").read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def test_arrays_of_other_types_and_layouts(network: Network, tmp_path: Path) -> 
         np.testing.assert_array_equal(loaded[name], array, err_msg=name)
 
 
-# What TOML cannot hold (surrogates) and what it rewrites (carriage returns) is no model's text.
+# Models contain no text that TOML cannot hold (surrogates) or rewrites (carriage returns).
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"))
 
 
@@ -128,9 +128,9 @@ def test_any_text_survives(
     )
     path = tmp_path_factory.mktemp("odd") / "model.zip"
     save(Network.initialise(config), path)
-    found = load(path).network.config
-    assert found.model("odd") == config.model("odd")
-    assert found.model("odd").equations.startswith("v")
+    actual = load(path).network.config
+    assert actual.model("odd") == config.model("odd")
+    assert actual.model("odd").equations.startswith("v")
 
 
 def test_replacing(network: Network, tmp_path: Path) -> None:

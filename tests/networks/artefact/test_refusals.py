@@ -1,4 +1,4 @@
-"""What is no artefact is refused in one line, and harms nobody."""
+"""Refused artefacts: an error in one line, and no harm from hostile files."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def written(text: str | bytes) -> Spoil:
 
 def arrays(change: Callable[[dict[str, np.ndarray]], object]) -> Spoil:
     def edit(path: Path) -> None:
-        found = load_file(path / WEIGHTS)
-        change(found)
-        save_file(found, path / WEIGHTS)
+        actual = load_file(path / WEIGHTS)
+        change(actual)
+        save_file(actual, path / WEIGHTS)
 
     return edit
 
@@ -113,23 +113,23 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "truncated weights": (cut(WEIGHTS, 1000), f"{WEIGHTS}: the weights are truncated or damaged"),
     "empty weights": (cut(WEIGHTS, 0), f"{WEIGHTS}: the weights are truncated or damaged"),
     "a missing array": (
-        arrays(lambda found: found.pop("first.weight")),
+        arrays(lambda actual: actual.pop("first.weight")),
         "'first.weight' does not fit the description; expected the shape [2, 1, 3, 3]; found none",
     ),
     "an array too many": (
-        arrays(lambda found: found.update(more=np.zeros(2))),
+        arrays(lambda actual: actual.update(more=np.zeros(2))),
         "the array 'more' does not fit the description; expected no such array; found [2]",
     ),
     "an array of another shape": (
-        arrays(lambda found: found.update({"output.weight": np.zeros((5, 36))})),
+        arrays(lambda actual: actual.update({"output.weight": np.zeros((5, 36))})),
         "expected the shape [36, 5]; found [5, 36]",
     ),
     "an array of whole numbers": (
-        arrays(lambda found: found.update({"output.weight": np.zeros((36, 5), int)})),
+        arrays(lambda actual: actual.update({"output.weight": np.zeros((36, 5), int)})),
         "expected float32 or float64; found int64",
     ),
     "NaN": (
-        arrays(lambda found: found.update({"output.weight": NAN})),
+        arrays(lambda actual: actual.update({"output.weight": NAN})),
         "the array 'output.weight' has values that are not finite",
     ),
     "no description": (lambda path: (path / TEXT).unlink(), f"{TEXT} is missing"),
@@ -141,14 +141,14 @@ CASES: dict[str, tuple[Spoil, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_spoilt_folder(case: str, model: Path) -> None:
-    spoil, said = CASES[case]
+    spoil, message = CASES[case]
     load(model)
     spoil(model)
-    assert said in refusal(model)
+    assert message in refusal(model)
 
 
 @pytest.mark.parametrize("kind", ["nothing", "an empty folder", "a text", "a pipe", "no zip"])
-def test_what_is_no_artefact_at_all(kind: str, tmp_path: Path) -> None:
+def test_files_that_are_not_artefacts(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "thing.zip"
     make: dict[str, Callable[[], object]] = {
         "nothing": lambda: None,
@@ -173,7 +173,7 @@ def members(model: Path) -> dict[str, bytes]:
     return {name: (model / name).read_bytes() for name in (TEXT, WEIGHTS)}
 
 
-def test_other_members_are_never_looked_at(members: dict[str, bytes], tmp_path: Path) -> None:
+def test_other_members_are_never_read(members: dict[str, bytes], tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     more = {"../outside": b"x", str(outside): b"x", "weights.pkl": b"cos\nsystem\n"}
     (tmp_path / "inner").mkdir()
@@ -197,7 +197,7 @@ def test_a_zip_bomb_is_not_opened(members: dict[str, bytes], tmp_path: Path) -> 
     assert "only uncompressed archives are read" in refusal(path)
 
 
-def test_a_member_that_lies_about_its_size(members: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_member_with_a_false_size(members: dict[str, bytes], tmp_path: Path) -> None:
     path = archive(tmp_path / "liar.zip", members)
     size = len(members[WEIGHTS]).to_bytes(4, "little")
     content = path.read_bytes()
@@ -209,8 +209,8 @@ def test_a_member_that_lies_about_its_size(members: dict[str, bytes], tmp_path: 
 def test_an_encrypted_member(members: dict[str, bytes], tmp_path: Path) -> None:
     content = bytearray(archive(tmp_path / "secret.zip", members).read_bytes())
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        for found in re.finditer(re.escape(signature), bytes(content)):
-            content[found.start() + flags] |= 1
+        for actual in re.finditer(re.escape(signature), bytes(content)):
+            content[actual.start() + flags] |= 1
     (tmp_path / "secret.zip").write_bytes(content)
     assert "encrypted" in refusal(tmp_path / "secret.zip")
 

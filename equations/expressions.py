@@ -1,26 +1,50 @@
-"""The expressions and statements that a model may contain: parsed, and nothing else let through."""
+"""Expressions and assignments of a model: checked against Brian2's grammar, and parsed once."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
-from bioae.equations.arrays.functions import RANDOM, SUPPORTED
 from bioae.errors import InputError, ModelError
 
 __all__ = [
+    "EXTREMES",
+    "RANDOM",
+    "SUPPORTED",
     "Assignment",
+    "Expression",
     "check_names",
     "is_condition",
     "names_in",
     "parse_assignments",
     "parse_expression",
-    "parse_statements",
 ]
 
-_GRAMMAR = (
+#: Brian2's functions that statements may use, with the number of arguments of each.
+SUPPORTED: Mapping[str, int] = {
+    **dict.fromkeys(
+        (
+            "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1",
+            "floor", "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+            "exprel", "int",
+        ),
+        1,
+    ),
+    "clip": 3,
+    "timestep": 2,
+}  # fmt: skip
+
+#: Functions that Brian2 lacks; only distances to threshold use them, and Brian2 never sees those.
+EXTREMES = ("minimum", "maximum")
+
+#: Brian2's functions that draw random numbers.
+RANDOM = frozenset({"rand", "randn"})
+
+_NODES = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name,
 )  # fmt: skip
 
@@ -32,11 +56,94 @@ _OPERATORS = (
 _EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
 _DEEPEST = 200
 
+_Node = TypeVar("_Node", bound=ast.AST)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A Brian2 expression, parsed once; compared and hashed by its text.
+
+    Attributes
+    ----------
+    text
+        The expression on one line.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", " ".join(self.text.split()))
+
+    @classmethod
+    def of(cls, node: ast.AST) -> Expression:
+        """Return the expression that a syntax tree stands for."""
+        return cls(ast.unparse(node))
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def tree(self) -> ast.expr:
+        """A syntax tree of the expression; each access returns a new copy, free to be changed."""
+        return _copied(self._tree)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The variables that the expression names; functions are not among them."""
+        return frozenset(names_in(self._tree))
+
+    def rewritten(self, transformer: ast.NodeTransformer) -> Expression:
+        """Return the expression after a transformation of its syntax tree."""
+        return Expression.of(transformer.visit(self.tree))
+
+    def substituted(self, values: Mapping[str, Expression]) -> Expression:
+        """Return the expression with other expressions in place of some of its variables."""
+        return self.rewritten(_Substitute(values))
+
+    @cached_property
+    def _tree(self) -> ast.expr:
+        # Syntax trees are mutable, and programs are cached: this one never leaves the class.
+        return ast.parse(self.text, mode="eval").body
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, Expression]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._values.get(node.id)
+        return node if value is None else value.tree
+
+
+def _copied(node: _Node) -> _Node:
+    fields: dict[str, Any] = {}
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            fields[name] = [*map(_copied, value)]
+        else:
+            fields[name] = _copied(value) if isinstance(value, ast.AST) else value
+    return type(node)(**fields)
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Return the variables that a syntax tree names; functions are not among them."""
+    nodes = list(ast.walk(node))
+    functions = {id(part.func) for part in nodes if isinstance(part, ast.Call)}
+    return {part.id for part in nodes if isinstance(part, ast.Name) and id(part) not in functions}
+
+
+def is_condition(node: ast.AST) -> bool:
+    """Return whether a syntax tree is true or false by its form, without looking up its names."""
+    match node:
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
+            return True
+    return False
+
 
 def parse_expression(
     text: str, *, where: str, random: bool = False, error: type[InputError] = ModelError
-) -> ast.expr:
-    """Parse a Brian2 expression.
+) -> Expression:
+    """Parse a Brian2 expression and check its grammar.
 
     Parameters
     ----------
@@ -54,8 +161,9 @@ def parse_expression(
     InputError
         (or `error`) If it is no expression, or contains what Brian2's expressions do not.
     """
+    expression = Expression(text)
     try:
-        body = ast.parse(" ".join(text.split()), mode="eval").body
+        tree = expression._tree
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise error(
             "this is not a Brian2 expression",
@@ -63,8 +171,8 @@ def parse_expression(
             expected='for instance "20*ms" or "v > theta"',
             found=_quoted(text),
         ) from None
-    _Grammar(where, error, random).check(body)
-    return body
+    _Grammar(where, error, random).check(tree)
+    return expression
 
 
 class Assignment(NamedTuple):
@@ -73,24 +181,18 @@ class Assignment(NamedTuple):
     Attributes
     ----------
     target, value
-        What it assigns; ``v += w`` is written out as ``v = v + w``.
+        The variable and its new value; ``v += w`` is written out as ``v = v + w``.
     augmented
-        Whether it was.
+        Whether it was written as ``v += w``.
     """
 
     target: str
-    value: ast.expr
-    augmented: bool
-
-
-def parse_statements(code: str, *, where: str) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the targets and values of assignments: see `parse_assignments`."""
-    for target, value, _ in parse_assignments(code, where=where):
-        yield target, value
+    value: Expression
+    augmented: bool = False
 
 
 def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
-    """Yield the assignments that code consists of.
+    """Yield the assignments of a block of code.
 
     Parameters
     ----------
@@ -102,7 +204,7 @@ def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
     Raises
     ------
     ModelError
-        If something else than an assignment to one name stands there.
+        If the code contains anything but assignments to one name each.
     """
     lines = [line.strip() for line in code.splitlines()]
     try:
@@ -119,28 +221,28 @@ def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
             case _:
                 raise _no_assignment(ast.unparse(node), where)
         _Grammar(where, ModelError, random=True).check(value)
-        yield Assignment(target, value, isinstance(node, ast.AugAssign))
+        yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
 
 
 def check_names(
-    node: ast.expr,
+    expression: Expression,
     known: Collection[str],
     *,
     where: str,
-    shown: Collection[str] = (),
+    listed: Collection[str] = (),
     error: type[InputError] = ModelError,
 ) -> None:
-    """Refuse an expression that names what is not known.
+    """Refuse an expression with unknown names.
 
     Parameters
     ----------
-    node
+    expression
         The expression.
     known
         The names that it may contain.
     where
         The file and key, named in errors.
-    shown
+    listed
         Those of them that an error lists; all of them by default.
     error
         The class of error to raise.
@@ -148,31 +250,16 @@ def check_names(
     Raises
     ------
     InputError
-        (or `error`) If another name stands there.
+        (or `error`) If the expression contains another name.
     """
-    for name in sorted(names_in(node) - set(known)):
-        close = get_close_matches(name, shown or known, n=1)
+    for name in sorted(expression.names - set(known)):
+        close = get_close_matches(name, listed or known, n=1)
         raise error(
             f"unknown name {name!r}",
             where=where,
-            expected=f"one of {', '.join(sorted(shown or known))}",
+            expected=f"one of {', '.join(sorted(listed or known))}",
             mend=f"Did you mean {close[0]!r}?" if close else None,
         )
-
-
-def is_condition(node: ast.AST) -> bool:
-    """Return whether an expression is true or false by its form, whatever its names stand for."""
-    match node:
-        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
-            return True
-    return False
-
-
-def names_in(code: str | ast.AST) -> set[str]:
-    """Return the variables that an expression names; functions are not among them."""
-    nodes = list(ast.walk(ast.parse(code, mode="eval") if isinstance(code, str) else code))
-    functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions}
 
 
 class _Grammar:
@@ -194,7 +281,7 @@ class _Grammar:
                 raise self._refusal("comparisons cannot be chained", node, mend="Use `and`")
             case ast.Constant(value=bool() | int() | float()):
                 return
-            case _ if isinstance(node, _GRAMMAR) and _is_known(node):
+            case _ if isinstance(node, _NODES) and _is_known(node):
                 children = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
             case _:
                 what = "this is not part of Brian2's expressions"

@@ -1,4 +1,4 @@
-"""What a model's strings may say: names, units, and what may be written."""
+"""Checks of a model's strings: names, units, and the variables that statements may write."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
 
-from bioae.equations.declarations import BUILT_IN, REFRACTORINESS, alike
-from bioae.equations.lowering.complaints import complaint
+from bioae.equations.expressions import (
+    Expression,
+    check_names,
+    parse_assignments,
+    parse_expression,
+)
+from bioae.equations.language import BUILT_IN, REFRACTORINESS, complaint, copied_variables
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
-from bioae.equations.syntax import check_names, names_in, parse_expression, parse_statements
 from bioae.errors import ModelError
 
-__all__ = ["check_model", "check_trainable", "methods"]
+__all__ = ["check_model", "methods"]
 
 _DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
 
@@ -50,13 +54,13 @@ def check_model(
     model
         The model.
     equations, parameters
-        What it declares: see `bioae.equations.declarations`.
+        Its declarations: see `bioae.equations.declarations`.
 
     Raises
     ------
     ModelError
-        If one is malformed, names something unknown, has the wrong unit, or writes what may not be
-        written.
+        If one is malformed, names something unknown, has the wrong unit, or writes a variable that
+        it may not write.
     """
     checks = _Checks(model, equations, parameters)
     checks.equations()
@@ -65,33 +69,6 @@ def check_model(
     checks.firing()
     checks.statements()
     checks.initial()
-
-
-def check_trainable(
-    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
-) -> None:
-    """Check the bounds of what training may move; arguments as of `check_model`.
-
-    Raises
-    ------
-    ModelError
-        If bounds have another unit than their parameter, or are not in order.
-    """
-    for name, bounds in model.trainable.items():
-        where = f"{model.name}.toml, [trainable] {name}"
-        unit = parameters[name]
-        low, high = (
-            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
-            for text in bounds
-        )
-        if not low < high:
-            raise ModelError(
-                "the lower bound must come first, and be less than the upper one",
-                where=where,
-                found=", ".join(bounds),
-            )
-        if "constant" not in equations[name].flags:
-            raise ModelError("this is a variable, and not a constant", where=where)
 
 
 class _Checks:
@@ -106,7 +83,7 @@ class _Checks:
             for name, equation in equations.items()
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
-        self.alike = alike(model)
+        self.copied = copied_variables(model)
         self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractory else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
@@ -114,7 +91,7 @@ class _Checks:
         types["not_refractory"] = np.bool_
         self.variables: dict[str, Any] = {
             **DEFAULT_FUNCTIONS,
-            **{name: _variable(name, value.dim) for name, value in _constants().items()},
+            **{name: _variable(name, Quantity(v).dim) for name, v in constants().items()},
             **{
                 name: _variable(name, units.get(name, DIMENSIONLESS), types.get(name, np.float64))
                 for name in self.own
@@ -141,8 +118,8 @@ class _Checks:
                 )
             if equation.expr is not None:
                 noise = {n for n in equation.identifiers if n == "xi" or n.startswith("xi_")}
-                node = parse_expression(str(equation.expr), where=where, random=True)
-                self._check_names(node, where, also=noise)
+                expression = parse_expression(str(equation.expr), where=where, random=True)
+                self._check_names(expression, where, also=noise)
         if self.model.method is not None and self.model.method not in methods():
             raise ModelError(
                 "this method of integration is not supported",
@@ -190,12 +167,12 @@ class _Checks:
             self._expression(model.refractory, "refractory", random=True)
         if model.surrogate is not None:
             distance, scale = (
-                self._unit(self._expression(text, f"[surrogate] {key}"))
+                self._unit(self._expression(text, f"[surrogate] {key}").tree)
                 for key, text in model.surrogate
             )
             if distance != scale:
                 raise ModelError(
-                    "the scale has another unit than the distance",
+                    "the scale and the distance have different units",
                     where=self._where("[surrogate]"),
                     expected=unit_name(distance),
                     found=unit_name(scale),
@@ -209,9 +186,9 @@ class _Checks:
         self._statements(self.model.run_regularly, "run_regularly", by="run_regularly", shared=True)
 
     def _condition(self, text: str, key: str) -> None:
-        node = self._expression(text, key, random=True)
+        expression = self._expression(text, key, random=True)
         with _brian2(self._where(key)):
-            condition = is_boolean_expression(node, self.variables)
+            condition = is_boolean_expression(expression.tree, self.variables)
         if not condition:
             raise ModelError(
                 f"the {key if key == 'threshold' else 'event'} is not a condition",
@@ -226,25 +203,25 @@ class _Checks:
         variables = dict(self.variables)
         own, unread = set(self.own), set[str]()
         separate: str | None = None
-        for target, value in parse_statements(code or "", where=where):
+        for target, value, _ in parse_assignments(code or "", where=where):
             self._check_names(value, where, also=own)
-            unread -= names_in(value)
+            unread -= value.names
             with _brian2(where):
-                unit = parse_expression_dimensions(value, variables)
+                unit = parse_expression_dimensions(value.tree, variables)
             if target in written:
-                self._check_unit(unit, written[target], ast.unparse(value), where)
+                self._check_unit(unit, written[target], value.text, where)
                 if not self._is_shared(target):
                     separate = target
                 elif separate is not None:
                     raise ModelError(
                         f"the shared variable {target!r} is written after {separate!r}",
                         where=where,
-                        mend="Write what is shared first, as Brian2 asks",
+                        mend="Write shared variables first, as Brian2 requires",
                     )
             elif target in {*self.own, *constants(), *DEFAULT_FUNCTIONS} or target.startswith("_"):
                 raise self._not_written(target, key, by, written)
             else:
-                # A name of the statements' own.
+                # A temporary variable of the statements.
                 own.add(target)
                 unread.add(target)
                 variables[target] = _variable(target, unit)
@@ -262,8 +239,8 @@ class _Checks:
         return written
 
     def _is_shared(self, name: str) -> bool:
-        # What is common to all neurons though each keeps it is no variable of theirs either.
-        return name in self.alike or (
+        # A copy of a shared variable is no variable of the neuron either.
+        return name in self.copied or (
             name in self.declared and "shared" in self.declared[name].flags
         )
 
@@ -279,26 +256,30 @@ class _Checks:
                     where=self._where(key),
                     expected=f"one of {', '.join(self.states)}",
                 )
-            node = self._expression(text, key, random=True)
-            if names_in(node) & REFRACTORINESS:
+            expression = self._expression(text, key, random=True)
+            if expression.names & REFRACTORINESS:
                 raise ModelError("no neuron is refractory at the start", where=self._where(key))
-            self._check_unit(self._unit(node), self.declared[name].dim, text, self._where(key))
+            unit = self._unit(expression.tree)
+            self._check_unit(unit, self.declared[name].dim, text, self._where(key))
 
-    def _expression(self, text: str, key: str, *, random: bool = False) -> ast.expr:
+    def _expression(self, text: str, key: str, *, random: bool = False) -> Expression:
         where = self._where(key)
-        node = parse_expression(text, where=where, random=random)
-        self._check_names(node, where)
+        expression = parse_expression(text, where=where, random=random)
+        self._check_names(expression, where)
+        tree = expression.tree
         with _brian2(where):
-            for part in ast.walk(node):
+            for part in ast.walk(tree):
                 if isinstance(part, ast.Compare):
                     left, right = map(self._unit, (part.left, part.comparators[0]))
-                    self._check_unit(right, left, ast.unparse(part.comparators[0]), where)
-            self._unit(node)
-        return node
+                    self._check_unit(right, left, Expression.of(part.comparators[0]).text, where)
+            self._unit(tree)
+        return expression
 
-    def _check_names(self, node: ast.expr, where: str, also: set[str] | None = None) -> None:
+    def _check_names(
+        self, expression: Expression, where: str, also: set[str] | None = None
+    ) -> None:
         own = self.own | (also or set())
-        check_names(node, own | constants().keys(), where=where, shown=own - BUILT_IN)
+        check_names(expression, own | constants().keys(), where=where, listed=own - BUILT_IN)
 
     def _unit(self, node: ast.expr) -> Dimension:
         return parse_expression_dimensions(node, self.variables)
@@ -321,7 +302,7 @@ class _Checks:
         if equation is not None and equation.type == PARAMETER and name not in self.states:
             mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
         elif name in self.states:
-            mend = "Only run_regularly can write what all neurons share"
+            mend = "Only run_regularly can write a variable that all neurons share"
         return ModelError(
             f"{by} cannot write {name!r}",
             where=self._where(key),
@@ -339,10 +320,6 @@ def _brian2(where: str) -> Iterator[None]:
         yield
     except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
         raise ModelError(complaint(error), where=where) from error
-
-
-def _constants() -> dict[str, Quantity]:
-    return {name: Quantity(value) for name, value in constants().items()}
 
 
 def _variable(name: str, unit: Dimension, dtype: Any = np.float64) -> Variable:

@@ -1,0 +1,97 @@
+"""Brian2's language around expressions: names that it gives or reserves, and its error messages."""
+
+from __future__ import annotations
+
+from brian2.core.base import BrianObjectException
+from brian2.equations.equations import Equations
+from brian2.utils.stringtools import get_identifiers
+
+from bioae.equations.expressions import RANDOM, parse_assignments
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.errors import ModelError
+
+__all__ = ["BUILT_IN", "REFRACTORINESS", "check_name", "complaint", "copied_variables"]
+
+#: Names that every model may use without declaring them.
+BUILT_IN = frozenset({"t", "dt", "i", "N"})
+
+#: The variables that Brian2 gives a model with a refractory period.
+REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
+
+#: Arguments of Brian2's templates in addition to a group's variables, and attributes by which
+#: groups are asked for the group that they are part of.
+_TEMPLATE_NAMES = """
+    codeobj_name eventspace_variable get_array_name owner scalar_code self source variable_indices
+    variables vector_code
+    """
+
+#: The keywords of C++17 (ISO/IEC 14882:2017, 5.11 and 5.5) that Python does not have.
+_CPP_KEYWORDS = """
+    alignas alignof and_eq asm auto bitand bitor bool case catch char char16_t char32_t compl const
+    const_cast constexpr decltype default delete do double dynamic_cast enum explicit export extern
+    false float friend goto inline int long mutable namespace new noexcept not_eq nullptr operator
+    or_eq private protected public register reinterpret_cast short signed sizeof static
+    static_assert static_cast struct switch template this thread_local throw true typedef typeid
+    typename union unsigned using virtual void volatile wchar_t xor xor_eq
+    """
+
+#: Names that a model may not declare, though Brian2's own check accepts them.
+_RESERVED = (
+    BUILT_IN
+    | REFRACTORINESS
+    | {"t_in_timesteps", "settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
+)
+
+
+def check_name(name: str, *, where: str) -> None:
+    """Refuse a reserved name of a variable.
+
+    Raises
+    ------
+    ModelError
+        If Brian2, C++ or bioae uses the name for something else.
+    """
+    if name in _RESERVED or name.startswith(RESERVED_PREFIX):
+        raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
+    try:
+        Equations.check_identifier(name)
+    except (SyntaxError, ValueError) as error:
+        raise ModelError(str(error).rstrip("."), where=where, mend="Choose another name") from None
+
+
+def copied_variables(model: NeuronModel) -> frozenset[str]:
+    """Return the shared variables of which each neuron keeps a copy, all of them equal.
+
+    They are those that draw random numbers or change within a presentation, and those computed from
+    them: for a variable that neurons share, Brian2 can neither look up the seed and the call of a
+    random number, nor reset it where a presentation starts.
+    """
+    where = f"{model.name}.toml, run_regularly"
+    written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
+    declared = Equations(model.equations)
+    shared = {name for name, each in declared.items() if "shared" in each.flags}
+    sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
+    sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
+    copied, size = shared & written, -1
+    while len(copied) > size:
+        size = len(copied)
+        copied |= {name for name, used in sources if name in shared and used & (copied | RANDOM)}
+    return frozenset(copied)
+
+
+def complaint(error: BaseException) -> str:
+    """Return the reason of an exception that Brian2 raised on a model's text, in one line."""
+    if isinstance(error, BrianObjectException) and error.__cause__ is not None:
+        return complaint(error.__cause__)
+    if isinstance(error, SyntaxError):
+        message = error.msg or "invalid syntax"
+        return f"{message}: {error.text.strip()!r}" if error.text else message
+    if type(error).__name__ == "SympifyError":
+        return "a variable whose name SymPy uses for something else cannot be integrated exactly"
+    # `str` of a KeyError would quote Brian2's text.
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    first, *rest = text.strip().splitlines() or [type(error).__name__]
+    if first.startswith("Parsing failed") and rest:
+        return f"this is not an equation such as 'dv/dt = -v/tau : 1': {rest[0].strip()!r}"
+    # A list of all units that exist helps nobody.
+    return " ".join([first, *rest]).partition(" The following base units")[0]
