@@ -21,9 +21,9 @@ from bioae.networks.schedule import SCHEDULES
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.fitting.forcing import ForcedNeuron
-from bioae.trainers.mirror.arrivals import Arrived
-from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bioae.noise import Key
-from bioae.trainers.mirror.arrivals import Arrived
+from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.neuron import NeuronMirror
 
 __all__ = ["ForcedNeuron"]

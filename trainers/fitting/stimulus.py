@@ -12,8 +12,8 @@ from torch import Tensor
 from bioae.equations.program import INPUT
 from bioae.errors import ModelError
 from bioae.noise import Key
-from bioae.trainers.mirror.arrivals import Arrived
-from bioae.trainers.mirror.neuron import NeuronMirror, Run
+from bioae.trainers.mirror.connections.pathways import Arrived
+from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 
 __all__ = ["Stimulus", "make_stimulus"]
 
@@ -46,7 +46,7 @@ class Stimulus:
     @torch.no_grad()
     def spikes(self, neuron: NeuronMirror, amplitude: float, key: Key) -> Tensor:
         """Return the spikes of a population on this input (time, example, neuron)."""
-        run: Run = neuron(self.steps(amplitude), record=["_spike"], key=key)
+        run: PopulationRun = neuron(self.steps(amplitude), record=["_spike"], key=key)
         return run.recorded["_spike"]
 
     def amplitude(self, neuron: NeuronMirror, per_step: float, key: Key) -> float:

@@ -1,4 +1,4 @@
-"""Run a network's mirror on images, and return the same result as a simulation in Brian2."""
+"""Simulation with the mirror, with the same result as in Brian2."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def simulate_mirror(
     Parameters
     ----------
     network, images, examples, seed, dtype, record, chunk, progress
-        As for `bioae.simulation.simulate`.
+        See `bioae.simulation.simulate`.
 
     Returns
     -------

@@ -18,8 +18,8 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES
 from bioae.trainers.fitting import ForcedNeuron, Recovery, recover
-from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.trained import TrainedParameter
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "recovery.json"

@@ -10,8 +10,8 @@ import torch
 
 from bioae.networks.network import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.fused import build
-from bioae.trainers.mirror.fused.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 
 SHAPE = (4, 3, 2, 5)
 
@@ -45,7 +45,7 @@ def test_what_fits_nothing_goes() -> None:
     arrays = Arrays()
     for size in range(1, 40):
         arrays.empty((1000 * size,), torch.float32)
-    assert len(arrays._kept) < 4
+    assert len(arrays._pool) < 4
 
 
 def test_a_copy_has_memory_of_its_own() -> None:

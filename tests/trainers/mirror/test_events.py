@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
-from bioae.trainers.mirror.connections import connect, connect_innermost
-from bioae.trainers.mirror.events import connection as events
-from bioae.trainers.mirror.events.connection import EventConnection
-from bioae.trainers.mirror.events.taps import element_order, runs
-from bioae.trainers.mirror.fused import build
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.connections import events
+from bioae.trainers.mirror.connections.events import EventConnection, element_order, runs
+from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 
 needs_compiler = pytest.mark.skipif(
     build.compiler() is None, reason="there is no C++ compiler to compile with"
@@ -53,7 +52,7 @@ def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.floa
 def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:
     """Return a connection and dyadic weights for it, whose sums are exact."""
     source = (emitted.shape[1], emitted.shape[2], emitted.shape[3])
-    connection = EventConnection.of(layer, source, layer.output_shape(source))
+    connection = EventConnection.for_layer(layer, source, layer.output_shape(source))
     assert connection is not None
     generator = torch.Generator().manual_seed(5)
     weight = torch.randint(-64, 64, layer.weight_shape(source), generator=generator) / 64
@@ -140,9 +139,9 @@ def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_layers_have_no_such_form() -> None:
-    assert EventConnection.of(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
+    assert EventConnection.for_layer(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
     grouped = Conv2d(name="layer", channels=4, kernel=3, groups=2)
-    assert EventConnection.of(grouped, (2, 5, 5), (4, 3, 3)) is None
+    assert EventConnection.for_layer(grouped, (2, 5, 5), (4, 3, 3)) is None
 
 
 def test_elements_side_by_side_are_one_run() -> None:

@@ -21,7 +21,7 @@ from bioae.networks.layers import Dense, LayerBase
 from bioae.networks.network import Network, NetworkConfig, PlacedLayer
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.connections.functional import connect
 from bioae.trainers.mirror.derivatives import ArcTan
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.train import assemble, train
 

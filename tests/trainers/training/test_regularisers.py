@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative, spike
-from bioae.trainers.mirror.network import Activity
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.config_tables import RegularisersConfig
-from bioae.trainers.training.problem import build_regularisers
-from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.objective import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.sections import RegularisersConfig
+from bioae.trainers.training.train import build_regularisers
 
 STEPS, EXAMPLES = 5, 3
 
@@ -175,8 +174,8 @@ def test_what_is_missing_is_named(network: tuple[Activity, dict[str, Tensor]]) -
         evaluate([REGULARISERS["beta1"](1.0)], activity(latent=(spikes, None)), {})
 
 
-def test_built_from_a_configuration(standin: ModuleType) -> None:
-    config: TrainingConfig = standin.config()
+def test_built_from_a_configuration(small_run: ModuleType) -> None:
+    config: TrainingConfig = small_run.config()
     terms = {term.symbol: term for term in build_regularisers(config, ("hidden", "output"))}
     assert set(terms) == {"beta2", "lambda1", "l2", "neuron2"}
     assert terms["beta2"].layers is None

@@ -12,8 +12,8 @@ import pytest
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.config_tables import DataConfig, OptimisationConfig
-from bioae.trainers.training.regularisers import REGULARISERS
+from bioae.trainers.training.objective import REGULARISERS
+from bioae.trainers.training.sections import DataConfig, OptimisationConfig
 
 FULL = """
 [data]
