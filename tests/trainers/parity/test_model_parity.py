@@ -15,8 +15,7 @@ from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network, survey
-from bioae.trainers.parity.chaos import PERTURBATION, perturbed
-from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
+from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
