@@ -23,7 +23,6 @@ from bioae.errors import ModelError
 from bioae.files import atomic_output
 from bioae.networks.artefact import load
 from bioae.networks.network import Network
-from bioae.networks.variants import calibration_factors
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.training.train import train
@@ -108,7 +107,7 @@ def _latent(measures: dict[str, Any]) -> str:
 def changed(network: Network, neuron: str, by: Any, images: int) -> dict[str, Any]:
     """Return what a network does with another neuron, or why there is nothing to measure."""
     try:
-        factors = calibration_factors(network, neuron, by)
+        factors = network.calibration_factors(neuron, by)
     except ModelError as error:
         return {"refused": str(error)}
     other = network.with_neuron(neuron, calibrate=factors)

@@ -79,7 +79,9 @@ def run(model: str, factor: float, seed: int) -> dict[str, Any]:
         "seed": seed,
         "options": dict(case.options),
         "units": units,
-        **{name: getattr(recovery, name) for name in ("true", "start", "found", "origin", "errors")},
+        **{
+            name: getattr(recovery, name) for name in ("true", "start", "found", "origin", "errors")
+        },
         "worst": recovery.worst,
         "spikes": recovery.spikes,
         "active_fraction": recovery.active_fraction,

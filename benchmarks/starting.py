@@ -21,12 +21,12 @@ _CODE = """
 import sys
 import time
 from bioae.datasets import load
-from bioae.network import Network, NetworkConfig
+from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation.run import simulate
 network = Network.initialise(NetworkConfig.preset("strided")).quantised()
 digit = load("sample", "test", 1)
 start = time.perf_counter()
-simulate(network, digit, target=sys.argv[1])
+simulate(network, digit, sys.argv[1])
 print(time.perf_counter() - start)
 """
 

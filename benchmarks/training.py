@@ -131,7 +131,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| | ms per image | processor time | images per second | memory, MiB | same spike counts |"
+    columns = "ms per image", "processor time", "images per second", "memory, MiB"
+    yield f"| | {' | '.join(columns)} | same spike counts |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     by = {(row["measure"], row.get("what")): row for row in rows}
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""The same random numbers as functions of Brian2: for numpy, cython, C++ and CUDA."""
+"""The same random numbers as Brian2 functions for numpy, Cython, C++ and CUDA."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "signed",
 ]
 
-#: The functions' names in Brian2 code, by what they return.
+#: The names of the functions in Brian2 code, by distribution.
 FUNCTIONS: Mapping[Distribution, str] = {"uniform": "bioae_uniform", "normal": "bioae_normal"}
 
 #: The file that CUDA projects include: in their own sources brian2cuda shortens literals to float.
@@ -46,13 +46,13 @@ def brian2_functions() -> Mapping[str, Function]:
 
 
 def signed(numbers: Any) -> NDArray[np.int64]:
-    """Return unsigned 64-bit numbers as the signed ones of the same bits, as Brian2 keeps them."""
+    """Return unsigned 64-bit numbers as signed ones with the same bits, as Brian2 stores them."""
     return np.asarray(numbers, dtype=np.uint64).view(np.int64)
 
 
 @cache
 def cpp_source() -> str:
-    """Return the C++ text, its tables filled in."""
+    """Return the C++ source with its tables."""
     tables = {
         name: ", ".join(map(repr, values)) for name, values in transforms.COEFFICIENTS.items()
     }
@@ -66,9 +66,9 @@ def cpp_source() -> str:
 
 @cache
 def cuda_source() -> str:
-    """Return the same text for CUDA, where the GPU runs it too."""
+    """Return the same source for CUDA, to run on the GPU too."""
     source = cpp_source().replace("static inline", "static inline __host__ __device__")
-    # Each thread of a GPU draws for one neuron, and keeps no block for the next.
+    # Each thread of a GPU draws for one neuron and keeps no block for the next one.
     source = source.replace("static thread_local uint64_t of[6]", "uint64_t of[6] = {0}")
     return source.replace("static const double", "const double")  # the GPU has its own constants
 
@@ -100,20 +100,22 @@ def _in_cython(name: str) -> str:
 
 def _in_numpy(distribution: Distribution) -> Callable[..., NDArray[np.float64]]:
     def numbers(neuron: Any, *place: Any) -> NDArray[np.float64]:
-        """Return the numbers of neurons (neuron); whatever else is given may differ too."""
+        """Return the numbers of neurons (neuron); the other arguments may differ between them."""
         parts = [np.asarray(part, np.int64) for part in place]
         neuron = np.asarray(neuron)
-        if not neuron.size:  # in a reset in which no neuron is
+        if not neuron.size:  # in a reset without neurons
             return np.zeros(neuron.shape)
         if all(part.size == 1 for part in parts):
             return _drawn(distribution, neuron, [part.item() for part in parts])
         neuron, *parts = np.broadcast_arrays(neuron, *parts)
-        places, of = np.unique(np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True)
-        found = np.empty(neuron.size)
+        places, inverse = np.unique(
+            np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True
+        )
+        drawn = np.empty(neuron.size)
         for number, each in enumerate(places.T.tolist()):
-            mine = of.ravel() == number
-            found[mine] = _drawn(distribution, neuron.ravel()[mine], each)
-        return found.reshape(neuron.shape)
+            mine = inverse.ravel() == number
+            drawn[mine] = _drawn(distribution, neuron.ravel()[mine], each)
+        return drawn.reshape(neuron.shape)
 
     return numbers
 

@@ -2,7 +2,7 @@
 
 `comparison` runs both sides; `networks` makes networks of a neuron model, and perturbs them;
 `one_step` restarts the mirror from Brian2's state at every step; `threshold` finds spikes that
-depend on rounding; `report` holds the result; `survey` compares many models in one build.
+depend on rounding; `report` holds the result.
 """
 
 from __future__ import annotations
@@ -10,6 +10,5 @@ from __future__ import annotations
 from bioae.trainers.parity.comparison import compare, model_parity
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import AGREEMENT, Parity
-from bioae.trainers.parity.survey import survey
 
-__all__ = ["AGREEMENT", "Parity", "compare", "model_parity", "parity_network", "survey"]
+__all__ = ["AGREEMENT", "Parity", "compare", "model_parity", "parity_network"]

@@ -10,9 +10,9 @@ from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.datasets import Images
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
+from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
-from bioae.simulation.targets.activation import Target
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
 from bioae.trainers.parity.one_step import one_step
@@ -93,7 +93,7 @@ def compare(
         Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
         sides disagree and need not be equal.
     """
-    brian = simulate(network, images, target=target, seed=seed, record=recorded(network))
+    brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)
     return report(network, images, brian, name=name, seed=seed, perturb=perturb)
 
 
@@ -177,7 +177,7 @@ def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> 
     If this is low, the dynamics are chaotic, and no other implementation can agree.
     """
     plain, other = (
-        simulate(each, images, target="numpy", seed=seed)
+        simulate(each, images, "numpy", seed=seed)
         for each in (network, perturbed(network, seed=seed))
     )
     spikes = differing_spikes(plain, other).sum("layer")
@@ -191,7 +191,7 @@ def _compare_states(
     """Compare the states of a layer of a model that has no threshold."""
     (placed,) = network.config.placed
     record = list(placed.program.states)
-    brian = simulate(network, images, target=target, seed=seed, record=record)
+    brian = simulate(network, images, Backend(target, record=record), seed=seed)
     mirror = simulate_mirror(network, images, seed=seed, record=record)
     exact = placed.program.reproducible
     steps, examples = network.config.steps, len(images)
