@@ -7,22 +7,22 @@ from typing import Any
 
 import xarray as xr
 from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images
 from bioae.equations.program import INPUT
 from bioae.errors import DataError
-from bioae.networks.network import Network
+from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.noise_keys import key_arrays
-from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
+from bioae.simulation.sharing import SharedSynapses
 from bioae.simulation.targets.activation import active_target, float32_allowed
 
 __all__ = ["BrianNetwork"]
@@ -64,13 +64,13 @@ class BrianNetwork:
     """
 
     network: Brian2Network
-    source: Network
+    source: NetworkBase
     presentations: int
     held: TimedArray
     input: NeuronGroup
     populations: dict[str, Population]
     readout: Population | None
-    synapses: dict[str, AnySynapses]
+    synapses: dict[str, Synapses | SharedSynapses]
     spikes: dict[str, SpikeMonitor | SpikeRecorder]
     states: dict[str, StateMonitor] = field(default_factory=dict)
     decoded: ValueRecorder | None = None

@@ -17,7 +17,8 @@ from brian2 import (
 )
 from brian2 import Network as Brian2Network
 
-from bioae.networks.network import Network, PlacedLayer
+from bioae.networks.base import NetworkBase
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
@@ -33,7 +34,7 @@ __all__ = ["build"]
 
 
 def build(
-    network: Network,
+    network: NetworkBase,
     presentations: int = 1,
     *,
     record: Collection[str] | Mapping[str, Collection[str]] = (),
@@ -76,7 +77,7 @@ def build(
 class _Builder:
     def __init__(
         self,
-        network: Network,
+        network: NetworkBase,
         presentations: int,
         connectivity: Connectivity,
         compact: bool,
