@@ -97,8 +97,11 @@ def _form(value: object) -> str:
 
 
 def _is_text(node: object) -> bool:
-    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return text and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 if __name__ == "__main__":

@@ -124,8 +124,8 @@ def report(
     spikes = differing_spikes(brian, mirror).sum("layer")
     differing, either = int(spikes["differing"]), int(spikes["differing"] + spikes["common"])
     agreement = int(spikes["common"]) / either if either else 1.0
-    shown = Presentations.of(network.config, images, seed=seed)
-    restarted = one_step(network, shown, brian)
+    presentations = Presentations.of(network.config, images, seed=seed)
+    restarted = one_step(network, presentations, brian)
     exact = _exact(network)
     perturb = perturb or (not exact and agreement < AGREEMENT)
     return Parity(
@@ -133,7 +133,7 @@ def report(
         target=brian.attrs["target"],
         steps=network.config.steps,
         neurons=sum(placed.size for placed in network.config.placed),
-        examples=len(shown),
+        examples=len(presentations),
         spikes=int(spikes["spikes_a"]),
         active_fraction=_active_fraction(brian),
         differing=differing,

@@ -229,11 +229,11 @@ class _Trial:
 
     def __init__(self, network: Network, images: NDArray[Any], seed: int) -> None:
         steps = min(network.config.steps, _TRIAL_STEPS)
-        shown = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
+        presentations = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
         # One mirror for all trials, so that a model settles only once.
         self._mirror = NetworkMirror(network, dtype=torch.float64)
-        self._drive = torch.from_numpy(shown.drive()).double()
-        self._key = shown.key()
+        self._drive = torch.from_numpy(presentations.drive()).double()
+        self._key = presentations.key()
 
     @torch.no_grad()
     def __call__(self, network: Network) -> dict[str, tuple[float, float]]:

@@ -34,26 +34,26 @@ class OneStep(NamedTuple):
 
 
 @torch.no_grad()
-def one_step(network: Network, shown: Presentations, brian: xr.DataTree) -> OneStep:
+def one_step(network: Network, presentations: Presentations, brian: xr.DataTree) -> OneStep:
     """Predict each step from Brian2's state before it, and compare the spikes.
 
     Parameters
     ----------
     network
         The network.
-    shown
+    presentations
         Its images.
     brian
         Brian2's result, with every state recorded.
     """
     mirror = NetworkMirror(network, dtype=torch.float64)
-    emitted = torch.from_numpy(shown.drive()).double()
+    emitted = torch.from_numpy(presentations.drive()).double()
     compared = differing = excused = 0
     for placed in network.config.placed:
         layer = mirror.layers[placed.name]
         assert isinstance(layer, LayerMirror)
         spikes = torch.from_numpy(_raster(brian, placed))
-        wrong, close = _Restart(layer, shown.key(), network.config.dt_seconds)(
+        wrong, close = _Restart(layer, presentations.key(), network.config.dt_seconds)(
             emitted, spikes, brian[f"/layers/{placed.name}"]
         )
         compared += wrong.size

@@ -1,4 +1,4 @@
-"""Event-driven convolutions: sums and weight gradients from the spikes alone.
+"""Event-driven convolutions: sums and weight gradients from the spikes only.
 
 Most neurons are silent most of the time. The gradient of the spikes is computed for all neurons.
 ``templates/events.cpp`` walks the runs of kernel elements that are listed here.
