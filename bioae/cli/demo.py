@@ -91,8 +91,8 @@ def demo(
 def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
+    from bioae.cli.progress import training_progress
     from bioae.trainers import TrainingConfig, train
-    from bioae.trainers.training.progress import progress_bar
 
     text = (files("bioae.cli") / "demo.toml").read_text(encoding="utf-8")
     config = tomllib.loads(text)
@@ -102,7 +102,7 @@ def _train(
     for name, folder in ((WITHOUT, "unregularised"), (WITH, "regularised")):
         console.print(f"Training {name} …")
         values = config if name == WITH else {**config, "regularisers": {}}
-        with progress_bar() as progress:
+        with training_progress() as progress:
             runs[name] = train(
                 TrainingConfig.from_mapping(values, where="demo.toml"),
                 out / folder,

@@ -161,10 +161,10 @@ class ActivityRegulariser(Regulariser):
         self, readings: Mapping[str, LayerReading], weights: Mapping[str, Tensor]
     ) -> Tensor:
         """Return the coefficient times the sum of the term over layers."""
-        return self._total([self.term(r) for name, r in readings.items() if self.acts_on(name)])
+        return self._total([self._term(r) for name, r in readings.items() if self.acts_on(name)])
 
     @abstractmethod
-    def term(self, reading: LayerReading) -> Tensor:
+    def _term(self, reading: LayerReading) -> Tensor:
         """Return the term of one layer, without the coefficient."""
 
 
@@ -181,8 +181,7 @@ class Beta1(_Targeted):
     symbol = "beta1"
     needs_potential = True
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the sum over neurons, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return (reading.potential - self.target).abs().sum(1).mean()
 
 
@@ -192,8 +191,7 @@ class Beta2(_Targeted):
     symbol = "beta2"
     needs_potential = True
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the sum over neurons, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return (reading.potential - self.target).square().sum(1).mean()
 
 
@@ -202,8 +200,7 @@ class Lambda1(_Targeted):
 
     symbol = "lambda1"
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the sum over neurons, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return (reading.rate - self.target).abs().sum(1).mean()
 
 
@@ -212,8 +209,7 @@ class Lambda2(_Targeted):
 
     symbol = "lambda2"
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the sum over neurons, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return (reading.rate - self.target).square().sum(1).mean()
 
 
@@ -222,8 +218,7 @@ class Neuron1(ActivityRegulariser):
 
     symbol = "neuron1"
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the sum over neurons, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return reading.rate.sum(1).mean()
 
 
@@ -232,8 +227,7 @@ class Example2(ActivityRegulariser):
 
     symbol = "example2"
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the squared activity of an example, averaged over examples."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return reading.rate.sum(1).square().mean()
 
 
@@ -245,8 +239,7 @@ class Neuron2(ActivityRegulariser):
 
     symbol = "neuron2"
 
-    def term(self, reading: LayerReading) -> Tensor:
-        """Return the squared activity of a neuron over the batch, summed over neurons."""
+    def _term(self, reading: LayerReading) -> Tensor:
         return reading.rate.sum(0).square().sum() / len(reading.rate)
 
 
@@ -260,14 +253,14 @@ class WeightRegulariser(Regulariser):
         names = (name.rpartition(".") for name in weights)
         return self._total(
             [
-                self.term(weights[f"{layer}.{kind}"])
+                self._term(weights[f"{layer}.{kind}"])
                 for layer, _, kind in names
                 if kind in ("weight", "recurrent") and self.acts_on(layer)
             ]
         )
 
     @abstractmethod
-    def term(self, weight: Tensor) -> Tensor:
+    def _term(self, weight: Tensor) -> Tensor:
         """Return the term of one array of weights, without the coefficient."""
 
 
@@ -276,8 +269,7 @@ class L1(WeightRegulariser):
 
     symbol = "l1"
 
-    def term(self, weight: Tensor) -> Tensor:
-        """Return the sum of absolute weights."""
+    def _term(self, weight: Tensor) -> Tensor:
         return weight.abs().sum()
 
 
@@ -286,8 +278,7 @@ class L2(WeightRegulariser):
 
     symbol = "l2"
 
-    def term(self, weight: Tensor) -> Tensor:
-        """Return the sum of squared weights."""
+    def _term(self, weight: Tensor) -> Tensor:
         return weight.square().sum()
 
 
