@@ -1,4 +1,4 @@
-"""Compiled steps: the spikes of the plain mirror, its gradients, and what is left to it."""
+"""Compiled steps: the spikes and gradients of the plain mirror, and its fallbacks."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
         ("lif", SEVERAL, "several delays"),
     ],
 )
-def test_what_cannot_be_compiled(model: str, layers: list[dict[str, Any]], reason: str) -> None:
+def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: str) -> None:
     network = firing(described(model, layers=layers))
     with pytest.raises(NetworkError, match=f"layer first: .*{reason}.*auto"):
         learn(NetworkMirror(network, potentials="all", compile=True))
@@ -292,7 +292,7 @@ SOURCE = 'extern "C" int answer() { return 42; }'
 
 
 @needs_compiler
-def test_what_is_compiled_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     build.compile_cpp.cache_clear()
     assert build.compile_cpp(SOURCE).answer() == 42

@@ -1,4 +1,4 @@
-"""Convolutions on events: the sums and gradients of PyTorch's, whatever their form."""
+"""Event-driven convolutions: the sums and gradients of PyTorch's, in every form."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_threads_do_not_matter(threads: int) -> None:
 
 
 @needs_compiler
-def test_nothing_is_computed_for_what_needs_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unneeded_gradients_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Conv2d(name="layer", channels=4, kernel=3)
     emitted = sent(2)
     connection, weight = made(layer, emitted)
@@ -121,7 +121,7 @@ def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
 
 
 @needs_compiler
-def test_pytorch_computes_what_most_neurons_send() -> None:
+def test_pytorch_computes_dense_output() -> None:
     layer = Conv2d(name="layer", channels=4, kernel=3)
     for density, expected in ((0.1, False), (0.9, True)):
         emitted = sent(2, density=density)
@@ -129,7 +129,7 @@ def test_pytorch_computes_what_most_neurons_send() -> None:
         assert dense(connection, emitted, weight) == expected
 
 
-def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_computes_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "compiled_functions", lambda _: None)
     layer = Conv2d(name="layer", channels=4, kernel=3)
     emitted = sent(2)
@@ -138,13 +138,13 @@ def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatc
     assert torch.equal(connection(emitted, weight), connect(layer, emitted, weight))
 
 
-def test_other_layers_have_no_such_form() -> None:
+def test_other_layers_have_no_event_driven_form() -> None:
     assert EventConnection.for_layer(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
     grouped = Conv2d(name="layer", channels=4, kernel=3, groups=2)
     assert EventConnection.for_layer(grouped, (2, 5, 5), (4, 3, 3)) is None
 
 
-def test_elements_side_by_side_are_one_run() -> None:
+def test_adjacent_elements_are_one_run() -> None:
     """Far from the edges a position has one run: all elements that its stride lets it reach."""
     strided = Conv2d(name="layer", channels=1, kernel=5, stride=2)
     assert element_order(strided).tolist() == [4, 2, 0, 3, 1]

@@ -1,4 +1,4 @@
-"""Input that is the same in every step is computed with once, and acts in every step."""
+"""Constant input: its sums are computed once, and act in every step."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def learn(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, tor
 @pytest.mark.parametrize("compiled", COMPILED)
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 @pytest.mark.parametrize("delay", ["0*ms", "3*ms"])
-def test_as_every_step_apart(
+def test_held_input_equals_separate_steps(
     monkeypatch: pytest.MonkeyPatch, schedule: str, delay: str, compiled: bool
 ) -> None:
     layers = [{**LAYERS[0], "delay": delay}, LAYERS[1]]
@@ -112,7 +112,7 @@ def test_the_first_connections_see_each_image_once(
     assert seen[0] == 4
 
 
-def test_what_differs_from_step_to_step_is_no_constant() -> None:
+def test_varying_input_is_not_held() -> None:
     emitted = torch.zeros(3, 2)
     assert is_held(held(emitted))
     assert not is_held(held(torch.zeros(3, 2).requires_grad_()))

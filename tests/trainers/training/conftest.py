@@ -1,4 +1,4 @@
-"""The small network that the training tests train."""
+"""The small network of the training tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses against scikit-learn and by hand."""
+"""Losses against scikit-learn and small examples."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_killed_and_resumed(
     assert_same(tmp_path, straight)
 
 
-def test_interrupted_keeps_what_was_done(
+def test_an_interrupted_run_keeps_its_progress(
     small_run: ModuleType, straight: Path, tmp_path: Path
 ) -> None:
     seldom = small_run.config(checkpoint_seconds=1e6)
@@ -92,7 +92,7 @@ def test_interrupted_keeps_what_was_done(
     assert_same(tmp_path, straight)
 
 
-def test_an_interrupt_in_an_update_falls_back_to_the_last_checkpoint(
+def test_an_interrupt_during_an_update_leaves_the_last_checkpoint(
     small_run: ModuleType, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = small_run.problem(small_run.config())

@@ -1,4 +1,4 @@
-"""What a configuration says of the parameters of neurons, and of how they are trained."""
+"""Training of neuron parameters, as configured."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_options_reach_the_mirror() -> None:
     assert not backward.detach_refractory
 
 
-def test_first_step_is_the_learning_rate_whatever_the_unit(tmp_path: Path) -> None:
+def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
     run = TrainingRun(problem, tmp_path)
@@ -99,7 +99,7 @@ def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
     assert len(np.unique(stored.weights["latent.tau"])) > 2
 
 
-def test_resumed_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     train(config(**EVERYTHING), straight)
 
@@ -149,7 +149,7 @@ def test_refused_values(training: dict[str, Any], line: str) -> None:
         ({"learning_rates": {"outer.recurrent": 1e-3}}, "is called 'outer.recurrent'"),
     ],
 )
-def test_names_of_nothing_are_refused(training: dict[str, Any], line: str) -> None:
+def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
     with pytest.raises(NetworkError) as caught:
         assemble(config(**training))
     assert line in str(caught.value)

@@ -36,7 +36,7 @@ def same(one: Network, other: Network) -> bool:
     return all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
-def test_trained_network_is_on_the_grid_and_is_what_was_evaluated(tmp_path: Path) -> None:
+def test_the_trained_network_is_on_the_grid_and_was_evaluated(tmp_path: Path) -> None:
     result = train(config(), tmp_path / "run")
     assert [line["epoch"] for line in result.history] == [1, 2]
     assert not same(result.network, assemble(config()).mirror.to_network())
@@ -103,7 +103,7 @@ def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_leaves_no_folder(
+def test_bad_configurations_leave_no_folder(
     tmp_path: Path, changes: dict[str, Any], error: type[BioaeError], line: str
 ) -> None:
     with pytest.raises(error, match=line):
@@ -146,7 +146,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed == json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
 
 
-def test_interrupted_command_says_how_to_go_on(
+def test_interrupted_command_prints_how_to_continue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "config.toml"

@@ -1,4 +1,4 @@
-"""Models drawn over the language: compiled, they fire and learn as they do uncompiled."""
+"""Random models of the whole language: the same spikes and gradients compiled and uncompiled."""
 
 from __future__ import annotations
 
