@@ -204,7 +204,7 @@ class _Stimulus:
             low, high = high, 2 * high
         else:
             raise ModelError(
-                f"no input makes {neuron.program.model.name!r} fire at the rate asked for",
+                f"no input makes {neuron.program.model.name!r} fire at the requested rate",
                 expected=f"{per_step:g} spikes per step",
                 found=f"{rate(high):g} at an amplitude of {high:g}",
                 mend="Ask for a lower rate",

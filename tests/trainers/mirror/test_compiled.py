@@ -205,7 +205,7 @@ def test_truncated_and_recomputed(schedule: str, options: dict[str, Any]) -> Non
 @needs_compiler
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_one_delay(schedule: str) -> None:
-    """What would arrive after the presentation is dropped."""
+    """Input that would arrive after the presentation is dropped."""
     first, last = DENSE
     layers = [{**first, "delay": "1*ms"}, {**last, "delay": "4*ms"}]
     compare(firing(described("lif", schedule, layers=layers)))

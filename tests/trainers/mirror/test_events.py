@@ -114,7 +114,7 @@ def test_unneeded_gradients_are_not_computed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
-    """Whether PyTorch computes the sums."""
+    """Return whether PyTorch computes the sums."""
     function = connection(emitted, weight).grad_fn
     assert function is not None
     return "Convolution" in function.name()
