@@ -1,8 +1,8 @@
-"""Give a trained network other neurons, and train it on: what is lost, and what comes back.
+"""Fine-tuning after a change of neurons: the error before training, and after each epoch.
 
 ``python -m benchmarks.fine_tuning`` trains a small auto-encoder of lif neurons, gives it other
-neurons without and with calibration, and trains it on through their equations. It writes
-``docs/results/fine_tuning.json`` and a table beside it as it goes; run again, it goes on.
+neurons without and with calibration, and continues training through their equations. It writes
+``docs/results/fine_tuning.json`` and a table next to it after each run.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.stored import RESULTS, Stored, write_text
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.evaluation import evaluate
 from bioae.trainers.training.loop import CHECKPOINT
+from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.train import TrainingResult, assemble, train
 
@@ -41,9 +41,9 @@ _SECOND: dict[str, Any] = {
 
 
 def main() -> None:
-    """Measure what is not stored yet."""
+    """Run the measurements that are not stored yet."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fine_tuning")
-    parser.add_argument("--work", type=Path, default=_WORK, help="where the runs are kept")
+    parser.add_argument("--work", type=Path, default=_WORK, help="folder of the runs")
     parser.add_argument("--neurons", nargs="*", default=_NEURONS, help="neuron models")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a line for each neuron and calibration: the error before, and after each epoch."""
+    """Return a row per neuron and calibration: the error before, and after each epoch."""
     rows = list(rows)
     lines = [
         "| neuron | calibration | error when changed | after 1 epoch | after 2 epochs | of lif's |",

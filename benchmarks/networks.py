@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from bioae.cli.progress import training_progress
 from bioae.files import user_cache
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.trainers import train
-from bioae.trainers.training.progress import progress_bar
 
 __all__ = ["CASES", "Case", "trained"]
 
@@ -48,6 +48,6 @@ def trained(case: Case) -> Network:
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{said}"
     if (out / "model").exists():
         return artefact.load(out / "model").network
-    with progress_bar() as progress:
+    with training_progress() as progress:
         begun = (out / "checkpoint.safetensors").exists()
         return train(case.config, out, resume=begun, progress=progress).network

@@ -1,10 +1,10 @@
-"""How fast training is, and in how much memory, beside snnTorch, SpikingJelly and Norse.
+"""Speed and memory of training, compared with snnTorch, SpikingJelly and Norse.
 
-``python -m benchmarks.training`` trains the network `strided` with all of them in turns: the same
-weights, neurons, steps, batch, spike derivative and loss. It writes
-``benchmarks/results/training.json`` and a table beside it; run again, it goes on, so remove them to
-measure anew. The peers take all steps of a layer before the next layer's, which is faster for each
-of them than all layers of a step before the next step.
+``python -m benchmarks.training`` trains the network `strided` with all of them, interleaved: the
+same weights, neurons, steps, batch, spike derivative and loss. It writes
+``benchmarks/results/training.json`` and a table next to it. The peers run all steps of a layer
+before the next layer, which is faster for each of them than all layers of a step before the next
+step.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _COMMAND = "python -m benchmarks.training"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 _BATCH = 64
 
-#: The clocks: time that passes, and time of the processor, which a busy machine disturbs less.
+#: The clocks: elapsed time, and processor time, which other load on the machine affects less.
 _CLOCKS = {"time": time.perf_counter, "processor time": time.process_time}
 
 
 def main() -> None:
-    """Measure what is not stored yet."""
+    """Run the measurements that are not stored yet."""
     parser = argparse.ArgumentParser(prog=_COMMAND)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch")
     parser.add_argument("--runs", type=int, default=9, help="rounds that count")
-    parser.add_argument("--memory", choices=NAMES, help="print what one of them needs, alone")
+    parser.add_argument("--memory", choices=NAMES, help="measure the memory of one of them only")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     network = Network.initialise(NetworkConfig.preset("strided")).quantised()
@@ -81,7 +81,7 @@ def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]
 
 
 def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return how many times as many images bioae trains on as the fastest peer, round by round."""
+    """Return the speed of bioae relative to the fastest peer, round by round."""
     fastest = min(PEERS, key=lambda name: statistics.median(times[name]))
     ratios = [theirs / ours for theirs, ours in zip(times[fastest], times[OURS], strict=True)]
     row = summarised({fastest: ratios}, unit="times as fast")[fastest]
@@ -89,7 +89,7 @@ def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
 
 
 def _agreement(ours: Outcome, theirs: Outcome) -> float:
-    """Return the fraction of our spike counts that are theirs, of neurons that spiked."""
+    """Return the fraction of equal spike counts among the neurons that spiked in either."""
     pairs = [(count, theirs.counts[name]) for name, count in ours.counts.items()]
     active = [(one > 0) | (other > 0) for one, other in pairs]
     equal = [(one == other) & fired for (one, other), fired in zip(pairs, active, strict=True)]
@@ -97,9 +97,9 @@ def _agreement(ours: Outcome, theirs: Outcome) -> float:
 
 
 def _grown(name: str, network: Network) -> float:
-    """Return by how many MiB three steps make the process grow at most."""
+    """Return the peak growth of the process over three steps, in MiB."""
     train = step(name, network, _BATCH)
-    # What building the step took is forgotten, which Linux alone can do.
+    # Reset the peak, so that building the step does not count; only Linux can do this.
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = _kibibytes("VmRSS")
     for _ in range(3):
@@ -117,12 +117,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a section of Markdown for each number of threads."""
     rows = list(rows)
     lines = [
-        "# Training beside other libraries",
+        "# Training compared with other libraries",
         "",
-        f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits at once;",
-        "forward, backward and Adam's update, in turns in one process. Medians with the fastest",
-        "and the slowest round. The memory is by how much three steps make a process grow at most.",
-        f'"{CONVOLUTIONS}" are PyTorch\'s, channels innermost, without any neurons.',
+        f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits per batch;",
+        "forward, backward and Adam's update, interleaved in one process. Medians with the fastest",
+        "and the slowest round. The memory is the peak growth of a process over three steps.",
+        f'"{CONVOLUTIONS}" are those of PyTorch, channels innermost, without any neurons.',
     ]
     for threads in dict.fromkeys(row["threads"] for row in rows):
         mine = [row for row in rows if row["threads"] == threads]
@@ -131,7 +131,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| | ms an image | of the processor | images a second | memory, MiB | same spike counts |"
+    columns = "ms per image", "processor time", "images per second", "memory, MiB"
+    yield f"| | {' | '.join(columns)} | same spike counts |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     by = {(row["measure"], row.get("what")): row for row in rows}
     for name in NAMES:
@@ -145,12 +146,12 @@ def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if "ratio" in row["measure"]:
             clock = row["measure"].removesuffix(", ratio")
-            yield f"- {row['what']}, images a second by {clock}: {_spread(row)}"
+            yield f"- {row['what']}, images per second by {clock}: {_spread(row)}"
     (work,) = (row for row in rows if row["measure"] == "work")
     yield (
-        f"- An image takes {work['all'] / 1e6:.0f} million multiplications with additions, "
-        f"{work['on_events'] / 1e6:.0f} on events, and {work['bytes'] / 2**20:.0f} MiB of arrays "
-        "written and read"
+        f"- An image takes {work['all'] / 1e6:.0f} million multiply-adds, "
+        f"{work['on_events'] / 1e6:.0f} million if event-driven, and reads and writes "
+        f"{work['bytes'] / 2**20:.0f} MiB of arrays"
     )
 
 

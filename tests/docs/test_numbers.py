@@ -20,7 +20,7 @@ from bioae.equations import NeuronModel
 from bioae.equations.lowering.checks import methods
 from bioae.networks.schedule import ScheduleName
 from bioae.trainers import model_parity
-from bioae.trainers.training.config_tables import OptimisationConfig
+from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
