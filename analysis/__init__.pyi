@@ -18,8 +18,8 @@ from .coding.separation import class_separation as class_separation
 from .coding.transfer import transfer_curve as transfer_curve
 from .comparison.agreement import check_comparable as check_comparable
 from .comparison.agreement import differing_spikes as differing_spikes
-from .comparison.change import firing_change as firing_change
-from .comparison.change import reconstruction_change as reconstruction_change
+from .comparison.agreement import firing_change as firing_change
+from .comparison.agreement import reconstruction_change as reconstruction_change
 from .comparison.effects import compare as compare
 from .comparison.effects import compare_values as compare_values
 from .comparison.effects import effects_table as effects_table
@@ -68,7 +68,6 @@ from .measures.definitions import DEFINITIONS as DEFINITIONS
 from .measures.definitions import Definition as Definition
 from .measures.measures import Measures as Measures
 from .measures.measures import measure as measure
-from .measures.overview import summary as summary
 from .measures.reference import Reference as Reference
 from .measures.reference import load_references as load_references
 from .measures.reference import references as references
@@ -76,6 +75,7 @@ from .measures.statistics import example_statistics as example_statistics
 from .measures.statistics import layer_statistics as layer_statistics
 from .measures.statistics import neuron_statistics as neuron_statistics
 from .measures.statistics import statistics as statistics
+from .measures.statistics import summary as summary
 from .measures.tables import Table as Table
 from .measures.tables import as_table as as_table
 from .measures.verdicts import Verdict as Verdict
