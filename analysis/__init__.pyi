@@ -63,11 +63,8 @@ from .firing.sparseness import population_sparseness as population_sparseness
 from .firing.synchrony import synchrony as synchrony
 from .firing.variability import dispersion as dispersion
 from .firing.variability import fano_factor as fano_factor
-from .measures.comparability import context_of as context_of
 from .measures.definitions import DEFINITIONS as DEFINITIONS
 from .measures.definitions import Definition as Definition
-from .measures.measures import Measures as Measures
-from .measures.measures import measure as measure
 from .measures.reference import Reference as Reference
 from .measures.reference import load_references as load_references
 from .measures.reference import references as references
@@ -79,6 +76,7 @@ from .measures.statistics import summary as summary
 from .measures.tables import Table as Table
 from .measures.tables import as_table as as_table
 from .measures.verdicts import Verdict as Verdict
+from .measures.verdicts import context_of as context_of
 from .measures.verdicts import layer_verdicts as layer_verdicts
 from .measures.verdicts import verdict as verdict
 from .measures.verdicts import verdict_table as verdict_table
@@ -94,6 +92,8 @@ from .pairs.distances import van_rossum_distance as van_rossum_distance
 from .pairs.distances import victor_purpura_distance as victor_purpura_distance
 from .pairs.distances import wasserstein_distance as wasserstein_distance
 from .pairs.spike_tiling import spike_time_tiling as spike_time_tiling
+from .report.measures import Measures as Measures
+from .report.measures import measure as measure
 from .report.pipeline import analyze as analyze
 from .report.report import write_report as write_report
 from .results.layers import layer_data as layer_data

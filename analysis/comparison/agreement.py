@@ -134,9 +134,9 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
-    examples = [np.sort(tree["example"].to_numpy()) for tree in (a, b)]
-    if not np.array_equal(*examples):
-        raise _different("examples", *map(_shorten, examples))
+    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
+    if not np.array_equal(first, second):
+        raise _different("examples", _shorten(first), _shorten(second))
     _check_equal("layers", layer_names(a), layer_names(b))
 
 
