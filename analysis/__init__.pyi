@@ -98,10 +98,10 @@ from .report.pipeline import analyze as analyze
 from .report.report import write_report as write_report
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names
+from .results.rasters import raster as raster
 from .results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from .results.schema import check_result as check_result
 from .results.schema import open_result as open_result
 from .results.spikes import blocks as blocks
-from .results.spikes import raster as raster
 from .results.training_metrics import read_metrics as read_metrics
 from .results.tutorial import example_result as example_result
