@@ -1,4 +1,4 @@
-"""Spikes as Neo's objects, which elephant and most tools of electrophysiology read."""
+"""Spikes as Neo objects, the input of Elephant and of most tools of electrophysiology."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["to_neo"]
 def to_neo(
     tree: xr.DataTree, layer: str, *, examples: Sequence[int] | None = None, silent: bool = True
 ) -> Any:
-    """Return the spikes of a layer as a `neo.Block`: a segment an example, a train a neuron.
+    """Return the spikes of a layer as a `neo.Block`: segments are examples, trains are neurons.
 
     Times are in milliseconds since the start of the presentation, which is a train's `t_start`;
     its `t_stop` is the presentation's end. Each train is annotated with `layer` and `neuron`, and
-    with the neuron's `channel`, `y` and `x` where it has a place; each segment with `example`, and
-    `label` where it is known. So is a spike train of its own for each neuron and example: choose a
-    few `examples` of a large result.
+    with the neuron's `channel`, `y` and `x` if it has a position; each segment with `example`, and
+    `label` if it is known. There is one spike train per neuron and example: choose a few `examples`
+    of a large result.
 
     Parameters
     ----------

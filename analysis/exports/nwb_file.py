@@ -1,4 +1,4 @@
-"""Results as Neurodata Without Borders files, which archives such as DANDI take."""
+"""Results as Neurodata Without Borders (NWB) files, the format of archives such as DANDI."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def to_nwb(
 ) -> None:
     """Write spikes, presentations and neurons as an NWB file.
 
-    NWB knows one clock: presentations are laid one after another without a gap, in the order of
-    the result, and a spike of presentation k at time t stands at k T + t seconds. The table of
-    trials says when each example was shown, and its label. The table of units has a row for each
-    neuron of each layer.
+    NWB has one clock: presentations follow one another without a gap, in the order of the result,
+    and a spike of presentation k at time t has the time k T + t in seconds. The table of trials has
+    the times of each example and its label. The table of units has a row for each neuron of each
+    layer.
 
     Parameters
     ----------
     layers
-        Which; by default all.
+        Names of layers; by default all.
     start
-        When the session began, which NWB demands; a simulation has no such time, and by default it
-        is the start of 1970.
+        The start of the session, which NWB requires; by default the start of 1970, since a
+        simulation has no such time.
     overwrite
-        Whether a file that is there may be replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
 
 
 def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield each neuron and its spikes in seconds, presentations laid one after another."""
+    """Yield each neuron and its spikes in seconds, with presentations in sequence."""
     neurons = layer_data(tree, layer).sizes["neuron"]
     dt_s, found = float(tree.attrs["dt_ms"]) / 1000, []
     for block in blocks(tree, layer):

@@ -1,4 +1,4 @@
-"""Libraries that only an export needs."""
+"""Libraries that only exports need."""
 
 from __future__ import annotations
 

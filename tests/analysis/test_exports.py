@@ -26,7 +26,7 @@ def test_every_exported_name_is_there_and_is_what_its_module_defines() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="No bioae.analysis attribute nothing"):
+    with pytest.raises(AttributeError, match=r"No bioae\.analysis attribute nothing"):
         _ = analysis.nothing
 
 
