@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.exports.optional import needs
+from bioae.analysis.exports.recordings import needs
 from bioae.analysis.firing.bursting import is_bursting
 from bioae.analysis.firing.counts import is_alive, spike_count
 from bioae.analysis.firing.rates import firing_rate

@@ -20,11 +20,7 @@ from bioae.analysis.coding.reconstruction import (
     mean_squared_error,
     sum_squared_error,
 )
-from bioae.analysis.firing.bursting import (
-    BURSTING_THRESHOLD,
-    bursting_fraction,
-    is_bursting,
-)
+from bioae.analysis.firing.bursting import BURSTING_THRESHOLD, bursting_fraction, is_bursting
 from bioae.analysis.firing.counts import active_fraction, dead_fraction, spike_count
 from bioae.analysis.firing.interval_moments import IntervalSums, interval_sums
 from bioae.analysis.firing.intervals import burst_index, isi_distribution
@@ -196,15 +192,10 @@ def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
         name: described(xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units)
         for name, value in found.items()
     }
-    bursting = bursting_fraction(tree, layer, threshold=threshold, of="alive")
     active = active_fraction(tree, layer, of="alive")
-    return xr.Dataset(
-        columns
-        | {
-            "bursting_of_alive": bursting,
-            "active_of_alive": active.mean().assign_attrs(active.attrs),
-        }
-    )
+    columns["bursting_of_alive"] = bursting_fraction(tree, layer, threshold=threshold, of="alive")
+    columns["active_of_alive"] = active.mean().assign_attrs(active.attrs)
+    return xr.Dataset(columns)
 
 
 def _scalars(
