@@ -1,15 +1,14 @@
-"""How fast training is, and in how much memory, beside snnTorch, SpikingJelly and Norse.
+"""Run time and memory of training, compared with snnTorch, SpikingJelly and Norse.
 
-``python -m benchmarks.training`` trains the network `strided` with all of them in turns: the same
-weights, neurons, steps, batch, spike derivative and loss. It writes
-``benchmarks/results/training.json`` and a table beside it; run again, it goes on, so remove them to
-measure anew. The peers take all steps of a layer before the next layer's, which is faster for each
-of them than all layers of a step before the next step.
+``python -m benchmarks.training`` trains the network `strided` with all of them, interleaved: the
+same weights, neurons, steps, batch, spike derivative and loss. It writes
+``benchmarks/results/training.json`` and ``training.md``. The peers compute all steps of a layer
+before the next layer, which is faster for each of them than all layers of a step before the next
+step.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -23,47 +22,48 @@ from typing import Any
 
 import torch
 
-from benchmarks.interleaved import summarised, turns
+from benchmarks.interleaved import interleaved, summarised
+from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
-from benchmarks.stored import Stored, write_text
-from benchmarks.work import least_work
+from benchmarks.stored import RESULTS, Stored, parser, write_text
 from bioae.networks.network import Network, NetworkConfig
 
 __all__ = ["main", "table"]
 
-_RESULTS = Path(__file__).parent / "results"
 _COMMAND = "python -m benchmarks.training"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 _BATCH = 64
 
-#: The clocks: time that passes, and time of the processor, which a busy machine disturbs less.
+#: Wall time, and processor time, which other load on the machine affects less.
 _CLOCKS = {"time": time.perf_counter, "processor time": time.process_time}
 
 
 def main() -> None:
-    """Measure what is not stored yet."""
-    parser = argparse.ArgumentParser(prog=_COMMAND)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch")
-    parser.add_argument("--runs", type=int, default=9, help="rounds that count")
-    parser.add_argument("--memory", choices=NAMES, help="print what one of them needs, alone")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    """Measure, and write the table after each number of threads."""
+    arguments = parser(_COMMAND, __doc__)
+    threads = sorted({1, os.cpu_count() or 1})
+    arguments.add_argument("--threads", type=int, nargs="+", default=threads, help="of PyTorch")
+    arguments.add_argument("--runs", type=int, default=9, help="rounds that count")
+    arguments.add_argument("--memory", choices=NAMES, help="print the memory of one of them")
+    options = arguments.parse_args()
     network = Network.initialise(NetworkConfig.preset("strided")).quantised()
     if options.memory:
+        torch.set_num_threads(*options.threads)
         print(json.dumps(_grown(options.memory, network)))
         return
-    stored = Stored(_RESULTS / "training.json", _COMMAND, _PACKAGES)
-    if stored.find(threads=options.threads) is None:
-        for row in _rows(network, options.threads, options.runs):
-            print(row, flush=True)
-            stored.add({"threads": options.threads, **row})
-    write_text(_RESULTS / "training.md", table(stored.rows))
+    stored = Stored(RESULTS / "training.json", _COMMAND, _PACKAGES)
+    keys = [{"threads": number} for number in options.threads]
+    for key in stored.pending(keys, resume=options.resume):
+        torch.set_num_threads(key["threads"])
+        stored.add(*({**key, **row} for row in _rows(network, key["threads"], options.runs)))
+        write_text(RESULTS / "training.md", table(stored.rows))
+        print(table(stored.rows), flush=True)
 
 
 def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]:
     counts = step(OURS, network, _BATCH)().counts
-    yield {"measure": "work", **least_work(network, driven(network, _BATCH)[0], counts)}
+    yield {"measure": "work", **training_work(network, driven(network, _BATCH)[0], counts)}
     for name in NAMES:
         command = [sys.executable, "-m", "benchmarks.training", "--memory", name]
         command += ["--threads", str(threads)]
@@ -74,14 +74,14 @@ def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]
     ours = steps[OURS]()
     same = {name: _agreement(ours, steps[name]()) for name in PEERS}
     for measure, clock in _CLOCKS.items():
-        times = turns(steps, runs=runs, clock=clock)
-        for row in summarised(times, unit="ms an image", per=_BATCH / 1000).values():
+        times = interleaved(steps, runs=runs, clock=clock)
+        for row in summarised(times, unit="ms per image", per=_BATCH / 1000).values():
             yield {"measure": measure, **asdict(row), "same_spikes": same.get(row.what)}
         yield {"measure": f"{measure}, ratio", **_ratio(times)}
 
 
 def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return how many times as many images bioae trains on as the fastest peer, round by round."""
+    """Return the speed of bioae divided by that of the fastest peer, round by round."""
     fastest = min(PEERS, key=lambda name: statistics.median(times[name]))
     ratios = [theirs / ours for theirs, ours in zip(times[fastest], times[OURS], strict=True)]
     row = summarised({fastest: ratios}, unit="times as fast")[fastest]
@@ -89,7 +89,7 @@ def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
 
 
 def _agreement(ours: Outcome, theirs: Outcome) -> float:
-    """Return the fraction of our spike counts that are theirs, of neurons that spiked."""
+    """Return the fraction of equal spike counts among the neurons that spiked."""
     pairs = [(count, theirs.counts[name]) for name, count in ours.counts.items()]
     active = [(one > 0) | (other > 0) for one, other in pairs]
     equal = [(one == other) & fired for (one, other), fired in zip(pairs, active, strict=True)]
@@ -97,9 +97,9 @@ def _agreement(ours: Outcome, theirs: Outcome) -> float:
 
 
 def _grown(name: str, network: Network) -> float:
-    """Return by how many MiB three steps make the process grow at most."""
+    """Return the growth of the process in three steps at its peak, in MiB."""
     train = step(name, network, _BATCH)
-    # What building the step took is forgotten, which Linux alone can do.
+    # Reset the peak, so that it excludes building the step; only Linux can.
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = _kibibytes("VmRSS")
     for _ in range(3):
@@ -117,12 +117,12 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a section of Markdown for each number of threads."""
     rows = list(rows)
     lines = [
-        "# Training beside other libraries",
+        "# Training compared with other libraries",
         "",
-        f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits at once;",
-        "forward, backward and Adam's update, in turns in one process. Medians with the fastest",
-        "and the slowest round. The memory is by how much three steps make a process grow at most.",
-        f'"{CONVOLUTIONS}" are PyTorch\'s, channels innermost, without any neurons.',
+        f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits per batch;",
+        "forward, backward and Adam's update, interleaved in one process. Medians with the fastest",
+        "and the slowest round. The memory is the growth of a process in three steps at its peak.",
+        f'"{CONVOLUTIONS}" are those of PyTorch, channels last, without neurons.',
     ]
     for threads in dict.fromkeys(row["threads"] for row in rows):
         mine = [row for row in rows if row["threads"] == threads]
@@ -131,7 +131,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| | ms an image | of the processor | images a second | memory, MiB | same spike counts |"
+    columns = "ms per image", "processor time", "images per second", "memory, MiB"
+    yield f"| | {' | '.join(columns)} | same spike counts |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     by = {(row["measure"], row.get("what")): row for row in rows}
     for name in NAMES:
@@ -145,12 +146,12 @@ def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if "ratio" in row["measure"]:
             clock = row["measure"].removesuffix(", ratio")
-            yield f"- {row['what']}, images a second by {clock}: {_spread(row)}"
+            yield f"- {row['what']}, images per second by {clock}: {_spread(row)}"
     (work,) = (row for row in rows if row["measure"] == "work")
+    every, events, size = work["all"] / 1e6, work["on_events"] / 1e6, work["bytes"] / 2**20
     yield (
-        f"- An image takes {work['all'] / 1e6:.0f} million multiplications with additions, "
-        f"{work['on_events'] / 1e6:.0f} on events, and {work['bytes'] / 2**20:.0f} MiB of arrays "
-        "written and read"
+        f"- An image takes at least {every:.0f} million multiplications with additions, "
+        f"{events:.0f} on events, and {size:.0f} MiB of arrays written and read"
     )
 
 
