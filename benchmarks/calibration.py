@@ -21,7 +21,6 @@ from bioae.equations import available, load_model
 from bioae.errors import ModelError
 from bioae.networks.artefact import load
 from bioae.networks.network import Network
-from bioae.networks.variants import calibration_factors
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.training.train import train
@@ -106,7 +105,7 @@ def _latent(measures: dict[str, Any]) -> str:
 def changed(network: Network, neuron: str, by: Any, images: int) -> dict[str, Any]:
     """Return the measures of a network with another neuron, or the reason for its refusal."""
     try:
-        factors = calibration_factors(network, neuron, by)
+        factors = network.calibration_factors(neuron, by)
     except ModelError as error:
         return {"refused": str(error)}
     other = network.with_neuron(neuron, calibrate=factors)

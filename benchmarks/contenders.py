@@ -21,13 +21,12 @@ from bioae.datasets import Images, load
 from bioae.files import user_cache
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.simulation.objects.pathways import Connectivity
+from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
 from bioae.simulation.presentations import Presentations
+from bioae.simulation.run import simulate_to
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Dtype, Target
-from bioae.simulation.to_file import simulate_to
-from bioae.simulation.workers.chunk_runners import runner
 from bioae.simulation.workers.processes import shared
+from bioae.simulation.workers.runner import Job
 
 __all__ = [
     "CASES", "Case", "brian2", "digits", "mirror", "peer", "spikes_of", "to_file", "trained",
@@ -123,9 +122,7 @@ def brian2(
     network = _timed(artefact.load(model).network, steps, rate)
     shown = Presentations.of(network.config, digits(count).pixels, seed=0)
     size = chunk or -(-count // workers)
-    built = _LIVE.enter_context(
-        runner(network, presentations=size, target=target, dtype=dtype, connectivity=connectivity)
-    )
+    built = _LIVE.enter_context(Job(network, size, Backend(target, dtype, connectivity)).runner())
     parts = list(shown.chunks(size))
 
     def run() -> Spikes:
@@ -146,7 +143,7 @@ def to_file(model: Path, count: int, *, steps: int) -> Callable[[], Spikes]:
 
     def run() -> Spikes:
         path = folder / "result.nc"
-        simulate_to(path, network, shown, dtype="float32", overwrite=True)
+        simulate_to(path, network, shown, Backend(dtype="float32"), overwrite=True)
         with h5netcdf.File(path) as file:
             layers = file["layers"].groups.items()
             return {name: layer.dimensions["spike"].size for name, layer in layers}

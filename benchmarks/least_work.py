@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.contenders import digits
 from bioae.networks import artefact
 from bioae.networks.network import Network, PlacedLayer
+from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 
@@ -70,7 +71,7 @@ def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
     """
     network = artefact.load(model).network.with_time(steps=steps)
     config, shown = network.config, Presentations.of(network.config, digits(count).pixels)
-    result = simulate(network, shown.pixels, dtype="float32")
+    result = simulate(network, shown.pixels, Backend(dtype="float32"))
     emitted = shown.drive().astype(bool).sum(0).reshape(count, -1)
     events, spikes, neurons = 0.0, 0, 0
     for placed in config.placed:

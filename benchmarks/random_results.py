@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_pieces
-from bioae.simulation.results.result import LayerSpikes, build_result, group_of
+from bioae.simulation.results.tree import build_result, group_of
 
 __all__ = ["RandomSpikes", "random_result", "write_random_result"]
 

@@ -25,6 +25,7 @@ from benchmarks.subprocesses import Subprocess
 from bioae.analysis import differing_spikes
 from bioae.networks import artefact
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 
 __all__ = ["main"]
 
@@ -137,7 +138,7 @@ def _identity(model: Path, count: int, steps: int) -> str:
     """Return a note on whether the spikes of both are identical in float64."""
     network = artefact.load(model).network.with_time(steps=steps)
     shared, plain = (
-        simulate(network, digits(count), dtype="float64", connectivity=each)
+        simulate(network, digits(count), Backend(dtype="float64", connectivity=each))
         for each in ("shared", "unrolled")
     )
     spikes = differing_spikes(shared, plain).sum("layer")

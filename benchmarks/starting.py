@@ -32,7 +32,7 @@ from bioae.simulation.run import simulate
 network = Network.initialise(NetworkConfig.preset("strided")).quantised()
 digit = load("sample", "test", 1)
 start = time.perf_counter()
-simulate(network, digit, target=sys.argv[1])
+simulate(network, digit, sys.argv[1])
 print(time.perf_counter() - start)
 """
 

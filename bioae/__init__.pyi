@@ -10,6 +10,7 @@ from .networks.artefact import load as load
 from .networks.artefact import save as save
 from .networks.network import Network as Network
 from .networks.network import NetworkConfig as NetworkConfig
+from .simulation import Backend as Backend
 from .simulation import BrianNetwork as BrianNetwork
 from .simulation import build as build
 from .simulation import simulate as simulate

@@ -9,10 +9,12 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+from one_build import survey
+
 from bioae.equations.library import available, load_model
 from bioae.files import atomic_output
-from bioae.simulation.targets.activation import Target
-from bioae.trainers.parity import AGREEMENT, survey
+from bioae.simulation.backend import Target
+from bioae.trainers.parity import AGREEMENT
 
 PATH = Path(__file__).with_name("results") / "parity.json"
 TARGETS: tuple[Target, ...] = ("numpy", "cpp_standalone")
@@ -20,7 +22,7 @@ SIZE = {"neurons": 100, "steps": 1000, "examples": 4, "seed": 0}
 
 
 def main() -> None:
-    """Write the results anew."""
+    """Write the results."""
     models = [model for model in map(load_model, available()) if model.threshold is not None]
     reports = [report for target in TARGETS for report in survey(models, target=target, **SIZE)]
     for report in reports:

@@ -31,7 +31,7 @@ def main(model: str | None = None) -> None:
     network = _network(model)
     digits = bioae.datasets.load("sample", "test", limit=5)
     for name in ("lif", str(NEURON)):
-        result = bioae.simulate(network.with_neuron(name), digits, target="numpy")
+        result = bioae.simulate(network.with_neuron(name), digits, "numpy")
         firing = bioae.analysis.summary(result)[["mean_rate_hz", "dead_fraction"]]
         print(f"\n{Path(name).stem}\n{firing.to_pandas().round(2)}")
 

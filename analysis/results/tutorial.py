@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
 
 if TYPE_CHECKING:
-    from bioae.simulation.results.result import LayerSpikes
+    from bioae.simulation.results.chunk import LayerSpikes
 
 __all__ = ["example_result"]
 
@@ -29,7 +29,7 @@ def example_result(seed: int = 0) -> xr.DataTree:
         Of the blobs' places and of the spikes.
     """
     # The writer's format has one definition, on the writer's side.
-    from bioae.simulation.results.result import build_result
+    from bioae.simulation.results.tree import build_result
 
     rng = np.random.default_rng(seed)
     images = _blobs(rng, width=1.5)
@@ -66,7 +66,7 @@ def _blobs(rng: np.random.Generator, width: float) -> NDArray[np.float64]:
 def _layer(
     name: str, shape: tuple[int, ...], density: NDArray[np.float64], rng: np.random.Generator
 ) -> LayerSpikes:
-    from bioae.simulation.results.result import LayerSpikes
+    from bioae.simulation.results.chunk import LayerSpikes
 
     spikes = rng.random((_EXAMPLES, _STEPS, density.size)) < density
     example, step, neuron = np.nonzero(spikes)

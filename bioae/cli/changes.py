@@ -1,48 +1,79 @@
-"""Changes of a network for a simulation, as they are typed, and what is said of them."""
+"""Changes of a network for a simulation: read from options, applied, and compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
 
-__all__ = ["background_of", "print_change", "spread_of", "with_neuron"]
+__all__ = ["changed_network", "print_change"]
 
 
-def with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple[Network, str]:
-    """Return a network with another neuron, and a line that says what became of its weights."""
-    from bioae.networks.variants import calibration_factors
+def changed_network(
+    network: Network,
+    *,
+    neuron: str | None,
+    calibrate: Calibration,
+    spread: Sequence[str],
+    background: str | None,
+    delay: str | None,
+    seed: int,
+) -> tuple[Network, str]:
+    """Return a network with the changes that options ask for, and a line about its weights.
 
-    factors = calibration_factors(network, neuron, calibrate)
+    The network itself is returned where there are none.
+
+    Parameters
+    ----------
+    network
+        The network.
+    neuron, calibrate, spread, background, delay, seed
+        Options of `bioae simulate`.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be read.
+    NetworkError, ModelError
+        If a change does not fit the network.
+    """
+    coefficients, noise, message = _spread(spread), _background(background), ""
+    if neuron is not None:
+        network, message = _with_neuron(network, neuron, calibrate)
+    if coefficients:
+        network = network.with_spread(coefficients, seed=seed)
+    if noise is not None:
+        network = network.with_background(noise)
+    if delay is not None:
+        network = network.with_delay(delay)
+    return network, message
+
+
+def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple[Network, str]:
+    """Return a network with another neuron, and a line about its weights."""
+    factors = network.calibration_factors(neuron, calibrate)
     changed = network.with_neuron(neuron, calibrate=factors)
     texts = {name: f"{factor:.3g}" for name, factor in factors.items()}
     text = next(iter(texts.values()))
     if len(set(texts.values())) > 1:
         text = ", ".join(f"{factor} ({name})" for name, factor in texts.items())
-    done = {
+    scaling = {
         "rate": f"times {text}, so that rates match",
         "psp": f"times {text}, so that single spikes match",
         "none": "as they are",
     }
-    said = f"Weights of {changed.config.neuron}: {done[calibrate]}"
+    message = f"Weights of {changed.config.neuron}: {scaling[calibrate]}"
     if changed.config.dt_seconds != network.config.dt_seconds:
-        said += f"; dt {changed.config.dt_seconds * 1e3:g} ms, {changed.config.steps} steps"
-    return changed, said
+        message += f"; dt {changed.config.dt_seconds * 1e3:g} ms, {changed.config.steps} steps"
+    return changed, message
 
 
-def spread_of(texts: Sequence[str]) -> dict[str, float]:
-    """Read coefficients of variation such as ``tau=0.1``.
-
-    Raises
-    ------
-    InputError
-        If one is of another form, or a parameter is named twice.
-    """
+def _spread(texts: Sequence[str]) -> dict[str, float]:
+    """Read coefficients of variation such as ``tau=0.1``."""
     from bioae.errors import InputError
 
     spread: dict[str, float] = {}
@@ -63,14 +94,8 @@ def spread_of(texts: Sequence[str]) -> dict[str, float]:
     return spread
 
 
-def background_of(text: str | None) -> float | tuple[float, str] | None:
-    """Read a background such as ``0.1``, or ``0.1,20*Hz``.
-
-    Raises
-    ------
-    InputError
-        If it begins with no number.
-    """
+def _background(text: str | None) -> float | tuple[float, str] | None:
+    """Read a background such as ``0.1``, or ``0.1,20*Hz``."""
     from bioae.errors import InputError
 
     if text is None:
@@ -87,20 +112,18 @@ def background_of(text: str | None) -> float | tuple[float, str] | None:
         ) from None
 
 
-def print_change(before: xr.DataTree, after: xr.DataTree, said: str) -> None:
-    """Print how firing and reconstruction changed."""
+def print_change(before: Path, after: Path) -> None:
+    """Print how firing and reconstruction differ between two results."""
     from rich.console import Console
 
-    from bioae.analysis import as_table, firing_change, reconstruction_change
+    from bioae.analysis import as_table, firing_change, open_result, reconstruction_change
     from bioae.cli.tables import rich_table
 
     console = Console()
-    if said:
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
-    errors = reconstruction_change(before, after)["sum_squared_error"]
-    old, new = errors.to_numpy()
-    change = f" ({100 * (new / old - 1):+.0f} %)" if old else ""
-    line = f"Squared error per image: {old:.4g} before, {new:.4g} after{change}"
+    with open_result(before) as old, open_result(after) as new:
+        first, second = reconstruction_change(old, new)["sum_squared_error"].to_numpy()
+        table = as_table("Firing before and after", firing_change(old, new))
+    change = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
+    line = f"Squared error per image: {first:.4g} before, {second:.4g} after{change}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-    table = as_table("Firing before and after", firing_change(before, after))
     console.print(rich_table(table, console), crop=False)

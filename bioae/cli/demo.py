@@ -128,7 +128,7 @@ def _simulate(
     first = "" if target == "numpy" else ", the compiler first"
     console.print(f"Running the regularised network in Brian2 ({_CALLED[target]}){first} …")
     with counting("digits in Brian2") as progress:
-        results = {BRIAN2: simulate(network, digits, target=target, progress=progress)}
+        results = {BRIAN2: simulate(network, digits, target, progress=progress)}
     console.print("Running both networks in the mirror …")
     with counting("digits in the mirror") as progress:
         results[MIRROR] = simulate_mirror(network, digits, progress=progress)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import Natural, Positive, Several
+from bioae.simulation.backend import Connectivity, Dtype, Target
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from bioae.datasets import Images
     from bioae.networks.network import Network
-    from bioae.simulation.to_file import Options
 
 __all__ = ["images_of", "simulate"]
 
@@ -28,17 +31,17 @@ def simulate(
     split: Literal["train", "test"] = "test",
     images: Positive | None = None,
     examples: str | None = None,
-    target: Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"] = "cpp_standalone",
+    target: Target = "cpp_standalone",
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] = "rate",
     spread: Several = (),
     background: str | None = None,
     delay: str | None = None,
-    compare: Annotated[bool, Parameter(negative="--no-compare")] = True,
-    connectivity: Literal["shared", "unrolled"] = "shared",
+    compare: bool = False,
+    connectivity: Connectivity = "shared",
     steps: Positive | None = None,
     dt: str | None = None,
-    dtype: Literal["float64", "float32"] = "float64",
+    dtype: Dtype = "float64",
     record: Several = (),
     workers: Positive = 1,
     cluster: str | None = None,
@@ -57,115 +60,148 @@ def simulate(
     data
         The images: sample, mnist, fashion-mnist, or a path.
     split
-        Which part of them.
+        The part of the data set.
     images
-        How many, from the first on; all by default.
+        The number of images, from the first on; all by default.
     examples
-        Which, by their places in the data set: 3,17.
+        The images by their positions in the data set: 3,17.
     target
-        Where Brian2 runs it.
+        The Brian2 target.
     neuron
-        Another neuron model in every layer: a name, or the path of a TOML file. One that needs
-        finer steps is given them, in a presentation that lasts as long.
+        Another neuron model in every layer: a name, or the path of a TOML file. A model that needs
+        finer steps gets them; presentations last as long as before.
     calibrate
-        How its unit of weight is scaled, layer by layer: so that its firing rate under a constant
-        drive is that of the former neuron (rate), so that a single spike takes it as far towards
-        its threshold (psp), or not at all (none).
+        Scaling of the model's unit of weight, layer by layer: match the firing rate of the former
+        neuron under a constant drive (rate), match the effect of a single spike relative to the
+        threshold (psp), or do not scale (none).
     spread
-        Let neurons differ in a parameter: tau=0.1 draws each one's from a log-normal distribution
-        with this coefficient of variation, from the seed.
+        Let neurons differ in a parameter: tau=0.1 draws a value per neuron from a log-normal
+        distribution with this coefficient of variation, from the seed.
     background
-        Noise that every neuron receives, in network weights: 0.1 is Gaussian, with this standard
-        deviation a square root of a millisecond; 0.1,20*Hz are spikes of this weight and rate.
+        Noise that every neuron receives, in network weights: 0.1 is Gaussian noise with this
+        standard deviation per square root of a millisecond; 0.1,20*Hz are spikes of this weight
+        and rate.
     delay
-        How long spikes travel between layers beyond the one step that they take: 2*ms.
+        The delay of spikes between layers, beyond the one step that they always take: 2*ms.
     compare
-        With one of these changes, run the network without it too, and print what changed.
+        Also run the network without these changes, and print how firing and reconstruction change.
     connectivity
-        How connections are stored: each weight once (shared), or one Brian2 synapse for each
-        connection (unrolled), which takes far more memory and time. Spikes are the same.
-        Connections with delays of their own are always unrolled.
+        Storage of connections: each weight once (shared), or a Brian2 synapse per connection
+        (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose
+        connections differ in delay are always unrolled.
     steps
-        Steps of a presentation, if not the network's own.
+        Steps per presentation; those of the network by default.
     dt
-        The time step, such as 0.5*ms, if not the network's own.
+        The time step, such as 0.5*ms; that of the network by default.
     dtype
         The type of state variables.
     record
         Variables to record at the end of each step.
     workers
-        Processes that share the images.
+        The number of processes that share the images.
     cluster
         The address of a Dask cluster whose workers share the images instead: tcp://127.0.0.1:8786.
     seed
-        Seeds random input.
+        Seeds random input, noise and the spread.
     resume
-        Go on with a run that was interrupted, from what it finished; if it finished nothing, from
-        the start.
+        Continue an interrupted run, if there is one.
     overwrite
-        Replace an existing result, or what an interrupted run finished.
+        Replace an existing result, or the finished chunks of an interrupted run.
 
     Returns
     -------
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.cli.changes import background_of, print_change, spread_of, with_neuron
+    from bioae.cli.changes import changed_network, print_change
     from bioae.cli.progress import counting
     from bioae.networks import artefact
-    from bioae.simulation.to_file import check_free, parts_beside, simulate_to
+    from bioae.simulation import Backend, simulate_to
+    from bioae.simulation.run import check_free, parts_folder
 
     check_free(out, resume=resume, overwrite=overwrite)
     time = {"steps": steps, "dt": dt}
     original = artefact.load(model).network
     original = original.with_time(**{k: v for k, v in time.items() if v is not None})
-    network, said = original, ""
-    if neuron is not None:
-        network, said = with_neuron(original, neuron, calibrate)
-    spreads, noise = spread_of(spread), background_of(background)
-    shown = images_of(data, split, images, examples)
+    network, message = changed_network(
+        original, neuron=neuron, calibrate=calibrate, spread=spread, background=background,
+        delay=delay, seed=seed,
+    )  # fmt: skip
+    _check_compared(compare=compare, changed=network is not original)
+    presented = images_of(data, split, images, examples)
     _check_record(network, record)
-    options: Options = {
-        "target": target, "seed": seed, "dtype": dtype, "workers": workers, "cluster": cluster,
-        "connectivity": connectivity,
-    }  # fmt: skip
-    changed_options: Options = {
-        **options, "record": record, "spread": spreads, "background": noise, "delay": delay,
-    }  # fmt: skip
-    try:
-        with terminated_as_interrupted(), counting("simulating") as progress:
-            simulate_to(
-                out, network, shown, resume=resume, overwrite=overwrite, progress=progress,
-                **changed_options,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        if not parts_beside(out).exists():
-            raise
-        print("bioae: interrupted; go on with the same command and --resume", file=sys.stderr)
-        return 130
-    print(out)
-    changed = neuron is not None or delay is not None or noise is not None or bool(spreads)
-    if changed and compare:
-        from bioae.analysis import open_result
-        from bioae.simulation import simulate as run
-
-        with counting("simulating it unchanged") as progress:
-            before = run(original, shown, progress=progress, **options)
-        print_change(before, open_result(out), said)
-    elif said:
-        print(said)
+    backend = Backend(target, dtype, connectivity, record)
+    with _workers(workers, cluster) as crew:
+        try:
+            with terminated_as_interrupted(), counting("simulating") as progress:
+                simulate_to(
+                    out, network, presented, backend, seed=seed, workers=crew, progress=progress,
+                    resume=resume, overwrite=overwrite,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            if not parts_folder(out).exists():
+                raise
+            print(
+                "bioae: interrupted; continue with the same command and --resume", file=sys.stderr
+            )
+            return 130
+        print(out)
+        if message:
+            print(message)
+        if compare:
+            with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+                unchanged = Path(folder, "unchanged.nc")
+                backend = Backend(target, dtype, connectivity)
+                with terminated_as_interrupted(), counting("simulating unchanged") as progress:
+                    simulate_to(
+                        unchanged, original, presented, backend,
+                        seed=seed, workers=crew, progress=progress,
+                    )  # fmt: skip
+                print_change(unchanged, out)
     return 0
+
+
+@contextmanager
+def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
+    """Yield the workers of a simulation: a number, or the client of a cluster."""
+    if cluster is None:
+        yield workers
+        return
+    from bioae.errors import InputError
+
+    if workers != 1:
+        raise InputError(
+            "workers and a cluster exclude each other",
+            found=f"workers {workers}, cluster {cluster}",
+            mend="Give one of the two: the cluster sets its number of workers",
+        )
+    from bioae.simulation.workers.dask_cluster import connected
+
+    with connected(cluster) as client:
+        yield client
+
+
+def _check_compared(*, compare: bool, changed: bool) -> None:
+    from bioae.errors import InputError
+
+    if compare and not changed:
+        raise InputError(
+            "there is no change to compare",
+            where="--compare",
+            expected="a changed network",
+            mend="Change it with --neuron, --spread, --background or --delay",
+        )
 
 
 def images_of(
     data: str, split: Literal["train", "test"], count: int | None, examples: str | None
 ) -> Images:
-    """Load images, the first `count` of them or those whose places are given.
+    """Load images: the first `count`, or those at some positions in the data set.
 
     Raises
     ------
     DataError
-        If there are none, both are given, or a place is repeated or not in the data set.
+        If there are none, both are asked for, or a position is repeated or outside the data set.
     """
     from bioae.datasets import load
     from bioae.errors import DataError

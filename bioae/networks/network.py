@@ -1,25 +1,23 @@
-"""A network: a description, and the weights that it has learned."""
+"""Networks that can be changed: another neuron model, heterogeneity, noise, delays, finer steps."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import NetworkError
+from bioae.errors import ModelError, NetworkError
 from bioae.networks.background import Background
+from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig, presets
-from bioae.networks.delays import Steps, draw_delays, in_steps
-from bioae.networks.layers import Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream
 
@@ -28,144 +26,151 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "NetworkConfig", "PlacedLayer", "presets"]
 
-# Random numbers of delays, apart from those of weights.
-_DELAY_STREAMS = 2**40
-
 
 @dataclass(frozen=True)
-class Network:
-    """An auto-encoder with its weights.
+class Network(NetworkBase):
+    """An auto-encoder with its weights, and the changes that experiments make to it.
 
-    Parameters
-    ----------
-    config
-        What it is.
-    weights
-        Arrays by name: ``LAYER.weight`` and ``LAYER.recurrent`` (target, source) in PyTorch's
-        order, ``LAYER.weight_delay`` and ``LAYER.recurrent_delay`` in seconds, where each of
-        them has its own, and ``LAYER.PARAMETER`` for any constant parameter of the layer's neuron
-        model that is not to have the model's value: one in base units, or one for each neuron;
-        ``LAYER.readout.PARAMETER`` for one that the read-out is not to share with the neuron.
-
-    Raises
-    ------
-    NetworkError
-        If an array is missing, unknown, not finite or of the wrong shape.
+    Every method returns another network. See `bioae.networks.base.NetworkBase` for the parameters.
     """
-
-    config: NetworkConfig
-    weights: Mapping[str, NDArray[np.floating]] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        required: dict[str, Shape] = {}
-        for placed in self.config.placed:
-            required |= placed.array_shapes
-        for name in required.keys() - self.weights.keys():
-            raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
-        for name, values in self.weights.items():
-            allowed = (required[name],) if name in required else self._parameter_shapes(name)
-            _check_array(name, values, allowed)
-        for placed in self.config.placed:
-            self._check_autapses(placed)
-            self.delays(placed)
-
-    def _parameter_shapes(self, name: str) -> tuple[Shape, ...]:
-        # Models are lowered for this, which few networks need.
-        layer = name.partition(".")[0]
-        found = [placed for placed in self.config.placed if placed.name == layer]
-        if not found:
-            return ()
-        return {**found[0].parameter_shapes, **found[0].readout_shapes}.get(name, ())
-
-    @classmethod
-    def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Network:
-        """Draw weights; each array has its own stream of random numbers.
-
-        Parameters
-        ----------
-        config
-            The network's description.
-        seed
-            Seeds the weights.
-        """
-        weights = {}
-        for placed in config.placed:
-            for order, (name, shape) in enumerate(placed.weight_shapes.items()):
-                others = max(placed.size - (not placed.layer.autapses), 1)
-                fan_in = others if order else placed.layer.fan_in(placed.input_shape)
-                deviation = placed.layer.gain * math.sqrt(2.0 / fan_in)
-                number = 2 * placed.depth + order
-                weights[name] = stream(seed, number).normal(0.0, deviation, shape)
-                if name.endswith(".recurrent") and not placed.layer.autapses:
-                    np.fill_diagonal(weights[name], 0.0)
-                delay = placed.delays[name]
-                if isinstance(delay, tuple):
-                    weights[f"{name}_delay"] = draw_delays(
-                        delay, shape, stream(seed, _DELAY_STREAMS + number),
-                        dt=config.dt_seconds, where=f"layer {placed.name!r}",
-                    )  # fmt: skip
-        return cls(config, weights)
-
-    def quantised(self, bits: int = 12) -> Network:
-        """Return the network with its connection weights rounded to multiples of ``2**-bits``.
-
-        Sums of such weights are exact in any order, so all targets agree to the last bit.
-        """
-        grid = 2.0**bits
-        synaptic = {name for placed in self.config.placed for name in placed.weight_shapes}
-        return Network(
-            self.config,
-            {
-                name: np.rint(values.astype(np.float64) * grid) / grid
-                if name in synaptic
-                else values
-                for name, values in self.weights.items()
-            },
-        )
 
     def with_neuron(
         self,
         neuron: str | Path | NeuronModel,
         *,
         calibrate: Calibration | Mapping[str, float] = "rate",
-    ) -> Network:
+    ) -> Self:
         """Return the network with another neuron model in every layer, its weights unchanged.
 
-        A model that needs finer steps than the network's is given them: presentations last as
-        long, and bring as much input. What decodes the image stays as it was: read-outs keep the
-        parameters that they had from the former neurons.
+        A model that needs a smaller time step gets it: presentations last as long as before and
+        bring as much input. The decoding stays as it was: read-outs keep the parameters that they
+        had from the former neurons.
 
         Parameters
         ----------
         neuron
             A shipped model's name, the path of a TOML file, or a model.
         calibrate
-            How the model's unit of weight is scaled, layer by layer, so that weights mean what
-            they did: see `bioae.responses.calibration.calibrate`; or the factors themselves, by
-            layer.
+            The scaling of the model's unit of weight, layer by layer: a method of
+            `bioae.responses.calibration.calibrate`, or the factors themselves, by layer.
 
         Raises
         ------
         ModelError
             If there is no such model, or it cannot be calibrated.
         """
-        from bioae.networks import variants
-
+        model = _model(neuron)
         if isinstance(calibrate, str):
-            calibrate = variants.calibration_factors(self, neuron, calibrate)
-        return variants.with_neuron(variants.fitting(self, neuron), neuron, calibrate)
+            calibrate = self.calibration_factors(model, calibrate)
+        finer = self.with_dt_of(model)
+        layers = [
+            layer.model_copy(
+                update={
+                    "neuron": model.name,
+                    "parameters": {},
+                    "weight": _times(calibrate[layer.name], model.weight),
+                }
+            )
+            for layer in finer.config.layers
+        ]
+        config = finer.config.varied(
+            layers=tuple(layers),
+            neuron=model.name,
+            neurons={**finer.config.neurons, model.name: model.to_mapping()},
+        )
+        kept = {name for placed in config.placed for name in placed.array_shapes}
+        weights = {name: values for name, values in finer.weights.items() if name in kept}
+        for before, after in zip(finer.config.placed, config.placed, strict=True):
+            weights |= finer._former_readout(before, after)
+        return replace(self, config=config, weights=weights, spread={})
 
-    def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Network:
-        """Return the network with neurons that differ: each has its own value of some parameters.
+    def calibration_factors(
+        self, neuron: str | Path | NeuronModel, by: Calibration = "rate"
+    ) -> dict[str, float]:
+        """Return the factors by which `with_neuron` scales a model's unit of weight, by layer.
 
-        Values are drawn from a log-normal distribution around what the parameter was, within the
-        bounds that the model's ``[trainable]`` gives. They depend on the seed, the layer's and the
-        parameter's name, and on nothing else.
+        Parameters
+        ----------
+        neuron
+            The model that is to replace those of the layers.
+        by
+            A method of `bioae.responses.calibration.calibrate`. Each layer is calibrated with its
+            own trained parameters, or their mean where each neuron has its own. Responses last
+            one presentation.
+        """
+        from bioae.responses.calibration import calibrate
+
+        model = _model(neuron)
+        config, finer = self.config, self.with_dt_of(model).config
+        known: dict[Any, float] = {}
+        factors = {}
+        for placed in config.placed:
+            parameters = {n: float(v.mean()) for n, v in self.parameters(placed).items()}
+            key = (placed.model.model_dump_json(), *parameters.items())
+            if placed.model.threshold is None:
+                known[key] = 1.0  # it never fires, so nothing depends on its rate
+            if key not in known:
+                known[key] = calibrate(
+                    placed.model,
+                    model,
+                    dt=config.dt,
+                    target_dt=finer.dt,
+                    by=by,
+                    duration=f"{config.steps}*({config.dt})",
+                    schedule=config.schedule,
+                    source_parameters=parameters,
+                )
+            factors[placed.name] = known[key]
+        return factors
+
+    def with_dt_of(self, neuron: str | Path | NeuronModel) -> Self:
+        """Return the network with a time step that is short enough for a neuron model."""
+        from bioae.equations.quantities import time_in_seconds
+
+        model = _model(neuron)
+        if model.dt is None:
+            return self
+        largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
+        return self.in_finer_steps(math.ceil(self.config.dt_seconds / largest - 1e-9))
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the network with each time step divided into parts.
+
+        Presentations last as long as before. The encoder emits less in each step, so that the
+        input per millisecond stays the same.
+        """
+        config = self.config
+        if parts <= 1:
+            return self
+        changed = config.varied(
+            dt=f"{config.dt}/{parts}",
+            steps=config.steps * parts,
+            encoder=config.encoder.in_finer_steps(parts),
+        )
+        return replace(self, config=changed)
+
+    def with_time(self, **changes: Any) -> Self:
+        """Return the network with another time step `dt` or other `steps`, its weights unchanged.
+
+        Raises
+        ------
+        NetworkError
+            If a value does not fit.
+        """
+        return replace(self, config=self.config.varied(**changes))
+
+    def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
+        """Return the network with heterogeneous neurons: each has its own parameters.
+
+        Values are drawn from a log-normal distribution whose mean is the former value, within the
+        bounds of the model's ``[trainable]``. They depend on the seed and on the names of the
+        layer and the parameter alone.
 
         Parameters
         ----------
         spread
-            The coefficient of variation, by parameter; it is spread in every layer that has it.
+            The coefficient of variation, by parameter; it applies to every layer that has the
+            parameter.
         seed
             Seeds the values.
 
@@ -174,29 +179,43 @@ class Network:
         NetworkError
             If no layer has such a parameter, or it cannot differ between neurons.
         """
-        from bioae.networks import variants
+        weights = dict(self.weights)
+        for name, variation in spread.items():
+            if not 0 <= variation < math.inf:
+                raise NetworkError(
+                    "the coefficient of variation does not fit",
+                    where=f"spread of {name!r}",
+                    expected="a number of 0 or more",
+                    found=str(variation),
+                )
+            layers = [placed for placed in self.config.placed if name in placed.program.parameters]
+            if not layers:
+                known = {n for placed in self.config.placed for n in placed.program.parameters}
+                raise NetworkError(
+                    f"no layer's neuron model has a parameter {name!r}",
+                    expected=f"one of {', '.join(sorted(known)) or 'none'}",
+                )
+            for placed in layers:
+                weights[f"{placed.name}.{name}"] = self._drawn(placed, name, variation, seed)
+        return replace(self, weights=weights, spread={**self.spread, **spread})
 
-        return variants.with_spread(self, spread, seed=seed)
-
-    def with_background(self, background: Background) -> Network:
+    def with_background(self, background: Background) -> Self:
         """Return the network with background input to every layer.
 
         Parameters
         ----------
         background
-            Gaussian noise, by its standard deviation in network weights a square root of a
-            millisecond; or spikes, by their weight and rate: ``(0.1, "20*Hz")``.
+            Gaussian noise, given by its standard deviation in network weights per square root of a
+            millisecond; or spikes, given by their weight and rate: ``(0.1, "20*Hz")``.
 
         Raises
         ------
         NetworkError
             If it does not fit.
         """
-        from bioae.networks import variants
+        return self._with_layers(background=background)
 
-        return variants.with_background(self, background)
-
-    def with_delay(self, delay: str) -> Network:
+    def with_delay(self, delay: str) -> Self:
         """Return the network with a delay between layers, such as ``"2*ms"``.
 
         Raises
@@ -204,93 +223,81 @@ class Network:
         NetworkError
             If it does not fit into a presentation.
         """
-        from bioae.networks import variants
+        return self._with_layers(delay=delay)
 
-        return variants.with_delay(self, delay)
+    def _with_layers(self, **changes: Any) -> Self:
+        layers = tuple(layer.model_copy(update=changes) for layer in self.config.layers)
+        config = self.config.varied(layers=layers)
+        former = {name for placed in self.config.placed for name in placed.delay_shapes}
+        latter = {name for placed in config.placed for name in placed.delay_shapes}
+        weights = {n: v for n, v in self.weights.items() if n not in former - latter}
+        return replace(self, config=config, weights=weights)
 
-    def with_time(self, **changes: Any) -> Network:
-        """Return the network with another time step `dt` or other `steps`, its weights unchanged.
+    def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
+        """Return the parameters of a read-out that would otherwise change with the neuron."""
+        from bioae.equations.declarations import parameter_values
 
-        Raises
-        ------
-        NetworkError
-            If a value does not fit.
-        """
-        return Network(self.config.varied(**changes), self.weights)
+        values = self.parameters(before, readout=True)
+        new = parameter_values(after.readout)
+        return {
+            f"{after.name}.readout.{name}": values[name]
+            for name, value in new.items()
+            if name in values and (values[name] != float(value)).any()
+        }
 
-    def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
-        """Return the delays of a layer's connections in steps, by the name of their weights.
+    def _drawn(
+        self, placed: PlacedLayer, name: str, variation: float, seed: int
+    ) -> NDArray[np.float64]:
+        """Draw a parameter of each neuron of a layer from a truncated log-normal distribution."""
+        from scipy.special import ndtr, ndtri
 
-        Rounded here, once, for all who run the network: one without dimensions where all
-        connections have the same, else an array of the shape of the weights.
-
-        Raises
-        ------
-        NetworkError
-            If one is negative, or not shorter than a presentation.
-        """
-        found = {}
-        for name, delay in placed.delays.items():
-            array = f"{name}_delay"
-            found[name] = in_steps(
-                self.weights[array] if isinstance(delay, tuple) else delay or 0.0,
-                dt=self.config.dt_seconds,
-                steps=self.config.steps,
-                where=f"the array {array!r}",
-            )
-        return found
-
-    def _check_autapses(self, placed: PlacedLayer) -> None:
-        name = f"{placed.name}.recurrent"
-        if name not in self.weights or placed.layer.autapses:
-            return
-        if self.weights[name].diagonal().any():
+        where = f"layer {placed.name!r}, spread of {name!r}"
+        if name in placed.program.common:
+            raise NetworkError("all neurons share what depends on this parameter", where=where)
+        mean = np.broadcast_to(self.parameters(placed)[name], placed.size)
+        if not mean.all():
             raise NetworkError(
-                f"the array {name!r} lets neurons feed themselves",
-                expected="a diagonal of zeros",
-                mend="Set autapses = true in the layer, or the diagonal to 0",
+                "a parameter of 0 has no relative spread", where=where, expected="another parameter"
             )
-
-    def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
-        """Return a layer's parameters in base units: scalars, or (neuron) arrays.
-
-        Parameters
-        ----------
-        placed
-            The layer.
-        readout
-            Whether to return those of its read-out model.
-        """
-        from bioae.equations.arrays.start import default_parameters
-
-        values = default_parameters(placed.readout_program if readout else placed.program)
-        prefixes = (placed.name, f"{placed.name}.readout") if readout else (placed.name,)
-        for array, name in ((f"{prefix}.{name}", name) for prefix in prefixes for name in values):
-            if array in self.weights and array not in placed.array_shapes:
-                values[name] = np.asarray(self.weights[array], np.float64)
-        return values
-
-    @cached_property
-    def sha256(self) -> str:
-        """A hash of the description and the weights."""
-        digest = hashlib.sha256()
-        config = self.config.self_contained().to_mapping()
-        digest.update(json.dumps(config, sort_keys=True).encode())
-        for name in sorted(self.weights):
-            values = np.ascontiguousarray(self.weights[name], dtype=np.float64)
-            digest.update(f"{name}{values.shape}".encode())
-            digest.update(values.tobytes())
-        return digest.hexdigest()
+        # ln X of mean ln m - s^2/2 and standard deviation s: X has the mean m.
+        deviation = math.sqrt(math.log1p(variation**2))
+        if deviation == 0:
+            return np.array(mean)
+        centre = -(deviation**2) / 2
+        low, high = _bounds(placed.model, name, mean)
+        key = hashlib.sha256(f"spread {placed.name}.{name}".encode()).digest()
+        uniform = stream(seed, int.from_bytes(key[:8], "little")).random(placed.size)
+        with np.errstate(divide="ignore"):
+            first, last = (
+                ndtr((np.log(bound / mean) - centre) / deviation) for bound in (low, high)
+            )
+        normal = ndtri(first + (last - first) * uniform)
+        drawn = mean * np.exp(centre + deviation * normal)
+        return np.asarray(np.clip(drawn, np.minimum(low, high), np.maximum(low, high)))
 
 
-def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) -> None:
-    if not allowed:
-        raise NetworkError(f"the network has no array {name!r}")
-    if np.shape(values) not in allowed:
-        raise NetworkError(
-            f"the array {name!r} has the wrong shape",
-            expected=" or ".join(str(shape) for shape in allowed),
-            found=str(np.shape(values)),
-        )
-    if not np.isfinite(values).all():
-        raise NetworkError(f"the array {name!r} has values that are not finite")
+def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
+    return neuron if isinstance(neuron, NeuronModel) else load_model(neuron)
+
+
+def _times(factor: float, weight: str) -> str | None:
+    return None if factor == 1.0 else f"{factor!r}*({weight})"
+
+
+def _bounds(
+    model: NeuronModel, name: str, mean: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return bounds of the sign of the mean, the one nearer to 0 first; never beyond the mean."""
+    from bioae.equations.quantities import evaluate
+
+    low, high = np.zeros_like(mean), np.sign(mean) * np.inf
+    if name in model.trainable:
+        where = f"{model.name}.toml, [trainable] {name}"
+        ends = [
+            float(evaluate(text, where=where, error=ModelError)) for text in model.trainable[name]
+        ]
+        small, large = np.sort(np.where(np.sign(ends) == np.sign(mean[:, None]), ends, 0), axis=1).T
+        near, far = np.where(mean > 0, (small, large), (large, small))
+        low = np.where(np.abs(near) <= np.abs(mean), near, mean)
+        high = np.where(np.abs(far) >= np.abs(mean), far, mean)
+    return low, high

@@ -1,4 +1,4 @@
-"""What is shown to a network: images with their numbers, and the drive that encodes them."""
+"""Images that are presented to a network, their numbers, and the drive that encodes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets import Images, check_images
 from bioae.datasets.images import intensities
 from bioae.errors import DataError
-from bioae.networks.network import NetworkConfig
+from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
@@ -103,24 +103,24 @@ class Presentations:
         labels = None if self.labels is None else self.labels[part]
         return replace(self, pixels=self.pixels[part], examples=self.examples[part], labels=labels)
 
-    def images(self, part: slice = slice(None)) -> NDArray[np.float64]:
-        """Return images as numbers in [0, 1] (example, channel, y, x)."""
+    def intensities(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return the pixels as numbers in [0, 1] (example, channel, y, x)."""
         return intensities(self.pixels[part])
 
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
-        """Return what the input emits (time, example, channel, y, x)."""
+        """Return the emission of the input (time, example, channel, y, x)."""
         return self.config.encoder.encode(
-            self.images(part), self.examples[part], steps=self.config.steps, seed=self.seed
+            self.intensities(part), self.examples[part], steps=self.config.steps, seed=self.seed
         )
 
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
-        """Return what the input neurons hold (example, neuron), see `bioae.networks.encoders`."""
-        images = self.images(part)
+        """Return the held values of the input (example, neuron), see `bioae.networks.encoders`."""
+        images = self.intensities(part)
         held = self.config.encoder.held(images, steps=self.config.steps)
         return held.reshape(len(images), -1)
 
     def key(self, part: slice = slice(None)) -> Key:
-        """Return what the noise of neurons depends on."""
+        """Return the key of the neurons' noise."""
         return Key(self.seed, self.examples[part])
 
     def chunks(self, size: int) -> Iterator[slice]:

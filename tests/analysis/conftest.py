@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.simulation.results.result import LayerSpikes, build_result
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.tree import build_result
 
 Make = Callable[..., xr.DataTree]
 

@@ -19,7 +19,7 @@ import bioae.analysis.accessor
 from bioae import analysis
 from bioae.analysis.accessor import Accessor
 from bioae.errors import ResultError
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bioae.simulation.objects.reading import read
-from bioae.simulation.workers import chunk_runners as runners
+from bioae.simulation import BrianNetwork
+from bioae.simulation.workers import runner as runners
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]
@@ -19,7 +19,7 @@ Start = Callable[..., Any]
 @pytest.fixture
 def interrupted(tiny_model: Path, run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Interrupt a command after two of its chunks, and return what it said."""
-    left = [None, None]
+    left, read = [None, None], BrianNetwork.read
 
     def read_some(*arguments: Any) -> Any:
         if not left:
@@ -28,8 +28,8 @@ def interrupted(tiny_model: Path, run: Run, here: Path, monkeypatch: pytest.Monk
         return read(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runners, "_CHUNK_BYTES", 1)  # a chunk an image
-        patch.setattr(runners, "read", read_some)
+        patch.setattr(runners, "_CHUNK_BYTES", 1)  # an image per chunk
+        patch.setattr(BrianNetwork, "read", read_some)
         done = run(*command(tiny_model))
     assert (done.status, done.out) == (130, "")
     assert sorted(path.name for path in here.iterdir()) == ["r.nc.parts"]
@@ -40,8 +40,8 @@ def command(model: Path) -> list[object]:
     return ["simulate", model, "--target", "numpy", "--images", 5, "--out", "r.nc"]
 
 
-def test_it_says_how_to_go_on(interrupted: str) -> None:
-    assert interrupted == "bioae: interrupted; go on with the same command and --resume\n"
+def test_the_message_names_resume(interrupted: str) -> None:
+    assert interrupted == "bioae: interrupted; continue with the same command and --resume\n"
 
 
 @pytest.mark.parametrize("options", [["--resume"], ["--resume", "--workers", 2], ["--overwrite"]])
@@ -56,12 +56,12 @@ def test_the_same_bytes(
     assert (here / "r.nc").read_bytes() == resumed
 
 
-def test_what_was_finished_is_kept(
+def test_finished_chunks_are_kept(
     interrupted: str, refused: Callable[..., str], tiny_model: Path
 ) -> None:
     line = refused(*command(tiny_model))
-    assert "r.nc.parts: a run that was interrupted left what it finished" in line
-    assert line.endswith("Go on with it with --resume, or start anew with --overwrite")
+    assert "r.nc.parts: an interrupted run left finished chunks" in line
+    assert line.endswith("Continue it with --resume, or start over with --overwrite")
     line = refused(*command(tiny_model), "--resume", "--seed", 4)
     assert line.startswith("r.nc.parts: the run that was interrupted is another one: seed differs")
 
@@ -87,7 +87,7 @@ def test_signals(number: signal.Signals, start: Start, here: Path, tiny_model: P
     session = start(*command(tiny_model), "--workers", 5, "--steps", 1000)
     session.wait_for(lambda: list(here.glob("r.nc.parts/*.safetensors")))
     done = session.interrupt(number)
-    assert done == (130, "", "bioae: interrupted; go on with the same command and --resume\n")
+    assert done == (130, "", "bioae: interrupted; continue with the same command and --resume\n")
     assert session.running() == []
     assert list(here.glob("r.nc.parts/.*")) == []
 

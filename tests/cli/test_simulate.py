@@ -13,6 +13,7 @@ import xarray as xr
 
 from bioae.networks.network import Network
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -36,7 +37,7 @@ def test_the_result_is_that_of_the_library(
     options = ("--examples", "17,3", "--seed", 5, "--record", "v", "--dtype", "float64")
     assert run(*command, *options) == (0, "r.nc\n", "")
     images = load("sample", "test")[[17, 3]]
-    expected = simulate(tiny_network, images, target="numpy", seed=5, record=["v"])
+    expected = simulate(tiny_network, images, Backend("numpy", record=["v"]), seed=5)
     found = opened(here / "r.nc")
     assert int(expected["/layers/output/spike_count"].sum()) > 100
     assert expected.identical(found)
@@ -59,7 +60,7 @@ def test_another_neuron_and_what_it_changes(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
     options = ("--images", 4, "--neuron", "lif_refractory")
-    done = run(*command, *options)
+    done = run(*command, *options, "--compare")
     assert (done.status, done.err) == (0, "")
     first, weights, errors, *table = done.out.splitlines()
     assert (first, table[0].strip()) == ("r.nc", "Firing before and after")
@@ -76,9 +77,8 @@ def test_another_neuron_and_what_it_changes(
         [float(count.mean()) / 5e-3 for count in counts], rel=0.01
     )
     assert min(float(count.sum()) for count in counts) > 0
-    plain = ("--overwrite", "--no-compare")
     for by, said in (("psp", "so that single spikes match"), ("none", "as they are")):
-        done = run(*command, *options, *plain, "--calibrate", by)
+        done = run(*command, *options, "--overwrite", "--calibrate", by)
         assert done.out.startswith("r.nc\nWeights of lif_refractory: ")
         assert done.out.endswith(f"{said}\n")
         assert done.out.count("\n") == 2
@@ -90,7 +90,7 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
         'reset = "v = 0"\ninput = "v"\ndt = "0.5*ms"\n[parameters]\ntau = "20*ms"\n'
     )
     (here / "fine.toml").write_text(text)
-    done = run(*command, "--images", 2, "--neuron", "fine.toml", "--no-compare")
+    done = run(*command, "--images", 2, "--neuron", "fine.toml")
     assert done.out.endswith("so that rates match; dt 0.5 ms, 10 steps\n")
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
@@ -102,12 +102,11 @@ def test_spread_background_and_delay(
     from bioae.datasets import load
 
     options = ("--spread", "tau=0.2", "theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
-    done = run(*command, "--images", 3, "--seed", 4, *options)
+    done = run(*command, "--images", 3, "--seed", 4, "--compare", *options)
     assert done.out.startswith("r.nc\nSquared error per image: ")
-    expected = simulate(
-        tiny_network, load("sample", "test", 3), target="numpy", seed=4,
-        spread={"tau": 0.2, "theta": 0.1}, background=(0.5, "30*Hz"), delay="1*ms",
-    )  # fmt: skip
+    changed = tiny_network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
+    changed = changed.with_background((0.5, "30*Hz")).with_delay("1*ms")
+    expected = simulate(changed, load("sample", "test", 3), "numpy", seed=4)
     found = opened(here / "r.nc")
     assert int(found["/layers/output/spike_count"].sum()) > 0
     assert expected.identical(found)

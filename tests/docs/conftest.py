@@ -38,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> 
     folder = tmp_path_factory.mktemp("workplace")
     artefact.save(model, folder / "bioae-demo/regularised/model")
     digits = bioae.datasets.load("sample", "test", limit=3)
-    bioae.write_result(bioae.simulate(model, digits, target="numpy"), folder / "result.nc")
+    bioae.write_result(bioae.simulate(model, digits, "numpy"), folder / "result.nc")
     (folder / "config.toml").write_text(_CONFIG, encoding="utf-8")
     shutil.copytree(ROOT / "examples", folder / "examples")
     # The same commands, on fewer images.

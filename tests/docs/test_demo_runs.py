@@ -53,7 +53,7 @@ def test_a_small_demo(
     monkeypatch.setattr(
         simulation,
         "simulate",
-        lambda network, digits, target, **options: run(network, digits, target="numpy", **options),
+        lambda network, digits, target, **options: run(network, digits, "numpy", **options),
     )
     out = tmp_path / "bioae-demo"
     assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "10"]) == 0

@@ -51,7 +51,7 @@ def test_brian2_objects(
 
 def test_the_inhibition_of_brian2_objects_inhibits(workplace: Path, model: bioae.Network) -> None:
     digits = bioae.datasets.load("sample", "test", limit=3)
-    free = bioae.simulate(model, digits, target="numpy")
+    free = bioae.simulate(model, digits, "numpy")
     inhibited = example("brian2_objects").main().spikes["latent"].num_spikes
     assert 0 < inhibited < int(free["layers/latent"]["spike_count"].sum())
 
@@ -87,7 +87,7 @@ def test_firing_statistics(
     workplace: Path, model: bioae.Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digits = bioae.datasets.load("sample", "test", limit=3)
-    other = bioae.simulate(model.with_neuron("alif"), digits, target="numpy")
+    other = bioae.simulate(model.with_neuron("alif"), digits, "numpy")
     bioae.write_result(other, workplace / "alif.nc")
     table = example("firing_statistics").main("result.nc", "alif.nc")
     assert table.sizes["layer"] == 6

@@ -15,6 +15,7 @@ from bioae.networks import artefact
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.trainers.mirror.simulate import simulate_mirror
 
@@ -152,7 +153,7 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
     described = network(everywhere, schedule)
     own = firing(with_own(described, seed=2))
     assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
-    expected = simulate(own, IMAGES, target="numpy")
+    expected = simulate(own, IMAGES, "numpy")
     assert_same(simulate_mirror(own, IMAGES), expected)
     # Each of them counts.
     before = simulate_mirror(own, IMAGES, record=["v"])
@@ -170,7 +171,7 @@ def test_each_neuron_is_one_of_a_population_of_its_own_values(everywhere: str) -
     (placed,) = own.config.placed
 
     def trace(described: Network, neuron: int) -> xr.DataArray:
-        result = simulate(described, IMAGES, target="numpy", record=["v"])
+        result = simulate(described, IMAGES, Backend("numpy", record=["v"]))
         return result["/layers/last/state_v"].isel(neuron=neuron)
 
     for neuron in (0, 7):
@@ -189,7 +190,7 @@ def test_each_neuron_is_one_of_a_population_of_its_own_values(everywhere: str) -
 def test_shipped_models_with_parameters_of_each_neuron(model: str) -> None:
     own = firing(with_own(network(model), seed=3))
     assert len(own.weights) > 3
-    assert_same(simulate_mirror(own, IMAGES), simulate(own, IMAGES, target="numpy"))
+    assert_same(simulate_mirror(own, IMAGES), simulate(own, IMAGES, "numpy"))
 
 
 def test_parameters_of_each_neuron_compiled(
@@ -198,7 +199,7 @@ def test_parameters_of_each_neuron_compiled(
     # Arithmetic is the same at every level, and less optimised code compiles sooner.
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     own = firing(with_own(network(everywhere), seed=2))
-    assert_same(simulate(own, IMAGES, target="cpp_standalone"), simulate_mirror(own, IMAGES))
+    assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate_mirror(own, IMAGES))
 
 
 def test_parameters_of_each_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
@@ -219,8 +220,8 @@ def test_one_value_is_one_for_all(everywhere: str) -> None:
     one, each = (
         Network(described.config, {**described.weights, **values}) for values in (arrays, spread)
     )
-    expected = simulate(one, IMAGES, target="numpy")
-    assert_same(simulate(each, IMAGES, target="numpy"), expected)
+    expected = simulate(one, IMAGES, "numpy")
+    assert_same(simulate(each, IMAGES, "numpy"), expected)
     assert_same(simulate_mirror(each, IMAGES), expected)
 
 
@@ -228,7 +229,7 @@ def test_what_a_shared_variable_depends_on_is_one_for_all(shared: str) -> None:
     described = network(shared)
     own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
     varied = firing(Network(described.config, {**described.weights, **own}))
-    assert_same(simulate_mirror(varied, IMAGES), simulate(varied, IMAGES, target="numpy"))
+    assert_same(simulate_mirror(varied, IMAGES), simulate(varied, IMAGES, "numpy"))
     for name in ("slow", "level"):
         with pytest.raises(NetworkError, match=rf"'first.{name}' has .* expected \(\);"):
             Network(described.config, {**described.weights, f"first.{name}": np.full(8, 0.01)})

@@ -13,8 +13,9 @@ from bioae.noise import draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
 from bioae.simulation import TARGETS
+from bioae.simulation.backend import STANDALONE, Target
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import STANDALONE, Target, activated, check_target
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 
 SEED = 2**64 - 5

@@ -18,6 +18,7 @@ from bioae.errors import InputError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 from bioae.trainers import simulate_mirror
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.network import NetworkMirror
@@ -86,10 +87,10 @@ def test_both_sides_draw_the_same_wherever_a_model_draws() -> None:
 def test_an_example_meets_the_same_noise_in_any_company(schedule: str) -> None:
     noisy = network("first", "second", schedule=schedule)
     numbers = [2**62, 17, 3]
-    options: dict[str, Any] = {"target": "numpy", "record": ["v"], "seed": 5}
-    together = simulate(noisy, blank(3), examples=numbers, chunk=2, **options)
-    alone = simulate(noisy, blank(1), examples=[17], **options)
-    other = simulate(noisy, blank(1), examples=[17], **{**options, "seed": 6})
+    backend = Backend("numpy", record=["v"])
+    together = simulate(noisy, blank(3), backend, seed=5, examples=numbers, chunk=2)
+    alone = simulate(noisy, blank(1), backend, seed=5, examples=[17])
+    other = simulate(noisy, blank(1), backend, seed=6, examples=[17])
     mirrored = simulate_mirror(noisy, blank(3), examples=numbers, record=["v"], seed=5)
     for layer in ("first", "second"):
         assert np.ptp(potentials(alone, layer)) > 0.1

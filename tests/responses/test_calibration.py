@@ -10,7 +10,6 @@ import pytest
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import ModelError
 from bioae.networks.network import Network, NetworkConfig
-from bioae.networks.variants import calibration_factors, fitting, in_finer_steps
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
 
 TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
@@ -88,9 +87,9 @@ def test_what_never_rests_cannot_be_calibrated(by: Calibration) -> None:
 
 def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> None:
     trained = Network(network.config, {**network.weights, "a.tau": np.full(6, 0.02)})
-    apart = calibration_factors(network, "alif", "rate")
+    apart = network.calibration_factors("alif", "rate")
     assert apart["a"] != apart["b"]
-    same = calibration_factors(trained, "alif", "rate")
+    same = trained.calibration_factors("alif", "rate")
     assert same["a"] == same["b"] == apart["b"]
 
 
@@ -105,7 +104,7 @@ def test_a_calibrated_network_keeps_its_weights_and_scales_their_unit(network: N
         assert changed.weights[name] is weights
     assert network.with_neuron("adex", calibrate="none").config.layers[0].weight is None
     by_default = network.with_neuron("adex").config.placed[0].model.weight
-    factor = calibration_factors(network, "adex", "rate")["a"]
+    factor = network.calibration_factors("adex", "rate")["a"]
     assert by_default == f"{factor!r}*(1*nA)"
 
 
@@ -145,14 +144,14 @@ def test_a_model_that_needs_finer_steps_is_given_them(network: Network) -> None:
     assert changed.dt_seconds == pytest.approx(0.25e-3)
     assert changed.steps == 4 * network.config.steps
     assert changed.encoder.mean_drive(changed.steps) == network.config.encoder.mean_drive(25)
-    assert fitting(network, lif(dt="1*ms")) is network
-    assert fitting(network, lif(dt="5*ms")) is network
+    assert network.with_dt_of(lif(dt="1*ms")) is network
+    assert network.with_dt_of(lif(dt="5*ms")) is network
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "first_spike", "constant_current"])
 def test_finer_steps_bring_as_much_input(network: Network, kind: str) -> None:
     config = network.config.varied(encoder={"kind": kind})
-    finer = in_finer_steps(Network(config, network.weights), 5).config
+    finer = Network(config, network.weights).in_finer_steps(5).config
     images, examples = np.full((200, 1, 3, 3), 0.5), np.arange(200)
     one, other = (
         each.encoder.encode(images, examples, steps=each.steps) for each in (config, finer)

@@ -2,8 +2,7 @@
 
 `comparison` runs both sides; `networks` makes a network of a neuron model, `one_step` restarts the
 mirror from Brian2's state at every step, `threshold` says where the last bits decide, `chaos`
-perturbs Brian2 against itself, `silent` compares models that never fire, `survey` compares many
-models in one build.
+perturbs Brian2 against itself, `silent` compares models that never fire.
 """
 
 from __future__ import annotations
@@ -11,6 +10,5 @@ from __future__ import annotations
 from bioae.trainers.parity.comparison import compare, model_parity
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import AGREEMENT, Parity
-from bioae.trainers.parity.survey import survey
 
-__all__ = ["AGREEMENT", "Parity", "compare", "model_parity", "parity_network", "survey"]
+__all__ = ["AGREEMENT", "Parity", "compare", "model_parity", "parity_network"]

@@ -57,7 +57,7 @@ def self_agreement(network: Network, images: Images | ArrayLike, *, seed: int = 
         As for `bioae.trainers.parity.compare`.
     """
     plain, other = (
-        simulate(each, images, target="numpy", seed=seed)
+        simulate(each, images, "numpy", seed=seed)
         for each in (network, perturbed(network, seed=seed))
     )
     spikes = differing_spikes(plain, other).sum("layer")

@@ -10,9 +10,9 @@ from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.datasets import Images
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
+from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
-from bioae.simulation.targets.activation import Target
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.chaos import self_agreement
 from bioae.trainers.parity.networks import GRID_BITS, parity_network
@@ -94,7 +94,7 @@ def compare(
         Whether Brian2 is compared with itself, perturbed, in any case; else only where the two
         sides do not agree, and need not.
     """
-    brian = simulate(network, images, target=target, seed=seed, record=recorded(network))
+    brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)
     return report(network, images, brian, name=name, seed=seed, perturb=perturb)
 
 

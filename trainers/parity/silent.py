@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
+from bioae.simulation.backend import Backend, Target
 from bioae.simulation.run import simulate
-from bioae.simulation.targets.activation import Target
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS
 from bioae.trainers.parity.report import Parity
@@ -34,7 +34,7 @@ def silent_parity(
     network, images = _network(model, neurons=neurons, steps=steps, examples=examples, seed=seed)
     (placed,) = network.config.placed
     record = list(placed.program.states)
-    brian = simulate(network, images, target=target, seed=seed, record=record)
+    brian = simulate(network, images, Backend(target, record=record), seed=seed)
     mirror = simulate_mirror(network, images, seed=seed, record=record)
     exact = placed.program.reproducible
     differs: NDArray[np.bool_] = np.zeros((examples, steps, neurons), dtype=bool)

@@ -1,4 +1,4 @@
-"""The Brian2 objects of a network, and how images come before it."""
+"""The Brian2 objects of a network: present images, run, read the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.noise_keys import key_arrays
 from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.results.describe import result_of
 from bioae.simulation.targets.activation import active_target, float32_allowed
 
 __all__ = ["BrianNetwork"]
@@ -36,9 +39,9 @@ class BrianNetwork:
     source
         The network that was built.
     presentations
-        How many images one run presents.
+        The number of images that one run presents.
     held
-        What each input neuron holds in each presentation (presentation, neuron), see
+        The held values of the input neurons (presentation, neuron), see
         `bioae.networks.encoders`: set by `present`. The last row stays 0.
     input
         The input neurons.
@@ -49,15 +52,15 @@ class BrianNetwork:
     synapses
         The pathways, by the name of their weights (``LAYER.weight``).
     spikes
-        A `SpikeMonitor` for each layer, or a `SpikeRecorder` where `build` was asked for those.
+        A `SpikeMonitor` per layer, or a `SpikeRecorder` where `build` was asked for those.
     states
-        A `StateMonitor` for each layer with recorded variables.
+        A `StateMonitor` per layer with recorded variables.
     decoded
-        What the decoder has collected from the read-out, a row for each presentation.
+        The decoder's values from the read-out, a row per presentation.
     keys
-        What the neurons' noise depends on: set by `present`; None where there is none.
-    shown
-        What `present` put before the input.
+        The keys of the neurons' noise, set by `present`; None where there is no noise.
+    images
+        The images of the last `present`.
     """
 
     network: Brian2Network
@@ -72,11 +75,11 @@ class BrianNetwork:
     states: dict[str, StateMonitor] = field(default_factory=dict)
     decoded: ValueRecorder | None = None
     keys: NeuronGroup | None = None
-    shown: Presentations | None = None
+    images: Presentations | None = None
 
     @property
     def timing(self) -> Timing:
-        """Where presentations lie in a run."""
+        """The windows of presentations in a run."""
         return self.source.config.timing
 
     @property
@@ -92,7 +95,7 @@ class BrianNetwork:
     def present(
         self, images: Images | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
     ) -> None:
-        """Put images before the input, for the run that follows.
+        """Set the images of the next run.
 
         Parameters
         ----------
@@ -107,53 +110,63 @@ class BrianNetwork:
         DataError
             If the images do not fit the network, or are too many.
         """
-        shown = Presentations.of(self.source.config, images, examples=examples, seed=seed)
-        if len(shown) > self.presentations:
+        checked = Presentations.of(self.source.config, images, examples=examples, seed=seed)
+        if len(checked) > self.presentations:
             raise DataError(
                 "there are more images than presentations",
                 expected=f"at most {self.presentations}",
-                found=str(len(shown)),
+                found=str(len(checked)),
                 mend="Build the network with more: build(network, presentations=...)",
             )
-        self.shown = shown
-        self.show(shown)
+        self.images = checked
+        self.set_input(checked)
 
-    def show(self, shown: Presentations, part: slice = slice(None)) -> None:
-        """Put some of a set of images before the input, and set the key of the noise to theirs."""
-        held = shown.held(part)
+    def set_input(self, images: Presentations, part: slice = slice(None)) -> None:
+        """Set the held values of the input, and the keys of the noise, to those of some images."""
+        held = images.held(part)
         self.held.values[: len(held)] = held
         self.held.values[len(held) :] = 0.0
         if self.keys is not None:
-            for name, values in key_arrays(shown, self.presentations, part).items():
+            for name, values in key_arrays(images, self.presentations, part).items():
                 self.keys.variables[name].set_value(values)
 
-    def arrays(self, shown: Presentations, part: slice = slice(None)) -> dict[str, NDArray[Any]]:
-        """Return what `show` would set, by the names that a standalone project knows it by.
+    def input_arrays(
+        self, images: Presentations, part: slice = slice(None)
+    ) -> dict[str, NDArray[Any]]:
+        """Return the arrays that `set_input` would set, by their names in a standalone project.
 
-        What is held ends with the last of these presentations: what is missing is 0.
+        Held values end with the last of these presentations: missing ones are 0.
         """
-        arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": shown.held(part)}
+        arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": images.held(part)}
         if self.keys is not None:
-            for name, values in key_arrays(shown, self.presentations, part).items():
+            for name, values in key_arrays(images, self.presentations, part).items():
                 arrays[f"{self.keys.name}.{name}"] = values
         return arrays
 
+    def read(self, examples: int) -> Chunk:
+        """Read the monitors of a finished run, as far as its first presentations.
+
+        Raises
+        ------
+        ValueError
+            If recorded spikes are incomplete.
+        """
+        monitors = Monitors(self.source.config, self.spikes, self.states, self.decoded)
+        return monitors.read(examples)
+
     def result(self) -> xr.DataTree:
-        """Return what the network did since `present`, as `bioae.simulate` returns it.
+        """Return the result of the run since `present`, as `bioae.simulate` returns it.
 
         Raises
         ------
         DataError
             If nothing was presented.
         """
-        from bioae.simulation.objects.reading import read
-        from bioae.simulation.run import result_of
-
-        if self.shown is None:
+        if self.images is None:
             raise DataError("nothing was presented", mend="Call present(images) before the run")
-        chunk = read(self, len(self.shown))
+        chunk = self.read(len(self.images))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
-        return result_of(self.source, self.shown, chunk, target=active_target(), dtype=dtype)
+        return result_of(self.source, self.images, chunk, target=active_target(), dtype=dtype)
 
     def run(self, presentations: int | None = None, **options: object) -> None:
         """Run all presentations, or the first few; `options` are those of `brian2.Network.run`."""

@@ -19,16 +19,17 @@ from brian2 import Network as Brian2Network
 
 from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import population_number
+from bioae.simulation.backend import Connectivity
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.decoding import collect
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array
 from bioae.simulation.objects.noise_keys import noise_keys
-from bioae.simulation.objects.pathways import WEIGHT, AnySynapses, Connectivity, Pathway
+from bioae.simulation.objects.pathways import AnySynapses, Pathway
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import PRESENTATION
 
-__all__ = ["WEIGHT", "build"]
+__all__ = ["build"]
 
 
 def build(
@@ -40,28 +41,29 @@ def build(
     compact: bool = False,
     prefix: str = "",
 ) -> BrianNetwork:
-    """Make Brian2 objects of a network, on whatever device is active.
+    """Make Brian2 objects of a network, on the active device.
 
     Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
-    and everything that does not change over time was already taken out of the equations.
+    and constant subexpressions have already been taken out of the equations.
 
     Parameters
     ----------
     network
         The network.
     presentations
-        How many images one run presents.
+        The number of images that one run presents.
     record
-        Variables to record at the end of each step, in the layers that have them.
+        Variables to record at the end of each step, in the layers that have them; or those of
+        each layer, by its name.
     connectivity
         ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
-        ``"unrolled"`` makes a synapse of each connection, as `brian2.Synapses`. Connections with
-        delays of their own are always unrolled. Spikes are the same.
+        ``"unrolled"`` makes a synapse of each connection, as `brian2.Synapses`. Pathways whose
+        connections differ in delay are always unrolled. Spikes are the same.
     compact
-        Whether spikes are kept as `bioae.simulation.code_runners.SpikeRecorder` keeps them, in a
-        fifth of the memory, instead of in a `brian2.SpikeMonitor` for each layer.
+        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
+        the memory, instead of a `brian2.SpikeMonitor` per layer.
     prefix
-        Put before the names of all objects, where several networks share a project.
+        Prefix of all objects' names, where several networks share a project.
 
     Returns
     -------
@@ -125,7 +127,7 @@ class _Builder:
         for part in parts:
             if part is not None:
                 built.network.add(part)
-                part._network = built.network.id  # or Brian2 complains of what is never run
+                part._network = built.network.id  # or Brian2 complains of objects that never run
 
     def _input(self) -> InputNeurons:
         return InputNeurons(
@@ -208,7 +210,7 @@ class _Builder:
         return pathways
 
     def _name(self, layer: str, part: str = "neurons") -> str:
-        """Return an object's name; no layer's has `__` in it, as do those that Brian2 derives."""
+        """Return an object's name; no layer's name has `__` in it, so the two never collide."""
         return f"{self.prefix}{layer}__{part}"
 
     def _decoded(self, readout: Population) -> ValueRecorder:

@@ -1,9 +1,9 @@
-"""A layer's connections in Brian2: which spikes count, and what they add."""
+"""The connections of a layer in Brian2: the spikes that count, and the weights they add."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses, second
@@ -15,22 +15,20 @@ from bioae.errors import TargetError
 from bioae.networks.delays import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.networks.schedule import Timing
+from bioae.simulation.backend import Connectivity
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
 from bioae.simulation.targets.activation import active_target
 
-__all__ = ["WEIGHT", "AnySynapses", "Connectivity", "Pathway"]
-
-#: Whether the positions of a kernel share its weights, or each connection is a synapse.
-Connectivity = Literal["shared", "unrolled"]
+__all__ = ["WEIGHT", "AnySynapses", "Pathway"]
 
 AnySynapses: TypeAlias = Synapses | SharedSynapses
 
-#: The synaptic variable that holds a weight; named so that no neuron variable can collide.
+#: The synaptic variable of the weight; named so that no neuron variable can collide.
 WEIGHT = f"{RESERVED_PREFIX}w"
 
-#: The synaptic variable that holds a delay in steps, where each synapse has its own.
+#: The synaptic variable of the delay in steps, where synapses differ in it.
 DELAY = f"{RESERVED_PREFIX}delay"
 
 
@@ -43,18 +41,19 @@ class Pathway:
     name
         The name of the `Synapses`.
     layer, input_shape
-        Which weight joins which two neurons.
+        The layer and the shape of its input, which say the two neurons that each weight joins.
     weights
         In any shape.
     delay
-        Of each weight in steps, in the same shape; one without dimensions where all have the same.
+        The delay of each weight in steps, in the shape of the weights; an array without
+        dimensions where all have the same.
     recurrent
         Whether the target is the source.
     timing
-        Where presentations lie in the run.
+        The windows of presentations in the run.
     factor
-        The source's variable that weights are multiplied by, where its spikes are graded events;
-        all that count arrive before it is set for the next presentation.
+        The source's variable that multiplies weights, where its spikes are graded events; they
+        arrive before it is set for the next presentation.
     """
 
     name: str
@@ -69,7 +68,7 @@ class Pathway:
     def build(
         self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity
     ) -> AnySynapses:
-        """Make the synapses; those with delays of their own share no weights."""
+        """Make the synapses; those that differ in delay share no weights."""
         if connectivity == "shared" and not self.delay.ndim:
             return self._shared(source, target, clock)
         return self._unrolled(source, target, clock)
@@ -105,15 +104,15 @@ class Pathway:
         return conv2d(shape, layer.channels, **geometry)
 
     def _unrolled(self, source: NeuronGroup, target: Population, clock: Clock) -> Synapses:
-        own = bool(self.delay.ndim)
+        varied = bool(self.delay.ndim)
         dt = float(clock.dt)
         self._check_delays()
         synapses = Synapses(
             source,
             target,
-            f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if own else ""),
+            f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if varied else ""),
             on_pre="\n".join(self._adds(target)),
-            delay=None if own else int(self.delay) * dt * second,
+            delay=None if varied else int(self.delay) * dt * second,
             namespace={},
             clock=clock,
             name=self.name,
@@ -122,18 +121,18 @@ class Pathway:
         synapses.connect(i=connections.source, j=connections.target)
         weight = connections.weight
         setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])
-        if own:
+        if varied:
             delay = self.delay.ravel()[weight]
             setattr(synapses, DELAY, delay)
-            # As an attribute it would be indexed as a variable `delay` of the neurons is.
+            # An attribute would be indexed as a variable `delay` of the neurons.
             synapses.pre.variables["delay"].set_value(delay * dt)
         return synapses
 
     def _check_delays(self) -> None:
-        # brian2cuda takes delayed spikes from where the step's own threshold will put its spikes:
-        # a step too early where the schedule has pathways before thresholds.
-        late = self.timing.schedule.lead_in == 0 and self.delay.max() > 0
-        if late and active_target() == "cuda_standalone":
+        # brian2cuda reads delayed spikes from the slot that the step's threshold will fill: a step
+        # too early where the schedule has pathways before thresholds.
+        early = self.timing.schedule.lead_in == 0 and self.delay.max() > 0
+        if early and active_target() == "cuda_standalone":
             raise TargetError(
                 "synapses with delays arrive early on CUDA, in the paper's order of a step",
                 where=self.name,
@@ -157,10 +156,10 @@ class Pathway:
         return [f"{INPUT}_post += {excites}", f"{INHIBITION}_post += {inhibits}"]
 
     def _conditions(self) -> list[str]:
-        """Return what holds for a spike that the presentation at its arrival emitted.
+        """Return conditions on a spike: it arrives in the presentation that emitted it.
 
         With q the target's step, a spike of delay d that arrives now was emitted in the source's
-        step q - d + `late`; a lead-in step's reaches its own layer alone.
+        step q - d + `late`; a spike of a lead-in step reaches only its own layer.
         """
         lead_in, last = self.timing.schedule.lead_in, self.timing.steps - 1
         late = lead_in - self.recurrent

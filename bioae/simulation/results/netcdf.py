@@ -1,7 +1,7 @@
-"""Results as netCDF files, written piece by piece: no more than one piece is ever in memory.
+"""Results as netCDF files, written piece by piece: at most one piece is in memory.
 
-A piece holds some examples of a result. However a result is cut, the file is the same, byte for
-byte: what stands along the examples or the spikes is written in blocks of a fixed length.
+A piece holds some examples of a result. The file does not depend on the pieces, to the byte:
+variables along examples or spikes are written in blocks of a fixed length.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.files import atomic_output
+from bioae.simulation.results.tree import group_of
 
-__all__ = ["Piece", "write_pieces"]
+__all__ = ["Piece", "write_pieces", "write_result"]
 
-_CUT = ("example", "spike")  # the dimensions along which pieces follow each other
+_CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
@@ -41,16 +42,16 @@ class Piece(Protocol):
 
 
 def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a result whose pieces follow each other, whole or not at all.
+    """Write a result in pieces, whole or not at all.
 
     Parameters
     ----------
     pieces
-        At least one; with the same groups and variables.
+        The pieces in order: at least one, all with the same groups and variables.
     path
-        Where to.
+        The file.
     overwrite
-        Whether a file there may be replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
@@ -69,11 +70,40 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
         disk.check()
 
 
-class _Disk(io.RawIOBase):
-    """A file whose failures wait until they are asked for.
+def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a result as a compressed netCDF4 file, whole or not at all.
 
-    When the disk fills up under the HDF5 library, or an interrupt falls into it, the process
-    crashes.
+    Equal results give equal bytes.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    """
+    write_pieces([_Whole(tree)], path, overwrite=overwrite)
+
+
+class _Whole:
+    """A result in memory, as the only piece of itself."""
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    @property
+    def groups(self) -> list[str]:
+        return [node.path for node in self._tree.subtree if node.parent is None or node.data_vars]
+
+    def sizes(self, group: str) -> dict[str, int]:
+        return {str(name): size for name, size in self.dataset(group).sizes.items()}
+
+    def dataset(self, group: str) -> xr.Dataset:
+        return group_of(self._tree, group)
+
+
+class _Disk(io.RawIOBase):
+    """A file that keeps its failures for `check`.
+
+    A full disk or an interrupt inside the HDF5 library would crash the process.
     """
 
     def __init__(self, file: io.FileIO) -> None:
@@ -81,7 +111,7 @@ class _Disk(io.RawIOBase):
         self._failure: BaseException | None = None
 
     def check(self) -> None:
-        """Raise what has failed."""
+        """Raise the first failure."""
         if self._failure is not None:
             raise self._failure
 
@@ -97,8 +127,8 @@ class _Disk(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        found = self._file.readinto(view) or 0
-        return found if self._failure is None else len(view)
+        length = self._file.readinto(view) or 0
+        return length if self._failure is None else len(view)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._file.seek(offset, whence)
@@ -158,7 +188,7 @@ def _inherits(target: Any, axis: object) -> bool:
 def _create_cut(
     target: Any, first: xr.Dataset, names: Sequence[str], sizes: Mapping[Any, int]
 ) -> dict[str, Any]:
-    """Return new variables along one dimension, by name, in blocks of a length common to them."""
+    """Create variables along one dimension, in blocks of the same length."""
     row = max(_row_bytes(first.variables[name], sizes) for name in names)
     whole = sizes[first.variables[names[0]].dims[0]]
     block = max(1, min(whole, _BLOCK_BYTES // max(row, 1)))
@@ -180,7 +210,7 @@ def _write_cut(
 def _blocks(
     names: Sequence[str], pieces: Sequence[tuple[Piece, str]], block: int
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield the rows of all pieces, as many at a time as a block has."""
+    """Yield the rows of all pieces, block by block."""
     waiting: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     count = 0
     for piece, group in pieces:
@@ -204,7 +234,7 @@ def _blocks(
 def _create(
     target: Any, dataset: xr.Dataset, name: str, sizes: Mapping[Any, int], block: int | None
 ) -> Any:
-    """Return a new variable of the file, with the attributes that xarray would give it."""
+    """Create a variable of the file, with the attributes that xarray would give it."""
     variable = dataset.variables[name]
     shape = tuple(sizes[dimension] for dimension in variable.dims)
     stored: dict[str, Any] = {}
@@ -212,13 +242,13 @@ def _create(
         stored = {"chunks": (block or shape[0], *shape[1:]), **_COMPRESSION}
     created = target.create_variable(name, variable.dims, variable.dtype, **stored)
     created.attrs.update(variable.attrs)
-    beside = [
+    others = [
         str(other)
         for other in dataset.coords
         if other not in dataset.dims and {*dataset[other].dims} <= {*variable.dims}
     ]
-    if beside and name not in dataset.coords:
-        created.attrs["coordinates"] = " ".join(sorted(beside))
+    if others and name not in dataset.coords:
+        created.attrs["coordinates"] = " ".join(sorted(others))
     return created
 
 

@@ -1,8 +1,8 @@
-"""What is done of a run, kept on disk until all is: a file for each chunk, whole or not there.
+"""Finished chunks of a run, stored until the result is complete.
 
-A folder of parts holds ``run.json``, which says what was run, and a file of arrays for each chunk
-of images that is done, named by its first image and the one after its last. How images are shared
-out, among processes or into chunks, may change from one attempt to the next.
+A folder of parts holds ``run.json``, the identity of the run, and a file of arrays for each
+finished chunk, named by the positions of its first image and of the one after its last. The
+number of workers and the size of chunks may differ between attempts.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from safetensors.numpy import save
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output
-from bioae.simulation.objects.reading import Chunk
-from bioae.simulation.results.layer_spikes import LayerSpikes, Trace
+from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
 __all__ = ["Parts", "missing", "remove_parts"]
 
@@ -35,26 +34,26 @@ _COLUMNS = ("neuron", "counts")
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a run in a folder, which comes into being with the first.
+    """The finished chunks of a run in a folder, which is made with the first.
 
     Attributes
     ----------
     folder
-        Where.
-    run
-        What is run, by the names of what it depends on.
+        The folder.
+    identity
+        Everything that the chunks depend on, by name.
     """
 
     folder: Path
-    run: Mapping[str, str]
+    identity: Mapping[str, str]
 
     def finished(self, length: int) -> list[slice]:
-        """Return which images are done, in order.
+        """Return the finished parts of the images, in order; damaged files do not count.
 
         Parameters
         ----------
         length
-            Of how many images. What is damaged counts as not done.
+            The number of images.
 
         Raises
         ------
@@ -63,7 +62,7 @@ class Parts:
         """
         if not self.folder.exists():
             return []
-        _check_same(self.folder, self.run)
+        _check_same(self.folder, self.identity)
         finished: list[slice] = []
         end = 0
         for start, stop, file in sorted(self._files()):
@@ -75,40 +74,27 @@ class Parts:
                 end = stop
         return finished
 
-    def chunk(self, part: slice) -> Chunk:
-        """Return a chunk that is done.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be read any more.
-        """
-        chunk = _read(self._file(part))
-        if chunk is None:
-            raise _lost(self._file(part))
-        return chunk
-
     def spikes(self, part: slice, layer: int) -> int:
-        """Return how many spikes a layer has in a chunk that is done."""
+        """Return the number of spikes of a layer in a finished chunk."""
         with _opened(self._file(part)) as opened:
             return int(opened.get_slice(f"{layer}/neuron").get_shape()[0])
 
     def layer(self, part: slice, layer: int) -> LayerSpikes:
-        """Return what one layer did in a chunk that is done, and read nothing else."""
+        """Read the spikes of one layer in a finished chunk, and nothing else."""
         with _opened(self._file(part)) as opened:
-            said = json.loads(opened.metadata()["layers"])[layer]
-            names = [*_COLUMNS, *(f"states/{name}" for name in said["units"])]
+            entry = json.loads(opened.metadata()["layers"])[layer]
+            names = [*_COLUMNS, *(f"states/{name}" for name in entry["units"])]
             arrays = {f"{layer}/{name}": opened.get_tensor(f"{layer}/{name}") for name in names}
-        return _layer(arrays, layer, said)
+        return _layer(arrays, layer, entry)
 
     def reconstruction(self, part: slice) -> NDArray[np.float64]:
-        """Return the decoded images of a chunk that is done."""
+        """Return the decoded images of a finished chunk."""
         with _opened(self._file(part)) as opened:
             values: NDArray[np.float64] = opened.get_tensor(_RECONSTRUCTION)
         return values
 
     def add(self, part: slice, chunk: Chunk) -> None:
-        """Keep a chunk.
+        """Store a chunk.
 
         Raises
         ------
@@ -118,7 +104,7 @@ class Parts:
         if not self.folder.exists():
             with atomic_output(self.folder) as temporary:
                 temporary.mkdir()
-                text = json.dumps(dict(self.run), indent=2, sort_keys=True)
+                text = json.dumps(dict(self.identity), indent=2, sort_keys=True)
                 (temporary / _RUN).write_text(text + "\n", encoding="utf-8")
         with atomic_output(self._file(part), overwrite=True) as temporary:
             temporary.write_bytes(_to_bytes(chunk))
@@ -147,16 +133,16 @@ def remove_parts(folder: Path) -> None:
 
 
 def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
-    """Return what is left to do, in parts of a fixed size at most.
+    """Return the images that are not finished, in parts of at most a fixed size.
 
     Parameters
     ----------
     length
-        Of how many images.
+        The number of images.
     finished
-        What is done, in order.
+        The finished parts, in order.
     size
-        How many images a part has at most.
+        The most images of a part.
     """
     starts = [0, *(part.stop for part in finished)]
     stops = [*(part.start for part in finished), length]
@@ -169,8 +155,8 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
 
 def _run_of(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / _RUN).read_text(encoding="utf-8"))
-        return {str(name): str(value) for name, value in found.items()}
+        identity = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        return {str(name): str(value) for name, value in identity.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
@@ -179,16 +165,16 @@ def _run_of(folder: Path) -> dict[str, str]:
         ) from error
 
 
-def _check_same(folder: Path, run: Mapping[str, str]) -> None:
-    found = _run_of(folder)
-    for name in sorted({*run, *found}):
-        if run.get(name) != found.get(name):
+def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
+    stored = _run_of(folder)
+    for name in sorted({*identity, *stored}):
+        if identity.get(name) != stored.get(name):
             raise OutputError(
                 f"the run that was interrupted is another one: {name} differs",
                 where=str(folder),
-                expected=found.get(name, "none"),
-                found=run.get(name, "none"),
-                mend="Resume it as it was started, or start anew with --overwrite",
+                expected=stored.get(name, "none"),
+                found=identity.get(name, "none"),
+                mend="Resume it as it was started, or start over with --overwrite",
             )
 
 
@@ -203,34 +189,34 @@ def _to_bytes(chunk: Chunk) -> bytes:
             arrays[f"{number}/states/{name}"], units[name] = trace
         layers.append({"name": layer.name, "shape": layer.shape, "units": units})
     arrays = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    said = json.dumps(layers)
-    return save(arrays, metadata={"layers": said, "sha256": _sha256(arrays, said)})
+    description = json.dumps(layers)
+    digest = _sha256(arrays, description)
+    return save(arrays, metadata={"layers": description, "sha256": digest})
 
 
 def _read(file: Path) -> Chunk | None:
     """Return the chunk in a file, or None if it is damaged."""
     with suppress(OSError, SafetensorError, KeyError, ValueError):
         with safe_open(file, framework="numpy") as opened:
-            said = opened.metadata() or {}
+            metadata = opened.metadata() or {}
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        if said["sha256"] == _sha256(arrays, said["layers"]):
-            return _chunk(arrays, json.loads(said["layers"]))
+        if metadata["sha256"] == _sha256(arrays, metadata["layers"]):
+            entries = enumerate(json.loads(metadata["layers"]))
+            layers = tuple(_layer(arrays, number, entry) for number, entry in entries)
+            return Chunk(layers, arrays[_RECONSTRUCTION])
     return None
 
 
-def _chunk(arrays: Mapping[str, NDArray[Any]], layers: list[dict[str, Any]]) -> Chunk:
-    found = (_layer(arrays, number, said) for number, said in enumerate(layers))
-    return Chunk(tuple(found), arrays[_RECONSTRUCTION])
-
-
-def _layer(arrays: Mapping[str, NDArray[Any]], number: int, said: Mapping[str, Any]) -> LayerSpikes:
+def _layer(
+    arrays: Mapping[str, NDArray[Any]], number: int, entry: Mapping[str, Any]
+) -> LayerSpikes:
     return LayerSpikes(
-        said["name"],
-        tuple(said["shape"]),
+        entry["name"],
+        tuple(entry["shape"]),
         **{name: arrays[f"{number}/{name}"] for name in _COLUMNS},
         states={
             name: Trace(arrays[f"{number}/states/{name}"], units)
-            for name, units in said["units"].items()
+            for name, units in entry["units"].items()
         },
     )
 
@@ -251,14 +237,14 @@ def _opened(file: Path) -> Iterator[Any]:
 
 def _lost(file: Path) -> OutputError:
     return OutputError(
-        "what was done of a run cannot be read any more",
+        "a finished chunk of an interrupted run cannot be read any more",
         where=str(file),
-        mend="Run it again with --resume: what is missing is done anew",
+        mend="Run it again with --resume: missing chunks are run again",
     )
 
 
-def _sha256(arrays: Mapping[str, NDArray[Any]], said: str) -> str:
-    hashed = hashlib.sha256(said.encode())
+def _sha256(arrays: Mapping[str, NDArray[Any]], description: str) -> str:
+    hashed = hashlib.sha256(description.encode())
     for name in sorted(arrays):
         values = arrays[name]
         hashed.update(f"{name}{values.dtype}{values.shape}".encode())

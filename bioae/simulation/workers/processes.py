@@ -1,4 +1,4 @@
-"""Share work among processes; a process that dies is replaced, and its work done again."""
+"""Run chunks in processes of this machine, and run the chunk of a killed process again."""
 
 from __future__ import annotations
 
@@ -10,34 +10,63 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.workers.runner import Finished, Job
 
-__all__ = ["TRIES", "shared"]
+__all__ = ["TRIES", "run_in_processes", "shared"]
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
 
-#: How often a piece of work is begun: memory may run out or a machine be tidied up once or twice.
+#: The number of times that a piece of work is tried: processes may be killed for memory.
 TRIES = 3
+
+
+def run_in_processes(
+    job: Job, images: Presentations, parts: Sequence[slice], workers: int
+) -> Finished:
+    """Yield parts of the images and the network's activity, as they are finished.
+
+    Parameters
+    ----------
+    job
+        The build, which all processes share.
+    images, parts
+        The images, and the parts to run.
+    workers
+        The number of processes; 1 is this one.
+
+    Raises
+    ------
+    TargetError
+        As `shared`; or if the network cannot be built or run.
+    """
+    if not parts:
+        return
+    with job.runner() as runner:
+        for place, ran in shared(partial(runner.run, images), parts, workers):
+            yield parts[place], runner.read(ran, parts[place])
 
 
 def shared(
     function: Callable[[Work], Done], work: Sequence[Work], workers: int
 ) -> Iterator[tuple[int, Done]]:
-    """Yield the place of each piece in the work and the function's value of it, as they are done.
+    """Yield the position of each piece of work and the function's value, as they are finished.
 
     Parameters
     ----------
     function
-        What to do; it may close over anything.
+        The function; it may close over anything.
     work
         The pieces.
     workers
-        How many processes; 1 is this one.
+        The number of processes; 1 is this one.
 
     Raises
     ------
@@ -48,11 +77,11 @@ def shared(
     if workers <= 1:
         yield from ((place, function(piece)) for place, piece in enumerate(work))
         return
-    crew = _Crew(function)
+    pool = _ForkedPool(function)
     try:
-        yield from crew.run(work, workers)
+        yield from pool.run(work, workers)
     finally:
-        crew.end()
+        pool.end()
 
 
 @dataclass(eq=False)
@@ -62,16 +91,16 @@ class _Worker:
     place: int
 
     def end(self) -> None:
-        """End the process and whatever it runs."""
+        """End the process and its children."""
         assert self.process.pid is not None
-        with suppress(ProcessLookupError):  # it has not come to be apart yet
+        with suppress(ProcessLookupError):  # it has no process group yet
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.join()
         self.connection.close()
 
 
-class _Crew:
+class _ForkedPool:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
         self._workers: list[_Worker] = []
@@ -114,7 +143,7 @@ class _Crew:
     def _start(self, place: int, work: Sequence[Any]) -> None:
         context = multiprocessing.get_context("fork")  # so that it may close over anything
         ours, theirs = context.Pipe()
-        # Copies of our ends in it would keep the others from noticing that we are gone.
+        # Copies of our ends in it would keep the others from noticing our end.
         closed = [ours, *(worker.connection for worker in self._workers)]
         process = context.Process(target=_serve, args=(self._function, theirs, closed), daemon=True)
         process.start()
@@ -125,7 +154,7 @@ class _Crew:
 
     def _give(self, worker: _Worker, place: int, work: Sequence[Any]) -> None:
         worker.place = place
-        with suppress(OSError):  # it is dead already, which is seen as we listen to it
+        with suppress(OSError):  # it is dead already, which `run` notices
             worker.connection.send(work[place])
 
 
@@ -140,8 +169,8 @@ def _check_tries(tries: int) -> None:
 def _serve(
     function: Callable[[Any], Any], connection: Connection[Any, Any], closed: Iterable[Any]
 ) -> None:
-    """Do what comes along a connection, until nothing does."""
-    os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and what it runs
+    """Work through the pieces that a connection brings, until it closes."""
+    os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and its children
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     for other in closed:

@@ -33,7 +33,7 @@ from bioae.analysis.exports import (
 from bioae.analysis.measures.comparability import context_of
 from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts
 from bioae.errors import InputError, OutputError, ResultError
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 Make = Callable[..., xr.DataTree]
 

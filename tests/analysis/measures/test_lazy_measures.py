@@ -19,7 +19,7 @@ from bioae.analysis.coding.separation import class_separation
 from bioae.analysis.firing.population_rates import population_rate
 from bioae.analysis.firing.rate_fits import fit_rates
 from bioae.analysis.firing.rate_moments import rate_statistics
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 Measure = Callable[[xr.DataTree], xr.DataArray | xr.Dataset]
 

@@ -24,7 +24,7 @@ from bioae.analysis import (
     statistics,
 )
 from bioae.errors import ResultError
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 Make = Callable[..., xr.DataTree]
 

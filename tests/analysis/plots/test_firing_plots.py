@@ -202,7 +202,8 @@ def test_filters_are_light_where_positive_and_the_dead_are_crossed_out() -> None
 
 
 def test_a_transfer_curve_finds_the_gain_that_was_planted() -> None:
-    from bioae.simulation.results.result import LayerSpikes, build_result
+    from bioae.simulation.results.chunk import LayerSpikes
+    from bioae.simulation.results.tree import build_result
 
     rng = np.random.default_rng(4)
     images = rng.random((60, 1, 6, 6))

@@ -14,7 +14,7 @@ import pytest
 from bioae.analysis import analyze, example_result, write_report
 from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 LINKING = {"src", "href", "srcset", "action", "data", "poster"}
 VOID = {"meta", "link", "img", "br", "hr"}

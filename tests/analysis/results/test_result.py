@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from bioae.analysis import example_result, open_result
 from bioae.errors import OutputError, ResultError
-from bioae.simulation.results.result import LayerSpikes, build_result, write_result
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.netcdf import write_result
+from bioae.simulation.results.tree import build_result
 
 GOOD: dict[str, Any] = {
     "images": np.zeros((2, 1, 3, 4)),
@@ -213,7 +215,7 @@ def test_the_old_file_survives_a_full_disk(tmp_path: Path) -> None:
         "import sys\n"
         "from bioae.analysis import example_result\n"
         "from bioae.errors import OutputError\n"
-        "from bioae.simulation.results.result import write_result\n"
+        "from bioae.simulation.results.netcdf import write_result\n"
         "try:\n"
         "    write_result(example_result(1), sys.argv[1], overwrite=True)\n"
         "except OutputError as error:\n"

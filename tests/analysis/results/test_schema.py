@@ -11,7 +11,7 @@ import xarray as xr
 
 from bioae.analysis import SCHEMA_VERSION, check_result, example_result, open_result
 from bioae.errors import ResultError
-from bioae.simulation.results.result import write_result
+from bioae.simulation.results.netcdf import write_result
 
 
 def test_reader_and_writer_speak_of_one_version() -> None:

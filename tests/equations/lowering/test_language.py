@@ -14,7 +14,7 @@ from bioae.equations.arrays.start import constant_values, default_parameters, in
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 from bioae.noise import settling_noise
-from bioae.simulation.targets.activation import Target
+from bioae.simulation.backend import Target
 from bioae.trainers import model_parity
 
 HEAD = """

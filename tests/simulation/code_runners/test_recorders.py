@@ -14,10 +14,11 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Target, activated, check_target
-from bioae.simulation.workers.chunk_runners import chunk_size
+from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.workers.runner import chunk_size
 from bioae.trainers import simulate_mirror
 
 DECODERS = ["max", "last", "mean", "count"]
@@ -64,7 +65,7 @@ def test_what_is_decoded_is_what_the_mirror_decodes(target: Target, decoder: str
     need(target)
     schedule = tuple(SCHEDULES)[DECODERS.index(decoder) % 2]
     net = network(decoder, schedule)
-    found = simulate(net, IMAGES, target=target, chunk=2)
+    found = simulate(net, IMAGES, target, chunk=2)
     expected = simulate_mirror(net, IMAGES)
     assert expected["/layers/last"]["spike_count"].sum() > 0
     assert differing_spikes(found, expected)["differing"].values.tolist() == [0, 0]
@@ -111,7 +112,7 @@ def test_by_hand_and_by_the_simulation_are_one_result() -> None:
         built.present(IMAGES, seed=3)
         built.run()
         by_hand = built.result()
-    assert by_hand.equals(simulate(net, IMAGES, seed=3, target="numpy"))
+    assert by_hand.equals(simulate(net, IMAGES, "numpy", seed=3))
 
 
 def test_a_chunk_is_as_long_as_what_it_keeps_allows() -> None:

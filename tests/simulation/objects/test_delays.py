@@ -17,8 +17,9 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.backend import Target
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Target, activated, check_target
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.trainers import simulate_mirror
 
 SCHEDULES = ["brian2", "paper"]
@@ -76,7 +77,7 @@ def train(result: xr.DataTree, layer: str) -> Train:
 def both(network: Network, images: ArrayLike) -> xr.DataTree:
     """Run Brian2, two presentations in each run of one build, and the mirror: they must agree."""
     found = simulate_mirror(network, images)
-    brian = simulate(network, images, target="numpy", chunk=2)
+    brian = simulate(network, images, "numpy", chunk=2)
     for layer in network.config.layers:
         assert train(brian, layer.name) == train(found, layer.name)
     xr.testing.assert_equal(brian["reconstruction"], found["reconstruction"])
@@ -176,7 +177,7 @@ def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) 
     images = np.zeros((2, 1, 1, 5))
     images[0, 0, 0, :2], images[1, 0, 0, 3:] = (0.25, 0.5), (0.75, 1.0)
     found = simulate_mirror(network, images)
-    brian = simulate(network, images, target="numpy", chunk=2)
+    brian = simulate(network, images, "numpy", chunk=2)
     # Every connection of the diagonal takes three of six steps; Brian2's order ends a step later.
     arrived = {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule]
     expected = (images * arrived / STEPS)[:, 0]
@@ -261,7 +262,7 @@ def test_every_target_delays_spikes_as_the_mirror_does(
     layers = MIXED if target != "cython" else MIXED[2:]
     described = network(schedule, layers, encoder={"kind": "constant_current"})
     # Two runs of one build; the last steps' spikes of each presentation are still under way.
-    assert_parity(described, simulate(described, IMAGES, target=target, chunk=2))
+    assert_parity(described, simulate(described, IMAGES, target, chunk=2))
     late = {step for _, _, step in train(simulate_mirror(described, IMAGES), "c")}
     assert late & {9, 10, 11}
 
@@ -309,7 +310,7 @@ def test_any_delays_are_the_mirrors(
     )
     louder = {**described.weights, "a.weight": 2 * abs(described.weights["a.weight"])}
     described = Network(described.config, louder)
-    brian = simulate(described, IMAGES, target="numpy", chunk=3)
+    brian = simulate(described, IMAGES, "numpy", chunk=3)
     assert train(brian, "a")
     assert_parity(described, brian, least=0.0)
 

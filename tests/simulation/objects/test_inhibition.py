@@ -15,6 +15,7 @@ from bioae.errors import ModelError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 from bioae.trainers import simulate_mirror
 
 SCHEDULES = ["brian2", "paper"]
@@ -65,7 +66,7 @@ IMAGES = stream(0, 0).random((3, 1, 2, 2))
 def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
     described = network(schedule, encoder=encoder)
     mirror = simulate_mirror(described, IMAGES, record=["n_e", "n_i"])
-    brian = simulate(described, IMAGES, target="numpy", chunk=2, record=["n_e", "n_i"])
+    brian = simulate(described, IMAGES, Backend("numpy", record=["n_e", "n_i"]), chunk=2)
     assert differing_spikes(brian, mirror)["differing"].values.tolist() == [0, 0]
     for layer in ("a", "b"):
         assert float(is_alive(brian, layer).mean()) >= 0.5
@@ -80,7 +81,7 @@ def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str) -> None:
     described = network(schedule)
-    brian = simulate(described, IMAGES, target="numpy", record=["n_e", "n_i"])
+    brian = simulate(described, IMAGES, Backend("numpy", record=["n_e", "n_i"]))
     events = np.rint(0.2 * IMAGES * 2**12) / 2**12
     kernel = described.weights["a.weight"].reshape(3, 4)
     assert (kernel > 0).any()
@@ -100,7 +101,7 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
     decoded = []
     for described in (plain, network(schedule, readout=apart)):
         mirror = simulate_mirror(described, IMAGES)
-        brian = simulate(described, IMAGES, target="numpy")
+        brian = simulate(described, IMAGES, "numpy")
         xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
         decoded.append(mirror["reconstruction"].to_numpy())
     # What the one adds and subtracts, the other counts apart: more arrives at `u` alone.

@@ -15,16 +15,11 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation.backend import Dtype, Target
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.input import HELD
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import (
-    Dtype,
-    Target,
-    activated,
-    check_target,
-    float32_allowed,
-)
+from bioae.simulation.targets.activation import activated, check_target, float32_allowed
 from bioae.simulation.targets.compiling import compile_project
 
 ENCODERS: list[dict[str, Any]] = [
@@ -117,16 +112,16 @@ def test_what_is_given_to_a_run_is_no_larger_than_its_images(encoder: dict[str, 
     with activated("numpy"):
         built = build(net, len(IMAGES))
         built.present(IMAGES, examples=EXAMPLES)
-        assert built.shown is not None
-        arrays = built.arrays(built.shown)
+        assert built.images is not None
+        arrays = built.input_arrays(built.images)
     # What each pixel holds; the seed, and the number of each example.
     assert sum(values.size for values in arrays.values()) <= IMAGES.size + 1 + len(IMAGES)
 
 
 def test_what_was_shown_before_leaves_nothing_behind() -> None:
     net = network(ENCODERS[0], "brian2")
-    both = simulate(net, IMAGES, examples=EXAMPLES, target="numpy", chunk=3)
-    alone = simulate(net, IMAGES[3:], examples=EXAMPLES[3:], target="numpy")
+    both = simulate(net, IMAGES, "numpy", examples=EXAMPLES, chunk=3)
+    alone = simulate(net, IMAGES[3:], "numpy", examples=EXAMPLES[3:])
     assert alone["/layers/only"]["spike_count"].sum() > 0
     np.testing.assert_array_equal(
         both["/layers/only"]["spike_count"][3:], alone["/layers/only"]["spike_count"]

@@ -14,6 +14,7 @@ import xarray as xr
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 from bioae.trainers.mirror.simulate import simulate_mirror
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
@@ -99,7 +100,7 @@ def test_mirror_equals_brian2(model: str, schedule: str, encoder: str, decoder: 
     network = strided(
         neuron=model, schedule=schedule, encoder={"kind": encoder}, decoder={"kind": decoder}
     )
-    assert_same(simulate_mirror(network, IMAGES), simulate(network, IMAGES, target="numpy"))
+    assert_same(simulate_mirror(network, IMAGES), simulate(network, IMAGES, "numpy"))
 
 
 @pytest.mark.parametrize("model", ["lif", "cuba"])
@@ -109,7 +110,7 @@ def test_recurrent_layers(schedule: str, model: str) -> None:
     mirrored = simulate_mirror(network, IMAGES)
     without = simulate_mirror(Network(network.config, scaled_recurrence(network, 0.0)), IMAGES)
     assert raster(mirrored, "outer", 0) != raster(without, "outer", 0)
-    assert_same(mirrored, simulate(network, IMAGES, target="numpy"))
+    assert_same(mirrored, simulate(network, IMAGES, "numpy"))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -117,7 +118,7 @@ def test_recurrent_layers(schedule: str, model: str) -> None:
 def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
     network = recurrent(schedule, "cuba")
     expected = simulate_mirror(network, IMAGES)
-    assert_same(simulate(network, IMAGES, target="numpy", chunk=chunk), expected)
+    assert_same(simulate(network, IMAGES, "numpy", chunk=chunk), expected)
     assert_same(simulate_mirror(network, IMAGES, chunk=chunk), expected)
 
 
@@ -125,7 +126,7 @@ def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
 def test_an_example_is_the_same_in_any_company(schedule: str) -> None:
     network = recurrent(schedule, "cuba")
     numbers = np.array([17, 4, 99, 0, 5])
-    for run in (simulate_mirror, lambda *a, **k: simulate(*a, target="numpy", **k)):
+    for run in (simulate_mirror, lambda *a, **k: simulate(*a, "numpy", **k)):
         everything = run(network, IMAGES, examples=numbers, seed=6)
         some = run(network, IMAGES[[2, 0]], examples=numbers[[2, 0]], seed=6)
         for number in (99, 17):
@@ -139,7 +140,7 @@ def test_recorded_states(model: str) -> None:
     network = strided(neuron=model, steps=6)
     states = network.config.placed[0].program.states.keys()
     mirrored = simulate_mirror(network, IMAGES[:2], record=states)
-    brian = simulate(network, IMAGES[:2], target="numpy", record=states)
+    brian = simulate(network, IMAGES[:2], Backend("numpy", record=states))
     for layer in LAYERS:
         data = brian[f"/layers/{layer['name']}"]
         for name in states:
@@ -184,8 +185,8 @@ def test_nothing_leaks_into_the_next_presentation(
     first = raster(simulate_mirror(network, 0 * IMAGES), "outer", 0)
     assert min(time for _, time in first) < 3
     assert max(time for _, time in first) == 11
-    both = simulate(network, IMAGES[:2], target="numpy", chunk=2)
+    both = simulate(network, IMAGES[:2], "numpy", chunk=2)
     assert_same(simulate_mirror(network, IMAGES[:2]), both)
     for example in (0, 1):
-        alone = simulate(network, IMAGES[[example]], target="numpy", examples=[example])
+        alone = simulate(network, IMAGES[[example]], "numpy", examples=[example])
         assert_same_example(both, alone, example)

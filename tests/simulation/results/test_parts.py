@@ -1,9 +1,10 @@
-"""What is done of a run is kept: found again by the same run, and by no other."""
+"""Finished chunks of a run: stored, and used by the same run and by no other."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks.network import Network, NetworkConfig
-from bioae.simulation import simulate, write_result
-from bioae.simulation.objects.reading import Chunk, read
+from bioae.simulation import Backend, BrianNetwork, simulate_to
+from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.parts import missing
-from bioae.simulation.workers import chunk_runners as runners
+from bioae.simulation.workers import runner as runners
 
 Images = NDArray[np.float64]
 
@@ -53,9 +55,9 @@ def whole(network: Network, images: Images, tmp_path_factory: pytest.TempPathFac
 
 
 def stored(network: Network, images: Images, path: Path, **options: Any) -> bytes:
-    result = simulate(network, images, target="numpy", record=["v"], seed=3, **options)
-    assert int(result["/layers/output/spike_count"].sum()) > 0
-    write_result(result, path)
+    backend = Backend("numpy", record=["v"])
+    simulate_to(path, network, images, backend, seed=3, resume=True, **options)
+    assert int(open_result(path)["/layers/output/spike_count"].sum()) > 0
     return path.read_bytes()
 
 
@@ -66,30 +68,41 @@ class Interrupter:
         self.left = after
         self.examples = 0
 
-    def read(self, built: Any, examples: int) -> Chunk:
-        if self.left == 0:
-            raise KeyboardInterrupt
-        self.left -= 1
-        self.examples += examples
-        return read(built, examples)
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        read = BrianNetwork.read
+
+        def counted(built: BrianNetwork, examples: int) -> Chunk:
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+            self.examples += examples
+            return read(built, examples)
+
+        patch.setattr(BrianNetwork, "read", counted)
 
 
 @pytest.fixture(scope="module")
 def interrupted(network: Network, images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the parts of a run that was interrupted after two chunks of two images."""
-    parts = tmp_path_factory.mktemp("interrupted") / "parts"
+    parts = tmp_path_factory.mktemp("interrupted") / "r.nc.parts"
+    interrupter = Interrupter(2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runners, "read", Interrupter(2).read)
+        interrupter.install(patch)
         with pytest.raises(KeyboardInterrupt):
-            stored(network, images, parts.with_name("r.nc"), parts=parts, chunk=2)
+            stored(network, images, parts.with_suffix(""), chunk=2)
     assert len(list(parts.glob("*.safetensors"))) == 2
     return parts
 
 
 @pytest.fixture
 def half(interrupted: Path, tmp_path: Path) -> Path:
-    """Return a copy of those parts."""
-    return Path(shutil.copytree(interrupted, tmp_path / "parts"))
+    """Return the path of a result, with a copy of those parts."""
+    shutil.copytree(interrupted, tmp_path / "r.nc.parts")
+    return tmp_path / "r.nc"
+
+
+def parts_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.parts")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,7 @@ def test_a_resumed_run(
 ) -> None:
     reported: list[tuple[int, int]] = []
     options["progress"] = lambda done, of: reported.append((done, of))
-    assert stored(network, images, half.with_name("resumed.nc"), parts=half, **options) == whole
+    assert stored(network, images, half, **options) == whole
     assert 4 < reported[0][0] <= reported[-1][0] == 7
     assert {of for _, of in reported} == {7}
 
@@ -109,70 +122,78 @@ def test_what_was_done_is_not_run_again(
     network: Network, images: Images, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupter = Interrupter(100)
-    monkeypatch.setattr(runners, "read", interrupter.read)
-    stored(network, images, half.with_name("resumed.nc"), parts=half)
+    interrupter.install(monkeypatch)
+    stored(network, images, half)
     assert interrupter.examples == 3
 
 
 def test_all_was_done(
     network: Network, images: Images, whole: bytes, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored(network, images, half.with_name("first.nc"), parts=half)
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bioae.simulation.run.write_pieces", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stored(network, images, half)
     monkeypatch.setattr(runners, "build", None)  # nothing is built
-    assert stored(network, images, half.with_name("again.nc"), parts=half) == whole
+    assert stored(network, images, half) == whole
+    assert not parts_of(half).exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "changed"])
 def test_a_damaged_part_is_run_again(
     damage: str, network: Network, images: Images, whole: bytes, half: Path
 ) -> None:
-    part = min(half.glob("*.safetensors"))
+    part = min(parts_of(half).glob("*.safetensors"))
     content = part.read_bytes()
     changed = content[:-1] + bytes([content[-1] ^ 1])
     part.write_bytes({"cut": content[:-9], "emptied": b"", "changed": changed}[damage])
-    assert stored(network, images, half.with_name("resumed.nc"), parts=half) == whole
+    assert stored(network, images, half) == whole
 
 
 def test_another_run_is_refused(network: Network, images: Images, half: Path) -> None:
     other = Network(network.config, {k: v / 2 for k, v in network.weights.items()})
-    before = {path: path.read_bytes() for path in half.iterdir()}
+    before = {path: path.read_bytes() for path in parts_of(half).iterdir()}
+    same = Backend("numpy", record=["v"])
     for differs, change in {
         "seed": {"seed": 4},
-        "dtype": {"dtype": "float32"},
-        "target": {"target": "cython"},
-        "recorded": {"record": []},
-        "connectivity": {"connectivity": "unrolled"},
+        "dtype": {"backend": replace(same, dtype="float32")},
+        "target": {"backend": replace(same, target="cython")},
+        "recorded": {"backend": replace(same, record=[])},
+        "connectivity": {"backend": replace(same, connectivity="unrolled")},
         "images": {"images": images[::-1]},
         "network": {"network": other},
     }.items():
         options: Any = {
-            "network": network, "images": images, "target": "numpy", "record": ["v"], "seed": 3,
-            **change,
+            "network": network, "images": images, "backend": same, "seed": 3, **change
         }  # fmt: skip
         with pytest.raises(OutputError, match=f"{differs} differs"):
-            simulate(parts=half, **options)
-    assert {path: path.read_bytes() for path in half.iterdir()} == before
+            simulate_to(half, resume=True, **options)
+    assert {path: path.read_bytes() for path in parts_of(half).iterdir()} == before
 
 
 def test_versions_are_part_of_a_run(network: Network, images: Images, half: Path) -> None:
-    run = json.loads((half / "run.json").read_text())
-    run["version of brian2"] = "1.0"
-    (half / "run.json").write_text(json.dumps(run))
+    file = parts_of(half) / "run.json"
+    identity = json.loads(file.read_text())
+    identity["version of brian2"] = "1.0"
+    file.write_text(json.dumps(identity))
     with pytest.raises(OutputError, match=r"version of brian2 differs; expected 1\.0"):
-        stored(network, images, half.with_name("resumed.nc"), parts=half)
+        stored(network, images, half)
 
 
 @pytest.mark.parametrize("content", [None, "[]", "{", "\xff"])
 def test_another_folder_is_refused(
     content: str | None, network: Network, images: Images, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "folder"
+    folder = tmp_path / "r.nc.parts"
     folder.mkdir()
     (folder / "precious").touch()
     if content is not None:
         (folder / "run.json").write_text(content, encoding="latin-1")
     with pytest.raises(OutputError, match="not the folder of an interrupted run, and was kept"):
-        stored(network, images, tmp_path / "r.nc", parts=folder)
+        stored(network, images, tmp_path / "r.nc")
     assert (folder / "precious").exists()
 
 

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from bioae.errors import TargetError
 from bioae.random import stream
+from bioae.simulation.backend import Target
 from bioae.simulation.sharing import (
     Layout,
     SharedSynapses,
@@ -40,7 +41,7 @@ from bioae.simulation.sharing import (
 )
 from bioae.simulation.sharing.code_objects import code_object_class as derived
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Target, activated, check_target
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 
 STEPS = 12

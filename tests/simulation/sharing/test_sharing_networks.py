@@ -14,9 +14,10 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import build, simulate
+from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.sharing import SharedSynapses
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Dtype, Target, activated, check_target
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.trainers import simulate_mirror
 
 COBA: dict[str, Any] = {
@@ -81,9 +82,9 @@ def test_shared_is_unrolled(
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     described = network(schedule, encoder)
     # Spikes under way as a presentation ends are dropped, in the first run and in the second.
-    shared = simulate(described, IMAGES, target=target, dtype=dtype, chunk=2)
+    shared = simulate(described, IMAGES, Backend(target, dtype=dtype), chunk=2)
     other: Target = "numpy" if dtype == "float64" else target  # compiles nothing
-    unrolled = simulate(described, IMAGES, target=other, dtype=dtype, connectivity="unrolled")
+    unrolled = simulate(described, IMAGES, Backend(other, dtype=dtype, connectivity="unrolled"))
     assert_fires(shared)
     assert shared.equals(unrolled)
     if dtype == "float64":

@@ -14,6 +14,7 @@ from bioae.errors import ModelError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import build, simulate
+from bioae.simulation.backend import Backend
 from bioae.simulation.targets.activation import activated
 from bioae.trainers import simulate_mirror
 
@@ -73,7 +74,7 @@ def test_names_of_users_do_not_collide(names: list[str], layers: list[str]) -> N
     described = network(names, layers)
     images = stream(0, 0).random((2, 1, 2, 2))
     record = set(names)
-    brian = simulate(described, images, target="numpy", record=record)
+    brian = simulate(described, images, Backend("numpy", record=record))
     mirror = simulate_mirror(described, images, record=record)
     assert not differing_spikes(brian, mirror)["differing"].any()
     for name in layers[:2]:

@@ -14,6 +14,7 @@ from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation import build, simulate
+from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets import compiling
 from bioae.simulation.targets.activation import check_target
@@ -69,8 +70,8 @@ def network(seed: int = 0, *, neuron: str = "lif", **parameters: Any) -> Network
 
 def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
     """Run a network, kept or not, and hold its spikes against those of the target numpy."""
-    result = simulate(net, images, target="cpp_standalone", **options)
-    expected = simulate(net, images, target="numpy", **options)
+    result = simulate(net, images, "cpp_standalone", **options)
+    expected = simulate(net, images, "numpy", **options)
     assert expected["/layers/last"]["spike_count"].sum() > 0
     assert differing_spikes(result, expected)["differing"].values.tolist() == [0, 0]
     np.testing.assert_array_equal(result["reconstruction"], expected["reconstruction"])
@@ -95,8 +96,8 @@ def test_values_do_not_compile_anew(compiled: list[Path]) -> None:
 
 def test_values_of_each_neuron_and_noise_do_not_compile_anew(compiled: list[Path]) -> None:
     for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
-        options = {"spread": {"tau": wide}, "background": noise, "examples": [7, seed, 3]}
-        compare(network(seed, neuron="alif"), seed=seed, **options)
+        varied = network(seed, neuron="alif").with_spread({"tau": wide}, seed=seed)
+        compare(varied.with_background(noise), seed=seed, examples=[7, seed, 3])
     assert len(compiled) == 1
 
 
@@ -109,9 +110,9 @@ def test_only_what_the_compiler_is_given_tells_networks_apart(
     def found(cache: BuildCache, key: str, *_: Any) -> None:
         raise FoundError(key)
 
-    def key(net: Network, **options: Any) -> str:
+    def key(net: Network, seed: int = 0, **options: Any) -> str:
         with pytest.raises(FoundError) as caught:
-            simulate(net, IMAGES, target="cpp_standalone", **options)
+            simulate(net, IMAGES, Backend(**options), seed=seed)
         return str(caught.value)
 
     monkeypatch.setattr(BuildCache, "obtain", found)
@@ -143,5 +144,5 @@ def test_a_compiler_that_fails_is_an_error(
 ) -> None:
     monkeypatch.setattr(compiling, "_known_flags", lambda: ["-include", "missing.h"])
     with pytest.raises(TargetError, match=r"compiler failed: .*missing\.h"):
-        simulate(network(), IMAGES, target="cpp_standalone")
+        simulate(network(), IMAGES, "cpp_standalone")
     assert len(compiled) == 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
+from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.equations import available, load_model
@@ -16,9 +17,9 @@ from bioae.equations.lowering.lower import lower
 from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation import TARGETS, simulate
-from bioae.simulation.several import Simulation, simulate_several
+from bioae.simulation.backend import Target
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import Target, check_target
+from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import parity_network
 from bioae.trainers.parity.comparison import recorded, report
@@ -117,7 +118,7 @@ def result(request: pytest.FixtureRequest) -> xr.DataTree:
     target: Target = request.param
     need(target)
     # Two chunks, the second one padded: one build serves both.
-    return simulate(*constant_current(), target=target, chunk=2)
+    return simulate(*constant_current(), target, chunk=2)
 
 
 @cache

@@ -7,9 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +15,10 @@ import pytest
 from brian2.devices.device import get_device
 from numpy.typing import NDArray
 
-from bioae.errors import InputError, TargetError
+from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
-from bioae.simulation import simulate, write_result
+from bioae.simulation import simulate, simulate_to, write_result
+from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module
 
 distributed = pytest.importorskip("distributed")
@@ -51,10 +50,13 @@ def images() -> Images:
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[str]:
-    """Return the address of a cluster of two workers in this process."""
-    with started(n_workers=2, threads_per_worker=2, processes=False) as cluster:
-        yield cluster.scheduler_address
+def threads() -> Iterator[Any]:
+    """Return the client of a cluster of two workers in this process."""
+    with (
+        started(n_workers=2, threads_per_worker=2, processes=False) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
 
 
 def started(**options: Any) -> Any:
@@ -63,9 +65,10 @@ def started(**options: Any) -> Any:
     )
 
 
-def stored(network: Network, images: Images, path: Path, **options: Any) -> bytes:
-    options = {"target": "numpy", **options}
-    result = simulate(network, images, record=["v"], seed=3, **options)
+def stored(
+    network: Network, images: Images, path: Path, *, target: Target = "numpy", **options: Any
+) -> bytes:
+    result = simulate(network, images, Backend(target, record=["v"]), seed=3, **options)
     assert int(result["/layers/output/spike_count"].sum()) > 0
     write_result(result, path, overwrite=True)
     return path.read_bytes()
@@ -74,28 +77,32 @@ def stored(network: Network, images: Images, path: Path, **options: Any) -> byte
 @pytest.mark.parametrize("options", [{}, {"chunk": 1}], ids=str)
 def test_the_same_bytes(
     options: dict[str, Any],
-    threads: str,
+    threads: Any,
     network: Network,
     images: Images,
     tmp_path: Path,
 ) -> None:
     device = get_device()
     alone = stored(network, images, tmp_path / "alone.nc")
-    assert stored(network, images, tmp_path / "r.nc", cluster=threads, **options) == alone
+    assert stored(network, images, tmp_path / "r.nc", workers=threads, **options) == alone
     assert get_device() is device  # workers let go of what they built
     assert module._bench._name is None
 
 
 def test_parts_are_kept_here(
-    threads: str, network: Network, images: Images, tmp_path: Path
+    threads: Any, network: Network, images: Images, tmp_path: Path
 ) -> None:
-    parts = tmp_path / "parts"
-    simulate(network, images, target="numpy", cluster=threads, chunk=2, parts=parts)
-    assert len(list(parts.glob("*.safetensors"))) == 4
+    path, stored = tmp_path / "r.nc", []
+
+    def count(*_: int) -> None:
+        stored.append(len(list(tmp_path.glob("r.nc.parts/*.safetensors"))))
+
+    simulate_to(path, network, images, "numpy", workers=threads, chunk=2, progress=count)
+    assert stored == [1, 2, 3, 4]
 
 
 def test_a_worker_builds_once(
-    threads: str, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
+    threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
     runner = module.Job.runner
@@ -105,71 +112,71 @@ def test_a_worker_builds_once(
         return runner(job)
 
     monkeypatch.setattr(module.Job, "runner", counted)
-    simulate(network, images, target="numpy", cluster=threads, chunk=1)
+    simulate(network, images, "numpy", workers=threads, chunk=1)
     assert len(built) == 1  # both workers are this process
 
 
 def test_an_error_of_a_worker_is_the_caller_s(
-    threads: str, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
+    threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bioae.simulation.targets.activation.shutil.which", lambda program: None)
     with pytest.raises(TargetError, match=r"'cpp_standalone' needs g\+\+"):
-        simulate(network, images, cluster=threads)
+        simulate(network, images, workers=threads)
     assert module._bench._name is None
 
 
 def test_other_versions_are_refused(
-    threads: str, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
+    threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = module.versions()
     calls = iter([{**ours, "brian2": "0.1"}])
     monkeypatch.setattr(module, "versions", lambda: next(calls, ours))
     with pytest.raises(TargetError, match=r"another version of brian2; expected 0\.1; found"):
-        simulate(network, images, target="numpy", cluster=threads)
-
-
-def test_workers_beside_a_cluster(network: Network, images: Images) -> None:
-    with pytest.raises(InputError, match="workers and a cluster exclude each other"):
-        simulate(network, images, workers=2, cluster="tcp://127.0.0.1:1")
+        simulate(network, images, "numpy", workers=threads)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "nonsense://x", "127.0.0.1"])
-def test_nobody_answers(
-    address: str, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     with socket.socket() as held:  # bound, and listening to nobody
         held.bind(("127.0.0.1", 0))
         address = address.format(port=held.getsockname()[1])
-        with pytest.raises(TargetError, match=f"{address}: no Dask cluster answers"):
-            simulate(network, images, target="numpy", cluster=address)
+        with (
+            pytest.raises(TargetError, match=f"{address}: no Dask cluster answers"),
+            module.connected(address),
+        ):
+            pass
 
 
 def test_no_workers(network: Network, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     with (
         started(n_workers=0, processes=False) as empty,
+        module.connected(empty.scheduler_address) as client,
         pytest.raises(TargetError, match="the Dask cluster has no workers"),
     ):
-        simulate(network, images, target="numpy", cluster=empty.scheduler_address)
+        simulate(network, images, "numpy", workers=client)
 
 
 def test_all_workers_leave(
     network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
-    with started(n_workers=1, processes=False) as left:
-        simulating = partial(
-            simulate, network, images, target="numpy", chunk=1, cluster=left.scheduler_address,
-            progress=lambda done, of: left.scale(0),
-        )  # fmt: skip
+    with (
+        started(n_workers=1, processes=False) as left,
+        module.connected(left.scheduler_address) as client,
+    ):
+
+        def leave(*_: int) -> None:
+            left.scale(0)
+
         with pytest.raises(TargetError, match="the Dask cluster has no workers"):
-            simulating()
+            simulate(network, images, "numpy", chunk=1, workers=client, progress=leave)
     module._bench.close()  # its worker was this process
 
 
 class Lost:
-    """A future that was done, but whose worker left with the result."""
+    """A finished future whose worker left with the result."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -185,11 +192,17 @@ class Lost:
 
 def test_a_result_is_lost_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
-    with_workers = module.Cluster(SimpleNamespace(nthreads=lambda: {"tcp://a": 1}), "tcp://s")
-    assert with_workers._result(Lost(3)) == "done again"
-    deserted = module.Cluster(SimpleNamespace(nthreads=dict), "tcp://s")
-    with pytest.raises(TargetError, match="the Dask cluster has no workers"):
-        deserted._result(Lost(3))
+    with (
+        started(n_workers=1, processes=False) as cluster,
+        module.connected(cluster.scheduler_address) as client,
+    ):
+        assert module._result(client, Lost(3)) == "done again"
+    with (
+        started(n_workers=0, processes=False) as empty,
+        module.connected(empty.scheduler_address) as client,
+        pytest.raises(TargetError, match="the Dask cluster has no workers"),
+    ):
+        module._result(client, Lost(3))
 
 
 @pytest.mark.slow  # processes that import everything
@@ -206,15 +219,14 @@ def test_a_worker_is_killed(target: str, network: Network, images: Images, tmp_p
                 os.kill(pids.pop(), signal.SIGKILL)
                 pids.clear()
 
-        options = {"target": target, "chunk": 1, "cluster": cluster.scheduler_address}
         path = tmp_path / "r.nc"
-        assert stored(network, images, path, progress=kill, **options) == alone
+        with module.connected(cluster.scheduler_address) as client:
+            options = {"target": target, "chunk": 1, "workers": client}
+            assert stored(network, images, path, progress=kill, **options) == alone
         assert not pids
 
 
-def test_dask_is_not_installed(
-    network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     imported = builtins.__import__
 
     def without(name: str, *arguments: Any, **named: Any) -> Any:
@@ -223,5 +235,8 @@ def test_dask_is_not_installed(
         return imported(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(TargetError, match=r"pip install 'bioae\[distributed\]'"):
-        simulate(network, images, target="numpy", cluster="tcp://127.0.0.1:8786")
+    with (
+        pytest.raises(TargetError, match=r"pip install 'bioae\[distributed\]'"),
+        module.connected("tcp://127.0.0.1:8786"),
+    ):
+        pass

@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 from bioae.errors import InputError, TargetError
 from bioae.networks.network import Network
 from bioae.simulation import simulate, write_result
+from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.processes import TRIES, shared
 
 Images = NDArray[np.float64]
 
 
-def stored(network: Network, images: Images, folder: Path, **options: Any) -> bytes:
+def stored(
+    network: Network, images: Images, folder: Path, *, target: Target, **options: Any
+) -> bytes:
     """Return the bytes of a result's file."""
-    result = simulate(network, images, record=["v"], seed=3, **options)
+    result = simulate(network, images, Backend(target, record=["v"]), seed=3, **options)
     assert int(result["/layers/output/spike_count"].sum()) > 0
     path = folder / f"{len(list(folder.iterdir()))}.nc"
     write_result(result, path)
@@ -59,8 +62,8 @@ def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: 
 
 
 def test_an_example_does_not_depend_on_its_company(small: Network, images: Images) -> None:
-    every = simulate(small, images, target="numpy", seed=3)
-    alone = simulate(small, images[4:5], target="numpy", seed=3, examples=[4])
+    every = simulate(small, images, "numpy", seed=3)
+    alone = simulate(small, images[4:5], "numpy", seed=3, examples=[4])
     for layer in ("first", "second", "output"):
         counts = every[f"/layers/{layer}/spike_count"].sel(example=[4])
         assert int(counts.sum()) > 0
@@ -70,7 +73,7 @@ def test_an_example_does_not_depend_on_its_company(small: Network, images: Image
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", -1), ("chunk", 0)])
 def test_too_few(name: str, value: int, small: Network, images: Images) -> None:
     with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
-        simulate(small, images, target="numpy", **{name: value})
+        simulate(small, images, "numpy", **{name: value})
 
 
 @given(work=st.lists(st.integers()), workers=st.integers(1, 3))

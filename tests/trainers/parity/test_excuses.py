@@ -12,6 +12,7 @@ import xarray as xr
 from bioae.equations import NeuronModel
 from bioae.networks.network import Network
 from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
 from bioae.trainers.parity import Parity, parity_network
 from bioae.trainers.parity.comparison import recorded, report
 from bioae.trainers.parity.threshold import ULPS, undecided
@@ -80,7 +81,7 @@ def counted() -> tuple[Network, Any, xr.DataTree]:
     # So coarse that many a sum is the threshold itself.
     weights = {n: np.rint(w * 2) / 2 for n, w in network.weights.items() if "delay" not in n}
     coarse = Network(network.config, {**network.weights, **weights})
-    return coarse, images, simulate(coarse, images, target="numpy", record=recorded(coarse))
+    return coarse, images, simulate(coarse, images, Backend("numpy", record=recorded(coarse)))
 
 
 def against(counted: tuple[Network, Any, xr.DataTree], theta: float) -> Parity:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from one_build import survey
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import ModelError, TargetError
@@ -14,7 +15,7 @@ from bioae.networks.network import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
-from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network, survey
+from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network
 from bioae.trainers.parity.chaos import PERTURBATION, perturbed
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
 

@@ -22,15 +22,10 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
 from bioae.simulation import build, run, simulate
-from bioae.simulation.targets.activation import (
-    Dtype,
-    Target,
-    activated,
-    active_target,
-    check_target,
-)
+from bioae.simulation.backend import Backend, Dtype, Target
+from bioae.simulation.targets.activation import activated, active_target, check_target
 from bioae.simulation.targets.cuda.requirements import check_toolkit
-from bioae.simulation.workers import chunk_runners as runners
+from bioae.simulation.workers import runner as runners
 
 pytest.importorskip("brian2cuda", reason="brian2cuda is not installed: make test-cuda")
 
@@ -202,7 +197,7 @@ def check_every_spike(name: str) -> None:
     network, images = NETWORKS[name]()
     # Two chunks, the second one padded: one build serves both.
     expected, found = (
-        simulate(network, images, target=target, chunk=3, record=["v"]) for target in COMPARED
+        simulate(network, images, Backend(target, record=["v"]), chunk=3) for target in COMPARED
     )
     layers = layer_names(expected)
     assert all(expected[f"/layers/{layer}"]["spike_count"].sum() > 0 for layer in layers[:2])

@@ -133,7 +133,7 @@ def test_simulate_says_it(
 ) -> None:
     network = bioae.Network.initialise(bioae.NetworkConfig.preset("strided"))
     with pytest.raises(TargetError, match="nvcc"):
-        bioae.simulate(network, np.zeros((1, 28, 28)), target="cuda_standalone")
+        bioae.simulate(network, np.zeros((1, 28, 28)), "cuda_standalone")
     bioae.save(network, tmp_path / "model")
     model, out = (str(tmp_path / name) for name in ("model", "result.nc"))
     assert main(["simulate", model, "--out", out, "--target", "cuda_standalone"]) == 2

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, Phase, given, settings
+from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
 from bioae.simulation import simulate
-from bioae.simulation.several import Simulation, simulate_several
+from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
@@ -86,8 +87,8 @@ def test_on_numpy(models: ModuleType, count: int) -> None:
     @settings(max_examples=count, **SLOW_TO_DRAW)
     @given(models.cases())
     def compare(case: Any) -> None:
-        options: dict[str, Any] = {"target": "numpy", "record": states_needed(case)}
-        check(case, simulate(case.network, case.images, **options))
+        backend = Backend("numpy", record=states_needed(case))
+        check(case, simulate(case.network, case.images, backend))
         checked.append(case)
 
     compare()

@@ -16,11 +16,18 @@ from numpy.typing import NDArray
 from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks.network import Network
-from bioae.simulation import LayerSpikes, build_result, simulate, simulate_to, write_result
+from bioae.simulation import (
+    Backend,
+    BrianNetwork,
+    LayerSpikes,
+    build_result,
+    simulate,
+    simulate_to,
+    write_result,
+)
 from bioae.simulation.results import netcdf
 from bioae.simulation.results.netcdf import write_pieces
-from bioae.simulation.results.result import group_of
-from bioae.simulation.workers import chunk_runners as runners
+from bioae.simulation.results.tree import group_of
 
 EXAMPLES, STEPS, NEURONS = 7, 5, 6
 
@@ -89,8 +96,8 @@ def test_the_file_of_the_result(
     options: dict[str, Any], small: Network, images: NDArray[np.float64], tmp_path: Path
 ) -> None:
     found, expected = tmp_path / "found.nc", tmp_path / "expected.nc"
-    common: dict[str, Any] = {"target": "numpy", "record": ["v"], "spread": {"tau": 0.1}, "seed": 3}
-    result = simulate(small, images, **common)
+    varied, backend = small.with_spread({"tau": 0.1}), Backend("numpy", record=["v"])
+    result = simulate(varied, images, backend, seed=3)
     assert int(result["/layers/output/spike_count"].sum()) > 0
     write_result(result, expected)
     reported: list[tuple[int, int]] = []
@@ -98,7 +105,7 @@ def test_the_file_of_the_result(
     def progress(done: int, of: int) -> None:
         reported.append((done, of))
 
-    simulate_to(found, small, images, progress=progress, **common, **options)
+    simulate_to(found, varied, images, backend, seed=3, progress=progress, **options)
     assert found.read_bytes() == expected.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"found.nc", "expected.nc"}
     assert reported[-1] == (len(images), len(images))
@@ -110,9 +117,8 @@ def test_no_more_than_a_chunk_is_kept(
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("bioae.simulation.run.join", refuse)
-    monkeypatch.setattr("bioae.simulation.results.parts.Parts.chunk", refuse)
-    simulate_to(tmp_path / "r.nc", small, images, target="numpy", chunk=2)
+    monkeypatch.setattr("bioae.simulation.run.join_chunks", refuse)
+    simulate_to(tmp_path / "r.nc", small, images, "numpy", chunk=2)
     assert (tmp_path / "r.nc").exists()
 
 
@@ -120,7 +126,7 @@ def test_an_interrupted_run_goes_on(
     small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "r.nc"
-    read, left = runners.read, [2]
+    read, left = BrianNetwork.read, [2]
 
     def interrupted(*arguments: Any) -> Any:
         if not left[0]:
@@ -128,13 +134,13 @@ def test_an_interrupted_run_goes_on(
         left[0] -= 1
         return read(*arguments)
 
-    monkeypatch.setattr(runners, "read", interrupted)
+    monkeypatch.setattr(BrianNetwork, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        simulate_to(path, small, images, target="numpy", chunk=2)
-    monkeypatch.setattr(runners, "read", read)
-    with pytest.raises(OutputError, match="a run that was interrupted"):
-        simulate_to(path, small, images, target="numpy")
-    simulate_to(path, small, images, target="numpy", resume=True)
-    write_result(simulate(small, images, target="numpy"), tmp_path / "whole.nc")
+        simulate_to(path, small, images, "numpy", chunk=2)
+    monkeypatch.setattr(BrianNetwork, "read", read)
+    with pytest.raises(OutputError, match="an interrupted run left finished chunks"):
+        simulate_to(path, small, images, "numpy")
+    simulate_to(path, small, images, "numpy", resume=True)
+    write_result(simulate(small, images, "numpy"), tmp_path / "whole.nc")
     assert path.read_bytes() == (tmp_path / "whole.nc").read_bytes()
     assert not path.with_name("r.nc.parts").exists()

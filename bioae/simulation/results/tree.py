@@ -1,7 +1,7 @@
-"""The result of a simulation: a tree of spikes and images, in memory and as netCDF.
+"""The result of a simulation as a tree of spikes and images.
 
 `docs/result.md` specifies every variable. The Brian2 targets and the PyTorch mirror both build
-their results here, so that whatever reads one reads the other.
+their results here, so any analysis reads either.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
@@ -17,38 +16,36 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import ResultError
-from bioae.simulation.results.layer_spikes import LayerSpikes, Trace, describe, layer_dataset
-from bioae.simulation.results.netcdf import write_pieces
+from bioae.simulation.results.chunk import LayerSpikes
 
 __all__ = [
-    "SCHEMA_VERSION",
-    "LayerSpikes",
-    "Trace",
+    "Root",
     "build_result",
     "group_of",
+    "layer_dataset",
     "root_dataset",
     "versions",
-    "write_result",
 ]
 
-SCHEMA_VERSION = 1
+#: The version of the form of results.
+_SCHEMA_VERSION = 1
 
 _VERSIONED = ("bioae", "brian2", "numpy")
 
 
 class Root(TypedDict, total=False):
-    """What the root of a result takes.
+    """Contents of the root of a result.
 
     Attributes
     ----------
     images, reconstruction
-        (example, channel, y, x) What was shown, in [0, 1], and what came out.
+        (example, channel, y, x) The images that were presented, in [0, 1], and the decoded ones.
     example
         (example,) The index of each image in its data set, each at most once.
     dt_ms, steps
         The length of a step in milliseconds, and the number of steps of a presentation.
     target
-        What ran the network: a Brian2 target, or ``"torch"`` for the mirror.
+        The side that ran the network: a Brian2 target, or ``"torch"`` for the mirror.
     seed
         The seed of every random number.
     neuron_model
@@ -82,7 +79,7 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
     layers
         The layers in order, from the input's side.
     **root
-        What the root holds, see `Root`.
+        The contents of the root, see `Root`.
 
     Returns
     -------
@@ -103,19 +100,19 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
 
 
 def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
-    """Return the root of a result alone, see `Root`.
+    """Build the root of a result, see `Root`.
 
     Raises
     ------
     ResultError
-        If the parts do not fit together, or an example is there twice.
+        If the parts do not fit together, or an example is repeated.
     """
     index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
     images, reconstruction, label = root["images"], root["reconstruction"], root.get("label")
     _check_images(images, reconstruction, index, label)
     data = _root(images, reconstruction, index, label)
     data.attrs = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _SCHEMA_VERSION,
         "dt_ms": float(root["dt_ms"]),
         "steps": int(root["steps"]),
         "target": root["target"],
@@ -128,11 +125,6 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     return data
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what a result depends on, by package."""
-    return {package: version(package) for package in _VERSIONED}
-
-
 def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
     """Return a group of a result, without what it inherits."""
     node = tree[path]
@@ -140,34 +132,53 @@ def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
     return node.to_dataset(inherit=False)
 
 
-def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a result as a compressed netCDF4 file, whole or not at all.
+def layer_dataset(
+    layer: LayerSpikes, example: NDArray[np.int64], dt_ms: float, steps: int
+) -> xr.Dataset:
+    """Build the group of a layer: its spikes in order, their counts, its states and coordinates.
 
-    Equal results give equal bytes.
+    Parameters
+    ----------
+    example
+        (example,) The coordinate `example` of the result.
 
     Raises
     ------
-    OutputError
-        If `path` exists and `overwrite` is false, or it cannot be written.
+    ResultError
+        If the spikes do not fit the layer or its presentations, or a recorded state has a wrong
+        shape.
     """
-    write_pieces([_Whole(tree)], path, overwrite=overwrite)
+    layer.check(example.size, steps)
+    each = layer.counts.sum(1, np.int64)
+    time = np.tile(np.arange(steps) * dt_ms, example.size)
+    data = xr.Dataset(
+        {
+            "spike_count": (("example", "neuron"), layer.spike_count(), _describe("spikes", "1")),
+            "spike_example": (
+                "spike",
+                np.repeat(example, each),
+                _describe("value of the coordinate `example`"),
+            ),
+            "spike_neuron": (
+                "spike",
+                layer.neuron.astype(np.int32, copy=False),
+                _describe("neuron, from 0, in C order of the layer's shape"),
+            ),
+            "spike_time_ms": (
+                "spike",
+                np.repeat(time, layer.counts.ravel()),
+                _describe("time since the start of the presentation", "ms"),
+            ),
+        },
+        coords=_neuron_coordinates(layer.shape),
+        attrs={"shape": _shape_attribute(layer.shape)},
+    )
+    return _with_states(data, layer, (example.size, steps, layer.size), dt_ms)
 
 
-class _Whole:
-    """A result in memory, as the only piece of itself."""
-
-    def __init__(self, tree: xr.DataTree) -> None:
-        self._tree = tree
-
-    @property
-    def groups(self) -> list[str]:
-        return [node.path for node in self._tree.subtree if node.parent is None or node.data_vars]
-
-    def sizes(self, group: str) -> dict[str, int]:
-        return {str(name): size for name, size in self.dataset(group).sizes.items()}
-
-    def dataset(self, group: str) -> xr.Dataset:
-        return group_of(self._tree, group)
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    return {package: version(package) for package in _VERSIONED}
 
 
 def _root(
@@ -181,13 +192,13 @@ def _root(
         dims, images, reconstruction = ("example", "y", "x"), images[:, 0], reconstruction[:, 0]
     root = xr.Dataset(
         {
-            "input": (dims, images, describe("input", "1")),
-            "reconstruction": (dims, reconstruction, describe("reconstruction", "1")),
+            "input": (dims, images, _describe("input", "1")),
+            "reconstruction": (dims, reconstruction, _describe("reconstruction", "1")),
         },
-        coords={"example": ("example", example, describe("index in the data set"))},
+        coords={"example": ("example", example, _describe("index in the data set"))},
     )
     if label is not None:
-        root["label"] = ("example", np.asarray(label), describe("class of the image"))
+        root["label"] = ("example", np.asarray(label), _describe("class of the image"))
     return root
 
 
@@ -235,3 +246,42 @@ def _check_names(layers: Sequence[LayerSpikes]) -> None:
     for name, following in pairwise(names):
         if name == following:
             raise ResultError("two layers have the same name", found=repr(name))
+
+
+def _with_states(
+    data: xr.Dataset, layer: LayerSpikes, shape: tuple[int, int, int], dt_ms: float
+) -> xr.Dataset:
+    for name, (values, units) in layer.states.items():
+        if np.shape(values) != shape:
+            raise ResultError(
+                f"the recorded {name!r} has a wrong shape (example, time, neuron)",
+                where=f"layer {layer.name!r}",
+                expected=str(shape),
+                found=str(np.shape(values)),
+            )
+        data[f"state_{name}"] = (("example", "time", "neuron"), values, _describe(name, units))
+    if layer.states:
+        time = ("time", np.arange(shape[1]) * dt_ms, _describe("time since the start", "ms"))
+        data = data.assign_coords(time=time)
+    return data
+
+
+def _shape_attribute(shape: tuple[int, ...]) -> int | NDArray[np.int32]:
+    # netCDF has no array of one number: it would be read as the number.
+    return shape[0] if len(shape) == 1 else np.array(shape, np.int32)
+
+
+def _neuron_coordinates(shape: tuple[int, ...]) -> dict[str, Any]:
+    if len(shape) != 3:
+        return {}
+    indices = np.indices(shape, dtype=np.int32).reshape(3, -1)
+    names = ("channel", "y", "x")
+    return {
+        name: ("neuron", index, _describe(f"{name} of the neuron"))
+        for name, index in zip(names, indices, strict=True)
+    }
+
+
+def _describe(long_name: str, units: str | None = None) -> dict[str, str]:
+    """Return the attributes of a variable by the CF conventions."""
+    return {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}

@@ -19,7 +19,7 @@ import bioae
 assert not {"torch", "brian2", "numpy"} & sys.modules.keys()
 from bioae import analysis, datasets, equations
 network = bioae.load(sys.argv[1]).network
-result = bioae.simulate(network, datasets.load(sys.argv[2]), target="numpy")
+result = bioae.simulate(network, datasets.load(sys.argv[2]), "numpy")
 bioae.write_result(result, "r.nc")
 print(int(analysis.summary(analysis.open_result("r.nc"))["spikes"].sum()))
 """

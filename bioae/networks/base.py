@@ -1,0 +1,201 @@
+"""A network as it is run: its description and its weights.
+
+Targets and the mirror need no more than this; `bioae.networks.network` adds the changes that need
+a calibration of neuron models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import NetworkError
+from bioae.networks.config import NetworkConfig
+from bioae.networks.delays import Steps, draw_delays, in_steps
+from bioae.networks.layers import Shape
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.random import stream
+
+__all__ = ["NetworkBase"]
+
+#: Delays are drawn from streams of random numbers that weights do not use.
+_DELAY_STREAMS = 2**40
+
+
+@dataclass(frozen=True)
+class NetworkBase:
+    """A network: its description and its weights.
+
+    Parameters
+    ----------
+    config
+        The description.
+    weights
+        Arrays by name. ``LAYER.weight`` and ``LAYER.recurrent``: weights (target, source) in
+        PyTorch's order. ``LAYER.weight_delay`` and ``LAYER.recurrent_delay``: delays in seconds,
+        where each connection has its own. ``LAYER.PARAMETER``: any constant parameter of the
+        layer's neuron model that replaces the model's value, in base units, one value or one per
+        neuron. ``LAYER.readout.PARAMETER``: one that the read-out does not share with the neuron.
+    spread
+        Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
+        describe how some of the weights were made; nothing depends on them, and an artefact does
+        not store them.
+
+    Raises
+    ------
+    NetworkError
+        If an array is missing, unknown, not finite or of the wrong shape.
+    """
+
+    config: NetworkConfig
+    weights: Mapping[str, NDArray[np.floating]] = field(repr=False)
+    spread: Mapping[str, float] = field(
+        default_factory=dict, kw_only=True, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        required: dict[str, Shape] = {}
+        for placed in self.config.placed:
+            required |= placed.array_shapes
+        for name in required.keys() - self.weights.keys():
+            raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
+        for name, values in self.weights.items():
+            allowed = (required[name],) if name in required else self._parameter_shapes(name)
+            _check_array(name, values, allowed)
+        for placed in self.config.placed:
+            self._check_autapses(placed)
+            self.delays(placed)
+
+    def _parameter_shapes(self, name: str) -> tuple[Shape, ...]:
+        # Models are lowered for this, which few networks need.
+        layer = name.partition(".")[0]
+        for placed in self.config.placed:
+            if placed.name == layer:
+                return {**placed.parameter_shapes, **placed.readout_shapes}.get(name, ())
+        return ()
+
+    @classmethod
+    def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Self:
+        """Return a network with random weights; each array has its own stream of random numbers.
+
+        Parameters
+        ----------
+        config
+            The network's description.
+        seed
+            Seeds the weights.
+        """
+        weights = {}
+        for placed in config.placed:
+            for order, (name, shape) in enumerate(placed.weight_shapes.items()):
+                others = max(placed.size - (not placed.layer.autapses), 1)
+                fan_in = others if order else placed.layer.fan_in(placed.input_shape)
+                deviation = placed.layer.gain * math.sqrt(2.0 / fan_in)
+                number = 2 * placed.depth + order
+                weights[name] = stream(seed, number).normal(0.0, deviation, shape)
+                if name.endswith(".recurrent") and not placed.layer.autapses:
+                    np.fill_diagonal(weights[name], 0.0)
+                delay = placed.delays[name]
+                if isinstance(delay, tuple):
+                    weights[f"{name}_delay"] = draw_delays(
+                        delay, shape, stream(seed, _DELAY_STREAMS + number),
+                        dt=config.dt_seconds, where=f"layer {placed.name!r}",
+                    )  # fmt: skip
+        return cls(config, weights)
+
+    def quantised(self, bits: int = 12) -> Self:
+        """Return the network with its connection weights rounded to multiples of ``2**-bits``.
+
+        Sums of such weights are exact in any order, so all targets agree to the last bit.
+        """
+        grid = 2.0**bits
+        synaptic = {name for placed in self.config.placed for name in placed.weight_shapes}
+        rounded = {
+            name: np.rint(self.weights[name].astype(np.float64) * grid) / grid for name in synaptic
+        }
+        return replace(self, weights={**self.weights, **rounded})
+
+    def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
+        """Return the delays of a layer's connections in steps, by the name of their weights.
+
+        They are rounded here, once, for all targets: a scalar array where all connections share
+        one delay, else an array of the shape of the weights.
+
+        Raises
+        ------
+        NetworkError
+            If one is negative, or not shorter than a presentation.
+        """
+        steps = {}
+        for name, delay in placed.delays.items():
+            array = f"{name}_delay"
+            steps[name] = in_steps(
+                self.weights[array] if isinstance(delay, tuple) else delay or 0.0,
+                dt=self.config.dt_seconds,
+                steps=self.config.steps,
+                where=f"the array {array!r}",
+            )
+        return steps
+
+    def _check_autapses(self, placed: PlacedLayer) -> None:
+        name = f"{placed.name}.recurrent"
+        if name not in self.weights or placed.layer.autapses:
+            return
+        if self.weights[name].diagonal().any():
+            raise NetworkError(
+                f"the array {name!r} lets neurons feed themselves",
+                expected="a diagonal of zeros",
+                mend="Set autapses = true in the layer, or the diagonal to 0",
+            )
+
+    def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
+        """Return a layer's parameters in base units: scalars, or (neuron) arrays.
+
+        Parameters
+        ----------
+        placed
+            The layer.
+        readout
+            Whether to return those of its read-out model.
+        """
+        from bioae.equations.arrays.start import default_parameters
+
+        values = default_parameters(placed.readout_program if readout else placed.program)
+        prefixes = (placed.name, f"{placed.name}.readout") if readout else (placed.name,)
+        for array, name in ((f"{prefix}.{name}", name) for prefix in prefixes for name in values):
+            if array in self.weights and array not in placed.array_shapes:
+                values[name] = np.asarray(self.weights[array], np.float64)
+        return values
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the description and the weights."""
+        digest = hashlib.sha256()
+        config = self.config.self_contained().to_mapping()
+        digest.update(json.dumps(config, sort_keys=True).encode())
+        for name in sorted(self.weights):
+            values = np.ascontiguousarray(self.weights[name], dtype=np.float64)
+            digest.update(f"{name}{values.shape}".encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()
+
+
+def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) -> None:
+    if not allowed:
+        raise NetworkError(f"the network has no array {name!r}")
+    if np.shape(values) not in allowed:
+        raise NetworkError(
+            f"the array {name!r} has the wrong shape",
+            expected=" or ".join(str(shape) for shape in allowed),
+            found=str(np.shape(values)),
+        )
+    if not np.isfinite(values).all():
+        raise NetworkError(f"the array {name!r} has values that are not finite")

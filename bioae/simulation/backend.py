@@ -1,0 +1,78 @@
+"""Options of a simulation in Brian2, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bioae.errors import InputError, TargetError
+
+__all__ = ["STANDALONE", "TARGETS", "Backend", "Connectivity", "Dtype", "Target"]
+
+Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
+Dtype = Literal["float64", "float32"]
+
+#: Whether the positions of a kernel share its weights, or each connection is a synapse.
+Connectivity = Literal["shared", "unrolled"]
+
+#: Everything that Brian2 can run a network on.
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+#: Targets that are compiled into one program, which runs without Python.
+STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The target of a simulation, and how it runs a network there.
+
+    Parameters
+    ----------
+    target
+        ``"numpy"``, ``"cython"``, ``"cpp_standalone"`` or ``"cuda_standalone"``.
+    dtype
+        The type of state variables: ``"float64"`` or ``"float32"``.
+    connectivity
+        ``"shared"`` keeps each weight once; ``"unrolled"`` makes a `brian2.Synapses` synapse of
+        each connection, which takes far more memory and time. Pathways whose connections differ
+        in delay are always unrolled. Results do not depend on it.
+    record
+        Variables to record at the end of each step, in the layers that have them.
+
+    Raises
+    ------
+    TargetError
+        If there is no such target.
+    InputError
+        If another option has an unknown value.
+    """
+
+    target: Target = "cpp_standalone"
+    dtype: Dtype = "float64"
+    connectivity: Connectivity = "shared"
+    record: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise TargetError(
+                f"unknown target {self.target!r}", expected=f"one of {', '.join(TARGETS)}"
+            )
+        for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
+            value = getattr(self, name)
+            if value not in options:
+                raise InputError(
+                    f"{name} does not fit", expected=" or ".join(options), found=repr(value)
+                )
+        if isinstance(self.record, str):
+            raise InputError(
+                "record does not fit",
+                expected=f"a list of names, such as [{self.record!r}]",
+                found=repr(self.record),
+            )
+        object.__setattr__(self, "record", tuple(sorted(set(self.record))))
+
+    @classmethod
+    def of(cls, backend: Backend | Target) -> Backend:
+        """Return a backend that may be given as the name of its target."""
+        return backend if isinstance(backend, Backend) else cls(backend)
