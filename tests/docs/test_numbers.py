@@ -66,7 +66,7 @@ def test_the_times_are_those_of_the_stored_benchmark() -> None:
     faster = plain["plain Synapses"]["median"] / plain["shared weights"]["median"]
     smaller = plain["shared weights"]["megabytes"] / plain["plain Synapses"]["megabytes"]
     flat = " ".join(README.split())
-    assert f"{faster:.0f} times the images a second in {smaller:.2f} of the memory" in flat
+    assert f"{faster:.0f} times the images per second in {smaller:.2f} of the memory" in flat
     assert "0 of 847,202 spikes differ" in notes
     assert "0 of 847,202 spikes differ" in flat
 
