@@ -32,9 +32,9 @@ def main(model: str | None = None, *, standalone: bool = False) -> bioae.BrianNe
     built.present(digits)
     latent = built.populations["latent"]
 
-    # External input is added to `bioae_input`, in units of the neuron model's `weight`. A spike acts
-    # one step later, so a spike in the last step of a presentation would act on the next image,
-    # which begins with step 0.
+    # External input is added to `bioae_input`, in units of the neuron model's `weight`. A spike
+    # acts one step later, so a spike in the last step of a presentation would act on the next
+    # image, which begins with step 0.
     inhibition = Synapses(
         latent,
         latent,

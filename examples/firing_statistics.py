@@ -28,7 +28,7 @@ def main(first: str, second: str) -> xr.Dataset:
 def compare(a: xr.DataTree, b: xr.DataTree, layer: str) -> xr.Dataset:
     # One rate per neuron, the mean over examples (Hz).
     rates_a, rates_b = (firing_rate(tree, layer, dims="example") for tree in (a, b))
-    # Distances between the two distributions: the largest difference of the cumulative distributions
+    # Distances between the two distributions: the largest difference of their cumulative functions
     # (Kolmogorov-Smirnov), and the mean shift in Hz that turns one into the other (Wasserstein).
     return xr.Dataset(
         {
