@@ -25,8 +25,8 @@ from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate_to
 from bioae.simulation.targets import activation as targets
+from bioae.simulation.workers.job import Job
 from bioae.simulation.workers.processes import shared
-from bioae.simulation.workers.runner import Job
 
 __all__ = [
     "CASES", "Case", "brian2", "digits", "mirror", "peer", "spikes_of", "to_file", "trained",

@@ -8,8 +8,8 @@ from .errors import BioaeError as BioaeError
 from .networks.artefact import Artefact as Artefact
 from .networks.artefact import load as load
 from .networks.artefact import save as save
+from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
-from .networks.network import NetworkConfig as NetworkConfig
 from .simulation import Backend as Backend
 from .simulation import BrianNetwork as BrianNetwork
 from .simulation import build as build

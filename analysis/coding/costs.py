@@ -37,7 +37,7 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
     ----------
     fan_out
         To how many neurons each neuron sends its spikes, by layer: (neuron,), or one number for
-        all; `bioae.networks.synapse_counts.fan_out` counts them for a network. A result does not
+        all; `bioae.Network.fan_out` counts them for a network. A result does not
         hold the connections, so without it only spikes are known.
 
     Returns

@@ -120,7 +120,7 @@ def print_change(before: Path, after: Path) -> None:
     from bioae.cli.tables import rich_table
 
     console = Console()
-    with open_result(before) as old, open_result(after) as new:
+    with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
         first, second = reconstruction_change(old, new)["sum_squared_error"].to_numpy()
         table = as_table("Firing before and after", firing_change(old, new))
     change = f" ({100 * (second / first - 1):+.0f} %)" if first else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import Natural, Positive, Several
+from bioae.errors import DataError, InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Images
     from bioae.networks.network import Network
+    from bioae.simulation import Backend
 
 __all__ = ["images_of", "simulate"]
 
@@ -113,7 +115,7 @@ def simulate(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.cli.changes import changed_network, print_change
+    from bioae.cli.changes import changed_network
     from bioae.cli.progress import counting
     from bioae.networks import artefact
     from bioae.simulation import Backend, simulate_to
@@ -127,38 +129,58 @@ def simulate(
         original, neuron=neuron, calibrate=calibrate, spread=spread, background=background,
         delay=delay, seed=seed,
     )  # fmt: skip
-    _check_compared(compare=compare, changed=network is not original)
+    if compare and network is original:
+        raise InputError(
+            "there is no change to compare",
+            where="--compare",
+            expected="--neuron, --spread, --background or --delay",
+        )
     presented = images_of(data, split, images, examples)
     _check_record(network, record)
     backend = Backend(target, dtype, connectivity, record)
-    with _workers(workers, cluster) as crew:
+    with _workers(workers, cluster) as sharing:
         try:
             with terminated_as_interrupted(), counting("simulating") as progress:
                 simulate_to(
-                    out, network, presented, backend, seed=seed, workers=crew, progress=progress,
+                    out, network, presented, backend, seed=seed, workers=sharing, progress=progress,
                     resume=resume, overwrite=overwrite,
                 )  # fmt: skip
         except KeyboardInterrupt:
             if not parts_folder(out).exists():
                 raise
-            print(
-                "bioae: interrupted; continue with the same command and --resume", file=sys.stderr
-            )
+            line = "bioae: interrupted; continue with the same command and --resume"
+            print(line, file=sys.stderr)
             return 130
         print(out)
         if message:
             print(message)
         if compare:
-            with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-                unchanged = Path(folder, "unchanged.nc")
-                backend = Backend(target, dtype, connectivity)
-                with terminated_as_interrupted(), counting("simulating unchanged") as progress:
-                    simulate_to(
-                        unchanged, original, presented, backend,
-                        seed=seed, workers=crew, progress=progress,
-                    )  # fmt: skip
-                print_change(unchanged, out)
+            backend = Backend(target, dtype, connectivity)
+            _compare(out, original, presented, backend, seed=seed, workers=sharing)
     return 0
+
+
+def _compare(
+    changed: Path,
+    network: Network,
+    images: Images,
+    backend: Backend,
+    *,
+    seed: int,
+    workers: int | Client,
+) -> None:
+    """Simulate the unchanged network into a temporary file, and print the differences."""
+    from bioae.cli.changes import print_change
+    from bioae.cli.progress import counting
+    from bioae.simulation import simulate_to
+
+    with tempfile.TemporaryDirectory(prefix=f".{changed.name}-", dir=changed.parent) as folder:
+        unchanged = Path(folder, "unchanged.nc")
+        with terminated_as_interrupted(), counting("simulating unchanged") as progress:
+            simulate_to(
+                unchanged, network, images, backend, seed=seed, workers=workers, progress=progress
+            )
+        print_change(unchanged, changed)
 
 
 @contextmanager
@@ -167,8 +189,6 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
     if cluster is None:
         yield workers
         return
-    from bioae.errors import InputError
-
     if workers != 1:
         raise InputError(
             "workers and a cluster exclude each other",
@@ -179,18 +199,6 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
 
     with connected(cluster) as client:
         yield client
-
-
-def _check_compared(*, compare: bool, changed: bool) -> None:
-    from bioae.errors import InputError
-
-    if compare and not changed:
-        raise InputError(
-            "there is no change to compare",
-            where="--compare",
-            expected="a changed network",
-            mend="Change it with --neuron, --spread, --background or --delay",
-        )
 
 
 def images_of(
@@ -204,13 +212,12 @@ def images_of(
         If there are none, both are asked for, or a position is repeated or outside the data set.
     """
     from bioae.datasets import load
-    from bioae.errors import DataError
 
     if examples is None:
         return load(data, split, count)
     if count is not None:
         raise DataError("--images and --examples exclude each other", mend="Give one of the two")
-    places = _places(examples)
+    places = _positions(examples)
     loaded = load(data, split)
     outside = [place for place in places if not 0 <= place < len(loaded)]
     if outside:
@@ -223,9 +230,7 @@ def images_of(
     return loaded[places]
 
 
-def _places(examples: str) -> list[int]:
-    from bioae.errors import DataError
-
+def _positions(examples: str) -> list[int]:
     expected = "different places such as 3,17"
     try:
         places = [int(part) for part in examples.split(",")]
@@ -248,8 +253,6 @@ def _places(examples: str) -> list[int]:
 
 
 def _check_record(network: Network, record: Several) -> None:
-    from bioae.errors import InputError
-
     known = {name for placed in network.config.placed for name in placed.program.states}
     for name in record:
         if name not in known:

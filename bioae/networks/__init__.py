@@ -1,5 +1,9 @@
-"""A network: its layers, encoder, decoder, neuron models and weights, and their file format.
+"""Networks: layers, encoder, decoder, neuron models, weights, and the artefact that stores them.
 
-Here belongs what a network *is*; how it is run belongs in `bioae.simulation` and in
+The description of networks belongs here; running them belongs in `bioae.simulation` and
 `bioae.trainers`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

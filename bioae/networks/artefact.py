@@ -1,8 +1,13 @@
-"""A trained network on disk: ``network.toml`` and ``weights.safetensors``, specified in docs/."""
+"""The artefact: a trained network on disk, as docs/artefact.md specifies it.
+
+It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` and
+``weights.safetensors``.
+"""
 
 from __future__ import annotations
 
 import tomllib
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,21 +21,26 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from bioae.errors import ArtefactError, InputError
-from bioae.networks.artefact_files import DESCRIPTION, MEND, WEIGHTS, read_files, write_files
-from bioae.networks.network import Network, NetworkConfig
+from bioae.errors import ArtefactError, InputError, OutputError
+from bioae.files import atomic_output
+from bioae.networks.base import NetworkBase
+from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
 from bioae.validation import describe
 
 __all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
 
 FORMAT_VERSION = 1
 
-_MOST_TEXT = 16 * 2**20
+_DESCRIPTION = "network.toml"
+_WEIGHTS = "weights.safetensors"
+_MEND = "docs/artefact.md says what an artefact holds"
+_LARGEST_DESCRIPTION = 16 * 2**20
 _FLOATS = ("float32", "float64")
 
 
 class _Description(BaseModel):
-    """What ``network.toml`` holds, before the network is looked at."""
+    """The keys of ``network.toml``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -43,16 +53,16 @@ class _Description(BaseModel):
 
 @dataclass(frozen=True)
 class Artefact:
-    """A trained network with what is known of its making.
+    """A trained network and the record of its training.
 
     Attributes
     ----------
     network
         The network.
     training
-        The configuration that it was trained with.
+        The configuration of the training.
     metrics
-        What was measured at the end of the training.
+        Measurements at the end of the training.
     """
 
     network: Network
@@ -61,14 +71,14 @@ class Artefact:
 
 
 def save(
-    network: Network,
+    network: NetworkBase,
     path: Path | str,
     *,
     training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a network, whole or not at all.
+    """Write a network atomically; equal networks give equal bytes.
 
     Parameters
     ----------
@@ -77,9 +87,9 @@ def save(
     path
         A folder, or a file that ends in ``.zip`` for an uncompressed archive of the two files.
     training, metrics
-        What is known of its making: tables that TOML can hold.
+        The record of its training: tables that TOML can hold.
     overwrite
-        Whether to replace what stands at `path`.
+        Whether to replace a network that exists at `path`.
 
     Raises
     ------
@@ -87,6 +97,7 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
+    path = Path(path)
     description = {
         "format_version": FORMAT_VERSION,
         "network": network.config.self_contained().to_mapping(),
@@ -95,9 +106,21 @@ def save(
         "metrics": _plain(metrics or {}),
     }
     arrays = {name: _stored(array) for name, array in network.weights.items()}
-    text = tomli_w.dumps(description, multiline_strings=True).encode()
-    files = {DESCRIPTION: text, WEIGHTS: save_tensors(arrays)}
-    write_files(Path(path), files, overwrite=overwrite)
+    files = {
+        _DESCRIPTION: tomli_w.dumps(description, multiline_strings=True).encode(),
+        _WEIGHTS: save_tensors(arrays),
+    }
+    _check_replaced(path)
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+                for name, content in files.items():
+                    # A fixed date: equal networks give equal bytes.
+                    archive.writestr(zipfile.ZipInfo(name), content)
+        else:
+            temporary.mkdir()
+            for name, content in files.items():
+                (temporary / name).write_bytes(content)
 
 
 def load(path: Path | str) -> Artefact:
@@ -114,10 +137,10 @@ def load(path: Path | str) -> Artefact:
         If there is none, it is truncated or foreign, or its version or shapes do not fit.
     """
     path = Path(path)
-    text, weights = read_files(path)
-    where = f"{path}, {DESCRIPTION}"
+    text, weights = _read(path, _DESCRIPTION), _read(path, _WEIGHTS)
+    where = f"{path}, {_DESCRIPTION}"
     description = _parse(text, where)
-    arrays = _arrays(weights, description.arrays, f"{path}, {WEIGHTS}")
+    arrays = _arrays(weights, description.arrays, f"{path}, {_WEIGHTS}")
     try:
         config = NetworkConfig.from_mapping(description.network, where=where)
         _check_self_contained(config, where)
@@ -129,13 +152,58 @@ def load(path: Path | str) -> Artefact:
     return Artefact(network, description.training, description.metrics)
 
 
+def _check_replaced(path: Path) -> None:
+    others = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    others -= {_DESCRIPTION, _WEIGHTS}
+    if others:
+        raise OutputError(
+            "the folder holds more than a trained network and was kept",
+            where=str(path),
+            expected=f"nothing but {_DESCRIPTION} and {_WEIGHTS}",
+            found=min(others),
+            mend="Choose another path",
+        )
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        if path.is_dir():
+            file = path / name
+            if file.exists() and not file.is_file():  # reading a pipe would wait for a writer
+                raise ValueError(f"{name} is not a file")
+            return file.read_bytes()
+        if path.is_file():
+            with zipfile.ZipFile(path) as archive:
+                member = archive.getinfo(name)
+                if member.compress_type != zipfile.ZIP_STORED:  # a stored file cannot grow
+                    raise ValueError(
+                        f"{name} is compressed, and only uncompressed archives are read"
+                    )
+                return archive.read(member)
+    # zipfile raises RuntimeError for an unknown kind of archive, or one with a password.
+    except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        missing = isinstance(error, KeyError | FileNotFoundError)
+        reason = f"{name} is missing" if missing else str(error) or "it is truncated"
+        near = sorted(path.glob(f"*/{_DESCRIPTION}")) + sorted(path.glob(f"*/*/{_DESCRIPTION}"))
+        raise ArtefactError(
+            f"this is not a trained network: {reason}",
+            where=str(path),
+            mend=f"Did you mean {near[0].parent}?" if near else _MEND,
+        ) from error
+    raise ArtefactError(
+        "there is no trained network",
+        where=str(path),
+        mend="bioae demo and bioae train each write one, in the folder 'model'",
+    )
+
+
 def _parse(text: bytes, where: str) -> _Description:
     try:
-        if len(text) > _MOST_TEXT:
-            raise ValueError(f"it is larger than {_MOST_TEXT // 2**20} MiB")
+        if len(text) > _LARGEST_DESCRIPTION:
+            raise ValueError(f"it is larger than {_LARGEST_DESCRIPTION // 2**20} MiB")
         values = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=MEND) from error
+        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=_MEND) from error
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
@@ -143,12 +211,12 @@ def _parse(text: bytes, where: str) -> _Description:
             where=where,
             expected=f"format_version = {FORMAT_VERSION}",
             found="none" if version is None else repr(version),
-            mend=MEND if version is None else "Read it with the version of bioae that wrote it",
+            mend=_MEND if version is None else "Read it with the version of bioae that wrote it",
         )
     try:
         return _Description.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, _Description), where=where, mend=MEND) from error
+        raise ArtefactError(**describe(error, _Description), where=where, mend=_MEND) from error
 
 
 def _check_self_contained(config: NetworkConfig, where: str) -> None:
@@ -159,7 +227,7 @@ def _check_self_contained(config: NetworkConfig, where: str) -> None:
             f"the neuron model {min(missing)!r} is not in the file",
             where=where,
             expected=f"a table [network.neurons.{min(missing)}]",
-            mend=MEND,
+            mend=_MEND,
         )
 
 
@@ -171,23 +239,23 @@ def _stored(array: NDArray[Any]) -> NDArray[Any]:
 
 def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
     try:
-        # Sorted, for the library's order differs from one reading to the next.
+        # Sorted, because the library's order differs between reads.
         arrays = dict(sorted(load_tensors(content).items()))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
             f"the weights are truncated or damaged: {error}",
             where=where,
-            mend="Copy the artefact again, or train it anew",
+            mend="Copy the artefact again, or train it again",
         ) from error
-    found = {name: list(array.shape) for name, array in arrays.items()}
-    if found != shapes:
-        name = min(name for name in {*found, *shapes} if found.get(name) != shapes.get(name))
+    stored = {name: list(array.shape) for name, array in arrays.items()}
+    if stored != shapes:
+        name = min(name for name in {*stored, *shapes} if stored.get(name) != shapes.get(name))
         raise ArtefactError(
             f"the array {name!r} does not fit the description",
             where=where,
             expected=f"the shape {shapes[name]}" if name in shapes else "no such array",
-            found=f"{found[name]}" if name in found else "none",
-            mend=MEND,
+            found=f"{stored[name]}" if name in stored else "none",
+            mend=_MEND,
         )
     for name, array in arrays.items():
         if array.dtype.name not in _FLOATS:
@@ -196,13 +264,13 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
                 where=where,
                 expected=" or ".join(_FLOATS),
                 found=array.dtype.name,
-                mend=MEND,
+                mend=_MEND,
             )
     return arrays
 
 
 def _plain(value: Any) -> Any:
-    """Return tables as TOML can hold them: without None, which it has no word for."""
+    """Return tables without None, which TOML cannot express, and without NumPy's scalars."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

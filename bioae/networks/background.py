@@ -1,7 +1,7 @@
-"""Background input to a layer: noise that its neurons receive from outside the network.
+"""Background input: noise that the neurons of a layer receive from outside the network.
 
-It arrives as spikes do, at the model's `input`, and is drawn from the keyed generator of a model's
-own noise: the same bits wherever the network runs.
+It arrives like spikes, at the model's `input`, and comes from the keyed generator of a model's own
+noise: the same bits on every target.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Background", "check_background", "with_background"]
 
-#: The standard deviation of Gaussian noise, in network weights a square root of a millisecond; or
-#: the weight and the rate of background spikes.
+#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
+#: or the weight and the rate of background spikes.
 Background = float | tuple[float, str] | None
 
 _CONSTANT = "bioae_background"
@@ -34,7 +34,7 @@ def check_background(background: Background, *, dt: float, where: str) -> None:
     ------
     NetworkError
         If the standard deviation is negative, a number is not finite, or there would be more than
-        one background spike a step.
+        one background spike per step.
     """
     if background is None:
         return
@@ -52,7 +52,7 @@ def check_background(background: Background, *, dt: float, where: str) -> None:
             raise NetworkError(
                 "the rate of background spikes does not fit",
                 where=where,
-                expected=f"from 0 to one a step, {1 / dt:g} Hz",
+                expected=f"from 0 to one per step, {1 / dt:g} Hz",
                 found=background[1],
             )
 

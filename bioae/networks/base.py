@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.delays import Steps, draw_delays, in_steps
-from bioae.networks.layers import Shape
+from bioae.networks.layers import Dense, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream
 
@@ -174,6 +174,27 @@ class NetworkBase:
             if array in self.weights and array not in placed.array_shapes:
                 values[name] = np.asarray(self.weights[array], np.float64)
         return values
+
+    def fan_out(self) -> dict[str, NDArray[np.int64]]:
+        """Count the synapses that leave each neuron, by layer (neuron,).
+
+        They lead to the next layer, and within the layer where it is recurrent: the synaptic events
+        of one spike (`bioae.analysis.cost`). The last layer's neurons have only recurrent ones,
+        because the decoder reads their spikes without synapses.
+        """
+        placed = self.config.placed
+        counts = {}
+        for this, following in zip(placed, (*placed[1:], None), strict=True):
+            count = np.zeros(this.size, np.int64)
+            if following is not None and isinstance(following.layer, Dense):
+                count += following.size
+            elif following is not None:
+                source = following.layer.connections(following.input_shape).source
+                count += np.bincount(source, minlength=this.size)
+            if this.layer.recurrent:
+                count += this.size - (not this.layer.autapses)
+            counts[this.name] = count
+        return counts
 
     @cached_property
     def sha256(self) -> str:

@@ -1,4 +1,4 @@
-"""The description of a network: its layers, its code for images, its time."""
+"""The description of a network: its layers, its encoder and decoder, its timing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 def presets() -> tuple[str, ...]:
-    """Return the names of the networks that are shipped."""
+    """Return the names of the shipped networks."""
     folder = files("bioae") / "networks"
     return tuple(
         sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if ".toml" in f.name)
@@ -37,7 +37,7 @@ def presets() -> tuple[str, ...]:
 
 
 class NetworkConfig(BaseModel):
-    """The description of an auto-encoder: its layers, its code for images, its time.
+    """The description of an auto-encoder: its layers, its encoder and decoder, its timing.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class NetworkConfig(BaseModel):
     )
     dt: str = Field("1*ms", description="the time step")
     steps: int = Field(25, ge=1, description="steps T of a presentation")
-    schedule: ScheduleName = Field("brian2", description="the order of things within a step")
+    schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
     neuron: str = Field("lif", description="the neuron model of layers that name none")
     latent: str | None = Field(None, description="the name of the latent layer")
     encoder: Encoder = Field(default_factory=Bernoulli)
@@ -80,13 +80,13 @@ class NetworkConfig(BaseModel):
         if math.prod(shape) != math.prod(self.input_shape):
             raise ValueError(
                 f"the last layer has the shape {shape}, the images {self.input_shape}: an "
-                "auto-encoder gives back what it was given"
+                "auto-encoder needs as many outputs as inputs"
             )
         return self
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
-        """Build a description from a parsed file; ``preset`` names one to start from.
+        """Build a description from a parsed file; ``preset`` names a shipped one to change.
 
         Raises
         ------
@@ -114,11 +114,11 @@ class NetworkConfig(BaseModel):
         return cls.from_mapping({"preset": name, **changes}, where=f"the network {name!r}")
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the description as a file would give it; `from_mapping` reads it back."""
+        """Return the description as a file states it; `from_mapping` reads it back."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def model(self, name: str) -> NeuronModel:
-        """Return a neuron model that comes with the network, is shipped, or lies in a file.
+        """Return a neuron model of the network, a shipped one, or one from a file.
 
         Raises
         ------
@@ -165,13 +165,13 @@ class NetworkConfig(BaseModel):
         NetworkError
             If the changes do not fit.
         """
-        # Not `model_copy`, which would copy what was computed from the old fields too.
+        # Not `model_copy`, which would also copy properties computed from the old fields.
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.from_mapping({**fields, **changes}, where="the network")
 
     @cached_property
     def timing(self) -> Timing:
-        """Where presentations lie in time."""
+        """The steps of presentations."""
         return Timing(SCHEDULES[self.schedule], self.steps)
 
     @cached_property
@@ -197,7 +197,7 @@ class NetworkConfig(BaseModel):
                 raise NetworkError(
                     f"the neuron model {model.name!r} never fires",
                     where=where,
-                    expected="a model with a threshold: the layer has to be heard",
+                    expected="a model with a threshold: other neurons receive the layer's spikes",
                 )
             readout = self.model(layer.readout)
             readout = readout.with_parameters(_common(model, readout))
@@ -227,7 +227,7 @@ class NetworkConfig(BaseModel):
 
 
 def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
-    """Return what a neuron's parameters make of those of its read-out: where units agree."""
+    """Return the read-out's parameters that the neuron also has, with the neuron's values."""
     differing = [
         name
         for name, text in readout.parameters.items()
@@ -241,7 +241,7 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
 
     values, own = parameter_values(model), parameter_values(readout)
     texts = {
-        # Its text as it is, unless it names others of the neuron's parameters.
+        # The text itself, unless it names other parameters of the neuron.
         name: f"{float(values[name])!r}*{unit_name(values[name])}"
         if names_in(model.parameters[name]) & model.parameters.keys()
         else model.parameters[name]

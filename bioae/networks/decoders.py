@@ -1,10 +1,10 @@
-"""From the last layer's activity to an image, on NumPy arrays and PyTorch tensors alike.
+"""Decoders: the last layer's activity to an image, for NumPy arrays and PyTorch tensors.
 
 `U` is the potential of the layer's read-out model, which integrates the layer's input and is never
 reset, sampled at the end of each step.
 
-A decoder of U also says how Brian2 comes to the same without keeping U of every step: each neuron
-keeps one number, which is `start` before the presentation, and `collects` at the end of each step.
+Brian2 decodes U without storing it at every step: each neuron keeps one number, which is `start`
+before the presentation, and `collects` at the end of each step.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class _Decoder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scale: float | None = Field(
-        None, gt=0, description="what is decoded is divided by; the encoder's mean drive by default"
+        None, gt=0, description="divisor of the decoded image; the encoder's mean drive by default"
     )
 
-    #: Whether it decodes the read-out's potential, or the spikes.
+    #: Whether it decodes the read-out's potential rather than the spikes.
     reads_potential: ClassVar[bool] = True
 
-    #: What a neuron keeps: first, and then at each step, in Brian2's language, of what it has
-    #: ``kept`` and of the ``potential``.
+    #: The number that a neuron keeps: its initial value, and its value after each step, in Brian2's
+    #: language, from the number ``kept`` before and the ``potential``.
     start: ClassVar[str] = "0"
     collects: ClassVar[str]
 
@@ -43,8 +43,7 @@ class _Decoder(BaseModel):
         activity
             The potential U, or the spikes, (time, example, ...).
         mean_drive
-            What a pixel of 1 adds to the input over a presentation, see
-            `bioae.networks.encoders.Encoder.mean_drive`.
+            The drive of a pixel of 1, summed over a presentation: `mean_drive` of the encoder.
 
         Returns
         -------
@@ -55,16 +54,16 @@ class _Decoder(BaseModel):
         return self.finish(kept, steps=len(activity), mean_drive=mean_drive)
 
     def finish(self, kept: Array, *, steps: int, mean_drive: float) -> Array:
-        """Decode what neurons have kept at the end of a presentation; for `CountDecoder`, spikes.
+        """Decode the numbers that neurons keep at the end of a presentation.
 
         Parameters
         ----------
         kept
-            (example, ...).
+            (example, ...); for `CountDecoder`, the numbers of spikes.
         steps
             Steps of the presentation.
         mean_drive
-            As of `decode`.
+            As for `decode`.
 
         Returns
         -------
@@ -101,7 +100,7 @@ class LastDecoder(_Decoder):
 
 
 class MeanDecoder(_Decoder):
-    """The potential's mean over the presentation."""
+    """The mean potential over the presentation."""
 
     kind: Literal["mean"] = "mean"
 
@@ -112,7 +111,7 @@ class MeanDecoder(_Decoder):
         return super().finish(kept / steps, steps=steps, mean_drive=mean_drive)
 
     def _reduce(self, activity: Array) -> Array:
-        # Step by step: libraries sum an axis in orders of their own, and round accordingly.
+        # Step by step: libraries differ in the order in which they sum an axis, and in rounding.
         return sum(activity)
 
 

@@ -1,4 +1,4 @@
-"""How long spikes travel: delays as they are written, in seconds, and in steps."""
+"""Transmission delays: as text, in seconds, and in steps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bioae.errors import NetworkError
 
 __all__ = ["Delay", "Steps", "check_delay", "draw_delays", "in_steps"]
 
-#: A time for all connections, or the pair that those of single connections lie between.
+#: One time for all connections, or the range from which each connection draws its own.
 Delay = str | tuple[str, str] | None
 
 Steps = NDArray[np.int64]
 
-#: What rounding may leave of a multiple of dt, in steps.
+#: The rounding error of a multiple of dt, in steps.
 _ROUNDING = 1e-6
 
 
@@ -27,7 +27,7 @@ def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
     Parameters
     ----------
     delay
-        The delay as it is written; none is always right.
+        The delay as text, or None.
     dt
         The time step in seconds.
     steps
@@ -38,7 +38,7 @@ def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
     Raises
     ------
     NetworkError
-        If it is not, or no multiple of dt lies between the two of a pair.
+        If it is not, or a pair has no multiple of dt between its ends.
     """
     if isinstance(delay, tuple):
         _between(delay, dt=dt, where=where)
@@ -52,9 +52,9 @@ def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> S
     Parameters
     ----------
     delays
-        In seconds (any shape), or a time as it is written.
+        In seconds (any shape), or a time as text.
     dt, steps, where
-        As of `check_delay`.
+        As for `check_delay`.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def draw_delays(
     shape
         The shape of the connection's weights.
     generator
-        Where random numbers come from.
+        The source of random numbers.
     dt, where
-        As of `check_delay`.
+        As for `check_delay`.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def _between(delay: tuple[str, str], *, dt: float, where: str) -> tuple[int, int
     first, last = math.ceil(low - _ROUNDING), math.floor(high + _ROUNDING)
     if first > last:
         raise NetworkError(
-            "no delay lies between the two",
+            "there is no delay between the two",
             where=where,
             expected=f"the shorter one first, and a multiple of dt = {dt * 1e3:g} ms between them",
             found=", ".join(delay),

@@ -1,11 +1,11 @@
-"""From images to what the input layer emits at each step: spikes, or graded events.
+"""Encoders: images to the input layer's spikes or graded events at each step.
 
 An encoder returns the *drive* of the input neurons, (time, example, channel, y, x): a value of 0
-emits nothing, and any other value is what the weights of the first layer are multiplied by.
+emits nothing, and any other value multiplies the weights of the first layer.
 
-It also says how Brian2 comes to the same without that array: each input neuron holds one number of
-its pixel for the whole presentation (`held`), and emits at the steps where a condition on it is
-true (`emits`).
+Brian2 obtains the same drive without that array: each input neuron holds one number of its pixel
+for the whole presentation (`held`), and emits at the steps at which a condition on it is true
+(`emits`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Drive = NDArray[np.float32]
 class _Encoder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: Whether the drive takes other values than 0 and 1: what neurons hold.
+    #: Whether the drive takes values other than 0 and 1, namely those that neurons hold.
     graded: ClassVar[bool] = False
 
-    #: When a neuron that does not hold 0 emits, as a condition in Brian2's language on ``held``, on
-    #: the step of the presentation ``step`` and on ``uniform``, a number in [0, 1) drawn for neuron
-    #: and step as `bioae.random.uniform` draws them: in order of (step, neuron), a stream an
-    #: example.
+    #: The condition, in Brian2's language, at which a neuron that does not hold 0 emits. Its names
+    #: are ``held``, the step of the presentation ``step``, and ``uniform``, a number in [0, 1) for
+    #: neuron and step as `bioae.random.uniform` draws them: in order of (step, neuron), one stream
+    #: per example.
     emits: ClassVar[str]
 
     #: Whether the drive is the same in every step.
@@ -55,7 +55,7 @@ class _Encoder(BaseModel):
         images
             (example, channel, y, x), in [0, 1].
         examples
-            The number of each image (example): random numbers depend on it and on nothing else.
+            The number of each image (example), on which random numbers depend.
         steps
             Steps of a presentation.
         seed
@@ -69,22 +69,22 @@ class _Encoder(BaseModel):
 
     @abstractmethod
     def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
-        """Return what the input neurons hold during a presentation; 0 emits nothing.
+        """Return the numbers that input neurons hold during a presentation; 0 emits nothing.
 
         Parameters
         ----------
         images
-            In [0, 1], of any shape, which is the result's.
+            In [0, 1], of any shape; the result has the same.
         steps
             Steps of a presentation.
         """
 
     @abstractmethod
     def mean_drive(self, steps: int) -> float:
-        """Return the drive of a pixel of value 1, expected and summed over a presentation."""
+        """Return the expected drive of a pixel of value 1, summed over a presentation."""
 
     def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder that emits as much in a time whose steps are cut in parts."""
+        """Return the encoder that emits the same per unit of time when steps are divided."""
         return self
 
 
@@ -104,7 +104,7 @@ class Bernoulli(_Encoder):
         steps: int,
         seed: int = 0,
     ) -> Drive:
-        """Draw spikes; one stream an example, counted by (step, neuron)."""
+        """Draw spikes, from one stream per example in order of (step, neuron)."""
         shape = images.shape[1:]
         numbers = uniform(seed, examples, steps * int(np.prod(shape)))
         numbers = numbers.reshape(len(images), steps, *shape)
@@ -125,7 +125,7 @@ class Bernoulli(_Encoder):
 
 
 class FirstSpike(_Encoder):
-    """A pixel emits one spike, the earlier the brighter it is; a black one emits none.
+    """A pixel emits one spike, earlier if it is brighter; a black pixel emits none.
 
     Pixel x fires at the step nearest to ``(1 - x) (T - 1)``.
     """
@@ -142,7 +142,7 @@ class FirstSpike(_Encoder):
         steps: int,
         seed: int = 0,
     ) -> Drive:
-        """Place one spike a pixel."""
+        """Place one spike per pixel."""
         clock = np.arange(steps).reshape(steps, *(1 for _ in images.shape))
         spikes: Drive = (clock + 1 == self.held(images, steps=steps)).astype(np.float32)
         return spikes
@@ -153,7 +153,7 @@ class FirstSpike(_Encoder):
         return np.where(images > 0, when + 1.0, 0.0)
 
     def mean_drive(self, steps: int) -> float:
-        """Return 1: one spike."""
+        """Return 1, for one spike."""
         return 1.0
 
 
@@ -185,7 +185,7 @@ class ConstantCurrent(_Encoder):
         return np.broadcast_to(events, (steps, *images.shape)).copy()
 
     def held(self, images: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
-        """Return the event, a number of 32 bits."""
+        """Return the event, rounded to 32 bits."""
         events = np.rint(self.gain * images.astype(np.float64) * self._GRID) / self._GRID
         return events.astype(np.float32).astype(np.float64)
 

@@ -1,7 +1,7 @@
-"""What a layer is: its population's shape, its neuron, and the connections that feed it.
+"""Layers: the shape of a population, its neuron model, and the connections that feed it.
 
-Indices are in C order of (channel, y, x). A connection says which weight joins which two neurons;
-how it is computed is the affair of whoever runs it.
+Indices are in C order of (channel, y, x). A connection names the weight between two neurons; each
+target computes it in its own way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Index = NDArray[np.int64]
 
 
 class Connections(NamedTuple):
-    """The synapses of a pathway, one entry a synapse.
+    """The synapses of a pathway, one entry per synapse.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class Connections(NamedTuple):
 
 
 class LayerBase(BaseModel):
-    """What all layers have: a name, a neuron model, and how weights are drawn at first.
+    """The keys of all kinds of layers.
 
-    Weights are drawn from a normal distribution of mean 0 and standard deviation
+    Initial weights are drawn from a normal distribution of mean 0 and standard deviation
     ``gain * sqrt(2 / fan_in)``.
     """
 
@@ -57,27 +57,28 @@ class LayerBase(BaseModel):
         None, description="a neuron model's name or file; the network's `neuron` by default"
     )
     parameters: dict[str, str] = Field(
-        default_factory=dict, description="parameters of the neuron model set anew"
+        default_factory=dict, description="parameters of the neuron model that replace its own"
     )
     weight: str | None = Field(
-        None, min_length=1, description="what a network weight of 1 adds here, set anew"
+        None, min_length=1, description="the unit of weight: replaces the model's `weight`"
     )
     background: Background = Field(
         None,
-        description="noise from outside, in network weights: Gaussian, its standard deviation a "
-        'square root of a millisecond; or the weight and rate of spikes, [0.1, "20*Hz"]',
+        description="noise from outside the network, in network weights: the standard deviation of "
+        "Gaussian noise per square root of a millisecond; or the weight and rate of spikes, "
+        '[0.1, "20*Hz"]',
     )
     readout: str = Field(
         "leaky_readout", description="the model of the potential U, which is never reset"
     )
     delay: Delay = Field(
         None,
-        description="how long spikes take from the layer before, beyond one step: a time, or a "
-        "pair between which each connection has its own",
+        description="the delay of spikes from the layer before, beyond one step: a time, or a pair "
+        "from which each connection draws its own",
     )
-    recurrent: bool = Field(False, description="whether each neuron also feeds every other one")
-    recurrent_delay: Delay = Field(None, description="the same, within the layer")
-    autapses: bool = Field(False, description="whether a recurrent neuron also feeds itself")
+    recurrent: bool = Field(False, description="whether neurons also project to each other")
+    recurrent_delay: Delay = Field(None, description="the delay within the layer")
+    autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
     gain: float = Field(1.0, gt=0, description="scale of the initial weights")
 
     @field_validator("delay", "recurrent_delay", mode="before")
@@ -94,7 +95,7 @@ class LayerBase(BaseModel):
     def _recurrent_keys(self) -> LayerBase:
         if not self.recurrent and (self.autapses or self.recurrent_delay is not None):
             key = "autapses" if self.autapses else "recurrent_delay"
-            raise ValueError(f"`{key}` says nothing of a layer without `recurrent = true`")
+            raise ValueError(f"`{key}` needs `recurrent = true`")
         return self
 
     @abstractmethod
@@ -107,14 +108,14 @@ class LayerBase(BaseModel):
 
     @abstractmethod
     def fan_in(self, input_shape: Shape) -> int:
-        """Return how many inputs a neuron has."""
+        """Return the number of inputs of a neuron."""
 
     @abstractmethod
     def connections(self, input_shape: Shape) -> Connections:
         """Return the layer's feed-forward synapses."""
 
     def recurrent_connections(self, input_shape: Shape) -> Connections:
-        """Return the synapses within the layer; no neuron feeds itself without `autapses`."""
+        """Return the synapses within the layer, without autapses unless `autapses` is true."""
         size = math.prod(self.output_shape(input_shape))
         every = all_to_all(size, size)
         other = every.source != every.target
@@ -122,10 +123,10 @@ class LayerBase(BaseModel):
 
 
 class Dense(LayerBase):
-    """Every input feeds every neuron; weights (neuron, input)."""
+    """A fully connected layer; weights (neuron, input)."""
 
     kind: Literal["dense"] = "dense"
-    units: Positive | None = Field(None, description="how many neurons; or give `shape`")
+    units: Positive | None = Field(None, description="the number of neurons; or give `shape`")
     shape: tuple[Positive, Positive, Positive] | None = Field(
         None, description="(channel, y, x) of the population, where it is an image"
     )
@@ -175,11 +176,11 @@ class _Convolution(LayerBase):
         return channels, height, width
 
     def fan_in(self, input_shape: Shape) -> int:
-        """Return the size of the kernel times the input channels that it sees."""
+        """Return the size of the kernel times the number of its input channels."""
         return self.kernel**2 * self._check(input_shape)[0] // self.groups
 
     def connections(self, input_shape: Shape) -> Connections:
-        """Return the unrolled kernel: one synapse for each tap that falls inside."""
+        """Return the unrolled kernel: one synapse for each tap inside the image."""
         shapes = self._check(input_shape), self.output_shape(input_shape)
         wide, narrow = reversed(shapes) if self.transposed else shapes
         rows = self.taps(wide[1], narrow[1])
@@ -196,14 +197,14 @@ class _Convolution(LayerBase):
         return Connections(source, target, weight)
 
     def taps(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
-        """Positions on the wide and narrow side and in the kernel, of taps that fall inside."""
+        """Return the taps inside: positions on the wide and narrow side and in the kernel."""
         position, tap = np.divmod(np.arange(narrow * self.kernel), self.kernel)
         reached = position * self.stride - self.padding + tap * self.dilation
         inside = (reached >= 0) & (reached < wide)
         return reached[inside], position[inside], tap[inside]
 
     def _channel_pairs(self, wide: int, narrow: int) -> tuple[Index, Index, Index]:
-        """Channels on the wide and narrow side, and the index of the kernel between them.
+        """Return channels on the wide and narrow side, and the index of the kernel between them.
 
         PyTorch stores a convolution as (out, in / groups), which is (narrow, wide / groups), and a
         transposed one as (in, out / groups), which is again (narrow, wide / groups).
@@ -243,7 +244,7 @@ class ConvTranspose2d(_Convolution):
 
     @model_validator(mode="after")
     def _small_output_padding(self) -> ConvTranspose2d:
-        # Beyond it lie neurons that no kernel reaches; PyTorch refuses it too.
+        # No kernel reaches neurons beyond it; PyTorch refuses it too.
         if self.output_padding >= max(self.stride, self.dilation):
             raise ValueError("`output_padding` must be smaller than `stride` or `dilation`")
         return self

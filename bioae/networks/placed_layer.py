@@ -1,4 +1,4 @@
-"""A layer with its place in a network: what feeds it, and the neuron models that it runs."""
+"""A layer in a network: its input, and its neuron models after lowering."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PlacedLayer"]
 
 @dataclass(frozen=True)
 class PlacedLayer:
-    """A layer with its place in a network.
+    """A layer in a network.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class PlacedLayer:
     depth
         1 for the first layer; the input is 0.
     input_shape
-        The shape of what feeds it.
+        The shape of its input.
     model, readout
         Its neuron model, and the model of its potential U: parameters that the two have in common
         are those of the neuron.
@@ -80,7 +80,7 @@ class PlacedLayer:
 
     @property
     def delays(self) -> dict[str, Delay]:
-        """The delays of its connections as they are written, by the name of their weights."""
+        """The delays of its connections as text, by the name of their weights."""
         layer = self.layer
         each = {f"{self.name}.weight": layer.delay, f"{self.name}.recurrent": layer.recurrent_delay}
         return {name: each[name] for name in self.weight_shapes}
@@ -100,8 +100,8 @@ class PlacedLayer:
         return {**self.weight_shapes, **self.delay_shapes}
 
     @property
-    def apart(self) -> bool:
-        """Whether inhibition arrives apart: one of its models has a variable for it."""
+    def separate_inhibition(self) -> bool:
+        """Whether a model of the layer receives inhibition at a separate variable."""
         return any(model.inhibition is not None for model in (self.model, self.readout))
 
     @cached_property
@@ -115,14 +115,14 @@ class PlacedLayer:
             f"{self.name}.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
-        # A parameter that is called as a connection's weights are keeps the model's value.
+        # A parameter with the name of an array of weights keeps the model's value.
         return {name: shapes[name] for name in shapes if name not in self.array_shapes}
 
     @cached_property
     def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:
         """The shapes that arrays of the read-out's own parameters may have.
 
-        Their names are ``LAYER.readout.PARAMETER``: what the read-out is not to share.
+        Their names are ``LAYER.readout.PARAMETER``: those not shared with the neuron.
         """
         program = self.readout_program
         return {

@@ -1,8 +1,8 @@
-"""When things happen: the order of the slots within a step, and the presentations' place in time.
+"""Timing: the order of slots within a step, and the steps of each presentation.
 
-A spike takes one step to act on the next layer, so a layer at depth d sees a presentation d steps
-late. Every layer is given its whole presentation: with `steps` T, the window of a layer at depth d
-in presentation k is the T steps from ``k * period + d`` on.
+A spike acts on the next layer one step later, so a presentation reaches a layer at depth d after d
+steps. Every layer gets its whole presentation: with `steps` T, the window of a layer at depth d in
+presentation k is the T steps from ``k * period + d`` on.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ class Schedule:
     slots
         As `brian2.Network.schedule` takes them.
     lead_in
-        Steps by which a presentation reaches a layer before the layer's window: where synapses act
-        after thresholds, the input of step n can only make a neuron fire at step n + 1.
+        Steps between the arrival of a presentation at a layer and the layer's window: where
+        synapses act after thresholds, the input of step n can cause a spike at step n + 1 at the
+        earliest.
     """
 
     slots: tuple[str, ...]
@@ -37,8 +38,8 @@ class Schedule:
         return tuple(s for s in self.slots if s in ("groups", "thresholds", "synapses", "resets"))
 
 
-#: The two orders in use: Brian2's own, and the one of Hübotter et al. 2021 (arXiv:2109.11045), in
-#: which input, threshold and reset come before the leak.
+#: Brian2's order, and that of Hübotter et al. 2021 (arXiv:2109.11045), in which input, threshold
+#: and reset come before the leak.
 SCHEDULES: dict[ScheduleName, Schedule] = {
     "brian2": Schedule(("start", "groups", "thresholds", "synapses", "resets", "end"), lead_in=1),
     "paper": Schedule(("start", "synapses", "thresholds", "resets", "groups", "end"), lead_in=0),
@@ -48,7 +49,7 @@ assert set(SCHEDULES) == set(get_args(ScheduleName))
 
 @dataclass(frozen=True)
 class Timing:
-    """Where the presentations lie in a run.
+    """The steps of presentations in a run.
 
     Parameters
     ----------
@@ -63,13 +64,13 @@ class Timing:
 
     @property
     def period(self) -> int:
-        """Steps from one presentation's start to the next's."""
+        """Steps between the starts of two presentations."""
         return self.steps + self.schedule.lead_in
 
     def start(self, depth: int) -> int:
-        """Return the step at which a layer is set back for the first presentation."""
+        """Return the step at which a layer is reset for the first presentation."""
         return depth - self.schedule.lead_in if depth else 0
 
     def duration(self, presentations: int, depth: int) -> int:
-        """Return the steps after which a layer at a depth has seen its last presentation."""
+        """Return the steps until a layer at a depth has finished its last presentation."""
         return presentations * self.period + depth

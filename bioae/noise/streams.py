@@ -1,9 +1,9 @@
-"""Read random numbers by what they are for, with NumPy's own generator."""
+"""Random numbers for a key, read with NumPy's generator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Philox
@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 
 from bioae.noise.transforms import normal, uniform
 
-__all__ = ["START_STEP", "Distribution", "Key", "draw", "population_number", "words"]
+if TYPE_CHECKING:
+    from bioae.equations.lowering.noise import Draw
+
+__all__ = [
+    "START_STEP",
+    "Distribution",
+    "Key",
+    "draw",
+    "population_number",
+    "settling_noise",
+    "words",
+]
 
 Distribution = Literal["uniform", "normal"]
 
-#: The step of random numbers for the values from which a presentation starts.
+#: The step of the random numbers in the initial values of a presentation.
 START_STEP = -2
 
 _TRANSFORMS = {"uniform": uniform, "normal": normal}
@@ -23,7 +34,7 @@ _BITS = 2**64 - 1
 
 
 class Key(NamedTuple):
-    """What the noise of some presentations depends on.
+    """The seed and the examples of some presentations, which determine their noise.
 
     Attributes
     ----------
@@ -38,14 +49,14 @@ class Key(NamedTuple):
 
 
 def population_number(depth: int, *, readout: bool = False) -> int:
-    """Return the number that tells the noise of a layer, or of its read-out, from all others.
+    """Return the number of a population: of a layer, or of its read-out.
 
     Parameters
     ----------
     depth
         The layer's depth in the network; the first layer's is 1.
     readout
-        Whether its read-out is meant.
+        Whether it is the read-out's number.
     """
     return 2 * depth + readout
 
@@ -60,8 +71,8 @@ def words(
     seed, example
         The key.
     step, call, population
-        The upper words of the counter. Populations are counted from 1: with all three at 0 this
-        is the stream from which encoders draw (`bioae.random.stream`).
+        The upper words of the counter. Populations are counted from 1, because all three at 0 give
+        the stream that encoders use (`bioae.random.stream`).
     count
         The number of neurons.
     first
@@ -97,8 +108,36 @@ def draw(
     return _TRANSFORMS[distribution](np.array(rows, dtype=np.uint64).reshape(len(rows), count))
 
 
+def settling_noise(
+    draws: Mapping[str, Draw], *, population: int, n: int
+) -> Callable[[int], dict[str, NDArray[np.float64]]]:
+    """Return the noise in which a population settles before any presentation, by step.
+
+    There is one realisation for all seeds.
+
+    Parameters
+    ----------
+    draws
+        The random numbers that a program draws.
+    population
+        The number of the population, see `population_number`.
+    n
+        The number of neurons.
+    """
+
+    def numbers(site: Draw, step: int) -> NDArray[np.float64]:
+        count = 1 if site.shared else n
+        drawn = draw(
+            site.distribution, seed=0, examples=[0], step=START_STEP + step, call=site.call,
+            population=population, count=count,
+        )  # fmt: skip
+        return np.broadcast_to(drawn[0], (n,))
+
+    return lambda step: {name: numbers(site, step) for name, site in draws.items()}
+
+
 class _Reader:
-    """One generator, put wherever it is to read: to make one takes longer than to move it."""
+    """One generator that is moved to each position: creating one takes longer than moving it."""
 
     def __init__(self) -> None:
         self._generator = Philox(key=0)

@@ -1,10 +1,10 @@
-"""From random words to uniform and normal numbers, in arithmetic that IEEE 754 fixes to the bit.
+"""Uniform and normal numbers from random words, in arithmetic that IEEE 754 fixes to the bit.
 
 A standard normal number is the inverse of the normal distribution function, in the rational
 approximations of Wichura 1988 ("Algorithm AS 241: The percentage points of the normal
 distribution", Applied Statistics 37, routine PPND16). The logarithm in its tails is computed here
-too: additions, multiplications, divisions and square roots are the same everywhere, libraries'
-logarithms are not. `templates/noise.h` holds the same steps in C++, with the tables from here.
+too: additions, multiplications, divisions and square roots are the same everywhere, but the
+logarithms of libraries are not. `templates/noise.h` does the same in C++, with these tables.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["COEFFICIENTS", "normal", "uniform"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
-#: Numerators and denominators in the order of rising powers, with the names of AS 241; L is that
-#: of the series atanh(s) / s = 1 + s^2/3 + s^4/5 + ...
+#: Numerators and denominators in the order of rising powers, with the names of AS 241; L is
+#: the series atanh(s) / s = 1 + s^2/3 + s^4/5 + ...
 COEFFICIENTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {
         "A": (

@@ -1,16 +1,22 @@
-"""How a neuron model answers constant drives, steps of drive, and single spikes.
+"""Responses of single neurons to constant drives, steps of drive and single spikes.
 
-A *drive* is what arrives at the neuron in every step, in network weights: a drive of 1 is one
-presynaptic spike of weight 1 a step, or, with ``per="ms"``, one a millisecond whatever the step.
-Nothing is simulated in Brian2: the statements that it runs are stepped in its order on arrays.
+A *drive* is the input that arrives at the neuron in every step, in network weights: a drive of 1 is
+one presynaptic spike of weight 1 per step, or, with ``per="ms"``, one per millisecond whatever the
+step. Brian2 does not run; the same statements are stepped in the same order on arrays. Protocols of
+stimulation and measurements on single neurons belong here, and so does the calibration of weights
+that uses them.
 """
 
 from __future__ import annotations
 
-from bioae.responses.common import time_step
-from bioae.responses.ranges import drive_range, rheobase, threshold_weight
-from bioae.responses.rates import rate_curve
-from bioae.responses.traces import step_response, unitary_response
+from bioae.responses.isolated import time_step
+from bioae.responses.stimulation import (
+    drive_range,
+    rate_curve,
+    rheobase,
+    step_response,
+    threshold_weight,
+)
 
 __all__ = [
     "drive_range",
@@ -19,5 +25,4 @@ __all__ = [
     "step_response",
     "threshold_weight",
     "time_step",
-    "unitary_response",
 ]

@@ -1,7 +1,7 @@
-"""What the weights of one neuron model are worth in another.
+"""Calibration: the conversion of weights from one neuron model to another.
 
-A network weight is a number; what it does depends on the neuron that it meets. A *calibration* is
-the factor by which a model's unit of weight is multiplied so that it answers as another one does.
+The effect of a network weight depends on the neuron that receives it. A calibration is the factor
+by which a model's unit of weight is multiplied so that the model responds like another one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import ModelError
 from bioae.networks.schedule import ScheduleName
-from bioae.responses import drive_range, rate_curve, threshold_weight
-from bioae.responses.common import Parameters
+from bioae.responses.isolated import Parameters
+from bioae.responses.stimulation import drive_range, rate_curve, threshold_weight
 
 __all__ = ["CALIBRATIONS", "Calibration", "calibrate"]
 
-#: ``"psp"``, ``"rate"``, or ``"none"``: the weights as they are.
+#: The methods; with ``"none"`` weights stay as they are.
 Calibration: TypeAlias = Literal["rate", "psp", "none"]
 CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
 
-#: Rates are compared up to this part of the greatest that the source, and the target, can have.
+#: Rates are compared up to this fraction of the greatest rate that both models reach.
 _SATURATION = 0.3
 _POINTS = 1000
 
@@ -42,22 +42,23 @@ def calibrate(
     source_parameters: Parameters | None = None,
     target_parameters: Parameters | None = None,
 ) -> float:
-    """Return the factor on network weights with which one neuron model answers as another.
+    """Return the factor on network weights with which one neuron model responds like another.
 
     Parameters
     ----------
     source, target
-        The model whose answers are wanted, and the one that is to give them.
+        The model to be matched, and the one whose weights are scaled.
     dt, target_dt
-        Their time steps; the second is the first by default.
+        Their time steps; `target_dt` is `dt` by default.
     by
-        ``"rate"``: the f-I curves match: least squares between the constant drives at which the
-        two fire once, twice, ..., up to three tenths of the greatest rate that both reach.
-        ``"psp"``: a single spike goes as far towards the threshold. ``"none"``: 1.
+        ``"rate"``: f-I curves match, by least squares between the constant drives at which the two
+        fire once, twice, ..., up to three tenths of the greatest rate that both reach. ``"psp"``:
+        a single spike comes as close to the threshold. ``"none"``: the factor is 1.
     duration
-        How long a drive is on, from the start of a presentation, or a single spike is waited for.
+        The duration of a drive from the start of a presentation, or the time allowed for a single
+        spike to take effect.
     schedule
-        The order of things within a step.
+        The order of operations within a step.
     source_parameters, target_parameters
         Numbers in base units that replace the models' own, by name.
 
@@ -67,27 +68,32 @@ def calibrate(
         If one of the two does not fire, or fires without input.
     """
     common: dict[str, Any] = {"duration": duration, "schedule": schedule}
-    of_source = {"dt": dt, "parameters": source_parameters, **common}
-    of_target = {"dt": target_dt or dt, "parameters": target_parameters, **common}
+    source_options = {"dt": dt, "parameters": source_parameters, **common}
+    target_options = {"dt": target_dt or dt, "parameters": target_parameters, **common}
     match by:
         case "none":
             return 1.0
         case "psp":
-            return threshold_weight(target, **of_target) / threshold_weight(source, **of_source)
+            return threshold_weight(target, **target_options) / threshold_weight(
+                source, **source_options
+            )
         case "rate":
-            return _rate_factor(source, target, of_source, of_target)
+            return _rate_factor(source, target, source_options, target_options)
 
 
 def _rate_factor(
-    source: NeuronModel, target: NeuronModel, of_source: dict[str, Any], of_target: dict[str, Any]
+    source: NeuronModel,
+    target: NeuronModel,
+    source_options: dict[str, Any],
+    target_options: dict[str, Any],
 ) -> float:
-    """Return the factor that brings the target's curve over the source's."""
-    fastest = min(_fastest(source, of_source), _fastest(target, of_target))
-    rate = max(_SATURATION * fastest, _slowest(of_source))
-    needed = [_drives(source, rate, of_source), _drives(target, rate, of_target)]
+    """Return the factor that maps the target's f-I curve onto the source's."""
+    fastest = min(_fastest(source, source_options), _fastest(target, target_options))
+    rate = max(_SATURATION * fastest, _slowest(source_options))
+    needed = [_drives(source, rate, source_options), _drives(target, rate, target_options)]
     counts = min(map(len, needed))
-    wanted, given = (drives[:counts] for drives in needed)
-    return float(wanted @ given / (wanted @ wanted))
+    source_drives, target_drives = (drives[:counts] for drives in needed)
+    return float(source_drives @ target_drives / (source_drives @ source_drives))
 
 
 def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray[np.float64]:
@@ -106,7 +112,7 @@ def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray
 
 
 def _slowest(options: dict[str, Any]) -> float:
-    """Return the rate of one spike in the time that is watched, in Hz."""
+    """Return the rate of one spike per presentation, in Hz."""
     return 1.0 / time_in_seconds(options["duration"], where="duration")
 
 

@@ -1,9 +1,9 @@
-"""One neuron by itself, under many drives at once: no network, no simulator, only its equations."""
+"""One neuron of a model, under many drives at once, stepped on arrays without Brian2."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,17 +14,26 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.lowering.lower import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import INHIBITION, INPUT
-from bioae.errors import ModelError
+from bioae.equations.quantities import constants, evaluate, time_in_seconds
+from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, draw, settling_noise
 
-__all__ = ["IsolatedNeuron"]
+__all__ = ["IsolatedNeuron", "Parameters", "Per", "drive_scale", "steps_of", "time_step"]
+
+#: The unit of time of a drive.
+Per: TypeAlias = Literal["step", "ms"]
+Parameters: TypeAlias = Mapping[str, float]
+
+_SECOND = constants()["second"]
+_DEFAULT_DT = "0.1*ms"
 
 
 class IsolatedNeuron:
-    """One neuron, started as a presentation starts it and stepped in the order of a schedule.
+    """One neuron that starts like a presentation and is stepped in the order of a schedule.
 
-    Under several drives it is copied: the copies differ in their input, and share their noise.
+    Under several drives there is a copy per drive; copies differ in their input and share their
+    noise.
 
     Parameters
     ----------
@@ -35,7 +44,7 @@ class IsolatedNeuron:
     parameters
         Numbers in base units that replace the model's own, by name.
     schedule
-        The order of things within a step.
+        The order of operations within a step.
     seed
         Seeds the model's own noise, if it has any.
 
@@ -50,7 +59,7 @@ class IsolatedNeuron:
         model: NeuronModel,
         *,
         dt: float,
-        parameters: Mapping[str, float] | None = None,
+        parameters: Parameters | None = None,
         schedule: ScheduleName = "brian2",
         seed: int = 0,
     ) -> None:
@@ -61,8 +70,8 @@ class IsolatedNeuron:
         self._blocks = SCHEDULES[schedule].blocks
         self._step = 0
         self._stepper = Stepper(self.program, array_functions(np))
-        given = {name: np.asarray(value, float) for name, value in (parameters or {}).items()}
-        known = {**default_parameters(self.program), **given}
+        changed = {name: np.asarray(value, float) for name, value in (parameters or {}).items()}
+        known = {**default_parameters(self.program), **changed}
         size: dict[str, Any] = {"dt": dt, "n": 1}
         noise = settling_noise(self.program.draws, population=1, n=1)
         with np.errstate(all="ignore"):
@@ -86,20 +95,22 @@ class IsolatedNeuron:
         Parameters
         ----------
         drive
-            The sum of network weights that arrives, one number a copy (copy).
+            The sum of network weights that arrives, one number per copy (copy).
         fires
-            Whether the neuron may fire; otherwise it stays as it is above its threshold.
+            Whether the neuron may fire; otherwise a potential above threshold is not reset.
 
         Returns
         -------
         NDArray
-            Which copies fire (copy), or one value where all are still alike.
+            Spikes (copy), or a single value where all copies are still the same.
         """
         values, stepper = self.values, self._stepper
         values["t"] = np.asarray(self._step * self.dt)
         values |= self._noise(self._step)
-        self._arrive(np.atleast_1d(np.asarray(drive, dtype=np.float64)))
-        # Far above its threshold a neuron may overflow; what is returned is checked by the caller.
+        arriving = np.atleast_1d(np.asarray(drive, dtype=np.float64))
+        values[INPUT] = np.maximum(arriving, 0.0) if self.program.inhibited else arriving
+        values[INHIBITION] = np.maximum(-arriving, 0.0)
+        # Far above its threshold a neuron may overflow; callers check the result.
         with np.errstate(all="ignore"):
             stepper.prepare(values)
             for slot in self._blocks:
@@ -117,32 +128,42 @@ class IsolatedNeuron:
         self._step += 1
         return np.asarray(values["_fired"])
 
-    def distance(self) -> NDArray[np.float64]:
-        """Return how far the copies were above threshold when it was last tested (copy)."""
-        return np.asarray(self._distance, dtype=np.float64)
+    def check_fires(self) -> None:
+        """Refuse a model without a threshold.
 
-    def check_finite(self, *, mend: str) -> None:
-        """Raise a `ModelError` where a state is no longer a number."""
+        Raises
+        ------
+        ModelError
+            If it has none.
+        """
+        if self.program.threshold is None:
+            raise ModelError(
+                f"the neuron model {self.program.model.name!r} never fires",
+                expected="a model with a threshold",
+            )
+
+    def check_finite(self) -> None:
+        """Refuse states that are no longer numbers.
+
+        Raises
+        ------
+        ModelError
+            If there is one.
+        """
         wild = [n for n in self.program.states if not np.isfinite(self.values[n]).all()]
         if wild:
             raise ModelError(
                 f"the neuron model {self.program.model.name!r} does not stay finite",
                 found=", ".join(wild),
-                mend=mend,
+                mend="Use a smaller dt, or a smaller drive",
             )
-
-    def _arrive(self, drive: NDArray[np.float64]) -> None:
-        self.values[INPUT] = np.maximum(drive, 0.0) if self.program.inhibited else drive
-        self.values[INHIBITION] = np.maximum(-drive, 0.0)
 
     def _threshold(self, *, fires: bool) -> None:
         values, stepper = self.values, self._stepper
         fired = stepper.condition(values)
-        if fired is None:
-            return
-        self._distance = stepper.distance(values)
-        values["_fired"] = fired if fires else np.zeros_like(fired)
-        stepper.on_spike(values)
+        if fired is not None:
+            values["_fired"] = fired if fires else np.zeros_like(fired)
+            stepper.on_spike(values)
 
     def _noise(self, step: int) -> dict[str, NDArray[np.float64]]:
         return {
@@ -157,3 +178,29 @@ class IsolatedNeuron:
             )[0]
             for name, site in self.program.draws.items()
         }
+
+
+def time_step(model: NeuronModel, dt: str | None = None) -> float:
+    """Return the time step in seconds: `dt`, or the model's own, or 0.1 ms."""
+    return time_in_seconds(dt or model.dt or _DEFAULT_DT, where="dt")
+
+
+def steps_of(text: str, dt: float, name: str, *, least: int = 1) -> int:
+    """Return a time in steps, rounded to the nearest.
+
+    Raises
+    ------
+    InputError
+        If it is shorter than `least` steps, or not finite.
+    """
+    steps = float(evaluate(text, dimensions_of=_SECOND, where=name)) / dt
+    if not least - 0.5 <= steps < np.inf:
+        raise InputError(
+            "this time does not fit", where=name, expected=f"{least} steps or more", found=text
+        )
+    return max(round(steps), least)
+
+
+def drive_scale(per: Per, dt: float) -> float:
+    """Return the factor that turns a drive into one per step."""
+    return dt * 1e3 if per == "ms" else 1.0

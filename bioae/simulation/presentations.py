@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,10 @@ from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = ["Presentations"]
+__all__ = ["Presentations", "Progress"]
+
+#: Called with the number of finished images, and of all images.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,29 +15,27 @@ from numpy.typing import ArrayLike
 from bioae.datasets import Images
 from bioae.errors import InputError, OutputError
 from bioae.files import check_output
-from bioae.networks.network import Network
+from bioae.networks.base import NetworkBase
 from bioae.simulation.backend import Backend, Target
-from bioae.simulation.presentations import Presentations
+from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
 from bioae.simulation.results.netcdf import write_pieces, write_result
 from bioae.simulation.results.parts import Parts, missing, remove_parts
 from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
 from bioae.simulation.targets.activation import check_target
+from bioae.simulation.workers.job import Job, chunk_size
 from bioae.simulation.workers.processes import run_in_processes
-from bioae.simulation.workers.runner import Finished, Job, chunk_size
+from bioae.simulation.workers.runner import Finished
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Progress", "check_free", "parts_folder", "simulate", "simulate_to"]
-
-#: Called with the number of finished images, and of all images.
-Progress = Callable[[int, int], None]
+__all__ = ["check_free", "parts_folder", "simulate", "simulate_to"]
 
 
 def simulate(
-    network: Network,
+    network: NetworkBase,
     images: Images | ArrayLike,
     backend: Backend | Target = "cpp_standalone",
     *,
@@ -96,7 +94,7 @@ def simulate(
 
 def simulate_to(
     path: Path | str,
-    network: Network,
+    network: NetworkBase,
     images: Images | ArrayLike,
     backend: Backend | Target = "cpp_standalone",
     *,
@@ -186,7 +184,7 @@ def parts_folder(path: Path) -> Path:
 class _Simulation:
     """A network with its images, and the workers that run it."""
 
-    network: Network
+    network: NetworkBase
     images: Presentations
     backend: Backend
     chunk: int | None
@@ -195,7 +193,7 @@ class _Simulation:
     @classmethod
     def of(
         cls,
-        network: Network,
+        network: NetworkBase,
         images: Images | ArrayLike,
         backend: Backend | Target,
         *,
@@ -238,7 +236,7 @@ class _Simulation:
         size = self.chunk or chunk_size(self.network.config, self.backend.record)
         size = max(1, min(size, -(-total // workers)))
         job = Job(self.network, size, self.backend)
-        with closing(run_parts(job, parts=missing(total, finished, size))) as running:
+        with closing(run_parts(job.runner, parts=missing(total, finished, size))) as running:
             for part, each in running:
                 yield part, each
                 done += part.stop - part.start
@@ -246,7 +244,7 @@ class _Simulation:
                     progress(done, total)
 
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
-        """Return the function that runs parts, and the number of its workers."""
+        """Return the function that runs parts of a build, and the number of its workers."""
         workers, images = self.workers, self.images
         if isinstance(workers, int):
             return partial(run_in_processes, images=images, workers=workers), workers

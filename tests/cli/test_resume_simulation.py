@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bioae.simulation import BrianNetwork
-from bioae.simulation.workers import runner as runners
+from bioae.simulation.workers import job as runners
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]

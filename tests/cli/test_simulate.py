@@ -121,6 +121,7 @@ def test_spread_background_and_delay(
         (("--background", "much"), "--background: the background cannot be read; expected a stan"),
         (("--background", "0.1,2*kHz"), "the rate of background spikes does not fit"),
         (("--delay", "1*second"), "the delay does not fit"),
+        (("--compare",), "--compare: there is no change to compare; expected --neuron, --spread"),
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--neuron", "leaky_readout"), "the neuron model 'leaky_readout' never fires"),
         (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),

@@ -104,7 +104,10 @@ B = {"kind": "dense", "name": "b", "shape": [1, 9, 9]}
             {"delay": "2*mV"},
             "layer 'b', delay: '2*mV' has the wrong unit; expected second; found volt",
         ),
-        ({"delay": ["3*ms", "1*ms"]}, "no delay lies between the two; expected the shorter one"),
+        (
+            {"delay": ["3*ms", "1*ms"]},
+            "there is no delay between the two; expected the shorter",
+        ),
         ({"delay": ["1.2*ms", "1.8*ms"]}, "a multiple of dt = 1 ms between them"),
         ({"delay": ["1*ms", "30*ms"]}, "less than a presentation's 25 ms; found 30 ms"),
         (
@@ -114,9 +117,9 @@ B = {"kind": "dense", "name": "b", "shape": [1, 9, 9]}
         ({"delay": ["1*ms"]}, "found ['1*ms']"),
         (
             {"recurrent_delay": "1*ms"},
-            "`recurrent_delay` says nothing of a layer without `recurrent",
+            "`recurrent_delay` needs `recurrent = true`",
         ),
-        ({"autapses": True}, "`autapses` says nothing of a layer without `recurrent = true`"),
+        ({"autapses": True}, "`autapses` needs `recurrent = true`"),
     ],
 )
 def test_refused_keys(layer: dict[str, Any], line: str) -> None:

@@ -271,7 +271,7 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
         ),
         (lambda n: n.with_background(-0.1), "layer 'a', background: the background does not fit"),
         (lambda n: n.with_background(np.inf), "the background does not fit"),
-        (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one a step, 1000 Hz"),
+        (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one per step, 1000 Hz"),
         (lambda n: n.with_background((0.1, "2*ms")), "'2*ms' has the wrong unit"),
         (lambda n: n.with_delay("-1*ms"), "the delay does not fit"),
         (lambda n: n.with_delay("1*second"), "the delay does not fit"),

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import InputError, ModelError
@@ -18,7 +16,6 @@ from bioae.responses import (
     rate_curve,
     rheobase,
     step_response,
-    unitary_response,
 )
 
 
@@ -26,11 +23,6 @@ def model(**changes: Any) -> NeuronModel:
     fields = {**load_model("lif").to_mapping(), **changes}
     return NeuronModel.from_mapping("mine", fields, where="mine")
 
-
-ALPHA = model(
-    equations="dv/dt = (exp(1)*x - v)/tau : 1\ndx/dt = -x/tau : 1", method="rk4", input="x",
-    parameters={"tau": "5*ms", "theta": "1"}, initial={},
-)  # fmt: skip
 
 MILLIVOLTS = model(
     equations="dv/dt = (v_rest - v)/tau : volt",
@@ -88,49 +80,6 @@ def test_by_default_a_curve_spans_what_the_neuron_can_do() -> None:
     assert (np.diff(curve) >= 0).all()
 
 
-@settings(max_examples=10)
-@given(st.floats(-2, 2).filter(lambda w: abs(w) > 1e-3), st.floats(2, 50))
-def test_a_spike_through_a_leak_decays_exponentially(weight: float, tau: float) -> None:
-    options: dict[str, Any] = {"dt": "1*ms", "duration": "20*ms", "rest": "0*ms"}
-    found = unitary_response(model(), weight, parameters={"tau": tau * 1e-3}, **options)
-    expected = weight * np.exp(-found["time"] / tau)
-    np.testing.assert_allclose(found["psp"][1:], expected[1:], rtol=1e-9, atol=1e-15)
-    assert found["psp"][0] == 0  # it has not arrived when the threshold is tested
-    assert found.attrs["peak"] == pytest.approx(weight * np.exp(-1 / tau))
-    assert found.attrs["peak_time_ms"] == 1
-
-
-def test_a_current_that_decays_gives_two_exponentials() -> None:
-    found = unitary_response(load_model("cuba"), 0.5, dt="0.1*ms", duration="60*ms")
-    t = found["time"].to_numpy()
-    expected = 0.5 * 5 / (20 - 5) * (np.exp(-t / 20) - np.exp(-t / 5))
-    np.testing.assert_allclose(found["psp"], expected, atol=1e-12)
-    peak = np.log(20 / 5) * 20 * 5 / (20 - 5)
-    assert found.attrs["peak_time_ms"] == pytest.approx(peak, abs=0.05)
-
-
-def test_an_alpha_function_peaks_at_its_time_constant() -> None:
-    found = unitary_response(ALPHA, -0.3, dt="0.05*ms", duration="40*ms")
-    t = found["time"].to_numpy() / 5
-    np.testing.assert_allclose(found["psp"], -0.3 * t * np.exp(1 - t), atol=1e-6)
-    assert found.attrs["peak"] == pytest.approx(-0.3, rel=1e-5)
-    assert found.attrs["peak_time_ms"] == pytest.approx(5, abs=0.06)
-
-
-def test_the_response_is_relative_to_the_resting_distance_to_threshold() -> None:
-    found = unitary_response(MILLIVOLTS, dt="1*ms")
-    assert found.attrs["resting_distance"] == pytest.approx(15e-3)
-    assert found.attrs["peak"] == pytest.approx(2e-3 * np.exp(-0.1))
-    assert found.attrs["peak_relative"] == pytest.approx(2 / 15 * np.exp(-0.1))
-    np.testing.assert_allclose(found["relative"], found["psp"] / 15e-3)
-
-
-def test_noise_cancels_in_a_unitary_response() -> None:
-    noisy = unitary_response(load_model("noisy_lif"), 0.4, dt="1*ms", duration="20*ms")
-    quiet = 0.4 * (1 - 1 / 20) ** (noisy["time"] / 1)  # integrated by Euler's method
-    np.testing.assert_allclose(noisy["psp"][1:], quiet[1:], rtol=1e-9)
-
-
 def test_a_step_of_drive_charges_the_membrane() -> None:
     found = step_response(MILLIVOLTS, 0.5, dt="1*ms", before="5*ms", during="30*ms", after="10*ms")
     leak, v = np.exp(-1 / 10), found["state_v"]
@@ -182,10 +131,6 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
         (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: this time does not fit"),
         (lambda: rate_curve(model(), [1], duration="1*mV"), "duration: '1*mV' has the wrong unit"),
         (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "has no parameter 'taw'"),
-        (
-            lambda: unitary_response(model(threshold="v > -theta"), dt="1*ms"),
-            "'mine' does not rest below its threshold; expected a model that is silent",
-        ),
         (
             lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"),
             "no constant drive makes the neuron model 'mine' fire",

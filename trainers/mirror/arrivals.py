@@ -20,7 +20,7 @@ from bioae.networks.delays import Steps
 __all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
 
 #: What arrives in a step, in network weights (example, ...): ``bioae_input``, and
-#: ``bioae_inhibition`` where it arrives apart.
+#: ``bioae_inhibition`` where it arrives separately.
 Arrived = Mapping[str, Tensor]
 
 #: Returns what a population sends itself, from its spikes as they are and were (see `history`).
@@ -72,8 +72,8 @@ class Pathway(nn.Module):
         The shape of the population that receives.
     delay
         Of each weight in steps, in their shape; one without dimensions where all have the same.
-    apart
-        Whether inhibition arrives apart.
+    separate_inhibition
+        Whether inhibition arrives at a separate variable.
     present
         Which of the weights are connections, in their shape; all of them by default.
     events
@@ -88,7 +88,7 @@ class Pathway(nn.Module):
         shape: tuple[int, ...],
         delay: Steps,
         *,
-        apart: bool,
+        separate_inhibition: bool,
         present: Tensor | None = None,
         events: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Pathway(nn.Module):
         self._connection = connection
         self._events = events or connection
         self._shape = shape
-        self._apart = apart
+        self._separate_inhibition = separate_inhibition
         delays = torch.tensor(delay)
         if present is not None:
             delays = torch.where(present, delays, -1)
@@ -140,7 +140,7 @@ class Pathway(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of what arrives."""
-        return (INPUT, INHIBITION) if self._apart else (INPUT,)
+        return (INPUT, INHIBITION) if self._separate_inhibition else (INPUT,)
 
     def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
         """Return what arrives of each step (step and example, ...), where all have one delay.
@@ -184,7 +184,7 @@ class Pathway(nn.Module):
         return found
 
     def _signs(self, weight: Tensor) -> Arrived:
-        if not self._apart:
+        if not self._separate_inhibition:
             return {INPUT: weight}
         # Not `relu`, whose gradient would leave a weight of 0 where it is.
         zero = weight.new_zeros(())

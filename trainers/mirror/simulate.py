@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike
 from bioae.datasets import Images
 from bioae.networks.network import Network, PlacedLayer
 from bioae.simulation.backend import Dtype
-from bioae.simulation.presentations import Presentations
+from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 from bioae.simulation.results.chunk import join_chunks as join
 from bioae.simulation.results.describe import result_of
-from bioae.simulation.run import Progress
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 

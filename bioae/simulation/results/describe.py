@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.networks.network import Network
+from bioae.networks.base import NetworkBase
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.tree import Root, build_result
@@ -15,7 +15,7 @@ __all__ = ["describe_run", "result_of"]
 
 
 def result_of(
-    network: Network, images: Presentations, chunk: Chunk, *, target: str, dtype: str
+    network: NetworkBase, images: Presentations, chunk: Chunk, *, target: str, dtype: str
 ) -> xr.DataTree:
     """Build the result of a network on images, from either side.
 
@@ -33,7 +33,7 @@ def result_of(
 
 
 def describe_run(
-    network: Network,
+    network: NetworkBase,
     images: Presentations,
     reconstruction: NDArray[np.float64],
     *,
@@ -58,7 +58,7 @@ def describe_run(
     }
 
 
-def _settings(network: Network) -> dict[str, str]:
+def _settings(network: NetworkBase) -> dict[str, str]:
     """Return the settings of the layers other than their neurons.
 
     One text where all layers agree, else one per layer.

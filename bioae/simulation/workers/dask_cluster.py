@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from bioae.errors import BioaeError, TargetError
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.tree import versions
-from bioae.simulation.workers.runner import Finished, Job, Runner
+from bioae.simulation.workers.runner import Build, Finished, Runner
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -89,7 +89,7 @@ def count_workers(client: Client) -> int:
 
 
 def run_on_cluster(
-    job: Job, images: Presentations, parts: Sequence[slice], client: Client
+    build: Build, images: Presentations, parts: Sequence[slice], client: Client
 ) -> Finished:
     """Yield parts of the images and the network's activity, as they are finished.
 
@@ -98,8 +98,8 @@ def run_on_cluster(
 
     Parameters
     ----------
-    job
-        The build, which every worker makes once.
+    build
+        Builds the network, once per worker.
     images, parts
         The images, and the parts to run.
     client
@@ -113,7 +113,7 @@ def run_on_cluster(
     import dask
     from distributed import wait
 
-    order = _Order(uuid.uuid4().hex, job, versions())
+    order = _Order(uuid.uuid4().hex, build, images[:0], versions())
     waiting = list(reversed(parts))
     running: dict[Future, slice] = {}
     # A network is sent along with the work, whatever its size.
@@ -180,10 +180,11 @@ def _result(client: Client, future: Future) -> Chunk:
 
 @dataclass(frozen=True, eq=False)
 class _Order:
-    """A job with a unique name, and the versions that it must run with."""
+    """A build with a unique name, and the versions that it must run with."""
 
     name: str
-    job: Job
+    build: Build
+    empty: Presentations
     versions: Mapping[str, str]
 
 
@@ -195,7 +196,7 @@ def _same(order: _Order) -> _Order:
 
 
 def _work(order: _Order, pixels: NDArray[Any], examples: NDArray[np.int64], seed: int) -> Chunk:
-    images = Presentations(order.job.network.config, pixels, examples, None, seed)
+    images = replace(order.empty, pixels=pixels, examples=examples, seed=seed, labels=None)
     return _bench.run(order, images)
 
 
@@ -221,7 +222,7 @@ class _Bench:
             if self._name != order.name:
                 self._clear()
                 _check_versions(order.versions)
-                self._runner = self._built.enter_context(order.job.runner())
+                self._runner = self._built.enter_context(order.build())
                 self._name = order.name
             assert self._runner is not None
             try:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bioae.errors import TargetError
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.workers.runner import Finished, Job
+from bioae.simulation.workers.runner import Build, Finished
 
 __all__ = ["TRIES", "run_in_processes", "shared"]
 
@@ -29,14 +29,14 @@ TRIES = 3
 
 
 def run_in_processes(
-    job: Job, images: Presentations, parts: Sequence[slice], workers: int
+    build: Build, images: Presentations, parts: Sequence[slice], workers: int
 ) -> Finished:
     """Yield parts of the images and the network's activity, as they are finished.
 
     Parameters
     ----------
-    job
-        The build, which all processes share.
+    build
+        Builds the network, once for all processes.
     images, parts
         The images, and the parts to run.
     workers
@@ -49,7 +49,7 @@ def run_in_processes(
     """
     if not parts:
         return
-    with job.runner() as runner:
+    with build() as runner:
         for place, ran in shared(partial(runner.run, images), parts, workers):
             yield parts[place], runner.read(ran, parts[place])
 

@@ -1,54 +1,16 @@
-"""Run chunks of presentations on a target: one build, many runs."""
+"""The interface between workers and the network that they run."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
-from brian2.utils.logger import catch_logs
-
-from bioae.errors import TargetError
-from bioae.networks.config import NetworkConfig
-from bioae.networks.network import Network
-from bioae.simulation.backend import STANDALONE, Backend
-from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.build import build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.targets.activation import activated, check_target, float32_allowed
-from bioae.simulation.targets.compiling import compile_project
 
-__all__ = ["Finished", "Job", "Runner", "chunk_size"]
-
-#: Parts of the images and the network's activity, as they are finished.
-Finished = Generator[tuple[slice, Chunk], None, None]
-
-_CHUNK_BYTES = 64 * 2**20
-
-#: Spikes per neuron and step, where that is unknown beforehand: networks seldom exceed it.
-_DENSITY = 0.1
-
-
-def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
-    """Return the number of presentations that fit into the memory of a chunk.
-
-    A pixel takes one number and a decoded pixel another; a spike takes half a number, and a trace
-    one per step.
-    """
-    each_step = 0.0
-    for placed in config.placed:
-        recorded = placed.program.states.keys() & set(record)
-        each_step += placed.size * (len(recorded) + _DENSITY / 2)
-    numbers = 2 * int(np.prod(config.input_shape)) + each_step * config.timing.period
-    return max(1, int(_CHUNK_BYTES / (8 * numbers)))
+__all__ = ["Build", "Finished", "Runner"]
 
 
 class Runner(ABC):
@@ -79,134 +41,8 @@ class Runner(ABC):
         return self.read(self.run(images, part), part)
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """The build that every worker makes once.
+#: Builds a network, and runs chunks on it within a block; sent to the workers of a cluster.
+Build = Callable[[], AbstractContextManager[Runner]]
 
-    Attributes
-    ----------
-    network
-        The network.
-    presentations
-        The most images of a chunk; smaller chunks are padded.
-    backend
-        The target and its options.
-    """
-
-    network: Network
-    presentations: int
-    backend: Backend
-
-    @contextmanager
-    def runner(self) -> Iterator[Runner]:
-        """Build the network, and run chunks on it within a block.
-
-        Raises
-        ------
-        TargetError
-            If the target's compiler is missing or fails, or the run does.
-        """
-        backend = self.backend
-        check_target(backend.target)
-        for placed in self.network.config.placed:  # lowered before the target's device is active
-            _ = placed.program, placed.readout_program
-        with activated(backend.target, dtype=backend.dtype) as device, catch_logs():
-            if backend.target not in STANDALONE:
-                built = self._build(self.presentations)
-                built.network.store()
-                yield _Runtime(built)
-                return
-            # Array sizes are in the sources: with room for any chunk all chunks share one build.
-            room = max(self.presentations, chunk_size(self.network.config, backend.record))
-            # Spikes are in the GPU's memory; only Brian2's monitors collect them from there.
-            built = self._build(room, compact=backend.target != "cuda_standalone")
-            with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
-                built.run(self.presentations)
-                compile_project(device, Path(folder))
-                yield _Standalone(built, device, Path(folder))
-
-    def _build(self, presentations: int, *, compact: bool = True) -> BrianNetwork:
-        backend = self.backend
-        return build(
-            self.network, presentations,
-            record=backend.record, connectivity=backend.connectivity, compact=compact,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Runtime(Runner):
-    built: BrianNetwork
-
-    def run(self, images: Presentations, part: slice) -> Chunk:
-        self.built.network.restore()
-        self.built.set_input(images, part)
-        self.built.run()
-        _check_compiled(self.built)
-        return self.built.read(part.stop - part.start)
-
-    def read(self, ran: Chunk, part: slice) -> Chunk:
-        return ran
-
-
-def _check_compiled(built: BrianNetwork) -> None:
-    """Refuse results without the part of a code object that Cython could not compile."""
-    for part in built.network.sorted_objects:
-        for code in getattr(part, "code_objects", ()):
-            for block, compiled in code.compiled_code.items():
-                text = getattr(code.code, block, "").strip()
-                if text and "EMPTY_CODE_BLOCK" not in text and compiled is None:
-                    raise TargetError(
-                        "a part of the network could not be compiled, and Brian2 left it out",
-                        where=part.name,
-                        mend="Use --target numpy",
-                    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Standalone(Runner):
-    """A compiled program, which writes its recordings into a folder."""
-
-    built: BrianNetwork
-    device: Any
-    folder: Path
-
-    def run(self, images: Presentations, part: slice) -> str:
-        # Several processes may run the same binary at once, so each has its files.
-        results = f"results-{part.start}-{os.getpid()}"
-        with self._failing(), float32_allowed():
-            self.device.run(
-                run_args=self._arguments(images, part), results_directory=results, with_output=False
-            )
-        return results
-
-    def read(self, ran: str, part: slice) -> Chunk:
-        results = self.folder / ran
-        # As `device.run` leaves them in the process that ran.
-        self.device.results_dir, self.device.has_been_run = f"{results}{os.sep}", True
-        with self._failing():
-            chunk = self.built.read(part.stop - part.start)
-        shutil.rmtree(results, ignore_errors=True)
-        return chunk
-
-    def _arguments(self, images: Presentations, part: slice) -> list[str]:
-        arguments = []
-        for number, (name, values) in enumerate(self.built.input_arrays(images, part).items()):
-            file = f"argument{number}-{os.getpid()}"  # brian2cuda lowers the case of paths
-            values.tofile(self.folder / file)
-            if name == f"{self.built.held.name}.values":
-                os.truncate(self.folder / file, self.built.held.values.nbytes)  # the rest is 0
-            arguments.append(f"{name}={file}")
-        return arguments
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        # A full disk cuts the compiled network's files short, which Brian2 does not check.
-        except (OSError, RuntimeError, ValueError, IndexError) as error:
-            raise TargetError(
-                f"the compiled network failed, or its files could not be written: {error}",
-                where=str(self.folder),
-                mend="Free some space there or set TMPDIR to another folder; or run it with "
-                "--target numpy",
-            ) from error
+#: Parts of the images and the network's activity, as they are finished.
+Finished = Generator[tuple[slice, Chunk], None, None]

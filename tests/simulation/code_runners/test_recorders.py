@@ -18,7 +18,7 @@ from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import activated, check_target
-from bioae.simulation.workers.runner import chunk_size
+from bioae.simulation.workers.job import chunk_size
 from bioae.trainers import simulate_mirror
 
 DECODERS = ["max", "last", "mean", "count"]

@@ -21,7 +21,7 @@ from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation import Backend, BrianNetwork, simulate_to
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.parts import missing
-from bioae.simulation.workers import runner as runners
+from bioae.simulation.workers import job as runners
 
 Images = NDArray[np.float64]
 

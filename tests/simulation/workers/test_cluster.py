@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation import simulate, simulate_to, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module
+from bioae.simulation.workers.job import Job
 
 distributed = pytest.importorskip("distributed")
 
@@ -105,13 +107,14 @@ def test_a_worker_builds_once(
     threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    runner = module.Job.runner
+    runner = Job.runner
 
+    @wraps(runner)  # it is sent by its name
     def counted(job: Any) -> Any:
         built.append(job)
         return runner(job)
 
-    monkeypatch.setattr(module.Job, "runner", counted)
+    monkeypatch.setattr(Job, "runner", counted)
     simulate(network, images, "numpy", workers=threads, chunk=1)
     assert len(built) == 1  # both workers are this process
 

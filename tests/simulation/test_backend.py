@@ -1,0 +1,48 @@
+"""Options of a simulation: checked once, compared by value, without an import of Brian2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bioae import Backend
+from bioae.errors import BioaeError, InputError, TargetError
+
+
+def test_a_target_is_a_backend() -> None:
+    assert Backend.of("numpy") == Backend("numpy")
+    backend = Backend("cython", record=["v"])
+    assert Backend.of(backend) is backend
+    assert Backend() == Backend("cpp_standalone", "float64", "shared", ())
+
+
+def test_the_order_of_recorded_variables_does_not_matter() -> None:
+    backends = [Backend(record=names) for names in (["v", "u"], ("u", "v", "u"), {"v", "u"})]
+    assert {backend.record for backend in backends} == {("u", "v")}
+    assert len(set(backends)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"target": "opencl"}, TargetError, "unknown target 'opencl'; expected one of numpy, "),
+        ({"dtype": "float16"}, InputError, "expected float64 or float32; found 'float16'"),
+        ({"connectivity": "all"}, InputError, "expected shared or unrolled; found 'all'"),
+        ({"record": "v"}, InputError, r"expected a list of names, such as \['v'\]; found 'v'"),
+    ],
+    ids=str,
+)
+def test_other_options_are_refused(
+    options: dict[str, Any], error: type[BioaeError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Backend(**options)
+
+
+def test_it_needs_no_brian2() -> None:
+    code = "import bioae, sys; bioae.Backend('numpy'); print('brian2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
