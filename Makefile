@@ -1,48 +1,50 @@
-# Every target first makes what it needs: Python 3.11 or later, make and a C++ compiler are enough.
+# Each target makes its environment first: Python 3.11 or later, make and a C++ compiler suffice.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# A stamp a set of packages, newer than pyproject.toml while it is up to date.
+# One stamp per set of packages, newer than pyproject.toml while it is up to date.
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 BENCH := $(VENV)/.bench
 
-# CUDA has an environment of its own: brian2cuda needs Python 3.12 or later, and no PyTorch.
+# CUDA has a separate environment: brian2cuda needs Python 3.12 or later, and no PyTorch.
 CUDA_VENV := .venv-cuda
 CUDA_BIN := $(CUDA_VENV)/bin
 CUDA := $(CUDA_VENV)/.cuda
 CUDA_PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3,$(shell command -v $(name))))
 
-.PHONY: help demo test test-all test-cuda lint types bench docs clean distclean
+.PHONY: help demo test test-all test-cuda lint types hooks bench docs clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
 	@echo "make test       lint, types and tests"
-	@echo "make test-all   the same with the slow tests"
-	@echo "make test-cuda  the target cuda_standalone: generates the demo's network, compiles it with nvcc"
-	@echo "                and runs it, as far as the machine can (minutes; Python 3.12 or later)"
-	@echo "make lint       ruff alone"
-	@echo "make types      mypy alone"
-	@echo "make bench      the benchmarks, beside snnTorch, SpikingJelly and Norse (an hour)"
+	@echo "make test-all   the same with the slow tests, and with random examples of properties"
+	@echo "make test-cuda  the target cuda_standalone: generate the demo's network, compile it with nvcc"
+	@echo "                and run it, as far as the machine can (minutes; Python 3.12 or later)"
+	@echo "make lint       ruff only"
+	@echo "make types      mypy only"
+	@echo "make hooks      run ruff and mypy before each commit"
+	@echo "make bench      the benchmarks, with snnTorch, SpikingJelly and Norse (an hour or two);"
+	@echo "                RESUME=1 continues an interrupted run"
 	@echo "make docs       the documentation, into site/"
-	@echo "make clean      remove what was built (make distclean: the environments too)"
-	@echo "Another Python than $(PYTHON): make demo PYTHON=python3.12"
+	@echo "make clean      remove build and cache files (make distclean: the environments too)"
+	@echo "With a Python other than $(PYTHON): make demo PYTHON=python3.12"
 
 demo: $(BASE)
 	$(BIN)/bioae demo --out bioae-demo --overwrite
 
-# A thread each: two processes already keep two cores busy.
+# One thread per process: pytest starts a process for each core.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: lint types
 	$(PYTEST) -m "not slow"
 
 test-all: lint types
-	$(PYTEST)
+	BIOAE_HYPOTHESIS=random $(PYTEST)
 
 test-cuda: $(CUDA)
 	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/simulation/targets/cuda
@@ -54,11 +56,12 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/mypy --strict -p bioae
 
+# The environment's tools: what a commit is checked with is what make test checks.
+hooks: $(DEV)
+	$(BIN)/pre-commit install
+
 bench: $(BENCH)
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.training
-	$(BIN)/python -m benchmarks.simulation
-	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks $(if $(RESUME),--resume)
 
 docs: $(DOCS)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs site
@@ -87,7 +90,7 @@ $(DOCS): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[docs]'
 	touch $@ $(BASE)
 
-# All that bioae needs but PyTorch, and cuRAND, which the toolkit may lack.
+# All dependencies but PyTorch, and cuRAND, which the toolkit may lack.
 CUDA_NEEDS := import tomllib; \
 	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	needs = project["dependencies"] + project["optional-dependencies"]["cuda"]; \

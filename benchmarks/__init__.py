@@ -1,4 +1,5 @@
-"""What takes how long: each figure the median of several runs, side by side on one machine.
+"""Benchmarks: run time and memory, each figure the median of several runs on one machine.
 
-``python -m benchmarks`` runs them all and writes ``benchmarks/results/``.
+``python -m benchmarks`` (or ``make bench``) measures all of ``benchmarks/results/`` again; with
+``--resume`` it continues an interrupted run.
 """

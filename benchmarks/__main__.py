@@ -1,19 +1,24 @@
-"""Measure how long commands, imports and first results take, into ``results/starting.md``."""
+"""Run the benchmarks of starting, training, simulation and analysis, each in a new process."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import subprocess
+import sys
 
-from benchmarks.starting import imports, starts
-from benchmarks.tables import Table, write
+from benchmarks.stored import parser
 
 __all__ = ["main"]
 
+_BENCHMARKS = ("starting", "training", "simulation", "analysis")
+
 
 def main() -> None:
-    """Measure, print the table, and write it."""
-    rows = [asdict(row) for row in (*imports(), *starts())]
-    write("starting", "python -m benchmarks", Table("Starting", rows))
+    """Run them one after another, and stop at the first that fails."""
+    options = parser("python -m benchmarks", __doc__).parse_args()
+    for name in _BENCHMARKS:
+        command = [sys.executable, "-m", f"benchmarks.{name}", *["--resume"] * options.resume]
+        if status := subprocess.run(command, check=False).returncode:
+            raise SystemExit(status)
 
 
 if __name__ == "__main__":

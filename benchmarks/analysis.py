@@ -1,4 +1,4 @@
-"""Firing statistics of a result too large to hold, and beside those of elephant.
+"""Firing statistics of a result larger than memory, and run time compared with elephant.
 
 ``python -m benchmarks.analysis`` writes ``results/analysis.json`` and ``analysis.md``. Elephant
 needs ``pip install 'bioae[neo]'``.
@@ -6,7 +6,6 @@ needs ``pip install 'bioae[neo]'``.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -14,6 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,25 +21,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from benchmarks.drawn import Drawn, write_drawn
-from benchmarks.interleaved import turns
-from benchmarks.subprocesses import Apart
-from benchmarks.tables import Table, write
+from benchmarks.interleaved import interleaved, summary_row
+from benchmarks.random_results import RandomSpikes, write_random_result
+from benchmarks.stored import Table, parser, pending_tables, write_table
+from benchmarks.subprocesses import Subprocess
 
 if TYPE_CHECKING:
     from benchmarks.shared_statistics import Shared
 
-__all__ = ["elephants", "large", "main"]
+__all__ = ["compared_with_elephant", "large", "main"]
 
+_COMMAND = "python -m benchmarks.analysis"
 _LAYER = "latent"
 _LIMIT_MEGABYTES = 4 * 1024
 _FASTER = 50
 _AGREES = 1e-9
-#: The size that must fit, and the trains that elephant is given.
-LARGE = Drawn(10_000, 10_000, 100, 0.02)
-TRAINS = Drawn(1, 1_000, 100, 0.05)
+#: The large result, and the trains on which elephant is compared.
+LARGE = RandomSpikes(10_000, 10_000, 100, 0.02)
+TRAINS = RandomSpikes(1, 1_000, 100, 0.05)
 
-# What `bioae.analysis.statistics` calls, by what it is about.
+# The functions that `bioae.analysis.statistics` calls, by topic.
 _PARTS = {
     "intervals between spikes": (
         "interval_sums", "isi_cv", "isi_cv2", "lv", "lvr", "burst_index", "isi_distribution",
@@ -59,70 +60,70 @@ _PARTS = {
 
 
 def main() -> None:
-    """Measure, print each table as it comes, and write them."""
-    parser = argparse.ArgumentParser(description="Benchmark the analysis of firing.")
-    parser.add_argument("--only", choices=["large", "elephant"], help="one table alone")
-    parser.add_argument("--runs", type=int, default=5, help="rounds that count")
-    chosen = parser.parse_args()
+    """Measure, print and write one table after another."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("--only", choices=["large", "elephant"], help="one of the tables")
+    arguments.add_argument("--runs", type=int, default=5, help="rounds that count")
+    options = arguments.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that follow
     tables: dict[str, Callable[[], Table]] = {
-        "large": partial(large, LARGE, runs=min(chosen.runs, 3)),
-        "elephant": partial(elephants, TRAINS, runs=chosen.runs),
+        "large": partial(large, LARGE, runs=min(options.runs, 3)),
+        "elephant": partial(compared_with_elephant, TRAINS, runs=options.runs),
     }
-    for name, measure in tables.items():
-        if chosen.only in {None, name}:
-            write("analysis", "python -m benchmarks.analysis", measure())
+    names = [options.only] if options.only else tables
+    for name in pending_tables("analysis", names, resume=options.resume):
+        write_table("analysis", _COMMAND, tables[name]())
 
 
-def large(drawn: Drawn, *, runs: int) -> Table:
-    """Analyse a result on disk in a process of its own, that reads it lazily."""
+def large(spikes: RandomSpikes, *, runs: int) -> Table:
+    """Analyse a result on disk in a separate process, which reads it lazily."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.nc"
-        _check_disk(path.parent, drawn)
+        _check_disk(path.parent, spikes)
         start = time.perf_counter()
-        write_drawn(drawn, path)
+        write_random_result(spikes, path)
         writing = time.perf_counter() - start
         size = path.stat().st_size / 1e6
-        found: list[dict[str, float]] = []
+        times: list[dict[str, float]] = []
         memory = []
         for _ in range(runs):
-            with Apart(partial(_analysed, path)) as apart:
-                found.append(apart())
-                memory.append(apart.megabytes)
-        with Apart(partial(_read, path)) as apart:
-            reading = apart()
-    rows = [_seconds(what, [each[what] for each in found]) for what in found[0]]
+            with Subprocess(partial(_analysis, path)) as process:
+                times.append(process())
+                memory.append(process.megabytes)
+        with Subprocess(partial(_reading, path)) as process:
+            reading = process()
+    rows = [asdict(summary_row(what, [each[what] for each in times])) for what in times[0]]
     rows[0]["megabytes"] = max(memory)
-    rows += [_seconds(what, [seconds]) for what, seconds in reading.items()]
-    spikes = drawn.examples * drawn.neurons * drawn.steps * drawn.density
+    rows += [asdict(summary_row(what, [seconds])) for what, seconds in reading.items()]
+    count = spikes.examples * spikes.neurons * spikes.steps * spikes.density
     title = (
-        f"large: {drawn.examples:,} images, {drawn.neurons:,} neurons, {drawn.steps} steps, "
-        f"{spikes / 1e6:,.0f} M spikes"
+        f"large: {spikes.examples:,} images, {spikes.neurons:,} neurons, {spikes.steps} steps, "
+        f"{count / 1e6:,.0f} M spikes"
     )
     verdict = "below" if max(memory) < _LIMIT_MEGABYTES else "NOT below"
     notes = [
         (
             f"`bioae.analysis.statistics` of a file of {size:,.0f} MB that is opened lazily, on one"
-            " thread, in a new process each run; the parts are those of the whole"
+            " thread, in a new process for each run; the parts are measured within the whole"
         ),
         (
-            f"the most memory of any run, {max(memory):,.0f} MiB with Python and its libraries, is"
+            f"the peak memory of all runs, {max(memory):,.0f} MiB with Python and its libraries, is"
             f" {verdict} {_LIMIT_MEGABYTES:,}"
         ),
-        f"written piece by piece in {writing:.0f} s; the file was in the system's cache",
+        f"written in pieces in {writing:.0f} s; the file was in the system's cache",
     ]
     return Table(title, rows, notes)
 
 
-def _check_disk(folder: Path, drawn: Drawn) -> None:
+def _check_disk(folder: Path, spikes: RandomSpikes) -> None:
     # Compressed, a spike takes less than 8 bytes, and a count than 1.
-    needed = drawn.examples * drawn.neurons * (8 * drawn.steps * drawn.density + 1)
+    needed = spikes.examples * spikes.neurons * (8 * spikes.steps * spikes.density + 1)
     if shutil.disk_usage(folder).free < needed:
         raise SystemExit(f"{folder}: {needed / 1e9:.1f} GB must be free")
 
 
-def _analysed(path: Path) -> Callable[[], dict[str, float]]:
-    """Return what analyses a file, and says how many seconds each part took."""
+def _analysis(path: Path) -> Callable[[], dict[str, float]]:
+    """Return a function that analyses a file and returns the seconds of each part."""
     from bioae import analysis
     from bioae.analysis.measures import statistics as firing
 
@@ -152,8 +153,8 @@ def _timed(measure: Callable[..., Any], part: str, seconds: dict[str, float]) ->
     return timed
 
 
-def _read(path: Path) -> Callable[[], dict[str, float]]:
-    """Return what reads a file's spikes as the analysis does, and without making blocks of them."""
+def _reading(path: Path) -> Callable[[], dict[str, float]]:
+    """Return a function that reads the spikes of a file, as blocks and as plain arrays."""
     from bioae.analysis import blocks
 
     def work() -> dict[str, float]:
@@ -174,35 +175,39 @@ def _read(path: Path) -> Callable[[], dict[str, float]]:
     return work
 
 
-def elephants(drawn: Drawn, *, runs: int, sample: int = 1_000, lagged: int = 20_000) -> Table:
-    """Measure what elephant measures too, in turns with it.
+def compared_with_elephant(
+    spikes: RandomSpikes, *, runs: int, sample: int = 1_000, lagged: int = 20_000
+) -> Table:
+    """Time the statistics that elephant also has, interleaved with elephant.
 
     Parameters
     ----------
-    drawn
-        A presentation. Of fifty times as many neurons it is measured what takes little time.
+    spikes
+        A presentation. Fast statistics are also measured on fifty times as many neurons.
     runs
         Rounds that count.
     sample, lagged
-        Of `benchmarks.shared_statistics.of_pairs`.
+        See `benchmarks.shared_statistics.pair_statistics`.
     """
-    from benchmarks.shared_statistics import of_pairs, of_trains, of_trials
+    from benchmarks.shared_statistics import pair_statistics, train_statistics, trial_statistics
 
     def all_shared() -> Iterator[Shared]:
-        size = (drawn.steps, drawn.density)
-        yield from of_trains(drawn, slow=True)
-        yield from of_trains(Drawn(1, 50 * drawn.neurons, *size), slow=False)
-        yield from of_trials(Drawn(20, drawn.neurons, *size))
-        yield from of_pairs(drawn, sample=sample, lagged=lagged)
+        size = (spikes.steps, spikes.density)
+        yield from train_statistics(spikes, slow=True)
+        yield from train_statistics(RandomSpikes(1, 50 * spikes.neurons, *size), slow=False)
+        yield from trial_statistics(RandomSpikes(20, spikes.neurons, *size))
+        yield from pair_statistics(spikes, sample=sample, lagged=lagged)
 
     rows: list[dict[str, Any]] = []
     for shared in all_shared():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             difference = shared.difference()
-            times = turns({"elephant": shared.elephant, "bioae": shared.bioae}, runs=runs)
-        rows.append(_ratio(shared.what, times, shared.scale, difference) | _kind(shared))
-    title = f"elephant: trains of {drawn.steps} steps, {drawn.density * drawn.steps:g} spikes each"
+            times = interleaved({"elephant": shared.elephant, "bioae": shared.bioae}, runs=runs)
+        rows.append(_row(shared, times, difference))
+    title = (
+        f"elephant: trains of {spikes.steps} steps, {spikes.density * spikes.steps:g} spikes each"
+    )
     return Table(title, rows, _elephant_notes(rows, sample))
 
 
@@ -211,34 +216,30 @@ def _elephant_notes(rows: list[dict[str, Any]], sample: int) -> list[str]:
     agree = "all agree" if worst <= _AGREES else "NOT all agree"
     slow = [f"{row['what']} ({row['median']:.0f})" for row in rows if row["loop"]
             and row["median"] < _FASTER]  # fmt: skip
-    each = [row for row in rows if row["loop"] and not row["again"]]
+    each = [row for row in rows if row["loop"] and not row["repeated"]]
     single = [row for row in each if "pairs" not in row["what"]]
     return [
         (
-            "a call of bioae beside a loop of elephant over the same trains, which it has as"
-            " neo.SpikeTrain, of pairs also binned; in turns, on one thread"
+            "one call of bioae compared with a loop of elephant over the same trains, given as"
+            " neo.SpikeTrain and, for pairs, also binned; interleaved, on one thread"
         ),
         (
-            f"of pairs, elephant measures {sample:,} drawn by chance; its seconds are scaled to the"
+            f"elephant measures {sample:,} pairs, drawn at random; its seconds are scaled to the"
             " number of pairs that bioae measures"
         ),
-        "rows with 'elephant's' are one call of elephant for all trains, and no loop",
-        f"{agree} within {_AGREES:g} of the largest value, the most is {worst:.1e}",
+        "rows with 'elephant's' are one call of elephant for all trains, not a loop",
+        f"{agree} within {_AGREES:g} of the largest value; the largest difference is {worst:.1e}",
         (
-            "elephant's isi, cv2 and lv are one NumPy expression a train, while bioae reads and"
-            " sorts all spikes for each; `statistics` does so once for all that is of intervals, as"
-            " in the row of five of them: of few trains the call itself takes most of the time"
+            "elephant's isi, cv2 and lv are one NumPy expression per train, while bioae reads and"
+            " sorts all spikes for each; `statistics` does so once for all interval statistics, as"
+            " in the row of five; with few trains, the call itself takes most of the time"
         ),
         (
-            f"all loops together take {_together(each):,.0f} times as long as bioae, those that are"
-            f" not of pairs {_together(single):,.0f} times; the five in a pass are left out"
+            f"all loops together take {_together(each):,.0f} times as long as bioae, those without"
+            f" pairs {_together(single):,.0f} times; the row of five is not counted"
         ),
         f"loops that take less than {_FASTER} times as long: {', '.join(slow) or 'none'}",
     ]
-
-
-def _kind(shared: Shared) -> dict[str, bool]:
-    return {"loop": shared.loop, "again": shared.again}
 
 
 def _together(rows: list[dict[str, Any]]) -> float:
@@ -246,28 +247,17 @@ def _together(rows: list[dict[str, Any]]) -> float:
     return float(sum(row["elephant_s"] for row in rows) / sum(row["bioae_s"] for row in rows))
 
 
-def _ratio(
-    what: str, times: dict[str, list[float]], scale: float, difference: float
-) -> dict[str, Any]:
+def _row(shared: Shared, times: dict[str, list[float]], difference: float) -> dict[str, Any]:
     pairs = zip(times["elephant"], times["bioae"], strict=True)
-    ratios = [scale * theirs / ours for theirs, ours in pairs]
+    ratios = [shared.scale * theirs / ours for theirs, ours in pairs]
     return {
-        "what": what,
-        "unit": "times as fast",
-        **_spread(ratios),
-        "elephant_s": scale * statistics.median(times["elephant"]),
+        **asdict(summary_row(shared.what, ratios, unit="times as fast")),
+        "elephant_s": shared.scale * statistics.median(times["elephant"]),
         "bioae_s": statistics.median(times["bioae"]),
         "difference": difference,
+        "loop": shared.loop,
+        "repeated": shared.repeated,
     }
-
-
-def _seconds(what: str, seconds: list[float]) -> dict[str, Any]:
-    return {"what": what, "unit": "s", **_spread(seconds)}
-
-
-def _spread(values: list[float]) -> dict[str, Any]:
-    middle = statistics.median(values)
-    return {"median": middle, "lowest": min(values), "highest": max(values), "runs": len(values)}
 
 
 if __name__ == "__main__":

@@ -1,35 +1,33 @@
-"""What a trained network loses when its neurons are changed, by how its weights are calibrated.
+"""Errors of a trained network after its neurons are changed, for each kind of calibration.
 
 ``python -m benchmarks.calibration`` trains a small auto-encoder of lif neurons, gives it each of
-the shipped neuron models in turn, calibrated in every way, and writes errors and firing to
-``docs/results/calibration.json``, and a table beside it, as it goes; run again, it measures what is
-not there yet. Images are the last of the test split: the first were looked at when the calibrations
-were defined.
+the shipped neuron models, calibrated in every way, and writes errors and firing to
+``docs/results/calibration.json``, and the table of the page. The images are the last of the test
+split, since the first were used to define the calibrations.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stored import write_text
+from benchmarks.stored import DOCS_RESULTS, parser, write_text
 from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_model
 from bioae.errors import ModelError
-from bioae.files import atomic_output
 from bioae.networks.artefact import load
 from bioae.networks.network import Network
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.training.train import train
 
-OUT = Path("docs/results/calibration.json")
+_COMMAND = "python -m benchmarks.calibration"
 
-#: What the command line does where nothing is said.
+#: The calibration that the command line uses by default.
 DEFAULT = "rate"
 
 CONFIG = """
@@ -54,41 +52,41 @@ lambda2 = 0.01
 
 
 def main() -> None:
-    """Measure what is not in the file yet."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.calibration")
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--model", type=Path, help="a trained network, instead of training one")
-    parser.add_argument("--images", type=int, default=100, help="how many of the last test images")
-    parser.add_argument("--neurons", nargs="*", default=_spiking(), help="neuron models")
-    options = parser.parse_args()
+    """Measure each neuron and calibration, and write each result as soon as it is there."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("--out", type=Path, default=DOCS_RESULTS / "calibration.json")
+    arguments.add_argument("--model", type=Path, help="a trained network, instead of training one")
+    arguments.add_argument("--images", type=int, default=100, help="number of the last test images")
+    arguments.add_argument("--neurons", nargs="*", default=_spiking(), help="neuron models")
+    options = arguments.parse_args()
     network = load(options.model).network if options.model else _trained()
-    found = json.loads(options.out.read_text()) if options.out.exists() else {}
+    stored: dict[str, Any] = {}
+    if options.resume and options.out.exists():
+        stored = json.loads(options.out.read_text(encoding="utf-8"))
     head = {"network_sha256": network.sha256, "last_test_images": options.images}
-    if any(found.get(key) != value for key, value in head.items()):
+    if any(stored.get(key) != value for key, value in head.items()):
         trained = {"config": CONFIG, "unchanged": measured(network, options.images)}
-        found = {"command": "python -m benchmarks.calibration", **head, **trained, "neurons": {}}
-    for neuron in options.neurons:
-        for by in CALIBRATIONS:
-            if by in found["neurons"].setdefault(neuron, {}):
-                continue
-            found["neurons"][neuron][by] = changed(network, neuron, by, options.images)
-            with atomic_output(options.out, overwrite=True) as temporary:
-                temporary.write_text(json.dumps(found, indent=1) + "\n")
-            print(neuron, by, found["neurons"][neuron][by], flush=True)
-    write_text(options.out.with_name("calibration-table.inc"), table(found))
+        stored = {"command": _COMMAND, **head, **trained, "neurons": {}}
+    for neuron, by in product(options.neurons, CALIBRATIONS):
+        rows = stored["neurons"].setdefault(neuron, {})
+        if by not in rows:
+            rows[by] = changed(network, neuron, by, options.images)
+            write_text(options.out, json.dumps(stored, indent=1) + "\n")
+            print(neuron, by, rows[by], flush=True)
+    write_text(options.out.with_name("calibration-table.inc"), table(stored))
 
 
-def table(found: dict[str, Any]) -> str:
-    """Return a line for each neuron: the error under each calibration, and the layers' density."""
+def table(stored: dict[str, Any]) -> str:
+    """Return a line for each neuron: the error under each calibration, and the latent firing."""
     columns = " | ".join(f"`{by}`" for by in CALIBRATIONS)
     lines = [
         f"| neuron | {columns} | latent density | latent dead |",
         "| --- | " + "---: | " * len(CALIBRATIONS) + "---: | ---: |",
     ]
-    before = found["unchanged"]
+    before = stored["unchanged"]
     unchanged = " | ".join(f"{before['sum_squared_error']:.1f}" for _ in CALIBRATIONS)
     lines.append(f"| lif, unchanged | {unchanged} | {_latent(before)} |")
-    for neuron, row in found["neurons"].items():
+    for neuron, row in stored["neurons"].items():
         errors = " | ".join(
             "-" if "refused" in row[by] else f"{row[by]['sum_squared_error']:.1f}"
             for by in CALIBRATIONS
@@ -105,7 +103,7 @@ def _latent(measures: dict[str, Any]) -> str:
 
 
 def changed(network: Network, neuron: str, by: Any, images: int) -> dict[str, Any]:
-    """Return what a network does with another neuron, or why there is nothing to measure."""
+    """Return the measures of a network with another neuron, or the reason for its refusal."""
     try:
         factors = network.calibration_factors(neuron, by)
     except ModelError as error:
@@ -115,7 +113,7 @@ def changed(network: Network, neuron: str, by: Any, images: int) -> dict[str, An
 
 
 def measured(network: Network, images: int) -> dict[str, Any]:
-    """Return the error of a network's images, and how its layers fire."""
+    """Return the reconstruction error of a network, and the firing of its layers."""
     result = simulate_mirror(network, load_images("sample", "test")[-images:], dtype="float32")
     table = summary(result)
     firing = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")

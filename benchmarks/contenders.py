@@ -1,19 +1,24 @@
-"""Contenders that run a trained network, each in its own process: `benchmarks.subprocesses`."""
+"""Trained networks, and the contenders that run them: Brian2, the mirror and other libraries.
+
+Each contender runs in its own process, see `benchmarks.subprocesses`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5netcdf
 import numpy as np
 
 from bioae.datasets import Images, load
+from bioae.files import user_cache
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
@@ -23,16 +28,59 @@ from bioae.simulation.targets import activation as targets
 from bioae.simulation.workers.job import Job
 from bioae.simulation.workers.processes import shared
 
-__all__ = ["brian2", "digits", "mirror", "peer", "spikes_of", "to_file"]
+__all__ = [
+    "CASES", "Case", "brian2", "digits", "mirror", "peer", "spikes_of", "to_file", "trained",
+]  # fmt: skip
 
 Spikes = dict[str, int]
 
+_ROOT = Path(__file__).parents[1]
 _BATCHES = (8, 16, 32, 64)
-_LIVE = ExitStack()  # what was built stays until its process ends
+_LIVE = ExitStack()  # builds are kept until their process ends
+
+
+class Case(NamedTuple):
+    """A network and its training configuration.
+
+    Attributes
+    ----------
+    name
+        Its name in the tables.
+    config
+        The file of the training configuration.
+    """
+
+    name: str
+    config: Path
+
+
+#: The paper's auto-encoder, and the one of ``bioae demo``.
+CASES = (
+    Case("stride 1, 13.3 M synapses", _ROOT / "benchmarks" / "stride1.toml"),
+    Case("stride 2, 0.6 M synapses", _ROOT / "bioae" / "cli" / "demo.toml"),
+)
+
+
+def trained(case: Case) -> Network:
+    """Return the trained network of a case, with weights on a dyadic grid.
+
+    It is kept in the user's cache folder. Training the paper's takes half an hour; an interrupted
+    training continues.
+    """
+    from bioae.trainers import train
+    from bioae.trainers.training.progress import progress_bar
+
+    digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
+    out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"
+    if (out / "model").exists():
+        return artefact.load(out / "model").network
+    with progress_bar() as progress:
+        begun = (out / "checkpoint.safetensors").exists()
+        return train(case.config, out, resume=begun, progress=progress).network
 
 
 def digits(count: int) -> Images:
-    """Return held-out digits, from the first on and over again."""
+    """Return held-out digits from the first on, repeated as often as needed."""
     held_out = load("sample", "test")
     return held_out[np.resize(np.arange(len(held_out)), count)]
 
@@ -50,24 +98,24 @@ def brian2(
     fast_math: bool = False,
     rate: float | None = None,
 ) -> Callable[[], Spikes]:
-    """Build a network in Brian2, and return what runs it on digits.
+    """Build a network in Brian2, and return a function that runs it on digits.
 
     Parameters
     ----------
     model
         The artefact.
     count
-        How many digits a run presents.
+        Digits per run.
     steps
-        Of a presentation.
+        Steps per presentation.
     target, dtype, connectivity, workers
         As of `bioae.simulate`.
     chunk
-        Digits in a chunk; as many for each worker by default.
+        Digits per chunk; by default, an equal share for each worker.
     fast_math
         Whether the compiler may reorder sums.
     rate
-        The encoder's, if not the network's own.
+        The rate of the encoder, if not that of the network.
     """
     if fast_math:
         targets.IEEE_FLAGS.append("-ffast-math")
@@ -88,7 +136,7 @@ def brian2(
 
 
 def to_file(model: Path, count: int, *, steps: int) -> Callable[[], Spikes]:
-    """Return what runs a network in Brian2 on digits and writes a file of the result."""
+    """Return a function that runs a network in Brian2 on digits and writes the result file."""
     network = _timed(artefact.load(model).network, steps)
     folder = Path(_LIVE.enter_context(tempfile.TemporaryDirectory()))
     shown = digits(count).pixels
@@ -104,7 +152,7 @@ def to_file(model: Path, count: int, *, steps: int) -> Callable[[], Spikes]:
 
 
 def mirror(model: Path, count: int, *, steps: int, threads: int) -> Callable[[], Spikes]:
-    """Return what runs the mirror on digits, in the batches that suit it best."""
+    """Return a function that runs the mirror on digits, in its fastest batch size."""
     import torch
 
     from bioae.trainers import NetworkMirror
@@ -125,7 +173,7 @@ def mirror(model: Path, count: int, *, steps: int, threads: int) -> Callable[[],
 
 
 def peer(name: str, model: Path, count: int, *, steps: int, threads: int) -> Callable[[], Spikes]:
-    """Return what runs a peer's network on digits, in the mode that suits it best."""
+    """Return a function that runs a peer's network on digits, in its fastest mode."""
     import torch
 
     from benchmarks.peers import build
@@ -145,7 +193,7 @@ def peer(name: str, model: Path, count: int, *, steps: int, threads: int) -> Cal
 
 
 def spikes_of(counts: Spikes) -> int:
-    """Return the spikes of all layers."""
+    """Return the number of spikes of all layers."""
     return sum(counts.values())
 
 
@@ -157,7 +205,7 @@ def _timed(network: Network, steps: int, rate: float | None = None) -> Network:
 
 
 def _fastest(run: Callable[[int], Spikes], count: int) -> Callable[[], Spikes]:
-    """Return a run with the batch that takes the least time, of those that fit the digits."""
+    """Return a run with the fastest batch size of those that fit the digits."""
     batches = [batch for batch in _BATCHES if batch <= count]
     return min((partial(run, batch) for batch in batches), key=_seconds)
 

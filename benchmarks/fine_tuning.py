@@ -7,14 +7,14 @@ neurons without and with calibration, and continues training through their equat
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.stored import RESULTS, Stored, write_text
+from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import CHECKPOINT
 from bioae.trainers.training.problem import evaluate
@@ -23,6 +23,7 @@ from bioae.trainers.training.train import TrainingResult, assemble, train
 
 __all__ = ["main", "table"]
 
+_COMMAND = "python -m benchmarks.fine_tuning"
 _WORK = Path(__file__).parent.parent / "runs" / "fine_tuning"
 _SOURCE = "lif"
 _NEURONS = ("adex", "coba")
@@ -41,25 +42,26 @@ _SECOND: dict[str, Any] = {
 
 
 def main() -> None:
-    """Run the measurements that are not stored yet."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fine_tuning")
-    parser.add_argument("--work", type=Path, default=_WORK, help="folder of the runs")
-    parser.add_argument("--neurons", nargs="*", default=_NEURONS, help="neuron models")
-    options = parser.parse_args()
+    """Measure each neuron and calibration, and write each result as soon as it is there."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("--work", type=Path, default=_WORK, help="folder of the runs")
+    arguments.add_argument("--neurons", nargs="*", default=_NEURONS, help="neuron models")
+    options = arguments.parse_args()
     torch.set_num_threads(1)
-    stored = Stored(RESULTS / "fine_tuning.json", "python -m benchmarks.fine_tuning")
+    stored = Stored(DOCS_RESULTS / "fine_tuning.json", _COMMAND)
     network = {"preset": "strided", "neuron": _SOURCE}
     first = TrainingConfig.from_mapping({"data": _DATA, "network": network, **_FIRST})
-    trained = _run(first, options.work / _SOURCE)
-    if stored.find(neuron=_SOURCE) is None:
-        stored.add({"neuron": _SOURCE, "calibrate": "", **_FIRST, **_after(trained)})
-    for neuron in options.neurons:
-        for calibrate in _CALIBRATIONS:
-            if stored.find(neuron=neuron, calibrate=calibrate) is None:
-                work = options.work / f"{neuron}-{calibrate}"
-                stored.add(_changed(trained.model, neuron, calibrate, work))
-                print(stored.rows[-1], flush=True)
-            write_text(RESULTS / "fine_tuning-table.inc", table(stored.rows))
+    trained = _run(first, options.work / _SOURCE, resume=options.resume)
+    keys = [{"neuron": _SOURCE, "calibrate": ""}]
+    keys += [{"neuron": n, "calibrate": c} for n, c in product(options.neurons, _CALIBRATIONS)]
+    for key in stored.pending(keys, resume=options.resume):
+        if key["neuron"] == _SOURCE:
+            stored.add({**key, **_FIRST, **_after(trained)})
+        else:
+            work = options.work / f"{key['neuron']}-{key['calibrate']}"
+            stored.add(_changed(trained.model, **key, work=work, resume=options.resume))
+        print(stored.rows[-1], flush=True)
+        write_text(DOCS_RESULTS / "fine_tuning-table.inc", table(stored.rows))
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -79,21 +81,24 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _changed(model: Path, neuron: str, calibrate: str, work: Path) -> dict[str, Any]:
+def _changed(
+    model: Path, neuron: str, calibrate: str, work: Path, *, resume: bool
+) -> dict[str, Any]:
     init = {"model": str(model), "neuron": neuron, "calibrate": calibrate}
     training = {**_SECOND["training"], "init": init}
     config = TrainingConfig.from_mapping({"data": _DATA, **_SECOND, "training": training})
     start = starting_network(config)
     before = evaluate(assemble(config.with_network(start.config), start))
     first = {"changed": before["validation_sum_squared_error"], "changed_layers": before["layers"]}
-    result = _run(config, work)
+    result = _run(config, work, resume=resume)
     weight = {layer.name: layer.weight for layer in start.config.layers}
     head = {"neuron": neuron, "calibrate": calibrate, **_SECOND, "weight": weight}
     return {**head, **first, **_after(result)}
 
 
-def _run(config: TrainingConfig, out: Path) -> TrainingResult:
-    return train(config, out, resume=(out / CHECKPOINT).exists())
+def _run(config: TrainingConfig, out: Path, *, resume: bool) -> TrainingResult:
+    resume = resume and (out / CHECKPOINT).exists()
+    return train(config, out, resume=resume, overwrite=not resume)
 
 
 def _after(result: TrainingResult) -> dict[str, Any]:

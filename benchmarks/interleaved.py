@@ -1,32 +1,59 @@
-"""Run pieces of work in turns, so that what else a machine does meets all of them alike."""
+"""Interleaved timing: pieces of work take turns, so that other load on the machine affects all."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from benchmarks.timing import Row
-
-__all__ = ["summarised", "turns"]
+__all__ = ["Row", "interleaved", "summarised", "summary_row"]
 
 
-def turns(
+@dataclass(frozen=True)
+class Row:
+    """Median and range of several runs.
+
+    Attributes
+    ----------
+    what, unit
+        The quantity and its unit.
+    median, lowest, highest
+        Over the runs.
+    runs
+        The number of runs.
+    """
+
+    what: str
+    unit: str
+    median: float
+    lowest: float
+    highest: float
+    runs: int
+
+
+def summary_row(what: str, values: Iterable[float], *, unit: str = "s") -> Row:
+    """Return the median and the range of values."""
+    values = list(values)
+    return Row(what, unit, statistics.median(values), min(values), max(values), len(values))
+
+
+def interleaved(
     works: Mapping[str, Callable[[], object]],
     *,
     runs: int = 7,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Time each piece of work once a round, after a round that does not count.
+    """Time each piece of work once per round, after a round that does not count.
 
     Parameters
     ----------
     works
-        What to run, by name.
+        Pieces of work by name.
     runs
-        How many rounds count. Every other round goes backwards: nobody always comes first.
+        Number of rounds that count. Every second round runs in reverse order.
     clock
-        What tells the time in seconds.
+        Returns the time in seconds.
 
     Returns
     -------
@@ -36,9 +63,9 @@ def turns(
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(runs):
+    for round_number in range(runs):
         names = list(works)
-        for name in names if turn % 2 == 0 else reversed(names):
+        for name in names if round_number % 2 == 0 else reversed(names):
             start = clock()
             works[name]()
             times[name].append(clock() - start)
@@ -48,18 +75,16 @@ def turns(
 def summarised(
     times: Mapping[str, list[float]], *, unit: str = "s", per: float = 1.0
 ) -> dict[str, Row]:
-    """Return a row for each name: median, fastest and slowest.
+    """Return the median and the range for each name.
 
     Parameters
     ----------
     times
-        Seconds, see `turns`.
+        Seconds, see `interleaved`.
     unit, per
-        The unit of the figures, and what a second is divided by to give it.
+        The unit of the figures, and the number by which seconds are divided.
     """
-    rows = {}
-    for name, seconds in times.items():
-        values = [each / per for each in seconds]
-        middle = statistics.median(values)
-        rows[name] = Row(name, unit, middle, min(values), max(values), len(values))
-    return rows
+    return {
+        name: summary_row(name, [each / per for each in seconds], unit=unit)
+        for name, seconds in times.items()
+    }

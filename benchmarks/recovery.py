@@ -1,25 +1,26 @@
-"""Recovery of neuron models' parameters from spikes: a table, and JSON under docs/results/.
+"""Recovery of the parameters of neuron models from their spikes.
 
-python -m benchmarks.recovery [MODEL ...]
+``python -m benchmarks.recovery`` writes ``docs/results/recovery.json`` and the table of the page.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
 
-from benchmarks.stored import RESULTS, Stored, write_text
+from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
 from bioae.equations.library import load_model
 from bioae.equations.lowering.lower import lower
 from bioae.trainers.fitting import Recovery, recover
 
 __all__ = ["CASES", "Case", "run", "table"]
 
+_COMMAND = "python -m benchmarks.recovery"
 _SEEDS = range(3)
 _FACTORS = (2.0, 0.5)
 
@@ -50,18 +51,25 @@ CASES = {
 }
 
 
-def main(models: Sequence[str]) -> None:
-    """Run the recoveries that are not stored yet, and write each result at once."""
+def main() -> None:
+    """Recover the parameters of each model, and write each result as soon as it is there."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("models", nargs="*", default=[*CASES], help="neuron models")
+    options = arguments.parse_args()
     torch.set_num_threads(1)
-    stored = Stored(RESULTS / "recovery.json", "python -m benchmarks.recovery")
-    for model in models or CASES:
-        for factor in _FACTORS:
-            for seed in _SEEDS:
-                if stored.find(model=model, factor=factor, seed=seed) is None:
-                    row = run(model, factor, seed)
-                    stored.add(row)
-                    print(f"{model} x {factor:g}, seed {seed}: {row['worst']:.2%}", flush=True)
-                write_text(RESULTS / "recovery-table.inc", table(stored.rows))
+    stored = Stored(DOCS_RESULTS / "recovery.json", _COMMAND)
+    keys = [
+        {"model": model, "factor": factor, "seed": seed}
+        for model, factor, seed in product(options.models, _FACTORS, _SEEDS)
+    ]
+    for key in stored.pending(keys, resume=options.resume):
+        row = run(**key)
+        stored.add(row)
+        write_text(DOCS_RESULTS / "recovery-table.inc", table(stored.rows))
+        print(
+            f"{row['model']} x {row['factor']:g}, seed {row['seed']}: {row['worst']:.2%}",
+            flush=True,
+        )
 
 
 def run(model: str, factor: float, seed: int) -> dict[str, Any]:
@@ -116,4 +124,4 @@ def _worst(rows: Iterable[Mapping[str, Any]], factor: float, name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

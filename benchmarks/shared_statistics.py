@@ -1,4 +1,4 @@
-"""What bioae and elephant both measure of spike trains, each asked of the same trains."""
+"""Statistics of spike trains that bioae and elephant share, on the same trains."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from elephant import conversion, statistics
 from elephant.kernels import GaussianKernel
 from numpy.typing import NDArray
 
-from benchmarks.drawn import Drawn, result
+from benchmarks.random_results import RandomSpikes, random_result
 from bioae import analysis
 
-__all__ = ["Shared", "of_pairs", "of_trains", "of_trials"]
+__all__ = ["Shared", "pair_statistics", "train_statistics", "trial_statistics"]
 
 _LAYER = "latent"
 _MS = 1 * pq.ms
@@ -36,21 +36,21 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shared:
-    """A statistic that both have.
+    """A statistic of both libraries.
 
     Attributes
     ----------
     what
-        Its name in the table, elephant's.
+        Its name in the table: that of elephant.
     elephant, bioae
-        What measures it.
+        The functions that measure it.
     values
-        Turns what either returned into numbers to compare, in this order.
+        Functions that turn either result into numbers to compare, in this order.
     scale
-        How much longer elephant would take for all that bioae measured.
+        Trains or pairs that bioae measures, per one that elephant measures.
     loop
-        Whether elephant was called for one train, trial or pair after the other.
-    again
+        Whether elephant is called once per train, trial or pair.
+    repeated
         Whether other rows have the same statistics.
     """
 
@@ -60,13 +60,13 @@ class Shared:
     values: tuple[Callable[[Any], Values], Callable[[Any], Values]]
     scale: float = 1.0
     loop: bool = True
-    again: bool = False
+    repeated: bool = False
 
     def difference(self) -> float:
-        """Return the largest difference, over the largest value; NaN must be NaN in both."""
+        """Return the largest difference divided by the largest value; NaN must be NaN in both."""
         theirs, ours = (
-            of(measure())
-            for of, measure in zip(self.values, (self.elephant, self.bioae), strict=True)
+            numbers(measure())
+            for numbers, measure in zip(self.values, (self.elephant, self.bioae), strict=True)
         )
         defined = np.isfinite(theirs)
         if not defined.any() or (defined != np.isfinite(ours)).any():
@@ -75,19 +75,19 @@ class Shared:
         return float(np.abs(theirs[defined] - ours[defined]).max() / largest)
 
 
-def of_trains(drawn: Drawn, *, slow: bool) -> Iterator[Shared]:
-    """Yield what is measured of each neuron's train in a single presentation, or of them all.
+def train_statistics(spikes: RandomSpikes, *, slow: bool) -> Iterator[Shared]:
+    """Yield statistics of each train of a single presentation, or of all together.
 
     Parameters
     ----------
     slow
-        With what takes elephant milliseconds a train.
+        Whether to include statistics that take elephant milliseconds per train.
     """
-    tree, trains = _both(drawn)
+    tree, trains = _both(spikes)
     one = f"{len(trains):,} trains: "
     per_neuron: list[tuple[str, Callable[[Any], Any], Callable[..., xr.DataArray], float]] = [
         ("mean_firing_rate", statistics.mean_firing_rate, analysis.firing_rate, 1e3),
-        ("isi, its mean", _mean_interval, analysis.mean_interval, 1.0),
+        ("mean isi", _mean_interval, analysis.mean_interval, 1.0),
         ("cv", _of_intervals(statistics.cv), analysis.isi_cv, 1.0),
         ("cv2", _of_intervals(statistics.cv2), analysis.isi_cv2, 1.0),
         ("lv", _of_intervals(statistics.lv), analysis.lv, 1.0),
@@ -101,17 +101,17 @@ def of_trains(drawn: Drawn, *, slow: bool) -> Iterator[Shared]:
             (partial(_scaled, factor), np.asarray),
         )
     yield Shared(
-        one + "isi, all of them",
+        one + "isi, pooled",
         partial(_each, statistics.isi, trains),
         partial(analysis.isi_distribution, tree, _LAYER),
-        (partial(_distribution, drawn.steps), np.asarray),
+        (partial(_distribution, spikes.steps), np.asarray),
     )
     yield Shared(
-        one + "isi's mean, cv, cv2, lv and lvr",
+        one + "mean isi, cv, cv2, lv and lvr",
         lambda: [_each(theirs, trains) for _, theirs, _, _ in per_neuron[1:]],
-        partial(_in_a_pass, tree, [ours for _, _, ours, _ in per_neuron[1:]]),
-        (lambda found: np.concatenate([_scaled(1, each) for each in found]), np.concatenate),
-        again=True,
+        partial(_in_one_pass, tree, [ours for _, _, ours, _ in per_neuron[1:]]),
+        (lambda results: np.concatenate([_scaled(1, each) for each in results]), np.concatenate),
+        repeated=True,
     )
     if slow:
         yield from _over_time(tree, trains)
@@ -129,53 +129,53 @@ def _over_time(tree: xr.DataTree, trains: Trains) -> Iterator[Shared]:
     inside = (partial(_inside, 1 / len(trains)), partial(_inside, None))
     yield Shared(one + "time_histogram", partial(_each, histogram, trains), ours, summed)
     yield Shared(
-        one + "time_histogram, elephant's of all",
+        one + "time_histogram, elephant's pooled call",
         lambda: [histogram(trains)], ours, summed, loop=False,
     )  # fmt: skip
     yield Shared(one + "instantaneous_rate", partial(_each, rate, trains), smooth, inside)
     pooled = partial(rate, trains, pool_spike_trains=True)
-    alone = (partial(_inside, 1.0), partial(_inside, None))
+    once = (partial(_inside, 1.0), partial(_inside, None))
     yield Shared(
-        one + "instantaneous_rate, elephant's of all",
-        lambda: [pooled()], smooth, alone, loop=False,
+        one + "instantaneous_rate, elephant's pooled call",
+        lambda: [pooled()], smooth, once, loop=False,
     )  # fmt: skip
 
 
-def of_trials(drawn: Drawn) -> Iterator[Shared]:
-    """Yield what is measured of each neuron over several presentations."""
-    tree, trains = _both(drawn)
-    trials = [trains[neuron :: drawn.neurons] for neuron in range(drawn.neurons)]
-    unbiased = drawn.examples / (drawn.examples - 1)
+def trial_statistics(spikes: RandomSpikes) -> Iterator[Shared]:
+    """Yield statistics of each neuron over several presentations."""
+    tree, trains = _both(spikes)
+    trials = [trains[neuron :: spikes.neurons] for neuron in range(spikes.neurons)]
+    unbiased = spikes.examples / (spikes.examples - 1)
     yield Shared(
-        f"{drawn.neurons:,} neurons, {drawn.examples} presentations: fanofactor",
+        f"{spikes.neurons:,} neurons, {spikes.examples} presentations: fanofactor",
         partial(_each, statistics.fanofactor, trials),
         partial(analysis.fano_factor, tree, _LAYER),
         (partial(_scaled, unbiased), np.asarray),
     )
 
 
-def of_pairs(drawn: Drawn, *, sample: int, lagged: int) -> Iterator[Shared]:
-    """Yield what is measured of all pairs of trains of a presentation.
+def pair_statistics(spikes: RandomSpikes, *, sample: int, lagged: int) -> Iterator[Shared]:
+    """Yield statistics of all pairs of trains of a presentation.
 
     Parameters
     ----------
     sample
-        Of how many pairs elephant measures it, drawn by chance among the trains with spikes.
+        Number of pairs that elephant measures, drawn at random from the trains with spikes.
     lagged
-        Of how many pairs bioae counts the lags; the first are those of the sample.
+        Number of pairs whose lags bioae counts; the first are those of the sample.
     """
-    tree, trains = _both(drawn)
+    tree, trains = _both(spikes)
     one = f"{len(trains):,} trains, pairs: "
     fires = np.flatnonzero([len(train) > 0 for train in trains])
-    rng = np.random.default_rng(drawn.seed)
-    drawn_pairs = np.array([rng.choice(fires, 2, replace=False) for _ in range(lagged)])
-    pairs = [(int(a), int(b)) for a, b in drawn_pairs]
+    rng = np.random.default_rng(spikes.seed)
+    random_pairs = np.array([rng.choice(fires, 2, replace=False) for _ in range(lagged)])
+    pairs = [(int(a), int(b)) for a, b in random_pairs]
     few = pairs[:sample]
     every = len(trains) * (len(trains) - 1) / 2 / sample
     raster = analysis.raster(tree, _LAYER, example=0)
     binned = conversion.BinnedSpikeTrain(trains, bin_size=_MS, t_start=0 * pq.ms)
     both = {pair: binned[list(pair)] for pair in few}
-    alone = {
+    single = {
         index: conversion.BinnedSpikeTrain(trains[index], bin_size=_MS)
         for index in {index for pair in few for index in pair}
     }
@@ -193,9 +193,9 @@ def of_pairs(drawn: Drawn, *, sample: int, lagged: int) -> Iterator[Shared]:
     )  # fmt: skip
     yield Shared(
         one + f"cross_correlation_histogram, {lagged:,} pairs",
-        lambda: [correlation.cross_correlation_histogram(alone[a], alone[b])[0] for a, b in few],
+        lambda: [correlation.cross_correlation_histogram(single[a], single[b])[0] for a, b in few],
         partial(analysis.cross_correlogram, tree, _LAYER, pairs),
-        (_columns, lambda found: found["count"].to_numpy()[:sample].astype(float)),
+        (_columns, lambda results: results["count"].to_numpy()[:sample].astype(float)),
         lagged / sample,
     )  # fmt: skip
     # In continuous time, half a step more is that of the grid.
@@ -226,20 +226,20 @@ def of_pairs(drawn: Drawn, *, sample: int, lagged: int) -> Iterator[Shared]:
     )  # fmt: skip
 
 
-def _both(drawn: Drawn) -> tuple[xr.DataTree, Trains]:
-    """Return a result, and its trains by example and neuron, each spike amid its step."""
-    tree = result(drawn)
-    stop = drawn.steps * drawn.dt_ms
+def _both(spikes: RandomSpikes) -> tuple[xr.DataTree, Trains]:
+    """Return a result, and its trains by example and neuron, with spikes at mid-step."""
+    tree = random_result(spikes)
+    stop = spikes.steps * spikes.dt_ms
     trains = [
-        neo.SpikeTrain((np.flatnonzero(row) + 0.5) * drawn.dt_ms, units="ms", t_stop=stop)
-        for example in range(drawn.examples)
+        neo.SpikeTrain((np.flatnonzero(row) + 0.5) * spikes.dt_ms, units="ms", t_stop=stop)
+        for example in range(spikes.examples)
         for row in analysis.raster(tree, _LAYER, example=example).to_numpy()
     ]
     return tree, trains
 
 
-def _in_a_pass(tree: xr.DataTree, measures: list[Callable[..., xr.DataArray]]) -> list[Any]:
-    """Return measures that share a pass over the spikes, as `statistics` makes them."""
+def _in_one_pass(tree: xr.DataTree, measures: list[Callable[..., xr.DataArray]]) -> list[Any]:
+    """Return measures that share one pass over the spikes, as in `statistics`."""
     sums = analysis.interval_sums(tree, _LAYER)
     return [measure(tree, _LAYER, sums=sums) for measure in measures]
 
@@ -249,57 +249,57 @@ def _each(measure: Callable[[Any], Any], trains: list[Any]) -> list[Any]:
 
 
 def _of_intervals(measure: Callable[[Any], Any]) -> Callable[[neo.SpikeTrain], Any]:
-    def of_train(train: neo.SpikeTrain) -> Any:
-        # Elephant refuses fewer than two intervals, or has another answer.
+    def measured(train: neo.SpikeTrain) -> Any:
+        # For fewer than two intervals elephant raises, or its definition differs.
         return measure(statistics.isi(train)) if len(train) > 2 else np.nan
 
-    return of_train
+    return measured
 
 
 def _mean_interval(train: neo.SpikeTrain) -> Any:
     return statistics.isi(train).magnitude.mean() if len(train) > 1 else np.nan
 
 
-def _scaled(factor: float, found: list[Any]) -> Values:
-    return np.array([float(value) for value in found]) * factor
+def _scaled(factor: float, results: list[Any]) -> Values:
+    return np.array([float(value) for value in results]) * factor
 
 
-def _distribution(steps: int, found: list[Any]) -> Values:
-    every = np.concatenate([each.magnitude for each in found])
+def _distribution(steps: int, results: list[Any]) -> Values:
+    every = np.concatenate([each.magnitude for each in results])
     count = np.bincount(np.rint(every).astype(int), minlength=steps)[1:]
     return np.asarray(count / count.sum())
 
 
-def _summed(factor: float, found: list[Any]) -> Values:
-    return np.asarray(sum(each.magnitude.ravel() * factor for each in found))
+def _summed(factor: float, results: list[Any]) -> Values:
+    return np.asarray(sum(each.magnitude.ravel() * factor for each in results))
 
 
-def _inside(factor: float | None, found: Any) -> Values:
-    """Return a smoothed rate where the kernel reaches no edge, of a kernel that sums to 1."""
+def _inside(factor: float | None, results: Any) -> Values:
+    """Return a smoothed rate away from the edges, for a kernel that sums to 1."""
     reach = int(5 * _SIGMA_MS)
     if factor is None:
-        return np.asarray(found)[reach:-reach]
+        return np.asarray(results)[reach:-reach]
     lag = np.arange(-reach, reach + 1)
     total = np.exp(-((lag / _SIGMA_MS) ** 2) / 2).sum() / (_SIGMA_MS * np.sqrt(2 * np.pi))
-    return _summed(factor / total, found)[reach:-reach]
+    return _summed(factor / total, results)[reach:-reach]
 
 
-def _row(found: list[Any]) -> Values:
-    return np.array([float(value) for value in found])
+def _row(results: list[Any]) -> Values:
+    return np.array([float(value) for value in results])
 
 
-def _at(pairs: list[tuple[int, int]], found: xr.DataArray) -> Values:
-    return np.asarray(found.to_numpy()[tuple(np.transpose(pairs))])
+def _at(pairs: list[tuple[int, int]], results: xr.DataArray) -> Values:
+    return np.asarray(results.to_numpy()[tuple(np.transpose(pairs))])
 
 
-def _upper(chosen: NDArray[np.int64], found: Any) -> Values:
-    matrix = np.asarray(found)[np.ix_(chosen, chosen)]
+def _upper(chosen: NDArray[np.int64], results: Any) -> Values:
+    matrix = np.asarray(results)[np.ix_(chosen, chosen)]
     return np.asarray(matrix[np.triu_indices(chosen.size, 1)])
 
 
-def _columns(found: list[Any]) -> Values:
-    return np.array([each.magnitude.ravel() for each in found])
+def _columns(results: list[Any]) -> Values:
+    return np.array([each.magnitude.ravel() for each in results])
 
 
-# What elephant does to make its quantities.
+# Raised when elephant makes quantities.
 warnings.filterwarnings("ignore", "The 'copy' argument in Quantity is deprecated")

@@ -1,29 +1,27 @@
-"""Trained networks in Brian2, beside plain synapses, the mirror and other libraries.
+"""Trained networks in Brian2, compared with plain synapses, the mirror and other libraries.
 
 ``python -m benchmarks.simulation`` writes ``results/simulation.json`` and ``simulation.md``. The
-rows of a table ran in turns, each in a process of its own, on the same weights and digits. Peers
+rows of a table are interleaved runs in separate processes, on the same weights and digits. Peers
 need ``pip install 'bioae[benchmarks]'``.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import brian2, digits, mirror, peer, spikes_of, to_file
-from benchmarks.interleaved import summarised, turns
-from benchmarks.networks import CASES, trained
+from benchmarks.contenders import CASES, brian2, digits, mirror, peer, spikes_of, to_file, trained
+from benchmarks.interleaved import interleaved, summary_row
+from benchmarks.least_work import SimulationWork, simulation_work
 from benchmarks.peers import PEERS
-from benchmarks.roofline import Least, least
-from benchmarks.subprocesses import Apart
-from benchmarks.tables import Table, write
+from benchmarks.stored import Table, parser, pending_tables, write_table
+from benchmarks.subprocesses import Subprocess
 from bioae.analysis import differing_spikes
 from bioae.networks import artefact
 from bioae.simulation import simulate
@@ -31,23 +29,24 @@ from bioae.simulation.backend import Backend
 
 __all__ = ["main"]
 
+_COMMAND = "python -m benchmarks.simulation"
 _STEPS = 100
 _THREADS = 2
-_PROGRAM = "main"  # what Brian2 calls the program that it compiles
+_PROGRAM = "main"  # the name of the program that Brian2 compiles
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What is measured.
+    """A row of a table.
 
     Attributes
     ----------
     what
         Its name in the table.
     start
-        Sets it up, in a process of its own.
+        Sets it up, in a separate process.
     program
-        The program whose memory counts, if not the process's own.
+        The program whose memory counts, if not that of the process.
     """
 
     what: str
@@ -56,34 +55,34 @@ class Contender:
 
 
 def main() -> None:
-    """Measure, print each table as it comes, and write them."""
-    parser = argparse.ArgumentParser(description="Benchmark trained networks in Brian2.")
-    parser.add_argument("--only", help="tables whose title contains this text")
-    parser.add_argument("--runs", type=int, default=5, help="rounds that count")
-    chosen = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # those who wait leave the cores alone
+    """Measure, print and write one table after another."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("--only", default="", help="tables whose title contains this text")
+    arguments.add_argument("--runs", type=int, default=5, help="rounds that count")
+    options = arguments.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the cores free
     with tempfile.TemporaryDirectory() as folder:
-        for title, measure in _tables(Path(folder)):
-            if chosen.only is None or chosen.only in title:
-                write("simulation", "python -m benchmarks.simulation", measure(title, chosen.runs))
+        measures = {t: m for t, m in _tables(Path(folder)) if options.only in t}
+        for title in pending_tables("simulation", measures, resume=options.resume):
+            write_table("simulation", _COMMAND, measures[title](title, options.runs))
 
 
 def _tables(folder: Path) -> Iterator[tuple[str, Callable[[str, int], Table]]]:
-    for case in CASES:
-        model = folder / case.config.stem
-        if not model.exists():
-            artefact.save(trained(case), model)
-        count = 16 if case is CASES[0] else 128
-        yield f"{case.name}: libraries", partial(_libraries, model, count)
-    yield f"{CASES[0].name}: plain synapses", partial(_plain, folder / CASES[0].config.stem)
-    yield f"{CASES[1].name}: memory", partial(_memory, folder / CASES[1].config.stem)
-    for case in CASES:
-        model = folder / case.config.stem
-        yield f"{case.name}: growth", partial(_growth, model, 16 if case is CASES[0] else 128)
+    counts = dict(zip(CASES, (16, 128), strict=True))
+    models = {case: folder / case.config.stem for case in CASES}
+    for case, model in models.items():
+        artefact.save(trained(case), model)
+    for case, model in models.items():
+        yield f"{case.name}: libraries", partial(_libraries, model, counts[case])
+    paper, demo = CASES
+    yield f"{paper.name}: plain synapses", partial(_plain, models[paper])
+    yield f"{demo.name}: memory", partial(_memory, models[demo])
+    for case, model in models.items():
+        yield f"{case.name}: growth", partial(_growth, model, counts[case])
 
 
 def _libraries(model: Path, count: int, title: str, runs: int) -> Table:
-    many = 8 * count  # ours starts a program, which is no part of the time of an image
+    many = 8 * count  # so that the start of our program counts little
     ours = partial(brian2, model, many, steps=_STEPS)
     contenders = [
         Contender("Brian2 C++, 2 workers", partial(ours, workers=2), _PROGRAM),
@@ -101,7 +100,7 @@ def _libraries(model: Path, count: int, title: str, runs: int) -> Table:
     ]
     counts = {each.what: many if each.program else count for each in contenders}
     rows = _measured(contenders, counts, runs)
-    note = f"T = {_STEPS}, float32; {many} digits a run in Brian2, {count} elsewhere"
+    note = f"T = {_STEPS}, float32; {many} digits per run in Brian2, {count} elsewhere"
     table = Table(title, rows, notes=[note])
     ours_ms = table.median("Brian2 C++, 2 workers")
     fastest = min(PEERS, key=table.median)
@@ -109,7 +108,7 @@ def _libraries(model: Path, count: int, title: str, runs: int) -> Table:
     table.notes += [
         f"fastest peer: {fastest}; Brian2 C++ on 2 workers takes {share:.3f} of its time",
         f"2 workers are {table.median('Brian2 C++, 1 worker') / ours_ms:.2f} times as fast as one",
-        *_roofline(least(model, count, steps=_STEPS), table.median("Brian2 C++, 1 worker")),
+        *_bounds(simulation_work(model, count, steps=_STEPS), table.median("Brian2 C++, 1 worker")),
     ]
     return table
 
@@ -124,7 +123,7 @@ def _plain(model: Path, title: str, runs: int) -> Table:
     table = Table(
         title,
         _measured(contenders, count, min(runs, 3)),
-        notes=[f"T = {steps}, float32, C++, one process, {count} digits a run"],
+        notes=[f"T = {steps}, float32, C++, one process, {count} digits per run"],
     )
     faster = table.median("plain Synapses") / table.median("shared weights")
     memory = table.row("shared weights")["megabytes"] / table.row("plain Synapses")["megabytes"]
@@ -136,7 +135,7 @@ def _plain(model: Path, title: str, runs: int) -> Table:
 
 
 def _identity(model: Path, count: int, steps: int) -> str:
-    """Say whether both ways fire the same spikes in float64."""
+    """Return a note on whether the spikes of both are identical in float64."""
     network = artefact.load(model).network.with_time(steps=steps)
     shared, plain = (
         simulate(network, digits(count), Backend(dtype="float64", connectivity=each))
@@ -180,7 +179,7 @@ def _growth(model: Path, count: int, title: str, runs: int) -> Table:
     ]
     per = {each.what: count for each in contenders}
     per |= {f"{images} images": images for images in (count // 2, count, 4 * count)}
-    note = f"Brian2 C++, T = {_STEPS}, float32, {count} digits a run and one worker where not said"
+    note = f"Brian2 C++, T = {_STEPS}, float32, {count} digits per run and one worker unless noted"
     return Table(title, _measured(contenders, per, min(runs, 3)), notes=[note])
 
 
@@ -190,44 +189,33 @@ def _measured(
     counts = count if isinstance(count, dict) else {each.what: count for each in contenders}
     spikes: dict[str, int] = {}
     with ExitStack() as stack:
-        apart = {
-            each.what: stack.enter_context(Apart(each.start, program=each.program))
+        processes = {
+            each.what: stack.enter_context(Subprocess(each.start, program=each.program))
             for each in contenders
         }
 
         def run(what: str) -> None:
-            spikes[what] = spikes_of(apart[what]())
+            spikes[what] = spikes_of(processes[what]())
 
-        times = turns({what: partial(run, what) for what in apart}, runs=runs)
-        memory = {what: each.megabytes for what, each in apart.items()}
+        times = interleaved({what: partial(run, what) for what in processes}, runs=runs)
+        memory = {what: process.megabytes for what, process in processes.items()}
     rows = []
     for what, seconds in times.items():
-        per = counts[what] * 1e-3
-        row = summarised({what: seconds}, unit="ms an image", per=per)[what]
-        rows.append(
-            {
-                "what": what,
-                "unit": row.unit,
-                "median": row.median,
-                "lowest": row.lowest,
-                "highest": row.highest,
-                "runs": row.runs,
-                "spikes_per_image": spikes[what] / counts[what],
-                "megabytes": memory[what],
-            }
-        )
+        values = [1e3 * each / counts[what] for each in seconds]
+        columns = {"spikes_per_image": spikes[what] / counts[what], "megabytes": memory[what]}
+        rows.append({**asdict(summary_row(what, values, unit="ms per image")), **columns})
     return rows
 
 
-def _roofline(bound: Least, milliseconds: float) -> list[str]:
-    rate = bound.additions_per_second / 1e9
+def _bounds(bound: SimulationWork, milliseconds: float) -> list[str]:
+    rate, ratio = bound.additions_per_second / 1e9, milliseconds / bound.milliseconds
     needed = (
         f"an image needs at least {bound.events / 1e6:.2f} M synaptic events, "
         f"{bound.updates / 1e6:.2f} M neuron updates and {bound.bytes / 1e6:.1f} MB moved: "
-        f"{bound.milliseconds:.2f} ms on one core at the {rate:.2f} G additions a second that "
-        f"NumPy reaches in cache; one worker takes {milliseconds / bound.milliseconds:.1f} times it"
+        f"{bound.milliseconds:.2f} ms on one core at the {rate:.2f} G additions per second that "
+        f"NumPy reaches in cache; one worker takes {ratio:.1f} times as long"
     )
-    return [f"density: {bound.density:.4f} spikes a neuron and step", needed]
+    return [f"density: {bound.density:.4f} spikes per neuron and step", needed]
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
-"""How long a new process takes to import what it needs, and from there to the first result."""
+"""Start-up time: commands and imports in a new process, and the time to the first result.
+
+``python -m benchmarks.starting`` writes ``results/starting.json`` and ``starting.md``.
+"""
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.timing import Row, measure
+from benchmarks.interleaved import Row, summary_row
+from benchmarks.stored import Table, parser, pending_tables, write_table
 
-__all__ = ["imports", "starts"]
+__all__ = ["first_result_seconds", "main"]
 
+_COMMAND = "python -m benchmarks.starting"
+_TITLE = "Starting"
 _RUNS = 5
 
 _CODE = """
@@ -31,7 +37,15 @@ print(time.perf_counter() - start)
 """
 
 
-def imports() -> Iterator[Row]:
+def main() -> None:
+    """Measure, print the table, and write it."""
+    options = parser(_COMMAND, __doc__).parse_args()
+    for title in pending_tables("starting", [_TITLE], resume=options.resume):
+        rows = [asdict(row) for row in (*_imports(), *_first_results())]
+        write_table("starting", _COMMAND, Table(title, rows))
+
+
+def _imports() -> Iterator[Row]:
     """Yield the time of commands and imports, each in a new process."""
     for what, arguments in (
         ("bioae --help", ["-m", "bioae", "--help"]),
@@ -39,26 +53,29 @@ def imports() -> Iterator[Row]:
         ("import bioae.simulation.run", ["-c", "import bioae.simulation.run"]),
         ("import bioae.trainers.training.train", ["-c", "import bioae.trainers.training.train"]),
     ):
-        command = [sys.executable, *arguments]
-        yield measure(what, partial(subprocess.run, command, check=True, capture_output=True))
+        times = []
+        for _ in range(_RUNS + 1):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+        yield summary_row(what, times[1:])  # the first run reads from a cold disk
 
 
-def starts() -> Iterator[Row]:
+def _first_results() -> Iterator[Row]:
     """Yield the time to the first result, of one digit in the strided network."""
     with tempfile.TemporaryDirectory() as folder:
-        yield _row("numpy", "numpy", [Path(folder)] * _RUNS)
-        emptied = [Path(folder) / str(number) for number in range(_RUNS)]
-        yield _row("cpp_standalone", "cpp_standalone, nothing kept", emptied)
-        yield _row("cpp_standalone", "cpp_standalone, kept", [emptied[0]] * _RUNS)
+        empty = [Path(folder) / str(number) for number in range(_RUNS)]
+        for case, target, caches in (
+            ("numpy", "numpy", [Path(folder)] * _RUNS),
+            ("cpp_standalone, empty cache", "cpp_standalone", empty),
+            ("cpp_standalone, cached build", "cpp_standalone", [empty[0]] * _RUNS),
+        ):
+            what = f"{case}: first result after imports, strided network"
+            yield summary_row(what, [first_result_seconds(target, cache) for cache in caches])
 
 
-def _row(target: str, what: str, caches: list[Path]) -> Row:
-    times = [_seconds(target, cache) for cache in caches]
-    what = f"{what}: first result after imports, strided network"
-    return Row(what, "s", statistics.median(times), min(times), max(times), len(times))
-
-
-def _seconds(target: str, cache: Path) -> float:
+def first_result_seconds(target: str, cache: Path) -> float:
+    """Return the seconds from imports to a result, in a new process with a folder of builds."""
     done = subprocess.run(
         [sys.executable, "-c", _CODE, target],
         env={**os.environ, "BIOAE_CACHE": str(cache)},
@@ -67,3 +84,7 @@ def _seconds(target: str, cache: Path) -> float:
         text=True,
     )
     return float(done.stdout)
+
+
+if __name__ == "__main__":
+    main()

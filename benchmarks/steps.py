@@ -1,4 +1,4 @@
-"""One step of training, the same in bioae and in its peers: forward, backward and update."""
+"""A training step, the same in bioae and in its peers: forward, backward and update."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bioae.trainers.mirror.connections.functional import connect
 
 __all__ = ["CONVOLUTIONS", "NAMES", "OURS", "Step", "driven", "step"]
 
-OURS, CONVOLUTIONS = "bioae", "connections alone"
+OURS, CONVOLUTIONS = "bioae", "connections only"
 
-#: Whose step there is: the last has no neurons, see `_connections`.
+#: Names of the steps; the last has no neurons, see `_connections`.
 NAMES = (OURS, *PEERS, CONVOLUTIONS)
 
-#: Of a term on the rates, as training with regularisers has it.
+#: Of a penalty on the rates, as in training with regularisers.
 _COEFFICIENT = 0.01
 
-#: Runs a step; returns what the network did.
+#: Runs a step, and returns the activity of the network.
 Step = Callable[[], Outcome]
 
 
@@ -39,7 +39,7 @@ def step(name: str, network: Network, batch: int) -> Step:
     network
         The network, in the paper's order.
     batch
-        How many of the embedded digits it is trained on at once.
+        Number of the embedded digits per batch.
     """
     drive, images = driven(network, batch)
     if name == CONVOLUTIONS:
@@ -61,7 +61,7 @@ def step(name: str, network: Network, batch: int) -> Step:
 
 
 def driven(network: Network, batch: int) -> tuple[Tensor, Tensor]:
-    """Return what the input emits (time, example, channel, y, x), and its images."""
+    """Return the spikes of the input (time, example, channel, y, x), and its images."""
     digits = load("sample", "train", batch)
     drive = torch.from_numpy(Presentations.of(network.config, digits).drive())
     return drive, torch.tensor(digits.images, dtype=torch.float32)
@@ -85,9 +85,9 @@ def _network(
 
 
 def _connections(network: Network, drive: Tensor) -> Step:
-    """Return the connections in PyTorch, channels innermost: what others cannot do without.
+    """Return a step with only the connections in PyTorch, channels last: a bound for the peers.
 
-    Forward, and backward to the weights and to all but the input.
+    Forward, and backward to the weights and to all layers but the input.
     """
     layers, examples = [], drive.flatten(0, 1)
     for placed in network.config.placed:

@@ -1,4 +1,4 @@
-"""Work in processes of its own: memory is told apart, and settings stay where they belong."""
+"""Work in separate processes, so that each has its own settings and peak memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Apart"]
+__all__ = ["Subprocess"]
 
 _SAMPLE_SECONDS = 0.05
-_KILOBYTES_A_MEGABYTE = 1024
+_KILOBYTES_PER_MEGABYTE = 1024
 
 
-class Apart:
-    """A piece of work that is set up once in a process of its own, and runs there when called.
+class Subprocess:
+    """Work that is set up once in a new process, and runs there when called.
 
     Parameters
     ----------
     start
-        Sets up, and returns what to run; it is sent to the process, so it must be importable.
+        Sets up, and returns the function to run; sent to the process, so it must be importable.
     program
-        The name of a program that the work runs and whose memory counts instead of the process's.
+        The name of a program that the work runs; its memory counts, not that of the process.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Apart:
         self._receive()
 
     def __call__(self) -> Any:
-        """Run the work, and return what it returns."""
+        """Run the work, and return its result."""
         self._connection.send("run")
         return self._receive()
 
     @property
     def megabytes(self) -> float:
-        """The most memory that was held so far, as the system counts it."""
+        """Peak resident memory so far."""
         self._connection.send("memory")
         return float(self._receive())
 
@@ -74,25 +74,26 @@ def _serve(
     program: str | None,
     connection: Connection[Any, Any],
 ) -> None:
-    watched = _Watched(program)
+    memory = _PeakMemory(program)
     try:
         work = start()
         connection.send((True, None))
         with suppress(EOFError):
             while True:
-                wanted = connection.recv()
-                if wanted == "run":
-                    with watched:
-                        done = work()
-                connection.send((True, done if wanted == "run" else watched.megabytes))
+                if connection.recv() == "run":
+                    with memory:
+                        answer = work()
+                else:
+                    answer = memory.megabytes
+                connection.send((True, answer))
     except Exception as error:  # noqa: BLE001
         connection.send((False, error))
 
 
-class _Watched:
-    """The most memory that this process held, or a program that it runs within a block.
+class _PeakMemory:
+    """Peak memory of this process, or of a program that it runs within a block.
 
-    Whoever looks takes time from a core, so it is seldom and only then.
+    Sampling takes time from a core, so it is done rarely, and only within the block.
     """
 
     def __init__(self, program: str | None) -> None:
@@ -133,8 +134,8 @@ def _is_descendant(process: int, ancestor: int) -> bool:
 
 
 def _peak(process: Path) -> float:
-    # Of the program alone: what getrusage says begins with the memory of whoever started it.
+    # getrusage would include the memory of the process that started the program.
     for line in (process / "status").read_text().splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / _KILOBYTES_A_MEGABYTE
+            return int(line.split()[1]) / _KILOBYTES_PER_MEGABYTE
     return 0.0

@@ -9,7 +9,6 @@ step.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -23,16 +22,15 @@ from typing import Any
 
 import torch
 
-from benchmarks.interleaved import summarised, turns
+from benchmarks.interleaved import interleaved, summarised
+from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
-from benchmarks.stored import Stored, write_text
-from benchmarks.work import least_work
+from benchmarks.stored import RESULTS, Stored, parser, write_text
 from bioae.networks.network import Network, NetworkConfig
 
 __all__ = ["main", "table"]
 
-_RESULTS = Path(__file__).parent / "results"
 _COMMAND = "python -m benchmarks.training"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 _BATCH = 64
@@ -42,28 +40,30 @@ _CLOCKS = {"time": time.perf_counter, "processor time": time.process_time}
 
 
 def main() -> None:
-    """Run the measurements that are not stored yet."""
-    parser = argparse.ArgumentParser(prog=_COMMAND)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch")
-    parser.add_argument("--runs", type=int, default=9, help="rounds that count")
-    parser.add_argument("--memory", choices=NAMES, help="measure the memory of one of them only")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    """Measure, and write the table after each number of threads."""
+    arguments = parser(_COMMAND, __doc__)
+    threads = sorted({1, os.cpu_count() or 1})
+    arguments.add_argument("--threads", type=int, nargs="+", default=threads, help="of PyTorch")
+    arguments.add_argument("--runs", type=int, default=9, help="rounds that count")
+    arguments.add_argument("--memory", choices=NAMES, help="print the memory of one of them")
+    options = arguments.parse_args()
     network = Network.initialise(NetworkConfig.preset("strided")).quantised()
     if options.memory:
+        torch.set_num_threads(*options.threads)
         print(json.dumps(_grown(options.memory, network)))
         return
-    stored = Stored(_RESULTS / "training.json", _COMMAND, _PACKAGES)
-    if stored.find(threads=options.threads) is None:
-        for row in _rows(network, options.threads, options.runs):
-            print(row, flush=True)
-            stored.add({"threads": options.threads, **row})
-    write_text(_RESULTS / "training.md", table(stored.rows))
+    stored = Stored(RESULTS / "training.json", _COMMAND, _PACKAGES)
+    keys = [{"threads": number} for number in options.threads]
+    for key in stored.pending(keys, resume=options.resume):
+        torch.set_num_threads(key["threads"])
+        stored.add(*({**key, **row} for row in _rows(network, key["threads"], options.runs)))
+        write_text(RESULTS / "training.md", table(stored.rows))
+        print(table(stored.rows), flush=True)
 
 
 def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]:
     counts = step(OURS, network, _BATCH)().counts
-    yield {"measure": "work", **least_work(network, driven(network, _BATCH)[0], counts)}
+    yield {"measure": "work", **training_work(network, driven(network, _BATCH)[0], counts)}
     for name in NAMES:
         command = [sys.executable, "-m", "benchmarks.training", "--memory", name]
         command += ["--threads", str(threads)]
@@ -74,8 +74,8 @@ def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]
     ours = steps[OURS]()
     same = {name: _agreement(ours, steps[name]()) for name in PEERS}
     for measure, clock in _CLOCKS.items():
-        times = turns(steps, runs=runs, clock=clock)
-        for row in summarised(times, unit="ms an image", per=_BATCH / 1000).values():
+        times = interleaved(steps, runs=runs, clock=clock)
+        for row in summarised(times, unit="ms per image", per=_BATCH / 1000).values():
             yield {"measure": measure, **asdict(row), "same_spikes": same.get(row.what)}
         yield {"measure": f"{measure}, ratio", **_ratio(times)}
 

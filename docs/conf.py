@@ -1,4 +1,4 @@
-"""How the documentation is built: ``make docs``."""
+"""Configuration of Sphinx, see ``make docs``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Write the pages of the shipped neuron models anew, with their pictures.
+"""Write the pages of the shipped neuron models, with their pictures.
 
-python docs/make_models.py            numbers are measured where a model has changed
-python docs/make_models.py --anew     all numbers are measured
+python docs/make_models.py            measure the models that have changed
+python docs/make_models.py --all      measure all models
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DOCS = Path(__file__).resolve().parent
 
 
 def numbers_of(name: str, docs: Path = DOCS) -> Path:
-    """Return where the stored numbers of a model lie."""
+    """Return the path of the stored numbers of a model."""
     return docs / f"results/models/{name}.json"
 
 
 def pictures_of(name: str, docs: Path = DOCS) -> tuple[Path, Path]:
-    """Return where the picture of a model's page and its thumbnail lie."""
+    """Return the paths of the picture of a model's page and of its thumbnail."""
     folder = docs / "images/models"
     return folder / f"{name}.svg", folder / f"{name}-rate.svg"
 
@@ -50,25 +50,25 @@ def index_page() -> str:
 
 
 def make(
-    model: NeuronModel, docs: Path = DOCS, *, anew: bool = False, file: str | None = None
+    model: NeuronModel, docs: Path = DOCS, *, measured: bool = False, file: str | None = None
 ) -> None:
-    """Measure a model where that is due, draw it, and write its page."""
+    """Measure a model if it has changed, draw it, and write its page."""
     stored = numbers_of(model.name, docs)
-    known = responses.read(stored) if stored.exists() and not anew else {}
+    known = responses.read(stored) if stored.exists() and not measured else {}
     if known.get("model_sha256") != responses.digest(model):
         responses.write(stored, responses.measure(model))
-    found = responses.read(stored)
+    numbers = responses.read(stored)
     picture, thumbnail = pictures_of(model.name, docs)
-    pictures.save(picture, pictures.responses(model, found), found)
-    if "rate" in found:
-        pictures.save(thumbnail, pictures.thumbnail(found), found)
+    pictures.save(picture, pictures.responses(model, numbers), numbers)
+    if "rate" in numbers:
+        pictures.save(thumbnail, pictures.thumbnail(numbers), numbers)
     _write(docs / f"models/{model.name}.md", page_of(model, docs, file=file))
 
 
 def main(*options: str) -> None:
     """Write all pages."""
     for name in available():
-        make(load_model(name), anew="--anew" in options)
+        make(load_model(name), measured="--all" in options)
     _write(DOCS / "models/index.md", index_page())
 
 
@@ -79,6 +79,6 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    if set(sys.argv[1:]) - {"--anew"}:
+    if set(sys.argv[1:]) - {"--all"}:
         sys.exit(__doc__)
     main(*sys.argv[1:])

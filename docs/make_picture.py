@@ -17,7 +17,7 @@ from bioae.analysis import open_result
 from bioae.analysis.plots import rasters, reconstructions
 from bioae.files import atomic_output
 
-# In inches, and dots per inch: twice the width at which GitHub shows a README.
+# In inches and dots per inch: twice the width of a README on GitHub.
 WIDTH, RESOLUTION = 8.2, 200
 LAYERS = ("encoder1", "latent", "output")
 
@@ -30,7 +30,7 @@ def main(result: str, out: str) -> None:
     spikes.suptitle("Spikes while the first digit is shown", fontsize=9, x=0.015, ha="left")
     picture = np.vstack([_pixels(images, 1.95), _pixels(spikes, 3.6)])
     with atomic_output(Path(out), overwrite=True) as temporary:
-        # Few colours are in it: a palette makes the file a third as large.
+        # There are few colours: a palette makes the file a third as large.
         Image.fromarray(picture).quantize(64).save(temporary, format="PNG", optimize=True)
 
 

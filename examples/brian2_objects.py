@@ -1,11 +1,11 @@
-"""Take a network as ordinary Brian2 objects, add your own to it, and run it by hand.
+"""Build a network as ordinary Brian2 objects, add your own objects, and run it.
 
     python examples/brian2_objects.py                     an untrained network, NumPy
     python examples/brian2_objects.py MODEL               a trained one: its folder or .zip file
-    python examples/brian2_objects.py MODEL --standalone  the same in C++ (compiles for a while)
+    python examples/brian2_objects.py MODEL --standalone  the same in C++ (compiles first)
 
-The latent layer gets what the trained network does not have, lateral inhibition, through a
-`Synapses` object as any Brian2 user would write it; a `StateMonitor` watches one of its neurons.
+The example adds lateral inhibition to the latent layer, with a `Synapses` object as any Brian2 user
+would write it, and records one of its neurons with a `StateMonitor`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def main(model: str | None = None, *, standalone: bool = False) -> bioae.BrianNe
     built.present(digits)
     latent = built.populations["latent"]
 
-    # What arrives from outside goes to `bioae_input`, in units of the neuron model's `weight`.
-    # A spike acts one step later; one of a presentation's last step would act on the next image,
-    # which begins with step 0.
+    # External input is added to `bioae_input`, in units of the neuron model's `weight`. A spike
+    # acts one step later, so a spike in the last step of a presentation would act on the next
+    # image, which begins with step 0.
     inhibition = Synapses(
         latent,
         latent,

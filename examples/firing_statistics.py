@@ -1,10 +1,10 @@
-"""Compare how two networks fire, with xarray.
+"""Compare the firing of two networks with xarray.
 
     bioae simulate MODEL --out lif.nc
     bioae simulate MODEL --out alif.nc --neuron alif
     python examples/firing_statistics.py lif.nc alif.nc
 
-A result is an `xarray.DataTree`; docs/result.md lists what is in it.
+A result is an `xarray.DataTree`; docs/result.md lists its variables.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def main(first: str, second: str) -> xr.Dataset:
 
 
 def compare(a: xr.DataTree, b: xr.DataTree, layer: str) -> xr.Dataset:
-    # One rate a neuron, the mean over examples (Hz).
+    # One rate per neuron, the mean over examples (Hz).
     rates_a, rates_b = (firing_rate(tree, layer, dims="example") for tree in (a, b))
-    # How far the distributions are apart: the largest distance of the cumulative ones (Kolmogorov,
-    # Smirnov), and by how many Hz neurons must move to turn one into the other (Wasserstein).
+    # Distances between the two distributions: the largest difference of their cumulative functions
+    # (Kolmogorov-Smirnov), and the mean shift in Hz that turns one into the other (Wasserstein).
     return xr.Dataset(
         {
             "median_a_hz": rates_a.median(),

@@ -1,9 +1,9 @@
-"""Write a neuron of your own, check it, and run a trained network with it.
+"""Write a neuron model, check it, and run a trained network with it.
 
     python examples/own_neuron.py                  an untrained network
     python examples/own_neuron.py MODEL            a trained one: its folder or .zip file
 
-The neuron is `own_neuron.toml`, beside this file: change it and run again. On the command line:
+The model is in `own_neuron.toml`, next to this file: change it and run again. On the command line:
 
     bioae neurons check examples/own_neuron.toml
     bioae parity examples/own_neuron.toml
@@ -24,7 +24,7 @@ def main(model: str | None = None) -> None:
     neuron = bioae.load_model(NEURON)
     print(neuron.description)
 
-    # The mirror that training would use, derived from the same text, gives the same spikes.
+    # The PyTorch mirror, derived from the same text, fires the same spikes.
     parity = bioae.trainers.model_parity(neuron, neurons=20, steps=100)
     print(f"mirror against Brian2: {parity.spikes} spikes, {parity.differing} differ")
 

@@ -1,4 +1,4 @@
-"""Choose the digits that the package embeds: balanced over the classes, from the whole of MNIST.
+"""Choose the embedded digits from the whole of MNIST, balanced over the classes.
 
 Run as ``python scripts/make_sample.py MNIST_FOLDER``; the same folder gives the same bytes.
 """

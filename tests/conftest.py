@@ -1,4 +1,4 @@
-"""What every test shares: no network, no cache of the user's, the same examples at every run."""
+"""Fixtures of all tests: no network, no cache of the user, the same examples in every run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-settings.register_profile("bioae", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("bioae")
+# Examples of properties: fixed unless BIOAE_HYPOTHESIS=random, which `make test-all` sets.
+for profile, derandomize in (("fixed", True), ("random", False)):
+    settings.register_profile(profile, deadline=None, derandomize=derandomize, print_blob=True)
+settings.load_profile(os.environ.get("BIOAE_HYPOTHESIS", "fixed"))
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +36,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def builds_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled networks in one folder of this session's, whichever process compiles them."""
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the compiled networks of a session in one folder, shared by all processes."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -46,7 +48,7 @@ def builds_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test a cache folder of its own, and no folder of data sets."""
+    """Give the test an empty cache folder, and no folder of data sets."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.delenv("BIOAE_DATA", raising=False)
@@ -56,7 +58,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def cuda_emulator() -> ModuleType:
-    """What runs CUDA's kernels on any machine: `simulation/targets/cuda/emulator/emulator.py`."""
+    """Emulator of CUDA kernels for any machine: `simulation/targets/cuda/emulator/emulator.py`."""
     name = "bioae_cuda_emulator"
     if name not in sys.modules:
         file = Path(__file__).parent / "simulation/targets/cuda/emulator/emulator.py"

@@ -1,8 +1,8 @@
 """The graph of the files that import one another, read from their sources.
 
-Every import counts, wherever it stands: at the top, in a function, for type checkers only. A name
-that a package hands on leads to the file that defines it; a package's own ``__init__`` is a node
-only for what is imported as a module.
+Every import counts: at the top, in a function, and for type checkers only. A name that a package
+re-exports leads to the file that defines it; the ``__init__`` of a package is a node only where the
+package is imported as a module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LINKED = ("equations", "trainers", "analysis")
 
 
 class Sources:
-    """The product's files by module name, and who imports whom."""
+    """The files of the package by module name, and their imports."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.paths = dict(_modules(root))
@@ -35,8 +35,8 @@ class Sources:
         }
 
     @cached_property
-    def handed_on(self) -> Mapping[str, Mapping[str, str]]:
-        """The module that each package imports a name from, by package and name."""
+    def reexports(self) -> Mapping[str, Mapping[str, str]]:
+        """The module from which each package imports a name, by package and name."""
         return {
             name: {alias: module for module, alias in self.names(name) if module != name}
             for name, path in self.paths.items()
@@ -56,10 +56,10 @@ class Sources:
         return graph
 
     def home(self, module: str, alias: str) -> str | None:
-        """Return the module that defines what is imported, if it is one of the product's."""
+        """Return the module that defines an imported name, if it is part of the package."""
         if f"{module}.{alias}" in self.paths:
             return f"{module}.{alias}"
-        passed = self.handed_on.get(module, {})
+        passed = self.reexports.get(module, {})
         if alias in passed:
             return self.home(passed[alias], alias)
         return module if module in self.paths else None

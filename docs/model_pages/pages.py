@@ -1,4 +1,4 @@
-"""The text of a model's page, from its equations and from stored numbers."""
+"""Text of a model's page, from its equations and stored numbers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from bioae.equations.describing.typesetting import latex, symbol
 __all__ = ["index", "page"]
 
 _INTRODUCTION = (
-    "Each is one file of Brian2 equations; its page is generated from it. "
-    "[Neuron models](../neuron-models.md) says how to write one, and "
-    "[parity](../gradient-bridge.md#what-exact-means) what the last column promises."
+    "Each is one file of Brian2 equations, from which its page is generated. "
+    "[Neuron models](../neuron-models.md) explains how to write one, and "
+    "[parity](../gradient-bridge.md#what-exact-means) what the last column guarantees."
 )
 
 
-def page(model: NeuronModel, found: dict[str, Any], *, file: str, picture: str) -> str:
+def page(model: NeuronModel, numbers: dict[str, Any], *, file: str, picture: str) -> str:
     """Return the page of a model, in Markdown.
 
     Parameters
     ----------
     model
         The neuron model.
-    found
+    numbers
         Its stored numbers, see `model_pages.responses.measure`.
     file, picture
-        Where its TOML file and its picture lie, as the page links them.
+        Paths of its TOML file and its picture, as the page links them.
     """
     name = file.rpartition("/")[2]
     source = [f"{model.reference}."] if model.reference else []
@@ -46,8 +46,8 @@ def page(model: NeuronModel, found: dict[str, Any], *, file: str, picture: str) 
         "## Symbols",
         _symbols(model),
         "## Response",
-        f"![{_alternative(found)}]({picture})",
-        _caption(found),
+        f"![{_alternative(numbers)}]({picture})",
+        _caption(numbers),
         "## Parity",
         _parity(model),
     ]
@@ -62,8 +62,7 @@ def index(models: Iterable[NeuronModel], pictures: dict[str, str]) -> str:
     models
         The models, in the order of the table.
     pictures
-        Where the thumbnails of the f-I curves lie, by the name of the model, as the page links
-        them.
+        Paths of the thumbnails of the f-I curves by name of the model, as the page links them.
     """
     models = list(models)
     rows = [
@@ -72,7 +71,7 @@ def index(models: Iterable[NeuronModel], pictures: dict[str, str]) -> str:
         for model in models
     ]
     table = [
-        "| model | f-I curve | what it is | parity |",
+        "| model | f-I curve | description | parity |",
         "| --- " * 4 + "|",
         *rows,
     ]
@@ -92,21 +91,21 @@ def _display(lines: Iterable[str]) -> str:
 
 
 def _firing(model: NeuronModel) -> str:
-    found = firing(model)
-    if found is None:
-        return "It never fires: it reads out a layer, or is the last one."
-    then = f"; then {_statements(found.reset)}" if found.reset else ""
-    text = f"It fires where ${found.threshold}${then}."
-    if found.refractory is None:
+    rule = firing(model)
+    if rule is None:
+        return "It never spikes: it reads out a layer, or is the last layer."
+    then = f"; then {_statements(rule.reset)}" if rule.reset else ""
+    text = f"It spikes when ${rule.threshold}${then}."
+    if rule.refractory is None:
         return text
-    word = "while" if found.lasts_while else "for"
-    return f"{text} It is refractory {word} ${found.refractory}$."
+    word = "while" if rule.lasts_while else "for"
+    return f"{text} It is refractory {word} ${rule.refractory}$."
 
 
 def _rule(rule: Rule) -> str:
     if rule.event is None:
         return f"At the start of every step {_statements(rule.statements)}."
-    return f"Where ${rule.condition}$ (`{rule.event}`) {_statements(rule.statements)}."
+    return f"When ${rule.condition}$ (`{rule.event}`) {_statements(rule.statements)}."
 
 
 def _statements(statements: Iterable[str]) -> str:
@@ -144,7 +143,7 @@ def _symbols(model: NeuronModel) -> str:
     )
     own = {row.name for row in rows}
     head = [
-        "| symbol | name | what it is | value, or start | base unit | may be trained from, to |",
+        "| symbol | name | kind | value or initial value | base unit | trainable range |",
         "| --- " * 6 + "|",
     ]
     return "\n".join([*head, *(_row(row, own) for row in rows)])
@@ -165,34 +164,32 @@ def _kind(row: Symbol) -> str:
     }[row.kind]
     shared = row.kind == "state" and row.shared
     own = row.kind == "parameter" and not row.shared
-    return f"{kind}{', shared by a layer' if shared else ', one a neuron' if own else ''}"
+    return f"{kind}{', one per layer' if shared else ', one per neuron' if own else ''}"
 
 
-def _alternative(found: dict[str, Any]) -> str:
-    curve = "Firing rate against constant drive, and the" if "rate" in found else "The"
+def _alternative(numbers: dict[str, Any]) -> str:
+    curve = "Firing rate against constant drive, and the" if "rate" in numbers else "The"
     return f"{curve} response to a step of drive"
 
 
-def _caption(found: dict[str, Any]) -> str:
+def _caption(numbers: dict[str, Any]) -> str:
     drive = (
-        f"Drive is the sum of network weights that arrives in a millisecond, spread evenly over "
-        f"its steps of {found['dt_ms']:g} ms."
+        f"Drive is the sum of the network weights that arrive per millisecond, spread evenly over "
+        f"steps of {numbers['dt_ms']:g} ms."
     )
-    step = "The step of drive is on in the shaded time"
-    if "rate" not in found:
+    step = "The step of drive is on during the shaded time"
+    if "rate" not in numbers:
         return f"{drive} {step}."
-    return (
-        f"{drive} {step}, at the dotted line of the f-I curve; a tick above the trace is a spike."
-    )
+    return f"{drive} {step}, at the dotted line of the f-I curve; ticks above the trace are spikes."
 
 
 def _gist(model: NeuronModel) -> str:
-    # What follows a semicolon is for the page of the model.
+    # The part after a semicolon is only on the page of the model.
     return model.description.partition(";")[0].rstrip(".") + "."
 
 
 def _class(model: NeuronModel) -> str:
-    # It stays in one line of a narrow column.
+    # On one line of a narrow column.
     return (
         "exact" if lower(model).reproducible else "step by step".replace(" ", "\N{NO-BREAK SPACE}")
     )
@@ -204,13 +201,13 @@ def _parity(model: NeuronModel) -> str:
         fires = "every spike is" if model.threshold is not None else "all states are"
         return (
             f"Exact: in float64 and with weights on the grid, {fires} the same in the mirror and "
-            "on every target of Brian2."
+            "on every Brian2 target."
         )
     functions = ", ".join(f"`{name}`" for name in inexact)
     return (
-        f"Step by step, because of {functions} of the state, whose last bit depends on the library "
-        "([why](../gradient-bridge.md#what-exact-means)). Started from the same state, a step ends "
-        "with the same spikes in the mirror and in Brian2, except within rounding of the threshold."
+        f"Step by step, because the last bit of {functions} of the state depends on the library "
+        "([why](../gradient-bridge.md#what-exact-means)). From the same state, a step gives the "
+        "same spikes in the mirror and in Brian2, except within rounding of the threshold."
     )
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a model's page, drawn from stored numbers."""
+"""Pictures of a model's page, drawn from stored numbers."""
 
 from __future__ import annotations
 
@@ -23,61 +23,61 @@ __all__ = ["mark", "responses", "save", "thumbnail"]
 
 _ON = "#eeeeee"
 _PATH = re.compile(r' d="[^"]*"')
-#: States of one unit share a panel where there would be more panels than this.
+#: With more panels than this, states of one unit share a panel.
 _MOST_PANELS = 3
 
 
 @styled
-def responses(model: NeuronModel, found: dict[str, Any]) -> Figure:
-    """Draw a model's response to a step of drive, beside its f-I curve where it fires."""
-    panels = _panels(model, found["step"]["states"])
+def responses(model: NeuronModel, numbers: dict[str, Any]) -> Figure:
+    """Draw a model's response to a step of drive, next to its f-I curve if it spikes."""
+    panels = _panels(model, numbers["step"]["states"])
     figure = new_figure(7.2, 1.3 + 0.85 * len(panels))
     grid = figure.add_gridspec(len(panels), 2, width_ratios=(1, 1.7))
-    if "rate" in found:
-        _draw_rate(figure.add_subplot(grid[:, 0]), found)
+    if "rate" in numbers:
+        _draw_rate(figure.add_subplot(grid[:, 0]), numbers)
     first: Axes | None = None
     for row, names in enumerate(panels):
-        columns = grid[row, 1] if "rate" in found else grid[row, :]
+        columns = grid[row, 1] if "rate" in numbers else grid[row, :]
         axes = figure.add_subplot(columns, sharex=first)
-        _draw_states(axes, found["step"], names)
+        _draw_states(axes, numbers["step"], names)
         axes.tick_params(labelbottom=row == len(panels) - 1)
         first = first or axes
     assert first is not None  # a model has a state
-    _draw_spikes(first, found["step"]["spikes_ms"])
-    first.set_title(f"A step of drive: {found['step']['drive_per_ms']:.3g} per ms")
+    _draw_spikes(first, numbers["step"]["spikes_ms"])
+    first.set_title(f"A step of drive: {numbers['step']['drive_per_ms']:.3g} per ms")
     axes.set_xlabel("time (ms)")
     figure.align_ylabels()
     return figure
 
 
 @styled
-def thumbnail(found: dict[str, Any]) -> Figure:
-    """Draw a model's f-I curve without scales, to be told apart from others in a table."""
+def thumbnail(numbers: dict[str, Any]) -> Figure:
+    """Draw a model's f-I curve without axes, for a table."""
     figure = Figure(figsize=(1.1, 0.55))
     axes = figure.add_axes((0.03, 0.05, 0.94, 0.9))
-    axes.plot(found["rate"]["drive_per_ms"], found["rate"]["rate_hz"], color=COLOURS[0])
+    axes.plot(numbers["rate"]["drive_per_ms"], numbers["rate"]["rate_hz"], color=COLOURS[0])
     axes.set(xticks=[], yticks=[])
     return figure
 
 
-def mark(found: dict[str, Any]) -> str:
-    """Return the comment by which a picture says which numbers it was drawn from."""
-    shown = {key: found.get(key) for key in ("rate", "step")}
+def mark(numbers: dict[str, Any]) -> str:
+    """Return a comment with the hash of the numbers from which a picture is drawn."""
+    shown = {key: numbers.get(key) for key in ("rate", "step")}
     text = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     return f"<!-- drawn from numbers with SHA-256 {text} -->"
 
 
-def save(path: Path, figure: Figure, found: dict[str, Any]) -> None:
-    """Write a picture, marked with the numbers that it was drawn from."""
+def save(path: Path, figure: Figure, numbers: dict[str, Any]) -> None:
+    """Write a picture with the comment of `mark`."""
     # A hundredth of a point is finer than any screen.
     svg = _PATH.sub(lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), to_svg(figure))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(f"{svg}{mark(found)}\n", encoding="utf-8")
+        temporary.write_text(f"{svg}{mark(numbers)}\n", encoding="utf-8")
 
 
 def _panels(model: NeuronModel, states: dict[str, Any]) -> list[list[str]]:
-    """Return which states each panel shows: first what the threshold is read from, by itself."""
+    """Return the states of each panel; the variable of the threshold has the first panel."""
     decisive = re.findall(r"\w+", model.threshold or model.input)
     in_file = [row.name for row in symbols(model)]
     moving = [name for name, state in states.items() if len(set(state["values"])) > 1]
@@ -88,9 +88,9 @@ def _panels(model: NeuronModel, states: dict[str, Any]) -> list[list[str]]:
     return [[first], *([n for n in others if states[n]["unit"] == unit] for unit in units)]
 
 
-def _draw_rate(axes: Axes, found: dict[str, Any]) -> None:
-    axes.plot(found["rate"]["drive_per_ms"], found["rate"]["rate_hz"], color=COLOURS[0])
-    axes.axvline(found["step"]["drive_per_ms"], color=INK, linewidth=0.6, linestyle=":")
+def _draw_rate(axes: Axes, numbers: dict[str, Any]) -> None:
+    axes.plot(numbers["rate"]["drive_per_ms"], numbers["rate"]["rate_hz"], color=COLOURS[0])
+    axes.axvline(numbers["step"]["drive_per_ms"], color=INK, linewidth=0.6, linestyle=":")
     axes.set(xlabel="drive (network weight per ms)", ylabel="firing rate (Hz)", title="f-I curve")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
@@ -114,7 +114,7 @@ def _draw_states(axes: Axes, step: dict[str, Any], names: list[str]) -> None:
 
 
 def _unit(states: list[dict[str, Any]]) -> Any:
-    """Return the unit in which values are easiest to read; None where they have none."""
+    """Return the unit in which values are easiest to read; None without units."""
     if states[0]["unit"] == "1":
         return None
     largest = max(abs(value) for state in states for value in state["values"])

@@ -1,4 +1,4 @@
-"""What a model's page shows of its behaviour, as numbers that are stored."""
+"""Stored numbers of a model's page: its f-I curve and its response to a step of drive."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ __all__ = ["COMMAND", "digest", "measure", "read", "write"]
 
 COMMAND = "python docs/make_models.py"
 
-#: The step of drive is one at which the neuron fires at this rate, in Hz, if it fires so fast.
+#: Firing rate during the step of drive, in Hz, if the neuron can reach it.
 SHOWN_RATE = 30.0
-#: How long each drive of an f-I curve is on.
+#: Duration of each drive of an f-I curve.
 COUNTED = "2.2*second"
-#: How long the drive is off, on, and off again, in ms.
+#: Durations of the drive off, on, and off again, in ms.
 OFF_ON_OFF = (50, 300, 150)
-#: A trace is kept as the extremes of so many stretches of time, which keeps every spike in it.
+#: A trace is stored as the extremes of this number of intervals, which keeps every spike.
 STRETCHES = 200
 
-# What may change without a change of behaviour.
+# Keys that do not change the behaviour.
 _NOT_BEHAVIOUR = {"description", "reference", "trainable", "surrogate"}
 
 
 def digest(model: NeuronModel) -> str:
-    """Return what identifies the behaviour of a model: stored numbers are of this very text."""
+    """Return the hash of everything that determines the behaviour of a model."""
     behaviour = model.model_dump(mode="json", exclude=_NOT_BEHAVIOUR, exclude_defaults=True)
     return hashlib.sha256(json.dumps(behaviour, sort_keys=True).encode()).hexdigest()
 
 
 def measure(model: NeuronModel) -> dict[str, Any]:
     """Return a model's f-I curve and its response to a step of drive, as plain data."""
-    drive, found = 1.0, {}
+    drive, numbers = 1.0, {}
     if model.threshold is not None:
         curve = rate_curve(model, duration=COUNTED, per="ms")
-        found["rate"] = {"drive_per_ms": _short(curve["drive"]), "rate_hz": _short(curve)}
+        numbers["rate"] = {"drive_per_ms": _short(curve["drive"]), "rate_hz": _short(curve)}
         fast = np.asarray(curve) >= min(SHOWN_RATE, float(curve.max()))
         drive = float(curve["drive"][int(fast.argmax())])
     before, during, after = (f"{duration}*ms" for duration in OFF_ON_OFF)
@@ -65,7 +65,7 @@ def measure(model: NeuronModel) -> dict[str, Any]:
         "versions": versions,
         "model_sha256": digest(model),
         "dt_ms": time_step(model) * 1e3,
-        **found,
+        **numbers,
         "step": {
             "drive_per_ms": drive,
             "off_on_off_ms": list(OFF_ON_OFF),
@@ -75,7 +75,7 @@ def measure(model: NeuronModel) -> dict[str, Any]:
 
 
 def _abbreviations(model: NeuronModel, response: xr.Dataset) -> dict[str, Any]:
-    """Return what the threshold names besides states and parameters: subexpressions."""
+    """Return the subexpressions that the threshold names."""
     program, equations = lower(model), brian2_equations(model)
     if model.threshold is None or program.draws:
         return {}
@@ -108,7 +108,7 @@ def _traces(response: xr.Dataset, shown: list[str]) -> dict[str, Any]:
     time = np.asarray(response["time"])
     stretch = max(len(time) // STRETCHES, 1)
     kept = len(time) // stretch * stretch
-    # Two values a stretch of time, at its beginning and its middle.
+    # Two values per interval, at its beginning and its middle.
     times = time[:kept].reshape(-1, stretch)[:, [0, stretch // 2]].ravel()
     return {
         "spikes_ms": _short(time[np.asarray(response["spike"])]),
@@ -125,7 +125,7 @@ def _traces(response: xr.Dataset, shown: list[str]) -> dict[str, Any]:
 
 
 def _extremes(trace: NDArray[np.float64], stretch: int) -> NDArray[np.float64]:
-    """Return the least and the greatest value of each stretch of a trace, in their order."""
+    """Return the least and the greatest value of each interval of a trace, in their order."""
     parts = trace.reshape(-1, stretch)
     places = np.sort([parts.argmin(axis=1), parts.argmax(axis=1)], axis=0)
     return np.take_along_axis(parts, places.T, axis=1).ravel()
@@ -141,8 +141,8 @@ def read(path: Path) -> dict[str, Any]:
     return stored
 
 
-def write(path: Path, found: dict[str, Any]) -> None:
-    """Store numbers, a list to a line."""
+def write(path: Path, numbers: dict[str, Any]) -> None:
+    """Store numbers, one list per line."""
     lists: dict[str, str] = {}
 
     def marked(value: Any) -> Any:
@@ -154,7 +154,7 @@ def write(path: Path, found: dict[str, Any]) -> None:
             return {key: marked(inner) for key, inner in value.items()}
         return value
 
-    text = json.dumps(marked(found), indent=2)
+    text = json.dumps(marked(numbers), indent=2)
     for mark, written in lists.items():
         text = text.replace(mark, written, 1)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The tables of the benchmark of the analysis, of results that take no time."""
+"""Tables of the benchmark of the analysis, on small results."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ import pytest
 import xarray as xr
 
 from benchmarks import analysis
-from benchmarks.analysis import elephants, large
-from benchmarks.drawn import Drawn, result, write_drawn
+from benchmarks.analysis import compared_with_elephant, large
+from benchmarks.random_results import RandomSpikes, random_result, write_random_result
 from bioae.analysis import open_result, rate_per_step, statistics
 
-SMALL = Drawn(6, 40, 30, 0.1)
+SMALL = RandomSpikes(6, 40, 30, 0.1)
 
 
-def test_what_is_written_piece_by_piece_is_a_result_of_that_density(
+def test_a_result_written_in_pieces_has_the_density(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.drawn._SPIKES_A_PIECE", 300)
-    write_drawn(SMALL, tmp_path / "result.nc")
+    monkeypatch.setattr("benchmarks.random_results._SPIKES_PER_PIECE", 300)
+    write_random_result(SMALL, tmp_path / "result.nc")
     tree = open_result(tmp_path / "result.nc")
     assert float(rate_per_step(tree, "latent").mean()) == pytest.approx(0.1, rel=0.15)
-    pieces = [result(SMALL, start, start + 2) for start in (0, 2, 4)]
+    pieces = [random_result(SMALL, start, start + 2) for start in (0, 2, 4)]
     counts = xr.concat([each["layers/latent/spike_count"] for each in pieces], "example")
     np.testing.assert_array_equal(tree["layers/latent/spike_count"], counts)
 
 
-def test_parts_are_those_of_the_statistics_and_sum_to_the_whole(tmp_path: Path) -> None:
-    write_drawn(SMALL, tmp_path / "result.nc")
+def test_parts_sum_to_the_total(tmp_path: Path) -> None:
+    write_random_result(SMALL, tmp_path / "result.nc")
     with pytest.MonkeyPatch.context() as patch:
         for names in analysis._PARTS.values():
             for name in names:  # put back what is timed
                 patch.setattr(f"bioae.analysis.measures.statistics.{name}", _of_firing(name))
-        seconds = analysis._analysed(tmp_path / "result.nc")()
+        seconds = analysis._analysis(tmp_path / "result.nc")()
     whole = seconds.pop("all")
     assert whole == pytest.approx(sum(seconds.values()))
     assert all(value > 0 for value in seconds.values())
-    assert "isi_cv_mean" in statistics(result(SMALL))["layers/latent"].data_vars
+    assert "isi_cv_mean" in statistics(random_result(SMALL))["layers/latent"].data_vars
 
 
 def _of_firing(name: str) -> object:
@@ -56,7 +56,7 @@ def test_the_large_table_has_time_and_memory() -> None:
 
 @pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 def test_elephant_agrees_in_every_row() -> None:
-    table = elephants(Drawn(1, 50, 60, 0.1), runs=1, sample=5, lagged=9)
+    table = compared_with_elephant(RandomSpikes(1, 20, 60, 0.1), runs=1, sample=5, lagged=9)
     assert len(table.rows) == 28
     for row in table.rows:
         assert row["difference"] <= 1e-9, row["what"]

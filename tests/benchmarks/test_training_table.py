@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS
 from benchmarks.steps import NAMES, OURS, driven, step
 from benchmarks.training import table
-from benchmarks.work import least_work
 from bioae.networks.network import Network, NetworkConfig
 
 
@@ -28,7 +28,7 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
-def test_every_name_has_its_line() -> None:
+def test_every_library_has_a_row() -> None:
     lines = table(rows()).splitlines()
     assert "## 2 threads" in lines
     for name in NAMES:
@@ -37,18 +37,18 @@ def test_every_name_has_its_line() -> None:
     assert any("46 million" in line and "16 on events" in line for line in lines)
 
 
-def test_work_is_that_of_all_connections_where_all_fire_in_every_step() -> None:
+def test_work_on_events_is_that_of_all_connections_if_all_neurons_fire() -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=3))
     drive = torch.ones_like(driven(network, 2)[0])
     shapes = {placed.name: placed.shape for placed in network.config.placed}
     counts = {name: torch.full((2, *shape), 3.0) for name, shape in shapes.items()}
-    work = least_work(network, drive, counts)
+    work = training_work(network, drive, counts)
     assert work["all"] == work["on_events"]
-    silent = least_work(network, 0 * drive, {name: 0 * each for name, each in counts.items()})
+    silent = training_work(network, 0 * drive, {name: 0 * each for name, each in counts.items()})
     assert 0 < silent["on_events"] < silent["all"] == work["all"]
 
 
-def test_ours_is_trained_a_step() -> None:
+def test_training_step_of_bioae() -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=5))
     first, second = (step(OURS, network, 2)() for _ in range(2))
     assert torch.equal(first.reconstruction, second.reconstruction)

@@ -1,4 +1,4 @@
-"""A folder like the one a reader works in, small."""
+"""A small version of the folder that a reader works in."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ epochs = 1
 
 @pytest.fixture(scope="session")
 def model() -> bioae.Network:
-    """Return the network of the demo with weights as they are before training."""
+    """Return the network of the demo with its initial weights."""
     return bioae.Network.initialise(bioae.NetworkConfig.preset("strided"), seed=0).quantised()
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> Path:
-    """Return a folder with what the pages take for granted, small."""
+    """Return a small folder with the files that the pages assume."""
     folder = tmp_path_factory.mktemp("workplace")
     artefact.save(model, folder / "bioae-demo/regularised/model")
     digits = bioae.datasets.load("sample", "test", limit=3)
@@ -48,7 +48,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> 
 
 @pytest.fixture
 def workplace(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Work in a copy of that folder, with Brian2's settings put back afterwards."""
+    """Work in a copy of that folder, and restore Brian2's settings afterwards."""
     from brian2 import prefs
 
     folder = tmp_path / "workplace"

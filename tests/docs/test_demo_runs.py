@@ -1,4 +1,4 @@
-"""The demo, whole and small; and the documentation builds."""
+"""The demo, full and small, and the build of the documentation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def shape(value: Any) -> Any:
-    """Return the keys of nested tables, and the kinds of what is in them."""
+    """Return the keys of nested tables, and the types of their values."""
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}
     return type(value)
 
 
 def check_demo(folder: Path) -> None:
-    """Assert that a demo left what README.md says, in the form of the stored result."""
+    """Assert that a demo wrote the files of README.md, in the form of the stored result."""
     stored = json.loads((ROOT / "docs/results/demo.json").read_text(encoding="utf-8"))["summary"]
     numbers = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert shape(numbers) == shape(stored)
@@ -41,7 +41,7 @@ def check_demo(folder: Path) -> None:
 def test_a_small_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On few digits, and on a target that compiles nothing."""
+    """On few digits, on a target that compiles nothing."""
 
     def few(text: str) -> dict[str, Any]:
         config = tomllib.loads(text)

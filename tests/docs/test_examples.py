@@ -1,4 +1,4 @@
-"""Every example runs as its first lines say."""
+"""Every example runs as described in its first lines."""
 
 from __future__ import annotations
 
@@ -98,16 +98,14 @@ def test_firing_statistics(
     assert "latent" in capsys.readouterr().out
 
 
-def test_train_small_is_a_configuration_of_seconds() -> None:
+def test_train_small_is_small() -> None:
     config = load_config(EXAMPLES / "train_small.toml")
     assert config.training.epochs * (config.data.train or 10_000) <= 1_000
     assert config.regularisers.beta2 is not None
 
 
-def test_a_reader_of_the_artefact_sees_what_bioae_sees(
-    workplace: Path, model: bioae.Network
-) -> None:
-    """The page's ten lines run with the other blocks; here they find the same arrays."""
+def test_the_reader_in_artefact_md_reads_the_weights(workplace: Path, model: bioae.Network) -> None:
+    """Compare the arrays that the ten lines of the page read."""
     page = (EXAMPLES.parent / "docs/artefact.md").read_text(encoding="utf-8")
     code = page.split("```python\n")[1].split("```")[0]
     assert "bioae." not in code

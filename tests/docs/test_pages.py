@@ -18,13 +18,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# What a command is given to do in the tests: little, and on a target that compiles nothing.
+# Smaller arguments for the tests, and a target that compiles nothing.
 SMALLER = {
     "simulate": {"--target": "numpy", "--images": "3"},
     "parity": {"--neurons": "20", "--steps": "50", "--examples": "2"},
 }
-# It has a test of its own.
-APART = ("bioae demo",)
+# Has a separate test.
+TESTED_ELSEWHERE = ("bioae demo",)
+# Commands that ran on an earlier page: one line needs to run once.
+DONE: set[str] = set()
 
 
 def ids(page: Path) -> str:
@@ -38,11 +40,11 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Return what a page says to type: blocks of the shell, and the first column of its tables."""
+    """Return the commands of a page: lines of shell blocks, and the first column of its tables."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     cells = re.findall(r"^\| `(bioae [^`]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
-    found = [*lines, *(cells if page.name == "README.md" else ())]
-    return [line for line in found if line and line not in APART]
+    lines += cells if page.name == "README.md" else []
+    return [line for line in lines if line and line not in TESTED_ELSEWHERE]
 
 
 def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,21 +71,30 @@ def test_there_is_something_to_run() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=ids)
 def test_commands(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # What a page writes into the workplace, it also writes there first.
-    (workplace / "result.nc").unlink()
+    (workplace / "result.nc").unlink()  # a page that reads it writes it first
     for command in commands(page):
-        run(command, capsys)
+        if command not in DONE or needed_later(command, page):
+            run(command, capsys)
+    DONE.update(commands(page))
+
+
+def needed_later(command: str, page: Path) -> bool:
+    """Return whether a command of the page that has not run yet names the output of this one."""
+    output = re.search(r"(?:--out|>) (\S+)", command)
+    return output is not None and any(
+        output[1] in later for later in commands(page) if later != command and later not in DONE
+    )
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=ids)
 def test_python_blocks(page: Path, workplace: Path) -> None:
-    # The blocks of a page go on from one another.
+    # Blocks of a page share their names.
     names: dict[str, Any] = {"__name__": "page"}
     for text in blocks(page, "python"):
         exec(compile(text, str(page), "exec"), names)
 
 
-def test_what_a_block_prints_is_what_follows_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_blocks_print_what_follows_them(capsys: pytest.CaptureFixture[str]) -> None:
     pattern = re.compile(r"^```python\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
     pairs = [pair for page in PAGES for pair in pattern.findall(page.read_text(encoding="utf-8"))]
     assert pairs
@@ -114,7 +125,7 @@ def test_rows_of_tables_have_the_columns_of_their_heads() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    pages = [*PAGES, ROOT / "CONTRIBUTING.md"]
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     links = [
         (page, link)
         for page in pages
@@ -131,7 +142,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return what a page's headings and labels are linked by, as GitHub and Sphinx do."""
+    """Return the anchors of a page's headings and labels, as GitHub and Sphinx make them."""
     text = page.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

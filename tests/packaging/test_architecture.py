@@ -1,24 +1,29 @@
-"""Data flows one way: which part may import which, read from the sources."""
+"""Rules of imports between the parts, checked on the sources, and their exports."""
 
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 
 import networkx as nx
 import pytest
 from import_graph import LINKED, ROOT, Sources
 
 SOURCES = Sources()
+PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".pyi").exists()]
 
-# The composition roots: they put parts together, may import every part, and no part imports them.
+# Composition roots put the parts together: they may import every part, and no part imports them.
 ROOTS = ("bioae.cli", "bioae.__main__")
-FACE = "bioae"  # names the parts, and imports none before it is asked
+FACE = "bioae"  # names the parts, and imports them lazily
 COMMON = ("bioae.errors", "bioae.files")
 
 # What each part may import besides itself.
 ALLOWED = {
     "bioae.equations": ("bioae.errors",),
-    "bioae.analysis": (*COMMON, "bioae.simulation.results"),  # the form of the files that it reads
+    "bioae.analysis": (
+        *COMMON,
+        "bioae.simulation.results",
+    ),  # the format that it reads
 }
 # Libraries that a part may not import at all.
 FORBIDDEN = {
@@ -37,7 +42,7 @@ def is_below(name: str, parts: tuple[str, ...]) -> bool:
 
 
 def files_of(part: str) -> list[str]:
-    """Return the modules of a part; those of the core are what no other part and no root has."""
+    """Return the modules of a part; the core has those of no other part and no root."""
     linked = tuple(f"bioae.{name}" for name in LINKED)
     if part == "bioae":
         return [name for name in SOURCES.paths if not is_below(name, (*linked, *ROOTS))]
@@ -82,7 +87,7 @@ def test_no_part_imports_a_composition_root(root: str) -> None:
     assert [name for name in importers if not is_below(name, ROOTS)] == []
 
 
-def test_no_files_import_one_another_in_a_circle() -> None:
+def test_no_import_cycles() -> None:
     assert SOURCES.graph.number_of_edges() > len(SOURCES.paths)
     circles = [sorted(c) for c in nx.strongly_connected_components(SOURCES.graph) if len(c) > 1]
     assert circles == []
@@ -93,7 +98,7 @@ def test_chains_of_imports_are_short() -> None:
     assert len(chain) <= LONGEST_CHAIN, chain
 
 
-def test_the_rooms_of_the_simulation_are_a_shallow_house() -> None:
+def test_rooms_of_the_simulation_are_acyclic_and_shallow() -> None:
     def room(name: str) -> str:
         return name.split(".")[2]
 
@@ -106,7 +111,7 @@ def test_the_rooms_of_the_simulation_are_a_shallow_house() -> None:
     assert len(nx.dag_longest_path(rooms)) <= DEEPEST_ROOMS
 
 
-def test_modules_take_from_one_another_only_what_is_exported() -> None:
+def test_modules_import_only_exported_names() -> None:
     exported = {name: _exported(SOURCES.trees[name]) for name in SOURCES.paths}
     wrong = [
         (name, module, alias)
@@ -124,6 +129,25 @@ def _exported(tree: ast.Module) -> list[str] | None:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
     return None
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_exports_of_packages_can_be_imported(name: str) -> None:
+    package = import_module(name)
+    assert package.__all__
+    for exported in package.__all__:
+        value = getattr(package, exported)
+        assert getattr(value, "__module__", name).startswith(name), exported
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = package.nothing
+
+
+def test_every_module_has_a_docstring_and_lists_its_exports() -> None:
+    for name, path in SOURCES.paths.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), name
+        if path.name not in {"__init__.py", "__main__.py"}:
+            assert _exported(tree) is not None, name
 
 
 @pytest.mark.parametrize("name", LINKED)

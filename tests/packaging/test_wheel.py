@@ -1,4 +1,4 @@
-"""What is built against what is in the tree, and that it runs from there alone."""
+"""The wheel has the files of the tree, and runs without the tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 
 def build(source: Path, kind: str, target: Path) -> Path:
-    """Build ``wheel`` or ``sdist`` with what is installed, and return its file."""
+    """Build ``wheel`` or ``sdist`` with the installed tools, and return its file."""
     command = [
         sys.executable,
         "-m",
@@ -94,14 +94,14 @@ def test_each_kind_of_file_is_there(wheel: Path, name: str) -> None:
     assert name in contents(wheel)
 
 
-def test_nothing_else_reaches_the_top(wheel: Path) -> None:
+def test_nothing_else_is_at_the_top(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in contents(wheel)}
     (dist_info,) = tops - {"bioae"}
     assert dist_info.endswith(".dist-info")
     assert "bioae" in tops
 
 
-def test_the_licence_travels_along(wheel: Path) -> None:
+def test_the_licence_is_included(wheel: Path) -> None:
     (text,) = (
         content for name, content in contents(wheel).items() if name.endswith("/licenses/LICENSE")
     )
@@ -120,7 +120,7 @@ def test_the_sdist_gives_the_same_wheel(
     assert again == contents(wheel)
 
 
-def test_it_runs_from_the_wheel_alone(unpacked: Path) -> None:
+def test_it_runs_without_the_tree(unpacked: Path) -> None:
     code = (
         "import bioae, bioae.cli; from bioae.datasets import load; "
         "print(bioae.__file__, len(load('sample', 'test')))"

@@ -1,36 +1,41 @@
-"""What a simulation needs at least: the additions and bytes that no implementation can avoid."""
+"""Lower bounds on the work per image: additions and bytes that no implementation can avoid."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import digits
 from bioae.networks import artefact
-from bioae.networks.network import PlacedLayer
+from bioae.networks.network import Network, PlacedLayer
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 
-__all__ = ["Least", "least"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["SimulationWork", "simulation_work", "training_work"]
 
 _FLOAT = 4  # bytes of a float32
 _IN_CACHE, _REPEATS = 4096, 20_000
 
 
-class Least(NamedTuple):
-    """The least work of an image.
+class SimulationWork(NamedTuple):
+    """The least work to simulate an image.
 
     Attributes
     ----------
     density
-        Spikes a neuron and step.
+        Spikes per neuron and step.
     events
-        Additions of a weight to what a neuron receives: one a spike and synapse.
+        Additions of a weight to the input of a neuron: one per spike and synapse.
     updates
         Steps of neurons: each at least a multiplication and an addition.
     bytes
@@ -48,21 +53,21 @@ class Least(NamedTuple):
 
     @property
     def milliseconds(self) -> float:
-        """The time that one core needs for the additions alone."""
+        """The time that one core needs for the additions."""
         return 1e3 * (self.events + self.updates) / self.additions_per_second
 
 
-def least(model: Path, count: int, *, steps: int) -> Least:
-    """Return what an image needs at least, on average over digits.
+def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
+    """Return the least work per image, averaged over digits.
 
     Parameters
     ----------
     model
         The artefact.
     count
-        Of how many digits.
+        Number of digits.
     steps
-        Of a presentation.
+        Steps per presentation.
     """
     network = artefact.load(model).network.with_time(steps=steps)
     config, shown = network.config, Presentations.of(network.config, digits(count).pixels)
@@ -75,7 +80,7 @@ def least(model: Path, count: int, *, steps: int) -> Least:
         spikes += int(emitted.sum())
         neurons += placed.size
     updates = float(neurons * steps)
-    return Least(
+    return SimulationWork(
         density=spikes / (count * updates),
         events=events,
         updates=updates,
@@ -84,8 +89,46 @@ def least(model: Path, count: int, *, steps: int) -> Least:
     )
 
 
+def training_work(network: Network, drive: Tensor, counts: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the least work of a training step, per image.
+
+    Parameters
+    ----------
+    network
+        The network.
+    drive
+        Spikes of the input (time, example, channel, y, x).
+    counts
+        Spikes of each neuron, by layer (example, *shape).
+
+    Returns
+    -------
+    dict
+        Multiplications with additions, ``all``: of every connection in every step forward, to the
+        weights, and back to all neurons but the input. ``on_events``: the same, but forward and to
+        the weights for spikes only. ``bytes``: sums, spikes and the gradients of both in float32,
+        written once and read once.
+    """
+    config = network.config
+    emitted = [drive, *counts.values()]
+    every = events = back = 0.0
+    for placed, each in zip(config.placed, emitted, strict=False):
+        synapses = len(placed.layer.connections(placed.input_shape).weight)
+        every += synapses * config.steps
+        back += synapses * config.steps * (placed.depth > 1)
+        sent = (each != 0) if placed.depth == 1 else each.detach()
+        spikes = float(sent.sum()) / drive.shape[1]
+        events += spikes * synapses / math.prod(placed.input_shape)
+    neurons = sum(placed.size for placed in config.placed)
+    return {
+        "all": round(2 * every + back),
+        "on_events": round(2 * events + back),
+        "bytes": 4 * 2 * _FLOAT * neurons * config.steps,
+    }
+
+
 def _fan_out(placed: PlacedLayer) -> NDArray[np.int64]:
-    """Return the synapses of each source neuron."""
+    """Return the number of synapses of each source neuron."""
     source = placed.layer.connections(placed.input_shape).source
     return np.bincount(source, minlength=int(np.prod(placed.input_shape)))
 

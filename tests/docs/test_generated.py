@@ -1,0 +1,230 @@
+"""Committed pages agree with the scripts, stored results and code that they come from."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import make_analysis
+import make_models
+import make_tables
+import pytest
+from model_pages import pictures, responses
+
+from benchmarks.stored import RESULTS as BENCHMARKS
+from benchmarks.stored import Table
+from benchmarks.training import table as training_table
+from bioae import analysis
+from bioae.analysis import plots
+from bioae.equations import available, load_model
+from bioae.equations.checks import methods
+from bioae.trainers.training.config_tables import OptimisationConfig
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def stored(path: str) -> Any:
+    return json.loads(text(path))
+
+
+README = text("README.md")
+FLAT_README = " ".join(README.split())
+
+
+@pytest.mark.parametrize(
+    ("script", "page", "tables"),
+    [
+        (make_tables, "networks.md", 7),
+        (make_tables, "neuron-models.md", 3),
+        (make_analysis, "analysis.md", 5),
+    ],
+)
+def test_generated_tables(script: ModuleType, page: str, tables: int) -> None:
+    content = text(f"docs/{page}")
+    assert content.count("<!-- end -->") == tables
+    assert script.filled(content) == content, f"run python docs/{script.__name__}.py"
+
+
+def test_generated_pages_of_models() -> None:
+    names = available()
+    assert len(names) >= 6
+    expected = {DOCS / "models/index.md": make_models.index_page()}
+    for name in names:
+        model = load_model(name)
+        numbers = responses.read(make_models.numbers_of(name))
+        assert numbers["model_sha256"] == responses.digest(model), name
+        assert numbers["command"] == responses.COMMAND
+        expected[DOCS / f"models/{name}.md"] = make_models.page_of(model)
+        picture, thumbnail = make_models.pictures_of(name)
+        for path in (picture, thumbnail) if model.threshold else (picture,):
+            svg = path.read_text(encoding="utf-8")
+            assert svg.endswith(f"{pictures.mark(numbers)}\n"), path.name
+            assert len(svg) < 100_000
+    outdated = [path.name for path, page in expected.items() if path.read_text("utf-8") != page]
+    assert outdated == [], "run python docs/make_models.py"
+
+
+def test_every_file_of_a_model_page_has_its_model() -> None:
+    for folder, ending in (("models", ".md"), ("results/models", ".json")):
+        names = {path.name.removesuffix(ending) for path in (DOCS / folder).iterdir()}
+        assert names - {"index"} == set(available())
+    drawn = {path for name in available() for path in make_models.pictures_of(name)}
+    assert set((DOCS / "images/models").iterdir()) <= drawn
+
+
+def test_markdown_of_the_benchmarks() -> None:
+    for name in ("analysis", "simulation", "starting"):
+        content = stored(f"benchmarks/results/{name}.json")
+        page = (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
+        assert f"`{content['command']}`" in page
+        for each in content["tables"]:
+            assert Table(each["title"], each["rows"], each["notes"]).markdown() in page
+    rows = stored("benchmarks/results/training.json")["rows"]
+    assert training_table(rows) == (BENCHMARKS / "training.md").read_text(encoding="utf-8")
+
+
+def rows_of(name: str) -> list[list[str]]:
+    """Return the cells of a table of analysis.md, without its heads."""
+    part = re.search(
+        rf"<!-- table: {name} -->\n(.*?)<!-- end -->", text("docs/analysis.md"), re.DOTALL
+    )
+    assert part is not None, name
+    lines = [line for line in part[1].splitlines() if line.startswith("| ")]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    rows = [[cell.strip() for cell in row] for row in cells]
+    heads = {place - 1 for place, row in enumerate(rows) if set(row) == {"---"}}
+    return [row for place, row in enumerate(rows) if not {place, place - 1} & heads]
+
+
+def test_tables_of_the_analysis_are_complete() -> None:
+    calls = [row[0].strip("`").partition("(")[0] for row in rows_of("functions")]
+    assert len(calls) > 80
+    assert sorted(calls) == sorted(analysis.__all__)
+    assert all(len(row[1]) > 10 for row in rows_of("functions"))
+    drawn = {name for name in plots.__all__ if name not in {"save_figure", "to_svg"}}
+    assert len(drawn) > 4
+    assert drawn <= {row[0].strip("`") for row in rows_of("pictures")}
+
+
+def test_definitions_of_the_analysis_are_complete() -> None:
+    rows = {row[0].strip("`"): row for row in rows_of("definitions")}
+    assert list(rows) == list(analysis.DEFINITIONS)
+    for name, each in analysis.DEFINITIONS.items():
+        definition = rows[name][3].replace(r"\|", "|")
+        assert definition.startswith(each.text)
+        assert each.undefined in definition
+        assert rows[name][2] in {each.units, ""}
+
+
+def test_references_are_cited_with_their_verification() -> None:
+    rows = rows_of("references")
+    assert len(rows) == len(analysis.references()) > 10
+    for row, each in zip(rows, analysis.references(), strict=True):
+        assert row[:2] == [f"`{each.statistic}`", each.range]
+        assert f"https://doi.org/{each.doi}" in row[4]
+        assert row[5].startswith("yes: " if each.verified else "**no**")
+    assert any(row[5].startswith("**no**") for row in rows)
+
+
+def test_a_new_function_without_a_family_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "__all__", [*analysis.__all__, "something_new"])
+    with pytest.raises(SystemExit, match="something_new"):
+        make_analysis.functions()
+
+
+def test_readme_has_the_numbers_of_the_demo() -> None:
+    content = stored("docs/results/demo.json")
+    assert content["command"] == "bioae demo --out bioae-demo"
+    demo = content["summary"]
+    for name in ("with regularisers", "without regularisers"):
+        latent = demo["firing"][name]["latent"]
+        row = (
+            f"| {name} | {demo['error'][name]:.1f} | {latent['dead'] * 100:.0f} % "
+            f"| {latent['bursting'] * 100:.0f} % | {latent['density']:.3f} |"
+        )
+        assert row in README
+    for label, name in (("the mean image", "mean image"), ("all zero", "all zero")):
+        assert f"| {label} | {demo['error'][name]:.1f} | | | |" in README
+    assert f"{demo['spikes']:,} spikes" in FLAT_README
+    assert f"; {demo['differing_spikes']} of them differ" in FLAT_README
+    assert f"On {demo['images']} held-out digits" in FLAT_README
+    epochs = tomllib.loads(text("bioae/cli/demo.toml"))["training"]["epochs"]
+    assert f"for {epochs} epochs" in FLAT_README
+
+
+def test_readme_has_the_times_of_the_benchmark() -> None:
+    content = stored("benchmarks/results/simulation.json")
+    tables = {
+        table["title"]: {row["what"]: row for row in table["rows"]} for table in content["tables"]
+    }
+    notes = " ".join(note for table in content["tables"] for note in table["notes"])
+    for title, row in (
+        ("stride 1, 13.3 M synapses", "13.3 million synapses, density 0.0485"),
+        ("stride 2, 0.6 M synapses", "the demo's network, density 0.0461"),
+    ):
+        medians = {what: each["median"] for what, each in tables[f"{title}: libraries"].items()}
+        peer = min(medians[name] for name in ("snntorch", "spikingjelly", "norse"))
+        assert f"density: {row.rpartition(' ')[2]} " in notes
+        times = (medians["Brian2 C++, 2 workers"], medians["Brian2 C++, 1 worker"], peer)
+        digits = (1, 1, 1) if times[0] > 1 else (2, 2, 2)
+        cells = [f"{value:.{places}f} ms" for value, places in zip(times, digits, strict=True)]
+        assert f"| {row} | {' | '.join(cells)} |" in README
+    plain = tables["stride 1, 13.3 M synapses: plain synapses"]
+    faster = plain["plain Synapses"]["median"] / plain["shared weights"]["median"]
+    smaller = plain["shared weights"]["megabytes"] / plain["plain Synapses"]["megabytes"]
+    assert f"{faster:.0f} times the images per second in {smaller:.2f} of the memory" in FLAT_README
+    assert "0 of 847,202 spikes differ" in notes
+    assert "0 of 847,202 spikes differ" in FLAT_README
+
+
+def test_readme_starts_with_what_a_newcomer_asks() -> None:
+    parts = (
+        "# bioae", "![", "make demo", "```python", "## Commands", "## Your own equations",
+        "## What the demo shows", "## Limits", "## Requirements", "## Licence and citation",
+    )  # fmt: skip
+    assert all(a < b for a, b in pairwise(README.index(part) for part in parts))
+    assert "docs/images/demo.png" in README
+    assert 10_000 < (ROOT / "docs/images/demo.png").stat().st_size < 200_000
+
+
+def names_of_methods() -> tuple[set[str], set[str]]:
+    paragraph = text("docs/neuron-models.md").split("`method` is one of")[1].split("\n\n")[0]
+    return set(re.findall(r"`(\w+)`", paragraph)), set(methods())
+
+
+def keys_of_training() -> tuple[set[str], set[str]]:
+    part = text("docs/training.md").split("## `[training]`")[1].split("\n## ")[0]
+    keys = set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE))
+    return keys, set(OptimisationConfig.model_fields)
+
+
+def versions_of_python() -> tuple[set[str], set[str]]:
+    workflow = text(".github/workflows/test.yml").split("matrix:")[1].split("\n")[1]
+    classifiers = tomllib.loads(text("pyproject.toml"))["project"]["classifiers"]
+    allowed = {name.rpartition(" ")[2] for name in classifiers if " :: Python :: 3." in name}
+    return set(re.findall(r"3\.\d+", workflow)), allowed
+
+
+def version_of_the_package() -> tuple[set[str], set[str]]:
+    cited = re.findall(r"^version: (.+)$", text("CITATION.cff"), re.MULTILINE)
+    return set(cited), {tomllib.loads(text("pyproject.toml"))["project"]["version"]}
+
+
+@pytest.mark.parametrize(
+    "names", [names_of_methods, keys_of_training, versions_of_python, version_of_the_package]
+)
+def test_names_on_both_sides(names: Callable[[], tuple[set[str], set[str]]]) -> None:
+    written, defined = names()
+    assert written == defined
+    assert written
