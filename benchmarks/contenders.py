@@ -68,13 +68,13 @@ def trained(case: Case) -> Network:
     training continues.
     """
     from bioae.trainers import train
-    from bioae.trainers.training.progress import progress_bar
+    from bioae.cli.progress import training_progress
 
     digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"
     if (out / "model").exists():
         return artefact.load(out / "model").network
-    with progress_bar() as progress:
+    with training_progress() as progress:
         begun = (out / "checkpoint.safetensors").exists()
         return train(case.config, out, resume=begun, progress=progress).network
 

@@ -23,8 +23,8 @@ from benchmarks.training import table as training_table
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.equations import available, load_model
-from bioae.equations.checks import methods
-from bioae.trainers.training.config_tables import OptimisationConfig
+from bioae.equations.lowering.checks import methods
+from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
