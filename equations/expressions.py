@@ -114,6 +114,11 @@ class _Substitute(ast.NodeTransformer):
         value = self._values.get(node.id)
         return node if value is None else value.tree
 
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        # The function's name is no variable.
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
 
 def _copied(node: _Node) -> _Node:
     fields: dict[str, Any] = {}

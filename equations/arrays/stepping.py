@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Expression, names_in
 from bioae.equations.program import Program, Statement
 
 __all__ = [
@@ -121,6 +121,12 @@ class _Emit(ast.NodeTransformer):
             first = _call(name, first, value)
         return first
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        # Python raises an error for 1/0; arrays give infinity, which a refractory neuron ignores.
+        if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod | ast.Pow) and not names_in(node):
+            return _Numbers().generic_visit(node)
+        return self.generic_visit(node)
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.Not):
             return _call("not", self._array(node.operand))
@@ -134,9 +140,8 @@ class _Emit(ast.NodeTransformer):
 
     def _array(self, node: ast.AST) -> ast.AST:
         """Emit an argument of a function of arrays: PyTorch's take no Python numbers."""
-        if any(isinstance(part, ast.Name) for part in ast.walk(node)):
-            return self.visit(node)  # type: ignore[no-any-return]
-        return _Numbers().visit(node)  # type: ignore[no-any-return]
+        named = any(isinstance(part, ast.Name) for part in ast.walk(node))
+        return (self if named else _Numbers()).visit(node)  # type: ignore[no-any-return]
 
 
 class _Numbers(_Emit):

@@ -138,15 +138,15 @@ def rules(model: NeuronModel) -> tuple[Rule, ...]:
     ModelError
         If the equations, or the statements, cannot be read.
     """
-    own, found = brian2_equations(model).names, []
+    own, result = brian2_equations(model).names, []
     if model.run_regularly is not None:
         where = f"{model.name}.toml, run_regularly"
-        found.append(Rule(None, "", _assignments(model.run_regularly, own, where=where)))
+        result.append(Rule(None, "", _assignments(model.run_regularly, own, where=where)))
     for name, event in model.events.items():
         where = f"{model.name}.toml, [events.{name}] reset"
         statements = _assignments(event.reset, own, where=where)
-        found.append(Rule(name, latex(event.condition, own), statements))
-    return tuple(found)
+        result.append(Rule(name, latex(event.condition, own), statements))
+    return tuple(result)
 
 
 def symbols(model: NeuronModel) -> tuple[Symbol, ...]:

@@ -172,7 +172,7 @@ class _Checks:
             )
             if distance != scale:
                 raise ModelError(
-                    "the scale and the distance have different units",
+                    "the scale has another unit than the distance",
                     where=self._where("[surrogate]"),
                     expected=unit_name(distance),
                     found=unit_name(scale),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from bioae.equations.expressions import EXTREMES, SUPPORTED, Expression, is_condition, names_in
+from bioae.equations.expressions import Expression, is_condition, names_in
 from bioae.equations.lowering.refractory import ACTIVE, Activity
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import REFRACTORY_PREFIX
@@ -39,7 +39,7 @@ class Hoist:
         inline: Mapping[str, Expression],
     ) -> None:
         self._constant = constant
-        self._literals = literals
+        self._values = {n: Expression.of(ast.Constant(number)) for n, number in literals.items()}
         self._inline = inline
         self._names: dict[Expression, str] = {}
 
@@ -49,15 +49,10 @@ class Hoist:
         return {name: expression for expression, name in self._names.items()}
 
     def __call__(self, expression: Expression) -> Expression:
-        """Return the expression with names in place of its constant parts.
-
-        Raises
-        ------
-        TypeError
-            If it calls a function that is not supported.
-        """
-        tree = _Replace(self._inline, self._literals).visit(expression.tree)
-        return Expression.of(self._hoisted(tree))
+        """Return the expression with names in place of its constant parts."""
+        while expression.names & self._inline.keys():
+            expression = expression.substituted(self._inline)
+        return Expression.of(self._hoisted(expression.substituted(self._values).tree))
 
     def _hoisted(self, node: Any) -> Any:
         if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
@@ -99,25 +94,3 @@ class Hoist:
         if all(ast.dump(call) == ACTIVE for call in calls):
             return False
         return "not_refractory" not in Expression.of(node).rewritten(Activity(1)).text
-
-
-class _Replace(ast.NodeTransformer):
-    """Replace subexpressions and units by their values; refuse unknown functions."""
-
-    def __init__(self, inline: Mapping[str, Expression], literals: Mapping[str, float]) -> None:
-        self._inline = inline
-        self._literals = literals
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self._inline:
-            return self.visit(self._inline[node.id].tree)  # type: ignore[no-any-return]
-        if node.id in self._literals:
-            return ast.Constant(self._literals[node.id])
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = ast.unparse(node.func)
-        if name not in {*SUPPORTED, *EXTREMES}:
-            raise TypeError(f"the function {name}() is not supported")
-        node.args = [self.visit(argument) for argument in node.args]
-        return node

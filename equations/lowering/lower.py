@@ -98,8 +98,8 @@ class _Lowering:
     def program(self) -> Program:
         guarded = [name for name in self.states if self._guarded(name)]
         integration = without_refractory(self.probe.update(), guarded, self.states)
-        update = self._statements(integration, "equations")
-        refractoriness = self._statements(self.probe.refractoriness(), "refractory")
+        update = self._statements(integration)
+        refractoriness = self._statements(self.probe.refractoriness())
         parts: dict[str, Any] = {
             "refractoriness": refractoriness,
             "update": update,
@@ -133,14 +133,14 @@ class _Lowering:
             self.probe.constant_over_dt(),
             key=lambda each: "shared" not in self.equations[each.target].flags,
         )
-        return self._statements(code, "equations")
+        return self._statements(code)
 
     def _firing(self) -> dict[str, Expression | None]:
         if self.model.threshold is None:
             return dict.fromkeys(("threshold", "distance", "scale"))
         self.probe.check_threshold()
         # Drawn first: the distance to threshold must name the same random numbers.
-        threshold = self._drawn(Expression(self.model.threshold), "threshold")
+        threshold = self.draws(Expression(self.model.threshold))
         distance, scale = read_surrogate(
             self.model,
             threshold,
@@ -155,9 +155,9 @@ class _Lowering:
             means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
         )
         return {
-            "threshold": self._expression(threshold, "threshold"),
-            "distance": self._expression(distance, "[surrogate] distance"),
-            "scale": self._expression(scale, "[surrogate] scale"),
+            "threshold": self.hoist(threshold),
+            "distance": self.hoist(distance),
+            "scale": self.hoist(scale),
         }
 
     def _on_spike(self) -> Statements:
@@ -171,11 +171,10 @@ class _Lowering:
     def _events(self) -> dict[str, Event]:
         events = {}
         for name in sorted(self.model.events, key=Event.place):
-            key, event = f"[events.{name}]", self.model.events[name]
-            condition = self._drawn(Expression(event.condition), f"{key} condition")
+            event = self.model.events[name]
             events[name] = Event(
-                self._expression(condition, f"{key} condition"),
-                self._written(f"{key} reset", event.reset, may_guard=False),
+                self.hoist(self.draws(Expression(event.condition))),
+                self._written(f"[events.{name}] reset", event.reset, may_guard=False),
             )
         return events
 
@@ -190,7 +189,7 @@ class _Lowering:
             self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
         )
         if float(weight) != 1.0:
-            arrived = f"{arrived}*{self._expression(Expression(self.model.weight), 'weight')}"
+            arrived = f"{arrived}*{self.hoist(Expression(self.model.weight))}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
 
     # Reading code
@@ -200,20 +199,18 @@ class _Lowering:
         parsed = parse_assignments(code or "", where=f"{self.where}, {key}")
         rewritten = [self.probe.rewritten(each, key) for each in parsed]
         # A reset overrides the conditional write.
-        return self._statements(rewritten, key, may_guard=may_guard)
+        return self._statements(rewritten, may_guard=may_guard)
 
-    def _statements(
-        self, code: Iterable[Assignment], key: str, *, may_guard: bool = True
-    ) -> Statements:
+    def _statements(self, code: Iterable[Assignment], *, may_guard: bool = True) -> Statements:
         statements = []
         for target, value, _ in code:
-            drawn = self._drawn(self._as_stored(target, value), key, target)
+            drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.found.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.
-                statements.append(Statement(f"_{target}", self._expression(drawn, key)))
+                statements.append(Statement(f"_{target}", self.hoist(drawn)))
                 drawn = Expression(f"_{target}")
-            statements.append(Statement(target, self._expression(drawn, key), guarded))
+            statements.append(Statement(target, self.hoist(drawn), guarded))
         return tuple(statements)
 
     def _as_stored(self, target: str, value: Expression) -> Expression:
@@ -225,25 +222,9 @@ class _Lowering:
             return Expression(f"({value}) != 0")
         return value
 
-    def _drawn(self, value: Expression, key: str, target: str | None = None) -> Expression:
-        """Return the expression with names for the random numbers in it."""
-        try:
-            return self.draws(value, shared=target in self.copied)
-        except TypeError as error:
-            raise ModelError(str(error), where=f"{self.where}, {key}") from error
-
     def _start(self, target: str, value: Expression) -> Expression:
-        key = f"[initial] {target}"
-        drawn = self._drawn(value, key, target)
-        if drawn != value:
-            drawn = self._as_stored(target, drawn)
-        return self._expression(drawn, key)
-
-    def _expression(self, value: Expression, key: str) -> Expression:
-        try:
-            return self.hoist(value)
-        except TypeError as error:
-            raise ModelError(str(error), where=f"{self.where}, {key}") from error
+        drawn = self.draws(value, shared=target in self.copied)
+        return self.hoist(value if drawn == value else self._as_stored(target, drawn))
 
     def _guarded(self, target: str) -> bool:
         return (

@@ -37,11 +37,6 @@ class Draws:
             The expression.
         shared
             Whether its value is the same for all neurons.
-
-        Raises
-        ------
-        TypeError
-            If such a call has arguments.
         """
         before = len(self.found)
         named = expression.rewritten(_Name(self.found, shared))
@@ -57,8 +52,6 @@ class _Name(ast.NodeTransformer):
         function = ast.unparse(node.func)
         if function not in _DISTRIBUTIONS:
             return self.generic_visit(node)
-        if node.args or node.keywords:
-            raise TypeError(f"{ast.unparse(node)} has arguments, but {function}() takes none")
         call = len(self._found)
         name = f"{RESERVED_PREFIX}draw{call}"
         self._found[name] = Draw(_DISTRIBUTIONS[function], call, self._shared)

@@ -93,6 +93,15 @@ def test_a_part_that_depends_only_on_refractoriness_becomes_two_constants() -> N
     assert [*map(str, hoist.constants.values())] == ["exp(-dt * 1 / tau)", "exp(-dt * 0 / tau)"]
 
 
+@pytest.mark.parametrize("operation", ["0.5/0", "1//0", "1 % 0", "0**-1", "10.0**400"])
+@pytest.mark.parametrize("form", ["{}", "tau + {}", "int(tau > {})", "exp(tau*({}))"])
+def test_numbers_that_python_refuses_are_infinite(form: str, operation: str) -> None:
+    """A refractory neuron's constants contain them, and it ignores their values."""
+    value = value_of(Expression(form.format(operation)), VALUES)
+    assert value.shape == (4,)
+    assert form == "int(tau > {})" or not np.isfinite(value).any()
+
+
 def test_conditions_are_not_hoisted() -> None:
     """Brian2 accepts no number in place of a condition."""
     hoist = Hoist(CONSTANT, {}, {})

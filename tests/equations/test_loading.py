@@ -239,7 +239,7 @@ def test_a_shipped_model_may_train_parameters_within_their_bounds(name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"\xff\xfe\x00", "this is not a text file in UTF-8"),
         (b"description = ", "this is not valid TOML"),
