@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
-from bioae.networks.delays import Steps, draw_delays, in_steps
+from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream

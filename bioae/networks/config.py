@@ -14,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
-from bioae.networks.background import check_background
 from bioae.networks.decoders import Decoder, MaxDecoder
-from bioae.networks.delays import check_delay
 from bioae.networks.encoders import Bernoulli, Encoder
+from bioae.networks.inputs import check_background, check_delay
 from bioae.networks.layers import Layer, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing

@@ -63,23 +63,22 @@ class Network(NetworkBase):
         if isinstance(calibrate, str):
             calibrate = self.calibration_factors(model, calibrate)
         finer = self.with_dt_of(model)
-        layers = [
-            layer.model_copy(
-                update={
-                    "neuron": model.name,
-                    "parameters": {},
-                    "weight": _times(calibrate[layer.name], model.weight),
-                }
-            )
-            for layer in finer.config.layers
-        ]
         config = finer.config.varied(
-            layers=tuple(layers),
+            layers=tuple(
+                layer.model_copy(
+                    update={
+                        "neuron": model.name,
+                        "parameters": {},
+                        "weight": _times(calibrate[layer.name], model.weight),
+                    }
+                )
+                for layer in finer.config.layers
+            ),
             neuron=model.name,
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
         )
         kept = {name for placed in config.placed for name in placed.array_shapes}
-        weights = {name: values for name, values in finer.weights.items() if name in kept}
+        weights = {name: finer.weights[name] for name in finer.weights if name in kept}
         for before, after in zip(finer.config.placed, config.placed, strict=True):
             weights |= finer._former_readout(before, after)
         return replace(self, config=config, weights=weights, spread={})
@@ -268,9 +267,7 @@ class Network(NetworkBase):
         key = hashlib.sha256(f"spread {placed.name}.{name}".encode()).digest()
         uniform = stream(seed, int.from_bytes(key[:8], "little")).random(placed.size)
         with np.errstate(divide="ignore"):
-            first, last = (
-                ndtr((np.log(bound / mean) - centre) / deviation) for bound in (low, high)
-            )
+            first, last = ndtr((np.log(np.stack([low, high]) / mean) - centre) / deviation)
         normal = ndtri(first + (last - first) * uniform)
         drawn = mean * np.exp(centre + deviation * normal)
         return np.asarray(np.clip(drawn, np.minimum(low, high), np.maximum(low, high)))

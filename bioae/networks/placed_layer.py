@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bioae.equations.model import NeuronModel
-from bioae.networks.background import with_background
+from bioae.networks.inputs import background_rate
 from bioae.networks.layers import Delay, LayerBase, Shape
 
 if TYPE_CHECKING:
@@ -59,8 +59,15 @@ class PlacedLayer:
     def program(self) -> Program:
         """The neuron model, lowered, with the layer's background input."""
         from bioae.equations.lowering.lower import lower
+        from bioae.equations.lowering.noise import with_background_noise, with_background_spikes
 
-        return with_background(lower(self.model), self.layer.background)
+        program, background = lower(self.model), self.layer.background
+        if background is None:
+            return program
+        if isinstance(background, tuple):
+            weight, rate = background
+            return with_background_spikes(program, weight, background_rate(rate))
+        return with_background_noise(program, background)
 
     @cached_property
     def readout_program(self) -> Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.noise.transforms import normal, uniform
 
 if TYPE_CHECKING:
-    from bioae.equations.program import Draw
+    from bioae.equations.program import Draw, Noise
 
 __all__ = [
     "START_STEP",
@@ -108,9 +108,7 @@ def draw(
     return _TRANSFORMS[distribution](np.array(rows, dtype=np.uint64).reshape(len(rows), count))
 
 
-def settling_noise(
-    draws: Mapping[str, Draw], *, population: int, n: int
-) -> Callable[[int], dict[str, NDArray[np.float64]]]:
+def settling_noise(draws: Mapping[str, Draw], *, population: int, n: int) -> Noise:
     """Return the noise in which a population settles before any presentation, by step.
 
     There is one realisation for all seeds.

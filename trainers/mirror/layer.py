@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bioae.errors import NetworkError
-from bioae.networks.delays import Steps
+from bioae.networks.inputs import Steps
 from bioae.networks.layers import Dense
 from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import Key, population_number

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
-from bioae.networks.delays import Steps
+from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity

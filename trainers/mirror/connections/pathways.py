@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bioae.equations.program import INHIBITION, INPUT, Program
-from bioae.networks.delays import Steps
+from bioae.networks.inputs import Steps
 
 __all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
 

@@ -1,4 +1,4 @@
-"""Transmission delays: as text, in seconds, and in steps."""
+"""Delays and background input of a layer: texts with units, checked and converted to numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import NetworkError
-from bioae.networks.layers import Delay
+from bioae.networks.layers import Background, Delay
 
-__all__ = ["Steps", "check_delay", "draw_delays", "in_steps"]
+__all__ = [
+    "Steps",
+    "background_rate",
+    "check_background",
+    "check_delay",
+    "draw_delays",
+    "in_steps",
+]
 
 Steps = NDArray[np.int64]
 
@@ -95,6 +102,43 @@ def draw_delays(
     first, last = _between(delay, dt=dt, where=where)
     steps = generator.integers(first, last, shape, endpoint=True)
     return np.asarray(steps * dt, dtype=np.float64)
+
+
+def check_background(background: Background, *, dt: float, where: str) -> None:
+    """Check that background input can be drawn in steps of `dt` seconds.
+
+    Raises
+    ------
+    NetworkError
+        If the standard deviation is negative, a number is not finite, or there would be more than
+        one background spike per step.
+    """
+    if background is None:
+        return
+    number = background[0] if isinstance(background, tuple) else background
+    if not math.isfinite(number) or (number < 0 and not isinstance(background, tuple)):
+        raise NetworkError(
+            "the background does not fit",
+            where=where,
+            expected="a standard deviation of 0 or more",
+            found=str(number),
+        )
+    if isinstance(background, tuple) and not 0 <= background_rate(background[1], where) * dt <= 1:
+        raise NetworkError(
+            "the rate of background spikes does not fit",
+            where=where,
+            expected=f"from 0 to one per step, {1 / dt:g} Hz",
+            found=background[1],
+        )
+
+
+def background_rate(text: str, where: str = "background") -> float:
+    """Return the rate of background spikes in Hz."""
+    from brian2.units import hertz
+
+    from bioae.equations.quantities import evaluate
+
+    return float(evaluate(text, dimensions_of=hertz, where=where, error=NetworkError))
 
 
 def _between(delay: tuple[str, str], *, dt: float, where: str) -> tuple[int, int]:
