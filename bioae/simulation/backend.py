@@ -74,5 +74,5 @@ class Backend:
 
     @classmethod
     def of(cls, backend: Backend | Target) -> Backend:
-        """Return a backend that may be given as the name of its target."""
+        """Return a backend from the name of its target, or as it is."""
         return backend if isinstance(backend, Backend) else cls(backend)

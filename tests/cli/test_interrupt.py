@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command at once, in one line; nothing runs on, and what was finished is kept."""
+"""Ctrl-C ends a command and its processes at once, with one line, and keeps finished work."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ sys.exit(main.main([]))
 """
 
 
-def test_an_interrupt_that_falls_into_a_finaliser_is_not_lost() -> None:
+def test_an_interrupt_in_a_finaliser_is_not_lost() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_A_FINALISER], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""An interrupted simulation is resumed to the same bytes, by itself or on a cluster."""
+"""Interrupted simulations: resumed to the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def interrupted(tiny_model: Path, run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Interrupt a command after two of its chunks, and return what it said."""
+    """Interrupt a command after two of its chunks, and return its message."""
     left, read = [None, None], BrianNetwork.read
 
     def read_some(*arguments: Any) -> Any:
@@ -95,7 +95,7 @@ def test_signals(number: signal.Signals, start: Start, here: Path, tiny_model: P
 def test_cluster(run: Run, tiny_model: Path, here: Path) -> None:
     distributed = pytest.importorskip("distributed")
     assert run(*command(tiny_model)).status == 0
-    alone = (here / "r.nc").read_bytes()
+    expected = (here / "r.nc").read_bytes()
     with distributed.LocalCluster(
         n_workers=1,
         processes=False,
@@ -106,7 +106,7 @@ def test_cluster(run: Run, tiny_model: Path, here: Path) -> None:
         address = cluster.scheduler_address
         done = run(*command(tiny_model), "--overwrite", "--cluster", address)
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
-    assert (here / "r.nc").read_bytes() == alone
+    assert (here / "r.nc").read_bytes() == expected
 
 
 def test_cluster_and_workers(refused: Callable[..., str], tiny_model: Path) -> None:

@@ -1,4 +1,4 @@
-"""``bioae simulate``: what it writes, and every way in which it is asked for too much."""
+"""``bioae simulate``: its results, and its refusals."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_the_result_is_that_of_the_library(
     assert run(*command, *options) == (0, "r.nc\n", "")
     images = load("sample", "test")[[17, 3]]
     expected = simulate(tiny_network, images, Backend("numpy", record=["v"]), seed=5)
-    found = opened(here / "r.nc")
+    result = opened(here / "r.nc")
     assert int(expected["/layers/output/spike_count"].sum()) > 100
-    assert expected.identical(found)
+    assert expected.identical(result)
 
 
 def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) -> None:
@@ -68,19 +68,19 @@ def test_another_neuron_and_what_it_changes(
     assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that rates match"
     assert errors.startswith("Squared error per image: ")
     rows = [line.split() for line in table if line.strip().startswith(("latent", "output"))]
-    found = opened(here / "r.nc")
+    result = opened(here / "r.nc")
     changed = tiny_network.with_neuron("lif_refractory")
-    assert found.attrs["network_sha256"] == changed.sha256
-    assert found.attrs["weight"].startswith("latent: ") or "*" in found.attrs["weight"]
-    counts = [found[f"/layers/{row[0]}/spike_count"] for row in rows]
+    assert result.attrs["network_sha256"] == changed.sha256
+    assert result.attrs["weight"].startswith("latent: ") or "*" in result.attrs["weight"]
+    counts = [result[f"/layers/{row[0]}/spike_count"] for row in rows]
     assert [float(row[2]) for row in rows] == pytest.approx(
         [float(count.mean()) / 5e-3 for count in counts], rel=0.01
     )
     assert min(float(count.sum()) for count in counts) > 0
-    for by, said in (("psp", "so that single spikes match"), ("none", "as they are")):
+    for by, message in (("psp", "so that single spikes match"), ("none", "as they are")):
         done = run(*command, *options, "--overwrite", "--calibrate", by)
         assert done.out.startswith("r.nc\nWeights of lif_refractory: ")
-        assert done.out.endswith(f"{said}\n")
+        assert done.out.endswith(f"{message}\n")
         assert done.out.count("\n") == 2
 
 
@@ -107,13 +107,13 @@ def test_spread_background_and_delay(
     changed = tiny_network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
     changed = changed.with_background((0.5, "30*Hz")).with_delay("1*ms")
     expected = simulate(changed, load("sample", "test", 3), "numpy", seed=4)
-    found = opened(here / "r.nc")
-    assert int(found["/layers/output/spike_count"].sum()) > 0
-    assert expected.identical(found)
+    result = opened(here / "r.nc")
+    assert int(result["/layers/output/spike_count"].sum()) > 0
+    assert expected.identical(result)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--spread", "tau"), "--spread: the spread cannot be read; expected a parameter and its"),
         (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
@@ -152,9 +152,9 @@ def test_spread_background_and_delay(
     ids=str,
 )
 def test_options_that_do_not_fit(
-    options: tuple[object, ...], said: str, refused: Refused, command: tuple[object, ...]
+    options: tuple[object, ...], message: str, refused: Refused, command: tuple[object, ...]
 ) -> None:
-    assert said in refused(*command, *options)
+    assert message in refused(*command, *options)
 
 
 def test_an_unknown_target(refused: Refused, tiny_model: Path) -> None:
@@ -185,12 +185,12 @@ IMAGES: dict[str, tuple[Any, str]] = {
 def test_images_that_do_not_fit(
     kind: str, suffix: str, refused: Refused, here: Path, command: tuple[object, ...]
 ) -> None:
-    images, said = IMAGES[kind]
+    images, message = IMAGES[kind]
     if suffix == ".npy":
         np.save(here / "mine.npy", images)
     else:
         np.savez(here / "mine.npz", images=images)
-    assert said in refused(*command, "--data", f"mine{suffix}")
+    assert message in refused(*command, "--data", f"mine{suffix}")
 
 
 def test_files_that_hold_no_images(
@@ -202,7 +202,7 @@ def test_files_that_hold_no_images(
     (here / "empty.npy").touch()
     (here / "folder").mkdir()
     (here / "notes.txt").touch()
-    for name, said in (
+    for name, message in (
         ("other.npz", "expected an array named images or x_test; found x"),
         ("cut.npy", "cannot be read as NumPy arrays"),
         ("empty.npy", "cannot be read as NumPy arrays"),
@@ -211,7 +211,7 @@ def test_files_that_hold_no_images(
         ("notes.txt", "the kind of file is unknown"),
     ):
         line = refused(*command, "--data", name)
-        assert said in line
+        assert message in line
         assert name in line
 
 
@@ -233,10 +233,12 @@ def test_a_file_never_replaces_what_is_no_file(
     (here / "folder").mkdir()
     (here / "folder" / "notes").write_text("mine")
     os.mkfifo(here / "pipe")
-    for out, found in (("folder", "a folder"), (".", "a folder"), ("pipe", "a special file")):
+    for out, result in (("folder", "a folder"), (".", "a folder"), ("pipe", "a special file")):
         command = ("simulate", tiny_model, "--out", out, "--overwrite", "--images", 1)
         line = refused(*command, "--target", "numpy")
-        assert line.endswith(f"which was kept; expected a file; found {found}. Choose another path")
+        assert line.endswith(
+            f"which was kept; expected a file; found {result}. Choose another path"
+        )
 
 
 @pytest.mark.parametrize("out", ["file/r.nc", "file/deep/r.nc", "/proc/r.nc", "/proc/deep/r.nc"])
@@ -273,9 +275,11 @@ def test_a_missing_compiler(
     assert run(*command, "--images", 1) == (0, "r.nc\n", "")
 
 
-@pytest.mark.parametrize("said", ["there is no trained network", "Did you mean runs/model?"])
-def test_not_a_trained_network(said: str, refused: Refused, here: Path, tiny_model: Path) -> None:
-    if "mean" in said:
+@pytest.mark.parametrize("message", ["there is no trained network", "Did you mean runs/model?"])
+def test_not_a_trained_network(
+    message: str, refused: Refused, here: Path, tiny_model: Path
+) -> None:
+    if "mean" in message:
         (here / "runs").mkdir()
         (here / "runs" / "model").symlink_to(tiny_model)
-    assert said in refused("simulate", "runs", "--out", "r.nc", "--target", "numpy")
+    assert message in refused("simulate", "runs", "--out", "r.nc", "--target", "numpy")

@@ -72,7 +72,7 @@ class Part:
     cuts=st.sets(st.integers(1, EXAMPLES - 1)),
     block=st.sampled_from([1, 50, 2**20]),
 )
-def test_however_it_is_cut(
+def test_the_file_does_not_depend_on_the_pieces(
     seed: int, density: float, cuts: set[int], block: int, tmp_path: Path
 ) -> None:
     spikes = np.random.default_rng(seed).random((EXAMPLES, STEPS, NEURONS)) < density
@@ -95,7 +95,7 @@ def test_however_it_is_cut(
 def test_the_file_of_the_result(
     options: dict[str, Any], small: Network, images: NDArray[np.float64], tmp_path: Path
 ) -> None:
-    found, expected = tmp_path / "found.nc", tmp_path / "expected.nc"
+    written, expected = tmp_path / "found.nc", tmp_path / "expected.nc"
     varied, backend = small.with_spread({"tau": 0.1}), Backend("numpy", record=["v"])
     result = simulate(varied, images, backend, seed=3)
     assert int(result["/layers/output/spike_count"].sum()) > 0
@@ -105,13 +105,13 @@ def test_the_file_of_the_result(
     def progress(done: int, of: int) -> None:
         reported.append((done, of))
 
-    simulate_to(found, varied, images, backend, seed=3, progress=progress, **options)
-    assert found.read_bytes() == expected.read_bytes()
+    simulate_to(written, varied, images, backend, seed=3, progress=progress, **options)
+    assert written.read_bytes() == expected.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"found.nc", "expected.nc"}
     assert reported[-1] == (len(images), len(images))
 
 
-def test_no_more_than_a_chunk_is_kept(
+def test_at_most_a_chunk_is_in_memory(
     small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -122,7 +122,7 @@ def test_no_more_than_a_chunk_is_kept(
     assert (tmp_path / "r.nc").exists()
 
 
-def test_an_interrupted_run_goes_on(
+def test_an_interrupted_run_continues(
     small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "r.nc"

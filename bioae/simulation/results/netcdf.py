@@ -38,7 +38,7 @@ class Piece(Protocol):
         """Return the sizes of a group's dimensions."""
 
     def dataset(self, group: str) -> xr.Dataset:
-        """Return a group, without what it inherits."""
+        """Return a group, without inherited coordinates."""
 
 
 def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:

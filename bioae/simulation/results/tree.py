@@ -126,7 +126,7 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
 
 
 def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
-    """Return a group of a result, without what it inherits."""
+    """Return a group of a result, without inherited coordinates."""
     node = tree[path]
     assert isinstance(node, xr.DataTree)
     return node.to_dataset(inherit=False)

@@ -118,7 +118,7 @@ def test_a_resumed_run(
     assert {of for _, of in reported} == {7}
 
 
-def test_what_was_done_is_not_run_again(
+def test_finished_chunks_are_not_run_again(
     network: Network, images: Images, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupter = Interrupter(100)
@@ -127,7 +127,7 @@ def test_what_was_done_is_not_run_again(
     assert interrupter.examples == 3
 
 
-def test_all_was_done(
+def test_all_chunks_are_finished(
     network: Network, images: Images, whole: bytes, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
@@ -203,7 +203,7 @@ def test_another_folder_is_refused(
     kept=st.sets(st.integers(0, 30)),
     size=st.integers(1, 9),
 )
-def test_what_is_missing(length: int, ends: set[int], kept: set[int], size: int) -> None:
+def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -> None:
     bounds = sorted({0, length, *(end for end in ends if end < length)})
     finished = [
         slice(start, stop) for place, (start, stop) in enumerate(pairwise(bounds)) if place in kept

@@ -1,4 +1,4 @@
-"""A Dask cluster gives the same results; who dies is replaced, who does not answer is named."""
+"""A Dask cluster: the same results, workers that die, schedulers that do not answer."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def test_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     device = get_device()
-    alone = stored(network, images, tmp_path / "alone.nc")
-    assert stored(network, images, tmp_path / "r.nc", workers=threads, **options) == alone
-    assert get_device() is device  # workers let go of what they built
+    expected = stored(network, images, tmp_path / "alone.nc")
+    assert stored(network, images, tmp_path / "r.nc", workers=threads, **options) == expected
+    assert get_device() is device  # workers let go of their builds
     assert module._bench._name is None
 
 
-def test_parts_are_kept_here(
+def test_finished_chunks_are_stored_by_the_client(
     threads: Any, network: Network, images: Images, tmp_path: Path
 ) -> None:
     path, stored = tmp_path / "r.nc", []
@@ -119,7 +119,7 @@ def test_a_worker_builds_once(
     assert len(built) == 1  # both workers are this process
 
 
-def test_an_error_of_a_worker_is_the_caller_s(
+def test_an_error_of_a_worker_is_raised(
     threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bioae.simulation.targets.activation.shutil.which", lambda program: None)
@@ -211,7 +211,7 @@ def test_a_result_is_lost_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.slow  # processes that import everything
 @pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
 def test_a_worker_is_killed(target: str, network: Network, images: Images, tmp_path: Path) -> None:
-    alone = stored(network, images, tmp_path / "alone.nc", target=target)
+    expected = stored(network, images, tmp_path / "alone.nc", target=target)
     with started(n_workers=2, threads_per_worker=1) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
             pids = list(client.run(os.getpid).values())
@@ -225,7 +225,7 @@ def test_a_worker_is_killed(target: str, network: Network, images: Images, tmp_p
         path = tmp_path / "r.nc"
         with module.connected(cluster.scheduler_address) as client:
             options = {"target": target, "chunk": 1, "workers": client}
-            assert stored(network, images, path, progress=kill, **options) == alone
+            assert stored(network, images, path, progress=kill, **options) == expected
         assert not pids
 
 

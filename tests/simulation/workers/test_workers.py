@@ -1,4 +1,4 @@
-"""Results do not depend on who computed them: the number of workers, the size of the chunks."""
+"""Results do not depend on the number of workers or the size of chunks."""
 
 from __future__ import annotations
 
@@ -50,41 +50,41 @@ def stored(
     ids=str,
 )
 def test_numpy(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
-    alone = stored(small, images, tmp_path, target="numpy")
-    assert stored(small, images, tmp_path, target="numpy", **options) == alone
+    expected = stored(small, images, tmp_path, target="numpy")
+    assert stored(small, images, tmp_path, target="numpy", **options) == expected
 
 
-@pytest.mark.slow  # each is a build of its own
+@pytest.mark.slow  # each needs a build
 @pytest.mark.parametrize("options", [{"workers": 2}, {"workers": 3, "chunk": 1}], ids=str)
 def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
-    alone = stored(small, images, tmp_path, target="cpp_standalone")
-    assert stored(small, images, tmp_path, target="cpp_standalone", **options) == alone
+    expected = stored(small, images, tmp_path, target="cpp_standalone")
+    assert stored(small, images, tmp_path, target="cpp_standalone", **options) == expected
 
 
-def test_an_example_does_not_depend_on_its_company(small: Network, images: Images) -> None:
+def test_an_example_does_not_depend_on_the_others(small: Network, images: Images) -> None:
     every = simulate(small, images, "numpy", seed=3)
-    alone = simulate(small, images[4:5], "numpy", seed=3, examples=[4])
+    expected = simulate(small, images[4:5], "numpy", seed=3, examples=[4])
     for layer in ("first", "second", "output"):
         counts = every[f"/layers/{layer}/spike_count"].sel(example=[4])
         assert int(counts.sum()) > 0
-        np.testing.assert_array_equal(counts, alone[f"/layers/{layer}/spike_count"])
+        np.testing.assert_array_equal(counts, expected[f"/layers/{layer}/spike_count"])
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", -1), ("chunk", 0)])
-def test_too_few(name: str, value: int, small: Network, images: Images) -> None:
+def test_too_few_workers_or_images(name: str, value: int, small: Network, images: Images) -> None:
     with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
         simulate(small, images, "numpy", **{name: value})
 
 
 @given(work=st.lists(st.integers()), workers=st.integers(1, 3))
 def test_all_work_is_done_once(work: list[int], workers: int) -> None:
-    offset = 7  # what the function closes over reaches the workers
+    offset = 7  # the closure of the function reaches the workers
     done = list(shared(lambda piece: piece + offset, work, workers))
     assert sorted(done) == [(place, piece + 7) for place, piece in enumerate(work)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_of_a_worker_is_the_caller_s(workers: int) -> None:
+def test_an_error_of_a_worker_is_raised(workers: int) -> None:
     def fail(piece: int) -> int:
         if piece == 2:
             raise InputError("this piece is bad", where="piece 2", found="2")
@@ -106,7 +106,7 @@ def die_once(marker: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_killed_worker_did_is_done_again(tmp_path: Path) -> None:
+def test_the_work_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
     def double(piece: int) -> int:
         if piece in {1, 4}:
             die_once(tmp_path / str(piece))
@@ -117,7 +117,7 @@ def test_what_a_killed_worker_did_is_done_again(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
-def test_a_worker_that_is_killed_every_time_is_said(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_every_time_is_an_error(tmp_path: Path) -> None:
     def die(piece: int) -> int:
         if piece == 1:
             (tmp_path / str(os.getpid())).touch()
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_every_time_is_said(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
-def test_what_a_killed_worker_ran_is_ended(tmp_path: Path) -> None:
+def test_children_of_a_killed_worker_are_ended(tmp_path: Path) -> None:
     def sleep(piece: int) -> int:
         child = tmp_path / "child"
         if piece == 0 and not child.exists():
@@ -153,7 +153,7 @@ def test_a_result_after_a_worker_was_killed(
     marker = tmp_path / "marker"
     folder = tmp_path / "results"
     folder.mkdir()
-    alone = stored(small, images, folder, target=target)
+    expected = stored(small, images, folder, target=target)
 
     held = Presentations.held
 
@@ -162,5 +162,5 @@ def test_a_result_after_a_worker_was_killed(
         return held(*arguments)
 
     monkeypatch.setattr(Presentations, "held", held_or_die)
-    assert stored(small, images, folder, target=target, chunk=2, workers=2) == alone
+    assert stored(small, images, folder, target=target, chunk=2, workers=2) == expected
     assert marker.exists()
