@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.evaluation import evaluate
 from bioae.trainers.training.loop import CHECKPOINT
+from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.train import TrainingResult, assemble, train
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a line for each neuron and calibration: the error before, and after each epoch."""
+    """Return a row per neuron and calibration: the error before, and after each epoch."""
     rows = list(rows)
     lines = [
         "| neuron | calibration | error when changed | after 1 epoch | after 2 epochs | of lif's |",

@@ -27,12 +27,12 @@ _FACTORS = (2.0, 0.5)
 
 @dataclass(frozen=True)
 class Case:
-    """What is recovered of a model: time constants, thresholds and adaptation, all together.
+    """The parameters of a model to recover together: time constants, thresholds and adaptation.
 
     Attributes
     ----------
     parameters
-        Which are trained; the others are known.
+        The trained parameters; the others are known.
     origins, options
         See `bioae.trainers.fitting.recover`.
     """
@@ -77,7 +77,7 @@ def run(model: str, factor: float, seed: int) -> dict[str, Any]:
     case = CASES[model]
     started = time.perf_counter()
     loaded = load_model(model)
-    found: Recovery = recover(
+    recovery: Recovery = recover(
         loaded, case.parameters, factor=factor, origins=case.origins, seed=seed, **case.options
     )
     units = {name: lower(loaded).parameters[name].unit for name in case.parameters}
@@ -87,31 +87,33 @@ def run(model: str, factor: float, seed: int) -> dict[str, Any]:
         "seed": seed,
         "options": dict(case.options),
         "units": units,
-        **{name: getattr(found, name) for name in ("true", "start", "found", "origin", "errors")},
-        "worst": found.worst,
-        "spikes": found.spikes,
-        "active_fraction": found.active_fraction,
-        "agreement_before": found.agreement_before,
-        "agreement": found.agreement,
-        "evaluations": found.evaluations,
+        **{
+            name: getattr(recovery, name) for name in ("true", "start", "found", "origin", "errors")
+        },
+        "worst": recovery.worst,
+        "spikes": recovery.spikes,
+        "active_fraction": recovery.active_fraction,
+        "agreement_before": recovery.agreement_before,
+        "agreement": recovery.agreement,
+        "evaluations": recovery.evaluations,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a line for each model and parameter: the errors, the worst of all seeds."""
+    """Return a row per model and parameter: the largest errors over the seeds."""
     lines = [
         "| model | parameter | true (x 2; x 0.5) | base unit | from x 2 | from x 0.5 |",
         "| --- | --- | ---: | --- | ---: | ---: |",
     ]
     rows = list(rows)
     for model in CASES:
-        of_model = [row for row in rows if row["model"] == model]
-        for name in of_model[0]["true"] if of_model else ():
-            true = dict.fromkeys(row["true"][name] for row in of_model)
-            unit = of_model[0]["units"][name]
+        matching = [row for row in rows if row["model"] == model]
+        for name in matching[0]["true"] if matching else ():
+            true = dict.fromkeys(row["true"][name] for row in matching)
+            unit = matching[0]["units"][name]
             values = "; ".join(f"{value:.4g}" for value in true)
-            errors = [_worst(of_model, factor, name) for factor in _FACTORS]
+            errors = [_worst(matching, factor, name) for factor in _FACTORS]
             lines.append(f"| {model} | `{name}` | {values} | {unit} | {' | '.join(errors)} |")
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ from bioae.datasets import load
 from bioae.networks.network import Network
 from bioae.simulation.presentations import Presentations
 from bioae.trainers import NetworkMirror, derivative
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.connections.functional import connect
 
 __all__ = ["CONVOLUTIONS", "NAMES", "OURS", "Step", "driven", "step"]
 

@@ -1,7 +1,7 @@
-"""The PyTorch side: the mirror of a network, its gradients, and what trains it.
+"""The PyTorch side: the mirror of a network, its gradients, training, parity and fits.
 
-What belongs here is all that imports PyTorch. Names are imported when they are first used, so that
-``import bioae.trainers`` itself costs nothing.
+All code that imports PyTorch belongs here. Names are imported on first use, so that
+``import bioae.trainers`` itself is fast.
 """
 
 import lazy_loader

@@ -1,14 +1,14 @@
+from .mirror.activity import Activity as Activity
 from .mirror.activity import LayerActivity as LayerActivity
 from .mirror.derivatives import SpikeDerivative as SpikeDerivative
 from .mirror.derivatives import derivative as derivative
 from .mirror.derivatives import spike as spike
-from .mirror.network import Activity as Activity
 from .mirror.network import NetworkMirror as NetworkMirror
 from .mirror.simulate import simulate_mirror as simulate_mirror
 from .parity import Parity as Parity
 from .parity import model_parity as model_parity
 from .training.config import TrainingConfig as TrainingConfig
 from .training.config import load_config as load_config
-from .training.losses import loss_function as loss_function
+from .training.objective import loss_function as loss_function
 from .training.train import TrainingResult as TrainingResult
 from .training.train import train as train

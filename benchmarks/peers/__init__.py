@@ -1,7 +1,7 @@
-"""The same network in other libraries: what bioae is measured against.
+"""Peers: the same network in other libraries, for comparison.
 
-One file a library, imported only where it is asked for. ``pip install 'bioae[benchmarks]'``
-installs them; nothing but the benchmarks uses them.
+There is one file per library, imported when it is used. ``pip install 'bioae[benchmarks]'``
+installs the libraries; only the benchmarks use them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PEERS = ("snntorch", "spikingjelly", "norse")
 
 
 def build(peer: str, network: Network) -> PeerNetwork:
-    """Return a network as a peer has it, with the weights of ours.
+    """Return a network in another library, with the same weights.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def build(peer: str, network: Network) -> PeerNetwork:
     ImportError
         If the library is not installed.
     ValueError
-        If the network is of another kind.
+        If the network has layers that the peers lack.
     """
     built: PeerNetwork = import_module(f"benchmarks.peers.{peer}").build(network)
     return built

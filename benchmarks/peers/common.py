@@ -1,4 +1,4 @@
-"""What the peers have in common: connections, and how what the last layer does is decoded."""
+"""Parts that the peers share: connections, and decoding of the last layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bioae.networks.network import Network, PlacedLayer
 
 __all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population"]
 
-#: Of the fast sigmoid, 1 / (1 + slope |x|)^2: Norse has no other, whatever it is given.
+#: The slope of the fast sigmoid, 1 / (1 + slope |x|)^2; Norse ignores any other.
 SLOPE = 1.0
 
 
@@ -25,9 +25,9 @@ class Lif(NamedTuple):
     Attributes
     ----------
     decay
-        What is left of a potential after a step.
+        The factor of a potential per step.
     threshold
-        It fires above it.
+        The neuron fires above it.
     """
 
     decay: float
@@ -35,7 +35,7 @@ class Lif(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a network did in a presentation.
+    """The result of a presentation.
 
     Attributes
     ----------
@@ -50,30 +50,30 @@ class Outcome(NamedTuple):
 
 
 class Population(nn.Module, ABC):
-    """Neurons of a layer, as the peer has them; they keep their state between calls."""
+    """A layer of a peer's neurons, which keep their state between calls."""
 
     @abstractmethod
     def start(self) -> None:
-        """Go back to the start of a presentation."""
+        """Reset the state for a new presentation."""
 
     @abstractmethod
     def forward(self, arriving: Tensor) -> Tensor:
-        """Return the spikes (time, example, ...) of what arrives (time, example, ...)."""
+        """Return the spikes (time, example, ...) for an input (time, example, ...)."""
 
 
 class PeerNetwork(nn.Module):
-    """A network of ours, with the neurons of a peer.
+    """A bioae network with the neurons of a peer.
 
     Parameters
     ----------
     network
-        Our network.
+        The bioae network.
     population
         Returns neurons.
     unit
-        Returns what the peer multiplies its input by; weights are divided by it.
+        Returns the peer's factor of its input; weights are divided by it.
     together
-        Steps that a layer takes before the next one does: all of them by default.
+        The number of steps that a layer runs before the next layer; all by default.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class PeerNetwork(nn.Module):
             weight = torch.tensor(network.weights[f"{placed.name}.weight"], dtype=torch.float32)
             self.connections[placed.name] = _connection(placed, weight / unit(neurons))
             self.populations[placed.name] = population(neurons)
-        # The potential that is decoded leaks as the last layer does, and is never reset.
+        # The decoded potential has the leak of the last layer, and is never reset.
         self._leak, self._unit = neurons.decay, unit(neurons)
 
     def forward(self, drive: Tensor) -> Outcome:
-        """Run a presentation of what the input emits (time, example, channel, y, x)."""
+        """Run a presentation of an encoded input (time, example, channel, y, x)."""
         for population in self.populations.values():
             population.start()
         counts: dict[str, Tensor] = {}

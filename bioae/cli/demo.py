@@ -1,4 +1,4 @@
-"""``bioae demo``: the whole job on the embedded digits, in a few minutes."""
+"""``bioae demo``: training, simulation and report on the embedded digits, in a few minutes."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def demo(
     out
         The folder to write to.
     images
-        How many held-out digits to run; all 500 by default.
+        The number of held-out digits to run; all 500 by default.
     epochs
-        How many epochs to train; 6 by default.
+        The number of epochs to train; 6 by default.
     target
-        Where Brian2 runs it.
+        Brian2's target.
     overwrite
         Replace an earlier demo in the folder.
     json
@@ -91,8 +91,8 @@ def demo(
 def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
+    from bioae.cli.progress import training_progress
     from bioae.trainers import TrainingConfig, train
-    from bioae.trainers.training.progress import progress_bar
 
     text = (files("bioae.cli") / "demo.toml").read_text(encoding="utf-8")
     config = tomllib.loads(text)
@@ -101,10 +101,10 @@ def _train(
     runs = {}
     for name, folder in ((WITHOUT, "unregularised"), (WITH, "regularised")):
         console.print(f"Training {name} …")
-        chosen = config if name == WITH else {**config, "regularisers": {}}
-        with progress_bar() as progress:
+        values = config if name == WITH else {**config, "regularisers": {}}
+        with training_progress() as progress:
             runs[name] = train(
-                TrainingConfig.from_mapping(chosen, where="demo.toml"),
+                TrainingConfig.from_mapping(values, where="demo.toml"),
                 out / folder,
                 overwrite=overwrite,
                 progress=progress,
@@ -119,7 +119,7 @@ def _simulate(
     target: Target,
     console: Console,
 ) -> dict[str, xr.DataTree]:
-    """Run the regularised network on both sides, the other on the mirror, and keep the results."""
+    """Run the regularised network in Brian2 and the mirror, the other in the mirror only."""
     from bioae.cli.progress import counting
     from bioae.simulation import simulate, write_result
     from bioae.trainers import simulate_mirror
@@ -139,7 +139,7 @@ def _simulate(
 
 
 def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
-    """Return what the demo shows, as plain data."""
+    """Return the demo's numbers as plain data."""
     from bioae.analysis import differing_spikes, reconstruction_errors
 
     regularised, unregularised = results[BRIAN2], results[WITHOUT]
@@ -171,7 +171,7 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
 
 
 def _firing(result: xr.DataTree) -> dict[str, dict[str, float]]:
-    """Return dead and bursting fractions and density, of the latent layer and of all layers."""
+    """Return dead and bursting fractions and density, for the latent layer and for all layers."""
     from bioae.analysis import summary
 
     table = summary(result)
@@ -218,7 +218,7 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
 
 
 def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
-    """Say what the run shows, and what it does not."""
+    """Return a sentence for each result that the run does or does not reproduce."""
     without, with_ = (numbers["firing"][run]["latent"] for run in (WITHOUT, WITH))
     lines = []
     for what in ("dead", "bursting"):

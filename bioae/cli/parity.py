@@ -30,28 +30,29 @@ def parity(
 ) -> int:
     """Compare the PyTorch mirror with Brian2, spike for spike.
 
-    A neuron model is compared in a small random network with recurrent connections, a trained
-    network on held-out digits. Where functions such as exp are computed from the state, whose last
-    bits differ between libraries, each step must agree when it starts from Brian2's state, and
-    0.999 of the spikes over the whole run; unless the network is chaotic, and Brian2 does not agree
-    with itself either once its weights are perturbed in the last bits.
+    A neuron model is compared in a small random network with recurrent connections; a trained
+    network is compared on held-out digits. Every spike must agree, unless the model computes
+    functions of the state, such as exp, whose last bits differ between libraries. In that case
+    each step must agree if it starts from Brian2's state, and so must 0.999 of the spikes over the
+    whole run. The latter is not required of a chaotic network: one on which Brian2 disagrees with
+    itself once the weights are perturbed in the last bits.
 
     Parameters
     ----------
     model
         A neuron model's name or TOML file, or a trained network's folder or .zip file.
     target
-        Where Brian2 runs it.
+        Brian2's target.
     neurons
-        Neurons of the random network, in two layers.
+        The number of neurons of the random network, in two layers.
     steps
-        Steps of a presentation of the random network.
+        The number of steps of a presentation of the random network.
     examples
-        How many presentations, or digits.
+        The number of presentations, or of digits.
     seed
-        Seeds weights and input.
+        The seed of weights and input.
     perturb
-        Compare Brian2 with itself, perturbed, in any case; else only where too few spikes agree.
+        Compare Brian2 with itself, perturbed, in any case; by default only if too few spikes agree.
     json
         Print one JSON object.
     """
@@ -97,7 +98,7 @@ def _compare(
 
 
 def _is_network(model: str) -> bool:
-    """Whether a trained network is meant, be it there or not; a neuron model's name wins."""
+    """Return whether a trained network is meant; a neuron model's name takes precedence."""
     from bioae.equations import available
 
     path = Path(model)
@@ -108,24 +109,25 @@ def _is_network(model: str) -> bool:
 
 def _print(report: Parity) -> None:
     print(f"{report.model}: mirror against {report.target}, float64")
-    what = "move; it never fires, so states are compared" if report.silent else "fire"
+    activity = "change; it never fires, so states are compared" if report.silent else "fire"
     print(
         f"  {report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
-        f"presentations of {report.steps} steps; {report.active_fraction:.0%} of the neurons {what}"
+        f"presentations of {report.steps} steps; "
+        f"{report.active_fraction:.0%} of the neurons {activity}"
     )
     print(f"  differing (neuron, step) pairs: {report.differing}")
     print(f"  spikes that agree: {report.spike_agreement:.6g}")
-    print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} too close to say")
+    print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} within rounding")
     print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
     if report.self_agreement is not None:
         kind = "chaotic" if report.chaotic else "not chaotic"
         print(f"  Brian2 with itself, perturbed: {report.self_agreement:.6g}, {kind}")
-    print(f"  owed: {_owed(report)}; {'passed' if report.passed else 'FAILED'}")
+    print(f"  required: {_requirement(report)}; {'passed' if report.passed else 'FAILED'}")
 
 
-def _owed(report: Parity) -> str:
+def _requirement(report: Parity) -> str:
     if report.exact:
         return "exact"
     if report.chaotic:
-        return "equal step by step, as far as libraries agree"
-    return "equal step by step, as far as libraries agree, and 0.999 of the spikes"
+        return "equal step by step, up to rounding in libraries"
+    return "equal step by step, up to rounding in libraries, and 0.999 of the spikes"

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["counting"]
+if TYPE_CHECKING:
+    from bioae.trainers.training.loop import Report, Reporter
+
+__all__ = ["counting", "training_progress"]
 
 
 @contextmanager
@@ -35,5 +39,42 @@ def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
         def report(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+@contextmanager
+def training_progress() -> Iterator[Reporter | None]:
+    """Yield a reporter of a training run's batches, epoch and loss, or None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.2f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", epoch="", loss=float("nan"))
+
+        def report(at: Report) -> None:
+            bar.update(
+                task,
+                total=at.epochs * at.batches,
+                completed=(at.epoch - 1) * at.batches + at.batch,
+                epoch=f"{at.epoch}/{at.epochs}",
+                loss=at.loss,
+            )
 
         yield report

@@ -1,4 +1,4 @@
-"""``bioae train``: train a network as a configuration file says."""
+"""``bioae train``: train a network from a configuration file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def train(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Train a spiking auto-encoder as a configuration file says.
+    """Train a spiking auto-encoder from a configuration file.
 
     Parameters
     ----------
@@ -34,15 +34,16 @@ def train(
     out
         The run's folder: configuration, checkpoint, metrics, and at the end the trained model.
     init
-        A trained network to start from: a folder or a .zip file. It is also the network that is
-        trained, where the configuration describes none.
+        A trained network to start from: a folder or a .zip file. If the configuration describes no
+        network, this one is trained.
     neuron
-        Another neuron model in every layer of it: a name, or the path of a TOML file.
+        Another neuron model for every layer: a name, or the path of a TOML file.
     calibrate
-        How the weights are scaled for that neuron, as bioae simulate does: so that firing rates
-        match (rate, the default), so that single spikes do (psp), or not at all (none).
+        Scaling of the weights for that neuron model, as in bioae simulate: to match firing rates
+        (rate, the default) or single spikes (psp), or no scaling (none).
     resume
-        Go on from the checkpoint in the folder, to the same bits as an uninterrupted run.
+        Continue from the checkpoint in the folder; the result is bit for bit that of an
+        uninterrupted run.
     overwrite
         Replace the run in the folder.
     json
@@ -53,25 +54,24 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
+    from bioae.cli.progress import training_progress
     from bioae.trainers.training.config import load_config
     from bioae.trainers.training.loop import CHECKPOINT
-    from bioae.trainers.training.progress import progress_bar
     from bioae.trainers.training.train import train as run
 
     start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
-    chosen = load_config(config, init=start)
+    settings = load_config(config, init=start)
     try:
-        with terminated_as_interrupted(), progress_bar() as progress:
-            result = run(chosen, out, resume=resume, overwrite=overwrite, progress=progress)
+        with terminated_as_interrupted(), training_progress() as progress:
+            result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
             options = {"init": init, "neuron": neuron, "calibrate": calibrate}
-            given = [
+            repeated = [
                 part for name, each in options.items() if each for part in (f"--{name}", str(each))
             ]
-            command = ["bioae", "train", str(config), "--out", str(out), *given, "--resume"]
-            again = shlex.join(command)
-            print(f"bioae: interrupted; go on with: {again}", file=sys.stderr)
+            command = ["bioae", "train", str(config), "--out", str(out), *repeated, "--resume"]
+            print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
             return 130
         raise
     last = result.history[-1]

@@ -35,7 +35,9 @@ def test_training_is_resumed_to_the_same_weights(
     metrics = here / "out" / "metrics.jsonl"
     session.wait_for(lambda: metrics.is_file() and metrics.stat().st_size)
     again = "bioae train 'my run.toml' --out out --resume"
-    assert_ended(session, session.interrupt(number), f"bioae: interrupted; go on with: {again}\n")
+    assert_ended(
+        session, session.interrupt(number), f"bioae: interrupted; continue with: {again}\n"
+    )
 
     epochs = len(metrics.read_text().splitlines())
     assert epochs >= 1

@@ -42,18 +42,18 @@ def test_a_neuron_model_for_people(run: Run) -> None:
 def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     done = run("parity", "eif", *SMALL, "--perturb")
     assert (done.status, done.err) == (0, "")
-    assert "agreement step by step: 1, 0 too close to say\n" in done.out
+    assert "agreement step by step: 1, 0 within rounding\n" in done.out
     assert "Brian2 with itself, perturbed: 1, not chaotic\n" in done.out
-    owed = "equal step by step, as far as libraries agree, and 0.999 of the spikes; passed"
-    assert f"owed: {owed}\n" in done.out
+    required = "equal step by step, up to rounding in libraries, and 0.999 of the spikes; passed"
+    assert f"required: {required}\n" in done.out
 
 
 def test_a_chaotic_model_is_called_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "self_agreement", lambda *_, **__: 0.5)
+    monkeypatch.setattr(comparison, "_self_agreement", lambda *_, **__: 0.5)
     done = run("parity", "eif", *SMALL, "--perturb")
     assert (done.status, done.err) == (0, "")
     assert "Brian2 with itself, perturbed: 0.5, chaotic\n" in done.out
-    assert "owed: equal step by step, as far as libraries agree; passed\n" in done.out
+    assert "required: equal step by step, up to rounding in libraries; passed\n" in done.out
 
 
 def test_a_model_that_never_fires(run: Run) -> None:

@@ -24,7 +24,7 @@ from bioae import analysis
 from bioae.analysis import plots
 from bioae.equations import available, load_model
 from bioae.equations.checks import methods
-from bioae.trainers.training.config_tables import OptimisationConfig
+from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

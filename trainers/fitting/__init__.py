@@ -1,13 +1,12 @@
-"""Find a neuron model's parameters again from the spikes that it fired.
+"""Fitting: recovery of a neuron model's parameters from its spikes.
 
-`forcing` runs a population on recorded spikes, `stimulus` makes the input that is known, `descent`
-trains, and `fit` puts the three together: a check that gradients reach the parameters of a model,
-and an example of how a model is fitted to recorded spikes.
+It checks that gradients reach the parameters of a model, and is an example of fitting a model to
+recorded spikes. `likelihood` fits parameters to spikes; `recovery` makes the data and the check.
 """
 
 from __future__ import annotations
 
-from bioae.trainers.fitting.fit import Recovery, recover
-from bioae.trainers.fitting.forcing import ForcedNeuron
+from bioae.trainers.fitting.likelihood import ForcedNeuron
+from bioae.trainers.fitting.recovery import Recovery, recover
 
 __all__ = ["ForcedNeuron", "Recovery", "recover"]

@@ -1,4 +1,4 @@
-"""The PyTorch side of a network, derived from its neuron models' equations.
+"""The mirror: a network in PyTorch, derived from its neuron models' equations.
 
 Nothing here knows a neuron model: a layer runs the statements of a `bioae.equations.Program`, which
 are those that Brian2 runs, in the same order.
@@ -6,8 +6,8 @@ are those that Brian2 runs, in the same order.
 
 from __future__ import annotations
 
-from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.mirror.network import Activity, NetworkMirror
+from bioae.trainers.mirror.activity import Activity, LayerActivity
+from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 
 __all__ = ["Activity", "LayerActivity", "NetworkMirror", "NeuronMirror"]

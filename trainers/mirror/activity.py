@@ -1,4 +1,4 @@
-"""What a layer does in a presentation."""
+"""The activity of layers and of a network in a presentation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 from torch import Tensor
 
-__all__ = ["LayerActivity", "Potential"]
+__all__ = ["Activity", "LayerActivity", "Potential"]
 
-#: Of which steps the potential is wanted.
+#: The steps in which the potential is computed.
 Potential = Literal["all", "last"]
 
 
 @dataclass
 class LayerActivity:
-    """What a layer did in a presentation.
+    """A layer's activity in a presentation.
 
     Attributes
     ----------
@@ -26,13 +26,13 @@ class LayerActivity:
         (time, example, *shape), 0 or 1.
     potential
         The potential U of the layer's read-out model, which is never reset, at the end of each
-        step (time, example, *shape); None where it was not asked for.
+        step (time, example, *shape); None if it was not requested.
     states
-        The states that were asked for, by name (time, example, *shape).
+        The requested states, by name (time, example, *shape).
     final_potential
-        `potential` after the last step (example, *shape); None where neither was asked for.
+        `potential` after the last step (example, *shape); None if neither was requested.
     summed
-        The sum of `spikes` over time, where it is known already.
+        The sum of `spikes` over time, if it is already known.
     """
 
     name: str
@@ -48,5 +48,21 @@ class LayerActivity:
 
     @cached_property
     def counts(self) -> Tensor:
-        """How often each neuron spiked (example, *shape)."""
+        """The number of spikes of each neuron (example, *shape)."""
         return self.spikes.sum(0) if self.summed is None else self.summed
+
+
+@dataclass
+class Activity:
+    """A network's activity in a presentation.
+
+    Attributes
+    ----------
+    layers
+        By name, in order.
+    reconstruction
+        The decoded images (example, channel, y, x).
+    """
+
+    layers: dict[str, LayerActivity]
+    reconstruction: Tensor

@@ -1,7 +1,7 @@
-"""What a population's statements name beside its states: parameters, constants, where it starts.
+"""Parameters, constants and initial states of a population, as its statements name them.
 
-The values are those that Brian2 is given, computed by NumPy in float64, whatever is trained; what
-depends on a trained parameter carries its gradient too.
+The values are those that Brian2 receives, computed by NumPy in float64; those that depend on a
+trained parameter also carry its gradient.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,17 +23,15 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
 from bioae.equations.syntax import names_in
 from bioae.noise import settling_noise
+from bioae.trainers.mirror.trained import TrainedParameter
 
-if TYPE_CHECKING:
-    from bioae.trainers.mirror.trained import TrainedParameter
-
-__all__ = ["Constants", "as_array"]
+__all__ = ["Constants"]
 
 Values = dict[str, Tensor]
 
 
 class Constants:
-    """The values with which a presentation begins.
+    """The values at the start of a presentation.
 
     Parameters
     ----------
@@ -50,8 +48,8 @@ class Constants:
 
     Notes
     -----
-    Where the model settles, the gradient reaches trained parameters through all of the settling
-    run, which is run once more, in PyTorch, for each presentation that is to be learned from.
+    If the model settles, the gradient reaches trained parameters through the whole settling run,
+    which is repeated in PyTorch for each presentation with gradients.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Constants:
         self._dt = dt
         self._noise = settling_noise(program.draws, population=number, n=math.prod(shape))
         self._size = math.prod(shape)
-        self._kept: tuple[Any, Values] | None = None
+        self._cached: tuple[Any, Values] | None = None
 
     def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
         """Return parameters, constants and initial states by name, (*shape) or without dimensions.
@@ -76,15 +74,15 @@ class Constants:
         Parameters
         ----------
         trained
-            The trained parameters, as they stand.
+            The trained parameters, with their current values.
         like
-            A tensor of the device and type of numbers to be used.
+            A tensor of the device and type to use.
         """
         parameters = {name: each.values() for name, each in trained.items()}
         key = (like.device, like.dtype, *(array.tobytes() for array in parameters.values()))
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._values({**self._fixed, **parameters}, like)
-        values = dict(self._kept[1])
+        if self._cached is None or self._cached[0] != key:
+            self._cached = key, self._values({**self._fixed, **parameters}, like)
+        values = dict(self._cached[1])
         if torch.is_grad_enabled():
             self._attach(values, trained, parameters)
         return values
@@ -108,7 +106,7 @@ class Constants:
         trained: Mapping[str, TrainedParameter],
         parameters: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Let gradients reach the trained parameters from all that depends on them."""
+        """Attach the trained parameters to every value that depends on them."""
         for name, each in trained.items():
             values[name] = self._in_shape(each.attached(values[name].reshape(each.raw.shape)))
         learning = set(trained)
@@ -125,10 +123,10 @@ class Constants:
             if name in self._program.random_start or not values[name].is_floating_point():
                 continue
             if names_in(text) & learning:
-                found = _expression(text, values[name].dtype)(values)
+                value = _expression(text, values[name].dtype)(values)
                 # Only a refractory neuron may meet a constant such as 1/0, and it ignores it.
-                if found.isfinite().all():
-                    values[name] = values[name] + (found - found.detach())
+                if value.isfinite().all():
+                    values[name] = values[name] + (value - value.detach())
                     learning.add(name)
 
     def _attach_settled(
@@ -140,7 +138,7 @@ class Constants:
 
         def noise(step: int) -> Values:
             drawn = self._noise(step)
-            # What all neurons share is one number.
+            # A shared draw is one number.
             return {
                 name: self._tensor(array if array.size > 1 else array.reshape(()), like)
                 for name, array in drawn.items()
@@ -163,11 +161,6 @@ class Constants:
 
     def _in_shape(self, tensor: Tensor) -> Tensor:
         return tensor if tensor.ndim == 0 else tensor.reshape(self._shape)
-
-
-def as_array(tensor: Tensor) -> NDArray[np.float64]:
-    """Return a tensor's numbers in float64, wherever it lies."""
-    return np.asarray(tensor.detach().cpu().double().numpy())
 
 
 @cache

@@ -1,9 +1,9 @@
-"""What the derivative of a spike is taken to be, going backward.
+"""Spike derivatives: the rules that replace the derivative of a spike in the backward pass.
 
 Forward, a spike is a step of the distance to threshold. Backward, a rule replaces the step's
 derivative. With ``x = distance / |scale|`` each rule is a profile ``g(x)``, and the derivative with
-respect to the distance is ``g(x) / |scale|``: the same rule means the same thing for a threshold of
-1 and for one of -50 mV.
+respect to the distance is ``g(x) / |scale|``: a rule has the same meaning for a threshold of 1 and
+for one of -50 mV.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class SpikeDerivative(ABC):
     Attributes
     ----------
     name
-        What configurations call the rule.
+        The rule's name in configurations.
     citation
-        Where the rule comes from.
+        The rule's source.
     straight_through
         Whether the derivative of the state update with respect to the input variable is set to 1.
     detach_reset
@@ -82,7 +82,7 @@ class SpikeDerivative(ABC):
         scale
             The distance's unit of length, in the same unit, broadcastable to it; not 0.
         spike
-            Where the neuron spiked, 0 or 1 or boolean, of the distance's shape.
+            The spikes, 0 or 1 or boolean, of the distance's shape.
         """
         size = scale.abs()
         return self.profile(distance / size, spike) / size
@@ -96,9 +96,9 @@ class SpikeDerivative(ABC):
 class Membrane(SpikeDerivative):
     """1 where the neuron spiked, 0 where it was silent; straight through the leak.
 
-    A silent neuron hears nothing from the loss downstream: only terms on its own potential can
-    wake it. The rule is meant for updates whose derivative with respect to the input variable is
-    set to 1 and whose reset is detached, which its attributes ask of the mirror.
+    No gradient from downstream reaches a silent neuron: only terms on its own potential can wake
+    it. The rule requires that the derivative of the update with respect to the input variable is
+    set to 1 and that the reset is detached, which its attributes request from the mirror.
     """
 
     name = "membrane"
@@ -107,7 +107,7 @@ class Membrane(SpikeDerivative):
     detach_reset = True
 
     def __call__(self, distance: Tensor, scale: Tensor, spike: Tensor) -> Tensor:
-        """Return 1 over the scale where the neuron spiked, whatever the distance."""
+        """Return 1 over the scale where the neuron spiked, at any distance."""
         return spike.to(distance.dtype) / scale.abs()
 
     def profile(self, x: Tensor, spike: Tensor) -> Tensor:
@@ -194,7 +194,7 @@ class Gaussian(SpikeDerivative):
 
 @dataclass(frozen=True)
 class MultiGaussian(SpikeDerivative):
-    """A normal density minus two wide ones beside it: area ``1 - height``.
+    """A normal density minus two wide ones on either side: area ``1 - height``.
 
     ``(1 + h) N(x; 0, s) - h N(x; s, ws) - h N(x; -s, ws)`` with ``h = height``, ``s = sigma`` and
     ``w = widening``; negative far from the threshold.
@@ -263,8 +263,8 @@ class SpikeFunction(torch.autograd.Function):
     def forward(
         ctx: Any, threshold: Tensor, distance: Tensor, scale: Tensor, rule: SpikeDerivative
     ) -> Tensor:
-        """Return the condition as numbers, and keep the derivative where it will be needed."""
-        # PyTorch turns bytes into numbers several times as fast as conditions.
+        """Return the condition as numbers, and store the derivative if it is needed."""
+        # PyTorch converts bytes to numbers several times faster than booleans.
         spikes = threshold.view(torch.uint8).to(distance.dtype)
         if ctx.needs_input_grad[1]:
             ctx.save_for_backward(rule(distance, scale, spikes))
@@ -285,7 +285,7 @@ def spike(
     Parameters
     ----------
     threshold
-        Where the neuron is above threshold and may fire, boolean, of any shape.
+        The condition to fire, boolean, of any shape.
     distance
         Distance to threshold, broadcastable to `threshold`. A parameter of the threshold gets its
         gradient through the distance.
@@ -297,11 +297,11 @@ def spike(
     Returns
     -------
     Tensor
-        Of the threshold's shape and the distance's type.
+        In the threshold's shape and the distance's type.
     """
     if has_torch_function((threshold, distance)):
-        given = (threshold, distance, scale, derivative)
-        recorded: Tensor = handle_torch_function(spike, (threshold, distance), *given)
+        arguments = (threshold, distance, scale, derivative)
+        recorded: Tensor = handle_torch_function(spike, (threshold, distance), *arguments)
         return recorded
     distance = distance.expand_as(threshold)
     spikes: Tensor = SpikeFunction.apply(threshold, distance, scale, derivative)  # type: ignore[no-untyped-call]

@@ -1,10 +1,11 @@
-"""Where the mirror's gradient departs from that of its statements, as it was asked to."""
+"""Gradients through a presentation: the options, and the statements whose gradient they change."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from bioae.equations.arrays.emission import Write
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import Stepper, guarded
 from bioae.equations.program import Program, State, Statement
-from bioae.trainers.mirror.backward import Backward
+from bioae.errors import NetworkError
+from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 
-__all__ = ["ACTIVE", "AttachedWrite", "StraightThrough", "stepper", "torch_stepper"]
+__all__ = ["ACTIVE", "AttachedWrite", "Backward", "StraightThrough", "stepper", "torch_stepper"]
 
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.
 ACTIVE = "_active"
@@ -24,8 +26,78 @@ ACTIVE = "_active"
 _NUMBERS = {"int(not_refractory)": ACTIVE, "int(not not_refractory)": f"(1 - {ACTIVE})"}
 
 
+@dataclass(frozen=True)
+class Backward:
+    """Options of back-propagation through a presentation; none affects the forward pass.
+
+    Attributes
+    ----------
+    derivative
+        The spike derivative.
+    detach_reset
+        Whether no gradient passes through a reset to the spike that caused it; None: the
+        derivative's rule decides.
+    detach_refractory
+        Whether no gradient passes through refractoriness to the spike that caused it. If one does,
+        the neuron's activity, 1 or 0 while it is refractory, is carried as a number ``a``: a spike
+        ``s`` turns it into ``a (1 - s)``, the end of refractoriness into 1; a guarded write is
+        ``a new + (1 - a) old``, and a spike counts ``a`` times.
+    truncate
+        Truncated back-propagation through time: the states, and spikes in transit within the
+        population, are detached after this number of steps, counted from the first step of the
+        layer (the lead-in, if the schedule has one). Input from the layer before in a step passes
+        its gradient on to that layer. None: the gradient goes back to the first step.
+    recompute
+        Gradient checkpointing: the steps are cut into segments of this length. Only the values at
+        their ends are stored; the rest is recomputed in the backward pass, bit for bit. Memory is
+        smallest near the square root of the number of steps. None: everything is stored.
+
+    Raises
+    ------
+    NetworkError
+        If a number of steps is not positive.
+
+    Notes
+    -----
+    Truncated back-propagation: Williams, Peng 1990, Neural Computation 2:490. Checkpointing: Chen
+    et al. 2016, arXiv:1604.06174. Detached resets: Zenke, Vogels 2021, Neural Computation 33:899.
+    """
+
+    derivative: SpikeDerivative = field(default_factory=Membrane)
+    detach_reset: bool | None = None
+    detach_refractory: bool = True
+    truncate: int | None = None
+    recompute: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("truncate", "recompute"):
+            steps = getattr(self, name)
+            if steps is not None and steps < 1:
+                raise NetworkError(
+                    f"{name} is no number of steps", expected="1 or more", found=str(steps)
+                )
+
+    @property
+    def reset_detached(self) -> bool:
+        """Return whether the reset is detached, by option or by the rule."""
+        return self.derivative.detach_reset if self.detach_reset is None else self.detach_reset
+
+    def cuts(self, steps: int) -> list[range]:
+        """Return the segments of a presentation, cut at both kinds of boundary."""
+        bounds = {0, steps}
+        for length in (self.truncate, self.recompute):
+            if length is not None:
+                bounds |= set(range(0, steps, length))
+        ordered = sorted(bounds)
+        return [range(*pair) for pair in pairwise(ordered)]
+
+    def truncated_at(self, step: int) -> bool:
+        """Return whether the states are detached before this step, counted from 0."""
+        return self.truncate is not None and step > 0 and step % self.truncate == 0
+
+
 class StraightThrough(torch.autograd.Function):
-    """Returns the new value; passes the gradient to the old one unchanged."""
+    """An assignment whose gradient passes unchanged to the old value."""
 
     @staticmethod
     def forward(ctx: Any, old: Tensor, new: Tensor) -> Tensor:  # noqa: ARG004
@@ -39,9 +111,9 @@ class StraightThrough(torch.autograd.Function):
 
 
 class AttachedWrite(torch.autograd.Function):
-    """Writes a value where a condition holds, which gets the gradient of what that changed.
+    """A conditional write that is differentiable with respect to its condition.
 
-    The condition's `weight` is the same in numbers, 0 or 1: the derivative is that of
+    The condition's `weight` is the condition as a number, 0 or 1: the derivative is that of
     ``weight value + (1 - weight) old``.
     """
 
@@ -60,7 +132,7 @@ class AttachedWrite(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass the gradient to what was written, and to the weight that decided it."""
+        """Pass the gradient to the values and to the weight."""
         (gradient,) = gradients
         condition, difference = ctx.saved_tensors
         _, to_weight, to_value, to_old = ctx.needs_input_grad
@@ -73,7 +145,7 @@ class AttachedWrite(torch.autograd.Function):
 
 
 def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> Stepper:
-    """Return the blocks of a program on PyTorch tensors of a type of numbers."""
+    """Return the blocks of a program on PyTorch tensors of a type."""
     return stepper(
         program,
         backward,
@@ -90,18 +162,18 @@ def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> S
 def stepper(
     program: Program, backward: Backward, functions: Mapping[str, Callable[..., Any]]
 ) -> Stepper:
-    """Return the blocks of a program, with gradients as they were asked for.
+    """Return the blocks of a program with the requested gradients.
 
     Parameters
     ----------
     program
         The lowered neuron model.
     backward
-        How gradients flow. The derivative's `straight_through` sets the derivative of the state
-        update with respect to the input variable to 1.
+        The options. The derivative's `straight_through` sets the derivative of the state update
+        with respect to the input variable to 1.
     functions
         Those of `array_functions`, and ``straight_through``, ``written``, ``guarded`` and
-        ``released``, whose gradients are not those of what they compute.
+        ``released``, whose gradients differ from those of their formulas.
     """
     attached = program.refractory and not backward.detach_refractory
     if attached:
@@ -199,11 +271,11 @@ def _written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tens
 def _guarded(active: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
     value = torch.as_tensor(value, device=old.device)
     if value.is_floating_point():
-        # What a refractory neuron skips may well be 0/0.
+        # The value that a refractory neuron skips may be 0/0.
         value = torch.where(active | value.isfinite(), value, old)
     return _written(active, weight, value, old)
 
 
 def _released(active: Tensor, weight: Tensor) -> Tensor:
-    """Return activities, 1 from the end of refractoriness on; till then the spike's gradient."""
+    """Return activities: 1 after refractoriness, until then 0 with the spike's gradient."""
     return torch.where(active, 1, weight - weight.detach())

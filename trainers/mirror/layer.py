@@ -1,4 +1,4 @@
-"""A layer in PyTorch: a population, the connections that feed it, and its read-out."""
+"""A layer in PyTorch: a population, its connections and its read-out."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ from bioae.networks.layers import Dense
 from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
-from bioae.trainers.mirror.arrivals import Arrived, Pathway, Recurrence, add, is_held
-from bioae.trainers.mirror.backward import Backward
-from bioae.trainers.mirror.connections import connect, connect_innermost
-from bioae.trainers.mirror.constants import as_array
-from bioae.trainers.mirror.events.connection import EventConnection
-from bioae.trainers.mirror.fused.arrays import Arrays
-from bioae.trainers.mirror.fused.graph import Unsupported
-from bioae.trainers.mirror.fused.layer import READOUT, FusedLayer
-from bioae.trainers.mirror.fused.population import SUM, Timeline
+from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.compiled.build import Unsupported
+from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
+from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
+from bioae.trainers.mirror.connections.events import EventConnection
+from bioae.trainers.mirror.connections.functional import connect, connect_innermost
+from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
-from bioae.trainers.mirror.trained import TrainedParameter
+from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
 __all__ = ["Compile", "LayerMirror"]
 
-#: Whether a layer's steps are compiled: ``"auto"`` where they can be.
+#: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
 
 
 class LayerMirror(nn.Module):
-    """A population with the connections that feed it, and its read-out.
+    """A population with its incoming connections and its read-out.
 
     Parameters
     ----------
@@ -46,11 +45,11 @@ class LayerMirror(nn.Module):
     placed
         The layer.
     backward
-        How gradients flow.
+        The options of back-propagation.
     trainable, per_neuron, dtype, compile
         See `NetworkMirror`.
     arrays
-        Where the memory of compiled layers comes from in training.
+        The source of memory for compiled layers in training.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class LayerMirror(nn.Module):
             placed.readout_program,
             placed.shape,
             network.parameters(placed, readout=True),
-            # What the two have in common is one parameter, trained once.
+            # A parameter that both have is one parameter.
             trained={
                 name: each
                 for name, each in trained.items()
@@ -105,7 +104,7 @@ class LayerMirror(nn.Module):
             number=population_number(placed.depth, readout=True),
             **common,
         )
-        self._fused = FusedLayer(self.neuron, self.readout, arrays) if compile else None
+        self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
         self.weights = nn.ParameterDict()
         for name in placed.weight_shapes:
             weights = torch.tensor(network.weights[name], dtype=dtype)
@@ -119,17 +118,17 @@ class LayerMirror(nn.Module):
         record: Collection[str] = (),
         key: Key | None = None,
     ) -> LayerActivity:
-        """Run a presentation on what the layer before emitted (time, example, ...)."""
-        if self._fused is not None:
+        """Run a presentation on the output of the layer before (time, example, ...)."""
+        if self._compiled is not None:
             try:
-                return self._run_fused(self._fused, emitted, potential, record)
+                return self._run_compiled(self._compiled, emitted, potential, record)
             except Unsupported as reason:
                 if self._compile is True:
                     raise NetworkError(
                         "the layer cannot be compiled",
                         where=f"layer {self.placed.name}",
                         found=str(reason),
-                        mend='Set compile = "auto", and what cannot be compiled runs as it is',
+                        mend='Set compile = "auto", which leaves such layers uncompiled',
                     ) from reason
         run = self.neuron(
             self.arriving(emitted),
@@ -141,14 +140,14 @@ class LayerMirror(nn.Module):
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
             variable = self.placed.readout.input
-            seen = self.readout(run.arrived, record=[variable], key=key).recorded[variable]
-            activity.potential = seen if potential == "all" else None
-            activity.final_potential = seen[-1]
+            trace = self.readout(run.arrived, record=[variable], key=key).recorded[variable]
+            activity.potential = trace if potential == "all" else None
+            activity.final_potential = trace[-1]
         return activity
 
-    def _run_fused(
+    def _run_compiled(
         self,
-        fused: FusedLayer,
+        compiled: CompiledLayer,
         emitted: Tensor,
         potential: Potential | None,
         record: Collection[str],
@@ -156,12 +155,12 @@ class LayerMirror(nn.Module):
         pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
         assert pathway is not None
         steps = len(emitted) + lead_in
-        if self.placed.layer.recurrent or not pathway.alike:
+        if self.placed.layer.recurrent or not pathway.uniform:
             raise Unsupported("a connection that is recurrent, or has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
         variable = READOUT + self.placed.readout.input
         cut = self.neuron.backward.truncate or 0
-        found = fused(
+        results = compiled(
             partial(pathway.sums, emitted, self.weights["weight"], steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
@@ -169,13 +168,10 @@ class LayerMirror(nn.Module):
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
         )
-        spikes, counts, seen = (
-            found.pop("_spike"),
-            found.pop(f"{SUM}_spike"),
-            found.pop(variable, None),
-        )
-        every, last = (None, seen) if potential == "last" else (seen, None)
-        return LayerActivity(self.placed.name, spikes, every, found, last, counts)
+        spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
+        trace = results.pop(variable, None)
+        every, last = (None, trace) if potential == "last" else (trace, None)
+        return LayerActivity(self.placed.name, spikes, every, results, last, counts)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return weights and trained parameters, by their names in the network."""
@@ -185,17 +181,17 @@ class LayerMirror(nn.Module):
 
     @property
     def recurrence(self) -> Recurrence | None:
-        """What the population sends itself, as a function of its spikes."""
+        """The recurrent input of the population, as a function of its spikes."""
         pathway = self._pathway("recurrent")
         return pathway and pathway.recurrence(self.weights["recurrent"])
 
     def arriving(self, emitted: Tensor) -> list[Arrived | None]:
-        """Return what arrives from the layer before in each step of a period.
+        """Return the input from the layer before in each step of a period.
 
         Parameters
         ----------
         emitted
-            What it emitted (time, example, ...).
+            The output of that layer (time, example, ...).
         """
         steps = len(emitted) + self.neuron.schedule.lead_in
         pathway = self._pathway("weight")
@@ -204,37 +200,37 @@ class LayerMirror(nn.Module):
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
-        """Return all that arrived in the steps of a presentation, given what fired.
+        """Return the whole input in the steps of a presentation, for known spikes.
 
         Parameters
         ----------
         emitted
-            What the layer before emitted (time, example, ...).
+            The output of the layer before (time, example, ...).
         spikes
-            What the layer itself fired (time, example, *shape), 0 or 1.
+            The spikes of this layer (time, example, *shape), 0 or 1.
         key
-            What the noise depends on, where the model is noisy.
+            The key of the noise, if the model is noisy.
 
         Returns
         -------
         dict
-            What `NeuronMirror.step` takes of one step (time, example, *shape).
+            By name, as `NeuronMirror.step` takes it for one step (time, example, *shape).
         """
         arriving, lead_in = self.arriving(emitted), self.neuron.schedule.lead_in
         pathway = self._pathway("recurrent")
         if pathway is not None:
             before = torch.zeros_like(spikes[0])
             if lead_in:
-                # A result has no spikes of the lead-in step: they follow from the start alone.
+                # A result has no spikes of the lead-in step: they follow from the initial state.
                 values = self.neuron.start(len(before), key) | self.neuron.at(-lead_in, key)
                 self.neuron.step(values, arriving[0], self.recurrence)
                 before = values["_spike"]
-            sent = torch.cat([before[None], spikes])[: len(arriving)]
-            own = pathway.over(sent, self.weights["recurrent"], len(arriving))
+            emitted = torch.cat([before[None], spikes])[: len(arriving)]
+            own = pathway.over(emitted, self.weights["recurrent"], len(arriving))
             arriving = [add(one, other) for one, other in zip(arriving, own, strict=True)]
         names = next(each for each in arriving if each)
-        nothing = dict.fromkeys(names, torch.zeros_like(spikes[0]))
-        inside = [each or nothing for each in arriving[lead_in:]]
+        zero = dict.fromkeys(names, torch.zeros_like(spikes[0]))
+        inside = [each or zero for each in arriving[lead_in:]]
         return {name: torch.stack([each[name] for each in inside]) for name in names}
 
     def _pathways(self, delays: Mapping[str, Steps], arrays: Arrays) -> dict[str, nn.Module]:
@@ -272,11 +268,11 @@ class LayerMirror(nn.Module):
 
 
 def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Return a layer's connection for spikes whose channels lie innermost, where it has one."""
+    """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
         return partial(connect_innermost, *shapes)
-    return EventConnection.of(placed.layer, *shapes, arrays)
+    return EventConnection.for_layer(placed.layer, *shapes, arrays)
 
 
 def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
@@ -286,7 +282,7 @@ def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
 def _starts(
     network: Network, placed: PlacedLayer, trainable: Collection[str], per_neuron: Collection[str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return where the parameters start that are to be trained, and that the model allows."""
+    """Return the initial values of the parameters to train, as far as the model allows it."""
     starts = {}
     for name, values in network.parameters(placed).items():
         shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())

@@ -1,9 +1,8 @@
-"""A network in PyTorch: layer after layer, each over all steps of a presentation at once."""
+"""A network in PyTorch: layer by layer, each over all steps of a presentation."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,31 +12,15 @@ from torch import Tensor, nn
 
 from bioae.networks.network import Network
 from bioae.noise import Key
-from bioae.trainers.mirror.activity import LayerActivity, Potential
-from bioae.trainers.mirror.arrivals import held
-from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
+from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
-from bioae.trainers.mirror.fused.arrays import Arrays
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["Activity", "NetworkMirror"]
-
-
-@dataclass
-class Activity:
-    """What a network did in a presentation.
-
-    Attributes
-    ----------
-    layers
-        By name, in order.
-    reconstruction
-        The decoded images (example, channel, y, x).
-    """
-
-    layers: dict[str, LayerActivity]
-    reconstruction: Tensor
+__all__ = ["NetworkMirror"]
 
 
 class NetworkMirror(nn.Module):
@@ -48,26 +31,26 @@ class NetworkMirror(nn.Module):
     network
         The network; its weights are copied.
     derivative, detach_reset, detach_refractory, truncate, recompute
-        How gradients flow: see `Backward`. The derivative is `Membrane` by default.
+        The options of back-propagation, see `Backward`. The derivative is `Membrane` by default.
     trainable
-        Names of neuron parameters that are to be trained, in the layers whose models allow it.
+        Names of neuron parameters to train, in the layers whose models allow it.
     per_neuron
-        Of these, the ones of which each neuron trains its own; a layer trains one value of the
-        others, unless the network gives each neuron its own already.
+        The trainable parameters of which each neuron trains its own. A layer trains one value of
+        the others, unless the network already has one for each neuron.
     potentials
-        Whether the potential U of every layer is computed, in each step or after the last one; or
-        of the last layer alone, where it is decoded.
+        The potentials U to compute: of every layer in all steps, or after the last step only, or
+        just of the last layer if it is decoded.
     dtype
         The type of numbers: float64 to match Brian2 spike for spike, float32 for speed.
     compile
         Whether the steps of a layer are compiled to one function forward and one backward, on the
-        CPU: ``"auto"`` where they can be. Where they cannot, True is refused as a layer runs.
+        CPU; ``"auto"``: if possible. With True, a layer that cannot be compiled fails when it runs.
 
     Raises
     ------
     NetworkError
-        If a parameter of `per_neuron` is one that all neurons of a layer must have in common, or
-        there is no such number of steps.
+        If all neurons of a layer must share a parameter in `per_neuron`, or a number of steps is
+        not positive.
     """
 
     def __init__(
@@ -117,13 +100,13 @@ class NetworkMirror(nn.Module):
         Parameters
         ----------
         drive
-            What the input emits (time, example, channel, y, x), see `bioae.networks.encoders`; of
-            any type of numbers, on any device.
+            The output of the encoder (time, example, channel, y, x), see
+            `bioae.networks.encoders`; of any dtype, on any device.
         record
             States to record at the end of each step, in the layers whose models have them.
         key
-            What the noise of neurons depends on: the seed and the examples' numbers. It may be
-            None where no model is noisy.
+            The key of the neurons' noise: the seed and the examples' numbers. It may be None if no
+            model is noisy.
 
         Raises
         ------
@@ -137,13 +120,13 @@ class NetworkMirror(nn.Module):
         if self.config.encoder.constant:
             emitted = held(emitted)
         for name, layer in self._each():
-            wanted = [state for state in record if state in layer.neuron.program.states]
+            states = [state for state in record if state in layer.neuron.program.states]
             potential: Potential | None = None
             if name == last and decoder.reads_potential:
                 potential = "all"
             elif self.potentials != "decoded":
                 potential = self.potentials
-            activities[name] = layer(emitted, potential=potential, record=wanted, key=key)
+            activities[name] = layer(emitted, potential=potential, record=states, key=key)
             emitted = activities[name].spikes
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
@@ -154,19 +137,19 @@ class NetworkMirror(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """What is trained: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
+        """The trained tensors: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
 
-        Weights are what they are; a parameter of neurons is free of units, see `trained`.
+        Neuron parameters are dimensionless, see `trained`.
         """
-        found: dict[str, nn.Parameter] = {}
+        parameters: dict[str, nn.Parameter] = {}
         for name, layer in self._each():
-            found |= {f"{name}.{key}": weights for key, weights in layer.weights.items()}
-            found |= {f"{name}.{key}": each.raw for key, each in layer.neuron.trained.items()}
-        return found
+            parameters |= {f"{name}.{key}": weights for key, weights in layer.weights.items()}
+            parameters |= {f"{name}.{key}": each.raw for key, each in layer.neuron.trained.items()}
+        return parameters
 
     @property
     def trained(self) -> dict[str, TrainedParameter]:
-        """The trained parameters of neurons, by ``LAYER.PARAMETER``: their values, their scales."""
+        """The trained neuron parameters by ``LAYER.PARAMETER``: their values and scales."""
         return {
             f"{name}.{key}": each
             for name, layer in self._each()
@@ -175,16 +158,16 @@ class NetworkMirror(nn.Module):
 
     @property
     def synaptic(self) -> tuple[str, ...]:
-        """The names of `weights` that are connections, and not parameters of neurons."""
+        """The names of `weights` that are connections, not neuron parameters."""
         return tuple(name for placed in self.config.placed for name in placed.weight_shapes)
 
     def clamp_(self) -> None:
-        """Move trained parameters of neurons back into the bounds that their models give."""
+        """Project trained neuron parameters into the bounds of their models."""
         for _, layer in self._each():
             layer.neuron.clamp_()
 
     def to_network(self) -> Network:
-        """Return the network with its weights as they stand, in float64."""
+        """Return the network with its current weights, in float64."""
         arrays: dict[str, NDArray[np.float64]] = {}
         for _, layer in self._each():
             arrays |= layer.arrays()

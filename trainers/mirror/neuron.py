@@ -1,4 +1,4 @@
-"""A population in PyTorch: a program's states, parameters and constants, stepped through time."""
+"""A population in PyTorch: the states, parameters and constants of a program, stepped in time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from torch.utils.checkpoint import checkpoint
 from bioae.equations.program import INHIBITION, INPUT, Program
 from bioae.networks.schedule import Schedule
 from bioae.noise import START_STEP, Key
-from bioae.trainers.mirror.arrivals import Arrived, Recurrence, add, history, received
-from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.connections.pathways import Arrived, Recurrence, add, history, received
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.derivatives import spike
-from bioae.trainers.mirror.gradients import ACTIVE, torch_stepper
+from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
 from bioae.trainers.mirror.noise import Noise
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["NeuronMirror", "Run"]
+__all__ = ["NeuronMirror", "PopulationRun"]
 
 Values = dict[str, Tensor]
 
 
-class Run(NamedTuple):
-    """What a population did in a presentation.
+class PopulationRun(NamedTuple):
+    """The records of a population in a presentation.
 
     Attributes
     ----------
     recorded
-        By name, an array (time, example, ...).
+        The recorded states by name (time, example, ...).
     arrived
-        What arrived at each step of the period, what it sent itself among it.
+        The input of each step of the period, recurrent input included.
     """
 
     recorded: dict[str, Tensor]
@@ -57,17 +56,17 @@ class NeuronMirror(nn.Module):
     dt
         The time step in seconds.
     schedule
-        The order of things within a step.
+        The order of operations within a step.
     backward
-        How gradients flow.
+        The options of back-propagation.
     trained
-        The parameters that are trained, by name.
+        The trained parameters, by name.
     dtype
         The type of numbers.
     number
-        Tells the population's noise from that of others, see `bioae.noise.population_number`.
+        The population's number for its noise, see `bioae.noise.population_number`.
     memory
-        For how many steps its spikes are kept: the longest delay of what it sends itself.
+        The number of past steps whose spikes are stored: the longest recurrent delay.
     """
 
     def __init__(
@@ -96,30 +95,30 @@ class NeuronMirror(nn.Module):
         self.noise = Noise(program, shape, number)
         self._dt = dt
         self._memory = memory
-        # Tells where the module lies, and in which type of numbers, when nothing is trained.
+        # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         self._stepper = torch_stepper(program, backward, dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # What PyTorch calls to move a module to another device or type of numbers.
+        # PyTorch calls this to move a module to another device or dtype.
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._stepper = torch_stepper(self.program, self.backward, self._like.dtype)
         return self
 
     def clamp_(self) -> None:
-        """Move trained parameters back into the bounds that the model gives them."""
+        """Project trained parameters into the bounds of the model."""
         for parameter in self.trained.values():
             parameter.clamp_()
 
     def start(self, batch: int, key: Key | None = None) -> Values:
-        """Return everything that statements name, at the start of a presentation.
+        """Return all values that statements name, at the start of a presentation.
 
         Parameters
         ----------
         batch
-            Examples that are presented at once.
+            The number of examples.
         key
-            What the noise depends on, where the model is noisy.
+            The key of the noise, if the model is noisy.
         """
         values = self.constants()
         for name, state in self.program.states.items():
@@ -140,11 +139,11 @@ class NeuronMirror(nn.Module):
         return self._constants(self.trained, self._like)
 
     def times(self, steps: int) -> Tensor:
-        """Return the time of each step of a period, since the presentation's start."""
+        """Return the time of each step of a period, from the start of the presentation."""
         return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self._dt
 
     def at(self, step: int, key: Key | None = None) -> Values:
-        """Return what statements name that depends on the step alone: time, and noise."""
+        """Return the values that depend on the step only: time and noise."""
         time = self._like.new_tensor(step) * self._dt
         return {"t": time, **self.noise(key, [step], self._like)}
 
@@ -155,19 +154,19 @@ class NeuronMirror(nn.Module):
         recurrence: Recurrence | None = None,
         record: Collection[str] = (),
         key: Key | None = None,
-    ) -> Run:
+    ) -> PopulationRun:
         """Run a presentation.
 
         Parameters
         ----------
         arriving
-            For each step of a period, what arrives from other layers; None where nothing can.
+            The input from other layers in each step of a period; None in steps without input.
         recurrence
-            Returns what the population sends itself.
+            Returns the recurrent input.
         record
             States to record at the end of each step; ``_spike`` are the spikes.
         key
-            What the noise depends on, where the model is noisy.
+            The key of the noise, if the model is noisy.
         """
         present = next(tensor for each in arriving if each for tensor in each.values())
         values = self.start(len(present), key)
@@ -181,14 +180,14 @@ class NeuronMirror(nn.Module):
             if self.backward.truncated_at(part.start):
                 values |= self._detached(values)
             inside = [(step, clock[step], arriving[step]) for step in part]
-            values, seen, came = run(values, inside, recurrence, record, key)
-            arrived += came
-            for name, kept in recorded.items():
-                kept.extend(seen[name])
-        # Not `stack`, which would lay the layers of an image out anew.
-        joined = {name: torch.cat(kept) for name, kept in recorded.items()}
+            values, segment, received_input = run(values, inside, recurrence, record, key)
+            arrived += received_input
+            for name, steps in recorded.items():
+                steps.extend(segment[name])
+        # Not `stack`, which would change the memory layout of images.
+        joined = {name: torch.cat(steps) for name, steps in recorded.items()}
         shape = (-1, *present.shape)
-        return Run({name: tensor.view(shape) for name, tensor in joined.items()}, arrived)
+        return PopulationRun({name: tensor.view(shape) for name, tensor in joined.items()}, arrived)
 
     def _segment(
         self,
@@ -198,28 +197,28 @@ class NeuronMirror(nn.Module):
         record: Collection[str],
         key: Key | None,
     ) -> tuple[Values, dict[str, list[Tensor]], list[Arrived | None]]:
-        """Run steps of a period, each with its time and what arrives.
+        """Run steps of a period, each with its time and input.
 
-        Returns the values, what was recorded, and what arrived.
+        Returns the values, the records and the input.
         """
         values = dict(values)
         shape = values["_spike"].shape
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         arrived: list[Arrived | None] = []
-        for place, time, arriving in steps:
-            step = place - self.schedule.lead_in
+        for number, time, arriving in steps:
+            step = number - self.schedule.lead_in
             values["t"] = time
             values |= self.noise(key, [step], self._like)
             arrived.append(self.step(values, arriving, recurrence))
             if step >= 0:
-                for name, kept in recorded.items():
-                    kept.append(values[name].expand(shape))
+                for name, records in recorded.items():
+                    records.append(values[name].expand(shape))
         return values, recorded, arrived
 
     def _detached(self, values: Values) -> Values:
-        """Return all that one step hands on to the next, without its gradient."""
-        handed = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
-        return {name: values[name].detach() for name in handed}
+        """Return the values that one step passes to the next, detached."""
+        carried = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
+        return {name: values[name].detach() for name in carried}
 
     def step(
         self,
@@ -229,9 +228,9 @@ class NeuronMirror(nn.Module):
         *,
         at_threshold: Callable[[Values], None] | None = None,
     ) -> Arrived | None:
-        """Run one step on `values`, in the order of the schedule; return all that arrived.
+        """Run one step on `values`, in the order of the schedule; return its whole input.
 
-        `at_threshold` is called with the values that the threshold is about to see.
+        `at_threshold` is called with the values just before the threshold is evaluated.
         """
         self._stepper.prepare(values)
         for slot in self.schedule.blocks:
@@ -257,9 +256,9 @@ class NeuronMirror(nn.Module):
             arriving = add(arriving, recurrence(values))
             for delay in range(self._memory, 0, -1):
                 values[history(delay)] = values[history(delay - 1)]
-        # Where nothing arrives from the network, a background may.
-        nothing = self._like.new_zeros(())
-        values |= received(self.program, arriving or {INPUT: nothing, INHIBITION: nothing})
+        # Without input from the network there may be background input.
+        zero = self._like.new_zeros(())
+        values |= received(self.program, arriving or {INPUT: zero, INHIBITION: zero})
         self._stepper.receive(values)
         return arriving
 
@@ -267,7 +266,7 @@ class NeuronMirror(nn.Module):
         fired = self._stepper.condition(values)
         if fired is None:
             return
-        # It may be the same for all neurons.
+        # The condition may be a scalar that all neurons share.
         values["_fired"] = fired = _of_each(fired, values["_spike"])
         values["_spike"] = self._spikes(values, fired)
         self._stepper.on_spike(values)
@@ -277,7 +276,7 @@ class NeuronMirror(nn.Module):
         rule = self.backward.derivative
         if not self.program.refractory:
             return spike(fired, distance, scale, rule)
-        # Nothing that moves a refractory neuron's distance can make it fire.
+        # A change of a refractory neuron's distance cannot make it fire.
         distance = torch.where(values["not_refractory"], distance, distance.detach())
         if self.backward.detach_refractory:
             return spike(fired, distance, scale, rule)

@@ -1,4 +1,4 @@
-"""The random numbers of a population in PyTorch: the same as Brian2's, as data."""
+"""The random numbers of a population: those of Brian2, as tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Noise"]
 
 
 class Noise:
-    """What a program's statements name as random numbers. No gradient goes through them.
+    """The random numbers that a program's statements name. They carry no gradient.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Noise:
         steps
             The steps.
         like
-            A tensor of the device and type of numbers to be used.
+            A tensor of the device and type to use.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Run a network's mirror on images, and return the same result as a simulation in Brian2."""
+"""Simulation with the mirror, with the same result as in Brian2."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def simulate_mirror(
     Parameters
     ----------
     network, images, examples, seed, dtype, record, chunk, progress
-        As for `bioae.simulation.simulate`.
+        See `bioae.simulation.simulate`.
 
     Returns
     -------
@@ -50,23 +50,23 @@ def simulate_mirror(
     DataError
         If the images do not fit the network.
     """
-    shown = Presentations.of(network.config, images, examples=examples, seed=seed)
+    presentations = Presentations.of(network.config, images, examples=examples, seed=seed)
     mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
     chunks = []
-    for part in shown.chunks(chunk):
-        chunks.append(_run(mirror, shown, part, record))
+    for part in presentations.chunks(chunk):
+        chunks.append(_run(mirror, presentations, part, record))
         if progress is not None:
-            progress(part.stop, len(shown))
-    return result_of(network, shown, join(chunks), target="torch", dtype=dtype)
+            progress(part.stop, len(presentations))
+    return result_of(network, presentations, join(chunks), target="torch", dtype=dtype)
 
 
 @torch.no_grad()
 def _run(
-    mirror: NetworkMirror, shown: Presentations, part: slice, record: Collection[str]
+    mirror: NetworkMirror, presentations: Presentations, part: slice, record: Collection[str]
 ) -> Chunk:
     dtype = next(mirror.parameters()).dtype
-    drive = torch.from_numpy(shown.drive(part)).to(dtype)
-    activity = mirror(drive, record=record, key=shown.key(part))
+    drive = torch.from_numpy(presentations.drive(part)).to(dtype)
+    activity = mirror(drive, record=record, key=presentations.key(part))
     layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
     return Chunk(layers, activity.reconstruction.double().numpy())
 

@@ -1,8 +1,8 @@
-"""Compare the mirror with Brian2: the same spikes, neuron by neuron and step by step.
+"""Parity: comparison of the mirror with Brian2, spike for spike.
 
-`comparison` runs both sides; `networks` makes a network of a neuron model, `one_step` restarts the
-mirror from Brian2's state at every step, `threshold` says where the last bits decide, `chaos`
-perturbs Brian2 against itself, `silent` compares models that never fire.
+`comparison` runs both sides; `networks` makes networks of a neuron model, and perturbs them;
+`one_step` restarts the mirror from Brian2's state at every step; `threshold` finds spikes that
+depend on rounding; `report` holds the result.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Run a network on both sides, and report how far they agree."""
+"""Comparison of a network or a neuron model in the mirror and in Brian2."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.datasets import Images
@@ -14,13 +14,14 @@ from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 from bioae.trainers.mirror.simulate import simulate_mirror
-from bioae.trainers.parity.chaos import self_agreement
-from bioae.trainers.parity.networks import GRID_BITS, parity_network
+from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
 from bioae.trainers.parity.one_step import one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
-from bioae.trainers.parity.silent import silent_parity
 
 __all__ = ["compare", "model_parity", "recorded", "report"]
+
+#: The accepted difference of silent states, relative to the largest, if they need not be equal.
+_CLOSE = 1e-9
 
 
 def model_parity(
@@ -33,22 +34,22 @@ def model_parity(
     seed: int = 0,
     perturb: bool = False,
 ) -> Parity:
-    """Compare the two sides on a small random network of a neuron model.
+    """Compare the mirror with Brian2 on a small random network of a neuron model.
 
-    Of a model that never fires the states are compared instead of the spikes.
+    For a model that never fires, states are compared instead of spikes.
 
     Parameters
     ----------
     model
         The neuron model.
     target
-        Where Brian2 runs it.
+        Brian2's target.
     neurons
-        Neurons of both layers together.
+        The number of neurons in both layers together.
     steps, examples
-        Steps of a presentation, and how many there are.
+        The number of steps of a presentation, and of presentations.
     seed
-        Seeds weights and input.
+        The seed of weights and input.
     perturb
         See `compare`.
 
@@ -57,13 +58,11 @@ def model_parity(
     ModelError
         If no input makes half of the neurons fire.
     """
+    size = {"neurons": neurons, "steps": steps, "examples": examples, "seed": seed}
     if model.threshold is None:
-        return silent_parity(
-            model, target=target, neurons=neurons, steps=steps, examples=examples, seed=seed
-        )
-    network, images = parity_network(
-        model, neurons=neurons, steps=steps, examples=examples, seed=seed
-    )
+        network, images = silent_network(model, **size)
+        return _compare_states(network, images, name=model.name, target=target, seed=seed)
+    network, images = parity_network(model, **size)
     return compare(network, images, name=model.name, target=target, seed=seed, perturb=perturb)
 
 
@@ -76,30 +75,30 @@ def compare(
     seed: int = 0,
     perturb: bool = False,
 ) -> Parity:
-    """Compare the two sides of a network on images, in float64.
+    """Compare the mirror of a network with Brian2 on images, in float64.
 
     Parameters
     ----------
     network
         The network.
     images
-        What it is shown, as for `bioae.simulation.simulate`.
+        Its images, see `bioae.simulation.simulate`.
     name
-        What the report calls the network.
+        The network's name in the report.
     target
-        Where Brian2 runs it.
+        Brian2's target.
     seed
-        Seeds random input.
+        The seed of random input.
     perturb
-        Whether Brian2 is compared with itself, perturbed, in any case; else only where the two
-        sides do not agree, and need not.
+        Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
+        sides disagree and need not be equal.
     """
     brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)
     return report(network, images, brian, name=name, seed=seed, perturb=perturb)
 
 
 def recorded(network: Network) -> set[str]:
-    """Return the names of all states, which a comparison needs to be recorded."""
+    """Return the names of all states, which must be recorded for a comparison."""
     return {name for placed in network.config.placed for name in placed.program.states}
 
 
@@ -112,7 +111,7 @@ def report(
     seed: int = 0,
     perturb: bool = False,
 ) -> Parity:
-    """Compare the mirror with what Brian2 made of a network, every state recorded.
+    """Compare the mirror with Brian2's result for a network, with every state recorded.
 
     Parameters
     ----------
@@ -125,16 +124,16 @@ def report(
     spikes = differing_spikes(brian, mirror).sum("layer")
     differing, either = int(spikes["differing"]), int(spikes["differing"] + spikes["common"])
     agreement = int(spikes["common"]) / either if either else 1.0
-    shown = Presentations.of(network.config, images, seed=seed)
-    restarted = one_step(network, shown, brian)
+    presentations = Presentations.of(network.config, images, seed=seed)
+    restarted = one_step(network, presentations, brian)
     exact = _exact(network)
-    asked = perturb or (not exact and agreement < AGREEMENT)
+    perturb = perturb or (not exact and agreement < AGREEMENT)
     return Parity(
         model=name,
         target=brian.attrs["target"],
         steps=network.config.steps,
         neurons=sum(placed.size for placed in network.config.placed),
-        examples=len(shown),
+        examples=len(presentations),
         spikes=int(spikes["spikes_a"]),
         active_fraction=_active_fraction(brian),
         differing=differing,
@@ -144,7 +143,7 @@ def report(
         excused=restarted.excused,
         max_state_error=_state_error(network, brian, mirror),
         exact=exact,
-        self_agreement=self_agreement(network, images, seed=seed) if asked else None,
+        self_agreement=_self_agreement(network, images, seed) if perturb else None,
     )
 
 
@@ -170,3 +169,60 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
             difference = a[f"state_{name}"].astype(float) - b[f"state_{name}"].astype(float)
             worst = max(worst, float(np.abs(difference.values).max()))
     return worst
+
+
+def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> float:
+    """Return the spikes of both over those of either, of Brian2 with and without a perturbation.
+
+    If this is low, the dynamics are chaotic, and no other implementation can agree.
+    """
+    plain, other = (
+        simulate(each, images, "numpy", seed=seed)
+        for each in (network, perturbed(network, seed=seed))
+    )
+    spikes = differing_spikes(plain, other).sum("layer")
+    either = int(spikes["differing"] + spikes["common"])
+    return int(spikes["common"]) / either if either else 1.0
+
+
+def _compare_states(
+    network: Network, images: NDArray[np.float64], *, name: str, target: Target, seed: int
+) -> Parity:
+    """Compare the states of a layer of a model that has no threshold."""
+    (placed,) = network.config.placed
+    record = list(placed.program.states)
+    brian = simulate(network, images, Backend(target, record=record), seed=seed)
+    mirror = simulate_mirror(network, images, seed=seed, record=record)
+    exact = placed.program.reproducible
+    steps, examples = network.config.steps, len(images)
+    differs: NDArray[np.bool_] = np.zeros((examples, steps, placed.size), dtype=bool)
+    moved: NDArray[np.bool_] = np.zeros(placed.size, dtype=bool)
+    worst = 0.0
+    for state in record:
+        a, b = (
+            np.asarray(result[f"/layers/{placed.name}"][f"state_{state}"].values, dtype=np.float64)
+            for result in (brian, mirror)
+        )
+        error = np.abs(a - b)
+        worst = max(worst, float(error.max()))
+        # NaN counts as a difference, too.
+        differs |= ~(error <= (0.0 if exact else _CLOSE * np.abs(a).max()))
+        moved |= (a != a[:, :1]).any(axis=(0, 1))
+    identical = 1.0 - float(differs.mean())
+    return Parity(
+        model=name,
+        target=target,
+        steps=steps,
+        neurons=placed.size,
+        examples=examples,
+        spikes=0,
+        active_fraction=float(moved.mean()),
+        differing=int(differs.sum()),
+        identical=identical,
+        spike_agreement=1.0,
+        one_step=identical,
+        excused=0,
+        max_state_error=worst,
+        exact=exact,
+        silent=True,
+    )

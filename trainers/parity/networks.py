@@ -1,7 +1,8 @@
-"""A small random network of a neuron model, its weights scaled until its neurons fire."""
+"""Small random networks of a neuron model, scaled until they fire, and perturbed networks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +17,32 @@ from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.network import NetworkMirror
 
-__all__ = ["GRID_BITS", "parity_network", "scaled"]
+__all__ = [
+    "ACTIVE",
+    "BURSTING",
+    "GRID_BITS",
+    "PERTURBATION",
+    "parity_network",
+    "perturbed",
+    "scaled",
+    "silent_network",
+]
 
 #: Weights are multiples of 2^-12: sums of them are exact in any order.
 GRID_BITS = 12
 
-#: A layer neither dies nor bursts: this many of its neurons fire at all, and so often at most.
+#: The smallest fraction of active neurons in a layer, and its largest firing probability per step.
 ACTIVE, BURSTING = 0.5, 0.4
 
-#: Steps of the runs that the scale is found with; the network itself may be shown for longer.
+#: The relative size of a perturbation: a few units in the last place of a float64.
+PERTURBATION = 1e-15
+
+_PERTURBATION_STREAM = 2**20
+
+#: The length and number of the trials of a scale; the network's presentations may be longer.
 _TRIAL_STEPS, _MOST_TRIALS = 200, 32
 
-#: What bursts though its largest weight is below this does so of itself.
+#: A layer that bursts with a largest weight below this is not driven by its input.
 _SMALLEST = 2.0**-6
 
 
@@ -36,18 +51,18 @@ def parity_network(
 ) -> tuple[Network, NDArray[np.float64]]:
     """Return a random recurrent network of two layers and its input, scaled until it fires.
 
-    The second layer has delays, each connection its own from the first layer, and autapses.
+    The second layer has autapses and delays, which differ between connections from the first layer.
 
     Parameters
     ----------
     model
         The neuron model of both layers.
     neurons
-        Neurons of both layers together.
+        The number of neurons in both layers together.
     steps, examples
-        Steps of a presentation, and how many there are.
+        The number of steps of a presentation, and of presentations.
     seed
-        Seeds weights and input.
+        The seed of weights and input.
 
     Raises
     ------
@@ -58,24 +73,84 @@ def parity_network(
     dt = model.dt or str(NetworkConfig.model_fields["dt"].default)
     delays = {"delay": ["0*ms", f"2*{dt}"], "recurrent_delay": dt, "autapses": True}
     common = {"kind": "dense", "recurrent": True, "gain": 1.0}
+    layers = [
+        {**common, "name": "first", "units": first},
+        {**common, "name": "second", "units": second, **delays},
+    ]
+    network, images = _random_network(
+        model, layers, inputs=second, steps=steps, examples=examples, seed=seed
+    )
+    return scaled(network, images, seed=seed), images
+
+
+def silent_network(
+    model: NeuronModel, *, neurons: int, steps: int, examples: int, seed: int
+) -> tuple[Network, NDArray[np.float64]]:
+    """Return a random layer of a model without a threshold, and its input.
+
+    Parameters
+    ----------
+    model, neurons, steps, examples, seed
+        See `parity_network`.
+    """
+    layers = [{"kind": "dense", "name": "silent", "shape": [1, 1, neurons]}]
+    network, images = _random_network(
+        model, layers, inputs=neurons, steps=steps, examples=examples, seed=seed
+    )
+    return network.quantised(GRID_BITS), images
+
+
+def _random_network(
+    model: NeuronModel,
+    layers: Sequence[Mapping[str, Any]],
+    *,
+    inputs: int,
+    steps: int,
+    examples: int,
+    seed: int,
+) -> tuple[Network, NDArray[np.float64]]:
     config = NetworkConfig.from_mapping(
         {
-            "input_shape": [1, 1, second],
+            "input_shape": [1, 1, inputs],
             "steps": steps,
             **({"dt": model.dt} if model.dt else {}),
             "neuron": model.name,
             "neurons": {model.name: model.to_mapping()},
             "encoder": {"kind": "bernoulli", "rate": 0.2},
             "decoder": {"kind": "count"},
-            "layers": [
-                {**common, "name": "first", "units": first},
-                {**common, "name": "second", "units": second, **delays},
-            ],
+            "layers": layers,
         },
         where=f"the parity network of {model.name!r}",
     )
     images = stream(seed, 0).uniform(0.2, 1.0, (examples, *config.input_shape))
-    return scaled(Network.initialise(config, seed=seed), images, seed=seed), images
+    return Network.initialise(config, seed=seed), images
+
+
+def perturbed(network: Network, *, seed: int = 0) -> Network:
+    """Return a network whose weights and initial states are changed by a factor `PERTURBATION`.
+
+    Weights become larger or smaller, at random; initial values of the models become larger.
+    """
+    weights = dict(network.weights)
+    for number, placed in enumerate(network.config.placed):
+        for order, name in enumerate(placed.weight_shapes):
+            generator = stream(seed, _PERTURBATION_STREAM + 2 * number + order)
+            signs = generator.choice([-1.0, 1.0], weights[name].shape)
+            weights[name] = weights[name] * (1.0 + PERTURBATION * signs)
+    config = network.config.self_contained()
+    starts = {
+        placed.model.name: {
+            name: f"({text})*(1 + {PERTURBATION!r})"
+            for name, text in placed.model.initial_state.items()
+            if placed.program.states[name].dtype == "float"
+        }
+        for placed in config.placed
+    }
+    neurons = {
+        name: {**fields, "initial": {**fields.get("initial", {}), **starts.get(name, {})}}
+        for name, fields in config.neurons.items()
+    }
+    return Network(config.varied(neurons=neurons), weights)
 
 
 def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
@@ -84,9 +159,9 @@ def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
     Parameters
     ----------
     network
-        A network whose layers all fire, given enough.
+        A network whose layers all fire with enough input.
     images, seed
-        What it is shown, as for `bioae.simulation.simulate`.
+        See `bioae.simulation.simulate`.
 
     Raises
     ------
@@ -115,9 +190,10 @@ def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
 
 @dataclass
 class _Scale:
-    """The factors of a layer's weights, moved in ever smaller steps once they overshoot.
+    """The factors of a layer's weights, moved in decreasing steps once they overshoot.
 
-    A dying layer gets more input alone, or it would soon drive itself; a bursting one less of both.
+    A dying layer gets more feed-forward input only, so that it does not drive itself; a bursting
+    layer gets less feed-forward and recurrent input.
     """
 
     largest: float
@@ -127,7 +203,7 @@ class _Scale:
     growing: bool | None = None
 
     def move(self, active: float, rate: float) -> bool:
-        """Move the factors as the layer's activity asks for; return whether it does."""
+        """Adjust the factors to the layer's activity; return whether they changed."""
         grow = active < ACTIVE
         if not grow and (rate <= BURSTING or self.weight * self.largest < _SMALLEST):
             return False
@@ -149,15 +225,15 @@ def _rescaled(network: Network, scales: dict[str, _Scale]) -> Network:
 
 
 class _Trial:
-    """Runs a network's mirror with other weights, for no longer than is needed."""
+    """Short runs of a network's mirror with changing weights."""
 
     def __init__(self, network: Network, images: NDArray[Any], seed: int) -> None:
         steps = min(network.config.steps, _TRIAL_STEPS)
-        shown = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
-        # One mirror for all trials: what settles would settle anew in each.
+        presentations = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
+        # One mirror for all trials, so that a model settles only once.
         self._mirror = NetworkMirror(network, dtype=torch.float64)
-        self._drive = torch.from_numpy(shown.drive()).double()
-        self._key = shown.key()
+        self._drive = torch.from_numpy(presentations.drive()).double()
+        self._key = presentations.key()
 
     @torch.no_grad()
     def __call__(self, network: Network) -> dict[str, tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""The mirror, restarted at every step from Brian2's state before it."""
+"""One-step parity: the mirror restarted at every step from Brian2's state."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.threshold import undecided
 
-__all__ = ["OneStep", "one_step", "raster"]
+__all__ = ["OneStep", "one_step"]
 
 
 class OneStep(NamedTuple):
-    """How many (neuron, step) pairs were compared, how many disagree, and are excused for it."""
+    """Numbers of (neuron, step) pairs: compared, differing, and differing but excused."""
 
     compared: int
     differing: int
@@ -29,31 +29,31 @@ class OneStep(NamedTuple):
 
     @property
     def agreement(self) -> float:
-        """The fraction of pairs that agree, or are excused."""
+        """The fraction of pairs that agree or are excused."""
         return 1.0 - (self.differing - self.excused) / self.compared
 
 
 @torch.no_grad()
-def one_step(network: Network, shown: Presentations, brian: xr.DataTree) -> OneStep:
+def one_step(network: Network, presentations: Presentations, brian: xr.DataTree) -> OneStep:
     """Predict each step from Brian2's state before it, and compare the spikes.
 
     Parameters
     ----------
     network
         The network.
-    shown
-        What it was shown.
+    presentations
+        Its images.
     brian
-        What Brian2 made of it, with every state recorded.
+        Brian2's result, with every state recorded.
     """
     mirror = NetworkMirror(network, dtype=torch.float64)
-    emitted = torch.from_numpy(shown.drive()).double()
+    emitted = torch.from_numpy(presentations.drive()).double()
     compared = differing = excused = 0
     for placed in network.config.placed:
         layer = mirror.layers[placed.name]
         assert isinstance(layer, LayerMirror)
-        spikes = torch.from_numpy(raster(brian, placed))
-        wrong, close = _Restart(layer, shown.key(), network.config.dt_seconds)(
+        spikes = torch.from_numpy(_raster(brian, placed))
+        wrong, close = _Restart(layer, presentations.key(), network.config.dt_seconds)(
             emitted, spikes, brian[f"/layers/{placed.name}"]
         )
         compared += wrong.size
@@ -63,7 +63,7 @@ def one_step(network: Network, shown: Presentations, brian: xr.DataTree) -> OneS
     return OneStep(compared, differing, excused)
 
 
-def raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
+def _raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
     """Return a layer's spikes (time, example, neuron)."""
     data = result[f"/layers/{placed.name}"]
     steps = int(result.attrs["steps"])
@@ -75,7 +75,7 @@ def raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
 
 
 class _Restart:
-    """All steps of a layer but the first at once, each in a row of the batch (step, example)."""
+    """All steps of a layer but the first, as one batch (step and example)."""
 
     def __init__(self, layer: LayerMirror, key: Key, dt: float) -> None:
         self._layer = layer
@@ -86,7 +86,7 @@ class _Restart:
     def __call__(
         self, emitted: Tensor, spikes: Tensor, states: Any
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return where the prediction is wrong, and where it might be (step, example, neuron)."""
+        """Return masks of wrong and of undecided predictions (step, example, neuron)."""
         steps, examples = spikes.shape[:2]
         values = self._before(steps, examples, spikes, states)
         close: list[NDArray[np.bool_]] = []
@@ -106,7 +106,7 @@ class _Restart:
         values = neuron.start((steps - 1) * examples, rows)
         values |= neuron.noise(self._key, range(1, steps), values["_spike"])
         for name, state in neuron.program.states.items():
-            # (example, time, neuron), all neurons alike where they share it.
+            # (example, time, neuron); shared variables are repeated for all neurons.
             recorded = states[f"state_{name}"].to_numpy()[:, :-1].swapaxes(0, 1).copy()
             before = torch.from_numpy(recorded).reshape(-1, *shape).to(values[name].dtype)
             values[name] = (

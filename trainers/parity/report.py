@@ -1,4 +1,4 @@
-"""What a comparison of the mirror with Brian2 found, and whether that is what is owed."""
+"""The result of a comparison of the mirror with Brian2, and its requirement."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ from typing import Any
 
 __all__ = ["AGREEMENT", "Parity"]
 
-#: The agreement of free runs that is owed where rounding is not amplified.
+#: The required agreement of free runs where rounding errors are not amplified.
 AGREEMENT = 0.999
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the mirror and Brian2 agree.
+    """The agreement of the mirror with Brian2.
 
     Attributes
     ----------
     model, target
-        What ran, and where.
+        The model or network, and Brian2's target.
     steps, neurons, examples
         The size of the comparison: steps of a presentation, neurons of all layers, presentations.
     spikes
         Brian2's spikes.
     active_fraction
-        The fraction of neurons that fired at all: says that the comparison was not empty.
+        The fraction of neurons that fired: shows that the comparison was not empty.
     differing
-        (neuron, step) pairs on which the two disagree.
+        The number of (neuron, step) pairs on which the two disagree.
     identical
-        The fraction of such pairs that agree.
+        The fraction of all pairs that agree.
     spike_agreement
-        Spikes that both have, of those that either has; 1 where neither has any.
+        The spikes of both over those of either; 1 if neither has any.
     one_step
-        The fraction of such pairs that agree when each step starts from Brian2's state; those that
-        are `excused` count as agreeing.
+        The fraction of pairs that agree if each step starts from Brian2's state; `excused` pairs
+        count as agreeing.
     excused
-        Pairs that disagree so, but lie within a few units in the last place of the threshold.
+        The number of pairs that disagree in a single step, but within a few units in the last place
+        of the threshold.
     max_state_error
         The largest difference of a state variable, in base units.
     exact
-        Whether agreement to the last spike is owed: weights on the grid, and no function of the
-        state that libraries compute differently.
+        Whether every spike must agree: weights on the grid, and no function of the state that
+        libraries compute differently.
     self_agreement
-        As `spike_agreement`, of Brian2 with itself after a perturbation in the last bits of
-        weights and initial states; None where it was not needed.
+        `spike_agreement` of Brian2 with itself after a perturbation in the last bits of weights and
+        initial states; None if it was not needed.
     silent
-        Whether the model never fires: then states count in place of spikes, a pair of `differing`
-        is one at which some state differs, and `active_fraction` that of the neurons which moved.
+        Whether the model never fires: then states are compared instead of spikes, `differing`
+        counts pairs at which a state differs, and `active_fraction` is the fraction of neurons
+        whose state changed.
     """
 
     model: str
@@ -68,12 +70,12 @@ class Parity:
 
     @property
     def chaotic(self) -> bool | None:
-        """Whether Brian2 does not agree with itself once perturbed; None if it was not asked."""
+        """Return whether Brian2 disagrees with itself once perturbed; None if it was not tested."""
         return None if self.self_agreement is None else self.self_agreement < AGREEMENT
 
     @property
     def passed(self) -> bool:
-        """Whether the comparison shows what is owed."""
+        """Return whether the comparison meets its requirement."""
         if self.silent:
             return self.active_fraction > 0 and self.differing == 0
         if not self.spikes:

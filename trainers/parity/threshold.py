@@ -1,4 +1,4 @@
-"""Where the last bits of the state decide whether a neuron fires."""
+"""Spikes that depend on rounding: thresholds that the last bits of the state decide."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from bioae.equations.syntax import names_in
 
 __all__ = ["ULPS", "undecided"]
 
-#: Units in the last place of a comparison's larger side, within which either outcome is excused.
+#: Units in the last place of a comparison's larger side within which both outcomes are accepted.
 ULPS = 4
 
 Mask = NDArray[np.bool_]
 
 
 class _Verdict(NamedTuple):
-    """Where a condition holds however its close comparisons turn out, and where it may hold."""
+    """Masks of a condition: true for every, or for some outcome of its close comparisons."""
 
     surely: Mask
     perhaps: Mask
 
 
 def undecided(condition: str, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> Mask:
-    """Return where a condition turns on comparisons whose sides are a few last bits apart.
+    """Return a mask of neurons whose condition depends on comparisons equal up to rounding.
 
-    Each comparison within `ULPS` units in the last place of its larger side is taken for true and
-    for false; what the whole condition, with its ``and``, ``or`` and ``not``, makes of them tells
-    whether the outcome is open.
+    Each comparison within `ULPS` units in the last place of its larger side is evaluated as true
+    and as false; the condition is undecided if its value, through ``and``, ``or`` and ``not``,
+    depends on it.
 
     Parameters
     ----------
     condition
-        When a neuron fires.
+        The threshold condition.
     values
-        What it names.
+        The values that it names.
     shape
         The shape of the population's arrays.
     """

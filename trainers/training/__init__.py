@@ -1,1 +1,1 @@
-"""Training: configuration, loss, regularisers, optimisation loop and checkpoints."""
+"""Training: configuration, objective, optimisation loop, checkpoints and fine-tuning."""

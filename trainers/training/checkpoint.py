@@ -1,10 +1,10 @@
-"""A training run on disk: all that is needed to go on as if it had never stopped.
+"""Checkpoints: the state of a training run on disk, from which it resumes bit for bit.
 
-One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror, those of
-neurons free of units, as they are trained, and ``adam/KEY/NAME`` for what Adam keeps of it
-(``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata are one entry, ``bioae``: JSON with the
+One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror (neuron
+parameters in the dimensionless form in which they are trained) and ``adam/KEY/NAME`` for Adam's
+state (``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata are one entry, ``bioae``: JSON with the
 format's version, the configuration, the position, the number of threads, and the metrics of the
-epochs that are done.
+finished epochs.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ __all__ = [
 
 VERSION = 1
 
-#: What may differ when a run is resumed: neither moves a weight.
+#: Keys that may differ when a run is resumed: neither affects a weight.
 _FREE = frozenset({"training.epochs", "training.checkpoint_seconds"})
 
 
 @dataclass
 class Position:
-    """How far a run is.
+    """Progress of a run.
 
     Parameters
     ----------
     epoch
-        Epochs that are done.
+        Finished epochs.
     batch
-        Batches of the epoch under way that are done.
+        Finished batches of the current epoch.
     examples, seconds
-        Images seen in the epoch under way, and the time spent on them.
+        Images seen in the current epoch, and the time spent on them.
     sums
-        Of each term of the loss over those images.
+        Sum of each term of the loss over those images.
     """
 
     epoch: int = 0
@@ -77,7 +77,7 @@ class Checkpoint:
 def capture(
     weights: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer
 ) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint; they share memory with the run's own."""
+    """Return the tensors of a checkpoint, which share memory with the run's."""
     tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
     for name, weight in weights.items():
         for key, moment in optimiser.state.get(weight, {}).items():
@@ -90,12 +90,12 @@ def restore(
     weights: Mapping[str, torch.nn.Parameter],
     optimiser: torch.optim.Optimizer,
 ) -> None:
-    """Set weights and optimiser to what `capture` returned.
+    """Set weights and optimiser from the tensors of a checkpoint.
 
     Raises
     ------
     ArtefactError
-        If the tensors are not those of this network.
+        If the tensors belong to another network.
     """
     stored = {name.removeprefix("weight/") for name in tensors if name.startswith("weight/")}
     if stored != set(weights):
@@ -106,7 +106,7 @@ def restore(
         )
     moments: dict[int, dict[str, Tensor]] = {}
     grouped = [each for group in optimiser.param_groups for each in group["params"]]
-    places = {id(each): index for index, each in enumerate(grouped)}
+    indices = {id(each): index for index, each in enumerate(grouped)}
     for name, weight in weights.items():
         value = tensors[f"weight/{name}"]
         if value.shape != weight.shape or value.dtype != weight.dtype:
@@ -117,8 +117,8 @@ def restore(
             )
         with torch.no_grad():
             weight.copy_(value)
-        moments[places[id(weight)]] = dict(_moments_of(name, tensors))
-    state = {index: kept for index, kept in moments.items() if kept}
+        moments[indices[id(weight)]] = dict(_moments_of(name, tensors))
+    state = {index: tensors for index, tensors in moments.items() if tensors}
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
@@ -132,12 +132,12 @@ def _moments_of(name: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str,
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint atomically.
 
     Raises
     ------
     OutputError
-        If it cannot be written; the one that stood there before is untouched.
+        If it cannot be written; an existing checkpoint is then unchanged.
     """
     header = {
         "version": VERSION,
@@ -193,18 +193,18 @@ def _check_version(version: object, path: Path) -> None:
         )
 
 
-def check_config(stored: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
+def check_config(stored: Mapping[str, Any], current: Mapping[str, Any], where: str) -> None:
     """Refuse to resume a run with another configuration than it was started with.
 
-    Only more epochs and another time between checkpoints are allowed: they move no weight.
+    Only the number of epochs and the time between checkpoints may change.
 
     Raises
     ------
     NetworkError
         Naming the first key that differs.
     """
-    before, now = dict(_flat(stored)), dict(_flat(given))
-    # What the network follows from comes before the network.
+    before, now = dict(_flat(stored)), dict(_flat(current))
+    # The start is named before the network that follows from it.
     for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
         if key not in _FREE and before.get(key) != now.get(key):
             raise NetworkError(

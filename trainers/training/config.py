@@ -1,4 +1,4 @@
-"""What a training run is: data, network, training and regularisers, as one TOML file."""
+"""A training configuration: data, network, training and regularisers, as one TOML file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bioae.errors import InputError, NetworkError
 from bioae.networks.network import NetworkConfig
-from bioae.trainers.training.config_tables import (
+from bioae.trainers.training.sections import (
     DataConfig,
     OptimisationConfig,
     RegularisersConfig,
-    Table,
+    Section,
     TermConfig,
 )
 from bioae.validation import describe
@@ -24,8 +24,8 @@ from bioae.validation import describe
 __all__ = ["TrainingConfig", "load_config"]
 
 
-class TrainingConfig(Table):
-    """A training run.
+class TrainingConfig(Section):
+    """The configuration of a training run.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class TrainingConfig(Table):
         values
             The tables, by name; each may be missing.
         where
-            What to name in an error, such as a file.
+            The source that errors name, such as a file.
         """
         values = dict(values)
         network = values.get("network")
@@ -82,7 +82,7 @@ class TrainingConfig(Table):
 
     @property
     def gives_network(self) -> bool:
-        """Whether it describes the network, rather than leave it to the default."""
+        """Return whether it describes the network, rather than using the default."""
         return "network" in self.model_fields_set
 
     def with_network(self, network: NetworkConfig) -> TrainingConfig:
@@ -97,13 +97,13 @@ class TrainingConfig(Table):
         return self.from_mapping({**fields, "network": network})
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return plain data, defaults spelled out, from which the same run can be made."""
+        """Return plain data, defaults included, that describes the same run."""
         mapping = self.model_dump(mode="json", exclude_none=True)
         for key in ("gradient_clip", "grid_bits"):
             mapping["training"].setdefault(key, 0)
         for symbol, term in mapping["regularisers"].items():
-            chosen: TermConfig = getattr(self.regularisers, symbol)
-            if "layers" in chosen.model_fields_set:
+            configured: TermConfig = getattr(self.regularisers, symbol)
+            if "layers" in configured.model_fields_set:
                 term.setdefault("layers", "all")
         return mapping
 
@@ -122,7 +122,7 @@ def load_config(
     path
         The file.
     init
-        Keys of the table ``[training.init]`` that replace those of the file, where not None.
+        Keys of the table ``[training.init]`` that replace those of the file; None is ignored.
 
     Raises
     ------
@@ -138,37 +138,35 @@ def load_config(
         ) from error
     except (ValueError, RecursionError) as error:
         raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
-    chosen = {key: value for key, value in (init or {}).items() if value is not None}
-    if chosen:
-        values = _starting_from(values, chosen, str(path))
+    changes = {key: value for key, value in (init or {}).items() if value is not None}
+    if changes:
+        values = _with_init(values, changes, str(path))
     config = TrainingConfig.from_mapping(values, where=str(path))
     try:
         _ = config.network.placed, config.network.dt_seconds
-    except InputError as error:  # a neuron model or a time, which is looked at when it is needed
+    except InputError as error:  # in a neuron model or a time, which is evaluated lazily
         raise NetworkError(str(error), where=str(path)) from error
     return config
 
 
-def _starting_from(
-    values: Mapping[str, Any], chosen: Mapping[str, str], where: str
-) -> dict[str, Any]:
+def _with_init(values: Mapping[str, Any], changes: Mapping[str, str], where: str) -> dict[str, Any]:
     training = values.get("training", {})
     if not isinstance(training, Mapping):
-        return dict(values)  # which is refused
-    given = training.get("init", {})
-    init = {**({"model": given} if isinstance(given, str) else dict(given)), **chosen}
+        return dict(values)  # refused by the validation
+    present = training.get("init", {})
+    init = {**({"model": present} if isinstance(present, str) else dict(present)), **changes}
     if "model" not in init:
         raise NetworkError(
             "there is no trained network whose neuron or weights could be changed",
             where=f"{where}, training.init",
-            found=", ".join(f"--{key} {value}" for key, value in chosen.items()),
+            found=", ".join(f"--{key} {value}" for key, value in changes.items()),
             mend="Name one with --init MODEL",
         )
     return {**values, "training": {**training, "init": init}}
 
 
 def _siblings(error: ValidationError) -> list[str]:
-    """Return the keys that stood to choice where an unknown one was given inside a table."""
+    """Return the keys that are allowed where an unknown one was used inside a table."""
     first = error.errors(include_url=False)[0]
     if first["type"] != "extra_forbidden" or len(first["loc"]) < 2:
         return []

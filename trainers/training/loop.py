@@ -1,8 +1,8 @@
-"""Training: batches, epochs, and what is kept of them on disk.
+"""The training loop: batches, epochs, and their files on disk.
 
 A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl``. The
-checkpoint is the truth: it holds the metrics of all finished epochs too, and ``metrics.jsonl`` is
-written from it, so that a run which was killed anywhere resumes without a line lost or doubled.
+checkpoint also holds the metrics of all finished epochs, and ``metrics.jsonl`` is written from it,
+so that a run killed at any point resumes without a lost or repeated line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,14 +23,28 @@ from bioae.errors import NetworkError
 from bioae.files import atomic_output
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.checkpoint import Checkpoint, Position
-from bioae.trainers.training.config_tables import OptimisationConfig
-from bioae.trainers.training.evaluation import evaluate
-from bioae.trainers.training.metrics import write_metrics
-from bioae.trainers.training.problem import Batch, Problem
-from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
-from bioae.trainers.training.reproducible import encoder_seed, example_order, reproducible
+from bioae.trainers.training.objective import evaluate as evaluate_regularisers
+from bioae.trainers.training.problem import (
+    Batch,
+    Problem,
+    encoder_seed,
+    evaluate,
+    example_order,
+    reproducible,
+)
+from bioae.trainers.training.sections import OptimisationConfig
 
-__all__ = ["CHECKPOINT", "CONFIG", "METRICS", "MODEL", "Report", "Reporter", "Run", "fit"]
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "METRICS",
+    "MODEL",
+    "Report",
+    "Reporter",
+    "TrainingRun",
+    "fit",
+    "write_metrics",
+]
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.toml"
@@ -40,7 +54,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Report:
-    """How far a run is, told after every batch; `epoch` and `batch` count from 1."""
+    """Progress of a run after a batch; `epoch` and `batch` count from 1."""
 
     epoch: int
     epochs: int
@@ -57,17 +71,17 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Train a network in place, and return the metrics of each epoch.
 
-    A resumed run ends with the same bits as one that was never interrupted, on the same machine,
-    with the same versions of PyTorch and NumPy.
+    A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
+    the same versions of PyTorch and NumPy.
 
     Parameters
     ----------
     problem
-        What to train; its mirror is changed.
+        The training problem; its mirror is changed.
     out
         The run's folder.
     resume
-        Go on from the folder's checkpoint.
+        Continue from the folder's checkpoint.
     progress
         Called after every batch.
 
@@ -80,7 +94,7 @@ def fit(
     OutputError
         If a file cannot be written.
     """
-    run = Run(problem, out)
+    run = TrainingRun(problem, out)
     if resume:
         run.restore()
     with atomic_output(out / CONFIG, overwrite=True) as temporary:
@@ -88,15 +102,27 @@ def fit(
     with reproducible(run.threads):
         run.save()
         if not resume and (out / MODEL).is_dir():
-            # That of the run which this one has now replaced.
-            shutil.rmtree(out / MODEL)
+            shutil.rmtree(out / MODEL)  # of the run that this one has replaced
         try:
             run.train(progress)
         except KeyboardInterrupt:
-            if run.whole:
+            if run.consistent:
                 run.save()
             raise
     return run.history
+
+
+def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
+    """Write one line of JSON per epoch, atomically.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; an existing file is then unchanged.
+    """
+    lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in history)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(lines, encoding="utf-8")
 
 
 def _kind(name: str) -> str:
@@ -104,20 +130,20 @@ def _kind(name: str) -> str:
 
 
 def _groups(weights: Mapping[str, Tensor], settings: OptimisationConfig) -> list[dict[str, Any]]:
-    """Return what is trained in groups of one learning rate each, in order of appearance."""
+    """Return the weights in groups of equal learning rate, in order of appearance."""
     groups: dict[float, list[Tensor]] = {}
     for name, weight in weights.items():
         groups.setdefault(settings.rate(name), []).append(weight)
     return [{"params": params, "lr": rate} for rate, params in groups.items()]
 
 
-class Run:
-    """A training run under way.
+class TrainingRun:
+    """A training run in progress.
 
     Attributes
     ----------
-    whole
-        Whether weights, optimiser and position belong together; not so during an update.
+    consistent
+        Whether weights, optimiser and position belong together; false during an update.
     """
 
     def __init__(self, problem: Problem, out: Path) -> None:
@@ -129,11 +155,11 @@ class Run:
         self.threads = settings.threads or torch.get_num_threads()
         self.position = Position()
         self.history: list[dict[str, Any]] = []
-        self.whole = True
+        self.consistent = True
         self._saved = time.monotonic()
 
     def restore(self) -> None:
-        """Go back to the checkpoint of the run's folder."""
+        """Restore the checkpoint of the run's folder."""
         path = self.out / CHECKPOINT
         stored = checkpoints.load(path)
         checkpoints.check_config(stored.config, self._config(), str(path))
@@ -142,7 +168,7 @@ class Run:
         self.threads = stored.threads
         if self.position.epoch > self.problem.config.training.epochs:
             raise NetworkError(
-                "the run has more epochs behind it than are asked for",
+                "the run has finished more epochs than are asked for",
                 where=str(path),
                 expected=f"training.epochs of at least {self.position.epoch}",
                 found=str(self.problem.config.training.epochs),
@@ -162,7 +188,7 @@ class Run:
         self._saved = time.monotonic()
 
     def train(self, progress: Reporter | None) -> None:
-        """Train the epochs that are left."""
+        """Train the remaining epochs."""
         settings = self.problem.config.training
         while self.position.epoch < settings.epochs:
             self._train_epoch(progress)
@@ -189,9 +215,9 @@ class Run:
                 self.save()
 
     def _update(self, batch: Batch) -> dict[str, float]:
-        """Move the weights by one batch, and return the terms of its loss."""
+        """Update the weights on one batch, and return the terms of its loss."""
         terms = self._terms(batch)
-        # One transfer for all numbers: each costs a wait where the device is not the CPU.
+        # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
         self._check_finite(values)
         self.optimiser.zero_grad()
@@ -200,16 +226,16 @@ class Run:
         limit = self.problem.config.training.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()})
-        self.whole = False
+        self.consistent = False
         self.optimiser.step()
         self.problem.mirror.clamp_()
         return values
 
     def _check_reached(self) -> None:
-        """Refuse to train what the loss does not depend on, as far as the derivative can tell.
+        """Refuse to train a weight or parameter that no gradient reaches.
 
-        A parameter of neurons need not be reached in every layer: where the decoder reads a
-        potential that is never reset, the last layer's threshold stays what it is.
+        A neuron parameter need not be reached in every layer: where the decoder reads a potential
+        that is never reset, the last layer's threshold stays constant.
         """
         reached = {_kind(name) for name, weight in self.weights.items() if weight.grad is not None}
         connections = self.problem.mirror.synaptic
@@ -228,12 +254,12 @@ class Run:
             )
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss of a batch, and the terms that it is the sum of."""
+        """Return the loss of a batch, and the terms that it sums."""
         activity = self.problem.mirror(batch.drive, key=batch.key)
         reconstruction = self.problem.loss(activity.reconstruction, batch.targets)
-        added = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
-        loss = torch.stack([reconstruction, *added.values()]).sum()
-        return {"loss": loss, "reconstruction": reconstruction, **added}
+        terms = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
+        loss = torch.stack([reconstruction, *terms.values()]).sum()
+        return {"loss": loss, "reconstruction": reconstruction, **terms}
 
     def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
         sums = self.position.sums
@@ -242,7 +268,7 @@ class Run:
         self.position.batch += 1
         self.position.examples += examples
         self.position.seconds += seconds
-        self.whole = True
+        self.consistent = True
 
     def _finish_epoch(self) -> None:
         done = self.position
@@ -255,10 +281,10 @@ class Run:
             "seconds": done.seconds,
             "images_per_second": done.examples / done.seconds,
         }
-        self.whole = False
+        self.consistent = False
         self.history.append(metrics)
         self.position = Position(epoch=done.epoch + 1)
-        self.whole = True
+        self.consistent = True
         self.save()
 
     def _check_finite(self, values: dict[str, float]) -> None:

@@ -1,67 +1,98 @@
-"""What is trained on what, put together from a configuration and checked before any work."""
+"""A training problem: a mirror, its images and its objective; reproducible batches; evaluation.
+
+Randomness follows from the run's seed and the epoch's number. No generator has a state that a
+checkpoint would have to store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Images
-from bioae.errors import NetworkError
+from bioae.errors import DataError
 from bioae.noise import Key
+from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.losses import Loss, loss_function
-from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, WeightRegulariser
+from bioae.trainers.training.objective import Loss, Regulariser, loss_function, squared_error
 
-if TYPE_CHECKING:
-    from bioae.trainers.mirror.network import Activity
+__all__ = [
+    "Batch",
+    "LayerTally",
+    "Problem",
+    "encoder_seed",
+    "evaluate",
+    "example_order",
+    "on_grid",
+    "reproducible",
+]
 
-__all__ = ["Batch", "Encode", "Mirror", "Problem", "build_regularisers", "torch_device"]
+#: The epoch whose input spikes the held-out images receive every time; training counts from 1.
+_VALIDATION = 0
 
 
-class Encode(Protocol):
-    """Turns images into what drives the network, each by random numbers of its own."""
+def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+    """Return the order of the images in an epoch, a permutation of their positions.
 
-    def __call__(
-        self, images: NDArray[np.float64], examples: NDArray[np.int64], /, *, seed: int
-    ) -> NDArray[Any]:
-        """Return the drive, shape (time, example, channel, y, x)."""
+    Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
+    """
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, 0))))
+    return generator.permutation(examples)
 
 
-class Mirror(Protocol):
-    """What training asks of the mirror of a network."""
+def encoder_seed(seed: int, epoch: int) -> int:
+    """Return the seed of an epoch's input spikes, below 2^32."""
+    return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
 
-    @property
-    def weights(self) -> Mapping[str, torch.nn.Parameter]:
-        """By ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``."""
 
-    @property
-    def synaptic(self) -> Collection[str]:
-        """The names of weights that are connections, and not parameters of neurons."""
+@contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Make PyTorch deterministic inside the block, with that many threads.
 
-    def __call__(self, drive: Tensor, *, key: Key) -> Activity:
-        """Run every step of a batch, shape (time, example, channel, y, x); `key` is the noise's."""
-
-    def clamp_(self) -> None:
-        """Project trainable neuron parameters into their bounds."""
+    Raises
+    ------
+    RuntimeError
+        Inside the block, from PyTorch, if an operation has no deterministic form.
+    """
+    # cuBLAS reads it on first use, and requires this value for deterministic runs.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    filling: Any = torch.utils.deterministic
+    fill = filling.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    # Filling every new tensor guards against reading it unset, at the cost of a pass over memory.
+    filling.fill_uninitialized_memory = False
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        filling.fill_uninitialized_memory = fill
+        torch.set_num_threads(before[1])
 
 
 class Batch(NamedTuple):
-    """Some images, as the mirror takes them.
+    """Encoded images.
 
     Attributes
     ----------
     drive
-        (time, example, channel, y, x).
+        The input of the mirror (time, example, channel, y, x).
     targets
-        The images that it should become (example, channel, y, x).
+        The images to reconstruct (example, channel, y, x).
     key
-        What the noise of neurons depends on.
+        The key of the neurons' noise.
     """
 
     drive: Tensor
@@ -71,25 +102,22 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """A network, the images to train it on, and what is to become small.
+    """A network, the images to train it on, and its objective.
 
     Parameters
     ----------
     config
-        The configuration it was made from.
+        The run's configuration.
     mirror
         The network, on the configuration's device and of its dtype.
-    encode
-        What turns images into the network's drive.
     train, validation
-        The images to train on, and those held out.
+        The images to train on, and the held-out images.
     regularisers
-        The terms of the loss beside the reconstruction.
+        The terms that the loss adds to the reconstruction.
     """
 
     config: TrainingConfig
-    mirror: Mirror
-    encode: Encode
+    mirror: NetworkMirror
     train: Images
     validation: Images
     regularisers: tuple[Regulariser, ...] = ()
@@ -100,65 +128,115 @@ class Problem:
         return loss_function(self.config.training.loss)
 
     def batch(self, images: Images, seed: int) -> Batch:
-        """Encode images, with random numbers that depend on the seed and on each one's number."""
+        """Encode images; random input depends on the seed and on the number of each image."""
+        network, settings = self.config.network, self.config.training
         pixels = images.images
-        drive = self.encode(pixels, images.indices, seed=seed)
-        settings = self.config.training
-        place = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
+        drive = network.encoder.encode(pixels, images.indices, steps=network.steps, seed=seed)
+        options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
         return Batch(
-            torch.from_numpy(drive).to(**place),
-            torch.from_numpy(pixels).to(**place),
+            torch.from_numpy(drive).to(**options),
+            torch.from_numpy(pixels).to(**options),
             Key(seed, images.indices),
         )
 
 
-def build_regularisers(config: TrainingConfig, spiking: Iterable[str]) -> tuple[Regulariser, ...]:
-    """Return the terms of a configuration.
+@contextmanager
+@torch.no_grad()
+def on_grid(weights: Collection[Tensor], bits: int | None) -> Iterator[None]:
+    """Round weights to multiples of ``2^-bits`` inside the block, ties to even.
 
-    Parameters
-    ----------
-    config
-        Which terms, with their coefficients and layers.
-    spiking
-        The names of the layers that spike, on which terms of the activity can act.
-
-    Raises
-    ------
-    NetworkError
-        If a term of the activity is to act on a layer that never spikes.
+    On this grid, sums of weights are exact in any order. The weights are restored afterwards;
+    `bits` of None rounds nothing. A weight moves by at most ``2^-(bits + 1)``, which is negligible
+    for training: it continues with the unrounded weights.
     """
-    spiking = tuple(spiking)
-    terms = []
-    for symbol, values in config.regularisers.terms(config.network.latent).items():
-        kind = REGULARISERS[symbol]
-        silent = [name for name in values.layers or () if name not in spiking]
-        if silent and not issubclass(kind, WeightRegulariser):
-            raise NetworkError(
-                f"the regulariser acts on {silent[0]!r}, a layer that never spikes",
-                where=f"regularisers.{symbol}",
-                expected=f"one of {', '.join(spiking)}",
-            )
-        terms.append(kind(**dict(values)))
-    return tuple(terms)
-
-
-def torch_device(name: str) -> torch.device:
-    """Return a device that this machine has.
-
-    Raises
-    ------
-    NetworkError
-        If there is no such device, or nothing can be computed on it.
-    """
+    exact = [weight.detach().clone() for weight in weights]
+    if bits is not None:
+        for weight in weights:
+            weight.copy_(torch.round(weight * 2.0**bits) * 2.0**-bits)
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise NetworkError(
-            "the device cannot be used",
-            where="training.device",
-            expected="a PyTorch device of this machine, such as cpu or cuda",
-            found=f"{name!r}: {str(error).splitlines()[0]}",
-            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
-        ) from error
-    return device
+        yield
+    finally:
+        for weight, before in zip(weights, exact, strict=True):
+            weight.copy_(before)
+
+
+def evaluate(problem: Problem) -> dict[str, Any]:
+    """Evaluate a network on the held-out images, with its weights as the artefact stores them.
+
+    Returns
+    -------
+    dict
+        ``validation_sum_squared_error``: per image, pixels in [0, 1]; ``layers``: the figures of
+        `LayerTally` for each spiking layer, by name.
+    """
+    settings = problem.config.training
+    seed = encoder_seed(settings.seed, _VALIDATION)
+    tallies: defaultdict[str, LayerTally] = defaultdict(LayerTally)
+    error = 0.0
+    weights = problem.mirror.weights
+    synaptic = [weights[name] for name in problem.mirror.synaptic]
+    with on_grid(synaptic, settings.grid_bits), torch.no_grad():
+        for start in range(0, len(problem.validation), settings.batch_size):
+            images = problem.validation[start : start + settings.batch_size]
+            drive, targets, key = problem.batch(images, seed)
+            activity = problem.mirror(drive, key=key)
+            error += squared_error(activity.reconstruction, targets).double().sum().item()
+            for name, layer in activity.layers.items():
+                tallies[name].add(layer)
+    return {
+        "validation_sum_squared_error": error / len(problem.validation),
+        "layers": {name: tally.figures() for name, tally in tallies.items()},
+    }
+
+
+class LayerTally:
+    """Spike counts of one layer's neurons, summed over the batches of an evaluation set.
+
+    The figures are those of Hübotter, Lanillos, Tomczak 2021 (arXiv:2109.11045), who call a neuron
+    dead if it never spikes over the whole set. The density of the neurons that are alive is added,
+    because a mean over all neurons hides dead and bursting ones.
+    """
+
+    def __init__(self) -> None:
+        self._examples = 0
+        self._steps = 0
+        self._spikes: Tensor | None = None
+        self._active: Tensor | None = None
+
+    def add(self, layer: LayerActivity) -> None:
+        """Count the spikes of a batch, shape (time, example, *shape)."""
+        counts = layer.spikes.sum(0).flatten(1)
+        spikes = counts.sum(0, dtype=torch.float64)
+        active = (counts > 0).sum(0)
+        self._steps = len(layer.spikes)
+        self._examples += len(counts)
+        self._spikes = spikes if self._spikes is None else self._spikes + spikes
+        self._active = active if self._active is None else self._active + active
+
+    def figures(self) -> dict[str, float]:
+        """Return the layer's figures.
+
+        Returns
+        -------
+        dict
+            ``density``: spikes per neuron and step; ``density_alive``: the same for the neurons
+            that spiked at all, 0 where none did; ``dead``: the fraction of neurons that never
+            spiked; ``bursting``: the fraction of neurons that spike, on average over the examples
+            in which they fire, in more than `bioae.analysis.BURSTING_THRESHOLD` of the steps.
+
+        Raises
+        ------
+        DataError
+            If nothing was counted.
+        """
+        if self._spikes is None or self._active is None:
+            raise DataError("no activity was counted", expected="at least one batch")
+        rates = self._spikes / (self._examples * self._steps)
+        alive = self._spikes > 0
+        while_firing = self._spikes / (self._active.clamp(min=1) * self._steps)
+        return {
+            "density": rates.mean().item(),
+            "density_alive": rates[alive].mean().item() if alive.any() else 0.0,
+            "dead": (~alive).double().mean().item(),
+            "bursting": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
+        }

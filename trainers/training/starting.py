@@ -1,4 +1,4 @@
-"""The weights that a run starts from: drawn, or those of a trained network."""
+"""The network that a run starts from: with drawn weights, or a trained one (fine-tuning)."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.networks.network import Network, NetworkConfig
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.config_tables import InitConfig
+from bioae.trainers.training.sections import InitConfig
 
 __all__ = ["START", "starting_network"]
 
-#: The artefact in a run's folder from which it started, where it started from a trained network.
+#: The artefact in a run's folder that holds the trained network it started from, if any.
 START = "start"
 
 
-def starting_network(config: TrainingConfig, kept: Path | None = None) -> Network:
+def starting_network(config: TrainingConfig, stored: Path | None = None) -> Network:
     """Return the network that a run starts from, with its weights.
 
-    Without ``[training] init`` weights are drawn. With it they are those of a trained network, in
-    which every layer then gets the neuron that `init` names.
+    Without ``[training] init`` weights are drawn. With it they come from a trained network, in
+    which every layer then gets the neuron model that `init` names.
 
     Parameters
     ----------
     config
-        The run's configuration; its network is the trained one's where it gives none.
-    kept
-        What a run that is resumed started from: a resumed run does not need the trained network.
+        The run's configuration; if it describes no network, the trained network's is used.
+    stored
+        The stored start of a run that is resumed, which does not need the trained network again.
 
     Raises
     ------
     ArtefactError
         If there is no such trained network.
     NetworkError
-        If the configuration's network is not of its layers and shapes.
+        If the layers or shapes of the configuration's network differ from its own.
     ModelError
         If the neuron model does not fit, or cannot be calibrated.
     """
     init = config.training.init
     if init is None:
         return Network.initialise(config.network, seed=config.training.seed)
-    given = config.network if config.gives_network else None
-    if kept is None:
-        start = _changed(artefact.load(init.model).network, given, init)
+    described = config.network if config.gives_network else None
+    if stored is None:
+        start = _changed(artefact.load(init.model).network, described, init)
         return Network(start.config.self_contained(), start.weights)
-    network = artefact.load(kept).network
-    if given is None or given.self_contained() == network.config:
+    network = artefact.load(stored).network
+    if described is None or described.self_contained() == network.config:
         return network
-    # The description is compared with that of the run; the weights are the run's in any case.
-    return Network(_changed(network, given, init).config.self_contained(), network.weights)
+    # Only the description is compared: the weights are the run's in any case.
+    return Network(_changed(network, described, init).config.self_contained(), network.weights)
 
 
-def _changed(network: Network, given: NetworkConfig | None, init: InitConfig) -> Network:
-    if given is not None:
-        network = _described(network, given, init.model)
+def _changed(network: Network, described: NetworkConfig | None, init: InitConfig) -> Network:
+    if described is not None:
+        network = _redescribed(network, described, init.model)
     if init.neuron is None:
         return network
     return network.with_neuron(init.neuron, calibrate=init.calibrate)
 
 
-def _described(network: Network, config: NetworkConfig, where: str) -> Network:
-    """Return the weights of a network in another description of the same layers."""
+def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network:
+    """Return a network with its weights and another description of the same layers."""
     before = {placed.name: placed for placed in network.config.placed}
     after = {placed.name: placed for placed in config.placed}
     if list(before) != list(after):
@@ -74,14 +74,14 @@ def _described(network: Network, config: NetworkConfig, where: str) -> Network:
         )
     weights = {}
     for name, placed in after.items():
-        found = before[name].array_shapes
+        available = before[name].array_shapes
         for array, shape in placed.array_shapes.items():
-            if found.get(array) != shape:
+            if available.get(array) != shape:
                 raise NetworkError(
                     f"the weights {array!r} of the trained network do not fit [network]",
                     where=where,
                     expected=f"the shape {shape}",
-                    found=str(found.get(array, "none")),
+                    found=str(available.get(array, "none")),
                     mend="Leave [network] out to take that of the trained network",
                 )
             weights[array] = network.weights[array]

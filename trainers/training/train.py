@@ -1,10 +1,10 @@
-"""From a training configuration to a trained network on disk."""
+"""Train a network from a configuration: assemble the problem, run the loop, write the artefact."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,33 @@ import torch
 from bioae.datasets import Images, load
 from bioae.errors import DataError, NetworkError
 from bioae.files import check_output
+from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import METRICS, MODEL, Reporter, fit
-from bioae.trainers.training.problem import Problem, build_regularisers, torch_device
-from bioae.trainers.training.regularisers import ActivityRegulariser
+from bioae.trainers.training.objective import (
+    REGULARISERS,
+    ActivityRegulariser,
+    Regulariser,
+    WeightRegulariser,
+)
+from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.starting import START, starting_network
 
-__all__ = ["TrainingResult", "assemble", "train"]
+__all__ = ["TrainingResult", "assemble", "build_regularisers", "train"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run leaves behind.
+    """Result of a training run.
 
     Attributes
     ----------
     network
-        The trained network, its weights on the grid that the configuration asks for.
+        The trained network, its weights rounded to the configured grid.
     history
         The metrics of each epoch, as in ``metrics.jsonl``.
     out
@@ -52,7 +58,7 @@ class TrainingResult:
 
     @property
     def metrics(self) -> Path:
-        """The file with a line of JSON an epoch."""
+        """The file of metrics, one line of JSON per epoch."""
         return self.out / METRICS
 
 
@@ -64,12 +70,12 @@ def train(
     overwrite: bool = False,
     progress: Reporter | None = None,
 ) -> TrainingResult:
-    """Train a network as a configuration says, and write it.
+    """Train a network from a configuration, and write it.
 
     The folder `out` holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from
-    the start, and ``model``, the artefact, at the end; where it starts from a trained network
+    the start, and ``model``, the artefact, at the end. If the run starts from a trained network
     (``[training] init``), ``start`` is that network as training begins. An interrupted run keeps
-    what it has done.
+    its progress.
 
     Parameters
     ----------
@@ -78,18 +84,18 @@ def train(
     out
         The run's folder.
     resume
-        Go on from the checkpoint in `out`; the result has the same bits as if nothing had
-        stopped the run.
+        Continue from the checkpoint in `out`; the result is bit for bit that of an uninterrupted
+        run.
     overwrite
-        Replace a run in `out`; other files there are left alone.
+        Replace a run in `out`; other files there are left unchanged.
     progress
         Called after every batch.
 
     Raises
     ------
     NetworkError
-        If the configuration does not fit, or is not that of the run to resume, or the loss stops
-        being finite.
+        If the configuration does not fit, or differs from that of the run to resume, or the loss
+        is no longer finite.
     DataError
         If the images do not fit the network.
     OutputError
@@ -100,15 +106,18 @@ def train(
     out = _check_folder(Path(out), replace=resume or overwrite)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
-    kept = out / START
-    start = starting_network(config, kept if resume and kept.exists() else None)
+    stored = out / START
+    start = starting_network(config, stored if resume and stored.exists() else None)
     config = config if config.training.init is None else config.with_network(start.config)
     problem = assemble(config, start)
     if not resume:
-        _keep_start(start if config.training.init else None, kept)
+        _store_start(start if config.training.init else None, stored)
     history = fit(problem, out, resume=resume, progress=progress)
-    network = _trained(problem)
-    _save(network, out / MODEL, config, history[-1])
+    network = problem.mirror.to_network()
+    if config.training.grid_bits is not None:
+        network = network.quantised(config.training.grid_bits)
+    training = {key: value for key, value in config.to_mapping().items() if key != "network"}
+    artefact.save(network, out / MODEL, training=training, metrics=history[-1], overwrite=True)
     return TrainingResult(network, tuple(history), out)
 
 
@@ -118,21 +127,22 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     Parameters
     ----------
     config
-        What to train.
+        The run's configuration.
     start
-        The weights to start from, in the configuration's network; drawn by default.
+        The network to start from, with the configuration's description; weights are drawn by
+        default.
 
     Raises
     ------
     DataError
-        If there are no such images, or they are not of the network's size.
+        If there are no such images, or their size is not the network's.
     NetworkError
-        If a part of the configuration names what does not exist.
+        If a name in the configuration does not exist.
     ModelError
         If a neuron model does not fit.
     """
     settings, data = config.training, config.data
-    device = torch_device(settings.device)
+    device = _torch_device(settings.device)
     rule = derivative(settings.derivative.name, **settings.derivative.parameters)
     spiking = [layer.name for layer in config.network.placed if layer.model.threshold is not None]
     regularisers = build_regularisers(config, spiking)
@@ -152,15 +162,64 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
-    _check_named(config, mirror)
+    _check_names(config, mirror)
+    mirror = mirror.to(device)
+    if settings.compile is True:
+        # Layers are compiled on first use: those that cannot be are refused before any training.
+        silence = torch.zeros(config.network.steps, 1, *config.network.input_shape)
+        mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
     return Problem(
         config=config,
-        mirror=_checked(mirror.to(device), config),
-        encode=partial(config.network.encoder.encode, steps=config.network.steps),
+        mirror=mirror,
         train=_images(config, "train", data.train),
         validation=_images(config, "test", data.validation),
         regularisers=regularisers,
     )
+
+
+def build_regularisers(config: TrainingConfig, spiking: Iterable[str]) -> tuple[Regulariser, ...]:
+    """Return the regularisers of a configuration.
+
+    Parameters
+    ----------
+    config
+        The terms, with their coefficients and layers.
+    spiking
+        The names of the layers that spike, on which terms of the activity can act.
+
+    Raises
+    ------
+    NetworkError
+        If a term of the activity acts on a layer that never spikes.
+    """
+    spiking = tuple(spiking)
+    terms = []
+    for symbol, values in config.regularisers.terms(config.network.latent).items():
+        kind = REGULARISERS[symbol]
+        silent = [name for name in values.layers or () if name not in spiking]
+        if silent and not issubclass(kind, WeightRegulariser):
+            raise NetworkError(
+                f"the regulariser acts on {silent[0]!r}, a layer that never spikes",
+                where=f"regularisers.{symbol}",
+                expected=f"one of {', '.join(spiking)}",
+            )
+        terms.append(kind(**dict(values)))
+    return tuple(terms)
+
+
+def _torch_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise NetworkError(
+            "the device cannot be used",
+            where="training.device",
+            expected="a PyTorch device of this machine, such as cpu or cuda",
+            found=f"{name!r}: {str(error).splitlines()[0]}",
+            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
+        ) from error
+    return device
 
 
 def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
@@ -175,8 +234,8 @@ def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
     return images
 
 
-def _check_named(config: TrainingConfig, mirror: NetworkMirror) -> None:
-    """Refuse names of what nothing in the network trains."""
+def _check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
+    """Refuse names of parameters that no layer trains."""
     arrays = [*mirror.weights]
     kinds = {name.rpartition(".")[2] for name in arrays}
     models = [placed.model for placed in config.network.placed]
@@ -197,35 +256,11 @@ def _check_named(config: TrainingConfig, mirror: NetworkMirror) -> None:
             )
 
 
-def _checked(mirror: NetworkMirror, config: TrainingConfig) -> NetworkMirror:
-    """Return the mirror; what was to be compiled is, or is refused, before any work is done."""
-    if config.training.compile is True:
-        silence = torch.zeros(config.network.steps, 1, *config.network.input_shape)
-        mirror(silence, key=Key(config.training.seed, np.zeros(1, np.int64)))
-    return mirror
-
-
-def _trained(problem: Problem) -> Network:
-    assert isinstance(problem.mirror, NetworkMirror)
-    network = problem.mirror.to_network()
-    bits = problem.config.training.grid_bits
-    return network if bits is None else network.quantised(bits)
-
-
-def _save(network: Network, path: Path, config: TrainingConfig, metrics: dict[str, Any]) -> None:
-    from bioae.networks import artefact
-
-    training = {key: value for key, value in config.to_mapping().items() if key != "network"}
-    artefact.save(network, path, training=training, metrics=metrics, overwrite=True)
-
-
-def _keep_start(start: Network | None, path: Path) -> None:
-    from bioae.networks import artefact
-
+def _store_start(start: Network | None, path: Path) -> None:
     if start is not None:
         artefact.save(start, path, overwrite=True)
     elif path.is_dir():
-        shutil.rmtree(path)  # that of the run which this one replaces
+        shutil.rmtree(path)  # of the run that this one replaces
 
 
 def _check_folder(out: Path, *, replace: bool) -> Path:

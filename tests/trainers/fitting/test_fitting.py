@@ -1,4 +1,4 @@
-"""Parameters are found again from spikes, for any model, and the likelihood is what it says."""
+"""Parameters are recovered from spikes, for any model; the likelihood equals a plain loop's."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES
 from bioae.trainers.fitting import ForcedNeuron, Recovery, recover
-from bioae.trainers.mirror.backward import Backward
 from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.trained import TrainedParameter
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "recovery.json"
 BOUND = 0.1
 
-#: What is trained of each model, all together, and from where it is measured.
+#: The parameters of each model that are trained together, and their origins.
 CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "lif": (("tau", "theta"), {}),
     "cuba": (("tau", "tau_syn", "theta"), {}),
@@ -124,7 +124,7 @@ def own_model(**changes: object) -> NeuronModel:
     return NeuronModel.from_mapping("own", fields, where="own.toml")
 
 
-def test_where_the_factor_leads_out_of_the_bounds_the_truth_is_moved() -> None:
+def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:
     model = own_model(trainable={"tau": ("20*ms", "120*ms")})
     up = recover(model, ["tau"], factor=2.0, neurons=8, examples=1, steps=20, widths=(0.1,))
     assert up.true["tau"] == pytest.approx(0.06)
@@ -134,18 +134,18 @@ def test_where_the_factor_leads_out_of_the_bounds_the_truth_is_moved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "parameters", "kind", "said"),
+    ("changes", "parameters", "kind", "message"),
     [
         ({}, ["v"], InputError, "'v' cannot be trained; expected one of tau, theta"),
         ({}, [], InputError, "nothing is to be trained"),
         ({"trainable": {}}, ["tau"], InputError, "none: it has no such table"),
         ({"trainable": {"tau": ("80*ms", "120*ms")}}, ["tau"], InputError, "narrower than the f"),
-        ({"threshold": "v > theta + 1e9*1e9*1e9"}, ["tau"], ModelError, "at the rate asked for"),
+        ({"threshold": "v > theta + 1e9*1e9*1e9"}, ["tau"], ModelError, "at the requested rate"),
         ({"threshold": None, "reset": None}, ["tau"], ModelError, "the model never fires"),
     ],
 )
-def test_what_cannot_be_recovered(
-    changes: dict[str, object], parameters: list[str], kind: type[InputError], said: str
+def test_unrecoverable_parameters_are_refused(
+    changes: dict[str, object], parameters: list[str], kind: type[InputError], message: str
 ) -> None:
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=message):
         recover(own_model(**changes), parameters, neurons=4, examples=1, steps=10)

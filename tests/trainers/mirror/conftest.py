@@ -1,4 +1,4 @@
-"""Spikes made smooth, for finite differences."""
+"""Smooth spikes for finite differences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bioae.trainers.mirror.gradients import ACTIVE
 
 
 class SmoothSpike(SpikeFunction):
-    """The primitive of the derivative `Gaussian` going forward, the mirror's rule going back."""
+    """Forward the primitive of the derivative `Gaussian`, backward the mirror's rule."""
 
     @staticmethod
     def forward(
@@ -27,10 +27,10 @@ class SmoothSpike(SpikeFunction):
 
 @pytest.fixture
 def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make spikes of the derivative `Gaussian` smooth, and all that they do proportional to them.
+    """Make spikes of the derivative `Gaussian` smooth, and their effects proportional to them.
 
-    All the rest is the mirror's own: the conditions, and what refractory neurons skip where the
-    gradient does not know of it.
+    The rest is the mirror's: the conditions, and the writes that refractory neurons skip without a
+    gradient.
     """
     scales: dict[tuple[NeuronMirror, float], Tensor] = {}
     hard = NeuronMirror._spikes

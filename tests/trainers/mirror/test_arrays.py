@@ -1,4 +1,4 @@
-"""Memory that is used again, once nobody holds it any more."""
+"""The pool of arrays reuses released memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 from bioae.networks.network import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.fused import build
-from bioae.trainers.mirror.fused.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 
 SHAPE = (4, 3, 2, 5)
 
@@ -41,14 +41,14 @@ def test_layouts(dtype: torch.dtype, layout: torch.memory_format) -> None:
     assert found.data_ptr() % 64 == 0
 
 
-def test_what_fits_nothing_goes() -> None:
+def test_unfitting_memory_is_released() -> None:
     arrays = Arrays()
     for size in range(1, 40):
         arrays.empty((1000 * size,), torch.float32)
-    assert len(arrays._kept) < 4
+    assert len(arrays._pool) < 4
 
 
-def test_a_copy_has_memory_of_its_own() -> None:
+def test_a_copy_has_separate_memory() -> None:
     arrays = Arrays()
     held = arrays.empty(SHAPE, torch.float32)
     one, same = copy.deepcopy((arrays, arrays))
@@ -57,7 +57,7 @@ def test_a_copy_has_memory_of_its_own() -> None:
     assert one.empty(SHAPE, torch.float32).data_ptr() != held.data_ptr()
 
 
-def test_nothing_is_kept_where_no_gradients_are_computed() -> None:
+def test_no_memory_is_pooled_without_gradients() -> None:
     arrays = Arrays()
     assert arrays.in_training() is arrays
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_nothing_is_kept_where_no_gradients_are_computed() -> None:
 
 
 @pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler")
-def test_steps_take_the_memory_of_the_step_before() -> None:
+def test_steps_reuse_the_memory_of_the_step_before() -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=5)).quantised()
     mirror = NetworkMirror(network, compile=True)
     drive = (torch.rand(5, 3, 1, 28, 28) < 0.1).float()

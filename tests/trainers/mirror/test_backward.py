@@ -1,4 +1,4 @@
-"""How gradients flow back: truncated, recomputed, attached; and what they are in closed form."""
+"""Back-propagation: truncated, recomputed, attached, and against closed forms."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_nothing_passes_a_cut(model: str) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_truncation_changes_the_gradient_alone(schedule: str) -> None:
+def test_truncation_changes_only_the_gradient(schedule: str) -> None:
     activity, whole = learned(mirror("alif", schedule))
     for truncate in (4, 5, 100):
         again, cut = learned(mirror("alif", schedule, truncate=truncate))
@@ -160,7 +160,7 @@ def test_recomputing_gives_the_same_bits(model: str, schedule: str, truncate: in
         assert same(kept, found) == [*kept]
 
 
-def test_recomputing_keeps_less() -> None:
+def test_recomputing_stores_less() -> None:
     sizes = []
     for recompute in (None, 3):
         kept = 0
@@ -181,7 +181,7 @@ def test_recomputing_keeps_less() -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", ["coba", "cuba", "glif"])
-def test_what_is_attached_changes_the_gradient_alone(model: str, schedule: str) -> None:
+def test_attaching_changes_only_the_gradient(model: str, schedule: str) -> None:
     runs = {
         (reset, refractory): learned(
             mirror(model, schedule, detach_reset=reset, detach_refractory=refractory)
@@ -198,7 +198,7 @@ def test_what_is_attached_changes_the_gradient_alone(model: str, schedule: str) 
     assert len(set(seen)) == 4
 
 
-def test_the_rule_says_whether_resets_are_attached_unless_told() -> None:
+def test_the_rule_decides_whether_resets_are_attached_by_default() -> None:
     rules = [(ArcTan(), None), (ArcTan(), False), (ArcTan(), True)]
     rules += [(Membrane(), None), (Membrane(), True), (Membrane(), False)]
     found = []
@@ -228,7 +228,7 @@ def test_one_value_or_one_for_each_neuron() -> None:
     np.testing.assert_array_equal(stored, np.full(4, 0.02))
 
 
-def test_steps_in_proportion_and_steps_of_a_unit() -> None:
+def test_logarithmic_and_linear_steps() -> None:
     found = mirror("alif")
     with torch.no_grad():
         for each in found.trained.values():

@@ -1,4 +1,4 @@
-"""Compiled steps: the spikes of the plain mirror, its gradients, and what is left to it."""
+"""Compiled steps: the spikes and gradients of the plain mirror, and its fallbacks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bioae.networks.network import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
     ArcTan,
@@ -24,7 +25,6 @@ from bioae.trainers.mirror.derivatives import (
     MultiGaussian,
     derivative,
 )
-from bioae.trainers.mirror.fused import build
 
 KEY = Key(3, np.arange(2))
 SPIKING = [name for name in available() if load_model(name).threshold is not None]
@@ -205,7 +205,7 @@ def test_truncated_and_recomputed(schedule: str, options: dict[str, Any]) -> Non
 @needs_compiler
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_one_delay(schedule: str) -> None:
-    """What would arrive after the presentation is dropped."""
+    """Input that would arrive after the presentation is dropped."""
     first, last = DENSE
     layers = [{**first, "delay": "1*ms"}, {**last, "delay": "4*ms"}]
     compare(firing(described("lif", schedule, layers=layers)))
@@ -259,7 +259,7 @@ SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
         ("lif", SEVERAL, "several delays"),
     ],
 )
-def test_what_cannot_be_compiled(model: str, layers: list[dict[str, Any]], reason: str) -> None:
+def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: str) -> None:
     network = firing(described(model, layers=layers))
     with pytest.raises(NetworkError, match=f"layer first: .*{reason}.*auto"):
         learn(NetworkMirror(network, potentials="all", compile=True))
@@ -279,7 +279,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     network = firing(described("lif"))
     monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
-    build.compiled.cache_clear()
+    build.compile_cpp.cache_clear()
     with pytest.raises(NetworkError, match=r"there is no C\+\+ compiler"):
         NetworkMirror(network, compile=True)(drive_of(network.config))
     drive = drive_of(network.config).float()
@@ -292,42 +292,42 @@ SOURCE = 'extern "C" int answer() { return 42; }'
 
 
 @needs_compiler
-def test_what_is_compiled_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
-    build.compiled.cache_clear()
-    assert build.compiled(SOURCE).answer() == 42
+    build.compile_cpp.cache_clear()
+    assert build.compile_cpp(SOURCE).answer() == 42
     assert [path.suffix for path in (tmp_path / "cache" / "compiled").iterdir()] == [".so"]
-    build.compiled.cache_clear()
+    build.compile_cpp.cache_clear()
 
     def fail(*_: object) -> None:
         raise AssertionError("it is compiled already")
 
     monkeypatch.setattr(build, "_compile", fail)
-    assert build.compiled(SOURCE).answer() == 42
+    assert build.compile_cpp(SOURCE).answer() == 42
 
 
 @needs_compiler
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "file"))
-    build.compiled.cache_clear()
-    assert build.compiled(SOURCE).answer() == 42
+    build.compile_cpp.cache_clear()
+    assert build.compile_cpp(SOURCE).answer() == 42
 
 
 @needs_compiler
 def test_a_damaged_file_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
-    build.compiled.cache_clear()
-    build.compiled(SOURCE)
+    build.compile_cpp.cache_clear()
+    build.compile_cpp(SOURCE)
     (kept,) = (tmp_path / "cache" / "compiled").iterdir()
     kept.unlink()
     kept.write_bytes(b"no library")
-    build.compiled.cache_clear()
-    assert build.compiled(SOURCE).answer() == 42
+    build.compile_cpp.cache_clear()
+    assert build.compile_cpp(SOURCE).answer() == 42
 
 
 @needs_compiler
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(build.Unsupported, match=r"the C\+\+ compiler failed: .*error"):
-        build.compiled("this is no C++")
+        build.compile_cpp("this is no C++")

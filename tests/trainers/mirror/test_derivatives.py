@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import DERIVATIVES, SpikeDerivative, derivative, spike
-from bioae.trainers.training.config_tables import DerivativeName
+from bioae.trainers.training.sections import DerivativeName
 
 ONE = torch.ones((), dtype=torch.float64)
 SMOOTH = sorted(set(DERIVATIVES) - {"membrane"})
@@ -106,7 +106,7 @@ def test_membrane_is_one_over_theta_where_the_neuron_spiked() -> None:
     assert found.tolist() == [0.0, 0.0, 2.0, 2.0]
 
 
-def test_membrane_alone_bends_update_and_reset() -> None:
+def test_only_the_membrane_rule_changes_update_and_reset() -> None:
     asking = {name for name, rule in DERIVATIVES.items() if rule.straight_through}
     assert asking == {name for name, rule in DERIVATIVES.items() if rule.detach_reset}
     assert asking == {"membrane"}
@@ -140,7 +140,7 @@ def test_spike_broadcasts_the_distance() -> None:
     assert distance.grad == 3
 
 
-def test_spike_keeps_nothing_where_no_gradient_is_needed() -> None:
+def test_spike_stores_nothing_without_gradients() -> None:
     spikes = spike(torch.tensor([True]), torch.tensor([1.0]), torch.ones(()), derivative("arctan"))
     assert not spikes.requires_grad
 

@@ -1,4 +1,4 @@
-"""Convolutions on events: the sums and gradients of PyTorch's, whatever their form."""
+"""Event-driven convolutions: the sums and gradients of PyTorch's, in every form."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
-from bioae.trainers.mirror.connections import connect, connect_innermost
-from bioae.trainers.mirror.events import connection as events
-from bioae.trainers.mirror.events.connection import EventConnection
-from bioae.trainers.mirror.events.taps import element_order, runs
-from bioae.trainers.mirror.fused import build
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.connections import events
+from bioae.trainers.mirror.connections.events import EventConnection, element_order, runs
+from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 
 needs_compiler = pytest.mark.skipif(
     build.compiler() is None, reason="there is no C++ compiler to compile with"
@@ -53,7 +52,7 @@ def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.floa
 def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:
     """Return a connection and dyadic weights for it, whose sums are exact."""
     source = (emitted.shape[1], emitted.shape[2], emitted.shape[3])
-    connection = EventConnection.of(layer, source, layer.output_shape(source))
+    connection = EventConnection.for_layer(layer, source, layer.output_shape(source))
     assert connection is not None
     generator = torch.Generator().manual_seed(5)
     weight = torch.randint(-64, 64, layer.weight_shape(source), generator=generator) / 64
@@ -104,7 +103,7 @@ def test_the_threads_do_not_matter(threads: int) -> None:
 
 
 @needs_compiler
-def test_nothing_is_computed_for_what_needs_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unneeded_gradients_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Conv2d(name="layer", channels=4, kernel=3)
     emitted = sent(2)
     connection, weight = made(layer, emitted)
@@ -115,14 +114,14 @@ def test_nothing_is_computed_for_what_needs_no_gradient(monkeypatch: pytest.Monk
 
 
 def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
-    """Whether PyTorch computes the sums."""
+    """Return whether PyTorch computes the sums."""
     function = connection(emitted, weight).grad_fn
     assert function is not None
     return "Convolution" in function.name()
 
 
 @needs_compiler
-def test_pytorch_computes_what_most_neurons_send() -> None:
+def test_pytorch_computes_dense_output() -> None:
     layer = Conv2d(name="layer", channels=4, kernel=3)
     for density, expected in ((0.1, False), (0.9, True)):
         emitted = sent(2, density=density)
@@ -130,7 +129,7 @@ def test_pytorch_computes_what_most_neurons_send() -> None:
         assert dense(connection, emitted, weight) == expected
 
 
-def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_computes_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "compiled_functions", lambda _: None)
     layer = Conv2d(name="layer", channels=4, kernel=3)
     emitted = sent(2)
@@ -139,13 +138,13 @@ def test_pytorch_computes_what_cannot_be_compiled(monkeypatch: pytest.MonkeyPatc
     assert torch.equal(connection(emitted, weight), connect(layer, emitted, weight))
 
 
-def test_other_layers_have_no_such_form() -> None:
-    assert EventConnection.of(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
+def test_other_layers_have_no_event_driven_form() -> None:
+    assert EventConnection.for_layer(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
     grouped = Conv2d(name="layer", channels=4, kernel=3, groups=2)
-    assert EventConnection.of(grouped, (2, 5, 5), (4, 3, 3)) is None
+    assert EventConnection.for_layer(grouped, (2, 5, 5), (4, 3, 3)) is None
 
 
-def test_elements_side_by_side_are_one_run() -> None:
+def test_adjacent_elements_are_one_run() -> None:
     """Far from the edges a position has one run: all elements that its stride lets it reach."""
     strided = Conv2d(name="layer", channels=1, kernel=5, stride=2)
     assert element_order(strided).tolist() == [4, 2, 0, 3, 1]

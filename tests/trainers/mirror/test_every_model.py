@@ -1,4 +1,4 @@
-"""Gradients of every shipped model that fires: against finite differences, and over long runs."""
+"""Gradients of every shipped spiking model: against finite differences, and in long runs."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_attached_write_is_the_derivative_of_a_proportional_one() -> None:
 
 
 class Surrogate(torch.autograd.Function):
-    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the oracle alone."""
+    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the oracle only."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

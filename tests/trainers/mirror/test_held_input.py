@@ -1,4 +1,4 @@
-"""Input that is the same in every step is computed with once, and acts in every step."""
+"""Constant input: its sums are computed once, and act in every step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor
 from bioae.networks.layers import Dense
 from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
-from bioae.trainers.mirror import Activity, NetworkMirror, arrivals
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.connections.functional import connect
+from bioae.trainers.mirror.connections.pathways import held, is_held
 from bioae.trainers.mirror.derivatives import FastSigmoid
-from bioae.trainers.mirror.fused import build
 
 COMPILED = [
     False,
@@ -54,7 +55,7 @@ def learn(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, tor
 @pytest.mark.parametrize("compiled", COMPILED)
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 @pytest.mark.parametrize("delay", ["0*ms", "3*ms"])
-def test_as_every_step_apart(
+def test_held_input_equals_separate_steps(
     monkeypatch: pytest.MonkeyPatch, schedule: str, delay: str, compiled: bool
 ) -> None:
     layers = [{**LAYERS[0], "delay": delay}, LAYERS[1]]
@@ -105,16 +106,16 @@ def test_the_first_connections_see_each_image_once(
         return connect(*given[-3:])
 
     monkeypatch.setattr("bioae.trainers.mirror.layer.connect", watch)
-    monkeypatch.setattr("bioae.trainers.mirror.events.connection.connect", watch)
+    monkeypatch.setattr("bioae.trainers.mirror.connections.events.connect", watch)
     network = Network.initialise(described())
     NetworkMirror(network, compile=compiled)(shown(network.config))
     assert seen[0] == 4
 
 
-def test_what_differs_from_step_to_step_is_no_constant() -> None:
+def test_varying_input_is_not_held() -> None:
     emitted = torch.zeros(3, 2)
-    assert arrivals.is_held(arrivals.held(emitted))
-    assert not arrivals.is_held(arrivals.held(torch.zeros(3, 2).requires_grad_()))
+    assert is_held(held(emitted))
+    assert not is_held(held(torch.zeros(3, 2).requires_grad_()))
     emitted[2, 1] = 1.0
-    assert arrivals.held(emitted) is emitted
-    assert not arrivals.is_held(emitted)
+    assert held(emitted) is emitted
+    assert not is_held(emitted)

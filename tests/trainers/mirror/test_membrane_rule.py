@@ -1,4 +1,4 @@
-"""The rule of Hübotter et al. 2021 on one neuron, by hand and against an unrolled oracle."""
+"""The rule of Hübotter et al. 2021 on one neuron, against numbers and an unrolled oracle."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def gradient(value: Tensor, given: Tensor) -> list[float]:
     return numbers(found)
 
 
-def test_three_steps_by_hand_in_the_papers_order() -> None:
+def test_three_explicit_steps_in_the_papers_order() -> None:
     # u = 0.6; 0.6 L + 0.6 > 1 fires, u = 0; u = 0.6. A spike is worth 1 / theta = 1.
     given, spikes, potential = run(mirror_of_one("paper", 3), [0.6, 0.6, 0.6])
     assert spikes.tolist() == [0, 1, 0]
@@ -67,7 +67,7 @@ def test_three_steps_by_hand_in_the_papers_order() -> None:
     assert gradient(potential[2], given) == [1, 1, 1]
 
 
-def test_three_steps_by_hand_in_brian2s_order() -> None:
+def test_three_explicit_steps_in_brian2s_order() -> None:
     # What arrives in a step is seen by the threshold of the next: 0.6 L; (0.6 L + 0.6) L > 1 fires.
     # The input that arrives with the spike, the third, is wiped by the reset.
     given, spikes, potential = run(mirror_of_one("brian2", 3), [0.6, 0.6, 0.6])

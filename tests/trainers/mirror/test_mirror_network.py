@@ -1,4 +1,4 @@
-"""The mirror of a network going forward: closed forms, a plain loop, types of numbers, weights."""
+"""The forward pass of a network's mirror: closed forms, a plain loop, dtypes, weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bioae.networks.layers import Dense, LayerBase
 from bioae.networks.network import Network, NetworkConfig, PlacedLayer
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.connections import connect
+from bioae.trainers.mirror.connections.functional import connect
 from bioae.trainers.mirror.derivatives import ArcTan
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
@@ -172,7 +172,7 @@ def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_float32_agrees_until_rounding_shows(schedule: str) -> None:
+def test_float32_agrees_up_to_rounding(schedule: str) -> None:
     described = network("lif", schedule)
     double = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")
     single = states(NetworkMirror(described, dtype=torch.float32), drive(), "v")
@@ -183,7 +183,7 @@ def test_float32_agrees_until_rounding_shows(schedule: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_mirror_that_was_moved_computes_in_its_new_type(model: str) -> None:
+def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     described = network(model)
     trainable = described.config.placed[0].model.trainable
     direct, moved = (
@@ -249,7 +249,7 @@ def test_training_does_not_change_the_spikes(model: str) -> None:
         assert torch.equal(mirrors[1](drive()).layers["last"].spikes, outputs[0])
 
 
-def test_a_changed_parameter_is_heard() -> None:
+def test_a_changed_parameter_takes_effect() -> None:
     mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
     before = states(mirror, drive(), "v")["v"]
     mirror.trained["first.tau"].set_(0.02)
@@ -260,7 +260,7 @@ def test_a_changed_parameter_is_heard() -> None:
     assert torch.equal(after, expected)
 
 
-def test_each_neuron_may_have_a_parameter_of_its_own() -> None:
+def test_each_neuron_may_have_its_own_parameter() -> None:
     described = network()
     taus = np.linspace(0.02, 0.2, 8)
     varied = Network(described.config, {**described.weights, "first.tau": taus})
@@ -311,7 +311,7 @@ trainable = {tau = ["1", "2"]}
         NetworkMirror(network(str(path)), trainable=("tau",))
 
 
-def test_only_what_was_asked_for_and_is_allowed_is_trained() -> None:
+def test_only_requested_and_allowed_parameters_are_trained() -> None:
     mirror = NetworkMirror(network("cuba"), trainable=("tau_syn", "beta"))
     assert mirror.weights.keys() == {
         "first.weight", "first.recurrent", "first.tau_syn", "last.weight", "last.tau_syn",
@@ -321,7 +321,7 @@ def test_only_what_was_asked_for_and_is_allowed_is_trained() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_weights_come_back_as_they_went_in(dtype: torch.dtype) -> None:
+def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
     described = network("alif")
     mirror = NetworkMirror(described, trainable=("tau", "beta"), dtype=dtype)
     again = mirror.to_network()
@@ -340,7 +340,7 @@ def test_weights_come_back_as_they_went_in(dtype: torch.dtype) -> None:
 # What is returned
 
 
-def test_shapes_and_what_was_asked_for() -> None:
+def test_shapes_and_requested_records() -> None:
     described = network("cuba")
     activity = NetworkMirror(described)(drive(), record=["I", "not_refractory", "nothing"])
     assert list(activity.layers) == ["first", "last"]
@@ -359,7 +359,7 @@ def test_shapes_and_what_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_potential_is_what_arrived_leaking_and_never_reset(schedule: str) -> None:
+def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str) -> None:
     mirror = NetworkMirror(network("lif", schedule), potentials="all", dtype=torch.float64)
     with torch.no_grad():
         activity = mirror(drive())

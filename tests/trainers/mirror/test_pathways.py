@@ -1,4 +1,4 @@
-"""Gradients through delays and signs, and what is never a connection."""
+"""Gradients through delays and signs, and pairs without a connection."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_diagonal_is_connected_where_the_layer_has_autapses(autapses: bool) 
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_what_arrived_follows_from_what_fired(schedule: str) -> None:
+def test_the_input_follows_from_the_spikes(schedule: str) -> None:
     """Step by step from recorded spikes, as restarting from a result needs it.
 
     A neuron starts above its threshold: it fires before the first step that is recorded.

@@ -1,4 +1,4 @@
-"""Gradients through refractoriness against a loop in plain PyTorch, the mirror as it is."""
+"""Gradients through refractoriness against a loop in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUES = {"tau": 0.02, "theta": 0.02, "v_r": 0.01}
 
 
 class Surrogate(torch.autograd.Function):
-    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the loop alone."""
+    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the loop only."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Step by step parity: what the last bits of the threshold excuse, and nothing else."""
+"""One-step parity: only differences in the last bits at threshold are excused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def open_at(condition: str, **values: float | bool) -> bool:
 
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("size", [1.0, -1.0, 1e-3, -5e-2, 2.0**-1000])
-def test_a_comparison_is_open_within_units_in_the_last_place(sign: int, size: float) -> None:
+def test_a_comparison_is_undecided_within_units_in_the_last_place(sign: int, size: float) -> None:
     def away(ulps: int) -> float:
         return size + sign * ulps * float(np.spacing(abs(size)))
 
@@ -69,7 +69,7 @@ def test_the_limit_is_four_units_of_the_larger_side() -> None:
         ("(v > 1) and not_refractory", False),
     ],
 )
-def test_a_compound_condition_is_open_where_its_outcome_is(condition: str, expected: bool) -> None:
+def test_a_compound_condition_may_be_undecided(condition: str, expected: bool) -> None:
     found = open_at(condition, v=1.0 + ULP, w=2.0, u=True, not_refractory=False)
     assert found == expected
 
@@ -107,7 +107,7 @@ def test_a_threshold_moved_by_last_bits_is_excused_and_counted(
     )
 
 
-def test_equality_that_is_owed_is_not_excused(counted: tuple[Network, Any, xr.DataTree]) -> None:
+def test_required_equality_is_not_excused(counted: tuple[Network, Any, xr.DataTree]) -> None:
     near = against(counted, 1 - 3 * ULP / 2)
     assert near.exact
     assert not near.passed

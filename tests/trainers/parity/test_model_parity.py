@@ -1,4 +1,4 @@
-"""Parity networks fire, chaos is told from disagreement, many models share a build."""
+"""Parity networks fire, chaos is distinguished from disagreement, many models share a build."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network
-from bioae.trainers.parity.chaos import PERTURBATION, perturbed
-from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
+from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
@@ -43,7 +42,7 @@ def map_model(growth: float) -> NeuronModel:
     return NeuronModel.from_mapping("map", fields, where="map.toml")
 
 
-def test_chaos_is_told_by_brian2_against_itself() -> None:
+def test_chaos_is_detected_by_perturbing_brian2() -> None:
     # Whether the two sides agree is left to chance: on some processors their exponentials do.
     report = model_parity(map_model(3.99), neurons=10, steps=200, perturb=True)
     assert not report.exact
@@ -65,7 +64,7 @@ def test_the_same_map_without_chaos_must_agree() -> None:
     assert not replace(report, spike_agreement=0.99).passed
 
 
-def test_brian2_is_perturbed_only_where_that_is_asked_or_needed() -> None:
+def test_brian2_is_perturbed_only_if_requested_or_needed() -> None:
     assert model_parity(load_model("lif"), **SMALL).self_agreement is None
     assert model_parity(load_model("lif"), **SMALL, perturb=True).self_agreement == 1.0
 
@@ -115,8 +114,8 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     models = [load_model(name) for name in ("eif", "noisy_lif")]
     together = survey(models, target="cpp_standalone", **SMALL)
-    alone = [model_parity(model, **SMALL) for model in models]
-    for found, expected in zip(together, alone, strict=True):
+    separate = [model_parity(model, **SMALL) for model in models]
+    for found, expected in zip(together, separate, strict=True):
         assert (found.target, expected.target) == ("cpp_standalone", "numpy")
         assert found.passed
         assert found.one_step == 1.0
@@ -126,7 +125,7 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
         assert replace(found, **changes) == replace(expected, **changes)
 
 
-def test_a_report_says_whether_it_passed() -> None:
+def test_a_report_passes_if_it_meets_its_requirement() -> None:
     report = model_parity(load_model("lif"), **SMALL)
     assert isinstance(report, Parity)
     assert report.passed

@@ -1,20 +1,19 @@
-"""The stored comparison of every shipped model: complete, and what is owed."""
+"""The stored comparison of every shipped model: complete, passed, and of the present code."""
 
 from __future__ import annotations
 
 import json
 from itertools import product
-from pathlib import Path
+
+import pytest
+from make_parity import PATH, definitions, vouched_code
 
 from bioae.equations import available, load_model
 from bioae.trainers.parity import AGREEMENT
 
-RESULTS = Path(__file__).parents[3] / "docs" / "results" / "parity.json"
-
 
 def test_every_spiking_model_passed_on_every_target() -> None:
-    """Write them anew with `python docs/make_parity.py`."""
-    stored = json.loads(RESULTS.read_text(encoding="utf-8"))
+    stored = json.loads(PATH.read_text(encoding="utf-8"))
     assert (stored["neurons"], stored["steps"]) == (100, 1000)
     found = {(report["model"], report["target"]): report for report in stored["reports"]}
     spiking = [name for name in available() if load_model(name).threshold is not None]
@@ -25,3 +24,31 @@ def test_every_spiking_model_passed_on_every_target() -> None:
         assert report["one_step"] == 1.0
         assert report["chaotic"] or report["spike_agreement"] >= AGREEMENT
         assert report["differing"] == 0 or not report["exact"]
+
+
+def test_the_results_vouch_for_the_present_code() -> None:
+    stored = json.loads(PATH.read_text(encoding="utf-8"))
+    assert stored.get("code") == vouched_code(), "run python docs/make_parity.py"
+
+
+CODE = """
+import os
+def f(a):
+    return a + 1
+class C:
+    x = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (CODE.replace("f(a)", "g(a)"), False),
+        (CODE.replace("    return", '    """Return more."""\n    # One more.\n    return'), True),
+        (CODE.replace("import os", "import sys\n__all__ = ['f']"), True),
+        (CODE.replace("a + 1", "a - 1"), False),
+        (CODE.replace("x = 2", "x = 3"), False),
+    ],
+)
+def test_comments_docstrings_and_imports_are_no_code(changed: str, same: bool) -> None:
+    assert (sorted(definitions(changed)) == sorted(definitions(CODE))) is same

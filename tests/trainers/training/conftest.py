@@ -1,4 +1,4 @@
-"""The small network that the training tests train."""
+"""The small network of the training tests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from types import ModuleType
 
 import pytest
 
-PATH = Path(__file__).with_name("standin.py")
+PATH = Path(__file__).with_name("small_run.py")
 
 
 @pytest.fixture(scope="session")
-def standin() -> ModuleType:
-    """The module of the stand-in network."""
-    spec = importlib.util.spec_from_file_location("standin", PATH)
+def small_run() -> ModuleType:
+    """The module `small_run`."""
+    spec = importlib.util.spec_from_file_location("small_run", PATH)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up there.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

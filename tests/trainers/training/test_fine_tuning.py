@@ -1,4 +1,4 @@
-"""A trained network that is given another neuron comes back when it is trained on."""
+"""A trained network with another neuron model recovers its error in further training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.train import assemble, train
 
@@ -30,7 +30,7 @@ NETWORK: dict[str, Any] = {
 SETTINGS: dict[str, Any] = {"batch_size": 20, "derivative": "arctan", "threads": 1}
 
 
-def test_the_stored_errors_come_back_within_the_bound() -> None:
+def test_the_stored_errors_recover_within_the_bound() -> None:
     rows = json.loads((RESULTS / "fine_tuning.json").read_text(encoding="utf-8"))["rows"]
     source, *changed = rows
     assert {row["neuron"] for row in changed} == {"adex", "coba"}
@@ -40,7 +40,7 @@ def test_the_stored_errors_come_back_within_the_bound() -> None:
         assert row["errors"][-1] < BOUND * source["errors"][-1], (row["neuron"], row["calibrate"])
 
 
-def test_a_small_network_comes_back(tmp_path: Path) -> None:
+def test_a_small_network_recovers(tmp_path: Path) -> None:
     first = TrainingConfig.from_mapping(
         {
             "data": DATA,

@@ -1,4 +1,4 @@
-"""Losses against scikit-learn and by hand."""
+"""Losses against scikit-learn and small examples."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from sklearn.metrics import mean_squared_error as oracle
 
 from bioae.errors import NetworkError
-from bioae.trainers.training.config_tables import LossName
-from bioae.trainers.training.losses import LOSSES, loss_function, squared_error
+from bioae.trainers.training.objective import LOSSES, loss_function, squared_error
+from bioae.trainers.training.sections import LossName
 
 
 def test_against_scikit_learn() -> None:

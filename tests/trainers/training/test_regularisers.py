@@ -1,4 +1,4 @@
-"""Each term by hand and against NumPy, and its gradient against finite differences."""
+"""Each term against small examples and NumPy, and its gradient against finite differences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative, spike
-from bioae.trainers.mirror.network import Activity
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.config_tables import RegularisersConfig
-from bioae.trainers.training.problem import build_regularisers
-from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.objective import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.sections import RegularisersConfig
+from bioae.trainers.training.train import build_regularisers
 
 STEPS, EXAMPLES = 5, 3
 
@@ -100,7 +99,7 @@ def test_targets_against_numpy(network: tuple[Activity, dict[str, Tensor]], symb
         ("l2", ("latent",), 2 * (9 + 1)),
     ],
 )
-def test_weight_terms_leave_neuron_parameters_alone(
+def test_weight_terms_do_not_act_on_neuron_parameters(
     network: tuple[Activity, dict[str, Tensor]],
     symbol: str,
     layers: tuple[str, ...] | None,
@@ -109,7 +108,7 @@ def test_weight_terms_leave_neuron_parameters_alone(
     assert evaluate([REGULARISERS[symbol](2.0, layers)], *network)[symbol].item() == expected
 
 
-def test_by_hand() -> None:
+def test_small_examples() -> None:
     # Two neurons, two steps, two examples: 2 and 0 spikes, then 1 and 1.
     spikes = torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
     potential = torch.zeros(2, 2, 2)
@@ -167,7 +166,9 @@ def test_terms_on_spikes_do_not_reach_a_silent_neuron(symbol: str) -> None:
     assert silent_neuron(REGULARISERS[symbol](-1.0)) == 0
 
 
-def test_what_is_missing_is_named(network: tuple[Activity, dict[str, Tensor]]) -> None:
+def test_missing_layers_and_potentials(
+    network: tuple[Activity, dict[str, Tensor]],
+) -> None:
     with pytest.raises(NetworkError, match="acts on no layer"):
         evaluate([REGULARISERS["lambda1"](1.0, ("nowhere",))], *network)
     spikes, _ = random_layer(0, 2)
@@ -175,8 +176,8 @@ def test_what_is_missing_is_named(network: tuple[Activity, dict[str, Tensor]]) -
         evaluate([REGULARISERS["beta1"](1.0)], activity(latent=(spikes, None)), {})
 
 
-def test_built_from_a_configuration(standin: ModuleType) -> None:
-    config: TrainingConfig = standin.config()
+def test_built_from_a_configuration(small_run: ModuleType) -> None:
+    config: TrainingConfig = small_run.config()
     terms = {term.symbol: term for term in build_regularisers(config, ("hidden", "output"))}
     assert set(terms) == {"beta2", "lambda1", "l2", "neuron2"}
     assert terms["beta2"].layers is None

@@ -1,4 +1,4 @@
-"""A run that was stopped anywhere, and resumed, ends with the same bits."""
+"""A run that was stopped at any point, and resumed, ends with the same bits."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def metrics(out: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def straight(standin: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(small_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing stopped."""
     out = tmp_path_factory.mktemp("straight")
-    fit(standin.problem(standin.config()), out)
+    fit(small_run.problem(small_run.config()), out)
     assert len(metrics(out)) == 3
     return out
 
@@ -51,9 +51,9 @@ def assert_same(out: Path, straight: Path) -> None:
 
 
 def test_training_moves_every_weight_and_lowers_the_loss(
-    standin: ModuleType, straight: Path
+    small_run: ModuleType, straight: Path
 ) -> None:
-    start = standin.problem(standin.config()).mirror.weights
+    start = small_run.problem(small_run.config()).mirror.weights
     end = tensors(straight)
     for name, weight in start.items():
         assert weight.detach().numpy().tobytes() != end[f"weight/{name}"], name
@@ -63,39 +63,39 @@ def test_training_moves_every_weight_and_lowers_the_loss(
 
 @pytest.mark.parametrize("batches", [1, BATCHES, BATCHES + 2])
 def test_killed_and_resumed(
-    standin: ModuleType, straight: Path, tmp_path: Path, batches: int
+    small_run: ModuleType, straight: Path, tmp_path: Path, batches: int
 ) -> None:
-    command = [sys.executable, str(Path(standin.__file__ or "")), str(tmp_path), str(batches)]
+    command = [sys.executable, str(Path(small_run.__file__ or "")), str(tmp_path), str(batches)]
     killed = subprocess.run(command, check=False)
     assert killed.returncode == -signal.SIGKILL
     position = checkpoints.load(tmp_path / CHECKPOINT).position
     # The batch after which the kill came was not in a checkpoint yet.
     assert position.epoch * BATCHES + position.batch == batches - 1
-    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert_same(tmp_path, straight)
 
 
-def test_interrupted_keeps_what_was_done(
-    standin: ModuleType, straight: Path, tmp_path: Path
+def test_an_interrupted_run_keeps_its_progress(
+    small_run: ModuleType, straight: Path, tmp_path: Path
 ) -> None:
-    seldom = standin.config(checkpoint_seconds=1e6)
+    seldom = small_run.config(checkpoint_seconds=1e6)
 
     def interrupt(report: Report) -> None:
         if (report.epoch, report.batch) == (2, 3):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(standin.problem(seldom), tmp_path, progress=interrupt)
+        fit(small_run.problem(seldom), tmp_path, progress=interrupt)
     position = checkpoints.load(tmp_path / CHECKPOINT).position
     assert (position.epoch, position.batch) == (1, 3)
-    fit(standin.problem(seldom), tmp_path, resume=True)
+    fit(small_run.problem(seldom), tmp_path, resume=True)
     assert_same(tmp_path, straight)
 
 
-def test_an_interrupt_in_an_update_falls_back_to_the_last_checkpoint(
-    standin: ModuleType, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupt_during_an_update_leaves_the_last_checkpoint(
+    small_run: ModuleType, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = standin.problem(standin.config())
+    problem = small_run.problem(small_run.config())
     calls = 0
 
     def clamp() -> None:
@@ -110,29 +110,29 @@ def test_an_interrupt_in_an_update_falls_back_to_the_last_checkpoint(
         fit(problem, tmp_path)
     position = checkpoints.load(tmp_path / CHECKPOINT).position
     assert (position.epoch, position.batch) == (1, 1)
-    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert_same(tmp_path, straight)
 
 
 def test_superseded_and_half_written_metrics_are_replaced(
-    standin: ModuleType, straight: Path, tmp_path: Path
+    small_run: ModuleType, straight: Path, tmp_path: Path
 ) -> None:
-    fit(standin.problem(standin.config(epochs=1)), tmp_path)
+    fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"epoch": 2, "loss": 1.0}\n{"epoch": 3, "lo')
-    fit(standin.problem(standin.config()), tmp_path, resume=True)
+    fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert_same(tmp_path, straight)
 
 
 def test_more_epochs_continue_a_finished_run(
-    standin: ModuleType, straight: Path, tmp_path: Path
+    small_run: ModuleType, straight: Path, tmp_path: Path
 ) -> None:
-    fit(standin.problem(standin.config(epochs=2)), tmp_path)
-    fit(standin.problem(standin.config(epochs=3)), tmp_path, resume=True)
+    fit(small_run.problem(small_run.config(epochs=2)), tmp_path)
+    fit(small_run.problem(small_run.config(epochs=3)), tmp_path, resume=True)
     assert_same(tmp_path, straight)
     assert "epochs = 3" in (tmp_path / CONFIG).read_text()
     with pytest.raises(NetworkError, match="at least 3"):
-        fit(standin.problem(standin.config(epochs=2)), tmp_path, resume=True)
+        fit(small_run.problem(small_run.config(epochs=2)), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -145,28 +145,28 @@ def test_more_epochs_continue_a_finished_run(
     ],
 )
 def test_a_changed_configuration_is_refused_by_key(
-    standin: ModuleType, straight: Path, change: dict[str, Any], key: str
+    small_run: ModuleType, straight: Path, change: dict[str, Any], key: str
 ) -> None:
     before = (straight / CHECKPOINT).read_bytes(), (straight / CONFIG).read_bytes()
     with pytest.raises(NetworkError, match=key):
-        fit(standin.problem(standin.config(**change)), straight, resume=True)
+        fit(small_run.problem(small_run.config(**change)), straight, resume=True)
     assert before == ((straight / CHECKPOINT).read_bytes(), (straight / CONFIG).read_bytes())
 
 
-def test_nothing_to_resume(standin: ModuleType, tmp_path: Path) -> None:
+def test_nothing_to_resume(small_run: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no checkpoint"):
-        fit(standin.problem(standin.config()), tmp_path, resume=True)
+        fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, -1])
 def test_a_damaged_checkpoint_is_refused(
-    standin: ModuleType, straight: Path, tmp_path: Path, kept: int
+    small_run: ModuleType, straight: Path, tmp_path: Path, kept: int
 ) -> None:
     whole = (straight / CHECKPOINT).read_bytes()
     (tmp_path / CHECKPOINT).write_bytes(whole[:kept])
     with pytest.raises(ArtefactError, match="truncated or foreign"):
-        fit(standin.problem(standin.config()), tmp_path, resume=True)
+        fit(small_run.problem(small_run.config()), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -188,25 +188,25 @@ def test_a_foreign_checkpoint_is_refused(
 
 
 def test_a_checkpoint_of_another_network_is_refused(
-    standin: ModuleType, straight: Path, tmp_path: Path
+    small_run: ModuleType, straight: Path, tmp_path: Path
 ) -> None:
     stored = checkpoints.load(straight / CHECKPOINT)
     other = dict(stored.tensors)
     other["weight/hidden.weight"] = other["weight/hidden.weight"][:, 1:]
     for tensors, line in (
         (other, r"'hidden.weight' does not fit; expected torch.float32 of shape \(10, 36\)"),
-        ({"weight/a": torch.zeros(1)}, r"another network; expected .*hidden.leak.*; found a"),
+        ({"weight/a": torch.zeros(1)}, r"another network; expected .*hidden.tau.*; found a"),
     ):
         stored.tensors = tensors
         checkpoints.save(tmp_path / CHECKPOINT, stored)
         with pytest.raises(ArtefactError, match=line):
-            fit(standin.problem(standin.config()), tmp_path, resume=True)
+            fit(small_run.problem(small_run.config()), tmp_path, resume=True)
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
-    standin: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit(standin.problem(standin.config(epochs=1)), tmp_path)
+    fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
 
     def full(path: Path, content: bytes) -> None:
@@ -216,13 +216,13 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="No space left"):
-        fit(standin.problem(standin.config()), tmp_path, resume=True)
+        fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted((CHECKPOINT, METRICS, CONFIG))
 
 
-def test_a_loss_that_is_not_finite_ends_the_run(standin: ModuleType, tmp_path: Path) -> None:
-    problem = standin.problem(standin.config())
+def test_a_loss_that_is_not_finite_ends_the_run(small_run: ModuleType, tmp_path: Path) -> None:
+    problem = small_run.problem(small_run.config())
     problem.mirror.weights["hidden.weight"].data.fill_(float("nan"))
     with pytest.raises(NetworkError, match=r"epoch 1, batch 1.*no longer finite"):
         fit(problem, tmp_path)

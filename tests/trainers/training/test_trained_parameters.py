@@ -1,4 +1,4 @@
-"""What a configuration says of the parameters of neurons, and of how they are trained."""
+"""Training of neuron parameters, as configured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import CHECKPOINT, Run
+from bioae.trainers.training.loop import CHECKPOINT, TrainingRun
 from bioae.trainers.training.train import assemble, train
 
 LAYERS: list[dict[str, Any]] = [
@@ -54,7 +54,7 @@ def test_read_and_written(tmp_path: Path) -> None:
 
 def test_groups_of_learning_rates(tmp_path: Path) -> None:
     given = config(**EVERYTHING)
-    run = Run(assemble(given), tmp_path)
+    run = TrainingRun(assemble(given), tmp_path)
     names = {id(weight): name for name, weight in run.weights.items()}
     rates = {
         names[id(each)]: group["lr"]
@@ -69,18 +69,18 @@ def test_groups_of_learning_rates(tmp_path: Path) -> None:
 
 
 def test_options_reach_the_mirror() -> None:
-    backward = assemble(config(**EVERYTHING)).mirror.backward  # type: ignore[attr-defined]
+    backward = assemble(config(**EVERYTHING)).mirror.backward
     assert (backward.truncate, backward.recompute) == (5, 3)
     assert backward.reset_detached
     assert not backward.detach_refractory
 
 
-def test_first_step_is_the_learning_rate_whatever_the_unit(tmp_path: Path) -> None:
+def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
-    run = Run(problem, tmp_path)
+    run = TrainingRun(problem, tmp_path)
     run._update(problem.batch(problem.train[np.arange(8)], 0))
-    for name, each in problem.mirror.trained.items():  # type: ignore[attr-defined]
+    for name, each in problem.mirror.trained.items():
         start, rate = (0.1, 1e-2) if name.endswith("tau") else (1.0, 2e-2)
         # The last layer's potential is read, and its threshold with nothing to do.
         expected = 0.0 if name == "output.theta" else rate
@@ -99,7 +99,7 @@ def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
     assert len(np.unique(stored.weights["latent.tau"])) > 2
 
 
-def test_resumed_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     train(config(**EVERYTHING), straight)
 
@@ -107,7 +107,7 @@ def test_resumed_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bioae.trainers.training.loop.Run._finish_epoch", interrupt)
+        patch.setattr("bioae.trainers.training.loop.TrainingRun._finish_epoch", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(config(**EVERYTHING), broken)
     train(config(**EVERYTHING), broken, resume=True)
@@ -118,7 +118,7 @@ def test_resumed_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
-    run = Run(assemble(config()), tmp_path)
+    run = TrainingRun(assemble(config()), tmp_path)
     assert len(run.optimiser.param_groups) == 1
     assert run.optimiser.param_groups[0]["params"] == [*run.weights.values()]
 
@@ -149,7 +149,7 @@ def test_refused_values(training: dict[str, Any], line: str) -> None:
         ({"learning_rates": {"outer.recurrent": 1e-3}}, "is called 'outer.recurrent'"),
     ],
 )
-def test_names_of_nothing_are_refused(training: dict[str, Any], line: str) -> None:
+def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
     with pytest.raises(NetworkError) as caught:
         assemble(config(**training))
     assert line in str(caught.value)

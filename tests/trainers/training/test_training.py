@@ -14,7 +14,7 @@ from bioae.cli.train import train as train_command
 from bioae.errors import BioaeError, DataError, NetworkError, OutputError
 from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.evaluation import evaluate
+from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.train import assemble, train
 
 VALUES: dict[str, Any] = {
@@ -36,10 +36,10 @@ def same(one: Network, other: Network) -> bool:
     return all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
-def test_trained_network_is_on_the_grid_and_is_what_was_evaluated(tmp_path: Path) -> None:
+def test_the_trained_network_is_on_the_grid_and_was_evaluated(tmp_path: Path) -> None:
     result = train(config(), tmp_path / "run")
     assert [line["epoch"] for line in result.history] == [1, 2]
-    assert not same(result.network, assemble(config()).mirror.to_network())  # type: ignore[attr-defined]
+    assert not same(result.network, assemble(config()).mirror.to_network())
     for name, weights in result.network.weights.items():
         assert np.array_equal(weights * 4096, np.rint(weights * 4096)), name
     problem = assemble(config())
@@ -103,7 +103,7 @@ def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_leaves_no_folder(
+def test_bad_configurations_leave_no_folder(
     tmp_path: Path, changes: dict[str, Any], error: type[BioaeError], line: str
 ) -> None:
     with pytest.raises(error, match=line):
@@ -121,13 +121,13 @@ def test_images_of_another_size(tmp_path: Path) -> None:
 def test_potentials_are_computed_only_where_a_term_acts_on_them() -> None:
     with_beta = assemble(config()).mirror
     without = assemble(config(regularisers={"beta2": None})).mirror
-    assert with_beta.potentials == "last"  # type: ignore[attr-defined]
-    assert without.potentials == "decoded"  # type: ignore[attr-defined]
+    assert with_beta.potentials == "last"
+    assert without.potentials == "decoded"
 
 
 def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
     """After a few updates: rounding parts the two in the end."""
-    before = assemble(config()).mirror.to_network()  # type: ignore[attr-defined]
+    before = assemble(config()).mirror.to_network()
     trained = [
         train(config(training={"compile": each, "dtype": "float64"}), tmp_path / str(each)).network
         for each in (True, False)
@@ -146,7 +146,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed == json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
 
 
-def test_interrupted_command_says_how_to_go_on(
+def test_interrupted_command_prints_how_to_continue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "config.toml"
@@ -156,7 +156,7 @@ def test_interrupted_command_says_how_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bioae.trainers.training.loop.Run._finish_epoch", interrupt)
+        patch.setattr("bioae.trainers.training.loop.TrainingRun._finish_epoch", interrupt)
         assert train_command(path, out=tmp_path / "run") == 130
     assert "--resume" in capsys.readouterr().err
     assert train_command(path, out=tmp_path / "run", resume=True) == 0

@@ -12,8 +12,8 @@ import pytest
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.config_tables import DataConfig, OptimisationConfig
-from bioae.trainers.training.regularisers import REGULARISERS
+from bioae.trainers.training.objective import REGULARISERS
+from bioae.trainers.training.sections import DataConfig, OptimisationConfig
 
 FULL = """
 [data]
@@ -48,7 +48,7 @@ def full(tmp_path: Path) -> TrainingConfig:
     return load_config(path)
 
 
-def test_what_was_given_is_what_is_read(full: TrainingConfig) -> None:
+def test_a_file_is_read_as_written(full: TrainingConfig) -> None:
     assert full.data == DataConfig(name="mnist", train=1000, validation=200)
     assert (full.network.steps, full.network.latent) == (50, "latent")
     assert full.training.derivative.parameters == {"alpha": 3}

@@ -13,16 +13,21 @@ from hypothesis import strategies as st
 
 from bioae.errors import DataError
 from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.training.grid import on_grid
-from bioae.trainers.training.metrics import LayerTally, write_metrics
-from bioae.trainers.training.reproducible import encoder_seed, example_order, reproducible
+from bioae.trainers.training.loop import write_metrics
+from bioae.trainers.training.problem import (
+    LayerTally,
+    encoder_seed,
+    example_order,
+    on_grid,
+    reproducible,
+)
 
 
 def layer(spikes: torch.Tensor) -> LayerActivity:
     return LayerActivity("layer", spikes)
 
 
-def test_figures_by_hand() -> None:
+def test_figures_of_a_small_layer() -> None:
     # Four steps, two examples; neurons: dead, bursting in the one example it fires in, sparse.
     spikes = torch.zeros(4, 2, 3)
     spikes[:3, 0, 1] = 1
@@ -97,7 +102,7 @@ def test_grid_gives_the_weights_back_after_an_error() -> None:
     assert weight.item() == pytest.approx(0.1)
 
 
-def test_order_and_seeds_depend_on_seed_and_epoch_alone() -> None:
+def test_order_and_seeds_depend_on_seed_and_epoch_only() -> None:
     orders = {
         (seed, epoch): example_order(seed, epoch, 50) for seed in range(3) for epoch in range(3)
     }

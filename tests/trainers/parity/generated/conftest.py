@@ -14,7 +14,7 @@ PATH = Path(__file__).with_name("models.py")
 
 @pytest.fixture(scope="session")
 def models() -> ModuleType:
-    """The module `models.py` beside this file."""
+    """The module `models.py` in this folder."""
     spec = importlib.util.spec_from_file_location("generated_models", PATH)
     assert spec is not None
     assert spec.loader is not None

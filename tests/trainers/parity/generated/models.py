@@ -148,12 +148,12 @@ class Case:
 
     @property
     def images(self) -> NDArray[np.float64]:
-        """What the network is shown."""
+        """The images of the network."""
         return stream(0, 0).uniform(0.3, 1.0, (EXAMPLES, 1, 1, UNITS))
 
     @property
     def reproducible(self) -> bool:
-        """Whether both sides owe the same spikes to the last."""
+        """Return whether all spikes must agree."""
         return self.network.config.placed[0].program.reproducible
 
 

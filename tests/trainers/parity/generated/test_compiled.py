@@ -1,4 +1,4 @@
-"""Models drawn over the language: compiled, they fire and learn as they do uncompiled."""
+"""Random models of the whole language: the same spikes and gradients compiled and uncompiled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
-from bioae.trainers.mirror.fused import build
 
 #: What is left to the plain mirror.
 LEFT = {

@@ -1,4 +1,4 @@
-"""Models drawn over the language: the mirror fires as Brian2 does, on NumPy and in C++."""
+"""Random models of the whole language: the same spikes in the mirror and Brian2, NumPy and C++."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays that are used again: the system takes its time to give memory to a process."""
+"""A pool of arrays for training, because allocating memory from the system is slow."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _ALIGNED = 64
 def empty(
     arrays: Arrays | None, shape: Sequence[int], like: Tensor, layout: torch.memory_format
 ) -> Tensor:
-    """Return a tensor of any values, of the type of another, out of `arrays` if there are any."""
+    """Return an uninitialised tensor of the type of another, from `arrays` if there is a pool."""
     if arrays is None:
         return torch.empty(tuple(shape), dtype=like.dtype, memory_format=layout)
     return arrays.empty(shape, like.dtype, layout)
 
 
 class Arrays:
-    """Memory of tensors that nobody holds any more, kept for the next of about that size.
+    """A pool of the memory of released tensors, for new tensors of about the same size.
 
-    A step of training allocates what the step before has freed. The system would take it back in
-    between and clear it anew, page by page, which is a third of the time of a step.
+    Each training step allocates the memory that the step before released. The system would reclaim
+    it in between and clear it again, page by page, which takes a third of the time of a step.
     """
 
     def __reduce__(self) -> tuple[type[Arrays], tuple[()]]:
-        # A copy of a mirror has memory of its own.
+        # A copy of a mirror has a separate pool.
         return Arrays, ()
 
     def in_training(self) -> Arrays | None:
-        """Return itself where gradients are computed: elsewhere tensors may pile up."""
+        """Return the pool if gradients are computed, else None: results might accumulate."""
         return self if torch.is_grad_enabled() else None
 
     def __init__(self) -> None:
-        self._kept: list[NDArray[np.uint8]] = []
+        self._pool: list[NDArray[np.uint8]] = []
         self._lock = threading.Lock()
 
     def empty(
@@ -51,7 +51,7 @@ class Arrays:
         dtype: torch.dtype,
         layout: torch.memory_format = torch.contiguous_format,
     ) -> Tensor:
-        """Return a tensor of any values, as `torch.empty` does."""
+        """Return an uninitialised tensor, as `torch.empty` does."""
         size = math.prod(shape) * dtype.itemsize
         with self._lock:
             flat = torch.from_numpy(self._take(size))[:size].view(dtype)
@@ -61,19 +61,19 @@ class Arrays:
         return flat.view(*shape)
 
     def _take(self, size: int) -> NDArray[np.uint8]:
-        free = [place for place in range(len(self._kept)) if self._free(place)]
-        fitting = [place for place in free if size <= len(self._kept[place]) <= 2 * size]
+        free = [index for index in range(len(self._pool)) if self._free(index)]
+        fitting = [index for index in free if size <= len(self._pool[index]) <= 2 * size]
         if fitting:
-            return self._kept[min(fitting, key=lambda place: len(self._kept[place]))]
+            return self._pool[min(fitting, key=lambda index: len(self._pool[index]))]
         if free:
-            # Batches have become larger or smaller: what fits nothing goes, one by one.
-            del self._kept[max(free, key=lambda place: abs(len(self._kept[place]) - size))]
-        self._kept.append(_aligned(size))
-        return self._kept[-1]
+            # Batches have become larger or smaller: remove arrays that no longer fit, one by one.
+            del self._pool[max(free, key=lambda index: abs(len(self._pool[index]) - size))]
+        self._pool.append(_aligned(size))
+        return self._pool[-1]
 
-    def _free(self, place: int) -> bool:
-        # A tensor holds the array whose memory it has; the list holds it too, and the call.
-        return sys.getrefcount(self._kept[place]) == _UNHELD
+    def _free(self, index: int) -> bool:
+        # A tensor holds a reference to its array; so do the list and the call.
+        return sys.getrefcount(self._pool[index]) == _UNHELD
 
 
 def _aligned(size: int) -> NDArray[np.uint8]:
@@ -86,5 +86,5 @@ def _references(arrays: list[NDArray[np.uint8]]) -> int:
     return sys.getrefcount(arrays[0])
 
 
-#: References to an array that a list alone holds: they differ between versions of Python.
+#: References to an array that only a list holds: they differ between versions of Python.
 _UNHELD = _references([_aligned(1)])

@@ -1,9 +1,9 @@
-"""What arrives at a layer in each step: signs apart, delays, and where a presentation ends.
+"""Pathways: the input of a layer in each step, with delays and signs.
 
-The steps p of a period count from the first in which a layer runs, the lead-in where there is one.
-What the layer before emitted in step n arrives in step n + d of the period, d being the
-connection's delay; what the layer itself sends, d steps after its spikes are there to be sent.
-What would arrive after the period is dropped.
+The steps of a period count from the first in which a layer runs (the lead-in, if there is one).
+Output of the layer before in step n arrives in step n + d of the period, where d is the
+connection's delay; recurrent spikes arrive d steps after they are available. Input that would
+arrive after the period is dropped.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from bioae.networks.delays import Steps
 
 __all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
 
-#: What arrives in a step, in network weights (example, ...): ``bioae_input``, and
-#: ``bioae_inhibition`` where it arrives separately.
+#: The input of a step, in network weights (example, ...): ``bioae_input``, and
+#: ``bioae_inhibition`` if inhibition is separate.
 Arrived = Mapping[str, Tensor]
 
-#: Returns what a population sends itself, from its spikes as they are and were (see `history`).
+#: Returns a population's recurrent input from its current and past spikes (see `history`).
 Recurrence = Callable[[Mapping[str, Tensor]], Arrived | None]
 
 
 def history(delay: int) -> str:
-    """Return the name of a population's spikes as they were a number of steps before."""
+    """Return the name of a population's spikes a number of steps ago."""
     return f"_spike_{delay}" if delay else "_spike"
 
 
 def held(emitted: Tensor) -> Tensor:
-    """Return what is the same in every step (time, ...) as one step that is held.
+    """Return a constant input (time, ...) as one step that is repeated without a copy.
 
-    It is computed with once. What is not, or needs a gradient of each step, is returned as it is.
+    Its sums are then computed once. Input that varies, or that needs a gradient in each step, is
+    returned unchanged.
     """
     if emitted.requires_grad or not bool((emitted == emitted[0]).all()):
         return emitted
@@ -43,19 +44,19 @@ def held(emitted: Tensor) -> Tensor:
 
 
 def is_held(emitted: Tensor) -> bool:
-    """Whether all steps (time, ...) are one in memory, see `held`."""
+    """Return whether all steps (time, ...) share one step in memory, see `held`."""
     return len(emitted) > 1 and emitted.stride(0) == 0
 
 
 def add(one: Arrived | None, other: Arrived | None) -> Arrived | None:
-    """Return the sum of what arrives; None is nothing."""
+    """Return the sum of two inputs; None is no input."""
     if one is None or other is None:
         return other if one is None else one
     return {name: tensor + other[name] for name, tensor in one.items()}
 
 
 def received(program: Program, arrived: Arrived) -> Arrived:
-    """Return what a program names of what arrives: the difference, where it knows no inhibition."""
+    """Return the input as a program names it: the difference if it names no inhibition."""
     if INHIBITION not in arrived or program.inhibited:
         return arrived
     return {INPUT: arrived[INPUT] - arrived[INHIBITION]}
@@ -67,17 +68,17 @@ class Pathway(nn.Module):
     Parameters
     ----------
     connection
-        Returns the sums of weights (batch, ...) from what was emitted (batch, ...) and weights.
+        Returns the sums of weights (batch, ...) from the source's output (batch, ...) and weights.
     shape
-        The shape of the population that receives.
+        The shape of the target population.
     delay
-        Of each weight in steps, in their shape; one without dimensions where all have the same.
+        The delay of each weight in steps, in their shape; a scalar if all are equal.
     separate_inhibition
         Whether inhibition arrives at a separate variable.
     present
-        Which of the weights are connections, in their shape; all of them by default.
+        A mask of the weights that are connections, in their shape; all of them by default.
     events
-        What `connection` returns, faster where few emit anything; see `sums`.
+        The same function as `connection`, faster for sparse output; see `sums`.
     """
 
     _delay: Tensor | None
@@ -103,16 +104,17 @@ class Pathway(nn.Module):
         self.delays: tuple[int, ...] = tuple(
             d for d in np.unique(delays.numpy()).tolist() if d >= 0
         )
-        alike = len(self.delays) == 1 and bool((delays >= 0).all())
-        self.register_buffer("_delay", None if alike else delays, persistent=False)
+        uniform = len(self.delays) == 1 and bool((delays >= 0).all())
+        self.register_buffer("_delay", None if uniform else delays, persistent=False)
 
     def over(self, emitted: Tensor, weight: Tensor, steps: int) -> list[Arrived | None]:
-        """Return what arrives in each step of a period, of what was emitted (time, example, ...).
+        """Return the input of each step of a period.
 
         Parameters
         ----------
         emitted
-            What arrives in the step of its index, where there is no delay.
+            The output of the source (time, example, ...); without a delay, that of step n arrives
+            in step n.
         weight
             The weights.
         steps
@@ -122,7 +124,7 @@ class Pathway(nn.Module):
         for delay, kernels in self._kernels(weight):
             sent, times = _computed(emitted, steps - delay)
             sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
-            # Indexing in a loop would make the backward pass allocate all steps at each of them.
+            # Indexing in a loop would make the backward pass allocate all steps at each step.
             each = {
                 name: tensor.reshape(len(sent), -1, *self._shape).unbind(0) * times
                 for name, tensor in sums.items()
@@ -133,24 +135,24 @@ class Pathway(nn.Module):
         return arriving
 
     @property
-    def alike(self) -> bool:
-        """Whether all connections have one delay."""
+    def uniform(self) -> bool:
+        """Return whether all connections have the same delay."""
         return self._delay is None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what arrives."""
+        """The names of the input."""
         return (INPUT, INHIBITION) if self._separate_inhibition else (INPUT,)
 
     def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
-        """Return what arrives of each step (step and example, ...), where all have one delay.
+        """Return the input from each step (step and example, ...), if all delays are equal.
 
-        Of steps that are held, one is returned.
+        Held steps are returned as one. Input that would arrive after the period is left out.
 
         Parameters
         ----------
         emitted, weight, steps
-            As of `over`. What would arrive after the period is left out.
+            See `over`.
         """
         ((delay, kernels),) = self._kernels(weight)
         sent = _packed(_computed(emitted, steps - delay)[0])
@@ -160,7 +162,7 @@ class Pathway(nn.Module):
         }
 
     def recurrence(self, weight: Tensor) -> Recurrence:
-        """Return what a population sends itself, as a function of its spikes."""
+        """Return the recurrent input of a population, as a function of its spikes."""
         every = list(self._kernels(weight))
 
         def send(spikes: Mapping[str, Tensor]) -> Arrived | None:
@@ -174,19 +176,19 @@ class Pathway(nn.Module):
         return send
 
     def _kernels(self, weight: Tensor) -> list[tuple[int, Arrived]]:
-        """Return the weights of each delay: all of them, or by their signs."""
-        found = []
+        """Return the weights of each delay, all together or by sign."""
+        kernels = []
         for delay in self.delays:
             kernel = weight
             if self._delay is not None:
                 kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
-            found.append((delay, self._signs(kernel)))
-        return found
+            kernels.append((delay, self._signs(kernel)))
+        return kernels
 
     def _signs(self, weight: Tensor) -> Arrived:
         if not self._separate_inhibition:
             return {INPUT: weight}
-        # Not `relu`, whose gradient would leave a weight of 0 where it is.
+        # Not `relu`: its gradient of 0 would never move a weight of 0.
         zero = weight.new_zeros(())
         return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
 
@@ -195,10 +197,10 @@ class Pathway(nn.Module):
 
 
 def _computed(emitted: Tensor, steps: int) -> tuple[Tensor, int]:
-    """Return those of the first steps that differ, and how many times they come."""
+    """Return the distinct ones of the first steps, and the number of their repetitions."""
     if is_held(emitted):
         return emitted[:1], min(steps, len(emitted))
-    # All of them as they are: the gradient of a slice fills an array of zeros.
+    # No slice of all steps: its gradient would fill an array of zeros.
     return (emitted if steps >= len(emitted) else emitted[: max(steps, 0)]), 1
 
 
@@ -206,6 +208,6 @@ def _packed(emitted: Tensor) -> Tensor:
     """Return all steps as one batch (step and example, ...), laid out for the connection."""
     batch = emitted.flatten(0, 1)
     if batch.ndim == 4 and batch.dtype == torch.float32 and batch.device.type == "cpu":
-        # Convolutions are faster so, and what follows keeps the layout.
+        # Convolutions are faster in this layout, and later operations keep it.
         return batch.contiguous(memory_format=torch.channels_last)
     return batch

@@ -1,10 +1,10 @@
-"""The C++ of single operations, and of what stands around them."""
+"""The C++ of single operations and of the surrounding functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bioae.trainers.mirror.fused.graph import Node
+from bioae.trainers.mirror.compiled.graph import Node
 
 __all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of", "safe"]
 
@@ -13,7 +13,7 @@ _FUNCTIONS = (
     "acos", "atan", "sqrt", "floor", "ceil", "trunc", "pow",
 )  # fmt: skip
 
-#: What an operation is, its arguments in place of the braces.
+#: The form of each operation, with braces for its arguments.
 FORMS = {
     **{name: f"std::{name}({{}})" for name in _FUNCTIONS},
     "pow": "std::pow({}, {})",
@@ -28,7 +28,7 @@ FORMS = {
     "through": "{1}",
 }  # fmt: skip
 
-#: What stands before the functions.
+#: The beginning of the source.
 HEAD = """\
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,7 @@ HEAD = """\
 #include <vector>
 typedef {real} R;
 static const R MOST = std::numeric_limits<R>::max();
-// A number that is none stays none, as in PyTorch.
+// NaN propagates, as in PyTorch.
 static inline R smaller(R a, R b) {{ return a != a ? a : b != b ? b : a < b ? a : b; }}
 static inline R larger(R a, R b) {{ return a != a ? a : b != b ? b : a > b ? a : b; }}
 enum {{ W = {width}, K = {carried} }};
@@ -76,5 +76,5 @@ def name_of(node: Node) -> str:
 
 
 def safe(name: str) -> str:
-    """Return what is given as part of a name in C++."""
+    """Return a name as part of a C++ identifier."""
     return name.replace(" ", "__")

@@ -1,4 +1,8 @@
-"""The parameters that are trained: where they start, and how they descend to where they end."""
+"""Maximum-likelihood fits of a neuron model's parameters to recorded spikes, by teacher forcing.
+
+Source: Williams & Zipser 1989, Neural Computation 1:270; for integrate-and-fire neurons Paninski,
+Pillow & Simoncelli 2004, Neural Computation 16:2533.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.lowering.lower import lower, parameter_values
@@ -20,18 +25,17 @@ from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES
 from bioae.noise import Key
 from bioae.random import stream
-from bioae.trainers.fitting.forcing import ForcedNeuron
-from bioae.trainers.mirror.arrivals import Arrived
-from bioae.trainers.mirror.backward import Backward
+from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["Parameters", "Population"]
+__all__ = ["ForcedNeuron", "Parameters", "TrainedPopulation"]
 
 _ITERATIONS = 40
 
-# Where the spikes are not explained in the end, training starts again, a tenth from the start.
+# If the final fit does not explain the spikes, training restarts, a tenth from the start.
 _ATTEMPTS = 6
 _NEARBY = 0.1
 
@@ -39,8 +43,66 @@ _NEARBY = 0.1
 Parameters: TypeAlias = dict[str, NDArray[Any]]
 
 
-class Population:
-    """The parameters that are trained, in units of their distance from the origin at the start."""
+class ForcedNeuron(NeuronMirror):
+    """A teacher-forced population: it resets at recorded spikes, not at its own.
+
+    The state after a spike is then smooth in the parameters: gradients are exact, no spike
+    derivative is needed, and a wrong spike does not affect later ones.
+    """
+
+    def negative_log_likelihood(
+        self,
+        arriving: Sequence[Arrived | None],
+        spikes: Tensor,
+        *,
+        width: float,
+        key: Key | None = None,
+    ) -> Tensor:
+        """Return the negative log-likelihood of recorded spikes, per spike.
+
+        In each step outside refractoriness, a neuron fires with the probability
+        ``1 / (1 + exp(-tanh(x) / width))``, where x is the distance to threshold over the scale of
+        the model's surrogate: escape noise, logistic near the threshold. The hyperbolic tangent
+        bounds the contribution of a neuron that runs away above threshold until a recorded spike
+        resets it.
+
+        Parameters
+        ----------
+        arriving
+            The input of each step of a period, see `NeuronMirror.forward`.
+        spikes
+            The recorded spikes (time, example, neuron), 0 or 1, at least one.
+        width
+            The width of the escape noise, in units of the surrogate's scale; in the limit of 0 the
+            neuron is deterministic.
+        key
+            The key of a noisy model's noise.
+        """
+        lead_in = self.schedule.lead_in
+        values = self.start(spikes.shape[1], key)
+        loss = spikes.new_zeros(())
+        for step, each in enumerate(arriving, start=-lead_in):
+            values |= self.at(step, key)
+            values["_forced"] = spikes[step] if step >= 0 else torch.zeros_like(spikes[0])
+            self.step(values, each)
+            if step >= 0:
+                logits = (values["_excess"] / width).expand_as(spikes[step])
+                terms = binary_cross_entropy_with_logits(logits, spikes[step], reduction="none")
+                loss = loss + torch.where(values["_ready"], terms, 0).sum()
+        return loss / spikes.sum()
+
+    def _threshold(self, values: dict[str, Tensor]) -> None:
+        forced = values["_forced"]
+        ready = values["not_refractory"] if self.program.refractory else torch.tensor(True)
+        distance, scale = self._stepper.distance(values), self._stepper.scale(values)
+        values["_excess"] = torch.tanh(distance / scale.abs())
+        values["_ready"] = ready.expand_as(forced)
+        values["_fired"], values["_spike"] = forced.bool(), forced
+        self._stepper.on_spike(values)
+
+
+class TrainedPopulation:
+    """A population of a model with trained parameters, each measured from an origin."""
 
     def __init__(
         self,
@@ -54,7 +116,7 @@ class Population:
         unknown = [name for name in parameters if name not in model.trainable]
         if unknown or not parameters:
             raise InputError(
-                f"{unknown[0]!r} cannot be trained" if unknown else "nothing is to be trained",
+                f"{unknown[0]!r} cannot be trained" if unknown else "no parameter is to be trained",
                 where=f"{model.name}.toml, [trainable]",
                 expected=f"one of {', '.join(model.trainable) or 'none: it has no such table'}",
             )
@@ -74,7 +136,7 @@ class Population:
         }
 
     def place(self, factor: float) -> tuple[Parameters, Parameters]:
-        """Return the true parameters and those to start from, both within the bounds."""
+        """Return the true and the initial parameters, both within the bounds."""
         true, start = default_parameters(self.program), default_parameters(self.program)
         trained = self.forced(true).trained
         for name in self.names:
@@ -96,11 +158,11 @@ class Population:
         return true, start
 
     def free(self, values: Parameters) -> NeuronMirror:
-        """Return a population that runs by itself."""
+        """Return a population that runs freely."""
         return NeuronMirror(self.program, self._shape, values, trained={}, **self._common)
 
     def forced(self, values: Parameters) -> ForcedNeuron:
-        """Return a population that runs on recorded spikes, and can be trained."""
+        """Return a teacher-forced population with trained parameters."""
         trained = {
             name: TrainedParameter(self.program.model, name, values[name], torch.float64)
             for name in self.names
@@ -124,7 +186,7 @@ class Population:
         widths: Sequence[float],
         key: Key,
     ) -> tuple[Parameters, int]:
-        """Return the parameters at the end, and how many gradients were computed."""
+        """Return the fitted parameters, and the number of gradients computed."""
         neuron = self.forced(start)
         trained = list(neuron.trained.values())
         ends = (each.scale.bounds for each in trained)
@@ -150,13 +212,13 @@ class Population:
                 losses.append(value)
             if best is None or losses[-1] < best[0]:
                 best = losses[-1], point
-            # Narrower noise makes spikes likelier only where the parameters explain them.
+            # With narrower noise, spikes become more likely only if the parameters explain them.
             if losses == sorted(losses, reverse=True):
                 break
         assert best is not None
         _move(trained, best[1])
-        found = {name: parameter.values() for name, parameter in neuron.trained.items()}
-        return {**start, **found}, evaluations
+        fitted = {name: parameter.values() for name, parameter in neuron.trained.items()}
+        return {**start, **fitted}, evaluations
 
 
 def _minimise(
@@ -165,8 +227,8 @@ def _minimise(
     bounds: Sequence[tuple[float, float]],
 ) -> tuple[NDArray[np.float64], float]:
     options: Any = {"maxiter": _ITERATIONS}
-    found = minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-    return np.asarray(found.x), float(found.fun)
+    result = minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+    return np.asarray(result.x), float(result.fun)
 
 
 def _move(trained: Sequence[TrainedParameter], point: NDArray[np.float64]) -> None:

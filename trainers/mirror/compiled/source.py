@@ -1,38 +1,42 @@
-"""C++ of a step: all steps of a presentation for a block of neurons, forward and backward.
+"""C++ of all steps of a presentation for a block of neurons, forward and backward.
 
-Each block keeps what its neurons carry from step to step, so that memory is read and written once
-for what arrives and what is recorded. Nothing in between is kept for the way back: it is computed
-anew, with the same bits, from what arrived.
+Each block stores the values that its neurons carry from step to step, so that memory is read once
+for the input and written once for the recorded values. No intermediate value is stored for the
+backward pass: it is recomputed, bit for bit, from the input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bioae.trainers.mirror.fused.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of, safe
-from bioae.trainers.mirror.fused.graph import Node
-from bioae.trainers.mirror.fused.trace import STARTS, Step
+from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of, safe
+from bioae.trainers.mirror.compiled.graph import Node
+from bioae.trainers.mirror.gradients import ACTIVE
 
-__all__ = ["Plan"]
+__all__ = ["STARTS", "Plan"]
+
+#: The initial values of every population, in addition to the states of its model.
+STARTS: Mapping[str, float | bool] = {"_spike": 0.0, "_fired": False, ACTIVE: 1.0}
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is compiled.
+    """The contents of a compiled kernel.
 
     Attributes
     ----------
     step
         One step.
-    given
-        What is given before the first step, by name; and whether each neuron has its own.
+    initial
+        The values before the first step, by name: whether each neuron has its own.
     recorded, final, summed
-        What is recorded at the end of each step, and after the last one alone; and those of
+        The names recorded at the end of each step, and after the last step only; and those of
         `recorded` that are summed over the steps too.
     learning
-        The given numbers that get a gradient.
+        The initial values that get a gradient.
     real
         The type of numbers in C++.
     width
@@ -40,7 +44,7 @@ class Plan:
     """
 
     step: Step
-    given: dict[str, bool]
+    initial: dict[str, bool]
     recorded: tuple[str, ...]
     final: tuple[str, ...]
     summed: tuple[str, ...]
@@ -50,23 +54,23 @@ class Plan:
 
     @cached_property
     def carried(self) -> tuple[str, ...]:
-        """What must be carried from step to step for what is recorded."""
+        """The values carried from step to step that the recorded values depend on."""
         step = self.step
-        found: set[str] = set()
+        carried: set[str] = set()
         ends = [step.values[name] for name in self.recorded]
         ends += [step.carried[name][1] for name in self.final]
         while True:
             reached = set(step.graph.reached(ends))
             now = {name for name, (before, _) in step.carried.items() if before in reached}
             now |= set(self.final)
-            if now <= found:
-                return tuple(sorted(found))
-            found |= now
+            if now <= carried:
+                return tuple(sorted(carried))
+            carried |= now
             ends += [step.carried[name][1] for name in now]
 
     @cached_property
     def gradients(self) -> tuple[dict[str, Node], dict[Node, Node]]:
-        """What `Step.adjoint` says."""
+        """The gradients of the step, see `Step.adjoint`."""
         graph, step = self.step.graph, self.step
         read = {
             name: graph.leaf(f"gradient {name}")
@@ -78,24 +82,24 @@ class Plan:
 
     @cached_property
     def learned(self) -> tuple[str, ...]:
-        """Those of `learning` that a gradient reaches."""
+        """The names in `learning` that a gradient reaches."""
         earlier, others = self.gradients
         leaf = self.step.graph.leaf
         return tuple(n for n in self.learning if n in earlier or leaf(n) in others)
 
     @property
     def outputs(self) -> int:
-        """How many arrays are returned: `recorded`, `final` and `summed`."""
+        """The number of output arrays: `recorded`, `final` and `summed`."""
         return len(self.recorded) + len(self.final) + len(self.summed)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """The names of what is given that the code reads, in the order in which it takes them."""
+        """The names of the initial values that the code reads, in the order of its arguments."""
         nodes = self.step.graph.nodes
         leaves = {node.text for node in nodes if node.operation == "leaf"}
         return tuple(
             name
-            for name in self.given
+            for name in self.initial
             if name in leaves and (name not in self.step.carried or name in self.carried)
         )
 
@@ -186,7 +190,7 @@ class Plan:
                 for k in range(len(inputs))
             ),
             LOOP,
-            *self._load(ends, kept=True),
+            *self._load(ends, stored=True),
             *self._compute(ends),
             *(
                 f"d{k}[i] = e{k}[i] + {name_of(others[node]) if node in others else 'R(0)'};"
@@ -213,16 +217,16 @@ class Plan:
         lines = []
         for k, name in enumerate(self.carried):
             plain = name.rpartition(" ")[2]
-            start = f"R({float(STARTS[plain])!r})" if plain in STARTS else self._given(name)
+            start = f"R({float(STARTS[plain])!r})" if plain in STARTS else self._initial_value(name)
             lines.append(f"R b{k}[W]; {LOOP} b{k}[i] = {start}; }}")
         return lines
 
-    def _given(self, name: str) -> str:
+    def _initial_value(self, name: str) -> str:
         place = self.parameters.index(name)
-        return f"par[{place}][n + i]" if self.given[name] else f"par[{place}][0]"
+        return f"par[{place}][n + i]" if self.initial[name] else f"par[{place}][0]"
 
     def _at(self) -> list[str]:
-        """Return what is the same for all neurons in a step."""
+        """Return the values of a step that all neurons share."""
         return [
             "const R now = times[t];",
             "const bool there = t >= s.delay && t - s.delay < s.sent;",
@@ -234,12 +238,12 @@ class Plan:
             *(
                 f"const R p{k} = par[{k}][0];"
                 for k, name in enumerate(self.parameters)
-                if not self.given[name]
+                if not self.initial[name]
             ),
         ]
 
-    def _load(self, ends: Iterable[Node], *, kept: bool = False) -> list[str]:
-        """Return the declarations of leaves; carried ones are those of `kept` or of now."""
+    def _load(self, ends: Iterable[Node], *, stored: bool = False) -> list[str]:
+        """Return the declarations of leaves; carried values are the stored or the current ones."""
         befores = {self.step.carried[name][0]: k for k, name in enumerate(self.carried)}
         inputs = {node: k for k, node in enumerate(self.step.inputs.values())}
         lines = []
@@ -247,7 +251,7 @@ class Plan:
             if node.operation != "leaf":
                 continue
             if node in befores:
-                value = f"keep[{befores[node]} * W + i]" if kept else f"b{befores[node]}[i]"
+                value = f"keep[{befores[node]} * W + i]" if stored else f"b{befores[node]}[i]"
             elif node in inputs:
                 value = f"x{inputs[node]}[i]"
             elif node.text == "t":
@@ -260,7 +264,7 @@ class Plan:
                 value = f"l_{safe(node.text.removeprefix('later '))}[i]"
             else:
                 place = self.parameters.index(node.text)
-                value = f"par[{place}][n + i]" if self.given[node.text] else f"p{place}"
+                value = f"par[{place}][n + i]" if self.initial[node.text] else f"p{place}"
             value = f"{value} != 0" if node.kind == "condition" else value
             lines.append(f"const {kind_of(node)} {name_of(node)} = {value};")
         return lines

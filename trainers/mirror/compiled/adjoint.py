@@ -1,85 +1,140 @@
-"""Reverse-mode differentiation of a graph, by PyTorch's rules and the mirror's own.
+"""Reverse-mode differentiation of a time step, by PyTorch's rules and those of the mirror.
 
-Each rule returns what an operation adds to the gradients of its arguments. Where a condition
-decides, the branch not taken gets 0, and what it was computed from gets 0 times its derivative, as
-in PyTorch.
+Each rule returns the contribution of an operation to the gradients of its arguments. In a
+conditional, the branch not taken gets a gradient of 0, which is propagated to its arguments as in
+PyTorch.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
-from bioae.trainers.mirror.fused.graph import Graph, Node, Unsupported
+from bioae.trainers.mirror.compiled.build import Unsupported
+from bioae.trainers.mirror.compiled.graph import Graph, Node
 
-__all__ = ["differentiate"]
+__all__ = ["Step", "differentiate"]
 
 Gradients = tuple["Node | None", ...]
+
+
+@dataclass(eq=False)
+class Step:
+    """One time step of a layer.
+
+    Attributes
+    ----------
+    graph
+        The operations.
+    inputs
+        The input, by name.
+    carried
+        The values that one step passes to the next: before the step, and after.
+    values
+        All values at the end of the step.
+    """
+
+    graph: Graph = field(default_factory=Graph)
+    inputs: dict[str, Node] = field(default_factory=dict)
+    carried: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
+
+    def adjoint(
+        self, read: Mapping[str, Node], final: Collection[str], learning: Collection[Node]
+    ) -> tuple[dict[str, Node], dict[Node, Node]]:
+        """Return the gradients of a step.
+
+        Parameters
+        ----------
+        read
+            The gradients of the values read at the end of the step, by name.
+        final
+            The values read after the last step.
+        learning
+            The leaves that need a gradient, in addition to the carried values.
+
+        Returns
+        -------
+        dict
+            The gradients of the carried values before the step, by name. Those after the step are
+            leaves, ``later NAME``.
+        dict
+            The gradients of the leaves in `learning`.
+        """
+        active = set(final)
+        befores = {name: before for name, (before, _) in self.carried.items()}
+        while True:
+            seeds: dict[Node, Node] = {}
+            pairs = [(self.values[name], gradient) for name, gradient in read.items()]
+            pairs += [(self.carried[n][1], self.graph.leaf(f"later {n}")) for n in sorted(active)]
+            for node, seed in pairs:
+                seeds[node] = self.graph.make("add", seeds[node], seed) if node in seeds else seed
+            gradients = differentiate(self.graph, seeds, [*befores.values(), *learning])
+            reached = {name for name, before in befores.items() if before in gradients}
+            if reached <= active:
+                earlier = {name: gradients[befores[name]] for name in sorted(reached)}
+                return earlier, {leaf: gradients[leaf] for leaf in learning if leaf in gradients}
+            active |= reached
 
 
 def differentiate(
     graph: Graph, seeds: Mapping[Node, Node], leaves: Collection[Node]
 ) -> dict[Node, Node]:
-    """Return the gradients of leaves, of those that get one.
+    """Return the gradients of leaves, as far as they get one.
 
     Parameters
     ----------
     graph
-        The operations; those of the gradients are added to them.
+        The operations, to which those of the gradients are added.
     seeds
-        The gradients of what is read, by what it is.
+        The gradients of the outputs, by node.
     leaves
-        What gradients are wanted of.
+        The nodes that need a gradient.
     """
     needed = _depending(graph.reached(seeds), leaves)
-    found: dict[Node, Node] = {}
-    rules = Rules(graph)
+    gradients: dict[Node, Node] = {}
+    rules = _Rules(graph)
 
-    def give(node: Node, gradient: Node) -> None:
-        before = found.get(node)
-        found[node] = gradient if before is None else graph.make("add", before, gradient)
+    def accumulate(node: Node, gradient: Node) -> None:
+        before = gradients.get(node)
+        gradients[node] = gradient if before is None else graph.make("add", before, gradient)
 
     for node, seed in seeds.items():
         if node in needed:
-            give(node, seed)
+            accumulate(node, seed)
     for node in sorted(needed, key=lambda each: -each.index):
-        if node not in found or not node.arguments:
+        if node not in gradients or not node.arguments:
             continue
-        given = rules(node, found[node], [argument in needed for argument in node.arguments])
-        for argument, gradient in zip(node.arguments, given, strict=True):
+        contributions = rules(node, gradients[node])
+        for argument, gradient in zip(node.arguments, contributions, strict=True):
             if argument in needed and gradient is not None:
-                give(argument, gradient)
-    return {leaf: found[leaf] for leaf in leaves if leaf in found}
+                accumulate(argument, gradient)
+    return {leaf: gradients[leaf] for leaf in leaves if leaf in gradients}
 
 
-#: Operations through which no gradient goes.
+#: Operations that pass no gradient.
 _FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number"})
 
 
 def _depending(nodes: list[Node], leaves: Collection[Node]) -> set[Node]:
     """Return the nodes through which a gradient reaches one of the leaves."""
-    found = {leaf for leaf in leaves if leaf.kind == "number"}
+    depending = {leaf for leaf in leaves if leaf.kind == "number"}
     for node in nodes:
         through = node.kind == "number" and node.operation not in _FLAT
-        if through and any(argument in found for argument in node.arguments):
-            found.add(node)
-    return found
+        if through and any(argument in depending for argument in node.arguments):
+            depending.add(node)
+    return depending
 
 
-class Rules:
-    """The derivative of each operation.
-
-    Parameters
-    ----------
-    graph
-        Where to write it.
-    """
+class _Rules:
+    """The derivative of each operation, recorded in the graph."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    def __call__(self, node: Node, gradient: Node, wanted: list[bool]) -> Gradients:
-        """Return what goes to each argument; None where nothing does."""
+    def __call__(self, node: Node, gradient: Node) -> Gradients:
+        """Return the contribution to each argument's gradient, or None."""
         rule: Callable[..., Gradients] | None = getattr(self, f"_{node.operation}", None)
         if rule is not None:
             return rule(gradient, node, *node.arguments)
@@ -157,16 +212,16 @@ class Rules:
         return g, None
 
     def _slope(self, node: Node) -> Node:
-        """Return the derivative of a function of one number."""
+        """Return the derivative of a unary function."""
         if node.operation not in _SLOPES:
             raise Unsupported(f"the derivative of {node.operation!r}")
         return _SLOPES[node.operation](self._do, node, node.arguments[0])
 
 
-#: Writes an operation on nodes and numbers.
+#: Records an operation on nodes and numbers.
 _Do = Callable[..., Node]
 
-#: The derivative of a function of one number `a`, of which `f` is the value.
+#: The derivatives of unary functions, with argument `a` and value `f`.
 _SLOPES: dict[str, Callable[[_Do, Node, Node], Node]] = {
     "exp": lambda _, f, __: f,
     "expm1": lambda do, f, _: do("add", f, 1.0),

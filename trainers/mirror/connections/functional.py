@@ -1,4 +1,4 @@
-"""What each kind of connection is in PyTorch."""
+"""Dense and convolutional connections in PyTorch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,16 @@ __all__ = ["connect", "connect_innermost"]
 
 @singledispatch
 def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
-    """Return what a layer receives.
+    """Return the sums of weights that arrive at each neuron of a layer (batch, ...).
 
     Parameters
     ----------
     layer
-        The layer that receives.
+        The target layer.
     emitted
-        What the layer before it emitted (batch, ...).
+        The output of the layer before it (batch, ...).
     weight
         The layer's weights.
-
-    Returns
-    -------
-    Tensor
-        The sums of weights that arrive at each neuron (batch, ...).
     """
     raise TypeError(f"no PyTorch connection for {type(layer).__name__}")
 
@@ -60,29 +55,24 @@ def _(layer: ConvTranspose2d, emitted: Tensor, weight: Tensor) -> Tensor:
 
 
 def connect_innermost(source: Shape, target: Shape, emitted: Tensor, weight: Tensor) -> Tensor:
-    """Return what a dense layer receives, where channels lie innermost on both sides.
+    """Return the input of a dense layer (batch, *target), with channels innermost on both sides.
 
-    It is what `connect` returns, but for the order in memory: weights are sorted, which are few,
-    and not what is sent.
+    It differs from `connect` in memory order only: the weights, which are few, are permuted instead
+    of the spikes.
 
     Parameters
     ----------
     source, target
-        The shapes of the population that sends and of the one that receives.
+        The shapes of the source and target populations.
     emitted
-        What was emitted (batch, *source).
+        The output of the source (batch, *source).
     weight
         The layer's weights (target, source).
-
-    Returns
-    -------
-    Tensor
-        (batch, *target).
     """
     axes = [*_innermost(len(target)), *(len(target) + a for a in _innermost(len(source)))]
     sorted_weight = weight.reshape(*target, *source).permute(axes).reshape(weight.shape)
-    sent = emitted.permute(0, *(1 + axis for axis in _innermost(len(source)))).flatten(1)
-    sums = functional.linear(sent, sorted_weight)
+    permuted = emitted.permute(0, *(1 + axis for axis in _innermost(len(source)))).flatten(1)
+    sums = functional.linear(permuted, sorted_weight)
     if len(target) == 1:
         return sums
     channels, *place = target
@@ -90,5 +80,5 @@ def connect_innermost(source: Shape, target: Shape, emitted: Tensor, weight: Ten
 
 
 def _innermost(axes: int) -> tuple[int, ...]:
-    """Return axes with the channel, the first of them, last."""
+    """Return the axes with the channel, the first, moved to the end."""
     return (*range(1, axes), 0)

@@ -1,4 +1,4 @@
-"""A population's presentation as one operation of PyTorch."""
+"""A compiled presentation of a population as one operation of PyTorch."""
 
 from __future__ import annotations
 
@@ -11,36 +11,33 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bioae.trainers.mirror.fused.arrays import Arrays, empty
-from bioae.trainers.mirror.fused.build import compiled
-from bioae.trainers.mirror.fused.source import Plan
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled.build import compile_cpp
+from bioae.trainers.mirror.compiled.source import Plan
 
-__all__ = ["REALS", "SUM", "Kernel", "Timeline"]
+__all__ = ["SUM", "Kernel", "Timeline"]
 
-#: Before the names of what is summed over time.
+#: The prefix of the names of sums over time.
 SUM = "sum of "
-
-#: What the numbers that are compiled for are called in C++.
-REALS = {torch.float32: "float", torch.float64: "double"}
 
 
 class Timeline(NamedTuple):
-    """When things happen to a population.
+    """The timing of a population's steps and input.
 
     Attributes
     ----------
     steps
         Steps of a period.
     lead_in
-        How many of them are not recorded.
+        The number of first steps that are not recorded.
     sent
-        In how many steps something was sent.
+        The number of steps with input.
     delay
-        Steps by which it arrives later.
+        The delay of the input in steps.
     cut
-        After how many steps states are detached, see `Backward.truncate`; 0: never.
+        The number of steps after which states are detached, see `Backward.truncate`; 0: never.
     held
-        Whether the same was sent in all of these steps, and is given once.
+        Whether the input is the same in all steps, and is stored once.
     """
 
     steps: int
@@ -66,14 +63,14 @@ class Kernel:
     library: ctypes.CDLL
 
     @classmethod
-    def of(cls, plan: Plan) -> Kernel:
-        """Compile a plan, or find it compiled."""
-        return cls(plan, compiled(plan.text()))
+    def build(cls, plan: Plan) -> Kernel:
+        """Compile a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(plan.text()))
 
     def __call__(
         self,
         arriving: Mapping[str, Tensor],
-        given: Mapping[str, Tensor],
+        initial: Mapping[str, Tensor],
         times: Tensor,
         timeline: Timeline,
         arrays: Arrays | None = None,
@@ -83,26 +80,25 @@ class Kernel:
         Parameters
         ----------
         arriving
-            By name, (step and example, *shape), of the steps that were sent; of one where the
-            same was sent in all.
-        given
-            What is given before the first step, without dimensions or (*shape).
+            The input by name (step and example, *shape); of one step if it is held.
+        initial
+            The values before the first step, scalars or (*shape).
         times
             The time of each step (time).
         timeline
-            When things happen.
+            The timing of the steps and input.
         arrays
-            Where memory comes from.
+            The source of memory.
 
         Returns
         -------
         dict
-            What was recorded (time and example, *shape), the final values (example, *shape), and
-            the sums (example, *shape), by ``sum of`` and the name.
+            The recorded values (time and example, *shape), the final values (example, *shape), and
+            the sums (example, *shape), with the prefix `SUM`.
         """
         plan = self.plan
         inputs = [arriving[name] for name in plan.step.inputs]
-        parameters = [given[name] for name in plan.parameters]
+        parameters = [initial[name] for name in plan.parameters]
         tensors = (*inputs, *parameters)
         outputs = _Presentation.apply(self, arrays, times, timeline, *tensors)  # type: ignore[no-untyped-call]
         sums = [SUM + name for name in plan.summed]
@@ -121,7 +117,7 @@ class _Presentation(torch.autograd.Function):
         timeline: Timeline,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Return what is recorded, then the final values, then the sums."""
+        """Return the recorded values, the final values and the sums."""
         plan, count = kernel.plan, len(kernel.plan.step.inputs)
         layout = _layout(tensors[0])
         inputs = [tensor.contiguous(memory_format=layout) for tensor in tensors[:count]]
@@ -133,10 +129,10 @@ class _Presentation(torch.autograd.Function):
         ctx.save_for_backward(*inputs, *parameters)
         ctx.set_materialize_grads(False)
         sizes = _sizes(inputs[0], timeline)
-        kept = timeline.steps - timeline.lead_in
+        recorded = timeline.steps - timeline.lead_in
         outputs = [
             empty(arrays, (rows * sizes.examples, *shape[1:]), inputs[0], layout)
-            for names, rows in ((plan.recorded, kept), (plan.final, 1), (plan.summed, 1))
+            for names, rows in ((plan.recorded, recorded), (plan.final, 1), (plan.summed, 1))
             for _ in names
         ]
         kernel.library.forward(
@@ -148,17 +144,17 @@ class _Presentation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of what arrived, and of what was given."""
+        """Return the gradients of the input and of the initial values."""
         plan: Plan = ctx.kernel.plan
         count = len(plan.step.inputs)
         saved = ctx.saved_tensors
         inputs, parameters = saved[:count], saved[count:]
-        given = [g if g is None else g.contiguous(memory_format=ctx.layout) for g in gradients]
+        incoming = [g if g is None else g.contiguous(memory_format=ctx.layout) for g in gradients]
         sizes = _sizes(inputs[0], ctx.timeline)
-        wanted = ctx.needs_input_grad[4 : 4 + count]
+        needed = ctx.needs_input_grad[4 : 4 + count]
         to = [
-            empty(ctx.arrays, tensor.shape, tensor, ctx.layout) if want else None
-            for tensor, want in zip(inputs, wanted, strict=True)
+            empty(ctx.arrays, tensor.shape, tensor, ctx.layout) if need else None
+            for tensor, need in zip(inputs, needed, strict=True)
         ]
         for tensor in to:
             if ctx.timeline.held and tensor is not None:
@@ -169,7 +165,7 @@ class _Presentation(torch.autograd.Function):
         ]
         ctx.kernel.library.backward(
             ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
-            ctypes.c_void_p(ctx.times.data_ptr()), _pointers(given), _pointers([*to, *learned]),
+            ctypes.c_void_p(ctx.times.data_ptr()), _pointers(incoming), _pointers([*to, *learned]),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
         reduced = [
@@ -179,10 +175,10 @@ class _Presentation(torch.autograd.Function):
         return None, None, None, None, *to, *reduced
 
 
-def _sizes(given: Tensor, timeline: Timeline) -> _Sizes:
+def _sizes(tensor: Tensor, timeline: Timeline) -> _Sizes:
     steps, lead_in, sent, delay, cut, held = timeline
-    examples, threads = len(given) // (1 if held else sent), torch.get_num_threads()
-    return _Sizes(steps, lead_in, examples, given[0].numel(), sent, delay, cut, held, threads)
+    examples, threads = len(tensor) // (1 if held else sent), torch.get_num_threads()
+    return _Sizes(steps, lead_in, examples, tensor[0].numel(), sent, delay, cut, held, threads)
 
 
 def _layout(tensor: Tensor) -> torch.memory_format:
@@ -191,7 +187,7 @@ def _layout(tensor: Tensor) -> torch.memory_format:
 
 
 def _laid_out(tensor: Tensor, layout: torch.memory_format, times: Tensor) -> Tensor:
-    """Return a parameter as numbers in the order of what arrives."""
+    """Return a parameter as numbers in the memory order of the input."""
     tensor = tensor.to(times.dtype)
     if tensor.ndim == 3 and layout == torch.channels_last:
         tensor = tensor.permute(1, 2, 0)

@@ -1,5 +1,5 @@
-// A convolution on events. Arrays are (example, y, x, channel): channels lie innermost, so that
-// what an event adds to, and what it takes, are rows of numbers side by side.
+// An event-driven convolution. Arrays are (example, y, x, channel): channels are innermost, so that
+// an event adds one contiguous row of numbers to another.
 #include <algorithm>
 #include <cstring>
 
@@ -7,25 +7,25 @@ typedef REAL R;
 enum { V = 64 / sizeof(R) };  // numbers of a vector
 typedef R Vector __attribute__((vector_size(64), aligned(sizeof(R)), may_alias));
 
-// Elements of the kernel that lead from a position to positions side by side.
+// Runs of kernel elements from a source position to adjacent target positions.
 struct Runs { const long *start, *element, *target, *length; };
 
 struct Sizes {
   long examples, threads, kernel;
   long height, width, channels;   // of the source
   long rows, columns, features;   // of the target
-  Runs vertical, horizontal;  // vertical ones of one element each
-  long padded;  // channels, or features, up to whole vectors
+  Runs vertical, horizontal;  // vertical runs have one element each
+  long padded;  // channels, or features, padded to whole vectors
 };
 
-static inline void add(R* to, const R* what, R times, long n) {
+static inline void add(R* to, const R* row, R times, long n) {
   long i = 0;
-  for (; i + V <= n; i += V) *(Vector*)(to + i) += times * *(const Vector*)(what + i);
-  for (; i < n; ++i) to[i] += times * what[i];
+  for (; i + V <= n; i += V) *(Vector*)(to + i) += times * *(const Vector*)(row + i);
+  for (; i < n; ++i) to[i] += times * row[i];
 }
 
-// Writes down where events are among V numbers, and returns how many.
-static inline int found(const R* from, int* places) {
+// Stores the places of events among V numbers, and returns their number.
+static inline int locate(const R* from, int* places) {
   int any = 0, events = 0;
   for (int i = 0; i < V; ++i) any |= from[i] != 0;
   if (!any) return 0;
@@ -36,7 +36,7 @@ static inline int found(const R* from, int* places) {
   return events;
 }
 
-// Calls `act(element, target position, how many there are side by side, value)` of each event.
+// Calls `act(element, target position, length of the run, value)` for each run of each event.
 template <class Act>
 static inline void walk(const Sizes& s, const R* from, Act act) {
   const Runs &v = s.vertical, &h = s.horizontal;
@@ -47,7 +47,7 @@ static inline void walk(const Sizes& s, const R* from, Act act) {
       R last[V] = {};
       const R* block = from + begin;
       if (begin + V > across) block = std::copy(block, from + across, last) - (across - begin);
-      const int events = found(block, places);
+      const int events = locate(block, places);
       for (int e = 0; e < events; ++e) {
         const long x = (begin + places[e]) / s.channels, c = (begin + places[e]) % s.channels;
         for (long i = v.start[y]; i < v.start[y + 1]; ++i)
@@ -58,17 +58,17 @@ static inline void walk(const Sizes& s, const R* from, Act act) {
     }
 }
 
-// How many events there are.
+// The number of events.
 extern "C" long count(const Sizes& s, const R* in) {
   const long each = s.height * s.width * s.channels;
-  long found = 0;
-  #pragma omp parallel for num_threads(s.threads) schedule(static) reduction(+ : found)
+  long events = 0;
+  #pragma omp parallel for num_threads(s.threads) schedule(static) reduction(+ : events)
   for (long n = 0; n < s.examples; ++n) {
     int here = 0;
     for (long i = 0; i < each; ++i) here += in[n * each + i] != 0;
-    found += here;
+    events += here;
   }
-  return found;
+  return events;
 }
 
 // Sums of weights (channel, y, x, feature) that arrive at each neuron.
@@ -84,7 +84,7 @@ extern "C" void arriving(const Sizes& s, const R* in, const R* weight, R* out) {
   }
 }
 
-// The gradient of the weights (thread, channel, y, x, feature), of zeros before: a part a thread.
+// The gradient of the weights (thread, channel, y, x, feature), one part per thread; starts at zero.
 extern "C" void to_weights(const Sizes& s, const R* in, const R* gradient, R* out) {
   const long from = s.height * s.width * s.channels, to = s.rows * s.columns * s.features;
   const long size = s.channels * s.kernel * s.kernel * s.features;
@@ -101,7 +101,7 @@ extern "C" void to_weights(const Sizes& s, const R* in, const R* gradient, R* ou
   }
 }
 
-// The gradient of what was emitted, of some examples at once: each row of weights
+// The gradient of the source's output, for several examples at once: each row of weights
 // (y, x, feature, channel, padded to whole vectors) is read once for all of them.
 template <int TOGETHER>
 static void back(const Sizes& s, const R* gradient, const R* weight, R* out) {

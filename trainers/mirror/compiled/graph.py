@@ -1,16 +1,104 @@
-"""Stand-ins for tensors: what is done to them is recorded as a graph."""
+"""One time step as a graph of scalar operations without duplicates, recorded on symbols."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
+from bioae.trainers.mirror.compiled.build import Unsupported
 from bioae.trainers.mirror.derivatives import spike
-from bioae.trainers.mirror.fused.graph import Graph, Node, Unsupported
 
-__all__ = ["Symbol", "record", "symbol"]
+__all__ = ["Graph", "Kind", "Node", "Symbol", "record", "symbol"]
+
+Kind = Literal["number", "condition"]
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """An operation on numbers or conditions of one neuron in one step.
+
+    Attributes
+    ----------
+    index
+        Its position in the graph, after those of its arguments.
+    operation
+        A name; ``"leaf"`` and ``"literal"`` have no arguments.
+    arguments
+        The nodes that it is computed from.
+    kind
+        The kind of its value.
+    text
+        A leaf's name, or a literal in C++.
+    """
+
+    index: int
+    operation: str
+    arguments: tuple[Node, ...]
+    kind: Kind
+    text: str = ""
+
+
+@dataclass(eq=False)
+class Graph:
+    """The recorded operations, without duplicates."""
+
+    nodes: list[Node] = field(default_factory=list)
+    _known: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+
+    def make(self, operation: str, *arguments: Node, kind: Kind = "number", text: str = "") -> Node:
+        """Return the node of an operation, an existing one if it is the same."""
+        key = (operation, *(a.index for a in arguments), kind, text)
+        if key not in self._known:
+            self._known[key] = Node(len(self.nodes), operation, arguments, kind, text)
+            self.nodes.append(self._known[key])
+        return self._known[key]
+
+    def leaf(self, name: str, kind: Kind = "number") -> Node:
+        """Return the node of an external value."""
+        return self.make("leaf", kind=kind, text=name)
+
+    def literal(self, value: float | bool) -> Node:
+        """Return a constant."""
+        if isinstance(value, bool):
+            return self.make("literal", kind="condition", text="true" if value else "false")
+        return self.make("literal", text=_number(value))
+
+    def node(self, value: Any) -> Node:
+        """Return a node unchanged; of a number or a scalar tensor, its literal."""
+        if isinstance(value, Node):
+            return value
+        if isinstance(value, Tensor):
+            if value.ndim:
+                raise Unsupported("an array among the statements")
+            value = value.item()
+        if not isinstance(value, bool | int | float):
+            raise Unsupported(f"{type(value).__name__} among the statements")
+        return self.literal(value if isinstance(value, bool) else float(value))
+
+    def reached(self, ends: Iterable[Node]) -> list[Node]:
+        """Return the nodes that some nodes depend on, and these, in order."""
+        reached: dict[int, Node] = {}
+        waiting = [*ends]
+        while waiting:
+            node = waiting.pop()
+            if node.index not in reached:
+                reached[node.index] = node
+                waiting.extend(node.arguments)
+        return [reached[index] for index in sorted(reached)]
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "R(NAN)"
+    if math.isinf(value):
+        return "R(INFINITY)" if value > 0 else "-R(INFINITY)"
+    return f"R({value!r})"
+
 
 _SYNONYMS = {
     "truediv": "div", "divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub",
@@ -21,7 +109,7 @@ _SYNONYMS = {
 _REVERSED = ("radd", "rsub", "rmul", "rdiv", "rtruediv", "rpow")
 _CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isfinite"})
 
-#: What can be recorded; each has its C++ in `source` and its derivative in `adjoint`.
+#: The supported operations; their C++ is in `cpp`, their derivatives in `adjoint`.
 OPERATIONS = frozenset({
     *_CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "expm1", "log", "log10",
     "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "sqrt", "square",
@@ -39,9 +127,10 @@ def _binary(operation: str, *, swapped: bool = False) -> Callable[[Symbol, Any],
 
 
 class Symbol:
-    """A tensor's stand-in: what is done to it is recorded.
+    """A stand-in for a tensor that records the operations on it.
 
-    Arithmetic, PyTorch's functions by their names, and the operations with a gradient of their own.
+    It records arithmetic, PyTorch's functions by their names, and the operations with a custom
+    gradient.
     """
 
     def __init__(self, graph: Graph, node: Node) -> None:
@@ -78,29 +167,29 @@ class Symbol:
         return lambda *others: record(self.graph, operation, self, *others)
 
     def expand_as(self, other: Any) -> Symbol:
-        """Return the same: every neuron is the same."""
+        """Return the symbol itself, which represents every neuron."""
         return self
 
     def expand(self, *shape: Any) -> Symbol:
-        """Return the same."""
+        """Return the symbol itself."""
         return self
 
     def clamp(self, *, min: float) -> Symbol:  # noqa: A002
-        """Return what is not less than a number."""
-        raised: Symbol = self.maximum(symbol(self.graph, min))
-        return raised
+        """Record a lower bound."""
+        bounded: Symbol = self.maximum(symbol(self.graph, min))
+        return bounded
 
     def to(self, dtype: torch.dtype) -> Symbol:
         """Return a condition as a number."""
         return number(self)
 
     def is_floating_point(self) -> bool:
-        """Whether it is a number."""
+        """Return whether it is a number, not a condition."""
         return self.node.kind == "number"
 
     @property
     def dtype(self) -> torch.dtype:
-        """Whether it is a condition: ``torch.bool``; of numbers it is not known."""
+        """``torch.bool`` for a condition, a floating-point type for a number."""
         return torch.bool if self.node.kind == "condition" else torch.float64
 
     __add__, __radd__ = _binary("add"), _binary("add", swapped=True)
@@ -155,7 +244,7 @@ def record(graph: Graph, operation: str, *arguments: Any) -> Symbol:
 
 
 def _power(graph: Graph, base: Any, nodes: list[Node]) -> Symbol:
-    """Return a power as PyTorch computes it: small whole ones by multiplication."""
+    """Record a power as PyTorch computes it: small integer powers by multiplication."""
     match nodes[1].text:
         case "R(2.0)":
             return record(graph, "mul", base, base)

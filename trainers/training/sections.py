@@ -1,6 +1,7 @@
-"""The tables of a training configuration: data, training and regularisers.
+"""The sections of a training configuration: data, training and regularisers.
 
-Importing this file imports no PyTorch: names are checked here, what they stand for is built later.
+This file imports no PyTorch: names are checked here, and the objects that they name are built by
+`bioae.trainers.training.train`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = [
     "LossName",
     "OptimisationConfig",
     "RegularisersConfig",
-    "Table",
+    "Section",
     "TargetTermConfig",
     "TermConfig",
 ]
@@ -37,30 +38,30 @@ DerivativeName: TypeAlias = Literal[
 
 _Rate: TypeAlias = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 
-#: The terms that act on the latent layer unless their layers are given.
+#: The terms that act on the latent layer by default.
 _LATENT = ("neuron1", "example2", "neuron2")
 
 
-class Table(BaseModel):
+class Section(BaseModel):
     """A table of known keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataConfig(Table):
-    """Which images are trained on, and which are held out."""
+class DataConfig(Section):
+    """The images to train on, and the held-out images."""
 
     name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
     train: int | None = Field(
-        default=None, ge=1, description="how many images of the training split; none: all"
+        default=None, ge=1, description="images of the training split; none: all"
     )
     validation: int | None = Field(
-        default=None, ge=1, description="how many images of the test split are evaluated; none: all"
+        default=None, ge=1, description="images of the test split that are evaluated; none: all"
     )
 
 
 class DerivativeConfig(BaseModel):
-    """A spike derivative by name, with its parameters beside it, and what it is attached to."""
+    """A spike derivative: its name, its parameters, and the gradients that are detached."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -68,7 +69,7 @@ class DerivativeConfig(BaseModel):
     detach_reset: bool | None = Field(
         default=None,
         strict=True,
-        description="whether no gradient reaches a spike through its reset; none: as the rule has",
+        description="whether no gradient reaches a spike through its reset; none: the rule decides",
     )
     detach_refractory: bool = Field(
         default=True,
@@ -78,7 +79,7 @@ class DerivativeConfig(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The rule's parameters that were given."""
+        """The rule's parameters in the configuration."""
         return dict(self.model_extra or {})
 
 
@@ -87,7 +88,7 @@ def _named(value: object) -> object:
 
 
 def _flat(value: object) -> object:
-    """Return a table of tables as one: TOML reads ``first.tau = 1e-2`` as a table `first`."""
+    """Flatten a table of tables: TOML reads ``first.tau = 1e-2`` as a table `first`."""
     if not isinstance(value, dict):
         return value
     flat: dict[object, object] = {}
@@ -99,7 +100,7 @@ def _flat(value: object) -> object:
 
 
 def _chosen(value: object) -> object:
-    """Return names; in TOML, true stands for all and false for none."""
+    """Return names; true means all and false means none."""
     if isinstance(value, bool):
         return "all" if value else ()
     if value == "all" or isinstance(value, list | tuple):
@@ -107,8 +108,8 @@ def _chosen(value: object) -> object:
     raise ValueError(f"expected true, false or a list of parameters, found {value!r}")
 
 
-class InitConfig(Table):
-    """A trained network to start from: its path, with what is changed in it beside it."""
+class InitConfig(Section):
+    """A trained network to start from: its path, and the changes to its neurons."""
 
     model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
     neuron: str | None = Field(
@@ -123,8 +124,8 @@ def _path(value: object) -> object:
     return {"model": value} if isinstance(value, str) else value
 
 
-class OptimisationConfig(Table):
-    """How the weights are moved."""
+class OptimisationConfig(Section):
+    """Optimisation: steps, gradients, computation and checkpoints."""
 
     epochs: int = Field(default=10, ge=1, description="passes over the training images")
     batch_size: int = Field(default=32, ge=1, description="images of one update")
@@ -138,7 +139,7 @@ class OptimisationConfig(Table):
         description="largest norm of the gradient, all weights",
     )
     seed: int = Field(
-        default=0, ge=0, lt=2**63, description="of weights, order of images and input spikes"
+        default=0, ge=0, lt=2**63, description="seed of weights, order of images and input spikes"
     )
     init: Annotated[InitConfig | None, BeforeValidator(_path)] = Field(
         default=None,
@@ -151,15 +152,15 @@ class OptimisationConfig(Table):
     )
     learning_rates: Annotated[dict[str, _Rate], BeforeValidator(_flat)] = Field(
         default_factory=dict,
-        description="Adam's step size of some: by `weight`, `recurrent` or a neuron parameter's "
-        "name, or of one layer, `LAYER.weight`, which goes before",
+        description="Adam's step size of some weights: by `weight`, `recurrent` or a neuron "
+        "parameter's name, or by `LAYER.weight` for one layer, which takes precedence",
     )
     trainable: tuple[str, ...] = Field(
         default=(), description="neuron parameters to train too, in the layers that allow it"
     )
     per_neuron: Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_chosen)] = Field(
         default=(),
-        description="of these, true or names: the ones of which each neuron trains its own",
+        description="true or names: the trainable parameters of which each neuron trains its own",
     )
     truncate: int | None = Field(
         default=None,
@@ -169,24 +170,29 @@ class OptimisationConfig(Table):
     recompute: int | None = Field(
         default=None,
         ge=1,
-        description="gradient checkpointing: length in steps of what is computed anew, going back",
+        description="gradient checkpointing: steps of a segment that the backward pass recomputes",
     )
     compile: bool | Literal["auto"] = Field(
         default="auto",
-        description='whether the steps of a layer are compiled; "auto": of the layers that can be',
+        description='whether the steps of a layer are compiled; "auto": where possible',
     )
     loss: LossName = Field(default="sum_squared_error", description="the reconstruction loss")
     dtype: Literal["float32", "float64"] = Field(
-        default="float32", description="of all computation"
+        default="float32", description="type of all numbers"
     )
     device: str = Field(
         default="cpu", min_length=1, description="a PyTorch device; `cuda` is a GPU"
     )
     threads: int | None = Field(
-        default=None, ge=1, description="of PyTorch; none: its choice, kept when a run is resumed"
+        default=None,
+        ge=1,
+        description="of PyTorch; none: its choice, kept when a run is resumed",
     )
     grid_bits: int | None = Field(
-        default=12, ge=1, le=20, description="the trained weights are rounded to 2^-bits"
+        default=12,
+        ge=1,
+        le=20,
+        description="trained weights are rounded to multiples of 2^-bits",
     )
     checkpoint_seconds: float = Field(
         default=20.0,
@@ -204,18 +210,18 @@ class OptimisationConfig(Table):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The parameters of which each neuron trains its own."""
+        """The parameters that each neuron trains separately."""
         return self.trainable if self.per_neuron == "all" else self.per_neuron
 
     def rate(self, name: str) -> float:
-        """Return the learning rate of what is trained by this name, such as ``LAYER.weight``."""
+        """Return the learning rate of a weight or parameter, by a name such as ``LAYER.weight``."""
         kind = name.rpartition(".")[2]
         return self.learning_rates.get(name, self.learning_rates.get(kind, self.learning_rate))
 
     @model_validator(mode="before")
     @classmethod
     def _without_limits(cls, values: object) -> object:
-        # TOML has no null: 0 says "none" where 0 itself makes no sense.
+        # TOML has no null: 0 means none where 0 itself makes no sense.
         if isinstance(values, dict):
             return {
                 key: None if key in ("gradient_clip", "grid_bits") and value == 0 else value
@@ -232,10 +238,10 @@ def _layers(value: object) -> object:
     return value
 
 
-class TermConfig(Table):
+class TermConfig(Section):
     """One regulariser: its coefficient and the layers that it acts on."""
 
-    coefficient: FiniteFloat = Field(description="what the term is multiplied by")
+    coefficient: FiniteFloat = Field(description="factor of the term")
     layers: Annotated[tuple[str, ...] | None, BeforeValidator(_layers)] = Field(
         default=None, min_length=1, description='names of layers, or "all"'
     )
@@ -244,7 +250,9 @@ class TermConfig(Table):
 class TargetTermConfig(TermConfig):
     """A regulariser that pulls a quantity towards a target."""
 
-    target: FiniteFloat = Field(default=0.0, description="where the term is 0; 0 in the paper")
+    target: FiniteFloat = Field(
+        default=0.0, description="value where the term is 0; 0 in the paper"
+    )
 
 
 def _term(value: object) -> object:
@@ -256,8 +264,8 @@ _Term: TypeAlias = Annotated[TermConfig | None, BeforeValidator(_term)]
 _TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, BeforeValidator(_term)]
 
 
-class RegularisersConfig(Table):
-    """The terms of the loss beside the reconstruction: a coefficient, or a table, by symbol."""
+class RegularisersConfig(Section):
+    """The terms added to the reconstruction loss, by symbol: a coefficient, or a table."""
 
     beta1: _TargetTerm = Field(default=None, description="cumulative potential, |U_T / T|")
     beta2: _TargetTerm = Field(default=None, description="cumulative potential, (U_T / T)^2")
@@ -272,7 +280,7 @@ class RegularisersConfig(Table):
     )
 
     def terms(self, latent: str | None) -> dict[str, TermConfig]:
-        """Return the terms that were given, by symbol, with the layers each acts on filled in.
+        """Return the terms that are set, by symbol, with their default layers filled in.
 
         Parameters
         ----------
@@ -282,7 +290,7 @@ class RegularisersConfig(Table):
         Raises
         ------
         ValueError
-            If such a term was given no layers, and there is no latent layer.
+            If such a term has no layers, and there is no latent layer.
         """
         terms = {}
         for symbol in type(self).model_fields:

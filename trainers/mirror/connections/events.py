@@ -1,32 +1,108 @@
-"""A convolution on events as one operation of PyTorch."""
+"""Event-driven convolutions: sums and weight gradients from the spikes only.
+
+Most neurons are silent most of the time. The gradient of the spikes is computed for all neurons.
+``templates/events.cpp`` walks the runs of kernel elements that are listed here.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import functools
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
-from bioae.trainers.mirror.connections import connect
-from bioae.trainers.mirror.events.taps import Runs, element_order, runs
-from bioae.trainers.mirror.fused.arrays import Arrays, empty
-from bioae.trainers.mirror.fused.build import compiled
-from bioae.trainers.mirror.fused.graph import Unsupported
-from bioae.trainers.mirror.fused.population import REALS
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled.build import REALS, Unsupported, compile_cpp
+from bioae.trainers.mirror.connections.functional import connect
 
-__all__ = ["EventConnection"]
+__all__ = ["EventConnection", "compiled_functions", "element_order", "runs"]
 
-#: The fraction of neurons that send something, above which they are computed all alike.
+#: The fraction of active neurons above which PyTorch computes the dense sums.
 _DENSE = 0.25
 
 _BYTES = 64
+
+_Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs of kernel elements from a source position to adjacent target positions, on one axis.
+
+    Attributes
+    ----------
+    start
+        The first run of each source position (source + 1).
+    element, target
+        The first element of each run, and its target position (run).
+    length
+        The number of consecutive elements and targets (run).
+    """
+
+    start: _Index
+    element: _Index
+    target: _Index
+    length: _Index
+
+    def addresses(self) -> list[int]:
+        """Return the addresses of the arrays, in the order of their names."""
+        return [getattr(self, field.name).ctypes.data for field in fields(self)]
+
+
+def element_order(layer: Conv2d | ConvTranspose2d) -> _Index:
+    """Return the elements of one axis of a kernel in the order that makes runs longest.
+
+    From one position, a convolution reaches its targets in the order of decreasing elements, and
+    skips elements according to its stride.
+    """
+    elements = np.arange(layer.kernel)
+    if layer.transposed:
+        return elements
+    order: _Index = np.lexsort((-elements, elements * layer.dilation % layer.stride))
+    return order
+
+
+def runs(
+    layer: Conv2d | ConvTranspose2d, sources: int, targets: int, *, longest: int | None = None
+) -> Runs:
+    """Return the runs along one axis; elements are numbered in the order of `element_order`.
+
+    Parameters
+    ----------
+    layer
+        The convolution.
+    sources, targets
+        The numbers of source and target positions.
+    longest
+        The largest number of elements in a run.
+    """
+    if layer.transposed:
+        target, source, element = layer.taps(targets, sources)
+    else:
+        source, target, element = layer.taps(sources, targets)
+    place = np.argsort(element_order(layer))[element]
+    sort = np.lexsort((target, source))
+    rows: list[list[int]] = []
+    for s, e, t in np.stack([source, place, target], axis=1)[sort].tolist():
+        if rows:
+            last, first, to, length = rows[-1]
+            follows = (s, e, t) == (last, first + length, to + length)
+            if follows and length != longest:
+                rows[-1][-1] += 1
+                continue
+        rows.append([s, e, t, 1])
+    table = np.array(rows, dtype=np.int64).reshape(-1, 4).T.copy()
+    start = np.searchsorted(table[0], np.arange(sources + 1)).astype(np.int64)
+    return Runs(start, table[1], table[2], table[3])
 
 
 class _Runs(ctypes.Structure):
@@ -45,16 +121,16 @@ class _Sizes(ctypes.Structure):
 
 
 class EventConnection:
-    """A convolution, or a transposed one, that computes what events ask for.
+    """An event-driven convolution or transposed convolution.
 
     Parameters
     ----------
     layer
         Its description.
     source, target
-        The shapes of the population that sends and of the one that receives (channel, y, x).
+        The shapes of the source and target populations (channel, y, x).
     arrays
-        Where memory comes from in training.
+        The source of memory in training.
     """
 
     def __init__(
@@ -72,10 +148,10 @@ class EventConnection:
         self._places = torch.argsort(self._order)
 
     @classmethod
-    def of(
+    def for_layer(
         cls, layer: LayerBase, source: Shape, target: Shape, arrays: Arrays | None = None
     ) -> EventConnection | None:
-        """Return a layer's connection; None where it has no such form."""
+        """Return a layer's event-driven connection, or None if it has none."""
         if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1:
             return cls(layer, source, target, arrays)
         return None
@@ -83,7 +159,7 @@ class EventConnection:
     def __call__(self, emitted: Tensor, weight: Tensor) -> Tensor:
         """Return the sums of weights that arrive (batch, channel, y, x), channels innermost.
 
-        Where most neurons send something, or nothing can be compiled, PyTorch computes them.
+        PyTorch computes them if many neurons are active, or if there is no compiler.
         """
         emitted = emitted.contiguous(memory_format=torch.channels_last)
         real = REALS.get(emitted.dtype) if emitted.device.type == "cpu" else None
@@ -95,7 +171,7 @@ class EventConnection:
         return sums
 
     def sizes(self, examples: int) -> Any:
-        """Return what the compiled functions are told of the connection."""
+        """Return the connection's sizes for the compiled functions."""
         return _Sizes(
             examples, torch.get_num_threads(), self.layer.kernel,
             self.source[1], self.source[2], self.source[0],
@@ -108,13 +184,13 @@ class EventConnection:
         return self._ordered(weight).permute(self._by_channel).contiguous()
 
     def as_weight(self, rows: Tensor) -> Tensor:
-        """Return what is as `by_channel` has it as weights are."""
+        """Return rows in the form of `by_channel` in the form of weights."""
         back = [self._by_channel.index(axis) for axis in range(4)]
         weight = rows.permute(back)
         return weight[..., self._places[:, None], self._places].contiguous()
 
     def by_element(self, weight: Tensor, width: int) -> Tensor:
-        """Return weights as (y, x, feature, channel), channels up to a multiple of a width."""
+        """Return weights as (y, x, feature, channel), channels padded to a multiple of `width`."""
         rows = self._ordered(weight).permute(2, 3, *((1, 0) if self.layer.transposed else (0, 1)))
         return functional.pad(rows, (0, -rows.shape[-1] % width)).contiguous()
 
@@ -126,26 +202,26 @@ class EventConnection:
         return weight[..., self._order[:, None], self._order]
 
     def _sparse(self, library: ctypes.CDLL, emitted: Tensor) -> bool:
-        found: int = library.count(ctypes.byref(self.sizes(len(emitted))), _pointer(emitted))
-        return found <= _DENSE * emitted.numel()
+        active: int = library.count(ctypes.byref(self.sizes(len(emitted))), _pointer(emitted))
+        return active <= _DENSE * emitted.numel()
 
 
 @functools.cache
 def compiled_functions(real: str) -> ctypes.CDLL | None:
-    """Return the functions on numbers of a type in C++; None where they cannot be compiled."""
-    template = files("bioae.trainers.mirror.events") / "templates" / "events.cpp"
+    """Return the C++ functions for a type of numbers, or None if they cannot be compiled."""
+    template = files("bioae.trainers.mirror.connections") / "templates" / "events.cpp"
     text = template.read_text(encoding="utf-8")
     try:
         # A product with a spike is exact, so that contraction changes no sum of weights.
-        found = compiled(f"#define REAL {real}\n{text}", contract=True)
+        library = compile_cpp(f"#define REAL {real}\n{text}", contract=True)
     except Unsupported:
         return None
-    found.count.restype = ctypes.c_long
-    return found
+    library.count.restype = ctypes.c_long
+    return library
 
 
 class _Events(torch.autograd.Function):
-    """The sums, and the gradients of what was emitted and of the weights."""
+    """The sums of weights, and the gradients of the spikes and of the weights."""
 
     @staticmethod
     def forward(
@@ -155,7 +231,7 @@ class _Events(torch.autograd.Function):
         emitted: Tensor,
         weight: Tensor,
     ) -> Tensor:
-        """Return what arrives."""
+        """Return the sums of weights."""
         library = compiled_functions(REALS[emitted.dtype])
         assert library is not None
         ctx.connection, ctx.library, ctx.arrays = connection, library, arrays
@@ -169,12 +245,12 @@ class _Events(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients, of what needs one."""
+        """Return the gradients that are needed."""
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        *_, wanted, learning = ctx.needs_input_grad
+        *_, needs_emitted, needs_weight = ctx.needs_input_grad
         emitted, weight = ctx.saved_tensors
-        to_emitted = _to_emitted(ctx, gradient, emitted, weight) if wanted else None
-        to_weight = _to_weight(ctx, gradient, emitted) if learning else None
+        to_emitted = _to_emitted(ctx, gradient, emitted, weight) if needs_emitted else None
+        to_weight = _to_weight(ctx, gradient, emitted) if needs_weight else None
         return None, None, to_emitted, to_weight
 
 
@@ -182,9 +258,9 @@ def _to_emitted(ctx: Any, gradient: Tensor, emitted: Tensor, weight: Tensor) -> 
     rows = ctx.connection.by_element(weight, _BYTES // weight.element_size())
     sizes = ctx.connection.sizes(len(gradient))
     sizes.padded = rows.shape[-1]
-    found = empty(ctx.arrays, emitted.shape, emitted, torch.channels_last)
-    ctx.library.to_events(ctypes.byref(sizes), *map(_pointer, (gradient, rows, found)))
-    return found
+    result = empty(ctx.arrays, emitted.shape, emitted, torch.channels_last)
+    ctx.library.to_events(ctypes.byref(sizes), *map(_pointer, (gradient, rows, result)))
+    return result
 
 
 def _to_weight(ctx: Any, gradient: Tensor, emitted: Tensor) -> Tensor:

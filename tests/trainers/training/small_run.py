@@ -1,0 +1,100 @@
+"""A network small enough to train within a second, with random images.
+
+Run as a script, it trains in a folder and kills itself after a number of batches.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bioae.datasets import Images
+from bioae.networks.network import Network
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.derivatives import derivative
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.loop import Report, fit
+from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.train import build_regularisers
+
+SIDE = 6
+#: Bounds so narrow that training meets them.
+LEAKY = {
+    "description": "Leaky integrate-and-fire neuron.",
+    "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > 1",
+    "reset": "v = 0",
+    "method": "exact",
+    "input": "v",
+    "weight": "1",
+    "parameters": {"tau": "10*ms"},
+    "trainable": {"tau": ["9.99*ms", "10.01*ms"]},
+}
+NETWORK: dict[str, Any] = {
+    "input_shape": [1, SIDE, SIDE],
+    "steps": 6,
+    "latent": "hidden",
+    "neuron": "leaky",
+    "neurons": {"leaky": LEAKY},
+    "encoder": {"kind": "bernoulli", "rate": 0.5},
+    "layers": [
+        {"kind": "dense", "name": "hidden", "units": 10, "gain": 2.0},
+        {"kind": "dense", "name": "output", "shape": [1, SIDE, SIDE], "gain": 2.0},
+    ],
+}
+
+
+def images(count: int, split: str) -> Images:
+    generator = np.random.default_rng(len(split))
+    pixels = generator.integers(0, 256, (count, 1, SIDE, SIDE), dtype=np.uint8)
+    return Images(pixels, None, "noise", split, np.arange(count))
+
+
+def config(**training: Any) -> TrainingConfig:
+    """Return 20 images in batches of 6, the last smaller; a checkpoint after every batch."""
+    settings = {
+        "epochs": 3, "batch_size": 6, "threads": 1, "checkpoint_seconds": 0, "compile": False,
+        "derivative": "fast_sigmoid", "trainable": ["tau"], **training,
+    }  # fmt: skip
+    terms = {"beta2": 0.01, "lambda1": 0.01, "l2": 1e-4, "neuron2": 0.01}
+    return TrainingConfig.from_mapping(
+        {"network": NETWORK, "training": settings, "regularisers": terms}
+    )
+
+
+def problem(configuration: TrainingConfig) -> Problem:
+    settings = configuration.training
+    mirror = NetworkMirror(
+        Network.initialise(configuration.network, seed=settings.seed),
+        derivative=derivative(settings.derivative.name),
+        trainable=settings.trainable,
+        potentials="last",
+    )
+    return Problem(
+        config=configuration,
+        mirror=mirror,
+        train=images(20, "train"),
+        validation=images(7, "test"),
+        regularisers=build_regularisers(configuration, ("hidden", "output")),
+    )
+
+
+def main(out: str, batches: str) -> None:
+    left = int(batches)
+
+    def kill(_: Report) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fit(problem(config()), Path(out), resume=(Path(out) / "config.toml").exists(), progress=kill)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

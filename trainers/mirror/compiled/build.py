@@ -1,0 +1,118 @@
+"""Compile C++ and cache the libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import torch
+
+from bioae.files import user_cache
+
+__all__ = ["REALS", "Unsupported", "compile_cpp", "compiler"]
+
+#: The C++ types of the numbers that are compiled for.
+REALS = {torch.float32: "float", torch.float64: "double"}
+
+#: IEEE arithmetic throughout; only exception flags and traps, which nothing reads, are given up.
+_FLAGS = (
+    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
+    "-fopenmp-simd", "-fPIC", "-std=c++17", "-w",
+)  # fmt: skip
+
+
+class Unsupported(Exception):  # noqa: N818 - no error where the plain mirror takes over
+    """An operation or layer that cannot be compiled; the message names the reason."""
+
+
+@functools.cache
+def compile_cpp(source: str, *, contract: bool = False) -> ctypes.CDLL:
+    """Compile C++ source, or load it from the cache.
+
+    Parameters
+    ----------
+    source
+        C++.
+    contract
+        Whether a product may be added without rounding it first.
+
+    Raises
+    ------
+    Unsupported
+        If there is no compiler, or it fails.
+    """
+    command = compiler()
+    if command is None:
+        raise Unsupported("there is no C++ compiler")
+    command = (*command, *_FLAGS, f"-ffp-contract={'fast' if contract else 'off'}")
+    try:
+        # Use PyTorch's OpenMP, which is loaded already: two would compete for the processor.
+        return _load(source, (*command, "-fopenmp"))
+    except (OSError, Unsupported):
+        return _load(source, command)
+
+
+def compiler() -> tuple[str, ...] | None:
+    """Return the command of the C++ compiler, ``CXX`` or the first available, or None."""
+    chosen = shlex.split(os.environ.get("CXX", ""))
+    commands = [chosen] if chosen else [["g++"], ["clang++"], ["c++"]]
+    return next((tuple(command) for command in commands if shutil.which(command[0])), None)
+
+
+def _load(source: str, command: tuple[str, ...]) -> ctypes.CDLL:
+    text = [source, *command, _version(command[0])]
+    key = hashlib.sha256("\0".join(text).encode()).hexdigest()
+    cached = user_cache() / "compiled" / f"{key[:32]}.so"
+    with contextlib.suppress(OSError):  # missing or damaged
+        return ctypes.CDLL(str(cached))
+    with tempfile.TemporaryDirectory(prefix="bioae-") as folder:
+        library = Path(folder) / cached.name
+        _compile(source, command, library)
+        _store(library, cached)
+        return ctypes.CDLL(str(library))
+
+
+def _store(library: Path, cached: Path) -> None:
+    """Copy a library to the cache, if it is writable."""
+    with contextlib.suppress(OSError):
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        temporary = cached.with_name(f".{cached.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            shutil.copyfile(library, temporary)
+            temporary.replace(cached)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@functools.cache
+def _version(compiler: str) -> str:
+    """Return the compiler's version and the processor that it detects."""
+    command = [compiler, "-march=native", "-E", "-v", "-x", "c++", os.devnull]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stderr + platform.machine()
+
+
+def _compile(source: str, command: tuple[str, ...], library: Path) -> None:
+    text = library.with_suffix(".cpp")
+    text.write_text(source, encoding="utf-8")
+    object_file = library.with_suffix(".o")
+    for step in (
+        [*command, "-c", str(text), "-o", str(object_file)],
+        # Not -fopenmp: that would load a second OpenMP.
+        [command[0], "-shared", str(object_file), "-o", str(library)],
+    ):
+        result = subprocess.run(step, capture_output=True, text=True, check=False)
+        if result.returncode:
+            lines = result.stderr.splitlines()
+            first = next((line for line in lines if "error" in line), "it printed nothing")
+            raise Unsupported(f"the C++ compiler failed: {first}")

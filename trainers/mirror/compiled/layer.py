@@ -1,0 +1,200 @@
+"""The compiled population of a layer and its read-out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bioae.equations.arrays.functions import array_functions
+from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.compiled.build import REALS, Unsupported
+from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
+from bioae.trainers.mirror.compiled.kernel import Kernel, Timeline
+from bioae.trainers.mirror.compiled.source import STARTS, Plan
+from bioae.trainers.mirror.connections.pathways import Arrived
+from bioae.trainers.mirror.gradients import stepper
+from bioae.trainers.mirror.neuron import NeuronMirror
+
+__all__ = ["READOUT", "CompiledLayer"]
+
+#: The prefix of the read-out's variables; names contain no space.
+READOUT = "readout "
+
+#: The names that are recorded, returned after the last step, and summed.
+_Requested = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+#: The values before the first step, by the prefix of their population and by name.
+_Initial = Mapping[str, Mapping[str, Tensor]]
+
+
+class CompiledLayer:
+    """The compiled population and read-out of a layer.
+
+    Parameters
+    ----------
+    neuron, readout
+        The layer's population, and its read-out.
+    arrays
+        The source of memory in training.
+    """
+
+    def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._populations = {"": neuron, READOUT: readout}
+        self._kernels: dict[Any, Kernel | Unsupported] = {}
+
+    def __call__(
+        self,
+        send: Callable[[], Arrived],
+        arriving: Collection[str],
+        timeline: Timeline,
+        *,
+        record: Collection[str],
+        final: Collection[str] = (),
+        summed: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        """Run a presentation.
+
+        Parameters
+        ----------
+        send
+            Returns the input (step and example, *shape); not called if the layer is unsupported.
+        arriving
+            The names of the input.
+        timeline
+            The timing of the input and the steps.
+        record
+            The names to record at the end of each step: states, ``_spike``, and the read-out's
+            states with the prefix `READOUT`.
+        final
+            The names to return after the last step.
+        summed
+            The names in `record` to return summed over the steps too.
+
+        Returns
+        -------
+        dict
+            By name, (time, example, *shape) or (example, *shape); sums with the prefix `SUM`.
+
+        Raises
+        ------
+        Unsupported
+            If the layer contains an operation that is not compiled.
+        """
+        read = any(name.startswith(READOUT) for name in (*record, *final))
+        prefixes = ("", READOUT) if read else ("",)
+        initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
+        requested = tuple(record), tuple(final), tuple(summed)
+        values = _prefixed(initial)
+        kernel = self._kernel(initial, values, tuple(arriving), requested)
+        neuron = self._populations[""]
+        times, arrays = neuron.times(timeline.steps), self._arrays.in_training()
+        results = kernel(send(), values, times, timeline, arrays)
+        for name in record:
+            steps = timeline.steps - timeline.lead_in
+            results[name] = results[name].view(steps, -1, *neuron.shape)
+        return results
+
+    def _kernel(
+        self,
+        initial: _Initial,
+        values: Mapping[str, Tensor],
+        arriving: tuple[str, ...],
+        requested: _Requested,
+    ) -> Kernel:
+        like = values["dt"]
+        if like.device.type != "cpu" or like.dtype not in REALS:
+            raise Unsupported(f"{like.dtype} on {like.device.type}")
+        learning = tuple(name for name, tensor in values.items() if tensor.requires_grad)
+        each = {name: tensor.ndim > 0 for name, tensor in values.items()}
+        key = (like.dtype, arriving, requested, learning, tuple(each.items()))
+        if key not in self._kernels:
+            try:
+                step = self._trace(initial, arriving)
+                plan = Plan(step, each, *requested, learning, REALS[like.dtype])
+                self._kernels[key] = Kernel.build(plan)
+            except Unsupported as reason:
+                self._kernels[key] = reason
+        kernel = self._kernels[key]
+        if isinstance(kernel, Unsupported):
+            raise kernel
+        return kernel
+
+    def _trace(self, initial: _Initial, arriving: Collection[str]) -> Step:
+        """Record a step of the populations, which all receive the same input."""
+        step = Step()
+        step.inputs = {name: step.graph.leaf(f"input {name}") for name in arriving}
+        arrived = {name: Symbol(step.graph, node) for name, node in step.inputs.items()}
+        for prefix, values in initial.items():
+            _record(step, prefix, self._populations[prefix], values, arrived)
+        return step
+
+
+def _prefixed(initial: _Initial) -> dict[str, Tensor]:
+    return {p + name: tensor for p, named in initial.items() for name, tensor in named.items()}
+
+
+def _record(
+    step: Step,
+    prefix: str,
+    neuron: NeuronMirror,
+    initial: Mapping[str, Tensor],
+    arrived: dict[str, Any],
+) -> None:
+    graph, program = step.graph, neuron.program
+    if program.draws:
+        raise Unsupported("random numbers")
+    if any(state.shared for state in program.states.values()):
+        raise Unsupported("a variable that all neurons share")
+    leaves = {
+        name: graph.leaf(prefix + name, _kind(tensor))
+        for name, tensor in {**initial, **STARTS}.items()
+        if name != "t"
+    }
+    values: dict[str, Any] = {name: Symbol(graph, node) for name, node in leaves.items()}
+    values["t"] = Symbol(graph, graph.leaf("t"))
+    tracing = copy.copy(neuron)
+    tracing.__dict__["_stepper"] = stepper(
+        program, neuron.backward, {**array_functions(torch, torch.float64), **_functions(graph)}
+    )
+    tracing.step(values, arrived)
+    for name in (*program.states, *STARTS):
+        after = symbol(graph, values[name]).node
+        step.values[prefix + name] = after
+        step.carried[prefix + name] = leaves[name], after
+
+
+def _kind(value: Tensor | float) -> Kind:
+    condition = value.dtype == torch.bool if isinstance(value, Tensor) else value is False
+    return "condition" if condition else "number"
+
+
+def _functions(graph: Graph) -> dict[str, Any]:
+    """Return the operations with a custom gradient, see `gradients.stepper`."""
+
+    def written(condition: Symbol, weight: Symbol, value: Any, old: Symbol) -> Symbol:
+        if not old.is_floating_point():
+            return record(graph, "where", condition, value, old)
+        return record(graph, "written", condition, weight, value, old)
+
+    def guarded(active: Symbol, weight: Symbol, value: Any, old: Symbol) -> Symbol:
+        value = symbol(graph, value)
+        if value.is_floating_point():
+            computed = record(graph, "or", active, record(graph, "isfinite", value))
+            value = record(graph, "where", computed, value, old)
+        return written(active, weight, value, old)
+
+    def released(active: Symbol, weight: Symbol) -> Symbol:
+        return record(graph, "where", active, 1, weight - weight.detach())
+
+    return {
+        "straight_through": lambda old, new: record(graph, "through", old, new),
+        "written": written,
+        "guarded": guarded,
+        "released": released,
+    }

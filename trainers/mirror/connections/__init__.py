@@ -1,0 +1,1 @@
+"""Connections between populations: sums of weights, computed densely or from spikes, and delays."""
