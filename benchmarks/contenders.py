@@ -67,8 +67,8 @@ def trained(case: Case) -> Network:
     It is kept in the user's cache folder. Training the paper's takes half an hour; an interrupted
     training continues.
     """
-    from bioae.trainers import train
     from bioae.cli.progress import training_progress
+    from bioae.trainers import train
 
     digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"

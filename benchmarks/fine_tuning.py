@@ -1,8 +1,8 @@
-"""Fine-tuning after a change of neurons: the error before training, and after each epoch.
+"""Fine-tuning of a trained network with other neurons: errors before and after.
 
 ``python -m benchmarks.fine_tuning`` trains a small auto-encoder of lif neurons, gives it other
 neurons without and with calibration, and continues training through their equations. It writes
-``docs/results/fine_tuning.json`` and a table next to it after each run.
+``docs/results/fine_tuning.json`` and the table of the page.
 """
 
 from __future__ import annotations

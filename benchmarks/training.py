@@ -1,8 +1,8 @@
-"""Speed and memory of training, compared with snnTorch, SpikingJelly and Norse.
+"""Run time and memory of training, compared with snnTorch, SpikingJelly and Norse.
 
 ``python -m benchmarks.training`` trains the network `strided` with all of them, interleaved: the
 same weights, neurons, steps, batch, spike derivative and loss. It writes
-``benchmarks/results/training.json`` and a table next to it. The peers run all steps of a layer
+``benchmarks/results/training.json`` and ``training.md``. The peers compute all steps of a layer
 before the next layer, which is faster for each of them than all layers of a step before the next
 step.
 """
@@ -35,7 +35,7 @@ _COMMAND = "python -m benchmarks.training"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 _BATCH = 64
 
-#: The clocks: elapsed time, and processor time, which other load on the machine affects less.
+#: Wall time, and processor time, which other load on the machine affects less.
 _CLOCKS = {"time": time.perf_counter, "processor time": time.process_time}
 
 
@@ -81,7 +81,7 @@ def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]
 
 
 def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return the speed of bioae relative to the fastest peer, round by round."""
+    """Return the speed of bioae divided by that of the fastest peer, round by round."""
     fastest = min(PEERS, key=lambda name: statistics.median(times[name]))
     ratios = [theirs / ours for theirs, ours in zip(times[fastest], times[OURS], strict=True)]
     row = summarised({fastest: ratios}, unit="times as fast")[fastest]
@@ -89,7 +89,7 @@ def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
 
 
 def _agreement(ours: Outcome, theirs: Outcome) -> float:
-    """Return the fraction of equal spike counts among the neurons that spiked in either."""
+    """Return the fraction of equal spike counts among the neurons that spiked."""
     pairs = [(count, theirs.counts[name]) for name, count in ours.counts.items()]
     active = [(one > 0) | (other > 0) for one, other in pairs]
     equal = [(one == other) & fired for (one, other), fired in zip(pairs, active, strict=True)]
@@ -97,9 +97,9 @@ def _agreement(ours: Outcome, theirs: Outcome) -> float:
 
 
 def _grown(name: str, network: Network) -> float:
-    """Return the peak growth of the process over three steps, in MiB."""
+    """Return the growth of the process in three steps at its peak, in MiB."""
     train = step(name, network, _BATCH)
-    # Reset the peak, so that building the step does not count; only Linux can do this.
+    # Reset the peak, so that it excludes building the step; only Linux can.
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = _kibibytes("VmRSS")
     for _ in range(3):
@@ -121,8 +121,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
         "",
         f"Written by `{_COMMAND}`: the network `strided`, {_BATCH} digits per batch;",
         "forward, backward and Adam's update, interleaved in one process. Medians with the fastest",
-        "and the slowest round. The memory is the peak growth of a process over three steps.",
-        f'"{CONVOLUTIONS}" are those of PyTorch, channels innermost, without any neurons.',
+        "and the slowest round. The memory is the growth of a process in three steps at its peak.",
+        f'"{CONVOLUTIONS}" are those of PyTorch, channels last, without neurons.',
     ]
     for threads in dict.fromkeys(row["threads"] for row in rows):
         mine = [row for row in rows if row["threads"] == threads]
@@ -148,10 +148,10 @@ def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
             clock = row["measure"].removesuffix(", ratio")
             yield f"- {row['what']}, images per second by {clock}: {_spread(row)}"
     (work,) = (row for row in rows if row["measure"] == "work")
+    every, events, size = work["all"] / 1e6, work["on_events"] / 1e6, work["bytes"] / 2**20
     yield (
-        f"- An image takes {work['all'] / 1e6:.0f} million multiply-adds, "
-        f"{work['on_events'] / 1e6:.0f} million if event-driven, and reads and writes "
-        f"{work['bytes'] / 2**20:.0f} MiB of arrays"
+        f"- An image takes at least {every:.0f} million multiplications with additions, "
+        f"{events:.0f} on events, and {size:.0f} MiB of arrays written and read"
     )
 
 
