@@ -1,8 +1,9 @@
-from .coding.class_rates import rates_by_class as rates_by_class
+from .coding.class_responses import class_separation as class_separation
+from .coding.class_responses import rates_by_class as rates_by_class
 from .coding.costs import cost as cost
-from .coding.dimensionality import participation_ratio as participation_ratio
 from .coding.information import count_information as count_information
 from .coding.information import latency_information as latency_information
+from .coding.latent_space import participation_ratio as participation_ratio
 from .coding.latent_space import principal_plane as principal_plane
 from .coding.latent_space import project as project
 from .coding.readout import linear_readout as linear_readout
@@ -14,7 +15,6 @@ from .coding.reconstruction import mean_image as mean_image
 from .coding.reconstruction import mean_squared_error as mean_squared_error
 from .coding.reconstruction import reconstruction_errors as reconstruction_errors
 from .coding.reconstruction import sum_squared_error as sum_squared_error
-from .coding.separation import class_separation as class_separation
 from .coding.transfer import transfer_curve as transfer_curve
 from .comparison.agreement import check_comparable as check_comparable
 from .comparison.agreement import differing_spikes as differing_spikes
@@ -61,7 +61,6 @@ from .firing.rates import spike_density as spike_density
 from .firing.rates import spikes_per_step as spikes_per_step
 from .firing.sparseness import lifetime_sparseness as lifetime_sparseness
 from .firing.sparseness import population_sparseness as population_sparseness
-from .firing.synchrony import synchrony as synchrony
 from .firing.variability import dispersion as dispersion
 from .firing.variability import fano_factor as fano_factor
 from .measures.comparability import context_of as context_of
@@ -83,10 +82,12 @@ from .measures.verdicts import Verdict as Verdict
 from .measures.verdicts import layer_verdicts as layer_verdicts
 from .measures.verdicts import verdict as verdict
 from .measures.verdicts import verdict_table as verdict_table
+from .pairs.coincidences import cross_correlogram as cross_correlogram
+from .pairs.coincidences import spike_time_tiling as spike_time_tiling
+from .pairs.coincidences import synchrony as synchrony
 from .pairs.correlations import correlation_matrix as correlation_matrix
 from .pairs.correlations import mean_pairwise_correlation as mean_pairwise_correlation
 from .pairs.correlations import temporal_correlation_matrix as temporal_correlation_matrix
-from .pairs.correlograms import cross_correlogram as cross_correlogram
 from .pairs.distances import isi_distance as isi_distance
 from .pairs.distances import kolmogorov_smirnov as kolmogorov_smirnov
 from .pairs.distances import spike_distance as spike_distance
@@ -94,7 +95,6 @@ from .pairs.distances import spike_synchronization as spike_synchronization
 from .pairs.distances import van_rossum_distance as van_rossum_distance
 from .pairs.distances import victor_purpura_distance as victor_purpura_distance
 from .pairs.distances import wasserstein_distance as wasserstein_distance
-from .pairs.spike_tiling import spike_time_tiling as spike_time_tiling
 from .report.pipeline import analyze as analyze
 from .report.report import write_report as write_report
 from .results.layers import layer_data as layer_data

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_sums import class_sums
+from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import along, ratio, runs, several_examples, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks, trains

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.coding.dimensionality import participation_ratio
 from bioae.analysis.coding.information import count_information
+from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.coding.reconstruction import (
     mean_absolute_error,
     mean_squared_error,

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.metrics import mutual_info_score
 
-from bioae.analysis.coding import contingency, information
+from bioae.analysis.coding import information
+from bioae.analysis.coding.class_responses import class_separation
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
-from bioae.analysis.coding.separation import class_separation
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -74,7 +74,7 @@ def test_small_blocks_change_nothing(make: Make, monkeypatch: pytest.MonkeyPatch
     tree = planted(make)
     measures = (count_information, latency_information)
     whole = [measure(tree, "latent", shuffles=2) for measure in measures]
-    monkeypatch.setattr(contingency, "_CELLS", 40)
+    monkeypatch.setattr(information, "_CELLS", 40)
     monkeypatch.setattr(information, "_ENTRIES", 12)
     for measure, expected in zip(measures, whole, strict=True):
         xr.testing.assert_allclose(measure(tree, "latent", shuffles=2), expected)

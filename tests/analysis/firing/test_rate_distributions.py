@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.analysis.coding.class_rates import rates_by_class
+from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.firing.population_rates import population_rate
 from bioae.analysis.firing.rate_fits import fit_rates
 from bioae.analysis.firing.rate_moments import rate_statistics

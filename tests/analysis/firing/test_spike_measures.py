@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.dimensionality import participation_ratio
+from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.firing.intervals import (
     burst_index,
     interval_histogram,
@@ -20,15 +20,13 @@ from bioae.analysis.firing.intervals import (
 )
 from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
-from bioae.analysis.firing.synchrony import synchrony
 from bioae.analysis.firing.variability import dispersion, fano_factor
+from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 from bioae.analysis.pairs.correlations import (
     correlation_matrix,
     mean_pairwise_correlation,
     temporal_correlation_matrix,
 )
-from bioae.analysis.pairs.correlograms import cross_correlogram
-from bioae.analysis.pairs.spike_tiling import spike_time_tiling
 from bioae.analysis.results.spikes import raster
 from bioae.errors import ResultError
 

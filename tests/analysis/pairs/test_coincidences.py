@@ -16,11 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.firing import synchrony as synchrony_module
-from bioae.analysis.firing.synchrony import synchrony
-from bioae.analysis.pairs import spike_tiling as tiling
-from bioae.analysis.pairs.correlograms import cross_correlogram
-from bioae.analysis.pairs.spike_tiling import spike_time_tiling
+from bioae.analysis.pairs import coincidences
+from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 from bioae.analysis.results import rasters
 from bioae.errors import ResultError
 
@@ -197,7 +194,7 @@ def test_blocks_of_examples_give_the_same_as_all_at_once(
     whole = everything()
     full = spike_time_tiling(tree, "latent", window_ms=1)
     np.testing.assert_allclose(whole[2], full.to_numpy()[np.ix_(chosen, chosen)])
-    for module in (rasters, synchrony_module):
+    for module in (rasters, coincidences):
         read = module.blocks
         monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
     for together, apart in zip(whole, everything(), strict=True):
@@ -219,7 +216,7 @@ def test_what_cannot_be_answered_is_refused_in_a_line(
         spike_time_tiling(counted, "latent", window_ms=1, neurons=[-1])
     with pytest.raises(ResultError, match="a neuron is chosen twice"):
         spike_time_tiling(counted, "latent", window_ms=1, neurons=[1, 1])
-    monkeypatch.setattr(tiling, "_MOST_NEURONS", 4)
+    monkeypatch.setattr(coincidences, "_MOST_NEURONS", 4)
     with pytest.raises(ResultError, match="at most 4; found 5"):
         spike_time_tiling(counted, "latent", window_ms=1)
 

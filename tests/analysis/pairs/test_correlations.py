@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.dimensionality import participation_ratio
-from bioae.analysis.pairs import correlations, products
+from bioae.analysis.coding.latent_space import participation_ratio
+from bioae.analysis.pairs import correlations, pair_matrices
 from bioae.analysis.pairs.correlations import (
     CorrelationKind,
     correlation_matrix,
@@ -155,10 +155,12 @@ def test_blocks_of_rows_and_either_precision_give_the_same(
         tree = make(raster, label=labels(raster))
         before = [correlation_matrix(tree, "latent", kind=kind) for kind in KINDS]
         dimensions = float(participation_ratio(tree, "latent"))
-        read = products.pair_blocks
+        read = pair_matrices.pair_blocks
         with monkeypatch.context() as patch:
-            patch.setattr(products, "pair_blocks", lambda rows, read=read: read(rows, 7))
-            patch.setattr("bioae.analysis.coding.dimensionality.pair_blocks", products.pair_blocks)
+            patch.setattr(pair_matrices, "pair_blocks", lambda rows, read=read: read(rows, 7))
+            patch.setattr(
+                "bioae.analysis.coding.latent_space.pair_blocks", pair_matrices.pair_blocks
+            )
             for kind, expected in zip(KINDS, before, strict=True):
                 found = correlation_matrix(tree, "latent", kind=kind)
                 np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -170,7 +172,7 @@ def test_products_of_integers_are_exact(size: int) -> None:
     # With counts up to 100, single precision holds 50 of them and not 5000.
     rows = np.random.default_rng(22).integers(-100, 101, (30, size)).astype(np.int8)
     expected = rows.astype(np.int64) @ rows.T.astype(np.int64)
-    assert (products.pair_products(rows) == expected).all()
+    assert (pair_matrices.pair_products(rows) == expected).all()
 
 
 def test_a_planted_correlation_is_found(make: Make) -> None:
