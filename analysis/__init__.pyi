@@ -54,11 +54,10 @@ from .firing.irregularity import lvr as lvr
 from .firing.population_rates import population_rate as population_rate
 from .firing.rate_fits import fit_rates as fit_rates
 from .firing.rate_moments import rate_statistics as rate_statistics
-from .firing.rates import alive_density as alive_density
+from .firing.rates import density_alive as density_alive
 from .firing.rates import firing_rate as firing_rate
 from .firing.rates import rate_distribution as rate_distribution
-from .firing.rates import spike_density as spike_density
-from .firing.rates import spikes_per_step as spikes_per_step
+from .firing.rates import rate_per_step as rate_per_step
 from .firing.sparseness import lifetime_sparseness as lifetime_sparseness
 from .firing.sparseness import population_sparseness as population_sparseness
 from .firing.variability import dispersion as dispersion

@@ -14,7 +14,7 @@ from bioae.errors import ResultError
 __all__ = ["firing_change", "reconstruction_change"]
 
 #: The numbers of `summary` that are compared.
-_FIRING = ("mean_rate_hz", "spike_density", "dead_fraction", "bursting_fraction")
+_FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
 
 
 def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:

@@ -11,7 +11,7 @@ from bioae.analysis.firing.counts import (
     silent_fraction,
     spike_count,
 )
-from bioae.analysis.firing.rates import alive_density, firing_rate, spike_density
+from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
 from bioae.analysis.results.layers import described, layer_data, layer_names
 
 __all__ = ["summary"]
@@ -49,14 +49,16 @@ def _row(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
     columns = [
         described(neurons, "neurons", "neurons", "1"),
         described(count, "spikes", "spikes", "1"),
-        described(spike_density(tree, layer), "spike_density", "spike density", "1"),
-        described(alive_density(tree, layer), "alive_density", "spike density of the alive", "1"),
-        described(rate, "mean_rate_hz", "mean rate", "Hz"),
+        described(
+            rate_per_step(tree, layer, dims=everything), "rate_per_step_mean", "spike density", "1"
+        ),
+        described(density_alive(tree, layer), "density_alive", "spike density of the alive", "1"),
+        described(rate, "rate_hz_mean", "mean rate", "Hz"),
         described(dead_fraction(tree, layer), "dead_fraction", "dead neurons", "1"),
         described(bursting, "bursting_fraction", "bursting neurons", "1"),
         described(bursting_of_alive, "bursting_of_alive", "bursting of the alive", "1"),
-        described(active, "active_per_example", "active neurons per example", "1"),
+        described(active, "active_fraction_mean", "active neurons per example", "1"),
         described(active_of_alive, "active_of_alive", "active of the alive, per example", "1"),
-        described(silent_fraction(tree, layer), "silent_examples", "silent examples", "1"),
+        described(silent_fraction(tree, layer), "silent_fraction", "silent examples", "1"),
     ]
     return xr.Dataset({str(column.name): column for column in columns})

@@ -27,7 +27,7 @@ from bioae.analysis.firing.intervals import burst_index, isi_distribution
 from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.firing.rate_fits import fit_rates
 from bioae.analysis.firing.rate_moments import rate_statistics
-from bioae.analysis.firing.rates import alive_density, firing_rate, spikes_per_step
+from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
@@ -107,7 +107,7 @@ def neuron_statistics(
     sums = sums or interval_sums(tree, layer)
     found = {
         "firing_rate": firing_rate(tree, layer),
-        "spikes_per_step": spikes_per_step(tree, layer),
+        "rate_per_step": rate_per_step(tree, layer),
         "is_bursting": is_bursting(tree, layer, threshold=bursting_threshold),
         "isi_cv": isi_cv(tree, layer, sums=sums),
         "isi_cv2": isi_cv2(tree, layer, sums=sums),
@@ -180,10 +180,10 @@ def _of_layer(tree: xr.DataTree, layer: str) -> dict[str, Any]:
     return {
         "neurons": sizes["neuron"],
         "examples": sizes["example"],
-        "rate_per_step_mean": spikes_per_step(tree, layer, dims=_EVERYTHING),
+        "rate_per_step_mean": rate_per_step(tree, layer, dims=_EVERYTHING),
         "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
         "dead_fraction": dead_fraction(tree, layer),
-        "density_alive": alive_density(tree, layer),
+        "density_alive": density_alive(tree, layer),
         "rate_gini": rate_statistics(tree, layer)["gini"],
         "pairwise_correlation_mean": _or_undefined(
             lambda: mean_pairwise_correlation(tree, layer), xr.DataArray(np.nan)
