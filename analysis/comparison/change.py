@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
+from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.overview import summary
 from bioae.analysis.results.layers import layer_names
 from bioae.errors import ResultError

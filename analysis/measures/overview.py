@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD, bursting_fraction
 from bioae.analysis.firing.counts import (
+    BURSTING_THRESHOLD,
     active_fraction,
+    bursting_fraction,
     dead_fraction,
     silent_fraction,
     spike_count,

@@ -21,11 +21,14 @@ from bioae.analysis.firing.interval_moments import interval_sums
 from bioae.analysis.firing.intervals import (
     burst_index,
     interval_histogram,
+    isi_cv,
+    isi_cv2,
     isi_distribution,
+    lv,
+    lvr,
     mean_interval,
     refractory_violations,
 )
-from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bioae.analysis.coding.class_responses import rates_by_class
-from bioae.analysis.firing.population_rates import population_rate
-from bioae.analysis.firing.rate_fits import fit_rates
-from bioae.analysis.firing.rate_moments import rate_statistics
-from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae.analysis.firing.rates import firing_rate, population_rate
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

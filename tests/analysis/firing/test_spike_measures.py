@@ -14,11 +14,14 @@ from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.firing.intervals import (
     burst_index,
     interval_histogram,
+    isi_cv,
+    isi_cv2,
     isi_distribution,
+    lv,
+    lvr,
     mean_interval,
     refractory_violations,
 )
-from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import dispersion, fano_factor
 from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony

@@ -15,9 +15,8 @@ from bioae.analysis.coding.costs import cost
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
-from bioae.analysis.firing.population_rates import population_rate
-from bioae.analysis.firing.rate_fits import fit_rates
-from bioae.analysis.firing.rate_moments import rate_statistics
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae.analysis.firing.rates import population_rate
 from bioae.simulation.results.result import write_result
 
 Measure = Callable[[xr.DataTree], xr.DataArray | xr.Dataset]

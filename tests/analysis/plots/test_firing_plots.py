@@ -18,17 +18,19 @@ from bioae.analysis.coding.latent_space import principal_plane, project
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.comparison.effects import neuron_values
 from bioae.analysis.firing.intervals import isi_distribution
-from bioae.analysis.firing.rate_fits import fit_rates
+from bioae.analysis.firing.rate_distributions import fit_rates
 from bioae.analysis.pairs.correlations import correlation_matrix
-from bioae.analysis.plots import to_svg
-from bioae.analysis.plots.correlations import correlation_matrices
-from bioae.analysis.plots.filters import filter_grid
-from bioae.analysis.plots.fits import fitted_rates
-from bioae.analysis.plots.isi import interval_histograms
-from bioae.analysis.plots.latent_map import latent_maps
-from bioae.analysis.plots.population import population_activity
-from bioae.analysis.plots.transfer import transfer_curves
-from bioae.analysis.plots.variation import cv_against_rate
+from bioae.analysis.plots import (
+    correlation_matrices,
+    cv_against_rate,
+    filter_grid,
+    fitted_rates,
+    interval_histograms,
+    latent_maps,
+    population_activity,
+    to_svg,
+    transfer_curves,
+)
 from bioae.analysis.results.layers import images_of
 from bioae.errors import ResultError
 

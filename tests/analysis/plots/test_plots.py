@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.analysis import example_result, plots, sum_squared_error
+from bioae.analysis import example_result, firing_rate, plots, sum_squared_error
 from bioae.errors import OutputError, ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -60,15 +60,21 @@ def test_results_of_other_images_get_inputs_of_their_own(make: Make) -> None:
         plots.reconstructions({})
 
 
-def test_histograms_count_the_living_and_label_the_dead(make: Make) -> None:
-    dead = make(np.zeros((2, 3, 4), bool))
-    figure = plots.rate_histograms({"a": example_result(), "all dead": dead})
+def test_histograms_count_living_neurons_and_label_dead_ones(make: Make) -> None:
+    results = {"a": example_result(), "all dead": make(np.zeros((2, 3, 4), bool))}
+    figure = plots.fitted_rates(
+        {
+            name: {layer: firing_rate(tree, layer) for layer in tree["layers"].children}
+            for name, tree in results.items()
+        }
+    )
     latent = next(axes for axes in figure.axes if axes.get_title("left") == "latent")
     legend = latent.get_legend()
     assert legend is not None
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["a: 5 of 10 dead", "all dead: 4 of 4 dead"]
-    assert [patch.get_data().values.sum() for patch in latent.patches] == [5, 0]  # type: ignore[attr-defined]
+    outlines = [patch for patch in latent.patches if patch.get_label() in texts]
+    assert [patch.get_data().values.sum() for patch in outlines] == [5, 0]  # type: ignore[attr-defined]
     assert latent.get_xscale() == "log"
     assert figure.axes[2].get_xlabel() == "firing rate (Hz)"
     assert plots.to_svg(figure)
@@ -119,7 +125,7 @@ def test_figures_follow_our_style_and_leave_the_users_settings_alone() -> None:
 def test_drawing_never_imports_pyplot() -> None:
     code = (
         "import sys\n"
-        "from bioae.analysis import example_result, plots\n"
+        "from bioae.analysis import example_result, firing_rate, plots\n"
         "plots.to_svg(plots.rasters(example_result()))\n"
         "print('matplotlib.pyplot' in sys.modules)\n"
     )
