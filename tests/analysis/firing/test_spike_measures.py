@@ -1,4 +1,4 @@
-"""What all measures of spikes have in common: results on disk, and results with next to nothing."""
+"""Properties of all measures of spikes: results on disk, and nearly empty results."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def labelled(make: Make, shown: NDArray[np.bool_]) -> xr.DataTree:
 @pytest.mark.parametrize("name", MEASURES)
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("fill", ["silent", "saturated", "single"])
-def test_a_result_with_next_to_nothing_is_answered_or_refused(
+def test_a_nearly_empty_result_is_measured_or_refused(
     make: Make, name: str, size: str, fill: str
 ) -> None:
     shown = np.full(SHAPES[size], fill == "saturated")
@@ -124,7 +124,7 @@ def test_a_result_with_next_to_nothing_is_answered_or_refused(
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["file", "dask"])
-def test_a_result_on_disk_is_measured_as_one_in_memory(
+def test_a_result_on_disk_has_the_same_measures_as_in_memory(
     make: Make, tmp_path: Path, chunks: dict[str, int] | None
 ) -> None:
     tree = labelled(make, np.random.default_rng(41).random((8, 12, 5)) < 0.4)
@@ -134,7 +134,7 @@ def test_a_result_on_disk_is_measured_as_one_in_memory(
             xr.testing.assert_identical(measure(lazy, "latent"), measure(tree, "latent"))
 
 
-def test_neurons_keep_where_they_are(make: Make) -> None:
+def test_neurons_keep_their_positions(make: Make) -> None:
     tree = labelled(make, np.random.default_rng(42).random((8, 12, 6)) < 0.4)
     place = xr.DataArray(np.arange(6) // 3, dims="neuron")
     data = tree["layers/latent"].to_dataset().assign_coords(y=place)
