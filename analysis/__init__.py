@@ -1,11 +1,13 @@
-"""What a simulation did, measured: firing, reconstruction, agreement of two runs, the report.
+"""Analysis of results: firing, coding, reconstruction, comparison, figures, the report.
 
-Here belong pure functions on a result, the `xarray.DataTree` that a simulation returns and
-`open_result` reads, each family of measures in its own file. They use nothing of how the result
-came about: neither Brian2 nor PyTorch. Arrays come back with a long name and units. Figures are
-functions of `bioae.analysis.plots`.
+Functions take a result, the `xarray.DataTree` that a simulation returns and `open_result` reads,
+and return xarray objects with a long name and units. A new measure goes into the folder and file
+of its family (`firing`, `pairs`, `coding`) and into the list of exports, ``__init__.pyi``; a number
+of a layer that files and the report show has a definition in `measures`. Nothing here depends on
+the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
+`bioae.analysis.plots`.
 
-Names are imported when they are first used, so that importing the package costs nothing.
+Names are imported on first use, so that importing the package costs nothing.
 """
 
 import lazy_loader

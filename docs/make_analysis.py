@@ -1,10 +1,11 @@
-"""Write the generated tables of analysis.md anew, from what `bioae.analysis` says of itself.
+"""Write the generated tables of analysis.md from the docstrings of `bioae.analysis`.
 
 python docs/make_analysis.py
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,36 +20,23 @@ from bioae.files import atomic_output
 
 PAGE = Path(__file__).with_name("analysis.md")
 
-# The families of the page, each by its modules.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "A result and its spikes": ("schema", "layers", "spikes", "tutorial", "metrics"),
-    "How much neurons fire": (
-        "counts", "rates", "bursting", "class_rates", "population_rates", "rate_moments",
-        "rate_fits",
-    ),
-    "Intervals between spikes": ("interval_moments", "intervals", "irregularity"),
-    "Variability and sparseness": ("variability", "sparseness"),
-    "Neurons together": (
-        "correlations", "correlograms", "tiling", "chi", "dimensionality", "latent_space",
-    ),
-    "What neurons say of the image": (
-        "information", "readout", "separation", "receptive_fields", "transfer",
-    ),
-    "Distances of trains and of samples": ("distances",),
-    "Reconstruction and cost": ("reconstruction", "costs"),
-    "Everything at once": (
-        "firing", "definitions", "overview", "measures", "tables", "pipeline", "report",
-    ),
-    "Comparing": ("agreement", "effects", "change"),
-    "Measured in cortex": ("reference", "comparability", "verdicts"),
-    "Exports": ("exports",),
-}  # fmt: skip
+# The sections of the page, by the folders of `bioae.analysis`.
+FAMILIES = {
+    "results": "Results and spikes",
+    "firing": "Firing of neurons",
+    "pairs": "Pairs of neurons and of spike trains",
+    "coding": "Coding and reconstruction",
+    "measures": "All statistics, and comparison with cortex",
+    "comparison": "Comparison of two results",
+    "report": "Report",
+    "exports": "Exports",
+}
 
-# Constants have no text of their own.
+# Constants have no docstring.
 CONSTANTS = {
-    "BURSTING_THRESHOLD": "Spikes a step, {value:g}: a neuron that fires more of them bursts.",
-    "DEFINITIONS": "[What each number of a layer means](#the-numbers-of-a-layer), by its name.",
-    "SCHEMA_VERSION": "The version of [the format of a result](result.md) that is read: {value}.",
+    "BURSTING_THRESHOLD": "Threshold of bursting, {value:g} spikes per step.",
+    "DEFINITIONS": "[Definitions of the numbers of a layer](#the-numbers-of-a-layer), by name.",
+    "SCHEMA_VERSION": "Supported version of [the format of a result](result.md): {value}.",
 }
 
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -63,20 +51,20 @@ def main() -> None:
 
 
 def filled(page: str) -> str:
-    """Return a page with what stands between its marks written anew."""
+    """Return a page with new text between its marks."""
     return _MARKED.sub(lambda mark: f"{mark[1]}\n{TABLES[mark[2]]()}\n\n{mark[3]}", page)
 
 
 def functions() -> str:
-    """Return a table for each family, with all that `bioae.analysis` exports."""
-    families = {title: _names(modules) for title, modules in FAMILIES.items()}
-    missing = set(analysis.__all__).difference(*families.values())
+    """Return a table per family, with all exports of `bioae.analysis`."""
+    exports = _exports()
+    missing = set(analysis.__all__).difference(*exports.values())
     if missing:
         raise SystemExit(f"in no family of {Path(__file__).name}: {', '.join(sorted(missing))}")
     return "\n\n".join(
         f"### {title}\n\n"
-        + _table(["function", "what it gives"], [(_call(name), _line(name)) for name in names])
-        for title, names in families.items()
+        + _table(["function", "result"], [(_call(name), _line(name)) for name in exports[folder]])
+        for folder, title in FAMILIES.items()
     )
 
 
@@ -95,7 +83,7 @@ def definitions() -> str:
 
 
 def variables() -> str:
-    """Return the table of what `statistics` has of each neuron and each example."""
+    """Return the table of the variables of each neuron and each example in `statistics`."""
     layer = analysis.statistics(analysis.example_result())["layers/conv"].to_dataset()
     rows = [
         (
@@ -111,7 +99,7 @@ def variables() -> str:
 
 
 def references() -> str:
-    """Return the table of what was measured in cortex."""
+    """Return the table of reference values from cortex."""
     rows = [
         (
             f"`{each.statistic}`",
@@ -123,13 +111,20 @@ def references() -> str:
         )
         for each in analysis.references()
     ]
-    head = ["statistic", "cortex", "of what", "animal, area, state", "source", "verified"]
+    head = [
+        "statistic",
+        "cortex",
+        "summary, conditions",
+        "animal, area, state",
+        "source",
+        "verified",
+    ]
     return _table(head, rows)
 
 
 def pictures() -> str:
-    """Return the table of the functions that draw."""
-    return _table(["in `bioae.analysis.plots`", "what it draws"], sorted(_figures()))
+    """Return the table of the functions that draw figures."""
+    return _table(["in `bioae.analysis.plots`", "figure"], sorted(_figures()))
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -137,9 +132,16 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _names(modules: Iterable[str]) -> list[str]:
-    found = [import_module(f"bioae.analysis.{module}").__all__ for module in modules]
-    return [name for names in found for name in names if name in analysis.__all__]
+def _exports() -> dict[str, list[str]]:
+    """Return the exported names of each folder, from the list of exports."""
+    stub = Path(str(analysis.__file__)).with_suffix(".pyi")
+    names: dict[str, list[str]] = {folder: [] for folder in FAMILIES}
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            folder = str(node.module).partition(".")[0]
+            if folder in names:
+                names[folder] += [alias.name for alias in node.names]
+    return names
 
 
 def _figures() -> Iterator[tuple[str, str]]:
@@ -147,9 +149,9 @@ def _figures() -> Iterator[tuple[str, str]]:
         module = import_module(f"bioae.analysis.plots.{info.name}")
         for name in module.__all__:
             function = getattr(module, name)
-            # What draws a figure returns one; what starts an empty one takes no results.
+            # Functions that draw return a figure; helpers of the style return empty ones.
             returned = getattr(function, "__annotations__", {}).get("return")
-            if returned == "Figure" and info.name not in {"style", "overlay"}:
+            if returned == "Figure" and info.name != "style":
                 path = name if name in plots.__all__ else f"{info.name}.{name}"
                 yield f"`{path}`", _summary(function)
 
@@ -171,7 +173,7 @@ def _line(name: str) -> str:
 
 
 def _summary(documented: object) -> str:
-    """Return the first line of what a function says of itself, as Markdown."""
+    """Return the first line of a docstring as Markdown."""
     line = (inspect.getdoc(documented) or "").partition("\n")[0].replace("``", "`")
     line = _ROLES.sub(r"`\1`", line.removeprefix("Return "))
     return line[:1].upper() + line[1:]

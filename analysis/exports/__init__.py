@@ -1,13 +1,14 @@
-"""Results in the formats of other tools: Neo and elephant, pandas, CSV, NWB.
-
-Each format is a file, and imports its library when it is used.
-"""
+"""Results in the formats of other tools: pandas and CSV, Neo and Elephant, NWB."""
 
 from __future__ import annotations
 
-from bioae.analysis.exports.csv_files import to_csv
-from bioae.analysis.exports.frames import layer_frame, neuron_frame, spike_frame, to_pandas
-from bioae.analysis.exports.neo_blocks import to_neo
-from bioae.analysis.exports.nwb_file import to_nwb
+from bioae.analysis.exports.frames import (
+    layer_frame,
+    neuron_frame,
+    spike_frame,
+    to_csv,
+    to_pandas,
+)
+from bioae.analysis.exports.recordings import to_neo, to_nwb
 
 __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_neo", "to_nwb", "to_pandas"]

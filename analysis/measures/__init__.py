@@ -1,1 +1,1 @@
-"""All measures of a result at once: definitions, tables, and reference values from cortex."""
+"""All statistics of a result at once, their definitions, and comparison with cortex."""

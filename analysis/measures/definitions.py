@@ -1,4 +1,4 @@
-"""What each number of a layer means: one name, one unit, one definition, wherever it is shown."""
+"""Definitions of the numbers of a layer: one name, unit and text for files, tables and Python."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ __all__ = ["DEFINITIONS", "Definition", "anchor"]
 
 
 class Definition(NamedTuple):
-    """What a number is.
+    """Definition of a number.
 
     Attributes
     ----------
     label
-        How a table calls it.
+        Its name in tables.
     units
-        Its unit, "1" where it has none.
+        Its unit, "1" if it has none.
     text
         Its definition, with source.
     undefined
-        Why there is none, where there is none.
+        Why it is undefined, if it is.
     """
 
     label: str
@@ -32,33 +32,33 @@ _NO_INTERVALS = "no neuron has two intervals between spikes of one presentation"
 _NO_PAIRS = "no neuron has three spikes in one presentation"
 _SILENT = "no neuron spikes"
 
-#: The numbers of a layer, by the names that they have in files, in the order of the tables.
+#: The numbers of a layer, by their names in files, in the order of the tables.
 DEFINITIONS: dict[str, Definition] = {
     "neurons": Definition("neurons", "1", "Neurons of the layer."),
     "examples": Definition("examples", "1", "Images that were presented."),
     "spikes": Definition("spikes", "1", "Spikes of all neurons in all examples."),
     "rate_per_step_mean": Definition(
-        "mean rate", "spikes/step", "Spikes over neurons, examples and steps; at most 1. The "
+        "mean rate", "spikes/step", "Spikes per neuron, example and step; at most 1. The "
         "density of Hübotter et al. (2021), arXiv:2109.11045.",
     ),
     "rate_hz_mean": Definition(
-        "mean rate", "Hz", "Spikes over neurons, examples and seconds, a step being dt. It is "
-        "a rate in an animal's sense only if the neuron has time constants in seconds.",
+        "mean rate", "Hz", "Spikes per neuron, example and second, with steps of dt. It is "
+        "comparable with an animal's only if the neuron has time constants in seconds.",
     ),
     "rate_hz_median": Definition(
-        "median rate", "Hz", "Median over all neurons, the dead among them, of each one's mean "
-        "rate over the examples.",
+        "median rate", "Hz", "Median of the mean rate over examples, over all neurons, "
+        "including dead ones.",
     ),
     "dead_fraction": Definition(
         "dead neurons", "1", "Fraction of neurons without a spike in any example."
     ),
     "bursting_fraction": Definition(
-        "bursting neurons", "1", "Fraction of all neurons that fire more than half a spike a step, "
-        "averaged over the examples in which they fire at all. The burst index is about "
+        "bursting neurons", "1", "Fraction of all neurons that fire more than half a spike per "
+        "step, averaged over the examples in which they fire at all. The burst index is about "
         "intervals instead.",
     ),
     "density_alive": Definition(
-        "density of the alive", "spikes/step", "Mean rate per step of the neurons that are not "
+        "density of alive neurons", "spikes/step", "Mean rate per step of the neurons that are not "
         "dead.", _SILENT,
     ),
     "active_fraction_mean": Definition(
@@ -82,7 +82,7 @@ DEFINITIONS: dict[str, Definition] = {
         _NO_PAIRS,
     ),
     "lvr_mean": Definition(
-        "revised local variation", "1", "The local variation, made up for a refractory period of "
+        "revised local variation", "1", "The local variation, corrected for a refractory period of "
         "5 ms. Shinomoto et al. (2009), PLoS Comput. Biol. 5:e1000433.", _NO_PAIRS,
     ),
     "burst_index_mean": Definition(
@@ -92,36 +92,38 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "fano_mean": Definition(
         "Fano factor", "1", "Variance (over n − 1) of a neuron's spike counts over examples, over "
-        "their mean, averaged over the neurons that spike. Examples are different images: it is "
+        "their mean, averaged over the neurons that spike. Examples are different images, so it is "
         "no trial-to-trial variability. Fano (1947), Phys. Rev. 72:26.", _SILENT,
     ),
     "sparseness_lifetime": Definition(
         "lifetime sparseness", "1", "Treves-Rolls: (1 − a)/(1 − 1/n) with a = mean(r)²/mean(r²) "
-        "over a neuron's counts r in n examples, averaged over the neurons that spike. 0: the same "
-        "in all, 1: one example alone. Vinje & Gallant (2000), Science 287:1273.", _SILENT,
+        "over a neuron's counts r in n examples, averaged over the neurons that spike. 0: equal "
+        "in all, 1: in one example only. Vinje & Gallant (2000), Science 287:1273.", _SILENT,
     ),
     "sparseness_population": Definition(
-        "population sparseness", "1", "The same over the neurons' counts in one example, averaged "
-        "over the examples with spikes. Willmore & Tolhurst (2001), Network 12:255.", _SILENT,
+        "population sparseness", "1", "Treves-Rolls over the neurons' counts in one example, "
+        "averaged over the examples with spikes. Willmore & Tolhurst (2001), Network 12:255.",
+        _SILENT,
     ),
     "pairwise_correlation_mean": Definition(
         "pairwise correlation", "1", "Pearson correlation of two neurons' spike counts over "
-        "examples, averaged over all pairs of neurons whose count varies. Most of it is what the "
-        "images have in common: signal, not noise, correlation.",
+        "examples, averaged over all pairs of neurons whose count varies. Most of it is signal "
+        "correlation, from common responses to the images, not noise correlation.",
         "fewer than two neurons vary over the examples",
     ),
     "dimensionality": Definition(
         "dimensionality", "1", "Participation ratio (Σλ)²/Σλ² of the covariance of counts over "
-        "examples: how many directions hold the variance.", "no count varies over the examples",
+        "examples: the effective number of directions of the variance.",
+        "no count varies over the examples",
     ),
     "class_information_mean": Definition(
         "information on the class", "bit", "Mutual information of the image's class and a neuron's "
-        "spike count, corrected for few examples (Miller-Madow), averaged over neurons.",
+        "spike count, with the Miller-Madow correction for few examples, averaged over neurons.",
         "the examples have no labels",
     ),
     "rate_gini": Definition(
         "Gini coefficient of rates", "1", "Inequality of the rates of the neurons that spike. 0: "
-        "all alike. Mizuseki & Buzsáki (2013), Cell Rep. 4:1010.", _SILENT,
+        "all equal. Mizuseki & Buzsáki (2013), Cell Rep. 4:1010.", _SILENT,
     ),
     "lognormal_sigma": Definition(
         "s.d. of ln(rate)", "1", "Standard deviation of the natural logarithm of the rates of the "
@@ -137,5 +139,5 @@ DEFINITIONS: dict[str, Definition] = {
 
 
 def anchor(name: str) -> str:
-    """Return the name of the place on a page where a number is defined."""
+    """Return the HTML id of a number's definition."""
     return f"definition-{name.replace('_', '-')}"

@@ -1,6 +1,6 @@
-"""What has been measured in cortex, each number with its source and how far it was checked.
+"""Reference values from cortex, each with its source and the extent of its verification.
 
-The numbers stand in ``reference.toml``; `bioae.analysis.measures.verdicts` lays a network's beside
+The values are in ``reference.toml``; `bioae.analysis.measures.verdicts` compares a network with
 them.
 """
 
@@ -21,18 +21,18 @@ _FILE = Path(__file__).resolve().with_name("reference.toml")
 
 
 class Reference(BaseModel):
-    """A range that was measured in cortex, and under which conditions.
+    """A range that was measured in cortex, and the conditions.
 
     Equal ends are a single reported number; a missing end is open.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    statistic: str = Field(min_length=1, description="what was measured, a name of ours")
-    low: float | None = Field(None, description="the lower end; none: there is none")
-    high: float | None = Field(None, description="the upper end; none: there is none")
-    unit: str = Field(min_length=1, description="the unit of both, 1 where they have none")
-    summary: str = Field(min_length=1, description="what the numbers summarise")
+    statistic: str = Field(min_length=1, description="the statistic, by its name here")
+    low: float | None = Field(None, description="the lower end; none if open")
+    high: float | None = Field(None, description="the upper end; none if open")
+    unit: str = Field(min_length=1, description="the unit of both, 1 if none")
+    summary: str = Field(min_length=1, description="the summary, such as a mean over neurons")
     authors: str = Field(min_length=1)
     year: int = Field(ge=1900, le=2100)
     journal: str = Field(min_length=1)
@@ -41,13 +41,13 @@ class Reference(BaseModel):
     area: str = Field(min_length=1)
     state: str = Field(min_length=1, description="awake, anaesthetised, …")
     conditions: str = Field(min_length=1, description="stimulus and counting window")
-    seconds: bool = Field(False, description="it has no meaning where steps are not times")
+    seconds: bool = Field(False, description="it needs steps that are times")
     intervals: bool = Field(False, description="it is a statistic of the intervals between spikes")
     repeats: bool = Field(False, description="it was measured over repeats of one stimulus")
     window_s: float | None = Field(None, gt=0, description="the shortest counting window")
-    verified: bool = Field(description="the numbers were read in what `checked` names")
-    checked: str = Field(min_length=1, description="where, or what of them could be read")
-    note: str = Field("", description="what else a reader must know")
+    verified: bool = Field(description="the numbers were read in `checked`")
+    checked: str = Field(min_length=1, description="the text that was read, and its numbers")
+    note: str = Field("", description="further remarks")
 
     @model_validator(mode="after")
     def _ordered(self) -> Reference:
@@ -65,7 +65,7 @@ class Reference(BaseModel):
 
     @property
     def range(self) -> str:
-        """The range as people read it, with its unit."""
+        """The range as text, with its unit."""
         unit = "" if self.unit == "1" else f" {self.unit}"
         if self.low is None or self.high is None:
             end, word = (self.high, "up to") if self.low is None else (self.low, "from")

@@ -1,4 +1,4 @@
-"""Numbers as tables that people read: one line a row, three digits a number."""
+"""Tables for people: formatted cells, with three digits per number."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Table:
     Attributes
     ----------
     anchors
-        Where a page explains a heading of a row, by the heading.
+        The HTML ids of definitions, by the headings of rows.
     notes
-        What is to be said below the table.
+        Paragraphs below the table.
     texts
-        The columns, beside the first, that hold words and not numbers.
+        The columns, other than the first, that hold words and not numbers.
     """
 
     caption: str
@@ -36,7 +36,7 @@ class Table:
     texts: tuple[str, ...] = ()
 
     def transposed(self) -> Table:
-        """Return the table with its columns as rows, headed by what was the first column."""
+        """Return the table with its columns as rows, under the cells of its first column."""
         (corner, *headings), *rows = zip(self.columns, *self.rows, strict=True)
         return Table(self.caption, (corner, *headings), tuple(rows))
 
@@ -47,9 +47,9 @@ def as_table(caption: str, data: Rows | xr.Dataset) -> Table:
     Parameters
     ----------
     data
-        One mapping a row, from heading to value, where a missing value leaves the cell empty; or
-        a dataset along one dimension, whose variables become columns, headed by their long_name
-        and units.
+        One mapping per row, from heading to value, where a missing value leaves the cell empty; or
+        a dataset along one dimension, whose variables become columns under their long_name and
+        units.
     """
     rows = _rows_of(data) if isinstance(data, xr.Dataset) else data
     columns = tuple(dict.fromkeys(heading for row in rows for heading in row))
@@ -61,7 +61,7 @@ def as_table(caption: str, data: Rows | xr.Dataset) -> Table:
 
 
 def format_value(value: object) -> str:
-    """Format a number to three digits, an integer in full, and what is undefined as a dash."""
+    """Format a number to three digits, an integer in full, and an undefined value as a dash."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):

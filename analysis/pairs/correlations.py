@@ -24,7 +24,7 @@ from bioae.analysis.pairs.pair_matrices import (
 )
 from bioae.analysis.results.arrays import count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 __all__ = [

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from bioae.analysis.firing.rates import population_rate
 from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
 from bioae.analysis.results.layers import layer_names
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 __all__ = ["population_activity", "rasters"]

@@ -1,1 +1,1 @@
-"""The report: figures with captions, one HTML file, and the folder that `bioae analyze` writes."""
+"""The report: measures of several results as tables, JSON, CSV, figures and one HTML file."""

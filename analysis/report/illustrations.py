@@ -1,4 +1,4 @@
-"""The figures of a report, each with its caption."""
+"""Figures of a report, each with its caption."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["Illustration", "illustrate"]
 
 Results = Mapping[str, xr.DataTree]
 
-#: More neurons than a matrix of them would show.
+#: The most neurons of a readable matrix.
 _MOST_NEURONS = 1000
-#: Of the first layer's neurons.
-_SHOWN_FIELDS = 20
-#: More examples than a map or an average needs.
+#: The neurons of the first layer whose fields are drawn.
+_FIELDS = 20
+#: The most examples that a map or an average needs.
 _MOST_EXAMPLES = 2000
 
 
@@ -58,7 +58,7 @@ def illustrate(
     images: int = 10,
     measured: Results | None = None,
 ) -> list[Illustration]:
-    """Draw what came back, how neurons fire and what they respond to, and training curves.
+    """Draw reconstructions, firing, responses to the images, and training curves.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def illustrate(
     metrics
         The files of training metrics by the names of the runs.
     metrics_keys
-        Which metrics to draw; by default every one that changes.
+        The metrics to draw; by default all that change.
     images
-        How many images to show.
+        The number of images to draw.
     measured
-        What `bioae.analysis.statistics` returned for each result, if it did.
+        `bioae.analysis.statistics` of each result, if they are computed already.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def illustrate(
         Illustration(
             "reconstructions",
             "Inputs and reconstructions",
-            "Each image above what came out; below it, the squared error summed over its pixels.",
+            "Inputs above their reconstructions, each with its squared error summed over pixels.",
             plots.reconstructions(results, images=images),
         ),
         *_firing(measured),
-        *_narrowest(results),
-        *_first(results),
+        *_code(results),
+        *_first_layer(results),
         *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
     ]
     if metrics:
@@ -104,45 +104,42 @@ def illustrate(
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
-    """Draw what was measured of each neuron's spikes."""
     from bioae.analysis import plots
 
     layers = {name: layers_of(tree) for name, tree in measured.items()}
+
+    def column(name: str) -> dict[str, dict[str, xr.DataArray]]:
+        return {
+            result: {layer: data[name] for layer, data in own.items()}
+            for result, own in layers.items()
+        }
+
+    fits = {
+        result: {layer: _fits(data) for layer, data in own.items()}
+        for result, own in layers.items()
+    }
     yield Illustration(
         "rates",
         "Firing rates",
-        "How many neurons fire at which rate, averaged over all examples, and the distribution "
-        "that fits best of log-normal, gamma and exponential (least AIC). A neuron that never "
-        "fires has no place on a logarithmic axis; the labels count those.",
-        plots.fitted_rates(
-            {name: _column(of, "firing_rate") for name, of in layers.items()},
-            {
-                name: {layer: _fits(data) for layer, data in of.items()}
-                for name, of in layers.items()
-            },
-        ),
+        "Number of neurons by firing rate, averaged over all examples, and the best fit (least "
+        "AIC) of the log-normal, gamma and exponential distributions. Neurons that never fire have "
+        "no place on a logarithmic axis; the labels give their number.",
+        plots.fitted_rates(column("firing_rate"), fits),
     )
     yield Illustration(
         "intervals",
         "Intervals between spikes",
-        "The fraction of a layer's intervals that have each length. Intervals lie within one "
-        "presentation, which cuts the long ones off.",
-        plots.interval_histograms(
-            {name: _column(of, "isi_distribution") for name, of in layers.items()}
-        ),
+        "Distribution of the intervals of each layer. Intervals lie within one presentation, which "
+        "cuts off long ones.",
+        plots.interval_histograms(column("isi_distribution")),
     )
     yield Illustration(
         "irregularity",
         "Irregularity and rate",
-        "The coefficient of variation of each neuron's intervals against its rate. The line is "
-        "that of a Poisson process; on a grid of steps chance alone gives less where rates are "
-        "high.",
+        "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
+        "a Poisson process; on a grid of steps, chance gives less than that at high rates.",
         plots.cv_against_rate(layers),
     )
-
-
-def _column(layers: Mapping[str, xr.Dataset], name: str) -> dict[str, xr.DataArray]:
-    return {layer: data[name] for layer, data in layers.items()}
 
 
 def _fits(data: xr.Dataset) -> xr.Dataset:
@@ -150,8 +147,8 @@ def _fits(data: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({name: data[f"rate_fit_{name}"] for name in names})
 
 
-def _narrowest(results: Results) -> Iterator[Illustration]:
-    """Draw the code: the layer of the fewest neurons, where all that comes back must pass."""
+def _code(results: Results) -> Iterator[Illustration]:
+    """Draw the layer with the fewest neurons, which all information passes."""
     from bioae.analysis import plots
 
     first = next(iter(results.values()))
@@ -162,32 +159,32 @@ def _narrowest(results: Results) -> Iterator[Illustration]:
     yield Illustration(
         "code-activity",
         f"Activity of {layer}",
-        f"Every spike of the narrowest layer, {layer}, in response to one example, and the rate "
-        "of its mean neuron.",
+        f"Spikes of the narrowest layer, {layer}, in response to one example, and its mean rate "
+        "per neuron.",
         plots.population_activity(with_it, layer),
     )
     if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
         yield Illustration(
             "code-map",
             f"Map of {layer}",
-            "Each dot is an example, coloured by its class, placed by its spike counts along "
-            "their first two principal components.",
+            "First two principal components of the spike counts of each example; colours are "
+            "classes.",
             plots.latent_maps(some, layer),
         )
         if sizes[layer] <= _MOST_NEURONS:
             yield Illustration(
                 "code-correlations",
                 f"Correlations in {layer}",
-                "Pearson correlation of the spike counts of each two neurons over examples, "
-                "neurons that vary alike beside each other.",
+                "Pearson correlation of the spike counts over examples, for all pairs of neurons. "
+                "Neurons that vary together are next to each other.",
                 plots.correlation_matrices(
                     {name: correlation_matrix(tree, layer) for name, tree in some.items()}
                 ),
             )
 
 
-def _first(results: Results) -> Iterator[Illustration]:
-    """Draw what the first layer, which sees the images, makes of them."""
+def _first_layer(results: Results) -> Iterator[Illustration]:
+    """Draw the responses of the first layer, which receives the images."""
     from bioae.analysis import plots
 
     layer = layer_names(next(iter(results.values())))[0]
@@ -196,21 +193,20 @@ def _first(results: Results) -> Iterator[Illustration]:
     for name, tree in some.items():
         average = spike_triggered_average(tree, layer)["average"]
         last = average.sizes["neuron"] - 1
-        chosen = np.unique(np.linspace(0, last, _SHOWN_FIELDS).round().astype(int))
+        chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
         averages[name] = average.isel(neuron=chosen).assign_coords(neuron=chosen)
     yield Illustration(
         "fields",
-        f"What drives {layer}",
-        "Spike-triggered averages of some neurons, evenly chosen: the mean image, weighted by "
-        "their spikes, less the mean image. Light is more, dark less; a crossed-out neuron never "
-        "fired.",
+        f"Receptive fields of {layer}",
+        "Spike-triggered averages of some neurons, evenly chosen: the mean image weighted by spike "
+        "counts, minus the mean image. Light is more, dark less; a crossed-out neuron never fired.",
         plots.filter_grid(averages),
     )
     yield Illustration(
         "transfer",
         f"Rate and intensity in {layer}",
-        "The rate of neurons against the mean intensity of the pixels around their place, as an "
-        "f-I curve; the band holds one standard deviation over neurons and images.",
+        "Firing rate against the mean intensity of the pixels around each neuron's position, as an "
+        "f-I curve; the band is one standard deviation over neurons and images.",
         plots.transfer_curves({name: transfer_curve(tree, layer) for name, tree in some.items()}),
     )
 
@@ -225,7 +221,7 @@ def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
     from bioae.analysis import plots
 
     example = int(tree["example"].to_numpy()[0])
-    # The place keeps apart names that differ only in what a file's name cannot hold.
+    # The place separates names that differ only in what a file's name cannot hold.
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
     return Illustration(
         f"raster-{place}-{slug}",

@@ -1,4 +1,4 @@
-"""From the files of results to a folder with the report, the figures, tables and numbers."""
+"""Analysis of files: from results to a folder with the report, figures, tables and numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from bioae.analysis.measures.measures import Measures, measure
-from bioae.analysis.measures.numbers import to_numbers
-from bioae.analysis.measures.table_files import table_files
 from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.measures import Measures, measure
+from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.report import render_report
 from bioae.analysis.results.schema import open_result, readable
 from bioae.errors import ResultError
@@ -27,19 +26,18 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", "tables", "figure
 def analyze(
     paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
 ) -> dict[str, Any]:
-    """Analyse results, and write all that is found into a folder.
+    """Analyse results, and write the report, statistics, tables and figures into a folder.
 
-    ``report.html`` is for people, and needs nothing beside it; ``statistics.nc`` holds every
-    number of every neuron, example and layer (`bioae.analysis.statistics`; of several results
-    each in a group of its name); ``statistics.json`` the numbers of the layers and the
-    comparisons; ``tables/`` the same as CSV; ``figures/`` each picture as PNG and SVG. Other files
-    in the folder are left alone.
+    ``report.html`` is for people and self-contained; ``statistics.nc`` holds every number of every
+    neuron, example and layer (`bioae.analysis.statistics`; several results are in groups by their
+    names); ``statistics.json`` the numbers of the layers and the comparisons; ``tables/`` the same
+    as CSV; ``figures/`` each picture as PNG and SVG. Other files in the folder stay.
 
     Parameters
     ----------
     paths
-        The files of the results, which are read block by block, whatever their size. With several,
-        the first is compared with each other one.
+        The files of the results, of any size: they are read by blocks. The first is compared with
+        each other one.
     out
         The folder to write to.
     overwrite
@@ -48,8 +46,8 @@ def analyze(
     Returns
     -------
     dict
-        What is written to ``statistics.json``: the numbers of each result and layer, the
-        comparisons, and where all that was written is.
+        The content of ``statistics.json``: the numbers of each result and layer, the comparisons,
+        and the paths of the other outputs.
 
     Raises
     ------
@@ -65,7 +63,7 @@ def analyze(
 def analyze_files(
     paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
 ) -> tuple[Measures, dict[str, Any]]:
-    """Do what `analyze` does, and return the measures beside the numbers."""
+    """Do what `analyze` does, and return the measures too."""
     out = Path(out)
     for name in _OUTPUTS:
         check_output(out / name, overwrite=overwrite)
@@ -73,7 +71,7 @@ def analyze_files(
         results = open_results(paths, stack)
         measures = measure(results)
         drawn = illustrate(results, measured=measures.statistics)
-        tables = table_files(measures)
+        tables = measures.csv_files()
         html = render_report(results, measures, drawn, title=_title(results))
     with _folder(out / "figures", overwrite=overwrite) as folder:
         figures = _save_figures(folder, drawn)
@@ -98,7 +96,7 @@ def analyze_files(
 
 
 def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.DataTree]:
-    """Open results under their shortest names that differ: the files', or as much as it takes.
+    """Open results, named by the shortest ends of their paths that differ.
 
     Parameters
     ----------
@@ -108,7 +106,7 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     Raises
     ------
     ResultError
-        If there is none, one is there twice, or a file is not a result.
+        If there is no path, one is there twice, or a file is not a result.
     """
     if not paths:
         raise ResultError("there are no results to analyse", expected="at least one file")
@@ -121,7 +119,7 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
         depth += 1
     results = {}
     for file, path in zip(files, paths, strict=True):
-        # What is damaged within is found as it is read.
+        # Damage within a file is found when it is read.
         stack.enter_context(readable(path))
         results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=True))
     return results
@@ -135,7 +133,7 @@ def _name(file: Path, depth: int) -> str:
 
 @contextmanager
 def _folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Fill a folder that is there whole or not at all, in place of an earlier one."""
+    """Write a folder as a whole or not at all."""
     with atomic_output(path, overwrite=overwrite) as temporary:
         temporary.mkdir()
         yield temporary
@@ -151,7 +149,7 @@ def _save_figures(folder: Path, drawn: Sequence[Illustration]) -> list[str]:
 
 
 def _joined(found: Mapping[str, xr.DataTree]) -> xr.DataTree:
-    """Return the statistics of one result as they are, and of several by their names."""
+    """Return the statistics of one result as they are, and those of several by their names."""
     if len(found) == 1:
         return next(iter(found.values()))
     groups = {
@@ -169,5 +167,5 @@ def _write_text(path: Path, text: str, *, overwrite: bool) -> None:
 
 def _title(results: Mapping[str, xr.DataTree]) -> str:
     names = list(results)
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"Analysis of {shown}"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Analysis of {', '.join(names[:3])}{more}"

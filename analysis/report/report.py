@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else to be read."""
+"""The report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, anchor
-from bioae.analysis.measures.measure_tables import measure_tables
-from bioae.analysis.measures.measures import Measures, measure
 from bioae.analysis.measures.tables import Rows, Table, as_table
 from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.measures import Measures, measure
+from bioae.analysis.report.tables import measure_tables
 from bioae.files import atomic_output, check_output
 
 __all__ = ["render_report", "write_report"]
-
 
 _REM_PER_INCH = 7.5
 
@@ -46,9 +45,8 @@ def write_report(
 ) -> None:
     """Measure results, draw them, and write both as one self-contained HTML file.
 
-    People would rather look than read: the caller's tables come first, then the figures, then all
-    that was measured. The spikes of the first result are compared with those of each other one
-    that has the same examples and layers.
+    The caller's tables come first, then the figures, then all measures. The spikes of the first
+    result are compared with those of each other one that has the same examples and layers.
 
     Parameters
     ----------
@@ -64,15 +62,15 @@ def write_report(
     metrics
         Files of training metrics, a JSON object a line, by the names of the runs.
     metrics_keys
-        Which metrics to draw; by default every one that changes.
+        The metrics to draw; by default all that change.
     compare
-        Which pairs of results to compare spike by spike instead.
+        Pairs of results to compare instead.
     notes
         Paragraphs of plain text below the title.
     training_images
         For the baseline of the mean image (`bioae.analysis.mean_image`).
     images
-        How many images to show.
+        The number of images to draw.
 
     Raises
     ------
@@ -87,11 +85,7 @@ def write_report(
         results,
         measures,
         illustrate(
-            results,
-            metrics,
-            metrics_keys=metrics_keys,
-            images=images,
-            measured=measures.statistics,
+            results, metrics, metrics_keys=metrics_keys, images=images, measured=measures.statistics
         ),
         title=title,
         tables=[as_table(caption, data) for caption, data in tables],
@@ -110,7 +104,7 @@ def render_report(
     tables: Sequence[Table] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """Return the HTML of a report on what is measured and drawn already; see `write_report`."""
+    """Return the HTML of a report from measures and illustrations; see `write_report`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -134,10 +128,10 @@ def render_report(
 
 
 def _picture(drawn: Illustration) -> _Picture:
-    # As an image each drawing keeps its identifiers to itself; inline they would collide.
+    # As images, drawings cannot share identifiers; inline, these would collide.
     data = base64.b64encode(drawn.svg.encode()).decode("ascii")
     source = f"data:image/svg+xml;base64,{data}"
-    # Equal letters in all pictures, as far as the page is wide enough.
+    # Letters have the same size in all pictures, if the page is wide enough.
     width = _REM_PER_INCH * float(drawn.figure.get_figwidth())
     return _Picture(drawn.heading, drawn.caption, source, width)
 
@@ -146,17 +140,17 @@ def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = [
         {
             "result": name,
-            "target": found["target"],
-            "examples": found["examples"],
-            "steps": found["steps"],
-            "dt (ms)": found["dt_ms"],
-            "seed": str(found["seed"]),
-            "network": str(found["network_sha256"])[:12],
+            "target": attrs["target"],
+            "examples": attrs["examples"],
+            "steps": attrs["steps"],
+            "dt (ms)": attrs["dt_ms"],
+            "seed": str(attrs["seed"]),
+            "network": str(attrs["network_sha256"])[:12],
             **{
-                package: str(found.get(f"{package}_version", "unknown"))
+                package: str(attrs.get(f"{package}_version", "unknown"))
                 for package in ("bioae", "brian2", "numpy")
             },
         }
-        for name, found in attributes.items()
+        for name, attrs in attributes.items()
     ]
-    return as_table("Where the results come from", rows)
+    return as_table("Origin of the results", rows)

@@ -1,1 +1,1 @@
-"""Results as they are read: the file's schema, its layers, spikes and counts."""
+"""Reading results: the schema of a file, its layers, spikes, rasters and counts."""

@@ -1,4 +1,4 @@
-"""Laying numbers along a layer's dimensions, and reading its counts by blocks."""
+"""Arrays along a layer's dimensions: coordinates, ratios, counts by blocks, classes, windows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:
 
 
 def ratio(over: ArrayLike, under: ArrayLike) -> NDArray[np.float64]:
-    """Divide; NaN where the denominator is zero."""
+    """Divide; NaN where the denominator is 0."""
     top, bottom = np.broadcast_arrays(np.asarray(over, float), np.asarray(under, float))
     quotient = np.full(top.shape, np.nan)
     np.divide(top, bottom, out=quotient, where=bottom != 0)
@@ -45,7 +45,7 @@ def ratio(over: ArrayLike, under: ArrayLike) -> NDArray[np.float64]:
 def runs(
     place: NDArray[np.int64], train: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count how often neighbours are equal in both: the place of each run, and its length."""
+    """Return the places of runs of equal neighbours (equal in both arrays), and their lengths."""
     if not place.size:
         return place, place
     new = np.flatnonzero((place[1:] != place[:-1]) | (train[1:] != train[:-1])) + 1
@@ -71,7 +71,7 @@ def count_blocks(
 
 
 def several_examples(data: xr.Dataset) -> int:
-    """Return how many examples a layer has.
+    """Return the number of examples of a layer.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def several_examples(data: xr.Dataset) -> int:
     examples = data.sizes["example"]
     if examples < 2:
         raise ResultError(
-            "how counts vary over examples takes several of them",
+            "variability over examples takes several of them",
             expected="at least 2 examples",
             found=str(examples),
         )
@@ -89,7 +89,7 @@ def several_examples(data: xr.Dataset) -> int:
 
 
 def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the classes that were shown, (class,), and which of them each example is of.
+    """Return the classes, (class,), and the index of each example's class.
 
     Raises
     ------
@@ -108,12 +108,12 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
-    """Return how many steps begin before a time, so that n steps are shorter than it if n is less.
+    """Return the number of steps that begin before a time.
 
     Raises
     ------
     ResultError
-        If the time is not positive and finite; `name` says of what.
+        If the time, the parameter `name`, is not positive and finite.
     """
     if not 0 < ms < np.inf:
         raise ResultError(
@@ -124,12 +124,13 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
 
 
 def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:
-    """Return how many steps a window has.
+    """Return the number of steps of a window.
 
     Raises
     ------
     ResultError
-        If it is not a whole number of steps, or longer than a presentation; `name` says of what.
+        If the window, the parameter `name`, is not a whole number of steps, or longer than a
+        presentation.
     """
     dt_ms = float(tree.attrs["dt_ms"])
     width = in_steps(tree, name, ms)

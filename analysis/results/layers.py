@@ -1,4 +1,4 @@
-"""Reaching the layers of a result."""
+"""Access to the layers of a result, its timing and its images."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
 def described(
     array: xr.DataArray, name: str, long_name: str, units: str | None = None
 ) -> xr.DataArray:
-    """Name an array, and say in its attributes what it is and in which unit."""
+    """Name an array, and set its long name and unit."""
     attrs = {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}
     # `drop_attrs` and `rename` copy the numbers, which may be as many as a result has.
     found = array.copy(deep=False)

@@ -1,4 +1,4 @@
-"""What a result is made of: opening a file, and refusing what is not one."""
+"""Schema of a result: opening a file, and checking its attributes, variables and dimensions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import xarray as xr
 
-import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
+import bioae.analysis.accessor  # noqa: F401  (registers tree.bioae)
 from bioae.errors import ResultError
 
-__all__ = ["SCHEMA_VERSION", "check_result", "open_result"]
+__all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
 SCHEMA_VERSION = 1
 
@@ -33,9 +33,9 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     path
         A netCDF file written by a simulation.
     lazy
-        Whether to leave the spikes and images on disk until they are asked for, for results larger
-        than memory: all measures read them block by block. The file stays open until the tree is
-        closed (``with open_result(path, lazy=True) as tree``).
+        Whether to leave spikes and images on disk until they are used, for results larger than
+        memory: all measures read them by blocks. The file stays open until the tree is closed
+        (``with open_result(path, lazy=True) as tree``).
 
     Raises
     ------
@@ -47,7 +47,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
             "there is no such file", where=str(path), expected="the result of a simulation"
         )
     with readable(path):
-        # A foreign HDF5 file may have axes without a name: numbered, they pass in silence.
+        # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
         tree = xr.open_datatree(path, engine="h5netcdf", phony_dims="sort")
     try:
         if not lazy:
@@ -64,12 +64,12 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
 
 @contextmanager
 def readable(path: Path | str) -> Iterator[None]:
-    """Say of what cannot be read from a file that it is damaged.
+    """Turn errors of reading a file into one that says that it is damaged.
 
     Raises
     ------
     ResultError
-        Then.
+        If reading fails.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def readable(path: Path | str) -> Iterator[None]:
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
-    """Refuse a tree that is not a result of the version that is read here.
+    """Check that a tree is a result of the supported version.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Reading the metrics of a training run: a line of JSON an epoch."""
+"""Metrics of a training run: one line of JSON per epoch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["read_metrics"]
 def read_metrics(path: Path | str) -> list[dict[str, float]]:
     """Read every number of every epoch, in order.
 
-    Nested objects are flattened, with dots in the names; what is not a number is left out. A last
-    line that was cut off, as by a run that was killed while it wrote, is left out too.
+    Nested objects are flattened, with dots in the names; values other than numbers are left out,
+    and so is an incomplete last line, as after a run that was killed while it wrote.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
         raise ResultError(
             "the metrics cannot be read",
             where=str(path),
-            expected="a text file with one JSON object a line",
+            expected="a text file with one JSON object per line",
             found=str(error),
         ) from error
     rows = [
@@ -39,7 +39,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
     ]
     if not rows:
         raise ResultError(
-            "there are no metrics", where=str(path), expected="one JSON object an epoch"
+            "there are no metrics", where=str(path), expected="one JSON object per epoch"
         )
     return rows
 

@@ -1,4 +1,4 @@
-"""A small result with every trait that the analysis measures, for documentation and tests."""
+"""An example result with all features that the analysis measures, for documentation and tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
+import bioae.analysis.accessor  # noqa: F401  (registers tree.bioae)
 
 if TYPE_CHECKING:
     from bioae.simulation.results.result import LayerSpikes
@@ -26,9 +26,9 @@ def example_result(seed: int = 0) -> xr.DataTree:
     Parameters
     ----------
     seed
-        Of the blobs' places and of the spikes.
+        The seed of the blobs' positions and of the spikes.
     """
-    # The writer's format has one definition, on the writer's side.
+    # The format is defined once, by the writer.
     from bioae.simulation.results.result import build_result
 
     rng = np.random.default_rng(seed)

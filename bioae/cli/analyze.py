@@ -1,4 +1,4 @@
-"""``bioae analyze``: measure results, and write the report."""
+"""Command ``bioae analyze``: measure results, and write the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["analyze"]
 def analyze(
     results: list[Path], /, *, out: Path, json: bool = False, overwrite: bool = False
 ) -> int:
-    """Measure how the networks of one or more results fire, and how well they reconstruct.
+    """Measure the firing and the reconstruction of one or more results.
 
     Writes report.html, statistics.nc, statistics.json, tables/ and figures/ into a folder. The
     first result is compared with each other one, spike by spike and neuron by neuron.
@@ -29,8 +29,8 @@ def analyze(
     """
     from rich.console import Console
 
-    from bioae.analysis.measures.measure_tables import measure_tables
     from bioae.analysis.report.pipeline import analyze_files
+    from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import rich_table
 
     with Console(stderr=True).status("Analysing"):
@@ -43,6 +43,6 @@ def analyze(
         console.print(rich_table(table, console), crop=False)
     for line in measures.not_compared():
         console.print(line, markup=False)
-    # Paths are printed whole, for people copy them.
+    # A path stays on one line, so that it can be copied.
     console.print(f"Report: {numbers['report']}", markup=False, soft_wrap=True)
     return 0

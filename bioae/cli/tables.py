@@ -15,7 +15,7 @@ __all__ = ["rich_table"]
 
 
 def rich_table(table: Table, console: Console) -> RichTable:
-    """Return a table as wide as it is, for in a narrow terminal a cut number would be a lie."""
+    """Return a table in its full width: in a narrow terminal, a truncated number would mislead."""
     from rich.box import SIMPLE_HEAD
     from rich.measure import Measurement
     from rich.table import Table as RichTable

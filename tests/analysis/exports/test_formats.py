@@ -30,8 +30,7 @@ from bioae.analysis.exports import (
     to_nwb,
     to_pandas,
 )
-from bioae.analysis.measures.comparability import context_of
-from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts
+from bioae.analysis.measures.verdicts import context_of, cortical_values, layer_verdicts
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.simulation.results.result import write_result
 
@@ -176,7 +175,7 @@ def test_a_library_that_is_missing_is_named(
         assert name == library
         raise ModuleNotFoundError(f"No module named {name!r}")
 
-    monkeypatch.setattr("bioae.analysis.exports.optional.import_module", missing)
+    monkeypatch.setattr("bioae.analysis.exports.recordings.import_module", missing)
     with pytest.raises(InputError, match=f"{library} is not installed") as caught:
         write(example_result(), tmp_path)
     assert mend in str(caught.value)
@@ -219,7 +218,7 @@ def test_nwb_lays_presentations_one_after_another(
             self.path.write_text("an NWB file")
 
     library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
-    monkeypatch.setattr("bioae.analysis.exports.nwb_file.needs", lambda *_: library)
+    monkeypatch.setattr("bioae.analysis.exports.recordings.needs", lambda *_: library)
     raster = np.random.default_rng(0).random((3, 4, 5)) < 0.5
     raster[:, :, 2] = False
     to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")

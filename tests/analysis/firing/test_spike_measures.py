@@ -30,7 +30,7 @@ from bioae.analysis.pairs.correlations import (
     mean_pairwise_correlation,
     temporal_correlation_matrix,
 )
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

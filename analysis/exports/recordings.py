@@ -1,0 +1,228 @@
+"""Spikes as recordings: Neo, the input of Elephant, and NWB, the format of archives such as DANDI.
+
+Their libraries are optional and imported on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.layers import duration_s, layer_data, layer_names, steps
+from bioae.analysis.results.spikes import blocks, trains
+from bioae.errors import InputError
+from bioae.files import atomic_output, check_output
+
+__all__ = ["needs", "to_neo", "to_nwb"]
+
+
+def needs(library: str, install: str) -> Any:
+    """Import a library.
+
+    Raises
+    ------
+    InputError
+        If it is not installed, saying what to install.
+    """
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise InputError(
+            f"{library} is not installed", found=str(error), mend=f"pip install {install}"
+        ) from error
+
+
+def to_neo(
+    tree: xr.DataTree, layer: str, *, examples: Sequence[int] | None = None, silent: bool = True
+) -> Any:
+    """Return the spikes of a layer as a `neo.Block`: segments are examples, trains are neurons.
+
+    Times are in milliseconds since the start of the presentation, which is a train's `t_start`;
+    its `t_stop` is the presentation's end. Each train is annotated with `layer` and `neuron`, and
+    with the neuron's `channel`, `y` and `x` if it has a position; each segment with `example`, and
+    `label` if it is known. There is one spike train per neuron and example: choose a few `examples`
+    of a large result.
+
+    Parameters
+    ----------
+    examples
+        Values of the coordinate `example`; by default all.
+    silent
+        Whether neurons that do not spike in an example have an empty train in its segment.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer.
+    InputError
+        If Neo is not installed.
+    """
+    neo = needs("neo", "'bioae[neo]'")
+    chosen = tree if examples is None else tree.sel(example=list(examples))
+    data, root = layer_data(chosen, layer), chosen.to_dataset()
+    labels = root["label"].to_numpy() if "label" in root else None
+    places = [
+        {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
+        for neuron in range(data.sizes["neuron"])
+    ]
+    result = neo.Block(name=layer, **_provenance(tree))
+    for block in blocks(chosen, layer):
+        bounds = np.searchsorted(block.position, np.arange(block.examples + 1))
+        for k, (begin, end) in enumerate(pairwise(bounds)):
+            position = block.start + k
+            example = int(root["example"][position])
+            known = {} if labels is None else {"label": int(labels[position])}
+            segment = neo.Segment(name=f"example {example}", example=example, **known)
+            own = slice(begin, end)
+            made = _trains(neo, tree, layer, (block.neuron[own], block.step[own]), places)
+            segment.spiketrains.extend([train for train in made if silent or train.size])
+            result.segments.append(segment)
+    return result
+
+
+def _trains(
+    neo: Any,
+    tree: xr.DataTree,
+    layer: str,
+    spikes: tuple[NDArray[np.int64], NDArray[np.int64]],
+    places: Sequence[dict[str, int]],
+) -> Iterator[Any]:
+    """Yield a train for each neuron, from the neurons and steps of one example's spikes."""
+    dt_ms = float(tree.attrs["dt_ms"])
+    neuron, step = spikes
+    order = np.argsort(neuron, kind="stable")  # times stay in order
+    times = step[order] * dt_ms
+    bounds = np.searchsorted(neuron[order], np.arange(len(places) + 1))
+    for number, place in enumerate(places):
+        yield neo.SpikeTrain(
+            times[bounds[number] : bounds[number + 1]],
+            units="ms",
+            t_start=0.0,
+            t_stop=steps(tree) * dt_ms,
+            sampling_rate=_per_ms(1 / dt_ms),
+            name=f"{layer} {number}",
+            layer=layer,
+            neuron=number,
+            **place,
+        )
+
+
+def _per_ms(rate: float) -> Any:
+    quantities = needs("quantities", "'bioae[neo]'")
+    return rate / quantities.ms
+
+
+def _provenance(tree: xr.DataTree) -> dict[str, Any]:
+    """Return the result's attributes as Neo annotates: plain numbers and text."""
+    return {
+        str(key): value.item() if isinstance(value, np.generic) else value
+        for key, value in tree.attrs.items()
+        if np.ndim(value) == 0
+    }
+
+
+def to_nwb(
+    tree: xr.DataTree,
+    path: Path | str,
+    *,
+    layers: Sequence[str] | None = None,
+    start: datetime | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write spikes, presentations and neurons as an NWB file.
+
+    NWB has one clock: presentations follow one another without a gap, in the order of the result,
+    and a spike of presentation k at time t has the time k T + t in seconds. The table of trials has
+    the times of each example and its label. The table of units has a row for each neuron of each
+    layer.
+
+    Parameters
+    ----------
+    layers
+        Names of layers; by default all.
+    start
+        The start of the session, which NWB requires; by default the start of 1970, since a
+        simulation has no such time.
+    overwrite
+        Whether to replace an existing file.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer.
+    InputError
+        If pynwb is not installed.
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    """
+    pynwb = needs("pynwb", "'bioae[nwb]'")
+    check_output(path, overwrite=overwrite, kind="file")
+    names = layer_names(tree) if layers is None else list(layers)
+    when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
+    file = pynwb.NWBFile(
+        session_description="simulated spiking network",
+        identifier=str(tree.attrs["network_sha256"]),
+        session_start_time=when,
+        source_script=_source(tree),
+        source_script_file_name="bioae",
+        notes=str(tree.attrs["neuron_model"]),
+    )
+    _add_trials(file, tree)
+    _add_units(file, tree, names)
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        # pynwb asks for the suffix .nwb, which the temporary name does not have.
+        inner = temporary.with_suffix(".nwb")
+        try:
+            with pynwb.NWBHDF5IO(str(inner), "w") as out:
+                out.write(file)
+            inner.rename(temporary)
+        finally:
+            inner.unlink(missing_ok=True)
+
+
+def _add_trials(file: Any, tree: xr.DataTree) -> None:
+    root, length = tree.to_dataset(), duration_s(tree)
+    file.add_trial_column("example", "the index of the image in its data set")
+    labels = root["label"].to_numpy() if "label" in root else None
+    if labels is not None:
+        file.add_trial_column("label", "the class of the image")
+    for k, example in enumerate(root["example"].to_numpy()):
+        known = {} if labels is None else {"label": int(labels[k])}
+        file.add_trial(
+            start_time=k * length, stop_time=(k + 1) * length, example=int(example), **known
+        )
+
+
+def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
+    file.add_unit_column("layer", "the layer of the neuron")
+    file.add_unit_column("neuron", "the index of the neuron in its layer")
+    end = tree.sizes["example"] * duration_s(tree)
+    for name in names:
+        for neuron, times in _times(tree, name):
+            file.add_unit(spike_times=times, obs_intervals=[[0.0, end]], layer=name, neuron=neuron)
+
+
+def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield each neuron and its spikes in seconds, with presentations in sequence."""
+    neurons = layer_data(tree, layer).sizes["neuron"]
+    dt_s, found = float(tree.attrs["dt_ms"]) / 1000, []
+    for block in blocks(tree, layer):
+        bounds, position, step = trains(block)
+        at = ((block.start + position) * block.steps + step) * dt_s
+        found.append(np.split(at, bounds[1:-1]))
+    for neuron in range(neurons):
+        yield neuron, np.concatenate([parts[neuron] for parts in found])
+
+
+def _source(tree: xr.DataTree) -> str:
+    versions = ("bioae", "brian2", "numpy")
+    known = [f"{name} {tree.attrs[f'{name}_version']}" for name in versions]
+    return f"target {tree.attrs['target']}, seed {tree.attrs['seed']}, {', '.join(known)}"
