@@ -151,7 +151,7 @@ def _figures() -> Iterator[tuple[str, str]]:
             function = getattr(module, name)
             # Functions that draw return a figure; helpers of the style return empty ones.
             returned = getattr(function, "__annotations__", {}).get("return")
-            if returned == "Figure" and info.name not in {"style", "overlay"}:
+            if returned == "Figure" and info.name != "style":
                 path = name if name in plots.__all__ else f"{info.name}.{name}"
                 yield f"`{path}`", _summary(function)
 

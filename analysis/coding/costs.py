@@ -1,9 +1,9 @@
-"""What a presentation costs: spikes, synaptic events, and what a dense computation would take.
+"""Computational cost of an image: spikes, synaptic events, and dense operations to compare with.
 
-A synaptic event is a spike that arrives at a synapse, and adds a weight. It is what an
-event-driven simulator or neuromorphic hardware computes (Davies et al. 2018, Loihi, IEEE Micro 38,
-82-99, doi:10.1109/MM.2018.112130359), where a network without spikes multiplies and adds at every
-synapse once an image, and a clock-driven simulation of spikes at every synapse in every step.
+A synaptic event is a spike that arrives at a synapse and adds a weight. It is the operation of
+event-driven simulators and neuromorphic hardware (Davies et al. 2018, Loihi, IEEE Micro 38, 82-99,
+doi:10.1109/MM.2018.112130359). A network without spikes multiplies and adds once per synapse and
+image, a clock-driven simulation once per synapse and step.
 """
 
 from __future__ import annotations
@@ -31,35 +31,34 @@ _COLUMNS = {
 
 
 def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -> xr.Dataset:
-    """Return what an image costs, layer by layer.
+    """Spikes, synaptic events and operations per image, layer by layer.
 
     Parameters
     ----------
     fan_out
-        To how many neurons each neuron sends its spikes, by layer: (neuron,), or one number for
-        all; `bioae.Network.fan_out` counts them for a network. A result does not
-        hold the connections, so without it only spikes are known.
+        Number of outgoing synapses of each neuron, by layer: (neuron,), or one number for all
+        neurons; `bioae.Network.fan_out` counts them for a network. A result does
+        not hold the connections, so without it only spikes are known.
 
     Returns
     -------
     xarray.Dataset
         Along `layer`, means over the examples: ``neurons``, ``spikes``; ``synapses``, the sum of
         the fan-outs; ``synaptic_events``, the sum over neurons of spikes times fan-out;
-        ``dense_operations``, one multiplication with addition a synapse; ``clocked_operations``,
-        one a synapse and step; ``events_per_dense_operation``, below 1 where spikes are cheaper
-        than a network without. Where the fan-out of a layer is not given, all but the first two
-        are NaN; so are quotients where nothing leaves the layer, and what is per image where there
-        is no image. What the encoder sends to the first layer is not in a result, and not counted.
+        ``dense_operations``, one multiply-accumulate per synapse; ``clocked_operations``, one per
+        synapse and step; ``events_per_dense_operation``, below 1 where spikes are cheaper than a
+        network without spikes. NaN where the fan-out of the layer is unknown (all but the first
+        two), where no synapse leaves the layer (quotients), and without images (numbers per
+        image). The encoder's spikes are not in a result, and not counted.
 
     Raises
     ------
     ResultError
-        If `fan_out` names a layer that is not there, is of another size than its layer, or has a
-        negative number.
+        If `fan_out` names an unknown layer, has another size than its layer, or a negative number.
     """
     names = layer_names(tree)
-    given = {} if fan_out is None else fan_out
-    unknown = [name for name in given if name not in names]
+    counts = {} if fan_out is None else fan_out
+    unknown = [name for name in counts if name not in names]
     if unknown:
         raise ResultError(
             "there is no such layer",
@@ -67,7 +66,7 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
             expected=" or ".join(map(repr, names)),
             found=repr(unknown[0]),
         )
-    rows = [_row(tree, name, given.get(name)) for name in names]
+    rows = [_row(tree, name, counts.get(name)) for name in names]
     return xr.Dataset(
         {
             column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
@@ -80,7 +79,7 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
 def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, float]:
     count = layer_data(tree, layer)["spike_count"]
     examples, neurons = count.sizes["example"], count.sizes["neuron"]
-    # In integers, so that the sums are exact.
+    # Integers make the sums exact.
     total = count.sum("example", dtype=np.int64).to_numpy()
     per_image = 1 / examples if examples else np.nan
     synapses = events = np.nan

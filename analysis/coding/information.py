@@ -1,25 +1,18 @@
-"""What a neuron's spikes tell about the class of the image, in bits.
+"""Mutual information between single neurons' responses and the class of the image, in bits.
 
-Of finite data, information is estimated too high: counts differ between classes by chance. A
-correction takes most of it off; shuffled labels, which carry none, show what is left.
+Estimates from finite data are too high, because counts differ between classes by chance. A
+correction removes most of this bias; shuffled labels, which carry no information, show the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.contingency import (
-    Information,
-    Responses,
-    entropy,
-    information,
-    response_table,
-)
 from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks
@@ -28,8 +21,15 @@ from bioae.errors import ResultError
 __all__ = ["Correction", "count_information", "latency_information"]
 
 Correction = Literal["miller_madow", "none"]
+# The position of a block's first example, and the responses (example, neuron) of the block.
+_Responses = Iterator[tuple[int, NDArray[np.int64]]]
+# The plug-in estimate and its bias in bits, (neuron,) each.
+_Estimate = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 # Numbers in a block of responses.
 _ENTRIES = 2**22
+# Numbers in a block of the table of all responses to all classes.
+_CELLS = 2**20
 
 
 def count_information(
@@ -40,46 +40,43 @@ def count_information(
     shuffles: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return the mutual information of each neuron's spike count and the class.
+    """Mutual information between each neuron's spike count and the class, in bits.
+
+    I = Σ p(r, c) log₂(p(r, c) / (p(r) p(c))), with frequencies for the probabilities.
 
     Parameters
     ----------
     correction
-        ``"miller_madow"`` subtracts the bias to first order, found from the numbers of different
-        counts, classes and pairs of them that were seen (Miller 1955). It is that of Panzeri &
-        Treves (1996) with those numbers taken as they were seen. Where many pairs are rare, it
-        is too little. ``"none"`` is the plug-in estimate.
+        ``"miller_madow"`` subtracts the bias to first order, which follows from the numbers of
+        different counts, of classes and of pairs that occur (Miller 1955). It is the correction
+        of Panzeri & Treves (1996) with these numbers as observed, and too small where many pairs
+        are rare. ``"none"`` returns the plug-in estimate.
     shuffles
-        How often to measure again with the classes shuffled among the examples. Each reads all
-        counts again.
+        Number of repetitions with classes shuffled among the examples. Each reads all counts.
     seed
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------
     xarray.Dataset
-        (neuron,) in bits: ``mutual_information``, corrected; ``bias``, what was subtracted. A
-        neuron that always answers alike has none. Corrected values of neurons that tell nothing
-        scatter around 0 and may be below it. The scalar ``class_entropy`` is the most there can be.
-        With shuffles also ``shuffled_mean`` and ``shuffled_deviation`` (ddof 1; NaN for a single
-        one) of the same measure. NaN where there is no example.
+        (neuron,) in bits: ``mutual_information``, corrected; ``bias``, the correction, which was
+        subtracted. Both are 0 for a neuron that always responds the same. Corrected values of
+        uninformative neurons scatter around 0 and may be negative. The scalar ``class_entropy``
+        is the upper bound. With shuffles also ``shuffled_mean`` and ``shuffled_deviation`` (ddof
+        1; NaN for a single shuffle) of the same measure. NaN without examples.
 
     Raises
     ------
     ResultError
-        If the result has no labels, no such layer, or an argument is outside.
+        If the result has no labels or no such layer, or an argument is out of range.
 
     References
     ----------
     Miller (1955), Note on the bias of information estimates, in: Information Theory in
     Psychology; Panzeri & Treves (1996), Network 7, 87-107, doi:10.1080/0954898X.1996.11978656.
     """
-
-    def responses() -> Responses:
-        return count_blocks(tree, layer)
-
     return _measured(
-        tree, layer, responses, steps(tree) + 1,
+        tree, layer, lambda: count_blocks(tree, layer), steps(tree) + 1,
         correction=correction, shuffles=shuffles, seed=seed,
     )  # fmt: skip
 
@@ -93,41 +90,37 @@ def latency_information(
     shuffles: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return the mutual information of the time of each neuron's first spike and the class.
+    """Mutual information between each neuron's first-spike latency and the class, in bits.
 
-    That a neuron does not spike is a response of its own.
+    As in `count_information`; silence counts as one further response.
 
     Parameters
     ----------
     bin_ms
-        In bins of which width times are told apart, from the start of the presentation; by default
-        in steps. Fewer responses are estimated with less bias.
+        Width of the bins of latency, from the start of the presentation; one step by default.
+        Fewer different responses have less bias.
     correction, shuffles, seed
-        As of `count_information`.
+        As in `count_information`.
 
     Returns
     -------
     xarray.Dataset
-        As of `count_information`.
+        As from `count_information`.
 
     Raises
     ------
     ResultError
-        If the result has no labels, no such layer, or an argument is outside.
+        If the result has no labels or no such layer, or an argument is out of range.
     """
     width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
     bins = -(-steps(tree) // width)
-
-    def responses() -> Responses:
-        return _first_spikes(tree, layer, width, bins)
-
     return _measured(
-        tree, layer, responses, bins + 1,
+        tree, layer, lambda: _first_spikes(tree, layer, width, bins), bins + 1,
         correction=correction, shuffles=shuffles, seed=seed,
     )  # fmt: skip
 
 
-def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> Responses:
+def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> _Responses:
     """Read the bin of the first spike of each neuron in each example."""
     for block in blocks(tree, layer):
         rows = max(1, _ENTRIES // max(1, block.neurons))
@@ -135,7 +128,7 @@ def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> Resp
             stop = min(start + rows, block.examples)
             chosen = slice(*np.searchsorted(block.position, (start, stop)))
             first = np.full((stop - start, block.neurons), never)
-            # Backwards, so that of several spikes the first is written last.
+            # In reverse, so that the first of several spikes is written last.
             place = block.position[chosen][::-1] - start, block.neuron[chosen][::-1]
             first[place] = block.step[chosen][::-1] // width
             yield block.start + start, first
@@ -144,7 +137,7 @@ def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> Resp
 def _measured(
     tree: xr.DataTree,
     layer: str,
-    responses: Callable[[], Responses],
+    responses: Callable[[], _Responses],
     different: int,
     *,
     correction: Correction,
@@ -163,19 +156,19 @@ def _measured(
     _, index = classes(tree)
     shape = (data.sizes["neuron"], different)
 
-    def corrected(labels: NDArray[np.int64]) -> Information:
-        found = information(response_table(responses(), labels, *shape))
-        bias = found.bias if correction == "miller_madow" else np.zeros(shape[0])
-        return Information(found.plug_in - bias, bias)
+    def corrected(labels: NDArray[np.int64]) -> _Estimate:
+        plug_in, bias = _information(_response_table(responses(), labels, *shape))
+        bias = bias if correction == "miller_madow" else np.zeros(shape[0])
+        return plug_in - bias, bias
 
-    found = corrected(index)
+    information, bias = corrected(index)
     columns = {
-        "mutual_information": (found.plug_in, "mutual information with the class"),
-        "bias": (found.bias, "bias that was subtracted"),
+        "mutual_information": (information, "mutual information with the class"),
+        "bias": (bias, "bias that was subtracted"),
     }
     if shuffles:
         rng = np.random.default_rng(seed)
-        each = np.array([corrected(rng.permutation(index)).plug_in for _ in range(shuffles)])
+        each = np.array([corrected(rng.permutation(index))[0] for _ in range(shuffles)])
         deviation = each.std(0, ddof=1) if shuffles > 1 else np.full(shape[0], np.nan)
         columns["shuffled_mean"] = (each.mean(0), "mean information of shuffled classes")
         columns["shuffled_deviation"] = (deviation, "standard deviation of the same")
@@ -183,5 +176,51 @@ def _measured(
         name: described(along(data, values, "neuron"), name, text, "bit")
         for name, (values, text) in columns.items()
     }
-    total = ((), entropy(index), {"long_name": "entropy of the classes", "units": "bit"})
+    total = ((), _entropy(index), {"long_name": "entropy of the classes", "units": "bit"})
     return xr.Dataset({**arrays, "class_entropy": total})
+
+
+def _response_table(
+    responses: _Responses, index: NDArray[np.int64], neurons: int, different: int
+) -> NDArray[np.int32]:
+    """Count the responses of each neuron to each class, (neuron, class, response)."""
+    number = int(index.max(initial=-1)) + 1
+    table = np.zeros((neurons, number, different), np.int32)
+    cells = max(number * different, 1)
+    width = max(1, _CELLS // cells)
+    for start, response in responses:
+        class_offset = index[start : start + len(response), None] * different
+        for left in range(0, neurons, width):
+            part = response[:, left : left + width]
+            place = part + class_offset + np.arange(part.shape[1]) * cells
+            count = np.bincount(place.ravel(), minlength=part.shape[1] * cells)
+            table[left : left + width] += count.reshape(-1, number, different).astype(np.int32)
+    return table
+
+
+def _information(table: NDArray[np.int32]) -> _Estimate:
+    """Estimate the information between response and class, from (neuron, class, response)."""
+    neurons, number, different = table.shape
+    plug_in, bias = np.full((2, neurons), np.nan)
+    examples = int(table[:1].sum())
+    # A lookup table of n ln(n).
+    n = np.arange(examples + 1, dtype=np.float64)
+    terms = n * np.log(np.maximum(n, 1))
+    width = max(1, _CELLS // max(number * different, 1))
+    for left in range(0, neurons if examples else 0, width):
+        joint = table[left : left + width]
+        by_response, by_class = joint.sum(1), joint[0].sum(1)
+        sums = terms[joint].sum((1, 2)) - terms[by_response].sum(1) - terms[by_class].sum()
+        occupied = [np.count_nonzero(part, axis=-1) for part in (joint, by_response)]
+        excess = occupied[0].sum(1) - occupied[1] - np.count_nonzero(by_class) + 1
+        plug_in[left : left + width] = (terms[-1] + sums) / examples
+        bias[left : left + width] = excess / (2 * examples)
+    return plug_in / np.log(2), bias / np.log(2)
+
+
+def _entropy(index: NDArray[np.int64]) -> float:
+    """Return the entropy of the classes of examples (example,) in bits; NaN without any."""
+    if not index.size:
+        return float("nan")
+    share = np.bincount(index) / index.size
+    return float(-(share * np.log2(share)).sum())

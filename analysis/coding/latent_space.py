@@ -1,4 +1,4 @@
-"""The two directions in which a layer's responses vary most."""
+"""Latent space of a layer: principal components of its spike counts, and their dimensionality."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data
+from bioae.analysis.coding.class_responses import class_sums
+from bioae.analysis.pairs.pair_matrices import centred_counts, pair_blocks
+from bioae.analysis.results.arrays import several_examples
+from bioae.analysis.results.layers import described, layer_data
 from bioae.errors import ResultError
 
-__all__ = ["Plane", "principal_plane", "project"]
+__all__ = ["Plane", "participation_ratio", "principal_plane", "project"]
 
 
 class Plane(NamedTuple):
@@ -20,9 +23,9 @@ class Plane(NamedTuple):
     Attributes
     ----------
     mean
-        (neuron,) The point that it goes through.
+        (neuron,) A point of the plane.
     axes
-        (2, neuron) Two directions of unit length at a right angle.
+        (2, neuron) Two orthogonal unit vectors.
     """
 
     mean: NDArray[np.float64]
@@ -30,22 +33,22 @@ class Plane(NamedTuple):
 
 
 def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
-    """Return the plane of a layer's first two principal components, of its counts over examples.
+    """First two principal components of a layer's spike counts over examples.
 
-    Each axis points to where its greatest entry is positive, so that equal results have equal
-    planes. A direction without variance is any.
+    The signs make the largest entry of each axis positive, so that equal results have equal
+    planes. A direction without variance is arbitrary.
 
     Raises
     ------
     ResultError
-        If there are fewer than two neurons or examples.
+        If there are fewer than two neurons or examples, or no such layer.
     """
     from sklearn.utils.extmath import randomized_svd
 
     counts = _counts(tree, layer)
     if min(counts.shape) < 2:
         raise ResultError(
-            "a map of two dimensions takes two neurons and two examples",
+            "a plane needs at least two neurons and two examples",
             where=layer,
             found=f"{counts.shape[1]} neurons and {counts.shape[0]} examples",
         )
@@ -57,10 +60,10 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
 
 
 def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
-    """Return where on a plane each example lies, (example, component).
+    """Projection of each example's spike counts onto a plane, (example, component).
 
-    `fraction (component)` is how much of the variance of the counts each direction explains; NaN
-    where there is none.
+    The coordinate `fraction (component)` is the fraction of the variance of the counts that each
+    direction explains; NaN where the counts do not vary.
     """
     counts = _counts(tree, layer)
     around = counts - counts.mean(0)
@@ -80,3 +83,60 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
 def _counts(tree: xr.DataTree, layer: str) -> NDArray[Any]:
     counts = layer_data(tree, layer)["spike_count"].transpose("example", "neuron")
     return counts.to_numpy().astype(np.float32)
+
+
+def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """Participation ratio: the effective number of dimensions of spike counts over examples.
+
+    (Σ λ)² / Σ λ² over the eigenvalues λ of the neurons' covariance C: n if n of them are equal and
+    the others 0, so between 1 and the number of neurons, or of examples minus 1. It is computed
+    as (tr C)² / tr(C²), from the products of all pairs of neurons or, where they are fewer, of
+    examples. All counts are in memory, at one or two bytes each.
+
+    Returns
+    -------
+    xarray.DataArray
+        A scalar; NaN where no count varies. Finite samples make it too small: n examples span at
+        most n - 1 dimensions.
+
+    Raises
+    ------
+    ResultError
+        If there are fewer than two examples.
+
+    References
+    ----------
+    Rajan, Abbott & Sompolinsky (2010), NIPS 23; Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy &
+    Ganguli (2017), bioRxiv 214262.
+    """
+    several_examples(layer_data(tree, layer))
+    sums = class_sums(tree, layer, by_label=False)
+    trace = float(sums.around_mean().sum())
+    square = _squared(tree, layer, sums.total[0]) if trace else np.nan
+    return described(
+        xr.DataArray(trace**2 / square), "participation_ratio", "participation ratio", "1"
+    )
+
+
+def _squared(tree: xr.DataTree, layer: str, total: NDArray[np.int64]) -> float:
+    """Return the sum over pairs of neurons of ((n - 1) times their covariance) squared."""
+    sizes = layer_data(tree, layer).sizes
+    examples, neurons = sizes["example"], sizes["neuron"]
+    centre = total // examples
+    counts = centred_counts(tree, layer, centre, np.arange(neurons))
+    rest = (total - examples * centre) / examples
+    if neurons <= examples:
+        rows, row, constant = counts.T, np.zeros(neurons), 0.0
+        means = np.sqrt(examples) * rest
+    else:
+        # Products of rows around the means: one term for each row, and a constant.
+        # Blocks of rows, so that no copy of all counts is in floating point.
+        parts = [counts[begin : begin + 1024] @ rest for begin in range(0, examples, 1024)]
+        rows, row, constant = counts, np.concatenate(parts), float(rest @ rest)
+        means = np.zeros(examples)
+    total_square = 0.0
+    for first, second, block in pair_blocks(rows):
+        around = block - row[first, None] - row[second] + constant
+        around -= np.outer(means[first], means[second])
+        total_square += (1 if first == second else 2) * float((around**2).sum())
+    return total_square

@@ -1,4 +1,4 @@
-"""How well a linear classifier tells the class of an image from a layer's spike counts."""
+"""Linear read-out of the class of an image from a layer's spike counts."""
 
 from __future__ import annotations
 
@@ -27,44 +27,44 @@ def linear_readout(
     penalty: float = 1.0,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return the accuracy of a linear read-out of the class, cross-validated.
+    """Cross-validated accuracy of a linear classifier of the spike counts.
 
-    Counts are standardised within the examples that a classifier is trained on, and the folds
-    hold the classes in equal shares.
+    Counts are standardised with the mean and deviation of the training examples, and folds are
+    stratified by class.
 
     Parameters
     ----------
     model
-        ``"logistic"``, a multinomial logistic regression, or ``"ridge"``, a least-squares fit to
-        the classes, which takes a fraction of the time.
+        ``"logistic"``, a multinomial logistic regression, or ``"ridge"``, a least-squares
+        classifier, which is much faster.
     folds
-        How many parts each are once left out and told.
+        Number of folds; each is the test set once.
     penalty
-        Of the squared weights: the inverse of scikit-learn's ``C``, or ridge's ``alpha``.
+        Penalty on the squared weights: the inverse of scikit-learn's ``C``, or ridge's ``alpha``.
     seed
-        Of the division into folds.
+        Seed of the division into folds.
 
     Returns
     -------
     xarray.Dataset
         ``accuracy (fold)``; the scalars ``mean_accuracy``, its ``standard_deviation`` over folds
-        (ddof 1; the folds' classifiers share data, so it is no standard error), ``chance``, the
-        accuracy of always telling the most frequent class, and ``unconverged``, the folds in
-        which logistic regression was still improving after 1,000 iterations.
+        (ddof 1; no standard error, because the training sets overlap), ``chance``, the accuracy
+        of always predicting the most frequent class, and ``unconverged``, the number of folds in
+        which logistic regression did not converge within 1,000 iterations.
 
     Raises
     ------
     ResultError
         If the result has no labels or no such layer, there are fewer than 2 classes, the smallest
-        has fewer examples than there are folds, or an argument is outside.
+        has fewer examples than there are folds, or an argument is out of range.
 
     Notes
     -----
-    All counts are in memory at once, in single precision, and a copy of them.
+    All counts are in memory, in single precision, twice.
     """
     if folds < 2 or not 0 < penalty < np.inf or model not in {"logistic", "ridge"}:
         raise ResultError(
-            "an argument of the read-out is outside",
+            "an argument of the read-out is out of range",
             expected="logistic or ridge, 2 folds or more, and a positive penalty",
             found=f"{model}, {folds} folds and {penalty:g}",
         )
@@ -80,9 +80,8 @@ def linear_readout(
             mend="Choose fewer folds or more examples",
         )
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
-    accuracy, unconverged = _cross_validated(
-        counts, index, _classifier(model, penalty), folds, seed
-    )
+    classifier = _classifier(model, penalty)
+    accuracy, unconverged = _cross_validated(counts, index, classifier, folds, seed)
     scalars: dict[str, tuple[float, str]] = {
         "mean_accuracy": (accuracy.mean(), "mean accuracy of the read-out"),
         "standard_deviation": (accuracy.std(ddof=1), "standard deviation over folds"),
@@ -113,18 +112,17 @@ def _classifier(model: str, penalty: float) -> Any:
 def _cross_validated(
     counts: NDArray[np.float32], index: NDArray[np.int64], classifier: Any, folds: int, seed: int
 ) -> tuple[NDArray[np.float64], int]:
-    """Return the accuracy of each fold, and in how many training did not come to its end."""
+    """Return the accuracy of each fold, and the number of folds without convergence."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold, cross_validate
 
-    accuracy, unconverged = [], 0
     division = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for train, test in division.split(counts, index):
-        with warnings.catch_warnings():
-            # It is counted instead.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            classifier.fit(counts[train], index[train])
-        iterations = getattr(classifier[-1], "n_iter_", None)
-        unconverged += iterations is not None and int(np.max(iterations)) >= _ITERATIONS
-        accuracy.append(float(classifier.score(counts[test], index[test])))
-    return np.array(accuracy), unconverged
+    with warnings.catch_warnings():
+        # These folds are counted instead.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        tested = cross_validate(
+            classifier, counts, index, cv=division, return_estimator=True, error_score="raise"
+        )
+    iterations = [getattr(fitted[-1], "n_iter_", None) for fitted in tested["estimator"]]
+    unconverged = sum(np.max(each) >= _ITERATIONS for each in iterations if each is not None)
+    return tested["test_score"], int(unconverged)

@@ -1,4 +1,4 @@
-"""What a neuron responds to: the images before its spikes, averaged, and how local that is."""
+"""Receptive fields: spike-triggered averages, and their localisation."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class _Sums(NamedTuple):
 
 
 def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Return the mean image before a neuron's spikes, less the mean image, for each neuron.
+    """Spike-triggered average: the mean image before a neuron's spikes, minus the mean image.
 
-    An image stands still during its presentation, so the mean over spikes is the mean over images
-    weighted with the spike counts. Where pixels are correlated, as in natural images, it is the
-    neuron's filter blurred by their correlation, and it is not whitened here.
+    An image is constant during its presentation, so the mean over spikes is the mean over images
+    weighted by spike counts. Where pixels are correlated, as in natural images, it is the
+    neuron's filter blurred by this correlation; it is not whitened.
 
     Returns
     -------
     xarray.Dataset
-        ``average`` (neuron, [channel,] y, x) in the units of the image, and ``z_score``, the same
-        over its standard deviation if the counts were dealt to the images at random: exactly,
-        s² Σ (w - 1/n)², with a pixel's variance s² (ddof 1) over the n images and the neuron's
-        weights w that sum to 1. NaN where a neuron never spikes; the z score also where its counts
-        or the pixel are the same in all images.
+        ``average`` (neuron, [channel,] y, x) in the units of the image, and ``z_score``, the
+        average divided by its standard deviation under random assignment of counts to images. The
+        variance is exactly s² Σ (w - 1/n)², with a pixel's variance s² (ddof 1) over the n images
+        and the neuron's weights w, which sum to 1. NaN where a neuron never spikes; the z score
+        also where its counts or the pixel are the same in all images.
 
     Raises
     ------
@@ -61,18 +61,20 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     n = max(examples, 1)
     fired = np.where(sums.counts > 0, sums.counts, np.nan)
     average = sums.products / fired[:, None] - sums.images / n
-    # Of the weights, which are counts over their sum, and of the pixels.
+    # Squared deviation of the weights, which are counts over their sum, and variance of pixels.
     unequal = (n * sums.counts_squared - sums.counts**2) / (n * fired**2)
     variance = (sums.images_squared - sums.images**2 / n) / max(n - 1, 1)
-    # What rounding leaves is no variance.
+    # Rounding errors are no variance.
     variance[variance <= 1e-12 * sums.images_squared / n] = 0
     z_score = ratio(average, np.sqrt(unequal)[:, None] * np.sqrt(variance))
     shape = images.sizes
     dims = ("neuron", *(str(dim) for dim in shape if dim != "example"))
+    # Coordinates of the neurons, except those with the names of the pixels' dimensions.
+    labels = data.drop_vars([name for name in ("channel", "y", "x") if name in data.coords])
 
     def field(values: NDArray[np.float64], name: str, text: str) -> xr.DataArray:
         folded = values.reshape(-1, *(shape[dim] for dim in dims[1:]))
-        return described(_of_neurons(data, folded, dims), name, text, "1")
+        return described(along(labels, folded, *dims), name, text, "1")
 
     return xr.Dataset(
         {
@@ -83,34 +85,34 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x")) -> xr.DataArray:
-    """Return how local fields are: Σ w⁴ / (Σ w²)², over `dims`.
+    """Inverse participation ratio of fields, a measure of localisation: Σ w⁴ / (Σ w²)².
 
-    It is 1 for a field of a single pixel, and 1/n for one with the same magnitude at all of n: its
-    inverse is the number of pixels that take part.
+    It is 1 for a field of a single pixel, and 1/n for a field of equal magnitude at n pixels: its
+    inverse is the effective number of pixels.
 
     Parameters
     ----------
     field
-        Such as ``spike_triggered_average(...)["average"]``.
+        For example ``spike_triggered_average(...)["average"]``.
     dims
-        Of the pixels; with channels ``("channel", "y", "x")``.
+        Dimensions of the pixels, summed over; with channels ``("channel", "y", "x")``.
 
     Returns
     -------
     xarray.DataArray
-        NaN where a field is 0 everywhere, or undefined.
+        One number for each field; NaN where the field is 0 everywhere or undefined.
 
     References
     ----------
     Bell & Dean (1970), Atomic vibrations in vitreous silica, Discussions of the Faraday Society
-    50, 55-61, doi:10.1039/DF9705000055; of receptive fields: Ingrosso & Goldt (2022), PNAS 119,
+    50, 55-61, doi:10.1039/DF9705000055; for receptive fields: Ingrosso & Goldt (2022), PNAS 119,
     e2201854119, doi:10.1073/pnas.2201854119.
     """
     # Scaled to at most 1, so that no fourth power vanishes or overflows.
     largest = abs(field).max(dims, skipna=False)
     squares = (field / largest.where(largest > 0)) ** 2
-    found = (squares**2).sum(dims, skipna=False) / squares.sum(dims, skipna=False) ** 2
-    return described(found, "inverse_participation_ratio", "inverse participation ratio", "1")
+    local = (squares**2).sum(dims, skipna=False) / squares.sum(dims, skipna=False) ** 2
+    return described(local, "inverse_participation_ratio", "inverse participation ratio", "1")
 
 
 def _sums(tree: xr.DataTree, layer: str, images: xr.DataArray) -> _Sums:
@@ -123,20 +125,12 @@ def _sums(tree: xr.DataTree, layer: str, images: xr.DataArray) -> _Sums:
     entries = max(_ENTRIES * neurons // max(neurons, pixels), 1)
     for start, block in count_blocks(tree, layer, entries=entries):
         counts = block.astype(np.float64)
-        shown = images.variable[start : start + len(counts)].to_numpy()
-        # Relative to an image, a pixel that never varies is exactly 0.
-        shown = shown.reshape(len(counts), pixels).astype(np.float64) - first
+        part = images.variable[start : start + len(counts)].to_numpy()
+        # Relative to the first image, a constant pixel is exactly 0.
+        part = part.reshape(len(counts), pixels).astype(np.float64) - first
         sums.counts[:] += counts.sum(0)
         sums.counts_squared[:] += (counts**2).sum(0)
-        sums.images[:] += shown.sum(0)
-        sums.images_squared[:] += (shown**2).sum(0)
-        sums.products[:] += counts.T @ shown
+        sums.images[:] += part.sum(0)
+        sums.images_squared[:] += (part**2).sum(0)
+        sums.products[:] += counts.T @ part
     return sums
-
-
-def _of_neurons(
-    data: xr.Dataset, values: NDArray[np.float64], dims: tuple[str, ...]
-) -> xr.DataArray:
-    """Label fields by their neurons, but for coordinates that pixels have the names of."""
-    own = data.drop_vars([name for name in ("channel", "y", "x") if name in data.coords])
-    return along(own, values, *dims)

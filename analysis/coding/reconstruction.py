@@ -1,4 +1,4 @@
-"""How well the images come back, and how well two trivial predictors would do."""
+"""Reconstruction error of the network and of two trivial predictors."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ __all__ = [
 def sum_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """Return the squared error of each image, summed over pixels and channels, (example,).
+    """Squared error of each image, summed over pixels and channels, (example,).
 
-    The convention of the published numbers of spiking auto-encoders.
+    This is the convention of published results of spiking autoencoders.
 
     Parameters
     ----------
     reconstruction
-        What to hold against the inputs; by default the network's reconstruction.
+        Images to compare with the inputs; by default the network's reconstruction.
     """
-    error = _squared_error(tree, reconstruction).sum(_image_dims(tree))
+    error = (_difference(tree, reconstruction) ** 2).sum(_image_dims(tree))
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
 
 
 def mean_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """Return the squared error of each image, averaged over pixels and channels, (example,)."""
-    error = _squared_error(tree, reconstruction).mean(_image_dims(tree))
+    """Squared error of each image, averaged over pixels and channels, (example,)."""
+    error = (_difference(tree, reconstruction) ** 2).mean(_image_dims(tree))
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
 
 
 def mean_absolute_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """Return the absolute error of each image, averaged over pixels and channels, (example,)."""
+    """Absolute error of each image, averaged over pixels and channels, (example,)."""
     error = np.abs(_difference(tree, reconstruction)).mean(_image_dims(tree))
     return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
 def all_zero(tree: xr.DataTree) -> xr.DataArray:
-    """Return the reconstruction of a network that never spikes: zero everywhere."""
+    """Reconstruction of a network that never spikes: zero everywhere."""
     return described(xr.zeros_like(images_of(tree, "input")), "all_zero", "all zero", "1")
 
 
 def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.DataArray:
-    """Return the best reconstruction that does not look at the input: always the mean image.
+    """Mean image for every example: the best reconstruction that ignores the input.
 
     Parameters
     ----------
     images
         (example, channel, y, x) or (example, y, x) The training images to average; by default
-        the inputs of the result itself, which is a little harder to beat.
+        the inputs of the result itself, a slightly stronger baseline.
 
     Raises
     ------
     ResultError
-        If the training images are of another size.
+        If the training images have another size.
     """
     inputs = images_of(tree, "input")
     if images is None:
@@ -82,7 +82,7 @@ def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Data
 
 
 def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Dataset:
-    """Return the errors of the network and of both baselines, over all examples.
+    """Reconstruction errors of the network and of both baselines, over all examples.
 
     Parameters
     ----------
@@ -101,9 +101,10 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "all_zero": all_zero(tree),
         "mean_image": mean_image(tree, images),
     }
-    sums = [sum_squared_error(tree, guess) for guess in predictions.values()]
-    means = [mean_squared_error(tree, guess) for guess in predictions.values()]
-    absolute = [mean_absolute_error(tree, guess) for guess in predictions.values()]
+    sums, means, absolute = (
+        [error(tree, prediction) for prediction in predictions.values()]
+        for error in (sum_squared_error, mean_squared_error, mean_absolute_error)
+    )
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
         "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),
@@ -119,13 +120,9 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     )
 
 
-def _squared_error(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
-    return _difference(tree, reconstruction) ** 2
-
-
 def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
-    # float32 images would lose the sum's last digits.
+    # In float32 the sum would lose its last digits.
     return guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)
 
 
@@ -139,7 +136,7 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
         mean = mean[0]
     if mean.shape != like.shape:
         raise ResultError(
-            "the training images are of another size",
+            "the training images have another size",
             expected=str(like.shape),
             found=str(mean.shape),
         )

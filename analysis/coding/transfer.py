@@ -1,4 +1,4 @@
-"""How a layer's rate follows what it sees: the network's f-I curve."""
+"""Transfer curve of a layer: firing rate as a function of input intensity."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ __all__ = ["transfer_curve"]
 def transfer_curve(
     tree: xr.DataTree, layer: str | None = None, *, patch: int = 5, bins: int = 20
 ) -> xr.Dataset:
-    """Average the rates of neurons by the mean intensity of the pixels that they see.
+    """Transfer curve: mean firing rate by mean intensity of the pixels in a neuron's view.
 
-    A result does not hold a layer's connections, so what a neuron sees is taken to be a square of
-    pixels around its place, laid over the image in proportion; of a layer without places, all see
-    the whole image. It is the f-I curve of the layer, weights and all, and not that of a neuron to
-    a current.
+    A result does not hold a layer's connections, so a neuron's view is assumed to be a square of
+    pixels around its position, scaled to the image; neurons without positions view the whole
+    image. The curve includes the layer's weights: it is not the f-I curve of a neuron that is
+    driven by a current.
 
     Parameters
     ----------
     layer
-        By default the first, which sees the images.
+        By default the first, which receives the images.
     patch
-        The side of the square in pixels, for instance that of the layer's kernels. What lies over
-        the edge of the image does not count.
+        The side of the square in pixels, for instance that of the layer's kernels. Pixels beyond
+        the edge of the image do not count.
     bins
-        Of equal width, over intensities from 0 to 1.
+        Number of bins of equal width, over intensities from 0 to 1.
 
     Returns
     -------
     xarray.Dataset
-        (intensity) The mean `rate` in Hz over pairs of an example and a neuron, its standard
-        deviation `spread` over them, and their number `pairs`; NaN in bins without any.
+        (intensity) The mean `rate` in Hz over pairs of an example and a neuron, their standard
+        deviation `spread` in Hz, and the number of `pairs`; NaN in bins without a pair.
 
     Raises
     ------
@@ -51,15 +51,15 @@ def transfer_curve(
     sums = np.zeros((3, bins))
     for start, counts in count_blocks(tree, layer):
         part = images.isel(example=slice(start, start + len(counts)))
-        seen = _seen(part, data, patch)
-        places = np.broadcast_to(np.clip((seen * bins).astype(int), 0, bins - 1), counts.shape)
+        viewed = _viewed(part, data, patch)
+        places = np.broadcast_to(np.clip((viewed * bins).astype(int), 0, bins - 1), counts.shape)
         for row, weights in enumerate((np.ones_like(counts), counts, counts**2)):
             sums[row] += np.bincount(places.ravel(), weights.ravel(), bins)
     return _curve(sums, duration_s(tree))
 
 
-def _seen(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.float64]:
-    """Return the mean intensity that each neuron sees, (example, neuron) or (example, 1)."""
+def _viewed(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.float64]:
+    """Return the mean intensity in each neuron's view, (example, neuron) or (example, 1)."""
     if "channel" in images.dims:
         images = images.mean("channel")
     pixels = np.asarray(images.transpose("example", "y", "x").to_numpy(), float)
@@ -79,7 +79,7 @@ def _seen(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.floa
 def _bounds(
     place: NDArray[np.integer], pixels: int, patch: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first pixel that each neuron sees along an axis, and the one after the last."""
+    """Return the first pixel in each neuron's view along an axis, and the one after the last."""
     centre = (place + 0.5) * pixels / (int(place.max()) + 1)
     first = np.rint(centre - patch / 2).astype(np.int64)
     low = np.clip(first, 0, pixels - 1)
@@ -91,11 +91,14 @@ def _curve(sums: NDArray[np.float64], duration: float) -> xr.Dataset:
     mean = ratio(total, pairs)
     spread = np.sqrt(np.maximum(ratio(squares, pairs) - mean**2, 0))
     bins = pairs.size
-    hertz = {"units": "Hz"}
     return xr.Dataset(
         {
-            "rate": ("intensity", mean / duration, {"long_name": "firing rate", **hertz}),
-            "spread": ("intensity", spread / duration, {"long_name": "spread of rates", **hertz}),
+            "rate": ("intensity", mean / duration, {"long_name": "firing rate", "units": "Hz"}),
+            "spread": (
+                "intensity",
+                spread / duration,
+                {"long_name": "spread of rates", "units": "Hz"},
+            ),
             "pairs": ("intensity", pairs.astype(np.int64), {"long_name": "pairs", "units": "1"}),
         },
         coords={

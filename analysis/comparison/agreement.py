@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
+from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import layer_data, layer_names, steps
 from bioae.analysis.results.spikes import blocks

@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.exports.recordings import needs
-from bioae.analysis.firing.bursting import is_bursting
-from bioae.analysis.firing.counts import is_alive, spike_count
+from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import layer_data, layer_names

@@ -1,4 +1,4 @@
-"""Firing statistics of neurons and populations: rates, intervals, variability, sparseness.
+"""Firing statistics of neurons and layers: counts, rates, intervals, variability, sparseness.
 
 A new measure of single neurons belongs here.
 """

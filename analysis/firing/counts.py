@@ -1,4 +1,10 @@
-"""Which neurons fire, and in how many examples."""
+"""Spike counts: alive and dead, active and silent, bursting neurons.
+
+Hübotter, Lanillos & Tomczak (2021), arXiv:2109.11045, name *dead* a neuron without a spike over the
+whole evaluation set, and *bursting* a neuron of a trained network that spikes in most steps. They
+give no threshold for the latter; `BURSTING_THRESHOLD` is ours. This bursting is a property of whole
+presentations, unlike the burst of neurophysiology, a group of spikes at short intervals.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +13,26 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.results.layers import Dims, described, layer_data
+from bioae.analysis.results.layers import Dims, described, layer_data, steps
+from bioae.errors import ResultError
 
 __all__ = [
+    "BURSTING_THRESHOLD",
     "active_fraction",
+    "bursting_fraction",
     "dead_fraction",
     "is_alive",
+    "is_bursting",
     "is_silent",
     "silent_fraction",
     "spike_count",
 ]
 
+BURSTING_THRESHOLD = 0.5
+
 
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:
-    """Spikes of each neuron in each example, summed over `dims`."""
+    """Spike count of each neuron in each example, (example, neuron), summed over `dims`."""
     count = layer_data(tree, layer)["spike_count"]
     if dims != ():
         count = count.sum(dims)
@@ -28,17 +40,13 @@ def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArr
 
 
 def is_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Whether a neuron spikes in any example at all, (neuron,) bool."""
+    """Alive neurons, which spike in at least one example, (neuron,) bool."""
     alive = spike_count(tree, layer, dims="example") > 0
     return described(alive, "is_alive", "spikes in any example")
 
 
 def dead_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Return the fraction of neurons without a spike over the whole evaluation set.
-
-    This is the *dead* neuron of Hübotter, Lanillos & Tomczak (2021), arXiv:2109.11045; it depends
-    on the examples that were shown, and falls as more are.
-    """
+    """Fraction of dead neurons, which spike in no example; it falls with the number of examples."""
     dead = 1 - is_alive(tree, layer).mean()
     return described(dead, "dead_fraction", "dead neurons", "1")
 
@@ -46,17 +54,16 @@ def dead_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
 def active_fraction(
     tree: xr.DataTree, layer: str, *, of: Literal["all", "alive"] = "all"
 ) -> xr.DataArray:
-    """Return the fraction of neurons that spike in an example, (example,).
+    """Fraction of neurons that spike in each example, (example,).
 
     Parameters
     ----------
     of
-        What the fraction is of: ``"all"`` neurons, or those ``"alive"``, which spike in any
-        example. Without a living neuron the latter is NaN.
+        The reference: ``"all"`` neurons or ``"alive"`` ones; with the latter, NaN if all are dead.
     """
     active = (spike_count(tree, layer) > 0).sum("neuron")
     number = layer_data(tree, layer).sizes["neuron"]
-    if of == "alive":  # as all that are active are
+    if of == "alive":  # includes every active neuron
         number = int(is_alive(tree, layer).sum())
     fraction = active / (number or np.nan)
     name = "active neurons per example" if of == "all" else "active of the alive, per example"
@@ -64,12 +71,59 @@ def active_fraction(
 
 
 def is_silent(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Whether no neuron of the layer spikes in an example, (example,) bool."""
+    """Silent examples, in which no neuron of the layer spikes, (example,) bool."""
     silent = spike_count(tree, layer, dims="neuron") == 0
     return described(silent, "is_silent", "no spike in the layer")
 
 
 def silent_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Return the fraction of examples in which no neuron of the layer spikes."""
+    """Fraction of examples in which no neuron of the layer spikes."""
     silent = is_silent(tree, layer).mean()
     return described(silent, "silent_fraction", "silent examples", "1")
+
+
+def is_bursting(
+    tree: xr.DataTree, layer: str, *, threshold: float = BURSTING_THRESHOLD
+) -> xr.DataArray:
+    """Bursting neurons, which spike in most steps of the examples they respond to, (neuron,) bool.
+
+    A neuron's mean spikes per step, over the examples in which it spikes, must exceed `threshold`.
+    Silence in other examples does not count: a neuron that responds to a single class with a burst
+    is bursting. A dead neuron is not.
+
+    Parameters
+    ----------
+    threshold
+        In spikes per step, from 0 to 1. A refractory period of several steps may keep all rates
+        below one half: choose the threshold relative to the highest possible rate.
+
+    Raises
+    ------
+    ResultError
+        If `threshold` is outside 0 to 1.
+    """
+    if not 0 <= threshold <= 1:
+        raise ResultError(
+            "the bursting threshold is out of range",
+            expected="0 to 1 spikes per step",
+            found=str(threshold),
+        )
+    count = spike_count(tree, layer)
+    # Integer sums are exact, and need no array of floats as large as the counts.
+    limit = threshold * steps(tree) * (count > 0).sum("example")
+    return described(count.sum("example") > limit, "is_bursting", "bursting")
+
+
+def bursting_fraction(
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    threshold: float = BURSTING_THRESHOLD,
+    of: Literal["all", "alive"] = "all",
+) -> xr.DataArray:
+    """Fraction of ``"all"`` neurons or of ``"alive"`` ones that are bursting (`is_bursting`)."""
+    bursting = is_bursting(tree, layer, threshold=threshold)
+    if of == "alive":
+        bursting = bursting.where(is_alive(tree, layer))
+    name = "bursting neurons" if of == "all" else "bursting of the alive"
+    return described(bursting.mean(), "bursting_fraction", name, "1")

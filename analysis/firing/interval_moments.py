@@ -1,8 +1,8 @@
-"""One pass over the spikes, from which every measure of their intervals follows."""
+"""Sums over interspike intervals, from one pass over the spikes, for all measures of intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -24,22 +24,22 @@ _LARGEST_HISTOGRAM = 2**26
 class IntervalSums(NamedTuple):
     """Sums over the intervals between successive spikes of a neuron, in steps.
 
-    An interval lies within one presentation, a pair is two successive intervals of one; they are
-    pooled over the presentations. What is an integer is exact.
+    Intervals, and pairs of successive intervals, are within one presentation, and pooled over
+    presentations. Integers are exact.
 
     Attributes
     ----------
     intervals, pairs
-        (neuron,) int64. How many there are.
+        (neuron,) int64. Their numbers.
     total, squares
-        (neuron,) int64. The sum of the intervals, and of their squares.
+        (neuron,) int64. Sums of the intervals, and of their squares.
     difference, squared_difference, per_length
-        (neuron,) The sums over pairs (I, J) of abs(I - J) / (I + J), of its square, and of that
-        square over I + J.
+        (neuron,) Sums over pairs (I, J) of abs(I - J) / (I + J), of its square, and of this square
+        divided by I + J.
     pooled
-        (steps,) int64. How many intervals of the layer have each length.
+        (steps,) int64. Number of intervals of each length in the layer.
     histogram
-        (neuron, steps) int64. The same for each neuron; None where it would take over 512 MiB.
+        (neuron, steps) int64. The same for each neuron; None if it would exceed 512 MiB.
     """
 
     intervals: NDArray[np.int64]
@@ -54,14 +54,14 @@ class IntervalSums(NamedTuple):
 
 
 class Intervals(NamedTuple):
-    """The intervals of a block in steps, by neuron, and which are followed by another.
+    """Intervals of a block in steps, by neuron, and pairs of successive intervals.
 
     Attributes
     ----------
     neuron, length
         (interval,) int32 or int64
     first
-        (pair,) int64. The index of the first interval of each pair; the second stands behind it.
+        (pair,) int64. Index of the first interval of each pair; the second is the next one.
     """
 
     neuron: NDArray[np.signedinteger[Any]]
@@ -70,10 +70,9 @@ class Intervals(NamedTuple):
 
 
 def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
-    """Read the spikes once, for any number of measures of their intervals.
+    """Exact sums over a layer's interspike intervals, from one pass over the spikes.
 
-    Every function of `bioae.analysis.firing.intervals` and `bioae.analysis.firing.irregularity`
-    takes what this returns as `sums`.
+    Every function of `bioae.analysis.firing.intervals` accepts them as `sums`.
 
     Raises
     ------
@@ -84,9 +83,10 @@ def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
 
 
 def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
-    """Read the spikes for one measure: the sums that are of other parts stay 0.
+    """Compute some of the sums; the others remain 0.
 
-    How many intervals there are is with those of them, how many pairs with those of pairs.
+    The number of intervals comes with any sum over intervals, the number of pairs with any over
+    pairs.
     """
     neurons, length = layer_data(tree, layer).sizes["neuron"], steps(tree)
     whole = np.zeros((4, neurons), np.int64)
@@ -94,13 +94,14 @@ def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
     pooled = np.zeros(length, np.int64)
     fits = "histogram" in parts and neurons * length <= _LARGEST_HISTOGRAM
     histogram = np.zeros((neurons, length), np.int64) if fits else None
-    for found in _by_block(tree, layer):
-        _add_intervals(found, whole, parts)
-        _add_pairs(found, whole[3], real, parts)
+    for block in blocks(tree, layer):
+        measured = intervals_of(block)
+        _add_intervals(measured, whole, parts)
+        _add_pairs(measured, whole[3], real, parts)
         if "pooled" in parts:
-            pooled += np.bincount(found.length, minlength=length)
+            pooled += np.bincount(measured.length, minlength=length)
         if histogram is not None:
-            place = found.neuron.astype(np.int64) * length + found.length
+            place = measured.neuron.astype(np.int64) * length + measured.length
             np.add.at(histogram.reshape(-1), place, 1)
     intervals, total, squares, pairs = whole
     difference, squared, per_length = real
@@ -110,26 +111,22 @@ def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
 
 
 def intervals_of(block: Spikes) -> Intervals:
-    """Return the intervals of a block of spikes, and the pairs of them."""
+    """Return the intervals of a block of spikes, and the pairs of successive intervals."""
     keys, stride = spike_keys(block)
-    apart = np.diff(keys)
-    within = np.flatnonzero(apart < block.steps)
+    lengths = np.diff(keys)
+    within = np.flatnonzero(lengths < block.steps)
     neuron = keys[within] // (stride * block.examples)
     first = np.flatnonzero(np.diff(within) == 1)
-    return Intervals(neuron, apart[within], first)
+    return Intervals(neuron, lengths[within], first)
 
 
-def _by_block(tree: xr.DataTree, layer: str) -> Iterator[Intervals]:
-    return (intervals_of(block) for block in blocks(tree, layer))
-
-
-def _add_intervals(found: Intervals, whole: NDArray[np.int64], parts: Collection[Part]) -> None:
-    """Add a block's intervals, their lengths and their squares, as far as they are asked for."""
+def _add_intervals(block: Intervals, whole: NDArray[np.int64], parts: Collection[Part]) -> None:
+    """Add the requested sums over a block's intervals."""
     if not {"total", "squares", "histogram"} & {*parts}:
         return
-    neuron, length = found.neuron.astype(np.intp), found.length.astype(float)
+    neuron, length = block.neuron.astype(np.intp), block.length.astype(float)
     whole[0] += np.bincount(neuron, minlength=whole.shape[1])
-    # Sums of weights are exact: integers far below 2**53.
+    # Sums of weights are exact: they are integers far below 2**53.
     if "total" in parts:
         whole[1] += np.bincount(neuron, length, whole.shape[1]).astype(np.int64)
     if "squares" in parts:
@@ -137,13 +134,13 @@ def _add_intervals(found: Intervals, whole: NDArray[np.int64], parts: Collection
 
 
 def _add_pairs(
-    found: Intervals, count: NDArray[np.int64], real: NDArray[np.float64], parts: Collection[Part]
+    block: Intervals, count: NDArray[np.int64], real: NDArray[np.float64], parts: Collection[Part]
 ) -> None:
-    """Add a block's pairs, and what they are like, as far as it is asked for."""
+    """Add the requested sums over a block's pairs of successive intervals."""
     if not {"difference", "squared_difference", "per_length"} & {*parts}:
         return
-    neuron = found.neuron[found.first].astype(np.intp)
-    before, after = found.length[found.first], found.length[found.first + 1]
+    neuron = block.neuron[block.first].astype(np.intp)
+    before, after = block.length[block.first], block.length[block.first + 1]
     both = before + after
     relative = np.abs(before - after) / both
     count += np.bincount(neuron, minlength=count.size)

@@ -1,16 +1,21 @@
-"""How long neurons wait between two spikes.
+"""Interspike intervals: distribution, short intervals, irregularity.
 
-An interval lies within one presentation: the last spike of one and the first of the next say
-nothing about each other. The intervals of a neuron are pooled over the presentations. They are
-whole numbers of steps, from 1 to one less than a presentation has. Select examples to see them by
-presentation.
+An interval is within one presentation, and no interval spans two presentations. The intervals of a
+neuron are pooled over presentations; select examples to measure single presentations. Lengths are
+whole numbers of steps, from 1 to the number of steps of a presentation minus 1, and the end of the
+presentation cuts off long intervals. Irregularity of a single presentation equals that of
+`elephant.statistics`; on a grid of steps, a neuron that spikes in each step with probability p has
+a CV of sqrt(1 - p), not 1.
+
+All functions accept `sums`, the sums over one layer's intervals from `interval_sums`, so that
+several measures share one pass over the spikes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, sums_of
 from bioae.analysis.results.arrays import along, in_steps, ratio
@@ -21,7 +26,11 @@ from bioae.errors import ResultError
 __all__ = [
     "burst_index",
     "interval_histogram",
+    "isi_cv",
+    "isi_cv2",
     "isi_distribution",
+    "lv",
+    "lvr",
     "mean_interval",
     "refractory_violations",
 ]
@@ -30,12 +39,7 @@ __all__ = [
 def interval_histogram(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Count the intervals of each length, (neuron, interval) int64.
-
-    Parameters
-    ----------
-    sums
-        What `interval_sums` returned for this layer, if several measures shall share one pass.
+    """Histogram of interspike intervals of each neuron, (neuron, interval) int64.
 
     Returns
     -------
@@ -50,10 +54,10 @@ def interval_histogram(
     sums = sums or sums_of(tree, layer, "histogram")
     if sums.histogram is None:
         raise ResultError(
-            "there are too many neurons and steps for a histogram a neuron",
+            "there are too many neurons and steps for a histogram per neuron",
             where=layer,
-            expected="at most 2**26 bins in all",
-            mend="Take isi_distribution, of all neurons",
+            expected="at most 2**26 bins in total",
+            mend="Use isi_distribution, which pools all neurons",
         )
     counts = along(layer_data(tree, layer), sums.histogram[:, 1:], "neuron", "interval")
     return described(_with_interval(tree, counts), "interval_histogram", "intervals", "1")
@@ -62,10 +66,9 @@ def interval_histogram(
 def isi_distribution(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Return the fraction of all the layer's intervals that have each length, (interval,).
+    """Distribution of interspike intervals over all neurons of a layer, (interval,).
 
-    It sums to 1, and is NaN throughout where there is no interval. `sums` is as in
-    `interval_histogram`.
+    The fraction of intervals of each length, which sums to 1; NaN without intervals.
     """
     sums = sums or sums_of(tree, layer, "pooled")
     fraction = ratio(sums.pooled[1:], sums.pooled.sum())
@@ -76,41 +79,32 @@ def isi_distribution(
 def mean_interval(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Return each neuron's mean interval, (neuron,) in ms; NaN without an interval.
+    """Mean interval of each neuron, (neuron,) in ms; NaN without an interval.
 
-    Long intervals are cut off by the end of a presentation, so that at low rates this is less
-    than one over the rate. `sums` is as in `interval_histogram`.
+    At low rates it is shorter than the inverse of the rate, because presentations end.
     """
     sums = sums or sums_of(tree, layer, "total")
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
-    return described(
-        along(layer_data(tree, layer), mean, "neuron"), "mean_interval", "mean interval", "ms"
-    )
+    array = along(layer_data(tree, layer), mean, "neuron")
+    return described(array, "mean_interval", "mean interval", "ms")
 
 
 def burst_index(
-    tree: xr.DataTree,
-    layer: str,
-    *,
-    shorter_than_ms: float,
-    sums: IntervalSums | None = None,
+    tree: xr.DataTree, layer: str, *, shorter_than_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Return the fraction of a neuron's intervals that are short, (neuron,); NaN without any.
+    """Burst index: the fraction of a neuron's intervals that are short, (neuron,).
 
-    This is about the burst of neurophysiology, spikes in quick succession, and independent of
-    `is_bursting`, which is about a whole presentation. A threshold on intervals tells bursts from
-    single spikes in Harris, Hirase, Leinekugel, Henze & Buzsáki (2001), Neuron 32:141 (6 ms), and
-    in Oswald, Chacron, Doiron, Bastian & Maler (2004), J. Neurosci. 24:4351. The former count the
-    spikes beside a short interval, among all spikes; here it is the intervals, among all
-    intervals.
+    NaN without an interval. It measures the burst of neurophysiology, spikes in quick succession,
+    unlike `is_bursting`, which is about whole presentations. A threshold on intervals separates
+    bursts from single spikes in Harris, Hirase, Leinekugel, Henze & Buzsáki (2001), Neuron 32:141
+    (6 ms; they count spikes next to a short interval, not intervals), and in Oswald, Chacron,
+    Doiron, Bastian & Maler (2004), J. Neurosci. 24:4351.
 
     Parameters
     ----------
     shorter_than_ms
-        What is short. There is no default: it must fit the length of a step and the refractory
-        period.
-    sums
-        As in `interval_histogram`.
+        Threshold in milliseconds. There is no default, because it depends on the length of a step
+        and the refractory period.
 
     Raises
     ------
@@ -120,24 +114,21 @@ def burst_index(
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
     sums = sums or sums_of(tree, layer, "histogram")
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
-    array = along(layer_data(tree, layer), short, "neuron")
-    return described(array, "burst_index", "fraction of short intervals", "1")
+    return _per_neuron(tree, layer, short, "burst_index", "fraction of short intervals")
 
 
 def refractory_violations(
     tree: xr.DataTree, layer: str, *, period_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Count the intervals shorter than a refractory period, (neuron,) int64.
+    """Refractory violations: intervals shorter than a refractory period, (neuron,) int64.
 
-    A model that has this period has none of them. In recordings they measure how clean a unit
-    is: Hill, Mehta & Kleinfeld (2011), J. Neurosci. 31:8699.
+    A model with this period has none. In recordings they measure the contamination of a unit:
+    Hill, Mehta & Kleinfeld (2011), J. Neurosci. 31:8699.
 
     Parameters
     ----------
     period_ms
-        In milliseconds. An interval as long as it is no violation.
-    sums
-        As in `interval_histogram`.
+        In milliseconds. An interval of exactly this length is no violation.
 
     Raises
     ------
@@ -146,8 +137,88 @@ def refractory_violations(
     """
     limit = in_steps(tree, "period_ms", period_ms)
     sums = sums or sums_of(tree, layer, "histogram")
-    count = along(layer_data(tree, layer), _shorter(tree, layer, limit, sums), "neuron")
-    return described(count, "refractory_violations", "intervals within the period", "1")
+    count = _shorter(tree, layer, limit, sums)
+    return _per_neuron(tree, layer, count, "refractory_violations", "intervals within the period")
+
+
+def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
+    """Coefficient of variation of a neuron's intervals, (neuron,).
+
+    Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
+    than two intervals.
+    """
+    sums = sums or sums_of(tree, layer, "total", "squares")
+    counted = np.maximum(sums.intervals, 1)
+    # Around an integer close to the mean, the sum of squares is exact, and 0 for a clock.
+    centre, rest = np.divmod(sums.total, counted)
+    around = sums.squares - 2 * centre * sums.total + centre**2 * sums.intervals
+    variance = around / counted - (rest / counted) ** 2
+    cv = ratio(np.sqrt(np.maximum(variance, 0)), sums.total / counted)
+    return _per_neuron(tree, layer, np.where(sums.intervals > 1, cv, np.nan), "isi_cv", "ISI CV")
+
+
+def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
+    """CV2: the mean of 2 abs(I - J) / (I + J) over successive intervals I and J, (neuron,).
+
+    Unlike the CV it is insensitive to slow changes of the rate. NaN without two successive
+    intervals. Holt, Softky, Koch & Douglas (1996), J. Neurophysiol. 75:1806.
+    """
+    sums = sums or sums_of(tree, layer, "difference")
+    cv2 = 2 * ratio(sums.difference, sums.pairs)
+    return _per_neuron(tree, layer, cv2, "isi_cv2", "CV2")
+
+
+def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
+    """Local variation: the mean of 3 (I - J)² / (I + J)² over successive intervals, (neuron,).
+
+    0 for a clock, 1 for a Poisson process; NaN without two successive intervals. Shinomoto, Shima
+    & Tanji (2003), Neural Comput. 15:2823.
+    """
+    sums = sums or sums_of(tree, layer, "squared_difference")
+    variation = 3 * ratio(sums.squared_difference, sums.pairs)
+    return _per_neuron(tree, layer, variation, "lv", "local variation")
+
+
+def lvr(
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    refractoriness_ms: float = 5.0,
+    sums: IntervalSums | None = None,
+) -> xr.DataArray:
+    """Revised local variation, corrected for the refractory period, (neuron,).
+
+    The mean of 3 (1 - 4 I J / (I + J)²) (1 + 4 R / (I + J)) over successive intervals I and J. The
+    correction compensates the regularity of high rates that a refractory period causes. NaN
+    without two successive intervals. Shinomoto et al. (2009), PLoS Comput. Biol. 5:e1000433.
+
+    Parameters
+    ----------
+    refractoriness_ms
+        The constant R; 5 ms is the paper's value for cortical neurons.
+
+    Raises
+    ------
+    ResultError
+        If R is negative or not finite.
+    """
+    if not 0 <= refractoriness_ms < np.inf:
+        raise ResultError(
+            "the refractoriness constant must not be negative",
+            where="refractoriness_ms",
+            found=str(refractoriness_ms),
+        )
+    sums = sums or sums_of(tree, layer, "squared_difference", "per_length")
+    constant = 4 * refractoriness_ms / float(tree.attrs["dt_ms"])
+    total = sums.squared_difference + constant * sums.per_length
+    revised = 3 * ratio(total, sums.pairs)
+    return _per_neuron(tree, layer, revised, "lvr", "revised local variation")
+
+
+def _per_neuron(
+    tree: xr.DataTree, layer: str, values: ArrayLike, name: str, long_name: str
+) -> xr.DataArray:
+    return described(along(layer_data(tree, layer), values, "neuron"), name, long_name, "1")
 
 
 def _shorter(tree: xr.DataTree, layer: str, limit: int, sums: IntervalSums) -> NDArray[np.int64]:
@@ -156,8 +227,8 @@ def _shorter(tree: xr.DataTree, layer: str, limit: int, sums: IntervalSums) -> N
         return np.asarray(sums.histogram[:, :limit].sum(1), np.int64)
     count = np.zeros(sums.intervals.size, np.int64)
     for block in blocks(tree, layer):
-        found = intervals_of(block)
-        count += np.bincount(found.neuron[found.length < limit], minlength=count.size)
+        intervals = intervals_of(block)
+        count += np.bincount(intervals.neuron[intervals.length < limit], minlength=count.size)
     return count
 
 

@@ -1,4 +1,4 @@
-"""How often neurons fire."""
+"""Firing rates of neurons, and of the population over time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import xarray as xr
 
 from bioae.analysis.firing.counts import is_alive
 from bioae.analysis.results.layers import Dims, described, duration_s, layer_data, steps
+from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
-__all__ = ["density_alive", "firing_rate", "rate_distribution", "rate_per_step"]
+__all__ = ["density_alive", "firing_rate", "population_rate", "rate_per_step"]
+
+# Truncation of the Gaussian kernel in standard deviations: it omits less than a millionth.
+_CUTOFF = 5.0
 
 
 def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
-    """Spikes per second of presentation, averaged over `dims`.
+    """Mean firing rate in Hz: spikes per second of presentation, averaged over `dims`.
 
-    By default one rate a neuron, (neuron,) in Hz; with ``dims=()`` one for each example too.
+    (neuron,) by default; (example, neuron) with ``dims=()``.
     """
-    rate = _mean_count(tree, layer, dims) / duration_s(tree)
+    rate = layer_data(tree, layer)["spike_count"].mean(dims) / duration_s(tree)
     return described(rate, "firing_rate", "firing rate", "Hz")
 
 
@@ -27,7 +31,7 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     Over ``("example", "neuron")`` it is the *density* of Hübotter, Lanillos & Tomczak (2021),
     arXiv:2109.11045.
     """
-    rate = _mean_count(tree, layer, dims) / steps(tree)
+    rate = layer_data(tree, layer)["spike_count"].mean(dims) / steps(tree)
     return described(rate, "rate_per_step", "spikes per step", "1")
 
 
@@ -41,45 +45,50 @@ def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return described(per_neuron.mean(), "density_alive", "spike density of the alive", "1")
 
 
-def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Dataset:
-    """How many neurons fire at which rate, in bins of equal width on a logarithmic axis.
+def population_rate(
+    tree: xr.DataTree, layer: str, *, sigma_ms: float | None = None
+) -> xr.DataArray:
+    """Rate of the population over time, a mean over neurons and examples, (time,) in Hz.
 
-    The bins reach from the lowest rate that could be seen, one spike in all presentations, to
-    the highest, one in every step, so that results of the same size share them.
+    NaN where there is no neuron or no example.
 
-    Returns
-    -------
-    xarray.Dataset
-        ``neurons (rate)`` int, with the bins' geometric centres `rate` and edges `rate_low` and
-        `rate_high` in Hz, and the scalar ``dead``, the neurons that no bin holds.
+    Parameters
+    ----------
+    sigma_ms
+        Standard deviation of a Gaussian smoothing kernel; no smoothing by default. Near the edges
+        of the presentation the part of the kernel inside is rescaled to an integral of 1, so that
+        a constant rate stays constant. Elephant's `instantaneous_rate` with ``border_correction``
+        does the same, and then scales the total to the number of spikes.
 
     Raises
     ------
     ResultError
-        If `bins` is not positive.
+        If `sigma_ms` is not positive and finite, or there is no such layer.
+
+    References
+    ----------
+    Nawrot, Aertsen & Rotter (1999), Single-trial estimation of neuronal firing rates, Journal of
+    Neuroscience Methods 94, 81-92, doi:10.1016/S0165-0270(99)00127-2.
     """
-    if bins < 1:
-        raise ResultError("bins must be positive", expected="at least 1", found=str(bins))
+    if sigma_ms is not None and not 0 < sigma_ms < np.inf:
+        raise ResultError(
+            "the kernel's width is out of range", expected="above 0 ms", found=str(sigma_ms)
+        )
     data = layer_data(tree, layer)
-    rates = firing_rate(tree, layer).to_numpy()
-    lowest = 1 / (duration_s(tree) * data.sizes["example"])
-    highest = steps(tree) / duration_s(tree)
-    # A little slack, so that rounding pushes no rate over the outer edges.
-    edges = np.geomspace(lowest / 1.1, highest * 1.1, bins + 1)
-    neurons, _ = np.histogram(rates[rates > 0], edges)
-    hertz = {"units": "Hz"}
-    return xr.Dataset(
-        {
-            "neurons": ("rate", neurons, {"long_name": "neurons", "units": "1"}),
-            "dead": ((), int((rates == 0).sum()), {"long_name": "dead neurons", "units": "1"}),
-        },
-        coords={
-            "rate": ("rate", np.sqrt(edges[:-1] * edges[1:]), {"long_name": "rate", **hertz}),
-            "rate_low": ("rate", edges[:-1], {"long_name": "lower edge", **hertz}),
-            "rate_high": ("rate", edges[1:], {"long_name": "upper edge", **hertz}),
-        },
-    )
+    dt_ms = float(tree.attrs["dt_ms"])
+    count = np.zeros(steps(tree))
+    for block in blocks(tree, layer):
+        count += np.bincount(block.step, minlength=count.size)
+    places = data.sizes["example"] * data.sizes["neuron"]
+    rate = count / (places * dt_ms / 1000) if places else np.full(count.size, np.nan)
+    if sigma_ms is not None:
+        from scipy.ndimage import gaussian_filter1d
 
-
-def _mean_count(tree: xr.DataTree, layer: str, dims: Dims) -> xr.DataArray:
-    return layer_data(tree, layer)["spike_count"].mean(dims)
+        smooth, inside = (
+            gaussian_filter1d(values, sigma_ms / dt_ms, mode="constant", truncate=_CUTOFF)
+            for values in (rate, np.ones(rate.size))
+        )
+        rate = smooth / inside
+    time = ("time", np.arange(count.size) * dt_ms, {"long_name": "time", "units": "ms"})
+    array = xr.DataArray(rate, dims="time", coords={"time": time})
+    return described(array, "population_rate", "population rate", "Hz")

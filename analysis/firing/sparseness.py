@@ -1,9 +1,9 @@
-"""How sparse a code is: whether few examples drive a neuron, or few neurons answer an example.
+"""Sparseness of spike counts: over examples (lifetime) and over neurons (population).
 
-*Lifetime* sparseness is of one neuron's responses to all examples, *population* sparseness of all
+*Lifetime* sparseness describes one neuron's responses to all examples, *population* sparseness all
 neurons' responses to one example (Willmore & Tolhurst 2001, Network 12:255). The response is the
-spike count; none of the measures changes with its scale. Silent neurons belong to a population and
-make it sparser: what is silent in every example can be told by `dead_fraction`.
+spike count, and all measures are independent of its scale. Silent neurons make a population
+sparser; `dead_fraction` measures those that never spike.
 """
 
 from __future__ import annotations
@@ -27,15 +27,14 @@ _TITLES = {
     "hoyer": "sparseness (Hoyer)",
     "kurtosis": "excess kurtosis",
 }
-# Sums over n responses: of them, of their squares, and of the second and fourth power around
-# their mean.
+# Sums over n responses, their squares, and the second and fourth powers of their deviations.
 _Sums = tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
 
 
 def lifetime_sparseness(
     tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
 ) -> xr.DataArray:
-    """Return how sparse each neuron's responses are over the examples, (neuron,).
+    """Lifetime sparseness of each neuron's responses over the examples, (neuron,).
 
     Parameters
     ----------
@@ -43,14 +42,14 @@ def lifetime_sparseness(
         ``"treves_rolls"``: (1 - a) / (1 - 1/n) with a = mean(r)² / mean(r²), Treves & Rolls (1991),
         Network 2:371, scaled to 0 … 1 as in Vinje & Gallant (2000), Science 287:1273.
         ``"hoyer"``: (√n - Σr / √(Σr²)) / (√n - 1), 0 … 1, Hoyer (2004), JMLR 5:1457.
-        ``"kurtosis"``: the fourth moment around the mean over the squared variance, less 3: 0 for
-        a normal distribution (Field 1994, Neural Comput. 6:559).
-        The first two are 0 for equal responses and 1 for a single one.
+        ``"kurtosis"``: the fourth central moment over the squared variance, minus 3: 0 for a
+        normal distribution (Field 1994, Neural Comput. 6:559).
+        The first two are 0 for equal responses, and 1 if a single response is not 0.
 
     Returns
     -------
     xarray.DataArray
-        NaN where a neuron never spikes, and, for the kurtosis, where its response never varies.
+        NaN for a neuron that never spikes and, for the kurtosis, if its responses do not vary.
 
     Raises
     ------
@@ -68,9 +67,9 @@ def lifetime_sparseness(
     second, fourth = (np.zeros(neurons) for _ in range(2))
     if measure == "kurtosis":
         for _, counts in count_blocks(tree, layer):
-            around = (counts - total / examples) ** 2
-            second += around.sum(0)
-            fourth += (around**2).sum(0)
+            squared = (counts - total / examples) ** 2
+            second += squared.sum(0)
+            fourth += (squared**2).sum(0)
     values = sparseness((total, squares, second, fourth), examples)
     array = along(data, values, "neuron")
     return described(array, "lifetime_sparseness", f"lifetime {_TITLES[measure]}", "1")
@@ -79,7 +78,7 @@ def lifetime_sparseness(
 def population_sparseness(
     tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
 ) -> xr.DataArray:
-    """Return how sparse the responses of the layer's neurons to each example are, (example,).
+    """Sparseness of the population's responses to each example, (example,).
 
     Parameters
     ----------
@@ -89,7 +88,7 @@ def population_sparseness(
     Returns
     -------
     xarray.DataArray
-        NaN where no neuron spikes, and, for the kurtosis, where all neurons respond the same.
+        NaN if no neuron spikes and, for the kurtosis, if all neurons respond equally.
 
     Raises
     ------
@@ -101,8 +100,8 @@ def population_sparseness(
     _check_several("neuron", data.sizes["neuron"])
     values = np.full(data.sizes["example"], np.nan)
     for start, counts in count_blocks(tree, layer):
-        around = (counts - counts.mean(1, keepdims=True)) ** 2
-        sums = (counts.sum(1), (counts**2).sum(1), around.sum(1), (around**2).sum(1))
+        squared = (counts - counts.mean(1, keepdims=True)) ** 2
+        sums = (counts.sum(1), (counts**2).sum(1), squared.sum(1), (squared**2).sum(1))
         values[start : start + len(counts)] = sparseness(sums, counts.shape[1])
     array = along(data, values, "example")
     return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")
@@ -121,7 +120,7 @@ def _hoyer(sums: _Sums, n: int) -> NDArray[np.float64]:
 
 def _kurtosis(sums: _Sums, n: int) -> NDArray[np.float64]:
     total, squares, second, fourth = sums
-    # Rounding leaves a spread of its own where the counts are all the same; integers tell.
+    # Rounding gives equal counts a spread; integers decide exactly.
     varies = n * squares != total**2
     return ratio(n * fourth, np.where(varies, second, 0) ** 2) - 3
 
@@ -143,8 +142,8 @@ def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
     return _MEASURES[name]
 
 
-def _check_several(what: str, number: int) -> None:
+def _check_several(dim: str, number: int) -> None:
     if number < 2:
         raise ResultError(
-            f"sparseness takes several {what}s", expected="at least 2", found=str(number)
+            f"sparseness takes several {dim}s", expected="at least 2", found=str(number)
         )

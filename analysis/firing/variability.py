@@ -1,7 +1,7 @@
-"""How much the spike counts of a neuron vary from example to example.
+"""Variability of spike counts over examples: Fano factor, and its part within classes.
 
 The examples are different images, so this is not the variability of repeated trials: most of it is
-what the neuron says about the images. `dispersion` tells the part within classes.
+the neuron's code for the images. `dispersion` separates the variance within classes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_sums import class_sums
+from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import along, ratio, runs, several_examples, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks, trains
@@ -19,23 +19,22 @@ __all__ = ["dispersion", "fano_factor"]
 
 
 def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None) -> xr.DataArray:
-    """Return the variance of the counts over examples, over their mean.
+    """Fano factor: variance of the spike counts over examples, divided by their mean.
 
-    The variance is the unbiased one, over n - 1; `elephant.statistics.fanofactor` divides by n.
-    It is 1 for a Poisson process, and NaN where a neuron does not spike.
-    Fano (1947), Phys. Rev. 72:26.
+    The variance is unbiased (ddof 1); `elephant.statistics.fanofactor` divides by n. It is 1 for a
+    Poisson process. Fano (1947), Phys. Rev. 72:26.
 
     Parameters
     ----------
     window_ms
-        Count in windows of this length, a whole number of steps, one after the other from the
-        start. Steps that fill no window are left out. By default over the whole presentation.
+        Count in consecutive windows of this length, a whole number of steps, and leave out an
+        incomplete last one. By default over the whole presentation.
 
     Returns
     -------
     xarray.DataArray
         (neuron,), or (neuron, window) with the windows' starts in milliseconds as coordinate
-        `window`.
+        `window`. NaN without a spike.
 
     Raises
     ------
@@ -59,17 +58,16 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
 
 
 def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Split the variance of the counts over examples by the class of the examples.
+    """Variance of the spike counts over examples, split into within and between classes.
 
     Returns
     -------
     xarray.Dataset
-        Along `neuron`: `total`, the Fano factor; and where the result has labels, `within`, the
-        variance around the mean of the class (its sum of squares over n less the number of
-        classes), over the mean of all; and `explained`, the part of the sum of squares that lies
-        between the classes (the η² of an analysis of variance). NaN where a neuron does not
-        spike, `within` also where no class has two examples, `explained` where a neuron's count
-        never varies.
+        Along `neuron`: `total`, the Fano factor; and, if the result has labels, `within`, the
+        variance around the class means (sum of squares over n minus the number of classes),
+        divided by the mean of all counts; and `explained`, the fraction of the sum of squares
+        between classes (η² of an analysis of variance). NaN without a spike; `within` also if no
+        class has two examples, `explained` also if the counts do not vary.
 
     Raises
     ------
@@ -81,18 +79,18 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     labelled = "label" in tree.to_dataset()
     sums = class_sums(tree, layer, by_label=labelled)
     total, squares = sums.total.sum(0), sums.squares.sum(0)
-    found = {"total": ("Fano factor", _fano(total, squares, examples))}
+    columns = {"total": ("Fano factor", _fano(total, squares, examples))}
     if labelled:
         within = sums.around_mean()
         freedom = examples - sums.sizes.size
         inside = ratio(within * examples, total * freedom)
-        found["within"] = ("Fano factor within classes", inside)
+        columns["within"] = ("Fano factor within classes", inside)
         explained = 1 - ratio(examples * within, examples * squares - total**2)
-        found["explained"] = ("fraction of the variance between classes", explained)
+        columns["explained"] = ("fraction of the variance between classes", explained)
     return xr.Dataset(
         {
             name: described(along(data, values, "neuron"), name, long_name, "1")
-            for name, (long_name, values) in found.items()
+            for name, (long_name, values) in columns.items()
         }
     )
 
@@ -115,7 +113,7 @@ def _window_sums(
         window = step // width
         kept = window < windows
         place = np.repeat(np.arange(neurons) * windows, np.diff(bounds)) + window
-        # Sorted by neuron, example and time: the spikes of a window stand together.
+        # Spikes are sorted by neuron, example and time: those of a window are contiguous.
         places, count = runs(place[kept], position[kept])
         np.add.at(total, places, count)
         np.add.at(squares, places, count**2)

@@ -13,20 +13,31 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.coding.dimensionality import participation_ratio
 from bioae.analysis.coding.information import count_information
+from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.coding.reconstruction import (
     mean_absolute_error,
     mean_squared_error,
     sum_squared_error,
 )
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD, bursting_fraction, is_bursting
-from bioae.analysis.firing.counts import active_fraction, dead_fraction, spike_count
+from bioae.analysis.firing.counts import (
+    BURSTING_THRESHOLD,
+    active_fraction,
+    bursting_fraction,
+    dead_fraction,
+    is_bursting,
+    spike_count,
+)
 from bioae.analysis.firing.interval_moments import IntervalSums, interval_sums
-from bioae.analysis.firing.intervals import burst_index, isi_distribution
-from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
-from bioae.analysis.firing.rate_fits import fit_rates
-from bioae.analysis.firing.rate_moments import rate_statistics
+from bioae.analysis.firing.intervals import (
+    burst_index,
+    isi_cv,
+    isi_cv2,
+    isi_distribution,
+    lv,
+    lvr,
+)
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
 from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor

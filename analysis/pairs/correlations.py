@@ -1,9 +1,9 @@
-"""How the spike counts of neurons vary together, pair by pair and on average.
+"""Spike-count correlations: matrices over pairs of neurons, and their means.
 
-The examples are different images. So *total* correlation is mostly of what neurons say about
-them; *signal* correlation is that of their mean responses to the classes, *noise* correlation
-that of what is left around those means (Cohen & Kohn 2011, Nat. Neurosci. 14:811). The latter is of
-differences between images of a class as well as of the network's own noise.
+The examples are different images, so *total* correlation mostly reflects the code for them.
+*Signal* correlation is the correlation of mean responses to the classes, *noise* correlation that
+of the deviations from these means (Cohen & Kohn 2011, Nat. Neurosci. 14:811). The latter includes
+differences between images of a class as well as the network's own noise.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_sums import ClassSums, class_sums
-from bioae.analysis.pairs.pair_selection import chosen_neurons, pair_matrix
-from bioae.analysis.pairs.products import centred_counts, pair_products
+from bioae.analysis.coding.class_responses import ClassSums, class_sums
+from bioae.analysis.pairs.pair_matrices import (
+    centred_counts,
+    chosen_neurons,
+    pair_matrix,
+    pair_products,
+)
 from bioae.analysis.results.arrays import count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data
 from bioae.analysis.results.rasters import raster
@@ -42,20 +46,20 @@ def correlation_matrix(
     kind: CorrelationKind = "total",
     neurons: Sequence[int] | None = None,
 ) -> xr.DataArray:
-    """Return Pearson's correlation of spike counts over examples, for all pairs of neurons.
+    """Pearson correlation of spike counts over examples, for all pairs of neurons.
 
     Parameters
     ----------
     kind
-        ``"total"`` over all examples; ``"signal"`` over the classes, between mean responses;
-        ``"noise"`` over all examples, between what is left around the mean of their class.
+        ``"total"``: of counts, over examples; ``"signal"``: of mean responses, over classes;
+        ``"noise"``: of deviations from the mean of the example's class, over examples.
     neurons
-        The neurons to compare, by index; by default all of them.
+        Indices of the neurons to compare; by default all neurons.
 
     Returns
     -------
     xarray.DataArray
-        (neuron, other). NaN, on the diagonal too, for a neuron whose response does not vary.
+        (neuron, other). NaN, on the diagonal too, for a neuron whose responses do not vary.
         With `neurons`, the coordinates `neuron` and `other` hold their indices.
 
     Raises
@@ -69,37 +73,34 @@ def correlation_matrix(
     sums = class_sums(tree, layer, by_label=kind != "total")
     _check_several(kind, sums)
     if kind == "signal":
-        means = _means(sums)[:, chosen]
-        around = means - means.mean(0)
-        varies = ~(means == means[0]).all(0)
-        gram = around.T @ around
+        deviation, varies = _around_mean(sums.total[:, chosen] / sums.sizes[:, None])
+        gram = deviation.T @ deviation
     else:
         gram = _gram_around_class(tree, layer, sums, chosen)
         varies = sums.around_mean()[chosen] > 0
-    return pair_matrix(
-        _normalised(gram, varies), neurons, "correlation_matrix", f"{kind} correlation"
-    )
+    matrix = _normalised(gram, varies)
+    return pair_matrix(matrix, neurons, "correlation_matrix", f"{kind} correlation")
 
 
 def temporal_correlation_matrix(
     tree: xr.DataTree, layer: str, *, example: int, bin_ms: float | None = None
 ) -> xr.DataArray:
-    """Return Pearson's correlation between the binned trains of one presentation.
+    """Pearson correlation over time between the binned trains of one presentation.
 
-    As `elephant.spike_train_correlation.correlation_coefficient`.
+    As in `elephant.spike_train_correlation.correlation_coefficient`.
 
     Parameters
     ----------
     example
         The presentation, by its value of the coordinate `example`.
     bin_ms
-        The length of a bin, a whole number of steps; a step by default. Steps that fill no bin are
+        Length of a bin, a whole number of steps; one step by default. An incomplete last bin is
         left out.
 
     Returns
     -------
     xarray.DataArray
-        (neuron, other). NaN for a train that is the same in every bin.
+        (neuron, other). NaN, on the diagonal too, for a train with equal counts in all bins.
 
     Raises
     ------
@@ -120,11 +121,11 @@ def temporal_correlation_matrix(
 def mean_pairwise_correlation(
     tree: xr.DataTree, layer: str, *, kind: CorrelationKind = "total"
 ) -> xr.DataArray:
-    """Return the mean of a correlation matrix over its pairs of neurons, without the matrix.
+    """Mean pairwise correlation of spike counts, without the matrix.
 
-    With each neuron's counts scaled to unit length, the squared length of their sum over M neurons
-    is M plus twice the sum of all correlations. So it takes time in proportion to the counts, and
-    memory to a layer.
+    With the deviations of each neuron's counts scaled to unit length, the squared length of their
+    sum over M neurons is M plus twice the sum of the correlations of all pairs. Time grows
+    linearly with the number of counts, memory with that of neurons and of examples.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def mean_pairwise_correlation(
     Returns
     -------
     xarray.DataArray
-        A number: the mean over pairs of neurons that both vary, NaN where there is no such pair.
+        A scalar: the mean over pairs of neurons whose responses both vary; NaN without such a pair.
 
     Raises
     ------
@@ -146,11 +147,9 @@ def mean_pairwise_correlation(
     sums = class_sums(tree, layer, by_label=kind != "total")
     _check_several(kind, sums)
     if kind == "signal":
-        means = _means(sums)
-        around = means - means.mean(0)
-        varies = ~(means == means[0]).all(0)
-        length = np.sqrt((around**2).sum(0))
-        summed = around[:, varies] @ (1 / length[varies])
+        deviation, varies = _around_mean(sums.total / sums.sizes[:, None])
+        length = np.sqrt((deviation**2).sum(0))
+        summed = deviation[:, varies] @ (1 / length[varies])
     else:
         spread = sums.around_mean()
         varies = spread > 0
@@ -162,21 +161,21 @@ def mean_pairwise_correlation(
     return described(xr.DataArray(mean), "mean_pairwise_correlation", name, "1")
 
 
-def _means(sums: ClassSums) -> NDArray[np.float64]:
-    means: NDArray[np.float64] = sums.total / sums.sizes[:, None]
-    return means
+def _around_mean(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return deviations of the class means from their mean, and which neurons have any."""
+    return means - means.mean(0), ~(means == means[0]).all(0)
 
 
-def _whole_mean(sums: ClassSums) -> NDArray[np.int64]:
-    """Return a whole number close to each neuron's mean, (neuron,)."""
+def _integer_mean(sums: ClassSums) -> NDArray[np.int64]:
+    """Return an integer close to each neuron's mean, (neuron,)."""
     return np.asarray(sums.total.sum(0) // sums.sizes.sum(), np.int64)
 
 
 def _gram_around_class(
     tree: xr.DataTree, layer: str, sums: ClassSums, chosen: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Sum, over examples, the products of what is left around the means of the classes."""
-    centre = _whole_mean(sums)[chosen]
+    """Sum, over examples, the products of deviations from the class means, (chosen, chosen)."""
+    centre = _integer_mean(sums)[chosen]
     gram = pair_products(centred_counts(tree, layer, centre, chosen).T)
     total = sums.total[:, chosen] - sums.sizes[:, None] * centre.astype(float)
     means = total / sums.sizes[:, None]
@@ -189,8 +188,8 @@ def _gram_around_class(
 def _around_class(
     tree: xr.DataTree, layer: str, sums: ClassSums, scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sum the scaled counts of each example, less the mean of its class, (example,)."""
-    centre = _whole_mean(sums)
+    """Sum the scaled deviations from the class mean over neurons, (example,)."""
+    centre = _integer_mean(sums)
     summed = np.empty(sums.of_example.size)
     for start, counts in count_blocks(tree, layer):
         summed[start : start + len(counts)] = (counts - centre) @ scale

@@ -1,23 +1,16 @@
-"""Figures of results: each function returns a matplotlib figure, and touches no global state.
+"""Figures of results: each function returns a matplotlib figure, without global state.
 
-One kind of figure a file; what they share (fonts, colours, saving) is in `style` and `overlay`.
+A new kind of figure belongs here; fonts, colours, panels and saving are in `style`.
 """
 
 from __future__ import annotations
 
-from bioae.analysis.plots.correlations import correlation_matrices
-from bioae.analysis.plots.filters import filter_grid
-from bioae.analysis.plots.fits import fitted_rates
-from bioae.analysis.plots.images import reconstructions
-from bioae.analysis.plots.isi import interval_histograms
-from bioae.analysis.plots.latent_map import latent_maps
-from bioae.analysis.plots.population import population_activity
-from bioae.analysis.plots.rasters import rasters
-from bioae.analysis.plots.rates import rate_histograms
+from bioae.analysis.plots.activity import population_activity, rasters
+from bioae.analysis.plots.curves import training_curves, transfer_curves
+from bioae.analysis.plots.distributions import cv_against_rate, fitted_rates, interval_histograms
+from bioae.analysis.plots.images import filter_grid, reconstructions
+from bioae.analysis.plots.maps import correlation_matrices, latent_maps
 from bioae.analysis.plots.style import save_figure, to_svg
-from bioae.analysis.plots.training import training_curves
-from bioae.analysis.plots.transfer import transfer_curves
-from bioae.analysis.plots.variation import cv_against_rate
 
 __all__ = [
     "correlation_matrices",
@@ -28,7 +21,6 @@ __all__ = [
     "latent_maps",
     "population_activity",
     "rasters",
-    "rate_histograms",
     "reconstructions",
     "save_figure",
     "to_svg",

@@ -1,30 +1,48 @@
-"""What all figures share: fonts, colours, line styles, and how they are saved."""
+"""Shared style of all figures: fonts, colours, lines, panels and legends; saving figures."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bioae.errors import OutputError
+from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 
-__all__ = ["COLOURS", "INK", "LINES", "new_figure", "panels", "save_figure", "styled", "to_svg"]
+__all__ = [
+    "COLOURS",
+    "INK",
+    "LINES",
+    "MARKERS",
+    "colour_of",
+    "head",
+    "layers_in",
+    "line_of",
+    "needed",
+    "new_figure",
+    "of_layer",
+    "panels",
+    "save_figure",
+    "styled",
+    "to_svg",
+]
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 INK = "#222222"
-# Okabe & Ito (2008), "Color universal design": told apart with every kind of colour vision.
+# Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
-# matplotlib types the names of these as literals, which differ from version to version.
+# Any, because matplotlib types the names as literals that differ between versions.
 _STYLE: Any = {
     "axes.edgecolor": INK,
     "axes.grid": False,
@@ -56,7 +74,7 @@ _STYLE: Any = {
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a function that draws a figure use the shared style, and nothing of the user's."""
+    """Make a function draw its figure in the shared style, independent of the user's settings."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -69,12 +87,12 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, laid out without overlap."""
+    """Return an empty figure of a size in inches, with automatic layout."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def panels(count: int, height: float, xlabel: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `count` panels, two in a row, each of a height in inches."""
+    """Return a figure of `count` panels, two per row, each of a height in inches."""
     columns = min(2, count)
     rows = -(-count // columns)
     figure = new_figure(3.6 * columns, height * rows)
@@ -85,6 +103,49 @@ def panels(count: int, height: float, xlabel: str) -> tuple[Figure, list[Axes]]:
         lowest.set_xlabel(xlabel)
         lowest.tick_params(labelbottom=True)
     return figure, axes[:count]
+
+
+def line_of(index: int) -> dict[str, Any]:
+    """Return the colour and style of a result's line; each of them identifies the result."""
+    return {"color": colour_of(index), "linestyle": LINES[index % len(LINES)]}
+
+
+def colour_of(index: int) -> str:
+    """Return the colour of a result."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the layers that any result has, in their order."""
+    return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
+
+
+def of_layer(results: Mapping[str, Mapping[str, T]], layer: str) -> list[tuple[int, str, T]]:
+    """Return index, label and data of the results that have a layer."""
+    return [
+        (index, label, layers[layer])
+        for index, (label, layers) in enumerate(results.items())
+        if layer in layers
+    ]
+
+
+def needed(items: object, name: str) -> None:
+    """Raise a `ResultError` if there is nothing to draw."""
+    if not items:
+        raise ResultError(f"there are no {name} to draw", expected="at least one result")
+
+
+def head(axes: Axes, title: str, *, columns: int = 1) -> None:
+    """Put the legend above a panel, where it cannot hide a line, and the title above the legend."""
+    handles, _ = axes.get_legend_handles_labels()
+    if not handles:
+        axes.set_title(title)
+        return
+    legend = axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns
+    )
+    rows = -(-len(legend.get_texts()) // columns)
+    axes.set_title(title, pad=8 + 12.5 * rows)
 
 
 def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) -> None:
@@ -109,13 +170,13 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG file, the same for the same figure."""
+    """Return a figure as the text of an SVG file; equal figures give equal text."""
     return _render(figure, "svg").decode("utf-8")
 
 
 def _render(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
-    # Dates would make equal figures differ.
+    # A date would make equal figures differ.
     metadata = {"Date": None} if kind == "svg" else None
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format=kind, metadata=metadata)

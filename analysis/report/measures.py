@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bioae.analysis.coding.reconstruction import reconstruction_errors
 from bioae.analysis.comparison.agreement import differing_spikes
 from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
+from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts

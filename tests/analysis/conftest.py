@@ -1,4 +1,4 @@
-"""Results small enough to be counted by hand."""
+"""Builders of small results with known counts."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def make() -> Make:
 
 @pytest.fixture
 def counted() -> xr.DataTree:
-    """Return 3 examples, 4 steps of 0.5 ms and 5 neurons, whose numbers the tests know.
+    """Return 3 examples, 4 steps of 0.5 ms and 5 neurons, with known statistics.
 
-    Neuron 0 is dead; 1 spikes once in all; 2 spikes in every step of example 0 alone; 3 spikes
-    once in each of examples 0 and 1, 4 in two of the four steps of example 0. Example 2 is silent.
+    Neuron 0 is dead; 1 spikes once in total; 2 in every step of example 0 and nowhere else; 3 once
+    in each of examples 0 and 1; 4 in two of the four steps of example 0. Example 2 is silent.
     """
     raster = np.zeros((3, 4, 5), bool)
     raster[1, 3, 1] = True

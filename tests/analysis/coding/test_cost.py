@@ -1,4 +1,4 @@
-"""What images cost, counted synapse by synapse."""
+"""Cost of images, counted synapse by synapse."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_events_are_spikes_times_the_synapses_they_reach(
         assert np.isnan(found["events_per_dense_operation"])
 
 
-def test_what_is_not_known_is_nan_and_spikes_always_are() -> None:
+def test_spikes_are_known_without_fan_out_and_the_rest_is_nan() -> None:
     tree = example_result()
     found = cost(tree, fan_out={"latent": 144})
     assert list(found["layer"].to_numpy()) == ["conv", "latent", "output"]
@@ -55,7 +55,7 @@ def test_what_is_not_known_is_nan_and_spikes_always_are() -> None:
     assert all(array.attrs["long_name"] for array in found.values())
 
 
-def test_a_neuron_that_always_fires_costs_a_clock(make: Make) -> None:
+def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one(make: Make) -> None:
     found = cost(make(np.ones((3, 7, 4), bool)), fan_out={"latent": [1, 2, 3, 4]}).isel(layer=0)
     assert float(found["synaptic_events"]) == float(found["clocked_operations"]) == 70
     assert float(found["events_per_dense_operation"]) == 7

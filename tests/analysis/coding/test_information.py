@@ -1,4 +1,4 @@
-"""What spikes tell about classes, against scikit-learn, scipy and planted codes."""
+"""Information about classes, against scikit-learn, scipy and planted codes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.metrics import mutual_info_score
 
-from bioae.analysis.coding import contingency, information
+from bioae.analysis.coding import information
+from bioae.analysis.coding.class_responses import class_separation
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
-from bioae.analysis.coding.separation import class_separation
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -37,7 +37,7 @@ def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]
 
 
 def planted(make: Make, examples: int = 400) -> xr.DataTree:
-    """Return 4 classes that neuron 0 tells by count, 1 by time, 2 in part; 3 tells nothing."""
+    """Return 4 classes: neuron 0 codes by count, 1 by time, 2 in part, 3 and 4 not at all."""
     rng = np.random.default_rng(7)
     label = np.arange(examples) % 4
     raster = np.zeros((examples, 8, 5), bool)
@@ -50,7 +50,7 @@ def planted(make: Make, examples: int = 400) -> xr.DataTree:
 
 @modest
 @given(given_=LABELLED)
-def test_the_plug_in_estimate_is_scikit_learns(
+def test_the_plug_in_estimate_equals_that_of_scikit_learn(
     make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
 ) -> None:
     raster, label = given_
@@ -74,7 +74,7 @@ def test_small_blocks_change_nothing(make: Make, monkeypatch: pytest.MonkeyPatch
     tree = planted(make)
     measures = (count_information, latency_information)
     whole = [measure(tree, "latent", shuffles=2) for measure in measures]
-    monkeypatch.setattr(contingency, "_CELLS", 40)
+    monkeypatch.setattr(information, "_CELLS", 40)
     monkeypatch.setattr(information, "_ENTRIES", 12)
     for measure, expected in zip(measures, whole, strict=True):
         xr.testing.assert_allclose(measure(tree, "latent", shuffles=2), expected)
@@ -86,12 +86,12 @@ def test_planted_codes_carry_the_bits_that_were_planted(make: Make) -> None:
     time = latency_information(tree, "latent", correction="none")["mutual_information"]
     np.testing.assert_allclose(count[[0, 1, 2, 4]], [2, 0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(time[[1, 2, 4]], [2, 1, 0], atol=1e-12)
-    # In bins of 4 steps, two classes look alike.
+    # In bins of 4 steps, two classes have the same latency.
     coarse = latency_information(tree, "latent", correction="none", bin_ms=2.0)
     assert float(coarse["mutual_information"][1]) == pytest.approx(1)
 
 
-def test_what_chance_tells_is_taken_off(make: Make) -> None:
+def test_the_bias_of_chance_is_removed(make: Make) -> None:
     rng = np.random.default_rng(1)
     raster = rng.random((1500, 3, 200)) < 0.5
     tree = make(raster, label=rng.integers(0, 5, 1500))
@@ -107,7 +107,7 @@ def test_what_chance_tells_is_taken_off(make: Make) -> None:
     assert np.isnan(count_information(tree, "latent", shuffles=1)["shuffled_deviation"]).all()
 
 
-def test_neurons_that_always_answer_alike_tell_nothing(make: Make) -> None:
+def test_constant_neurons_carry_no_information(make: Make) -> None:
     label = np.array([0, 1, 2, 0])
     for raster in (np.zeros((4, 3, 2), bool), np.ones((4, 3, 2), bool)):
         for measure in (count_information, latency_information):
@@ -117,7 +117,7 @@ def test_neurons_that_always_answer_alike_tell_nothing(make: Make) -> None:
 
 @modest
 @given(given_=LABELLED)
-def test_separation_is_that_of_all_pairs(
+def test_separation_equals_that_of_all_pairs(
     make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
 ) -> None:
     raster, label = given_
@@ -144,7 +144,7 @@ def test_separation_is_that_of_all_pairs(
 
 
 @pytest.mark.parametrize("model", ["logistic", "ridge"])
-def test_a_linear_code_is_read_and_noise_is_not(make: Make, model: str) -> None:
+def test_a_linear_code_is_decoded_and_noise_is_not(make: Make, model: str) -> None:
     read = linear_readout(planted(make, 120), "latent", model=model)  # type: ignore[arg-type]
     assert read["accuracy"].sizes == {"fold": 5}
     assert float(read["mean_accuracy"]) > 0.95
@@ -157,14 +157,14 @@ def test_a_linear_code_is_read_and_noise_is_not(make: Make, model: str) -> None:
     assert int(found["unconverged"]) == 0
 
 
-def test_a_silent_layer_is_read_by_chance(make: Make) -> None:
+def test_a_silent_layer_is_decoded_at_chance(make: Make) -> None:
     silent = make(np.zeros((20, 3, 2), bool), label=np.array([0] * 12 + [1] * 8))
     found = linear_readout(silent, "latent", folds=4)
     assert float(found["mean_accuracy"]) == float(found["chance"]) == 0.6
     assert float(class_separation(silent, "latent")["within"]) == 0
 
 
-def test_what_cannot_be_answered_is_refused(make: Make) -> None:
+def test_invalid_arguments_are_refused(make: Make) -> None:
     raster = np.ones((6, 3, 4), bool)
     unlabelled = make(raster)
     for ask in (count_information, latency_information, linear_readout, class_separation):
@@ -185,7 +185,7 @@ def test_what_cannot_be_answered_is_refused(make: Make) -> None:
         latency_information(labelled, "latent", bin_ms=0.7)
 
 
-def test_arrays_say_what_they_are(make: Make) -> None:
+def test_arrays_have_names_and_units(make: Make) -> None:
     tree = planted(make, 40)
     for data in (
         count_information(tree, "latent", shuffles=2),

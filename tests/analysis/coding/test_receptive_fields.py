@@ -41,7 +41,7 @@ def all_images_of(pixels: tuple[int, int]) -> NDArray[np.float64]:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(raster=RASTERS, seed=st.integers(0, 99))
-def test_the_average_is_that_of_the_images_of_all_spikes(
+def test_the_average_is_a_mean_over_the_images_of_all_spikes(
     make: Make, raster: NDArray[np.bool_], seed: int
 ) -> None:
     images = np.random.default_rng(seed).random((len(raster), 2, 3))
@@ -62,7 +62,7 @@ def test_the_average_is_that_of_the_images_of_all_spikes(
         assert np.isnan(own["z_score"]).all() == (np.unique(count).size == 1)
 
 
-def test_the_z_score_is_that_of_all_orders_of_the_images(make: Make) -> None:
+def test_the_z_score_equals_that_of_all_permutations_of_the_images(make: Make) -> None:
     rng = np.random.default_rng(3)
     raster, images = rng.random((5, 6, 3)) < 0.5, rng.random((5, 2, 2))
     found = spike_triggered_average(shown(make, raster, images), "latent")
@@ -93,7 +93,7 @@ def test_a_neuron_that_fires_for_one_pixel_has_a_field_of_one_pixel(make: Make) 
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-120, 1e120])
-def test_the_participation_ratio_is_one_over_the_pixels_that_take_part(scale: float) -> None:
+def test_the_participation_ratio_is_the_inverse_number_of_pixels(scale: float) -> None:
     field = xr.DataArray(np.zeros((4, 3, 5)), dims=("neuron", "y", "x"))
     field[0, 1, 2] = -2 * scale
     field[1] = 3 * scale

@@ -29,7 +29,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[NDArray[Any], NDArray[Any]]:
     return images, reconstruction
 
 
-def test_errors_are_those_of_scikit_learn(
+def test_errors_equal_those_of_scikit_learn(
     make: Make, pair: tuple[NDArray[Any], NDArray[Any]]
 ) -> None:
     images, reconstruction = pair
@@ -62,7 +62,7 @@ def test_all_zero_leaves_the_images_themselves(
     np.testing.assert_allclose(left, (images.reshape(5, -1).astype(float) ** 2).sum(1))
 
 
-def test_the_mean_image_may_be_that_of_other_images(make: Make) -> None:
+def test_the_mean_image_may_come_from_other_images(make: Make) -> None:
     tree = tree_of(make, np.full((3, 1, 2, 2), 0.5), np.zeros((3, 1, 2, 2)))
     for training in (np.full((7, 1, 2, 2), 0.25), np.full((7, 2, 2), 0.25)):
         left = analysis.mean_squared_error(tree, analysis.mean_image(tree, training))

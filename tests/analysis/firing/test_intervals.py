@@ -1,4 +1,4 @@
-"""Intervals between spikes, against elephant, SciPy and processes whose answers are known."""
+"""Interspike intervals, against elephant, SciPy and processes with known statistics."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from bioae.analysis.firing.interval_moments import interval_sums
 from bioae.analysis.firing.intervals import (
     burst_index,
     interval_histogram,
+    isi_cv,
+    isi_cv2,
     isi_distribution,
+    lv,
+    lvr,
     mean_interval,
     refractory_violations,
 )
-from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -40,7 +43,7 @@ SIMULTANEOUS = np.repeat(np.arange(24).reshape(1, 24, 1) % 5 % 2 == 0, 3, axis=2
 
 
 def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a property on trains that chance seldom makes."""
+    """Run a property on trains that random generation rarely produces."""
     for raster in (np.zeros((2, 5, 2), bool), np.ones((2, 9, 2), bool), SINGLE, SIMULTANEOUS):
         test = example(raster=raster)(test)
     return settings(max_examples=40, deadline=None)(given(raster=RASTERS)(test))
@@ -53,7 +56,7 @@ def pooled(raster: Raster) -> Iterator[list[NDArray[np.int64]]]:
 
 
 def renewal(intervals: NDArray[Any], examples: int, steps: int) -> Raster:
-    """Lay one train of intervals out in time, and cut it into presentations."""
+    """Turn one train of intervals into spikes, and cut it into presentations."""
     raster = np.zeros(examples * steps, bool)
     times = np.cumsum(intervals)
     raster[times[times < raster.size]] = True
@@ -61,7 +64,7 @@ def renewal(intervals: NDArray[Any], examples: int, steps: int) -> Raster:
 
 
 @odd_cases
-def test_of_one_presentation_each_measure_is_that_of_elephant(make: Make, raster: Raster) -> None:
+def test_measures_of_one_presentation_equal_those_of_elephant(make: Make, raster: Raster) -> None:
     tree = make(raster[:1])
     sums = interval_sums(tree, "latent")
     pairs: list[tuple[xr.DataArray, Callable[[Any], float]]] = [
@@ -156,7 +159,7 @@ def test_short_intervals_are_counted_with_a_histogram_and_without(
 
 
 @pytest.mark.parametrize(("dt_ms", "period_ms"), [(0.1, 0.3), (0.1, 0.7), (0.5, 3.5), (1, 3)])
-def test_an_interval_as_long_as_the_period_is_no_violation(
+def test_an_interval_equal_to_the_period_is_no_violation(
     make: Make, dt_ms: float, period_ms: float
 ) -> None:
     # In binary, 3 * 0.1 is more than 0.3.
@@ -168,18 +171,18 @@ def test_an_interval_as_long_as_the_period_is_no_violation(
         assert int(refractory_violations(tree, "latent", period_ms=period_ms)[0]) == expected
 
 
-def test_blocks_of_examples_give_the_same_sums_as_all_at_once(
+def test_sums_do_not_depend_on_the_size_of_blocks(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raster = np.random.default_rng(6).random((9, 40, 5)) < 0.3
     whole = interval_sums(make(raster), "latent")
     read = sums_module.blocks
     monkeypatch.setattr(sums_module, "blocks", lambda *layer: read(*layer, spikes=70))
-    for together, apart in zip(whole, interval_sums(make(raster), "latent"), strict=True):
-        np.testing.assert_allclose(together, apart, rtol=1e-12)
+    for expected, in_blocks in zip(whole, interval_sums(make(raster), "latent"), strict=True):
+        np.testing.assert_allclose(expected, in_blocks, rtol=1e-12)
 
 
-def test_spikes_at_random_have_the_measures_of_a_bernoulli_process(make: Make) -> None:
+def test_random_spikes_have_the_statistics_of_a_bernoulli_process(make: Make) -> None:
     density = 0.05
     raster = np.random.default_rng(7).random((200, 1000, 1)) < density
     tree = make(raster)
@@ -209,7 +212,7 @@ def test_gamma_intervals_have_the_variation_of_their_order(make: Make, order: in
     assert lv(tree, "latent").item() == pytest.approx(3 / (2 * order + 1), rel=0.06)
 
 
-def test_a_clock_has_no_variation_at_all(make: Make) -> None:
+def test_regular_spikes_have_no_variation(make: Make) -> None:
     tree = make(renewal(np.full(400, 7), 20, 140))
     for measure in (isi_cv, isi_cv2, lv, lvr):
         assert measure(tree, "latent").item() == 0
@@ -218,7 +221,7 @@ def test_a_clock_has_no_variation_at_all(make: Make) -> None:
     assert burst_index(tree, "latent", shorter_than_ms=4).item() == 1
 
 
-def test_measures_follow_a_choice_of_examples(make: Make) -> None:
+def test_measures_follow_a_selection_of_examples(make: Make) -> None:
     raster = np.random.default_rng(8).random((5, 30, 3)) < 0.3
     chosen = make(raster).isel(example=[4, 1])
     alone = make(raster[[4, 1]])
@@ -226,7 +229,7 @@ def test_measures_follow_a_choice_of_examples(make: Make) -> None:
         np.testing.assert_allclose(measure(chosen, "latent"), measure(alone, "latent"))
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     measures: list[Callable[..., xr.DataArray]] = [
         interval_histogram,
         isi_distribution,
@@ -243,7 +246,7 @@ def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
         assert array.attrs["units"] == ("ms" if array.name == "mean_interval" else "1")
 
 
-def test_times_that_make_no_sense_are_refused(counted: xr.DataTree) -> None:
+def test_invalid_times_are_refused(counted: xr.DataTree) -> None:
     for time in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ResultError, match="shorter_than_ms: a time must be positive"):
             burst_index(counted, "latent", shorter_than_ms=time)

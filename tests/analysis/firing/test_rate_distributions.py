@@ -18,17 +18,15 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.analysis.coding.class_rates import rates_by_class
-from bioae.analysis.firing.population_rates import population_rate
-from bioae.analysis.firing.rate_fits import fit_rates
-from bioae.analysis.firing.rate_moments import rate_statistics
-from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae.analysis.firing.rates import firing_rate, population_rate
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
 DT_S = 0.5e-3
 
-# What elephant itself asks of quantities.
+# Elephant's own use of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
 # (example, step, neuron)
@@ -37,10 +35,10 @@ modest = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def with_rates(make: Make, rates: NDArray[np.float64]) -> xr.DataTree:
-    """Return a layer that fires at given rates, in spikes per step, over 5 examples."""
+    """Return a layer with specified rates, in spikes per step, over 5 examples."""
     tree = make(np.zeros((5, 2, rates.size), bool))
     layer = tree["layers"].children["latent"].to_dataset(inherit=False)
-    # More spikes than steps: what reads counts alone cannot tell.
+    # More spikes than steps: measures of counts do not depend on the steps.
     count = np.broadcast_to(np.rint(rates * 1000), (5, rates.size)).astype(np.int32)
     layer["spike_count"] = layer["spike_count"].copy(data=count)
     tree["layers/latent"] = xr.DataTree(layer)
@@ -55,7 +53,7 @@ def with_rates(make: Make, rates: NDArray[np.float64]) -> xr.DataTree:
         ("exponential", lambda rng: rng.exponential(20.0, 800), None),
     ],
 )
-def test_planted_distributions_are_found(
+def test_planted_distributions_are_recovered(
     make: Make,
     best: str,
     drawn: Callable[[np.random.Generator], NDArray[np.float64]],
@@ -83,7 +81,7 @@ def test_planted_distributions_are_found(
 
 @modest
 @given(raster=RASTERS)
-def test_fits_are_scipys(make: Make, raster: NDArray[np.bool_]) -> None:
+def test_fits_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_]) -> None:
     tree = make(raster)
     found = fit_rates(tree, "latent")
     rates = firing_rate(tree, "latent").to_numpy()
@@ -110,7 +108,7 @@ def test_fits_are_scipys(make: Make, raster: NDArray[np.bool_]) -> None:
 
 @modest
 @given(raster=RASTERS, of=st.sampled_from(["all", "alive"]))
-def test_moments_are_scipys(make: Make, raster: NDArray[np.bool_], of: str) -> None:
+def test_moments_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_], of: str) -> None:
     tree = make(raster)
     found = rate_statistics(tree, "latent", of=of)  # type: ignore[arg-type]
     rates = firing_rate(tree, "latent").to_numpy()
@@ -134,7 +132,7 @@ def test_moments_are_scipys(make: Make, raster: NDArray[np.bool_], of: str) -> N
             assert float(found[name]) == pytest.approx(stats.skew(values), abs=1e-9)
 
 
-def test_one_neuron_that_fires_alone_is_as_unequal_as_can_be(make: Make) -> None:
+def test_a_single_active_neuron_has_the_largest_gini_coefficient(make: Make) -> None:
     raster = np.zeros((2, 4, 8), bool)
     raster[:, :, 5] = True
     assert float(rate_statistics(make(raster), "latent", of="all")["gini"]) == pytest.approx(7 / 8)
@@ -151,7 +149,9 @@ def test_a_log_normal_layer_is_symmetric_in_its_logarithms(make: Make) -> None:
 
 @modest
 @given(raster=RASTERS)
-def test_the_population_rate_is_elephants_histogram(make: Make, raster: NDArray[np.bool_]) -> None:
+def test_the_population_rate_equals_the_time_histogram_of_elephant(
+    make: Make, raster: NDArray[np.bool_]
+) -> None:
     examples, total, neurons = raster.shape
     found = population_rate(make(raster), "latent")
     assert found.dims == ("time",)
@@ -165,7 +165,7 @@ def test_the_population_rate_is_elephants_histogram(make: Make, raster: NDArray[
     np.testing.assert_allclose(found.mean(), raster.mean() / DT_S, rtol=1e-9)
 
 
-def test_the_smoothed_rate_is_elephants_away_from_the_edges(make: Make) -> None:
+def test_the_smoothed_rate_equals_that_of_elephant_far_from_the_edges(make: Make) -> None:
     raster = np.random.default_rng(0).random((1, 200, 1)) < 0.2
     found = population_rate(make(raster), "latent", sigma_ms=3.0).to_numpy()
     train = neo.SpikeTrain(np.flatnonzero(raster[0, :, 0]) * 0.5, units="ms", t_stop=100)
@@ -175,7 +175,7 @@ def test_the_smoothed_rate_is_elephants_away_from_the_edges(make: Make) -> None:
     assert rate[40:-40].std() > 1
 
 
-def test_a_constant_rate_stays_constant_when_it_is_smoothed(make: Make) -> None:
+def test_smoothing_keeps_a_constant_rate_constant(make: Make) -> None:
     found = population_rate(make(np.ones((2, 30, 3), bool)), "latent", sigma_ms=2.0)
     np.testing.assert_allclose(found, 1 / DT_S, rtol=1e-12)
 
@@ -194,7 +194,7 @@ def test_rates_by_class_are_means_over_its_examples(
     assert set(found["class"].to_numpy()) == set(label)
 
 
-def test_what_cannot_be_answered_is_refused(make: Make) -> None:
+def test_invalid_arguments_are_refused(make: Make) -> None:
     tree = make(np.ones((2, 3, 4), bool))
     with pytest.raises(ResultError, match="classes"):
         rates_by_class(tree, "latent")
@@ -207,7 +207,7 @@ def test_what_cannot_be_answered_is_refused(make: Make) -> None:
             ask(tree, "conv")
 
 
-def test_arrays_say_what_they_are(make: Make) -> None:
+def test_arrays_have_names_and_units(make: Make) -> None:
     tree = make(np.random.default_rng(0).random((4, 9, 5)) < 0.4, label=np.array([0, 1, 1, 0]))
     datasets = (fit_rates(tree, "latent", resamples=2), rate_statistics(tree, "latent"))
     single = (population_rate(tree, "latent"), rates_by_class(tree, "latent"))

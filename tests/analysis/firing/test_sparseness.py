@@ -1,4 +1,4 @@
-"""Sparseness against SciPy, the formulas on dense counts, and codes whose sparseness is known."""
+"""Sparseness against SciPy, formulas on dense counts, and codes of known sparseness."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NEARLY[7, 3, 1] = False
 
 
 def formula(measure: str, response: NDArray[np.float64]) -> float:
-    """Compute a measure of one vector, as its paper writes it."""
+    """Compute a measure of one vector by the formula of its paper."""
     n = response.size
     if measure == "kurtosis":
         constant = (response == response[0]).all()
@@ -55,7 +55,7 @@ def formula(measure: str, response: NDArray[np.float64]) -> float:
 @example(raster=np.ones((3, 5, 2), bool))
 @example(raster=SINGLE)
 @example(raster=NEARLY)
-def test_every_neuron_and_example_has_the_sparseness_of_the_formula(
+def test_sparseness_of_neurons_and_examples_follows_the_formula(
     make: Make, measure: SparsenessMeasure, raster: Raster
 ) -> None:
     tree = make(raster)
@@ -84,7 +84,7 @@ def test_equal_responses_are_0_and_a_single_one_is_1(
     assert float(population_sparseness(one, "latent", measure=measure)[2]) == pytest.approx(1)
 
 
-def test_counts_that_follow_a_law_have_its_sparseness(make: Make) -> None:
+def test_counts_of_a_known_distribution_have_its_sparseness(make: Make) -> None:
     rng = np.random.default_rng(12)
     rate = 0.2
     tree = make(rng.random((4000, 50, 2)) < rate)
@@ -106,7 +106,7 @@ def test_the_scale_of_the_responses_does_not_matter(make: Make, measure: Sparsen
         np.testing.assert_allclose(one, three)
 
 
-def test_what_cannot_be_answered_is_refused_in_a_line(make: Make, counted: xr.DataTree) -> None:
+def test_invalid_arguments_are_refused(make: Make, counted: xr.DataTree) -> None:
     with pytest.raises(ResultError, match="takes several examples; expected at least 2; found 1"):
         lifetime_sparseness(counted.isel(example=[1]), "latent")
     with pytest.raises(ResultError, match="takes several neurons; expected at least 2; found 1"):
@@ -116,7 +116,7 @@ def test_what_cannot_be_answered_is_refused_in_a_line(make: Make, counted: xr.Da
             sparseness(counted, "latent", measure="gini")  # type: ignore[arg-type]
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     for sparseness in (lifetime_sparseness, population_sparseness):
         array = sparseness(counted, "latent")
         assert array.name == sparseness.__name__

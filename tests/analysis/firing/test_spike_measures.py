@@ -1,4 +1,4 @@
-"""What all measures of spikes have in common: results on disk, and results with next to nothing."""
+"""Properties of all measures of spikes: results on disk, and nearly empty results."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.dimensionality import participation_ratio
+from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.firing.intervals import (
     burst_index,
     interval_histogram,
+    isi_cv,
+    isi_cv2,
     isi_distribution,
+    lv,
+    lvr,
     mean_interval,
     refractory_violations,
 )
-from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
-from bioae.analysis.firing.synchrony import synchrony
 from bioae.analysis.firing.variability import dispersion, fano_factor
+from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 from bioae.analysis.pairs.correlations import (
     correlation_matrix,
     mean_pairwise_correlation,
     temporal_correlation_matrix,
 )
-from bioae.analysis.pairs.correlograms import cross_correlogram
-from bioae.analysis.pairs.spike_tiling import spike_time_tiling
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
@@ -99,7 +100,7 @@ def labelled(make: Make, shown: NDArray[np.bool_]) -> xr.DataTree:
 @pytest.mark.parametrize("name", MEASURES)
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("fill", ["silent", "saturated", "single"])
-def test_a_result_with_next_to_nothing_is_answered_or_refused(
+def test_a_nearly_empty_result_is_measured_or_refused(
     make: Make, name: str, size: str, fill: str
 ) -> None:
     shown = np.full(SHAPES[size], fill == "saturated")
@@ -123,7 +124,7 @@ def test_a_result_with_next_to_nothing_is_answered_or_refused(
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["file", "dask"])
-def test_a_result_on_disk_is_measured_as_one_in_memory(
+def test_a_result_on_disk_has_the_same_measures_as_in_memory(
     make: Make, tmp_path: Path, chunks: dict[str, int] | None
 ) -> None:
     tree = labelled(make, np.random.default_rng(41).random((8, 12, 5)) < 0.4)
@@ -133,7 +134,7 @@ def test_a_result_on_disk_is_measured_as_one_in_memory(
             xr.testing.assert_identical(measure(lazy, "latent"), measure(tree, "latent"))
 
 
-def test_neurons_keep_where_they_are(make: Make) -> None:
+def test_neurons_keep_their_positions(make: Make) -> None:
     tree = labelled(make, np.random.default_rng(42).random((8, 12, 6)) < 0.4)
     place = xr.DataArray(np.arange(6) // 3, dims="neuron")
     data = tree["layers/latent"].to_dataset().assign_coords(y=place)

@@ -37,7 +37,7 @@ def fano_of(counts: NDArray[np.int64]) -> float:
 @example(raster=np.zeros((2, 5, 2), bool), width=2)
 @example(raster=np.ones((3, 5, 2), bool), width=2)
 @example(raster=SINGLE, width=2)
-def test_the_fano_factor_is_that_of_elephant(make: Make, raster: Raster, width: int) -> None:
+def test_the_fano_factor_equals_that_of_elephant(make: Make, raster: Raster, width: int) -> None:
     tree = make(raster)
     whole = fano_factor(tree, "latent")
     assert whole.dims == ("neuron",)
@@ -104,7 +104,7 @@ def test_planted_classes_explain_all_or_nothing(make: Make) -> None:
     assert set(dispersion(make(raster), "latent").data_vars) == {"total"}
 
 
-def test_what_cannot_be_answered_is_refused_in_a_line(counted: xr.DataTree) -> None:
+def test_invalid_arguments_are_refused(counted: xr.DataTree) -> None:
     one = counted.isel(example=[0])
     for measure in (fano_factor, dispersion):
         with pytest.raises(ResultError, match="at least 2 examples; found 1"):
@@ -116,7 +116,7 @@ def test_what_cannot_be_answered_is_refused_in_a_line(counted: xr.DataTree) -> N
         fano_factor(counted, "latent", window_ms=0)
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     for window in (None, 1.0):
         array = fano_factor(counted, "latent", window_ms=window)
         assert array.name == "fano_factor"

@@ -10,15 +10,13 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import example_result
-from bioae.analysis.coding.class_rates import rates_by_class
+from bioae.analysis.coding.class_responses import class_separation, rates_by_class
 from bioae.analysis.coding.costs import cost
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
-from bioae.analysis.coding.separation import class_separation
-from bioae.analysis.firing.population_rates import population_rate
-from bioae.analysis.firing.rate_fits import fit_rates
-from bioae.analysis.firing.rate_moments import rate_statistics
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae.analysis.firing.rates import population_rate
 from bioae.simulation.results.netcdf import write_result
 
 Measure = Callable[[xr.DataTree], xr.DataArray | xr.Dataset]

@@ -16,15 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.firing import synchrony as synchrony_module
-from bioae.analysis.firing.synchrony import synchrony
-from bioae.analysis.pairs import spike_tiling as tiling
-from bioae.analysis.pairs.correlograms import cross_correlogram
-from bioae.analysis.pairs.spike_tiling import spike_time_tiling
+from bioae.analysis.pairs import coincidences
+from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 from bioae.analysis.results import rasters
 from bioae.errors import ResultError
 
-# What elephant does to make its quantities.
+# Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
 Make = Callable[..., xr.DataTree]
@@ -40,7 +37,7 @@ ODD = (np.zeros((2, 5, 2), bool), np.ones((3, 5, 2), bool), SINGLE, SIMULTANEOUS
 
 
 def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a property on trains that chance seldom makes."""
+    """Run a property on trains that random generation rarely produces."""
     for raster in ODD:
         test = example(raster=raster, width=2)(test)
     width = st.integers(1, 5)
@@ -48,13 +45,13 @@ def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
 
 
 def train(spikes: Raster) -> neo.SpikeTrain:
-    """Return one presentation of one neuron as elephant wants it."""
+    """Return one presentation of one neuron as a train for elephant."""
     times = np.flatnonzero(spikes) * DT_MS
     return neo.SpikeTrain(times, units="ms", t_stop=len(spikes) * DT_MS)
 
 
 @odd_cases
-def test_a_correlogram_is_that_of_elephant_summed_over_presentations(
+def test_a_correlogram_equals_that_of_elephant_summed_over_presentations(
     make: Make, raster: Raster, width: int
 ) -> None:
     steps = raster.shape[1]
@@ -83,7 +80,7 @@ def test_a_correlogram_is_that_of_elephant_summed_over_presentations(
     xr.testing.assert_identical(short, found.isel(lag=middle))
 
 
-def test_the_expected_correlogram_is_of_all_pairs_of_presentations(make: Make) -> None:
+def test_the_expected_correlogram_is_a_mean_over_all_pairs_of_presentations(make: Make) -> None:
     raster = np.random.default_rng(31).random((5, 8, 2)) < 0.4
     found = cross_correlogram(make(raster), "latent", [(0, 1)])["expected"][0]
     expected = sum(
@@ -94,7 +91,7 @@ def test_the_expected_correlogram_is_of_all_pairs_of_presentations(make: Make) -
     np.testing.assert_allclose(found, expected / 5)
 
 
-def test_a_neuron_that_follows_another_is_found_at_its_lag(make: Make) -> None:
+def test_a_delayed_copy_of_a_train_peaks_at_its_lag(make: Make) -> None:
     rng = np.random.default_rng(32)
     raster = np.zeros((100, 60, 2), bool)
     raster[:, :, 0] = rng.random((100, 60)) < 0.1
@@ -125,15 +122,15 @@ def test_synchrony_is_1_for_equal_trains_and_one_over_root_n_for_independent(mak
     rng = np.random.default_rng(33)
     same = np.repeat(rng.random((3, 50, 1)) < 0.3, 8, axis=2)
     assert synchrony(make(same), "latent").to_numpy() == pytest.approx(1)
-    apart = synchrony(make(rng.random((20, 2000, 16)) < 0.2), "latent")
-    assert float(apart.mean()) == pytest.approx(1 / 4, rel=0.03)
+    independent = synchrony(make(rng.random((20, 2000, 16)) < 0.2), "latent")
+    assert float(independent.mean()) == pytest.approx(1 / 4, rel=0.03)
     turns = np.zeros((1, 12, 2), bool)
     turns[0, ::2, 0] = turns[0, 1::2, 1] = True
     assert synchrony(make(turns), "latent").item() == 0
 
 
 @odd_cases
-def test_tiling_of_a_presentation_is_that_of_elephant(
+def test_tiling_of_one_presentation_equals_that_of_elephant(
     make: Make, raster: Raster, width: int
 ) -> None:
     window = width - 1
@@ -154,7 +151,7 @@ def test_tiling_of_a_presentation_is_that_of_elephant(
 
 
 @odd_cases
-def test_tiling_of_presentations_pools_their_spikes_and_steps(
+def test_tiling_pools_spikes_and_steps_of_presentations(
     make: Make, raster: Raster, width: int
 ) -> None:
     found = spike_time_tiling(make(raster), "latent", window_ms=width * DT_MS).to_numpy()
@@ -176,12 +173,12 @@ def test_tiling_of_presentations_pools_their_spikes_and_steps(
 def test_tiling_does_not_depend_on_the_rate(make: Make) -> None:
     rng = np.random.default_rng(34)
     rates = np.array([0.02, 0.05, 0.2])
-    apart = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)
-    assert apart.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.03)
-    np.testing.assert_allclose(np.diagonal(apart), 1)
+    independent = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)
+    assert independent.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.03)
+    np.testing.assert_allclose(np.diagonal(independent), 1)
 
 
-def test_blocks_of_examples_give_the_same_as_all_at_once(
+def test_results_do_not_depend_on_the_size_of_blocks(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = make(np.random.default_rng(35).random((9, 12, 4)) < 0.4)
@@ -197,14 +194,14 @@ def test_blocks_of_examples_give_the_same_as_all_at_once(
     whole = everything()
     full = spike_time_tiling(tree, "latent", window_ms=1)
     np.testing.assert_allclose(whole[2], full.to_numpy()[np.ix_(chosen, chosen)])
-    for module in (rasters, synchrony_module):
+    for module in (rasters, coincidences):
         read = module.blocks
         monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
-    for together, apart in zip(whole, everything(), strict=True):
-        np.testing.assert_allclose(together, apart)
+    for expected, in_blocks in zip(whole, everything(), strict=True):
+        np.testing.assert_allclose(expected, in_blocks)
 
 
-def test_what_cannot_be_answered_is_refused_in_a_line(
+def test_invalid_arguments_are_refused(
     counted: xr.DataTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ResultError, match="no such neuron; expected 0 to 4; found 5"):
@@ -219,12 +216,12 @@ def test_what_cannot_be_answered_is_refused_in_a_line(
         spike_time_tiling(counted, "latent", window_ms=1, neurons=[-1])
     with pytest.raises(ResultError, match="a neuron is chosen twice"):
         spike_time_tiling(counted, "latent", window_ms=1, neurons=[1, 1])
-    monkeypatch.setattr(tiling, "_MOST_NEURONS", 4)
+    monkeypatch.setattr(coincidences, "_MOST_NEURONS", 4)
     with pytest.raises(ResultError, match="at most 4; found 5"):
         spike_time_tiling(counted, "latent", window_ms=1)
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     found = cross_correlogram(counted, "latent", [(1, 2)])
     arrays_ = [
         found["count"],

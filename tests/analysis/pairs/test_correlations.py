@@ -1,4 +1,4 @@
-"""Correlations of counts and their dimensions, against NumPy, elephant and planted ones."""
+"""Correlations and dimensionality of counts, against NumPy, elephant and planted values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.dimensionality import participation_ratio
-from bioae.analysis.pairs import correlations, products
+from bioae.analysis.coding.latent_space import participation_ratio
+from bioae.analysis.pairs import correlations, pair_matrices
 from bioae.analysis.pairs.correlations import (
     CorrelationKind,
     correlation_matrix,
@@ -28,7 +28,7 @@ from bioae.analysis.pairs.correlations import (
 )
 from bioae.errors import ResultError
 
-# What elephant does to make its quantities.
+# Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
 Make = Callable[..., xr.DataTree]
@@ -40,26 +40,26 @@ RASTERS = arrays(bool, st.tuples(st.integers(2, 9), st.integers(1, 6), st.intege
 SINGLE = np.zeros((3, 4, 2), bool)
 SINGLE[1, 2, 0] = True
 SIMULTANEOUS = np.repeat(np.random.default_rng(1).random((4, 6, 1)) < 0.5, 3, axis=2)
-# All but always firing: what is subtracted is far larger than what is left.
+# Nearly constant firing: the means are far larger than the deviations from them.
 NEARLY = np.ones((300, 30, 3), bool)
 NEARLY[7, 3, 1] = NEARLY[7, 4, 2] = NEARLY[9, 4, 2] = False
 ODD = (np.zeros((2, 5, 2), bool), np.ones((3, 5, 2), bool), SINGLE, SIMULTANEOUS, NEARLY)
 
 
 def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a property on trains that chance seldom makes."""
+    """Run a property on trains that random generation rarely produces."""
     for raster in ODD:
         test = example(raster=raster)(test)
     return settings(max_examples=40, deadline=None)(given(raster=RASTERS)(test))
 
 
 def labels(raster: Raster) -> NDArray[np.int64]:
-    """Return three classes, or two where there are no more examples."""
+    """Return three classes, or two if there are only two examples."""
     return np.arange(len(raster)) % 3 + 5
 
 
 def responses(raster: Raster, kind: str) -> NDArray[np.float64]:
-    """Return what is correlated, (observation, neuron), and 0 exactly where nothing varies."""
+    """Return the correlated values, (observation, neuron), exactly 0 for constant ones."""
     counts, label = raster.sum(1).astype(float), labels(raster)
     means = np.array([counts[label == name].mean(0) for name in np.unique(label)])
     if kind == "signal":
@@ -79,7 +79,7 @@ def pearson(observed: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
-def test_the_matrix_is_that_of_numpy(make: Make, kind: CorrelationKind, raster: Raster) -> None:
+def test_the_matrix_equals_that_of_numpy(make: Make, kind: CorrelationKind, raster: Raster) -> None:
     tree = make(raster, label=labels(raster))
     expected = pearson(responses(raster, kind))
     found = correlation_matrix(tree, "latent", kind=kind)
@@ -93,7 +93,7 @@ def test_the_matrix_is_that_of_numpy(make: Make, kind: CorrelationKind, raster: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
-def test_the_mean_over_pairs_is_that_of_the_matrix(
+def test_the_mean_over_pairs_equals_that_of_the_matrix(
     make: Make, kind: CorrelationKind, raster: Raster
 ) -> None:
     tree = make(raster, label=labels(raster))
@@ -108,7 +108,7 @@ def test_the_mean_over_pairs_is_that_of_the_matrix(
 
 
 @odd_cases
-def test_the_dimensions_are_those_of_the_eigenvalues(make: Make, raster: Raster) -> None:
+def test_the_participation_ratio_equals_that_of_the_eigenvalues(make: Make, raster: Raster) -> None:
     counts = raster.sum(1).astype(float)
     found = float(participation_ratio(make(raster), "latent"))
     if np.ptp(counts, axis=0).any():
@@ -123,7 +123,9 @@ def test_the_dimensions_are_those_of_the_eigenvalues(make: Make, raster: Raster)
 @example(raster=SIMULTANEOUS, width=2)
 @example(raster=np.ones((2, 6, 2), bool), width=1)
 @example(raster=np.zeros((2, 6, 2), bool), width=1)
-def test_correlation_over_time_is_that_of_elephant(make: Make, raster: Raster, width: int) -> None:
+def test_correlation_over_time_equals_that_of_elephant(
+    make: Make, raster: Raster, width: int
+) -> None:
     steps = raster.shape[1]
     width = min(width, steps)
     found = temporal_correlation_matrix(make(raster), "latent", example=1, bin_ms=0.5 * width)
@@ -146,7 +148,7 @@ def test_correlation_over_time_is_that_of_elephant(make: Make, raster: Raster, w
     np.testing.assert_allclose(inside, np.atleast_2d(expected), atol=1e-9)
 
 
-def test_blocks_of_rows_and_either_precision_give_the_same(
+def test_results_do_not_depend_on_the_size_of_blocks_and_the_precision(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(21)
@@ -155,10 +157,12 @@ def test_blocks_of_rows_and_either_precision_give_the_same(
         tree = make(raster, label=labels(raster))
         before = [correlation_matrix(tree, "latent", kind=kind) for kind in KINDS]
         dimensions = float(participation_ratio(tree, "latent"))
-        read = products.pair_blocks
+        read = pair_matrices.pair_blocks
         with monkeypatch.context() as patch:
-            patch.setattr(products, "pair_blocks", lambda rows, read=read: read(rows, 7))
-            patch.setattr("bioae.analysis.coding.dimensionality.pair_blocks", products.pair_blocks)
+            patch.setattr(pair_matrices, "pair_blocks", lambda rows, read=read: read(rows, 7))
+            patch.setattr(
+                "bioae.analysis.coding.latent_space.pair_blocks", pair_matrices.pair_blocks
+            )
             for kind, expected in zip(KINDS, before, strict=True):
                 found = correlation_matrix(tree, "latent", kind=kind)
                 np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -170,10 +174,10 @@ def test_products_of_integers_are_exact(size: int) -> None:
     # With counts up to 100, single precision holds 50 of them and not 5000.
     rows = np.random.default_rng(22).integers(-100, 101, (30, size)).astype(np.int8)
     expected = rows.astype(np.int64) @ rows.T.astype(np.int64)
-    assert (products.pair_products(rows) == expected).all()
+    assert (pair_matrices.pair_products(rows) == expected).all()
 
 
-def test_a_planted_correlation_is_found(make: Make) -> None:
+def test_a_planted_correlation_is_recovered(make: Make) -> None:
     rng = np.random.default_rng(23)
     shared, share = rng.random((2500, 20, 1)) < 0.3, 0.6
     own = rng.random((2500, 20, 6)) < 0.3
@@ -185,16 +189,16 @@ def test_a_planted_correlation_is_found(make: Make) -> None:
     # Eigenvalues 1 + 5 r once and 1 - r five times.
     expected = 36 / ((1 + 5 * share) ** 2 + 5 * (1 - share) ** 2)
     assert float(participation_ratio(tree, "latent")) == pytest.approx(expected, rel=0.08)
-    apart = float(participation_ratio(make(own), "latent"))
-    assert apart == pytest.approx(6, rel=0.05)
+    independent = float(participation_ratio(make(own), "latent"))
+    assert independent == pytest.approx(6, rel=0.05)
 
 
-def test_signal_and_noise_are_told_apart(make: Make) -> None:
+def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
     rng = np.random.default_rng(24)
     label = np.arange(600) % 3
     common = rng.random((600, 20)) < 0.5
     raster = np.zeros((600, 40, 2), bool)
-    # Both respond to the classes in the opposite order, and share what is random.
+    # Both respond to the classes in opposite order, and share their noise.
     for neuron in range(2):
         raster[:, :20, neuron] = common
         level = label if neuron == 0 else 2 - label
@@ -209,7 +213,7 @@ def test_signal_and_noise_are_told_apart(make: Make) -> None:
     assert signal < float(correlation_matrix(tree, "latent")[0, 1]) < noise
 
 
-def test_what_cannot_be_answered_is_refused_in_a_line(
+def test_invalid_arguments_are_refused(
     make: Make, counted: xr.DataTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = counted.isel(example=[0])
@@ -233,7 +237,7 @@ def test_what_cannot_be_answered_is_refused_in_a_line(
         correlation_matrix(counted, "latent")
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     measures: list[Callable[..., xr.DataArray]] = [
         correlation_matrix,
         mean_pairwise_correlation,

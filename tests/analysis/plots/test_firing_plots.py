@@ -1,4 +1,4 @@
-"""Figures of firing show the numbers they are given, for several results, silent ones too."""
+"""Figures of firing show their data, for several results and for silent ones."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from bioae.analysis.coding.latent_space import principal_plane, project
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.comparison.effects import neuron_values
 from bioae.analysis.firing.intervals import isi_distribution
-from bioae.analysis.firing.rate_fits import fit_rates
+from bioae.analysis.firing.rate_distributions import fit_rates
 from bioae.analysis.pairs.correlations import correlation_matrix
-from bioae.analysis.plots import to_svg
-from bioae.analysis.plots.correlations import correlation_matrices
-from bioae.analysis.plots.filters import filter_grid
-from bioae.analysis.plots.fits import fitted_rates
-from bioae.analysis.plots.isi import interval_histograms
-from bioae.analysis.plots.latent_map import latent_maps
-from bioae.analysis.plots.population import population_activity
-from bioae.analysis.plots.transfer import transfer_curves
-from bioae.analysis.plots.variation import cv_against_rate
+from bioae.analysis.plots import (
+    correlation_matrices,
+    cv_against_rate,
+    filter_grid,
+    fitted_rates,
+    interval_histograms,
+    latent_maps,
+    population_activity,
+    to_svg,
+    transfer_curves,
+)
 from bioae.analysis.results.layers import images_of
 from bioae.errors import ResultError
 
@@ -86,7 +88,7 @@ def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.
 
 
 @pytest.mark.parametrize("which", ["best", "all"])
-def test_fits_are_drawn_over_the_rates_that_they_were_made_of(which: Any) -> None:
+def test_fits_are_drawn_over_their_rates(which: Any) -> None:
     rates = xr.DataArray(
         np.append(np.random.default_rng(0).lognormal(1, 1, 2000), 0), dims="neuron"
     )
@@ -105,7 +107,7 @@ def test_fits_are_drawn_over_the_rates_that_they_were_made_of(which: Any) -> Non
     counts, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
     assert counts.sum() == 2000
     at, curve = np.array(axes.lines[0].get_xydata()).T
-    # What a bin is expected to hold, from the distribution function.
+    # Expected number in a bin, from the distribution function.
     held = 2000 * np.diff(stats.lognorm.cdf(edges, 1.0, 0, np.e))
     centres = np.sqrt(edges[1:] * edges[:-1])
     np.testing.assert_allclose(np.interp(centres, at, curve), held, rtol=0.05, atol=1)
@@ -125,7 +127,7 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
     assert log.get_yscale() == "log"
 
 
-def test_each_neuron_with_a_cv_is_a_mark(two: dict[str, xr.DataTree]) -> None:
+def test_each_neuron_with_a_cv_has_a_marker(two: dict[str, xr.DataTree]) -> None:
     values = of_layers(two, neuron_values)
     axes = panel(cv_against_rate(values), "conv")
     own = values["AdEx"]["conv"]
@@ -137,7 +139,7 @@ def test_each_neuron_with_a_cv_is_a_mark(two: dict[str, xr.DataTree]) -> None:
     assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
 
 
-def test_neurons_that_vary_alike_stand_beside_each_other() -> None:
+def test_correlated_neurons_are_neighbours() -> None:
     rng = np.random.default_rng(2)
     group = rng.permutation(np.repeat([0, 1, 2], 8))
     counts = rng.standard_normal((300, 3))[:, group] + 0.5 * rng.standard_normal((300, 24))
@@ -148,7 +150,7 @@ def test_neurons_that_vary_alike_stand_beside_each_other() -> None:
     shown = np.ma.filled(np.ma.asarray(figure.axes[0].images[0].get_array()), np.nan)
     assert shown.shape == (23, 23)
     assert np.isnan(shown.diagonal()).all()
-    # Three blocks: neighbours are alike, but for the two borders.
+    # Three blocks: neighbours are correlated, except at the two borders.
     assert (shown[np.arange(22), np.arange(1, 23)] > 0.4).sum() == 20
     assert figure.axes[0].get_xlabel() == "neuron, ordered (1 left out)"
     np.testing.assert_array_equal(
@@ -170,7 +172,7 @@ def test_results_of_equal_size_are_mapped_on_the_same_axes(two: dict[str, xr.Dat
     assert "% of the variance" in figure.axes[0].get_xlabel()
 
 
-def test_the_plane_holds_the_most_variance(make: Make) -> None:
+def test_the_plane_explains_the_most_variance(make: Make) -> None:
     from sklearn.decomposition import PCA
 
     rng = np.random.default_rng(0)
@@ -185,7 +187,7 @@ def test_the_plane_holds_the_most_variance(make: Make) -> None:
         principal_plane(tree.isel(example=[0]), "latent")
 
 
-def test_filters_are_light_where_positive_and_the_dead_are_crossed_out() -> None:
+def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> None:
     filters = np.random.default_rng(0).standard_normal((4, 3, 3))
     filters[2] = np.nan
     array = xr.DataArray(filters, coords={"neuron": [5, 6, 7, 8]}, dims=("neuron", "y", "x"))
@@ -201,7 +203,7 @@ def test_filters_are_light_where_positive_and_the_dead_are_crossed_out() -> None
         filter_grid({"a": array[:0]})
 
 
-def test_a_transfer_curve_finds_the_gain_that_was_planted() -> None:
+def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     from bioae.simulation.results.chunk import LayerSpikes
     from bioae.simulation.results.tree import build_result
 
@@ -275,6 +277,6 @@ def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, dens
         lambda: transfer_curves({}),
     ],
 )
-def test_nothing_is_not_drawn(draw: Callable[[], Figure]) -> None:
+def test_drawing_nothing_is_refused(draw: Callable[[], Figure]) -> None:
     with pytest.raises(ResultError, match="to draw"):
         draw()

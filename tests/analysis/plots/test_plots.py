@@ -1,4 +1,4 @@
-"""Figures show the data they are given, say their units, and touch nothing of the user's."""
+"""Figures show their data and units, and leave the user's settings alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.analysis import example_result, plots, sum_squared_error
+from bioae.analysis import example_result, firing_rate, plots, sum_squared_error
 from bioae.errors import OutputError, ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -35,7 +35,7 @@ def test_a_raster_has_a_dot_for_every_spike_of_its_example() -> None:
         plots.rasters(tree, example=5)
 
 
-def test_reconstructions_stand_below_their_inputs_with_their_errors() -> None:
+def test_reconstructions_are_below_their_inputs_with_their_errors() -> None:
     tree = example_result()
     figure = plots.reconstructions({"a": tree, "b": example_result()}, images=4)
     grid = np.array(figure.axes).reshape(3, 4)
@@ -48,7 +48,7 @@ def test_reconstructions_stand_below_their_inputs_with_their_errors() -> None:
         assert float(grid[1, column].get_xlabel()) == pytest.approx(float(errors[column]), abs=5e-4)
 
 
-def test_results_of_other_images_get_inputs_of_their_own(make: Make) -> None:
+def test_results_of_other_images_have_their_own_inputs(make: Make) -> None:
     colour = np.random.default_rng(0).random((2, 3, 4, 4))
     other = make(np.ones((2, 2, 2), bool), images=colour, reconstruction=colour)
     figure = plots.reconstructions({"a": example_result(), "b": other}, images=3)
@@ -60,15 +60,21 @@ def test_results_of_other_images_get_inputs_of_their_own(make: Make) -> None:
         plots.reconstructions({})
 
 
-def test_histograms_count_the_living_and_label_the_dead(make: Make) -> None:
-    dead = make(np.zeros((2, 3, 4), bool))
-    figure = plots.rate_histograms({"a": example_result(), "all dead": dead})
+def test_histograms_count_living_neurons_and_label_dead_ones(make: Make) -> None:
+    results = {"a": example_result(), "all dead": make(np.zeros((2, 3, 4), bool))}
+    figure = plots.fitted_rates(
+        {
+            name: {layer: firing_rate(tree, layer) for layer in tree["layers"].children}
+            for name, tree in results.items()
+        }
+    )
     latent = next(axes for axes in figure.axes if axes.get_title("left") == "latent")
     legend = latent.get_legend()
     assert legend is not None
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["a: 5 of 10 dead", "all dead: 4 of 4 dead"]
-    assert [patch.get_data().values.sum() for patch in latent.patches] == [5, 0]  # type: ignore[attr-defined]
+    outlines = [patch for patch in latent.patches if patch.get_label() in texts]
+    assert [patch.get_data().values.sum() for patch in outlines] == [5, 0]  # type: ignore[attr-defined]
     assert latent.get_xscale() == "log"
     assert figure.axes[2].get_xlabel() == "firing rate (Hz)"
     assert plots.to_svg(figure)
@@ -79,7 +85,9 @@ def write_metrics(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
-def test_training_curves_draw_what_changes_and_the_last_of_a_repeated_epoch(tmp_path: Path) -> None:
+def test_training_curves_draw_changing_metrics_and_the_last_of_a_repeated_epoch(
+    tmp_path: Path,
+) -> None:
     rows: list[dict[str, object]] = [
         {"epoch": epoch, "loss": loss, "rate": 1e-3}
         for epoch, loss in ((1, 9.0), (2, 8.0), (2, 7.0), (3, 6.0))
@@ -95,7 +103,7 @@ def test_training_curves_draw_what_changes_and_the_last_of_a_repeated_epoch(tmp_
         plots.training_curves({"run": path}, keys=["missing"])
 
 
-def test_equal_figures_are_equal_files_of_the_format_asked_for(tmp_path: Path) -> None:
+def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.png"):
         plots.save_figure(plots.rasters(example_result()), tmp_path / name)
     svg = (tmp_path / "a.svg").read_bytes()
@@ -119,7 +127,7 @@ def test_figures_follow_our_style_and_leave_the_users_settings_alone() -> None:
 def test_drawing_never_imports_pyplot() -> None:
     code = (
         "import sys\n"
-        "from bioae.analysis import example_result, plots\n"
+        "from bioae.analysis import example_result, firing_rate, plots\n"
         "plots.to_svg(plots.rasters(example_result()))\n"
         "print('matplotlib.pyplot' in sys.modules)\n"
     )

@@ -1,0 +1,132 @@
+"""Responses by class: sums of spike counts, mean rates, and the separation of classes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.arrays import along, classes, count_blocks, ratio
+from bioae.analysis.results.layers import described, duration_s, layer_data
+
+__all__ = ["ClassSums", "class_separation", "class_sums", "rates_by_class"]
+
+
+class ClassSums(NamedTuple):
+    """Exact sums of spike counts and of their squares.
+
+    Attributes
+    ----------
+    total, squares
+        (class, neuron) int64
+    sizes
+        (class,) Number of examples.
+    of_example
+        (example,) Index of the class of each example.
+    """
+
+    total: NDArray[np.int64]
+    squares: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    of_example: NDArray[np.int64]
+
+    def around_mean(self) -> NDArray[np.float64]:
+        """Return the sum of squares around the class means, over all examples, (neuron,)."""
+        # A difference of integers is exactly 0 where all counts of a class are equal.
+        sizes = self.sizes[:, None]
+        spread: NDArray[np.float64] = ((sizes * self.squares - self.total**2) / sizes).sum(0)
+        return spread
+
+
+def class_sums(tree: xr.DataTree, layer: str, *, by_label: bool = True) -> ClassSums:
+    """Sum the counts of each class; of all examples as one class if not `by_label`.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or no such layer.
+    """
+    from scipy.sparse import csr_array
+
+    sizes = layer_data(tree, layer).sizes
+    index = classes(tree)[1] if by_label else np.zeros(sizes["example"], np.int64)
+    members = np.bincount(index, minlength=1)
+    total, squares = (np.zeros((members.size, sizes["neuron"]), np.int64) for _ in range(2))
+    for start, counts in count_blocks(tree, layer):
+        block = index[start : start + len(counts)]
+        entries = (np.ones(block.size, np.int64), (block, np.arange(block.size)))
+        member = csr_array(entries, shape=(members.size, block.size))
+        total += np.asarray(member @ counts)
+        squares += np.asarray(member @ counts**2)
+    return ClassSums(total, squares, members, index)
+
+
+def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """Mean firing rate of each neuron over the examples of each class, (class, neuron) in Hz.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or no such layer.
+    """
+    names, _ = classes(tree)
+    sums = class_sums(tree, layer)
+    rate = sums.total / (sums.sizes[:, None] * duration_s(tree))
+    array = along(layer_data(tree, layer), rate, "class", "neuron")
+    array = array.assign_coords({"class": ("class", names, {"long_name": "class"})})
+    return described(array, "rates_by_class", "firing rate by class", "Hz")
+
+
+def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
+    """Mean squared distances of spike counts within and between classes, and their ratio.
+
+    The distance of two examples is the Euclidean distance of their spike counts over the neurons.
+    The means over all pairs of different examples follow exactly from the sums over classes.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``within``, over pairs of examples of one class, ``between``, over pairs of two
+        classes, and ``ratio``, the first divided by the second: 1 where classes make no
+        difference, 0 where each class has one response. ``within_class (class)`` holds the mean
+        of each class. NaN where there is no pair; ``ratio`` also where all responses are the same.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or no such layer.
+
+    Notes
+    -----
+    Like the pseudo-F ratio of Caliński & Harabasz (1974), Communications in Statistics 3, 1-27,
+    doi:10.1080/03610927408827101, but over pairs and not around centroids.
+    """
+    names, _ = classes(tree)
+    sums = class_sums(tree, layer)
+    sizes = sums.sizes[: names.size]
+    # Integer sums over ordered pairs: of each class, and of all examples.
+    squares = sums.squares.sum(1)[: names.size]
+    inside = 2 * (sizes * squares - (sums.total**2).sum(1)[: names.size])
+    all_pairs = 2 * (sizes.sum() * squares.sum() - (sums.total.sum(0) ** 2).sum())
+    pairs = sizes * (sizes - 1)
+    others = sizes.sum() * (sizes.sum() - 1) - pairs.sum()
+    within = ratio(inside.sum(), pairs.sum())
+    between = ratio(all_pairs - inside.sum(), others)
+    scalars = {
+        "within": (within, "mean squared distance within classes"),
+        "between": (between, "mean squared distance between classes"),
+        "ratio": (ratio(within, between), "within over between classes"),
+    }
+    attrs = {"long_name": "mean squared distance within the class", "units": "1"}
+    return xr.Dataset(
+        {
+            "within_class": ("class", ratio(inside, pairs), attrs),
+            **{
+                name: ((), np.float64(value), {"long_name": text, "units": "1"})
+                for name, (value, text) in scalars.items()
+            },
+        },
+        coords={"class": names},
+    )

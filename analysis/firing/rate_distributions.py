@@ -1,0 +1,246 @@
+"""Distribution of firing rates over neurons: histogram, moments and inequality, fitted families.
+
+Rates of cortical neurons are close to log-normal (Buzsáki & Mizuseki 2014, Nature Reviews
+Neuroscience 15, 264-278, doi:10.1038/nrn3687). Distributions are fitted to the rates of neurons
+that spike; `dead_fraction` measures the others. Few spikes give few different rates, which no
+continuous distribution fits exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.results.layers import duration_s, layer_data, steps
+from bioae.errors import ResultError
+
+__all__ = ["fit_rates", "rate_distribution", "rate_statistics"]
+
+# The names in scipy.stats; the location is 0.
+_FAMILIES = {"lognormal": "lognorm", "gamma": "gamma", "exponential": "expon"}
+_FITTED = {
+    "shape": ("shape: of ln(rate) the standard deviation, of gamma its order", "1"),
+    "scale": ("scale: the median of a log-normal, else the mean over the shape", "Hz"),
+    "log_likelihood": ("log-likelihood", "1"),
+    "aic": ("Akaike information criterion", "1"),
+    "ks_statistic": ("Kolmogorov-Smirnov statistic", "1"),
+    "p_value": ("p value of the statistic, by simulation", "1"),
+}
+_MOMENTS = {
+    "neurons": ("neurons", "1"),
+    "mean": ("mean rate", "Hz"),
+    "median": ("median rate", "Hz"),
+    "standard_deviation": ("standard deviation of the rate", "Hz"),
+    "variation": ("coefficient of variation of the rate", "1"),
+    "skewness": ("skewness of the rate", "1"),
+    "gini": ("Gini coefficient of the rate", "1"),
+    "log_mean": ("mean of ln(rate / Hz)", "1"),
+    "log_standard_deviation": ("standard deviation of ln(rate)", "1"),
+    "log_skewness": ("skewness of ln(rate)", "1"),
+}
+
+
+def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Dataset:
+    """Histogram of firing rates over neurons, in bins of equal width on a logarithmic axis.
+
+    The bins range from the lowest measurable rate, one spike in all presentations, to the highest,
+    one spike in every step, so that results of the same size share them.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``neurons (rate)`` int, with the bins' geometric centres `rate` and edges `rate_low` and
+        `rate_high` in Hz, and the scalar ``dead``, the number of neurons without a spike.
+
+    Raises
+    ------
+    ResultError
+        If `bins` is not positive.
+    """
+    if bins < 1:
+        raise ResultError("bins must be positive", expected="at least 1", found=str(bins))
+    data = layer_data(tree, layer)
+    rates = firing_rate(tree, layer).to_numpy()
+    lowest = 1 / (duration_s(tree) * data.sizes["example"])
+    highest = steps(tree) / duration_s(tree)
+    # A margin keeps rounding from moving a rate beyond the outer edges.
+    edges = np.geomspace(lowest / 1.1, highest * 1.1, bins + 1)
+    neurons, _ = np.histogram(rates[rates > 0], edges)
+    hertz = {"units": "Hz"}
+    return xr.Dataset(
+        {
+            "neurons": ("rate", neurons, {"long_name": "neurons", "units": "1"}),
+            "dead": ((), int((rates == 0).sum()), {"long_name": "dead neurons", "units": "1"}),
+        },
+        coords={
+            "rate": ("rate", np.sqrt(edges[:-1] * edges[1:]), {"long_name": "rate", **hertz}),
+            "rate_low": ("rate", edges[:-1], {"long_name": "lower edge", **hertz}),
+            "rate_high": ("rate", edges[1:], {"long_name": "upper edge", **hertz}),
+        },
+    )
+
+
+def rate_statistics(
+    tree: xr.DataTree, layer: str, *, of: Literal["all", "alive"] = "alive"
+) -> xr.Dataset:
+    """Moments of the distribution of firing rates over neurons, and its inequality.
+
+    Parameters
+    ----------
+    of
+        ``"all"`` neurons or ``"alive"`` ones. Moments of ln(rate) are always over the latter.
+
+    Returns
+    -------
+    xarray.Dataset
+        Scalars. ``neurons``; ``mean``, ``median`` and ``standard_deviation`` (ddof 1) in Hz;
+        ``variation``, standard deviation over mean; ``skewness``, the third central moment over
+        the cubed standard deviation (ddof 0): 0 for a symmetric distribution, 2 for an exponential
+        one; ``gini``, the mean absolute difference of two neurons over twice the mean: 0 for equal
+        rates, (n - 1) / n if only one of n neurons fires; ``log_mean``, ``log_standard_deviation``
+        (ddof 1) and ``log_skewness`` of ln(rate), the last 0 for a log-normal distribution. NaN
+        with fewer than 1, 2 (standard deviations) or 3 (skewness) neurons, for equal rates
+        (skewness), and for rates of 0 (``variation``, ``gini``).
+
+    References
+    ----------
+    Gini coefficients of rates: Mizuseki & Buzsáki (2013), Preconfigured, skewed distribution of
+    firing rates in the hippocampus and entorhinal cortex, Cell Reports 4, 1010-1021,
+    doi:10.1016/j.celrep.2013.07.039.
+    """
+    rates = firing_rate(tree, layer).to_numpy()
+    alive = rates[rates > 0]
+    logarithm = np.log(alive)
+    chosen = alive if of == "alive" else rates
+    mean, deviation = _mean(chosen), _deviation(chosen)
+    values = {
+        "neurons": chosen.size,
+        "mean": mean,
+        "median": float(np.median(chosen)) if chosen.size else np.nan,
+        "standard_deviation": deviation,
+        "variation": deviation / mean if mean else np.nan,
+        "skewness": _skewness(chosen),
+        "gini": _gini(chosen),
+        "log_mean": _mean(logarithm),
+        "log_standard_deviation": _deviation(logarithm),
+        "log_skewness": _skewness(logarithm),
+    }
+    return xr.Dataset(
+        {
+            name: ((), values[name], {"long_name": text, "units": units})
+            for name, (text, units) in _MOMENTS.items()
+        }
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _deviation(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1)) if values.size > 1 else float("nan")
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    # Rates that differ by rounding alone are equal.
+    if values.size < 3 or np.ptp(values) <= 1e-9 * np.abs(values).max():
+        return float("nan")
+    deviation = values - values.mean()
+    return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
+
+
+def _gini(values: NDArray[np.float64]) -> float:
+    total = values.sum()
+    if not total:
+        return float("nan")
+    # Among sorted values, the i-th is the larger in i pairs and the smaller in n - 1 - i.
+    weight = 2 * np.arange(values.size) - values.size + 1
+    return float(weight @ np.sort(values) / (values.size * total))
+
+
+def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 0) -> xr.Dataset:
+    """Fit log-normal, gamma and exponential distributions to the rates of neurons that spike.
+
+    Maximum likelihood with the location fixed at 0 Hz, by `scipy.stats`.
+
+    Parameters
+    ----------
+    resamples
+        If positive, compute a p value of the Kolmogorov-Smirnov statistic from this number of
+        samples of the fitted distribution, each fitted again (Lilliefors 1967, Journal of the
+        American Statistical Association 62, 399-402; `scipy.stats.goodness_of_fit`). The standard
+        p value is far too large, because the parameters are fitted to the same data.
+    seed
+        Seed of those samples.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along `distribution`, by name: ``shape`` (the standard deviation of ln(rate); the order of
+        the gamma distribution; NaN for the exponential, which has none), ``scale`` in Hz,
+        ``log_likelihood``, ``aic`` (the least is best; differences below 2 are not meaningful),
+        ``ks_statistic``, the largest distance of the cumulative distributions, and ``p_value`` if
+        `resamples` is positive; the scalar ``neurons``, the number of rates. NaN if fewer than 3
+        neurons spike, or all at the same rate.
+
+    Raises
+    ------
+    ResultError
+        If `resamples` is negative.
+
+    References
+    ----------
+    Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723, doi:10.1109/TAC.1974.1100705.
+    """
+    if resamples < 0:
+        raise ResultError(
+            "resamples must not be negative", expected="0 or more", found=str(resamples)
+        )
+    rates = firing_rate(tree, layer).to_numpy()
+    rates = rates[rates > 0]
+    names = [name for name in _FITTED if name != "p_value" or resamples]
+    rows = np.full((len(_FAMILIES), len(names)), np.nan)
+    # Rates that differ by rounding alone are equal.
+    if rates.size >= 3 and np.ptp(rates) > 1e-9 * rates.max():
+        rng = np.random.default_rng(seed)
+        fits = [_fit(rates, family, resamples, rng) for family in _FAMILIES.values()]
+        rows = np.array([[fit[name] for name in names] for fit in fits])
+    data = {
+        name: (
+            "distribution",
+            column,
+            dict(zip(("long_name", "units"), _FITTED[name], strict=True)),
+        )
+        for name, column in zip(names, rows.T, strict=True)
+    }
+    neurons = ((), rates.size, {"long_name": "neurons fitted", "units": "1"})
+    return xr.Dataset({**data, "neurons": neurons}, coords={"distribution": list(_FAMILIES)})
+
+
+def _fit(
+    rates: NDArray[np.float64], family: str, resamples: int, rng: np.random.Generator
+) -> dict[str, float]:
+    from scipy import stats
+
+    distribution = getattr(stats, family)
+    *shape, _, scale = distribution.fit(rates, floc=0)
+    frozen = distribution(*shape, loc=0, scale=scale)
+    likelihood = float(frozen.logpdf(rates).sum())
+    fit = {
+        "shape": float(shape[0]) if shape else float("nan"),
+        "scale": float(scale),
+        "log_likelihood": likelihood,
+        "aic": 2 * (len(shape) + 1) - 2 * likelihood,
+        "ks_statistic": float(stats.kstest(rates, frozen.cdf, method="asymp").statistic),
+    }
+    if resamples:
+        test = stats.goodness_of_fit(
+            distribution, rates, known_params={"loc": 0}, statistic="ks",
+            n_mc_samples=resamples, random_state=rng,
+        )  # fmt: skip
+        fit["p_value"] = float(test.pvalue)
+    return fit

@@ -1,0 +1,134 @@
+"""Activity in one presentation: spike rasters and population rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bioae.analysis.firing.rates import population_rate
+from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
+from bioae.analysis.results.layers import layer_names
+from bioae.analysis.results.rasters import raster
+from bioae.errors import ResultError
+
+__all__ = ["population_activity", "rasters"]
+
+_TIME = "time since the start of the presentation (ms)"
+
+
+@styled
+def rasters(
+    tree: xr.DataTree, *, example: int | None = None, layers: Sequence[str] | None = None
+) -> Figure:
+    """Draw the spike raster of one example, one panel per layer.
+
+    Parameters
+    ----------
+    example
+        A value of the coordinate `example`; by default the first.
+    layers
+        The layers, in order; by default all.
+
+    Raises
+    ------
+    ResultError
+        If the result has no such example or layer.
+    """
+    known = tree["example"].to_numpy()
+    chosen = int(known[0] if example is None else example)
+    if chosen not in known:
+        raise ResultError(
+            "there is no such example",
+            expected=f"one of the {known.size}, such as {known[0]}",
+            found=str(chosen),
+        )
+    names = layer_names(tree) if layers is None else list(layers)
+    figure = new_figure(7.2, 0.6 + 1.15 * len(names))
+    axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    duration = tree.attrs["steps"] * tree.attrs["dt_ms"]
+    for panel, name in zip(axes, names, strict=True):
+        _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
+        panel.set_xlim(-0.01 * duration, duration)
+    axes[-1].set_xlabel(_TIME)
+    figure.supylabel("neuron", fontsize=9)
+    return figure
+
+
+@styled
+def population_activity(
+    results: Mapping[str, xr.DataTree],
+    layer: str,
+    *,
+    example: int | None = None,
+    sigma_ms: float | None = None,
+) -> Figure:
+    """Draw a layer's spike raster, one panel per result, and the population rates below.
+
+    Parameters
+    ----------
+    results
+        The results by the names in titles and labels.
+    layer
+        The name of the layer.
+    example
+        A value of the coordinate `example`; by default the first of the first result.
+    sigma_ms
+        Smoothing of the rate, as in `bioae.analysis.population_rate`.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one has no such layer or example.
+    """
+    needed(results, "spikes")
+    first = next(iter(results.values()))
+    chosen = int(first["example"].to_numpy()[0]) if example is None else example
+    figure = new_figure(7.2, 1.9 + 1.6 * len(results))
+    ratios = [*[1.2] * len(results), 1.0]
+    axes = figure.subplots(
+        len(ratios), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios}
+    )[:, 0]
+    for index, (name, tree) in enumerate(results.items()):
+        spikes = raster(tree, layer, example=chosen)
+        _draw_spikes(axes[index], spikes, name, colour_of(index))
+        axes[index].set_ylabel("neuron")
+        rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
+        # Dots are at the start of their steps, and so is the middle of each stair of the rate.
+        edges = (np.arange(rate.size + 1) - 0.5) * float(tree.attrs["dt_ms"])
+        axes[-1].stairs(
+            rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
+        )
+    axes[-1].set_ylim(bottom=0)
+    axes[-1].set_ylabel("rate (Hz)")
+    axes[-1].yaxis.set_major_locator(MaxNLocator(3))
+    axes[-1].set_xlabel(_TIME)
+    head(axes[-1], f"mean rate of {layer}", columns=min(4, len(results)))
+    figure.align_ylabels(axes)
+    return figure
+
+
+def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> None:
+    """Draw a raster (neuron, time), and its number of spikes in the title."""
+    step, neuron = np.nonzero(spikes.to_numpy().T)
+    neurons = spikes.sizes["neuron"]
+    few = neurons <= 60
+    # Thousands of dots take less space as pixels than in a vector format.
+    axes.plot(
+        spikes["time"].to_numpy()[step],
+        neuron,
+        linestyle="none",
+        marker="|" if few else ".",
+        markersize=5 if few else 3,
+        markeredgewidth=1 if few else 0,
+        color=colour,
+        rasterized=True,
+    )
+    axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
+    margin = max(0.5, 0.02 * neurons)
+    axes.set_ylim(-margin, neurons - 1 + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))

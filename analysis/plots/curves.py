@@ -1,0 +1,143 @@
+"""Curves: training metrics by epoch, and firing rate by intensity of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bioae.analysis.plots.style import (
+    MARKERS,
+    colour_of,
+    head,
+    line_of,
+    needed,
+    new_figure,
+    panels,
+    styled,
+)
+from bioae.analysis.results.training_metrics import read_metrics
+from bioae.errors import ResultError
+
+__all__ = ["training_curves", "transfer_curves"]
+
+# The metrics of each epoch, in order.
+_Epochs = dict[float, Mapping[str, float]]
+
+
+@styled
+def training_curves(
+    metrics: Mapping[str, Path | str], *, keys: Sequence[str] | None = None, x: str = "epoch"
+) -> Figure:
+    """Draw training metrics, one panel per metric and one line per run.
+
+    Parameters
+    ----------
+    metrics
+        Files with one JSON object per line (`read_metrics`), by the names of the runs.
+    keys
+        The metrics, in order; by default all that change in any run.
+    x
+        The key on the horizontal axis. Of repeated values, as after an interrupted epoch, the last
+        counts; where the key is missing, the line's number, from 1, replaces it.
+
+    Raises
+    ------
+    ResultError
+        If a file cannot be read, or no run has any of `keys`.
+    """
+    runs = {name: _by_epoch(read_metrics(path), x) for name, path in metrics.items()}
+    wanted = _changing(runs.values(), x) if keys is None else list(keys)
+    present = {key for run in runs.values() for row in run.values() for key in row}
+    drawn = [key for key in wanted if key in present]
+    if not drawn:
+        raise ResultError(
+            "there is nothing to draw",
+            where="metrics",
+            expected=" or ".join(sorted(present - {x})) or "numbers",
+            found=", ".join(wanted) or "no number that changes",
+        )
+    figure, axes = panels(len(drawn), 2.3, x)
+    for panel, key in zip(axes, drawn, strict=True):
+        _draw_metric(panel, runs, key)
+    if len(runs) > 1:
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
+    return figure
+
+
+def _by_epoch(rows: Sequence[Mapping[str, float]], x: str) -> _Epochs:
+    return dict(sorted({row.get(x, float(n)): row for n, row in enumerate(rows, 1)}.items()))
+
+
+def _changing(runs: Iterable[_Epochs], x: str) -> list[str]:
+    values: dict[str, set[float]] = {}
+    for run in runs:
+        for row in run.values():
+            for key, value in row.items():
+                values.setdefault(key, set()).add(value)
+    return [key for key, different in values.items() if key != x and len(different) > 1]
+
+
+def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
+    for index, (name, run) in enumerate(runs.items()):
+        points = [(epoch, row[key]) for epoch, row in run.items() if key in row]
+        axes.plot(
+            [epoch for epoch, _ in points],
+            [value for _, value in points],
+            marker="o" if len(points) < 20 else None,
+            markersize=3,
+            label=name,
+            **line_of(index),
+        )
+    axes.set_title(key.removeprefix("layers.").replace("_", " ").replace(".", ", "))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.margins(x=0.03)
+
+
+@styled
+def transfer_curves(curves: Mapping[str, xr.Dataset], *, title: str = "") -> Figure:
+    """Draw firing rate against the intensity of the input, one line per result.
+
+    The band is one standard deviation of the rates on both sides of their mean: the spread over
+    neurons and images, not the standard error of the mean.
+
+    Parameters
+    ----------
+    curves
+        By result, as from `bioae.analysis.transfer_curve`.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(curves, "rates")
+    figure = new_figure(4.6, 2.7 + 0.16 * len(curves))
+    axes = figure.subplots()
+    for index, (name, curve) in enumerate(curves.items()):
+        data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
+        x, rate, spread = (data[each].to_numpy() for each in ("intensity", "rate", "spread"))
+        axes.fill_between(
+            x, np.maximum(rate - spread, 0), rate + spread, color=colour_of(index), alpha=0.12, lw=0
+        )
+        axes.plot(
+            x,
+            rate,
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=4,
+            label=name,
+            **line_of(index),
+        )
+    axes.set_xlabel("mean intensity of the input (0 black, 1 white)")
+    axes.set_ylabel("firing rate (Hz)")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    head(axes, title)
+    return figure

@@ -1,0 +1,236 @@
+"""Distributions over neurons and intervals: firing rates with fits, intervals, irregularity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bioae.analysis.plots.style import (
+    INK,
+    LINES,
+    MARKERS,
+    colour_of,
+    head,
+    layers_in,
+    line_of,
+    needed,
+    of_layer,
+    panels,
+    styled,
+)
+
+__all__ = ["cv_against_rate", "fitted_rates", "interval_histograms"]
+
+# By the names of `fit_rates`: the label, and the name in scipy.stats.
+_FAMILIES = {
+    "lognormal": ("log-normal", "lognorm"),
+    "gamma": ("gamma", "gamma"),
+    "exponential": ("exponential", "expon"),
+}
+
+
+class _Curve(NamedTuple):
+    name: str
+    parameters: tuple[float, ...]
+    family: str
+
+
+@styled
+def fitted_rates(
+    rates: Mapping[str, Mapping[str, xr.DataArray]],
+    fits: Mapping[str, Mapping[str, xr.Dataset]] | None = None,
+    *,
+    which: Literal["best", "all"] = "best",
+    bins: int = 30,
+) -> Figure:
+    """Draw histograms of firing rates on a logarithmic axis, with fitted distributions.
+
+    Neurons without a spike are in no bin of a logarithmic axis: the label counts them, and the
+    fits are scaled to the others.
+
+    Parameters
+    ----------
+    rates
+        By result and layer, the rate of each neuron in Hz, (neuron,).
+    fits
+        By result and layer, as from `bioae.analysis.fit_rates`: `shape` (NaN for families without
+        one), `scale` and `aic` along `distribution`. Fits that are NaN are not drawn.
+    which
+        The fits of each result to draw: the ``"best"``, with the least AIC, or ``"all"``.
+    bins
+        Number of bins of equal width on the logarithmic axis, over the rates of all neurons.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(rates, "rates")
+    names = layers_in(rates)
+    curves = {
+        name: {label: _curves(fit, which) for _, label, fit in of_layer(fits or {}, name)}
+        for name in names
+    }
+    rows = len(rates) + max(sum(map(len, own.values())) for own in curves.values())
+    edges = _edges(
+        [values.to_numpy() for layers in rates.values() for values in layers.values()], bins
+    )
+    figure, axes = panels(len(names), 2.1 + 0.16 * rows, "firing rate (Hz)")
+    for panel, name in zip(axes, names, strict=True):
+        for index, label, data in of_layer(rates, name):
+            alive = data.to_numpy()[data > 0]
+            counts, _ = np.histogram(alive, edges)
+            text = f"{label}: {data.size - alive.size:,} of {data.size:,} dead"
+            panel.stairs(counts, edges, color=colour_of(index), alpha=0.2, fill=True)
+            panel.stairs(counts, edges, linewidth=0.9, label=text, **line_of(index))
+            for number, curve in enumerate(curves[name].get(label, [])):
+                style = line_of(index)
+                if which == "all":
+                    style["linestyle"] = LINES[number % len(LINES)]
+                expected = _expected(curve, alive.size, edges)
+                text = f"{label}: {curve.name}"
+                panel.plot(*expected, linewidth=1.8, label=text, **style)
+        panel.set_xscale("log")
+        panel.set_xlim(edges[0], edges[-1])
+        panel.set_ylim(bottom=0)
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.set_ylabel("neurons")
+        head(panel, name)
+    return figure
+
+
+def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[_Curve]:
+    curves = {}
+    for name in fit["distribution"].to_numpy():
+        row = fit.sel(distribution=name)
+        shape, scale, aic = (float(row[each]) for each in ("shape", "scale", "aic"))
+        if np.isfinite(scale):
+            parameters = (0.0, scale) if np.isnan(shape) else (shape, 0.0, scale)
+            curves[aic] = _Curve(_FAMILIES[name][0], parameters, _FAMILIES[name][1])
+    return [curves[min(curves)]] if curves and which == "best" else list(curves.values())
+
+
+def _expected(
+    curve: _Curve, neurons: int, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return rates, and the expected number of neurons in a bin around each."""
+    from scipy import stats
+
+    rates = np.geomspace(edges[0], edges[-1], 400)
+    # A bin of width w in log(rate) holds about pdf(rate) * rate * w of the neurons.
+    width = np.log(edges[1] / edges[0]) * neurons
+    return rates, getattr(stats, curve.family).pdf(rates, *curve.parameters) * rates * width
+
+
+def _edges(rates: list[NDArray[Any]], bins: int) -> NDArray[np.float64]:
+    pooled = np.concatenate([np.zeros(0), *rates])
+    positive = pooled[pooled > 0]
+    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
+    return np.geomspace(low / 1.2, high * 1.2, bins + 1)
+
+
+@styled
+def interval_histograms(
+    distributions: Mapping[str, Mapping[str, xr.DataArray]], *, log: bool = False
+) -> Figure:
+    """Draw the distributions of interspike intervals, one line per result.
+
+    Parameters
+    ----------
+    distributions
+        By result and layer, the fraction of intervals of each length, (interval,), as from
+        `bioae.analysis.isi_distribution`.
+    log
+        Use a logarithmic axis of fractions, on which an exponential distribution is a straight
+        line, and lengths that did not occur are not drawn.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(distributions, "intervals")
+    names = layers_in(distributions)
+    figure, axes = panels(len(names), 2.1 + 0.16 * len(distributions), "interval (ms)")
+    for panel, name in zip(axes, names, strict=True):
+        for index, label, fraction in of_layer(distributions, name):
+            length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
+            mean = float((length * values).sum())
+            text = f"mean {mean:.3g} ms" if np.isfinite(values).any() else "no interval"
+            panel.plot(
+                length,
+                np.where(values > 0, values, np.nan) if log else values,
+                marker="osD^"[index % 4] if length.size <= 40 else None,
+                markersize=3,
+                linewidth=1.5,
+                label=f"{label}: {text}",
+                **line_of(index),
+            )
+        panel.set_ylabel("fraction of intervals")
+        if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
+            panel.set_yscale("log")
+        else:
+            panel.set_ylim(bottom=0)
+            panel.yaxis.set_major_locator(MaxNLocator(4))
+        head(panel, name)
+    return figure
+
+
+@styled
+def cv_against_rate(values: Mapping[str, Mapping[str, xr.Dataset]]) -> Figure:
+    """Draw the ISI CV of each neuron against its firing rate, one marker per result.
+
+    The line is the CV of a Poisson process. On a grid of steps, independent spikes with p spikes
+    per step have a smaller CV, sqrt(1 - p).
+
+    Parameters
+    ----------
+    values
+        By result and layer, `firing_rate` in Hz and `isi_cv` of each neuron, (neuron,), as from
+        `bioae.analysis.neuron_values`. The label counts the neurons whose CV is defined.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(values, "neurons")
+    names = layers_in(values)
+    figure, axes = panels(len(names), 2.3 + 0.16 * len(values), "firing rate (Hz)")
+    for panel, name in zip(axes, names, strict=True):
+        for index, label, data in of_layer(values, name):
+            _draw_neurons(panel, data, label, index)
+        if any(np.size(line.get_xdata()) for line in panel.lines):
+            panel.set_xscale("log")
+        panel.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="Poisson process")
+        panel.set_ylim(bottom=0)
+        panel.set_ylabel("CV of intervals")
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+        head(panel, name)
+    return figure
+
+
+def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> None:
+    rate, cv = (data[name].to_numpy() for name in ("firing_rate", "isi_cv"))
+    defined = np.isfinite(cv) & (rate > 0)
+    many = int(defined.sum()) > 500
+    axes.plot(
+        rate[defined],
+        cv[defined],
+        linestyle="none",
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=2 if many else 3.5,
+        markerfacecolor="none" if index else colour_of(index),
+        markeredgecolor=colour_of(index),
+        markeredgewidth=0.7,
+        alpha=0.5 if many else 0.8,
+        rasterized=True,
+        label=f"{label}: {int(defined.sum()):,} of {rate.size:,} neurons",
+    )
