@@ -236,7 +236,10 @@ class LayerMirror(nn.Module):
     def _pathways(self, delays: Mapping[str, Steps], arrays: Arrays) -> dict[str, nn.Module]:
         placed = self.placed
         name, size = placed.name, placed.size
-        common: dict[str, Any] = {"shape": placed.shape, "separate_inhibition": placed.apart}
+        common: dict[str, Any] = {
+            "shape": placed.shape,
+            "separate_inhibition": placed.separate_inhibition,
+        }
         feed = partial(connect, placed.layer)
         pathways = {
             "weight": Pathway(
