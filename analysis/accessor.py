@@ -1,8 +1,8 @@
-"""``tree.bioae``: the functions of `bioae.analysis` as methods of a result.
+"""The ``bioae`` accessor: ``tree.bioae`` has the functions of `bioae.analysis` as methods.
 
-Importing this module, or `bioae.analysis.open_result`, gives every `xarray.DataTree` the attribute
-``bioae``. It computes nothing: ``tree.bioae.isi_cv("latent")`` is
-``bioae.analysis.isi_cv(tree, "latent")``, and ``help`` of the one shows the text of the other.
+Importing this module, or `bioae.analysis.open_result`, registers the attribute ``bioae`` on every
+`xarray.DataTree`. ``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``,
+and both have the same help text.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
-from types import MethodType
+from importlib import import_module
+from types import MethodType, ModuleType
 from typing import Any, TypeGuard
 
 import xarray as xr
-
-from bioae import analysis
 
 __all__ = ["Accessor"]
 
 
 class Accessor:
-    """The functions of `bioae.analysis` whose first argument is a result, of this result.
+    """The functions of `bioae.analysis` that take a result first, bound to one result.
 
     Parameters
     ----------
@@ -35,17 +34,20 @@ class Accessor:
         self._tree = tree
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in dir(analysis):
-            function = getattr(analysis, name)
+        package = _package()
+        if name in dir(package):
+            function = getattr(package, name)
             if _takes_a_result(function):
                 return MethodType(function, self._tree)
-            raise AttributeError(f"{name!r} is not of one result: use bioae.analysis.{name}")
-        # Copying and unpickling ask for special names, before there is a tree.
+            raise AttributeError(
+                f"{name!r} does not take a result first: use bioae.analysis.{name}"
+            )
+        # copy and pickle look up special names before the tree is set.
         known = [] if name.startswith("_") else _names()
         close = get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "dir(tree.bioae) lists those there are"
-        what = f"bioae.analysis has no function {name!r} of a result; {hint}"
-        raise AttributeError(what, name=name, obj=None)  # or Python appends its guess to ours
+        message = f"bioae.analysis has no function {name!r} of a result; {hint}"
+        raise AttributeError(message, name=name, obj=None)  # or Python appends its guess to ours
 
     def __dir__(self) -> list[str]:
         return [*dir(type(self)), *_names()]
@@ -54,8 +56,14 @@ class Accessor:
         return f"<bioae.analysis of this result: {len(_names())} functions, see dir(tree.bioae)>"
 
 
+def _package() -> ModuleType:
+    # By name and when it is used: the package leads to every module, this one included.
+    return import_module("bioae.analysis")
+
+
 def _names() -> list[str]:
-    return [name for name in dir(analysis) if _takes_a_result(getattr(analysis, name))]
+    package = _package()
+    return [name for name in dir(package) if _takes_a_result(getattr(package, name))]
 
 
 def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
@@ -66,12 +74,12 @@ def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
 
 
 def _register() -> None:
-    """Give trees the attribute; in place of an earlier one of ours, for a module may be reloaded.
+    """Register the accessor, in place of an earlier one of ours if the module is reloaded.
 
-    xarray warns where the attribute is already there, which is right if another library made it.
+    xarray warns where another library has registered the attribute.
     """
-    before = getattr(xr.DataTree, "bioae", None)
-    if getattr(before, "__module__", None) == __name__:
+    earlier = getattr(xr.DataTree, "bioae", None)
+    if getattr(earlier, "__module__", None) == __name__:
         delattr(xr.DataTree, "bioae")
     register = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
     register(Accessor)

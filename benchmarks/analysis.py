@@ -45,7 +45,7 @@ _PARTS = {
         "interval_sums", "isi_cv", "isi_cv2", "lv", "lvr", "burst_index", "isi_distribution",
     ),
     "rates and their distribution": (
-        "firing_rate", "spikes_per_step", "alive_density", "rate_statistics", "fit_rates",
+        "firing_rate", "rate_per_step", "density_alive", "rate_statistics", "fit_rates",
     ),
     "counts": ("spike_count", "active_fraction", "dead_fraction"),
     "bursting": ("is_bursting",),

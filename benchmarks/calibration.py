@@ -100,7 +100,7 @@ def table(found: dict[str, Any]) -> str:
 
 def _latent(measures: dict[str, Any]) -> str:
     place = measures["layers"].index("latent")
-    density, dead = (measures[name][place] for name in ("spike_density", "dead_fraction"))
+    density, dead = (measures[name][place] for name in ("rate_per_step_mean", "dead_fraction"))
     return f"{density:.3f} | {dead:.0%}".replace("%", " %")
 
 
@@ -118,7 +118,7 @@ def measured(network: Network, images: int) -> dict[str, Any]:
     """Return the error of a network's images, and how its layers fire."""
     result = simulate_mirror(network, load_images("sample", "test")[-images:], dtype="float32")
     table = summary(result)
-    firing = ("mean_rate_hz", "spike_density", "dead_fraction", "bursting_fraction")
+    firing = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
     return {
         "sum_squared_error": float(sum_squared_error(result).mean()),
         "layers": [str(name) for name in table["layer"].to_numpy()],

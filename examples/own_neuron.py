@@ -32,7 +32,7 @@ def main(model: str | None = None) -> None:
     digits = bioae.datasets.load("sample", "test", limit=5)
     for name in ("lif", str(NEURON)):
         result = bioae.simulate(network.with_neuron(name), digits, "numpy")
-        firing = bioae.analysis.summary(result)[["mean_rate_hz", "dead_fraction"]]
+        firing = bioae.analysis.summary(result)[["rate_hz_mean", "dead_fraction"]]
         print(f"\n{Path(name).stem}\n{firing.to_pandas().round(2)}")
 
 

@@ -1,1 +1,1 @@
-"""Comparison of two results: agreement, effect sizes, resampling."""
+"""Comparison of two results: agreement spike for spike, effects of a change, effect sizes."""

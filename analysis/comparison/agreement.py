@@ -1,4 +1,4 @@
-"""Whether two runs of a network agree, spike for spike."""
+"""Agreement of two results spike for spike, and the effect of a change of the network."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
+from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
+from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import layer_data, layer_names, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
-__all__ = ["check_comparable", "differing_spikes"]
+__all__ = ["check_comparable", "differing_spikes", "firing_change", "reconstruction_change"]
 
 _COLUMNS = {
     "spikes_a": "spikes in the first",
@@ -23,25 +26,27 @@ _COLUMNS = {
     "compared": "places compared",
     "spike_agreement": "agreement",
 }
+#: The numbers of `summary` that a change is described by.
+_FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
 
 
 def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
-    """Count the (example, neuron, step) at which two results disagree, layer by layer.
+    """Count the spikes at which two results differ, by (example, neuron, step), in each layer.
 
-    The examples may come in another order, they are matched by the coordinate `example`.
+    Examples are matched by the coordinate `example` and may have another order.
 
     Returns
     -------
     xarray.Dataset
         Along `layer`: the spikes of each in `spikes_a` and `spikes_b`, those of both in `common`,
         `differing` (in one of the two only), `compared` (all places where a spike could be), and
-        `spike_agreement`, the Jaccard index common / (common + differing): silence counts for
-        nothing in it, and it is NaN where neither spikes.
+        `spike_agreement`, the Jaccard index common / (common + differing), which ignores common
+        silence and is NaN if neither spikes.
 
     Raises
     ------
     ResultError
-        If examples, layers, steps or dt are not the same (`check_comparable`).
+        If examples, layers, steps or dt differ (`check_comparable`).
     """
     check_comparable(a, b)
     names = layer_names(a)
@@ -64,16 +69,80 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
         Naming what differs.
     """
     for name in ("steps", "dt_ms"):
-        if a.attrs[name] != b.attrs[name]:
-            raise _different(name, a.attrs[name], b.attrs[name])
-    examples_a, examples_b = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
-    if not np.array_equal(examples_a, examples_b):
-        raise _different("examples", _shorten(examples_a), _shorten(examples_b))
-    if layer_names(a) != layer_names(b):
-        raise _different("layers", layer_names(a), layer_names(b))
+        _check_equal(name, a.attrs[name], b.attrs[name])
+    _check_same_examples_and_layers(a, b)
     sizes = [[layer_data(tree, name).sizes["neuron"] for name in layer_names(a)] for tree in (a, b)]
-    if sizes[0] != sizes[1]:
-        raise _different("layer sizes", *sizes)
+    _check_equal("layer sizes", *sizes)
+
+
+def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
+    """Compare the firing of each layer before and after a change of the network.
+
+    The two may differ in dt. The threshold of bursting is the same rate in Hz in both: with a
+    shorter dt it is fewer spikes per step.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along `layer`, the mean rate in Hz and in spikes per step, and the fractions of dead and of
+        bursting neurons, as ``NAME_before`` and ``NAME_after``.
+
+    Raises
+    ------
+    ResultError
+        If examples or layers differ.
+    """
+    _check_same_examples_and_layers(before, after)
+    finer = float(after.attrs["dt_ms"]) / float(before.attrs["dt_ms"])
+    threshold = min(1.0, BURSTING_THRESHOLD * finer)
+    tables = {"before": summary(before), "after": summary(after, bursting_threshold=threshold)}
+    columns = {
+        f"{name}_{when}": table[name].assign_attrs(
+            long_name=f"{table[name].attrs['long_name']} {when}"
+        )
+        for name in _FIRING
+        for when, table in tables.items()
+    }
+    return xr.Dataset(columns)
+
+
+def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
+    """Compare the reconstruction errors before and after a change of the network.
+
+    Returns
+    -------
+    xarray.Dataset
+        `sum_squared_error` and `mean_squared_error`, means over examples, along `when`: before,
+        after.
+
+    Raises
+    ------
+    ResultError
+        If examples or layers differ.
+    """
+    _check_same_examples_and_layers(before, after)
+    measures = {"per image": sum_squared_error, "per pixel": mean_squared_error}
+    columns = {
+        measure.__name__: (
+            "when",
+            [float(measure(tree).mean()) for tree in (before, after)],
+            {"long_name": f"squared error {unit}", "units": "1"},
+        )
+        for unit, measure in measures.items()
+    }
+    return xr.Dataset(columns, coords={"when": ["before", "after"]})
+
+
+def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
+    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
+    if not np.array_equal(first, second):
+        raise _different("examples", _shorten(first), _shorten(second))
+    _check_equal("layers", layer_names(a), layer_names(b))
+
+
+def _check_equal(what: str, first: object, second: object) -> None:
+    if first != second:
+        raise _different(what, first, second)
 
 
 def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int | float]:
@@ -93,7 +162,7 @@ def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int 
 
 
 def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield where a block ends, and ascending numbers, equal for spikes at the same place."""
+    """Yield the end of a block, and its spikes as ascending numbers that identify their place."""
     for block in blocks(tree, layer):
         size = block.neurons * block.steps
         place = (block.start + block.position) * block.steps + block.step
@@ -103,7 +172,7 @@ def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64
 def _count(
     sides: Sequence[Iterator[tuple[int, NDArray[np.int64]]]], end: int
 ) -> tuple[list[int], int]:
-    """Count the numbers of either side, and those of both, in the memory of a block of each."""
+    """Count the numbers of each side and those in both, with one block of each in memory."""
     rest = [np.empty(0, np.int64) for _ in sides]
     until, spikes, common = [0, 0], [0, 0], 0
     while min(until) < end:

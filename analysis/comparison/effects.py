@@ -1,8 +1,8 @@
-"""How two results differ in what their neurons do, layer by layer and statistic by statistic.
+"""Effects: differences between the neurons of two results, by layer and statistic.
 
 The unit is the neuron: each has one value of a statistic, such as its firing rate, and two layers
-are two samples of neurons. Where both results are of one network, a neuron of the first is the
-same in the second, and they are compared in pairs.
+are two samples of neurons. If both results are of one network, neuron n is the same in both, and
+neurons are compared in pairs.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.comparison.effect_sizes import holm
-from bioae.analysis.comparison.samples import COLUMNS, Settings, compare_samples
+from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.tables import Table, as_table
 from bioae.analysis.results.layers import layer_names
 from bioae.errors import ResultError
 
 __all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
 
-#: The statistics of neurons that are compared between results, and laid beside those of cortex.
+#: The statistics of neurons that are compared between results and with cortex.
 COMPARED = (
     "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",
 )  # fmt: skip
@@ -39,7 +38,7 @@ def compare(
     paired: bool | None = None,
     **settings: Any,
 ) -> xr.Dataset:
-    """Compare what the neurons of two results do: mirror and Brian2, two models, two seeds.
+    """Compare the neurons of two results: mirror and Brian2, two models, two seeds.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def compare(
         By name, functions of a result and a layer that return a value for each neuron, (neuron,);
         by default those of `neuron_values`.
     paired
-        Whether neuron n of one is neuron n of the other. By default it is where the results are of
+        Whether neuron n of one is neuron n of the other. By default it is, if the results are of
         the same network (`network_sha256`) and a layer has as many neurons in both.
     **settings
         `level`, `resamples` and `seed`, as in `compare_values`.
@@ -60,7 +59,7 @@ def compare(
     Raises
     ------
     ResultError
-        If no layer is in both, or pairs are asked for where there are none.
+        If no layer is in both, or `paired` is true for layers of different sizes.
     """
     if paired is None:
         paired = is_paired(a, b)
@@ -70,7 +69,7 @@ def compare(
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
-    """Whether neurons of two results are the same: no for different networks, else by layer."""
+    """Return False for results of different networks, else None: it depends on the layer."""
     return None if a.attrs["network_sha256"] == b.attrs["network_sha256"] else False
 
 
@@ -98,9 +97,9 @@ def compare_values(
     resamples: int = 2000,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Compare statistics of neurons that were computed before.
+    """Compare statistics of neurons that are computed already.
 
-    A neuron without a finite value is left out; of a pair, both are.
+    A neuron without a finite value is left out, and so is its partner in a pair.
 
     Parameters
     ----------
@@ -108,28 +107,28 @@ def compare_values(
         By layer, the statistics of each neuron, (neuron,), as from `neuron_values`. The layers and
         statistics that both have are compared.
     paired
-        Whether neuron n of one is neuron n of the other; by default where a layer has as many
+        Whether neuron n of one is neuron n of the other; by default if a layer has as many
         neurons in both.
     level, resamples, seed
-        Of the bootstrap interval of the difference of the means
-        (`bioae.analysis.comparison.resampling`).
+        Coverage, number of resamples and seed of the bootstrap interval of the difference of the
+        means (`scipy.stats.bootstrap`, percentile method).
 
     Returns
     -------
     xarray.Dataset
-        (layer, statistic) How many `neurons_a` and `neurons_b` there are, their means, the
+        (layer, statistic) The numbers of neurons `neurons_a` and `neurons_b`, their means, the
         `difference` (second minus first) with its confidence interval, effect sizes
-        (`bioae.analysis.comparison.effect_sizes`), and the `p_value` of the Wilcoxon signed-rank
-        test of pairs or else of the Mann-Whitney test, both two-sided; `p_holm` corrects it for
-        all the tests of the dataset. `kolmogorov_smirnov` and `wasserstein` are distances of the
-        two distributions, in units of 1 and of the statistic. `paired (layer)` tells which it was.
-        What needs more values than there are is NaN; where no value differs p is 1.
+        (`bioae.analysis.comparison.samples`), and the `p_value` of the Wilcoxon signed-rank test
+        of pairs or else of the Mann-Whitney test, both two-sided; `p_holm` corrects it for all the
+        tests of the dataset. `kolmogorov_smirnov` and `wasserstein` are distances of the two
+        distributions, in units of 1 and of the statistic. `paired (layer)` says whether neurons
+        were compared in pairs. NaN if there are too few values; p is 1 if no value differs.
 
     Raises
     ------
     ResultError
-        If the two share no layer or statistic, pairs are asked for where there are none, or a
-        setting is outside.
+        If the two share no layer or statistic, `paired` is true for layers of different sizes, or
+        `level` or `resamples` is out of range.
     """
     _check(level, resamples)
     layers = [name for name in a if name in b]
@@ -146,24 +145,19 @@ def compare_values(
         for j, name in enumerate(names):
             if name in a[layer] and name in b[layer]:
                 samples = _samples(a[layer][name], b[layer][name], pairs[i])
-                # Each comparison draws its own numbers, whatever else is compared.
-                settings = Settings(level, resamples, seed)
-                table[:, i, j] = list(compare_samples(*samples, pairs[i], settings).values())
+                # Each comparison starts from the seed, whatever else is compared.
+                bootstrap = Bootstrap(level, resamples, seed)
+                table[:, i, j] = list(compare_samples(*samples, pairs[i], bootstrap).values())
     return _dataset(table, layers, names, pairs)
 
 
 def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
     """Return a comparison as a table, one row for each layer and statistic."""
-    rows = []
-    for layer in effects["layer"].to_numpy():
-        for name in effects["statistic"].to_numpy():
-            row = effects.sel(layer=layer, statistic=name)
-            columns = [column for column in row.data_vars if column != "paired"]
-            named = {str(row[column].attrs["long_name"]): row[column].item() for column in columns}
-            paired = bool(row["paired"])
-            test = "Wilcoxon, pairs" if paired else "Mann-Whitney"
-            rows.append({"layer": str(layer), "statistic": str(name), **named, "test": test})
-    return as_table(caption, rows)
+    frame = effects.to_dataframe().reset_index()
+    test = np.where(frame.pop("paired"), "Wilcoxon, pairs", "Mann-Whitney")
+    long_names = {name: array.attrs["long_name"] for name, array in effects.data_vars.items()}
+    frame = frame.rename(columns=long_names).assign(test=test)
+    return as_table(caption, frame.to_dict("records"))
 
 
 def _check(level: float, resamples: int) -> None:

@@ -1,4 +1,8 @@
-"""Two samples compared in every way that there is a column for."""
+"""Comparison of two samples: effect sizes, tests, bootstrap interval and distances.
+
+Samples are one-dimensional and finite. Signs are those of the second sample minus the first:
+positive where the second is greater.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.analysis.comparison.effect_sizes import cliffs_delta, cohens_d, hedges_g, rank_biserial
-from bioae.analysis.comparison.resampling import mean_difference_interval
+__all__ = [
+    "COLUMNS",
+    "Bootstrap",
+    "cliffs_delta",
+    "cohens_d",
+    "compare_samples",
+    "hedges_g",
+    "holm",
+    "mean_difference_interval",
+    "rank_biserial",
+]
 
-__all__ = ["COLUMNS", "Settings", "compare_samples"]
+Sample = NDArray[np.float64]
 
+#: The columns of a comparison, with their long names.
 COLUMNS = {
     "neurons_a": "neurons in the first",
     "neurons_b": "neurons in the second",
@@ -28,19 +42,19 @@ COLUMNS = {
     "kolmogorov_smirnov": "largest difference of the distributions",
     "wasserstein": "Wasserstein distance",
 }
+# Values that are drawn at a time, which bounds the memory.
+_DRAWN = 4_000_000
 
 
-class Settings(NamedTuple):
-    """Of the bootstrap: the coverage of its interval, how many samples it draws, and the seed."""
+class Bootstrap(NamedTuple):
+    """Coverage of the bootstrap interval, number of resamples, and seed."""
 
-    level: float
-    resamples: int
-    seed: int
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
 
 
-def compare_samples(
-    a: NDArray[np.float64], b: NDArray[np.float64], paired: bool, settings: Settings
-) -> dict[str, float]:
+def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) -> dict[str, float]:
     """Return one value for each of `COLUMNS`, in their order.
 
     Parameters
@@ -48,9 +62,13 @@ def compare_samples(
     a, b
         (neuron,) Finite; of the same length if `paired`.
     """
-    rng = np.random.default_rng(settings.seed)
     low, high = mean_difference_interval(
-        a, b, paired=paired, level=settings.level, resamples=settings.resamples, rng=rng
+        a,
+        b,
+        paired=paired,
+        level=bootstrap.level,
+        resamples=bootstrap.resamples,
+        rng=np.random.default_rng(bootstrap.seed),
     )
     mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
     smirnov, wasserstein = _distances(a, b)
@@ -72,24 +90,156 @@ def compare_samples(
     }
 
 
-def _p_value(a: NDArray[np.float64], b: NDArray[np.float64], paired: bool) -> float:
+def mean_difference_interval(
+    a: Sample,
+    b: Sample,
+    *,
+    paired: bool,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of mean(b) - mean(a).
+
+    Neurons are drawn with replacement, in pairs if the samples are paired. NaN if a sample is
+    empty; the interval of a single neuron has no width. Efron & Tibshirani (1993), An Introduction
+    to the Bootstrap, chapter 13.
+
+    Parameters
+    ----------
+    a, b
+        (neuron,) Finite; of the same length if `paired`.
+    level
+        The coverage, between 0 and 1.
+    """
+    from scipy.stats import bootstrap
+
+    if not a.size or not b.size:
+        return np.nan, np.nan
+    # A constant sample has one mean, which drawing it again would only round.
+    if paired or (a == a[0]).all():
+        samples: tuple[Sample, ...] = (b - (a if paired else a[0]),)
+    else:
+        samples = (b[0] - a,) if (b == b[0]).all() else (b, a)
+    if len(samples) == 1 and (samples[0] == samples[0][0]).all():
+        return float(samples[0][0]), float(samples[0][0])
+    low, high = bootstrap(
+        samples,
+        _difference,
+        n_resamples=resamples,
+        batch=max(1, _DRAWN // max(a.size, b.size)),
+        vectorized=True,
+        confidence_level=level,
+        method="percentile",
+        rng=rng,
+    ).confidence_interval
+    return float(low), float(high)
+
+
+def _difference(*samples: Sample, axis: int) -> Sample:
+    means = [np.asarray(each.mean(axis)) for each in samples]
+    return means[0] - means[1] if len(means) > 1 else means[0]
+
+
+def cohens_d(a: Sample, b: Sample) -> float:
+    """Cohen's d: the difference of the means over the pooled standard deviation.
+
+    The standard deviation is that over the neurons of each sample, also if samples are paired, so
+    that paired and independent comparisons have one scale. 0 if neither sample varies and they are
+    equal; NaN if neither varies and they differ, or if one has fewer than two values. Cohen (1988),
+    Statistical Power Analysis for the Behavioral Sciences.
+    """
+    if min(a.size, b.size) < 2:
+        return np.nan
+    freedom = a.size + b.size - 2
+    pooled = ((a.size - 1) * a.var(ddof=1) + (b.size - 1) * b.var(ddof=1)) / freedom
+    difference = float(b.mean() - a.mean())
+    if pooled == 0:
+        return 0.0 if difference == 0 else np.nan
+    return difference / float(np.sqrt(pooled))
+
+
+def hedges_g(a: Sample, b: Sample) -> float:
+    """Hedges' g: Cohen's d without its bias in small samples; NaN where d is NaN.
+
+    The correction is exact. Hedges (1981), J. Educ. Stat. 6:107, doi:10.2307/1164588.
+    """
+    from scipy.special import gammaln
+
+    d, freedom = cohens_d(a, b), a.size + b.size - 2
+    if not np.isfinite(d):
+        return np.nan
+    log = gammaln(freedom / 2) - np.log(freedom / 2) / 2 - gammaln((freedom - 1) / 2)
+    return d * float(np.exp(log)) if freedom > 1 else np.nan
+
+
+def cliffs_delta(a: Sample, b: Sample) -> float:
+    """Cliff's delta: P(b > a) - P(b < a), in [-1, 1]; NaN if a sample is empty.
+
+    It is the rank-biserial correlation of the Mann-Whitney test. Cliff (1993), Psychol. Bull.
+    114:494, doi:10.1037/0033-2909.114.3.494.
+    """
+    if not a.size or not b.size:
+        return np.nan
+    ordered = np.sort(a)
+    below = np.searchsorted(ordered, b, side="left").sum(dtype=np.int64)
+    above = (a.size - np.searchsorted(ordered, b, side="right")).sum(dtype=np.int64)
+    return float(below - above) / (a.size * b.size)
+
+
+def rank_biserial(differences: Sample) -> float:
+    """Matched-pairs rank-biserial correlation of differences, in [-1, 1].
+
+    The ranks of the positive differences minus those of the negative ones, over all ranks; zeros
+    are dropped, as in the Wilcoxon test. 0 if all are zero, NaN if there are none. Kerby (2014),
+    Compr. Psychol. 3:11.IT.3.1, doi:10.2466/11.IT.3.1.
+    """
+    from scipy.stats import rankdata
+
+    if not differences.size:
+        return np.nan
+    moved = differences[differences != 0]
+    if not moved.size:
+        return 0.0
+    ranks = rankdata(np.abs(moved))
+    return float((np.sign(moved) * ranks).sum() / ranks.sum())
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P-values corrected for multiple tests by Holm's method, of the same shape.
+
+    NaN is no test and stays. If those below a level are rejected, the chance of rejecting any true
+    hypothesis is at most that level, however the tests depend on each other. Holm (1979), Scand. J.
+    Stat. 6:65.
+    """
+    flat = p_values.ravel()
+    adjusted = np.full(flat.size, np.nan)
+    tests = np.flatnonzero(~np.isnan(flat))
+    order = tests[np.argsort(flat[tests], kind="stable")]
+    scaled = flat[order] * np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted.reshape(p_values.shape)
+
+
+def _p_value(a: Sample, b: Sample, paired: bool) -> float:
     from scipy.stats import mannwhitneyu, wilcoxon
 
     if not a.size or not b.size:
         return np.nan
     if paired:
         return float(wilcoxon(b, a).pvalue) if (a != b).any() else 1.0
-    # The tests divide by the spread of the ranks, which is none where all values are one.
+    # The test divides by the spread of the ranks, which is 0 if all values are equal.
     if (a == a[0]).all() and (b == a[0]).all():
         return 1.0
     return float(mannwhitneyu(b, a).pvalue)
 
 
-def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    from scipy.stats import wasserstein_distance
+def _distances(a: Sample, b: Sample) -> tuple[float, float]:
+    from scipy.stats import ks_2samp, wasserstein_distance
 
     if not a.size or not b.size:
         return np.nan, np.nan
-    points = np.concatenate((a, b))
-    below = [np.searchsorted(np.sort(each), points, side="right") / each.size for each in (a, b)]
-    return float(np.abs(below[0] - below[1]).max()), float(wasserstein_distance(a, b))
+    # The p-value is not used: the exact one takes long, and that of two values divides by zero.
+    with np.errstate(divide="ignore"):
+        smirnov = ks_2samp(a, b, method="asymp").statistic
+    return float(smirnov), float(wasserstein_distance(a, b))

@@ -1,8 +1,9 @@
-"""Results as pandas' tables: one row a spike, a neuron, a layer."""
+"""Results as pandas tables and CSV files: one row per spike, neuron or layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,15 @@ from bioae.analysis.exports.optional import needs
 from bioae.analysis.firing.bursting import is_bursting
 from bioae.analysis.firing.counts import is_alive, spike_count
 from bioae.analysis.firing.rates import firing_rate
-from bioae.analysis.measures.overview import summary
+from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import layer_data, layer_names
 from bioae.errors import ResultError
+from bioae.files import atomic_output
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 
-__all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_pandas"]
+__all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
 
 def to_pandas(
@@ -33,9 +35,9 @@ def to_pandas(
     Parameters
     ----------
     layers
-        Which; by default all.
+        Names of layers; by default all.
     statistics
-        As in `neuron_frame`, of one layer.
+        As in `neuron_frame`, for one layer.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def to_pandas(
     Raises
     ------
     ResultError
-        If there is no such layer, or `statistics` are given for several.
+        If there is no such layer, or `statistics` are given for several layers.
     InputError
         If pandas is not installed.
     """
@@ -68,41 +70,77 @@ def to_pandas(
     }
 
 
-def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
-    """Return a layer's spikes, a row each: layer, example, neuron and time_ms.
+def to_csv(
+    tree: xr.DataTree,
+    path: Path | str,
+    *,
+    layers: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a folder of three CSV files: ``spikes.csv``, ``neurons.csv`` and ``layers.csv``.
 
-    They are in the order of the result: by example, time and neuron. A table of n spikes takes
-    about 30 n bytes.
+    They are the tables of `to_pandas`, in full precision; undefined cells are empty. The folder is
+    written as a whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    layers
+        Names of layers; by default all.
+    overwrite
+        Whether to replace an existing folder, with all its files.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer.
+    InputError
+        If pandas is not installed.
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
     """
-    pandas = needs("pandas", "pandas")
+    tables = to_pandas(tree, layers)
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        for name, table in tables.items():
+            table.to_csv(temporary / f"{name}.csv", index=False)
+
+
+def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
+    """Return a layer's spikes, one per row: layer, example, neuron and time_ms.
+
+    The order is that of the result: by example, time and neuron. A table of n spikes takes about
+    30 n bytes.
+    """
     data = layer_data(tree, layer)
     # Spikes of examples that were not selected stay in the result's arrays.
-    known = np.isin(data["spike_example"].to_numpy(), data["example"].to_numpy())
+    selected = np.isin(data["spike_example"].to_numpy(), data["example"].to_numpy())
     columns = {
         "example": data["spike_example"],
         "neuron": data["spike_neuron"],
         "time_ms": data["spike_time_ms"],
     }
-    frame = pandas.DataFrame({name: array.to_numpy()[known] for name, array in columns.items()})
-    return _in_layer(frame, tree, layer)
+    return _frame(
+        {name: array.to_numpy()[selected] for name, array in columns.items()}, tree, layer
+    )
 
 
 def neuron_frame(
     tree: xr.DataTree, layer: str, *, statistics: xr.Dataset | None = None
 ) -> pd.DataFrame:
-    """Return a layer's neurons, a row each: where they are, and what they do.
+    """Return a layer's neurons, one per row: position, spikes, rate, alive and bursting.
 
     Parameters
     ----------
     statistics
         Further columns, (neuron,), by the names of the variables, such as from
-        `bioae.analysis.comparison.effects.neuron_values`. What is undefined is NaN.
+        `bioae.analysis.neuron_statistics`. Undefined values are NaN.
     """
-    pandas = needs("pandas", "pandas")
     data = layer_data(tree, layer)
     columns = {"neuron": np.arange(data.sizes["neuron"])}
-    places = [name for name in ("channel", "y", "x") if name in data.coords]
-    columns |= {name: data[name].to_numpy() for name in places}
+    position = [name for name in ("channel", "y", "x") if name in data.coords]
+    columns |= {name: data[name].to_numpy() for name in position}
     measures = {
         "spikes": spike_count(tree, layer, dims="example"),
         "firing_rate_hz": firing_rate(tree, layer),
@@ -113,21 +151,20 @@ def neuron_frame(
     for name, array in ({} if statistics is None else statistics.data_vars).items():
         if name != "firing_rate":  # it is there, with its unit
             columns[str(name)] = array.to_numpy()
-    # They stay integers beside a layer whose neurons have no place.
-    frame = pandas.DataFrame(columns).astype(dict.fromkeys(places, "Int32"))
-    return _in_layer(frame, tree, layer)
+    # Positions stay integers next to a layer whose neurons have none.
+    return _frame(columns, tree, layer).astype(dict.fromkeys(position, "Int32"))
 
 
 def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
-    """Return the layers, a row each, with the measures of `bioae.analysis.summary`."""
-    needs("pandas", "pandas")
+    """Return the layers, one per row, with the numbers of `bioae.analysis.summary`."""
     return summary(tree).to_dataframe()
 
 
-def _in_layer(frame: pd.DataFrame, tree: xr.DataTree, layer: str) -> pd.DataFrame:
+def _frame(columns: dict[str, np.ndarray], tree: xr.DataTree, layer: str) -> pd.DataFrame:
     pandas = needs("pandas", "pandas")
-    # A category takes a byte a row, and a text a pointer.
+    # A category takes a byte per row, a text a pointer.
     names = layer_names(tree)
-    codes = np.full(len(frame), names.index(layer), np.min_scalar_type(-len(names)))
-    frame.insert(0, "layer", pandas.Categorical.from_codes(codes, names))
-    return frame
+    codes = np.full(
+        len(next(iter(columns.values()))), names.index(layer), np.min_scalar_type(-len(names))
+    )
+    return pandas.DataFrame({"layer": pandas.Categorical.from_codes(codes, names), **columns})

@@ -9,13 +9,7 @@ from bioae.analysis.firing.counts import is_alive
 from bioae.analysis.results.layers import Dims, described, duration_s, layer_data, steps
 from bioae.errors import ResultError
 
-__all__ = [
-    "alive_density",
-    "firing_rate",
-    "rate_distribution",
-    "spike_density",
-    "spikes_per_step",
-]
+__all__ = ["density_alive", "firing_rate", "rate_distribution", "rate_per_step"]
 
 
 def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
@@ -27,29 +21,24 @@ def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.
     return described(rate, "firing_rate", "firing rate", "Hz")
 
 
-def spikes_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
-    """Spikes per step of presentation, averaged over `dims`: at most 1."""
+def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
+    """Spikes per step of presentation, averaged over `dims`: at most 1.
+
+    Over ``("example", "neuron")`` it is the *density* of Hübotter, Lanillos & Tomczak (2021),
+    arXiv:2109.11045.
+    """
     rate = _mean_count(tree, layer, dims) / steps(tree)
-    return described(rate, "spikes_per_step", "spikes per step", "1")
+    return described(rate, "rate_per_step", "spikes per step", "1")
 
 
-def spike_density(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Spikes per neuron and step, over all neurons and examples.
+def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """Spikes per step, averaged over the neurons that spike in any example; NaN if none does.
 
-    The *density* of Hübotter, Lanillos & Tomczak (2021), arXiv:2109.11045.
+    A layer that is half dead and half bursting has the same mean rate as a healthy one. This
+    measure tells them apart.
     """
-    density = spikes_per_step(tree, layer, dims=("example", "neuron"))
-    return described(density, "spike_density", "spike density", "1")
-
-
-def alive_density(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Spikes per step and neuron that spikes in any example; NaN where all are dead.
-
-    A layer that is half dead and half bursting has the same density as a healthy one. This
-    tells them apart.
-    """
-    per_neuron = spikes_per_step(tree, layer).where(is_alive(tree, layer))
-    return described(per_neuron.mean(), "alive_density", "spike density of the alive", "1")
+    per_neuron = rate_per_step(tree, layer).where(is_alive(tree, layer))
+    return described(per_neuron.mean(), "density_alive", "spike density of the alive", "1")
 
 
 def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Dataset:

@@ -1,8 +1,8 @@
-"""Everything that is measured of how a network fires: a tree of numbers beside that of the result.
+"""Statistics of firing, all at once: of each neuron, each example and each layer.
 
-Each neuron has its values (`neuron_statistics`), each example has its own (`example_statistics`),
-and each layer has the numbers that a table shows (`layer_statistics`), whose definitions stand in
-`bioae.analysis.measures.definitions`. The spikes are read once for all that is made of intervals.
+`neuron_statistics`, `example_statistics` and `layer_statistics` are the parts of `statistics`; the
+numbers of a layer are defined in `bioae.analysis.measures.definitions`. `summary` has those that
+need spike counts only. The spikes of a layer are read once for all measures of intervals.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from bioae.analysis.coding.reconstruction import (
     mean_squared_error,
     sum_squared_error,
 )
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD, is_bursting
+from bioae.analysis.firing.bursting import (
+    BURSTING_THRESHOLD,
+    bursting_fraction,
+    is_bursting,
+)
 from bioae.analysis.firing.counts import active_fraction, dead_fraction, spike_count
 from bioae.analysis.firing.interval_moments import IntervalSums, interval_sums
 from bioae.analysis.firing.intervals import burst_index, isi_distribution
 from bioae.analysis.firing.irregularity import isi_cv, isi_cv2, lv, lvr
 from bioae.analysis.firing.rate_fits import fit_rates
 from bioae.analysis.firing.rate_moments import rate_statistics
-from bioae.analysis.firing.rates import alive_density, firing_rate, spikes_per_step
+from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
@@ -41,6 +45,7 @@ __all__ = [
     "layer_statistics",
     "neuron_statistics",
     "statistics",
+    "summary",
 ]
 
 #: Intervals shorter than this count as those of a burst: Harris et al. (2001), Neuron 32:141.
@@ -50,7 +55,7 @@ _EVERYTHING = ("example", "neuron")
 
 
 def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.DataTree:
-    """Measure how a network fires, in bounded memory.
+    """Measure the firing of all neurons, examples and layers, in bounded memory.
 
     Parameters
     ----------
@@ -60,16 +65,16 @@ def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESH
     Returns
     -------
     xarray.DataTree
-        The root has the errors of the reconstruction of each example and the attributes of the
-        result. ``/layers/NAME`` has `neuron_statistics` along `neuron`, `example_statistics` along
+        The root has the reconstruction errors of each example and the attributes of the result.
+        ``/layers/NAME`` has `neuron_statistics` along `neuron`, `example_statistics` along
         `example`, ``isi_distribution`` along `interval`, ``rate_fit_…`` along `distribution`, and
-        `layer_statistics` as scalars. What cannot be measured is NaN, and its attribute
-        ``undefined`` says why.
+        `layer_statistics` as scalars. An undefined value is NaN, and the attribute ``undefined``
+        gives the reason.
 
     Raises
     ------
     ResultError
-        If the threshold is outside.
+        If the threshold is not between 0 and 1.
     """
     nodes: dict[str, xr.Dataset] = {"/": _root(tree)}
     for layer in layer_names(tree):
@@ -92,9 +97,9 @@ def neuron_statistics(
     bursting_threshold: float = BURSTING_THRESHOLD,
     sums: IntervalSums | None = None,
 ) -> xr.Dataset:
-    """Return the statistics of each neuron of a layer, (neuron,), one variable each.
+    """Statistics of each neuron of a layer, (neuron,), one variable each.
 
-    What takes several examples, or labels, is NaN throughout without them, and its attribute
+    A variable that takes several examples, or labels, is NaN without them, and its attribute
     ``undefined`` says so.
 
     Parameters
@@ -102,12 +107,12 @@ def neuron_statistics(
     bursting_threshold
         As in `statistics`.
     sums
-        What `interval_sums` returned for this layer, if it did.
+        The `interval_sums` of this layer, if they are computed already.
     """
     sums = sums or interval_sums(tree, layer)
     found = {
         "firing_rate": firing_rate(tree, layer),
-        "spikes_per_step": spikes_per_step(tree, layer),
+        "rate_per_step": rate_per_step(tree, layer),
         "is_bursting": is_bursting(tree, layer, threshold=bursting_threshold),
         "isi_cv": isi_cv(tree, layer, sums=sums),
         "isi_cv2": isi_cv2(tree, layer, sums=sums),
@@ -127,7 +132,7 @@ def neuron_statistics(
 
 
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Return how a layer answers each example, (example,), one variable each."""
+    """Statistics of a layer's response to each example, (example,), one variable each."""
     spikes = spike_count(tree, layer, dims="neuron")
     size = spikes.sizes["example"]
     sparseness = _or_undefined(
@@ -144,12 +149,9 @@ def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def layer_statistics(
-    tree: xr.DataTree,
-    layer: str,
-    *,
-    bursting_threshold: float = BURSTING_THRESHOLD,
+    tree: xr.DataTree, layer: str, *, bursting_threshold: float = BURSTING_THRESHOLD
 ) -> xr.Dataset:
-    """Return a layer's numbers as scalars: see `bioae.analysis.measures.definitions`.
+    """Return the numbers of a layer as scalars, by the names of `bioae.analysis.DEFINITIONS`.
 
     Parameters
     ----------
@@ -161,45 +163,64 @@ def layer_statistics(
     return _scalars(tree, layer, neurons, examples, fit_rates(tree, layer))
 
 
+def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.Dataset:
+    """Return the numbers of every layer that need spike counts only, along `layer`.
+
+    They have the names of `bioae.analysis.DEFINITIONS`. `bursting_of_alive` and `active_of_alive`
+    are fractions of the neurons that spike in any example.
+
+    Parameters
+    ----------
+    bursting_threshold
+        As in `statistics`.
+
+    Raises
+    ------
+    ResultError
+        If the threshold is not between 0 and 1.
+    """
+    names = layer_names(tree)
+    rows = [_counted(tree, name, bursting_threshold) for name in names]
+    return xr.concat(rows, xr.Variable("layer", names), coords="minimal", join="exact")
+
+
+def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
+    found = _of_counts(
+        tree,
+        layer,
+        bursting=is_bursting(tree, layer, threshold=threshold),
+        spikes=spike_count(tree, layer, dims="neuron"),
+        active=active_fraction(tree, layer),
+    )
+    columns = {
+        name: described(xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units)
+        for name, value in found.items()
+    }
+    bursting = bursting_fraction(tree, layer, threshold=threshold, of="alive")
+    active = active_fraction(tree, layer, of="alive")
+    return xr.Dataset(
+        columns
+        | {
+            "bursting_of_alive": bursting,
+            "active_of_alive": active.mean().assign_attrs(active.attrs),
+        }
+    )
+
+
 def _scalars(
     tree: xr.DataTree, layer: str, neurons: xr.Dataset, examples: xr.Dataset, fits: xr.Dataset
 ) -> xr.Dataset:
-    """Return the numbers of a layer of what is measured already of its neurons and examples."""
+    """Return the numbers of a layer from the statistics of its neurons and examples."""
     fit = fits.sel(distribution="lognormal")
+    nan = xr.DataArray(np.nan)
     found = {
-        **_of_layer(tree, layer),
-        **_of_neurons(neurons, examples),
-        "lognormal_sigma": fit["shape"],
-        "lognormal_ks": fit["ks_statistic"],
-    }
-    return xr.Dataset({name: _defined(name, found[name]) for name in DEFINITIONS})
-
-
-def _of_layer(tree: xr.DataTree, layer: str) -> dict[str, Any]:
-    sizes = layer_data(tree, layer).sizes
-    return {
-        "neurons": sizes["neuron"],
-        "examples": sizes["example"],
-        "rate_per_step_mean": spikes_per_step(tree, layer, dims=_EVERYTHING),
-        "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
-        "dead_fraction": dead_fraction(tree, layer),
-        "density_alive": alive_density(tree, layer),
-        "rate_gini": rate_statistics(tree, layer)["gini"],
-        "pairwise_correlation_mean": _or_undefined(
-            lambda: mean_pairwise_correlation(tree, layer), xr.DataArray(np.nan)
+        **_of_counts(
+            tree,
+            layer,
+            bursting=neurons["is_bursting"],
+            spikes=examples["spikes_per_example"],
+            active=examples["active_fraction"],
         ),
-        "dimensionality": _or_undefined(
-            lambda: participation_ratio(tree, layer), xr.DataArray(np.nan)
-        ),
-    }
-
-
-def _of_neurons(neurons: xr.Dataset, examples: xr.Dataset) -> dict[str, xr.DataArray]:
-    return {
-        "spikes": examples["spikes_per_example"].sum(),
-        "active_fraction_mean": examples["active_fraction"].mean(),
-        "silent_fraction": (examples["spikes_per_example"] == 0).mean(),
-        "bursting_fraction": neurons["is_bursting"].mean(),
         "rate_hz_median": neurons["firing_rate"].median(),
         "isi_cv_mean": _mean(neurons["isi_cv"]),
         "isi_cv2_mean": _mean(neurons["isi_cv2"]),
@@ -209,12 +230,52 @@ def _of_neurons(neurons: xr.Dataset, examples: xr.Dataset) -> dict[str, xr.DataA
         "fano_mean": _mean(neurons["fano_factor"]),
         "sparseness_lifetime": _mean(neurons["lifetime_sparseness"]),
         "sparseness_population": _mean(examples["population_sparseness"]),
+        "pairwise_correlation_mean": _or_undefined(
+            lambda: mean_pairwise_correlation(tree, layer), nan
+        ),
+        "dimensionality": _or_undefined(lambda: participation_ratio(tree, layer), nan),
         "class_information_mean": _mean(neurons["class_information"]),
+        "rate_gini": rate_statistics(tree, layer)["gini"],
+        "lognormal_sigma": fit["shape"],
+        "lognormal_ks": fit["ks_statistic"],
+    }
+    return xr.Dataset({name: _defined(name, found[name]) for name in DEFINITIONS})
+
+
+def _of_counts(
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    bursting: xr.DataArray,
+    spikes: xr.DataArray,
+    active: xr.DataArray,
+) -> dict[str, Any]:
+    """Return the numbers of a layer that need spike counts only.
+
+    Parameters
+    ----------
+    bursting
+        `is_bursting` of each neuron.
+    spikes, active
+        The spikes of each example, and its fraction of active neurons.
+    """
+    sizes = layer_data(tree, layer).sizes
+    return {
+        "neurons": sizes["neuron"],
+        "examples": sizes["example"],
+        "spikes": spikes.sum(),
+        "rate_per_step_mean": rate_per_step(tree, layer, dims=_EVERYTHING),
+        "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
+        "dead_fraction": dead_fraction(tree, layer),
+        "bursting_fraction": bursting.mean(),
+        "density_alive": density_alive(tree, layer),
+        "active_fraction_mean": active.mean(),
+        "silent_fraction": (spikes == 0).mean(),
     }
 
 
 def _mean(array: xr.DataArray) -> xr.DataArray:
-    """Return the mean of what is defined, and why nothing is if nothing is."""
+    """Return the mean of the defined values, and why none is defined if none is."""
     undefined = {key: array.attrs[key] for key in ("undefined",) if key in array.attrs}
     return array.mean().assign_attrs(undefined)
 
@@ -231,7 +292,7 @@ def _defined(name: str, value: Any) -> xr.DataArray:
 
 
 def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) -> xr.DataArray:
-    """Return what is measured, or what stands for it where the result does not allow it."""
+    """Return a measure, or `otherwise` and the reason if the result does not allow it."""
     try:
         return measure()
     except ResultError as error:

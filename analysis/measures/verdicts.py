@@ -1,34 +1,75 @@
-"""A network's numbers beside those of cortex, or why they cannot be laid there.
+"""Comparison of a network with ranges that were measured in cortex.
 
-It takes care: a step is a time only if the neuron has time constants in seconds, variability over
-repeats of one stimulus is not that over different images, and a presentation may be shorter than
-the window in which the animal's spikes were counted. A `verdict` says which of those stands in the
-way (`bioae.analysis.measures.comparability`), and whether the measured number itself is verified.
+Three things can prevent a comparison. A step is a time only if the neuron has time constants in
+seconds; variability over repeats of one stimulus is not variability over different images; and a
+presentation may be shorter than the window in which the animal's spikes were counted. `context_of`
+reads these from a result. A `verdict` names the obstacle, and says if the range is not verified.
 """
 
 from __future__ import annotations
 
 import math
+import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.measures.comparability import Context
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.measures.tables import Table, as_table, format_value
-from bioae.analysis.results.layers import duration_s, layer_data
+from bioae.analysis.results.layers import duration_s, images_of, layer_data, steps
 
-__all__ = ["Verdict", "cortical_values", "layer_verdicts", "verdict", "verdict_table"]
+__all__ = [
+    "Context",
+    "Verdict",
+    "context_of",
+    "cortical_values",
+    "has_time_constants",
+    "layer_verdicts",
+    "verdict",
+    "verdict_table",
+]
 
 Outcome = Literal["within", "below", "above", "not comparable"]
+
+# Brian2's names of times and frequencies, with their prefixes.
+_TIME = re.compile(
+    r"\b(?:[munpf]?second|[munpf]s|minute|hour|day|[munkMG]?[hH]ertz|[mukMG]?Hz)s?\b"
+)
+_MODEL = re.compile(r"^(?=description\s*=)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Properties of a result that decide whether its numbers are comparable with an animal's.
+
+    Parameters
+    ----------
+    seconds
+        Whether steps are times, because every neuron model has a constant with a unit of time.
+    timing
+        Why they are or are not.
+    presentation_s
+        The length of a presentation in seconds, if they are.
+    steps
+        The length of a presentation in steps.
+    repeated
+        Whether all examples show the same image, so that variability over them is the network's.
+    """
+
+    seconds: bool
+    timing: str
+    presentation_s: float
+    steps: int
+    repeated: bool
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A number of a network beside a range that was measured in cortex.
+    """A number of a network compared with a range that was measured in cortex.
 
     Parameters
     ----------
@@ -37,9 +78,9 @@ class Verdict:
     reference
         The measured range.
     outcome
-        Where the number lies, or that it cannot be laid beside the range.
+        The place of the number relative to the range, or that they are not comparable.
     reason
-        Why, or what to keep in mind; empty where there is nothing to say.
+        Why they are not comparable, or caveats; may be empty.
     """
 
     value: float
@@ -47,9 +88,52 @@ class Verdict:
     outcome: Outcome
     reason: str
 
+    def row(self) -> dict[str, Any]:
+        """Return the verdict as a row of a table: the statistic, the two numbers, the source."""
+        reference = self.reference
+        return {
+            "statistic": reference.statistic,
+            "value": float(self.value),
+            "low": reference.low,
+            "high": reference.high,
+            "units": reference.unit,
+            "verdict": self.outcome,
+            "reason": self.reason,
+            "animal": reference.animal,
+            "area": reference.area,
+            "state": reference.state,
+            "source": reference.citation,
+            "verified": reference.verified,
+        }
+
+
+def context_of(tree: xr.DataTree) -> Context:
+    """Read from a result whether its numbers are comparable with those of an animal."""
+    seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
+    return Context(seconds, timing, duration_s(tree), steps(tree), _repeated(tree))
+
+
+def has_time_constants(neuron_model: str) -> tuple[bool, str]:
+    """Return whether every neuron model has a constant with a unit of time, and the reason.
+
+    A model without one, such as an integrate-and-fire neuron without a leak, computes the same
+    whatever the length of a step. Bounds of training and initial values do not count.
+
+    Parameters
+    ----------
+    neuron_model
+        The text of the result's attribute: one TOML document, or several in sequence.
+    """
+    models = [text for text in _MODEL.split(neuron_model) if text.strip()]
+    without = [name for name, text in map(_named_dynamics, models) if not _TIME.search(text)]
+    if not models or without:
+        which = f"the neuron model ({without[0]})" if without and without[0] else "the neuron model"
+        return False, f"{which} has no time constant in seconds"
+    return True, "the neuron model has a time constant in seconds"
+
 
 def verdict(value: float, reference: Reference, context: Context) -> Verdict:
-    """Say whether a network's number is within what was measured, below, above or incomparable.
+    """Say whether a network's number is within a measured range, below, above or incomparable.
 
     A single reported number is met within half a unit of its second digit.
 
@@ -58,7 +142,7 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
     value
         The number, in the unit of the reference.
     context
-        What of the result decides whether the two can be compared.
+        The properties of the result that decide whether the two are comparable.
     """
     obstacle = _obstacle(value, reference, context)
     if obstacle:
@@ -77,12 +161,12 @@ def layer_verdicts(
     context: Context,
     known: Iterable[Reference] | None = None,
 ) -> dict[str, list[Verdict]]:
-    """Lay the statistics of each layer beside every range that was measured for them.
+    """Compare the statistics of each layer with every measured range.
 
     Parameters
     ----------
     values
-        By layer, the statistics by name; those without a reference are passed over.
+        By layer, the statistics by name; those without a reference are skipped.
     known
         The ranges; by default those that bioae ships.
     """
@@ -98,13 +182,13 @@ def layer_verdicts(
 
 
 def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[str, float]:
-    """Return the numbers of a layer that there are references for, by the names of those.
+    """Return the numbers of a layer that have references, by the names of those.
 
     Parameters
     ----------
     values
         Statistics of each neuron, (neuron,), by the names of the functions that computed them.
-        Means are over the neurons where a statistic is defined.
+        Means are over the neurons that have a defined value.
     """
     found = {
         str(name): float(array.mean())
@@ -120,28 +204,49 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
 
 def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:
     """Return verdicts, by layer, as a table."""
-    return as_table(
-        "Beside what was measured in cortex",
-        [
-            {
-                "layer": layer,
-                "statistic": each.reference.statistic.replace("_", " "),
-                "network": format_value(float(each.value)),
-                "cortex": each.reference.range,
-                "verdict": each.outcome,
-                "why": each.reason,
-                "animal, area, state": f"{each.reference.animal}, {each.reference.area}, "
-                f"{each.reference.state}",
-                "source": each.reference.citation,
-            }
-            for layer, of_layer in found.items()
-            for each in of_layer
-        ],
-    )
+    rows = []
+    for layer, verdicts in found.items():
+        for each in verdicts:
+            row = each.row()
+            rows.append(
+                {
+                    "layer": layer,
+                    "statistic": row["statistic"].replace("_", " "),
+                    "network": format_value(row["value"]),
+                    "cortex": each.reference.range,
+                    "verdict": row["verdict"],
+                    "why": row["reason"],
+                    "animal, area, state": f"{row['animal']}, {row['area']}, {row['state']}",
+                    "source": row["source"],
+                }
+            )
+    return as_table("Compared with cortex", rows)
+
+
+def _named_dynamics(model: str) -> tuple[str, str]:
+    """Return a model's description, and the text that sets its time scale."""
+    try:
+        fields: dict[str, Any] = tomllib.loads(model)
+    except tomllib.TOMLDecodeError:
+        return "", model
+    # What follows the last colon of an equation is its unit: volt/second is no time constant.
+    equations = [line.rpartition(":")[0] for line in str(fields.get("equations", "")).splitlines()]
+    parameters = fields.get("parameters", {})
+    texts = [*equations, *map(str, parameters.values()), str(fields.get("refractory", ""))]
+    return str(fields.get("description", "")).rstrip("."), "\n".join(texts)
+
+
+def _repeated(tree: xr.DataTree) -> bool:
+    images = images_of(tree, "input")
+    if images.sizes["example"] < 2:
+        return False
+    first = images.isel(example=0)
+    # Most often the second image differs already, and the others need not be read.
+    return bool((images.isel(example=1) == first).all()) and bool((images == first).all())
 
 
 def _obstacle(value: float, reference: Reference, context: Context) -> str:
-    """Return what stands in the way of a comparison, empty where nothing does."""
+    """Return the obstacle to a comparison, empty if there is none."""
     window = reference.window_s
     if not math.isfinite(value):
         return "it is undefined here"

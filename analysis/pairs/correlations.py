@@ -20,7 +20,7 @@ from bioae.analysis.pairs.pair_selection import chosen_neurons, pair_matrix
 from bioae.analysis.pairs.products import centred_counts, pair_products
 from bioae.analysis.results.arrays import count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 __all__ = [

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from bioae.analysis.firing.population_rates import population_rate
 from bioae.analysis.plots.overlay import colour_of, draw_spikes, head, line_of, needed
 from bioae.analysis.plots.style import new_figure, styled
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 
 __all__ = ["population_activity"]
 

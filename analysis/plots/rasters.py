@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from bioae.analysis.plots.overlay import colour_of, draw_spikes
 from bioae.analysis.plots.style import new_figure, styled
 from bioae.analysis.results.layers import layer_names
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 __all__ = ["rasters"]

@@ -10,10 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from bioae.analysis.measures.measures import Measures, measure
-from bioae.analysis.measures.numbers import to_numbers
-from bioae.analysis.measures.table_files import table_files
 from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.measures import Measures, measure
+from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.report import render_report
 from bioae.analysis.results.schema import open_result, readable
 from bioae.errors import ResultError
@@ -73,7 +72,7 @@ def analyze_files(
         results = open_results(paths, stack)
         measures = measure(results)
         drawn = illustrate(results, measured=measures.statistics)
-        tables = table_files(measures)
+        tables = measures.csv_files()
         html = render_report(results, measures, drawn, title=_title(results))
     with _folder(out / "figures", overwrite=overwrite) as folder:
         figures = _save_figures(folder, drawn)

@@ -11,10 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, anchor
-from bioae.analysis.measures.measure_tables import measure_tables
-from bioae.analysis.measures.measures import Measures, measure
 from bioae.analysis.measures.tables import Rows, Table, as_table
 from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.measures import Measures, measure
+from bioae.analysis.report.tables import measure_tables
 from bioae.files import atomic_output, check_output
 
 __all__ = ["render_report", "write_report"]

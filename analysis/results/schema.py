@@ -11,7 +11,7 @@ import xarray as xr
 import bioae.analysis.accessor  # noqa: F401  (results get the attribute `bioae`)
 from bioae.errors import ResultError
 
-__all__ = ["SCHEMA_VERSION", "check_result", "open_result"]
+__all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
 SCHEMA_VERSION = 1
 

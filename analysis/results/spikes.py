@@ -1,12 +1,16 @@
-"""Spikes as integers: read by blocks of whole examples, or laid out as a raster.
+"""Spikes as integers, read by blocks of whole examples.
 
-Time is a grid of steps, so a spike is three integers, and most of what can be asked of trains is
-counting. A block bounds the memory however many spikes there are, and reads no more than it holds
-when the result is still on disk.
+Time is a grid of steps, so a spike is three integers, and most measures of trains are counts. A
+block bounds the memory whatever the number of spikes, and reads no more than it holds if the result
+is still on disk.
+
+A result is sorted by example, so that the spikes of an example are one run of them. If examples
+were selected or reordered, the runs are still there, in another order and among others.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,13 +18,30 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import described, layer_data, steps
-from bioae.analysis.results.spike_runs import Runs, find_run, find_runs, read_runs
-from bioae.errors import ResultError
+from bioae.analysis.results.layers import layer_data, steps
 
-__all__ = ["BLOCK", "Spikes", "Trains", "blocks", "raster", "spike_keys", "trains"]
+__all__ = [
+    "BLOCK",
+    "Runs",
+    "Spikes",
+    "Trains",
+    "blocks",
+    "find_run",
+    "read_runs",
+    "spike_keys",
+    "steps_of",
+    "trains",
+]
 
 BLOCK = 4_000_000
+
+
+class Runs(NamedTuple):
+    """Stretches of spikes of one example, in the order of the examples, (run,)."""
+
+    position: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
 
 
 class Spikes(NamedTuple):
@@ -29,7 +50,7 @@ class Spikes(NamedTuple):
     Attributes
     ----------
     start, examples
-        The position along `example` of the first example of the block, and how many there are.
+        The position along `example` of the first example of the block, and the number of examples.
     neurons, steps
         The neurons of the layer and the steps of a presentation.
     position, neuron, step
@@ -52,7 +73,7 @@ class Trains(NamedTuple):
     Attributes
     ----------
     bounds
-        (neuron + 1,) Those of neuron n are at ``bounds[n]:bounds[n + 1]``.
+        (neuron + 1,) The spikes of neuron n are at ``bounds[n]:bounds[n + 1]``.
     position, step
         (spike,) As in `Spikes`.
     """
@@ -65,14 +86,14 @@ class Trains(NamedTuple):
 def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Spikes]:
     """Read a layer's spikes by blocks of whole examples, in their order.
 
-    Every example is in exactly one block, also one without spikes. Spikes of examples that were
-    not selected, after ``tree.isel(example=...)``, are left out. Nothing but a block is held in
-    memory if the variables are not: they may be those of `xarray.open_datatree`, or dask's.
+    Every example is in exactly one block, also an example without spikes. Spikes of examples that
+    were not selected, after ``tree.isel(example=...)``, are left out. If the variables are lazy, as
+    from `xarray.open_datatree` or dask, only one block is held in memory.
 
     Parameters
     ----------
     spikes
-        How many a block holds at most, and how many steps of examples. A block of one example may
+        The most spikes of a block, and the most steps of its examples. A block of one example may
         hold more.
 
     Yields
@@ -85,7 +106,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
         If there is no such layer.
     """
     data = layer_data(tree, layer)
-    runs = find_runs(data, spikes)
+    runs = _find_runs(data, spikes)
     examples = data.sizes["example"]
     counts = np.zeros(examples, np.int64)
     np.add.at(counts, runs.position, runs.end - runs.begin)
@@ -93,7 +114,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
         chosen = slice(*np.searchsorted(runs.position, (start, stop)))
         part = Runs(*(column[chosen] for column in runs))
         neuron, time = (read_runs(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
-        step = _steps_of(tree, time)
+        step = steps_of(tree, time)
         position = np.repeat(np.arange(stop - start), counts[start:stop])
         sizes = (start, stop - start, data.sizes["neuron"], steps(tree))
         yield Spikes(*sizes, position, neuron.astype(np.int64), step)
@@ -111,10 +132,10 @@ def trains(block: Spikes) -> Trains:
 
 
 def spike_keys(block: Spikes) -> tuple[NDArray[np.signedinteger[Any]], int]:
-    """Return one number a spike, sorted, that orders a block's spikes by neuron, example and time.
+    """Return one number per spike, sorted, that orders a block by neuron, example and time.
 
-    It is (neuron * examples + position) * stride + step. The stride, the second value, is so long
-    that two spikes of one train are less than `steps` apart, and those of two trains are not.
+    It is (neuron * examples + position) * stride + step. The stride, the second value, is so large
+    that numbers of one train differ by less than `steps`, and those of two trains do not.
     """
     stride = 2 * block.steps - 1
     # NumPy sorts narrow integers twice as fast.
@@ -128,68 +149,66 @@ def spike_keys(block: Spikes) -> tuple[NDArray[np.signedinteger[Any]], int]:
     return keys, stride
 
 
-def raster(
-    tree: xr.DataTree, layer: str, *, example: int | None = None, neuron: int | None = None
-) -> xr.DataArray:
-    """Return who spikes when, in one presentation or of one neuron, as bool.
+def find_run(data: xr.Dataset, example: int) -> Runs:
+    """Find the spikes of one example by its value, with few reads where the values ascend."""
+    variable = data["spike_example"].variable
 
-    Parameters
-    ----------
-    example
-        The presentation, by its value of the coordinate `example`: the raster is
-        (neuron, time).
-    neuron
-        The neuron, by its index: the raster is (example, time).
+    def at(index: int) -> int:
+        return int(variable[index])
 
-    Returns
-    -------
-    xarray.DataArray
-        bool, with the coordinate `time` in milliseconds.
+    places = range(variable.size)
+    begin = bisect_left(places, example, key=at)
+    end = bisect_right(places, example, lo=begin, key=at)
+    if begin < end and at(begin) == at(end - 1) == example:
+        return Runs(*(np.array([value]) for value in (0, begin, end)))
+    # The values do not ascend, or the example is silent.
+    return _find_runs(data.sel(example=[example]))
 
-    Raises
-    ------
-    ResultError
-        If not exactly one of the two is given, or the result does not have it.
+
+def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
+    """Read the runs in sequence; those that adjoin in the file at once."""
+    separate = np.append(True, runs.begin[1:] != runs.end[:-1])[: runs.begin.size]
+    first = np.flatnonzero(separate)
+    last = np.append(first[1:], runs.begin.size) - 1
+    pairs = zip(runs.begin[first], runs.end[last] if first.size else [], strict=True)
+    variable = array.variable
+    parts = [variable[int(begin) : int(end)].to_numpy() for begin, end in pairs]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
+
+
+def steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the steps of times within a presentation."""
+    step = time_ms / float(tree.attrs["dt_ms"])
+    return np.rint(step, out=step).astype(np.int64)
+
+
+def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
+    """Find the spikes of each example, reading `spike_example` by blocks.
+
+    The counts do not suffice: they do not tell the examples of the spikes if some were selected or
+    reordered.
     """
-    if (example is None) == (neuron is None):
-        raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
-    if example is not None:
-        return _with_time(tree, _of_example(tree, layer, example), "neuron")
-    return _with_time(tree, _of_neuron(tree, layer, int(neuron or 0)), "example")
-
-
-def _of_example(tree: xr.DataTree, layer: str, example: int) -> xr.DataArray:
-    data = layer_data(tree, layer)
-    if example not in data.indexes["example"]:
-        raise ResultError("there is no such example", where=layer, found=str(example))
-    run = find_run(data, example)
-    neuron, time = (read_runs(data[name], run) for name in ("spike_neuron", "spike_time_ms"))
-    dense = np.zeros((data.sizes["neuron"], steps(tree)), bool)
-    dense[neuron, _steps_of(tree, time)] = True
-    like = data["spike_count"].sel(example=example)
-    return xr.DataArray(dense, coords=like.coords, dims=("neuron", "time"))
-
-
-def _of_neuron(tree: xr.DataTree, layer: str, neuron: int) -> xr.DataArray:
-    data = layer_data(tree, layer)
-    if not 0 <= neuron < data.sizes["neuron"]:
-        expected = f"0 to {data.sizes['neuron'] - 1}"
-        raise ResultError(
-            "there is no such neuron", where=layer, expected=expected, found=str(neuron)
-        )
-    dense = np.zeros((data.sizes["example"], steps(tree)), bool)
-    for block in blocks(tree, layer):
-        own = block.neuron == neuron
-        dense[block.start + block.position[own], block.step[own]] = True
-    like = data["spike_count"].isel(neuron=neuron)
-    return xr.DataArray(dense, coords=like.coords, dims=("example", "time"))
-
-
-def _with_time(tree: xr.DataTree, dense: xr.DataArray, dim: str) -> xr.DataArray:
-    time = np.arange(dense.sizes["time"]) * float(tree.attrs["dt_ms"])
-    attrs = {"long_name": "time", "units": "ms"}
-    dense = dense.assign_coords(time=("time", time, attrs))
-    return described(dense.transpose(dim, "time"), "raster", "spikes")
+    variable = data["spike_example"].variable
+    begins, values = [], []
+    last: int | None = None
+    for begin in range(0, variable.size, size):
+        value = variable[begin : begin + size].to_numpy()
+        new = np.flatnonzero(value[1:] != value[:-1]) + 1
+        if value[0] != last:
+            new = np.append(0, new)
+        begins.append(new + begin)
+        values.append(value[new])
+        last = value[-1]
+    if not begins:
+        return Runs(*(np.zeros(0, np.int64) for _ in Runs._fields))
+    starts = np.concatenate(begins)
+    end = np.append(starts[1:], variable.size)
+    position = data.indexes["example"].get_indexer(np.concatenate(values)).astype(np.int64)
+    order = np.argsort(position, kind="stable")
+    order = order[np.searchsorted(position[order], 0) :]
+    return Runs(position[order], starts[order], end[order])
 
 
 def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple[int, int]]:
@@ -201,8 +220,3 @@ def _cuts(counts: NDArray[np.int64], most: int, examples: int) -> Iterator[tuple
         stop = min(max(stop, start + 1), start + examples)
         yield start, stop
         start = stop
-
-
-def _steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
-    step = time_ms / float(tree.attrs["dt_ms"])
-    return np.rint(step, out=step).astype(np.int64)

@@ -29,8 +29,8 @@ def analyze(
     """
     from rich.console import Console
 
-    from bioae.analysis.measures.measure_tables import measure_tables
     from bioae.analysis.report.pipeline import analyze_files
+    from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import rich_table
 
     with Console(stderr=True).status("Analysing"):

@@ -176,7 +176,11 @@ def _firing(result: xr.DataTree) -> dict[str, dict[str, float]]:
 
     table = summary(result)
     neurons = table["neurons"]
-    columns = {"dead": "dead_fraction", "bursting": "bursting_fraction", "density": "spike_density"}
+    columns = {
+        "dead": "dead_fraction",
+        "bursting": "bursting_fraction",
+        "density": "rate_per_step_mean",
+    }
     return {
         "latent": {
             name: float(table[column].sel(layer="latent")) for name, column in columns.items()

@@ -100,8 +100,8 @@ class PlacedLayer:
         return {**self.weight_shapes, **self.delay_shapes}
 
     @property
-    def apart(self) -> bool:
-        """Whether inhibition arrives apart: one of its models has a variable for it."""
+    def separate_inhibition(self) -> bool:
+        """Whether a model of the layer receives inhibition at a separate variable."""
         return any(model.inhibition is not None for model in (self.model, self.readout))
 
     @cached_property

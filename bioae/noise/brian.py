@@ -1,4 +1,4 @@
-"""The same random numbers as Brian2 functions for numpy, Cython, C++ and CUDA."""
+"""Brian2 functions that return the random numbers, for numpy, cython, C++ and CUDA."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = [
     "signed",
 ]
 
-#: The names of the functions in Brian2 code, by distribution.
+#: The functions' names in Brian2 code, by distribution.
 FUNCTIONS: Mapping[Distribution, str] = {"uniform": "bioae_uniform", "normal": "bioae_normal"}
 
-#: The file that CUDA projects include: in their own sources brian2cuda shortens literals to float.
+#: A header of CUDA projects: in their sources, brian2cuda would shorten literals to float.
 CUDA_HEADER = "bioae_noise.h"
 
 _ARGUMENTS = ("neuron", "step", "call", "population", "seed", "example")
@@ -38,15 +38,15 @@ _TEMPLATE = Path(__file__).with_name("templates") / "noise.h"
 def brian2_functions() -> Mapping[str, Function]:
     """Return the functions ``bioae_uniform`` and ``bioae_normal``, for a group's namespace.
 
-    Both take whole numbers, ``(neuron, step, call, population, seed, example)``; seed and example
-    are the signed numbers of the same 64 bits (`signed`). Neither has a state: equal arguments
+    Both take integers, ``(neuron, step, call, population, seed, example)``; seed and example
+    are signed integers of the same 64 bits (`signed`). Neither has a state: equal arguments
     give equal numbers.
     """
     return {name: _function(name, distribution) for distribution, name in FUNCTIONS.items()}
 
 
 def signed(numbers: Any) -> NDArray[np.int64]:
-    """Return unsigned 64-bit numbers as signed ones with the same bits, as Brian2 stores them."""
+    """Return unsigned 64-bit integers as the signed ones of the same bits, for Brian2."""
     return np.asarray(numbers, dtype=np.uint64).view(np.int64)
 
 
@@ -66,11 +66,11 @@ def cpp_source() -> str:
 
 @cache
 def cuda_source() -> str:
-    """Return the same source for CUDA, to run on the GPU too."""
+    """Return the same source for CUDA, where both the host and the GPU run it."""
     source = cpp_source().replace("static inline", "static inline __host__ __device__")
-    # Each thread of a GPU draws for one neuron and keeps no block for the next one.
-    source = source.replace("static thread_local uint64_t of[6]", "uint64_t of[6] = {0}")
-    return source.replace("static const double", "const double")  # the GPU has its own constants
+    # Each thread of a GPU draws for one neuron, and need not keep the block.
+    source = source.replace("static thread_local uint64_t place[6]", "uint64_t place[6] = {0}")
+    return source.replace("static const double", "const double")  # of the GPU itself
 
 
 def _function(name: str, distribution: Distribution) -> Function:
@@ -99,25 +99,23 @@ def _in_cython(name: str) -> str:
 
 
 def _in_numpy(distribution: Distribution) -> Callable[..., NDArray[np.float64]]:
-    def numbers(neuron: Any, *place: Any) -> NDArray[np.float64]:
-        """Return the numbers of neurons (neuron); the other arguments may differ between them."""
+    def draw_numbers(neuron: Any, *place: Any) -> NDArray[np.float64]:
+        """Return the numbers of neurons (neuron); the other arguments may differ by neuron, too."""
         parts = [np.asarray(part, np.int64) for part in place]
         neuron = np.asarray(neuron)
-        if not neuron.size:  # in a reset without neurons
+        if not neuron.size:  # in a reset of no neurons
             return np.zeros(neuron.shape)
         if all(part.size == 1 for part in parts):
             return _drawn(distribution, neuron, [part.item() for part in parts])
         neuron, *parts = np.broadcast_arrays(neuron, *parts)
-        places, inverse = np.unique(
-            np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True
-        )
-        drawn = np.empty(neuron.size)
+        places, index = np.unique(np.reshape(parts, (len(parts), -1)), axis=1, return_inverse=True)
+        numbers = np.empty(neuron.size)
         for number, each in enumerate(places.T.tolist()):
-            mine = inverse.ravel() == number
-            drawn[mine] = _drawn(distribution, neuron.ravel()[mine], each)
-        return drawn.reshape(neuron.shape)
+            same = index.ravel() == number
+            numbers[same] = _drawn(distribution, neuron.ravel()[same], each)
+        return numbers.reshape(neuron.shape)
 
-    return numbers
+    return draw_numbers
 
 
 def _drawn(

@@ -1,7 +1,7 @@
-"""A network in Brian2: its objects, its targets, its results.
+"""Simulation of networks in Brian2: its options, its objects, its targets, its results.
 
-`build` makes ordinary Brian2 objects of a network; `simulate` runs them on images and returns a
-result. Nothing here imports PyTorch.
+`simulate` runs a network on images and returns a result; `build` returns its Brian2 objects.
+Nothing here imports PyTorch.
 """
 
 import lazy_loader

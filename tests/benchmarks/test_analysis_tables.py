@@ -11,7 +11,7 @@ import xarray as xr
 from benchmarks import analysis
 from benchmarks.analysis import elephants, large
 from benchmarks.drawn import Drawn, result, write_drawn
-from bioae.analysis import open_result, spike_density, statistics
+from bioae.analysis import open_result, rate_per_step, statistics
 
 SMALL = Drawn(6, 40, 30, 0.1)
 
@@ -22,7 +22,7 @@ def test_what_is_written_piece_by_piece_is_a_result_of_that_density(
     monkeypatch.setattr("benchmarks.drawn._SPIKES_A_PIECE", 300)
     write_drawn(SMALL, tmp_path / "result.nc")
     tree = open_result(tmp_path / "result.nc")
-    assert float(spike_density(tree, "latent")) == pytest.approx(0.1, rel=0.15)
+    assert float(rate_per_step(tree, "latent").mean()) == pytest.approx(0.1, rel=0.15)
     pieces = [result(SMALL, start, start + 2) for start in (0, 2, 4)]
     counts = xr.concat([each["layers/latent/spike_count"] for each in pieces], "example")
     np.testing.assert_array_equal(tree["layers/latent/spike_count"], counts)

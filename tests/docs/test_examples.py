@@ -80,7 +80,7 @@ def test_own_neuron(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert " spikes, 0 differ" in printed
     assert "from Brian2: 0 spikes" not in printed
-    assert printed.count("mean_rate_hz") == 2
+    assert printed.count("rate_hz_mean") == 2
 
 
 def test_firing_statistics(

@@ -1,5 +1,5 @@
-// The definition stands in bioae/noise/__init__.py; the tables are filled in from transforms.py.
-// Compile without -ffast-math and with -ffp-contract=off: then the bits are those of NumPy.
+// Defined in bioae/noise/__init__.py; the tables are filled in from transforms.py.
+// Compile without -ffast-math and with -ffp-contract=off to get the same bits as NumPy.
 #ifndef BIOAE_NOISE_H
 #define BIOAE_NOISE_H
 #include <cmath>
@@ -12,11 +12,11 @@ static inline uint64_t bioae_multiply(uint64_t a, uint64_t b, uint64_t &high)
     return static_cast<uint64_t>(product);
 }
 
-static inline void bioae_philox(const uint64_t (&of)[6], uint64_t (&counter)[4])
+static inline void bioae_philox(const uint64_t (&place)[6], uint64_t (&counter)[4])
 {
-    uint64_t key[2] = {of[4], of[5]};
+    uint64_t key[2] = {place[4], place[5]};
     for (int word = 0; word < 4; word++)
-        counter[word] = of[word];
+        counter[word] = place[word];
     for (int round = 0; round < 10; round++) {
         uint64_t high0, high2;
         const uint64_t low0 = bioae_multiply(counter[0], 0xD2E7470EE14C6C93ULL, high0);
@@ -33,14 +33,14 @@ static inline void bioae_philox(const uint64_t (&of)[6], uint64_t (&counter)[4])
 static inline uint64_t bioae_word(uint64_t neuron, uint64_t step, uint64_t call,
                                   uint64_t population, uint64_t seed, uint64_t example)
 {
-    // Four neighbours share a block. The block with the number 0, of which all are, is never read.
-    static thread_local uint64_t of[6], words[4];
+    // Four neighbours share a block, which is kept. No block has the number 0, its initial value.
+    static thread_local uint64_t place[6], words[4];
     const uint64_t number = neuron / 4 + 1;
-    if (of[0] != number || of[1] != step || of[2] != call || of[3] != population || of[4] != seed
-        || of[5] != example) {
-        of[0] = number, of[1] = step, of[2] = call, of[3] = population;
-        of[4] = seed, of[5] = example;
-        bioae_philox(of, words);
+    if (place[0] != number || place[1] != step || place[2] != call || place[3] != population
+        || place[4] != seed || place[5] != example) {
+        place[0] = number, place[1] = step, place[2] = call, place[3] = population;
+        place[4] = seed, place[5] = example;
+        bioae_philox(place, words);
     }
     return words[neuron % 4];
 }

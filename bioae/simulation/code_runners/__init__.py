@@ -1,10 +1,13 @@
-"""What Brian2 runs at a step that it has no code of its own for: templates, and who uses them.
+"""Code that runs in each step through Brian2 templates of our own: conditional code and recorders.
 
-As `bioae.simulation.sharing`, it knows nothing of what groups are for, and imports Brian2 alone.
+As `bioae.simulation.sharing`, the folder knows nothing of networks: it takes any Brian2 group.
 """
 
-from bioae.simulation.code_runners.conditional import ConditionalRunner
-from bioae.simulation.code_runners.recorders import SpikeRecorder, ValueRecorder
-from bioae.simulation.code_runners.threshold_template import quicken
+from bioae.simulation.code_runners.runners import (
+    ConditionalRunner,
+    SpikeRecorder,
+    ValueRecorder,
+    vectorise_thresholds,
+)
 
-__all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "quicken"]
+__all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "vectorise_thresholds"]

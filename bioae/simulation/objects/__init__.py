@@ -1,1 +1,1 @@
-"""From a network to Brian2 objects, and from their monitors back to spikes and images."""
+"""From a network to ordinary Brian2 objects, and from their monitors back to spikes and images."""

@@ -15,15 +15,16 @@ from bioae.equations.program import INPUT
 from bioae.errors import DataError
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
+from bioae.simulation.brian2_internals import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
-from bioae.simulation.objects.noise_keys import key_arrays
 from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.presentation_clock import key_arrays
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.sharing import SharedSynapses
-from bioae.simulation.targets.activation import active_target, float32_allowed
+from bioae.simulation.targets.activation import float32_allowed
 
 __all__ = ["BrianNetwork"]
 
@@ -127,7 +128,7 @@ class BrianNetwork:
         self.held.values[: len(held)] = held
         self.held.values[len(held) :] = 0.0
         if self.keys is not None:
-            for name, values in key_arrays(images, self.presentations, part).items():
+            for name, values in key_arrays(images.key(part), self.presentations).items():
                 self.keys.variables[name].set_value(values)
 
     def input_arrays(
@@ -139,7 +140,7 @@ class BrianNetwork:
         """
         arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": images.held(part)}
         if self.keys is not None:
-            for name, values in key_arrays(images, self.presentations, part).items():
+            for name, values in key_arrays(images.key(part), self.presentations).items():
                 arrays[f"{self.keys.name}.{name}"] = values
         return arrays
 

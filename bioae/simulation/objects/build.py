@@ -11,7 +11,6 @@ from brian2 import (
     NeuronGroup,
     SpikeMonitor,
     StateMonitor,
-    TimedArray,
     prefs,
     second,
 )
@@ -21,14 +20,13 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
-from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
+from bioae.simulation.brian2_internals import mark_as_run
+from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.decoding import collect
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array
-from bioae.simulation.objects.noise_keys import noise_keys
 from bioae.simulation.objects.pathways import AnySynapses, Pathway
-from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import PRESENTATION
+from bioae.simulation.objects.population import Population, collect
+from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
 
 __all__ = ["build"]
 
@@ -71,7 +69,11 @@ def build(
     BrianNetwork
     """
     prefs.codegen.loop_invariant_optimisations = False
-    return _Builder(network, presentations, connectivity, compact, prefix).build(record)
+    builder = _Builder(
+        network, presentations,
+        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
+    )  # fmt: skip
+    return builder.build()
 
 
 class _Builder:
@@ -79,43 +81,61 @@ class _Builder:
         self,
         network: NetworkBase,
         presentations: int,
+        *,
         connectivity: Connectivity,
         compact: bool,
         prefix: str,
+        record: Collection[str] | Mapping[str, Collection[str]],
     ) -> None:
-        self.source = network
-        self.config = network.config
-        self.timing = self.config.timing
+        self.source, self.config, self.timing = network, network.config, network.config.timing
         self.presentations = presentations
         self.connectivity = connectivity
         self.compact = compact
         self.prefix = prefix
+        self.record = record
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
 
-    def build(self, record: Collection[str] | Mapping[str, Collection[str]]) -> BrianNetwork:
-        self.held, self.keys = self._held(), self._keys()
-        source = self._input()
+    def build(self) -> BrianNetwork:
+        config = self.config
+        held = held_array(
+            self.presentations,
+            int(np.prod(config.input_shape)),
+            timing=self.timing,
+            dt=config.dt_seconds,
+            name=self._name("input", "held"),
+        )
+        self.keys = self._keys()
+        source = InputNeurons(
+            config.encoder,
+            held,
+            timing=self.timing,
+            clock=self.clock,
+            name=self._name("input"),
+            keys=self.keys,
+        )
         populations: dict[str, Population] = {}
         synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = source
-        for placed in self.config.placed:
+        for placed in config.placed:
             population = self._population(placed)
             synapses |= self._pathways(placed, before, population)
             populations[placed.name] = before = population
-        readout = self._readout(populations)
+        readout = None
+        if config.decoder.reads_potential:
+            readout = self._population(placed, shares_input=population)
         built = BrianNetwork(
             network=Brian2Network(),
             source=self.source,
             presentations=self.presentations,
-            held=self.held,
+            held=held,
             input=source,
             populations=populations,
             readout=readout,
             synapses=synapses,
             spikes=self._spikes(populations),
-            states=self._state_monitors(populations, record),
+            states=self._states(populations),
             keys=self.keys,
-            decoded=readout and self._decoded(readout),
+            decoded=readout and collect(readout, placed.readout.input, config.decoder, self.timing),
         )
         self._assemble(built)
         return built
@@ -128,26 +148,7 @@ class _Builder:
         for part in parts:
             if part is not None:
                 built.network.add(part)
-                part._network = built.network.id  # or Brian2 complains of objects that never run
-
-    def _input(self) -> InputNeurons:
-        return InputNeurons(
-            self.config.encoder,
-            self.held,
-            timing=self.timing,
-            clock=self.clock,
-            name=self._name("input"),
-            keys=self.keys,
-        )
-
-    def _held(self) -> TimedArray:
-        return held_array(
-            self.presentations,
-            int(np.prod(self.config.input_shape)),
-            timing=self.timing,
-            dt=self.config.dt_seconds,
-            name=self._name("input", "held"),
-        )
+                mark_as_run(part, built.network)
 
     def _keys(self) -> NeuronGroup | None:
         placed = self.config.placed
@@ -156,36 +157,24 @@ class _Builder:
             return None
         return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
 
-    def _population(self, placed: PlacedLayer) -> Population:
+    def _population(
+        self, placed: PlacedLayer, shares_input: Population | None = None
+    ) -> Population:
+        """Return a layer's neurons, or its read-out, which shares the input of its neurons."""
+        readout = shares_input is not None
+        program = placed.readout_program if readout else placed.program
         return Population(
-            placed.program,
-            self.source.parameters(placed),
+            program,
+            self.source.parameters(placed, readout=readout),
             size=placed.size,
             depth=placed.depth,
             timing=self.timing,
             clock=self.clock,
-            name=self._name(placed.name),
-            apart=placed.apart,
-            number=population_number(placed.depth),
-            keys=self.keys if placed.program.draws else None,
-        )
-
-    def _readout(self, populations: dict[str, Population]) -> Population | None:
-        if not self.config.decoder.reads_potential:
-            return None
-        placed = self.config.placed[-1]
-        return Population(
-            placed.readout_program,
-            self.source.parameters(placed, readout=True),
-            size=placed.size,
-            depth=placed.depth,
-            timing=self.timing,
-            clock=self.clock,
-            name=self._name(placed.name, "readout"),
-            apart=placed.apart,
-            shares_input=populations[placed.name],
-            number=population_number(placed.depth, readout=True),
-            keys=self.keys if placed.readout_program.draws else None,
+            name=self._name(placed.name, "readout" if readout else "neurons"),
+            separate_inhibition=placed.separate_inhibition,
+            shares_input=shares_input,
+            number=population_number(placed.depth, readout=readout),
+            keys=self.keys if program.draws else None,
         )
 
     def _pathways(
@@ -214,39 +203,27 @@ class _Builder:
         """Return an object's name; no layer's name has `__` in it, so the two never collide."""
         return f"{self.prefix}{layer}__{part}"
 
-    def _decoded(self, readout: Population) -> ValueRecorder:
-        potential = self.config.placed[-1].readout.input
-        return collect(readout, potential, self.config.decoder, self.timing)
-
     def _spikes(
-        self, populations: dict[str, Population]
+        self, populations: Mapping[str, Population]
     ) -> dict[str, SpikeMonitor | SpikeRecorder]:
         return {
-            name: self._spikes_of(population, f"{population.name}__spikes")
-            for name, population in populations.items()
+            layer: SpikeRecorder(population, name=f"{population.name}__spikes")
+            if self.compact
+            else SpikeMonitor(population, [PRESENTATION], name=f"{population.name}__spikes")
+            for layer, population in populations.items()
             if "spike" in population.events
         }
 
-    def _spikes_of(self, population: Population, name: str) -> SpikeMonitor | SpikeRecorder:
-        if self.compact:
-            return SpikeRecorder(population, name=name)
-        return SpikeMonitor(population, [PRESENTATION], name=name)
-
-    def _state_monitors(
-        self,
-        populations: dict[str, Population],
-        record: Collection[str] | Mapping[str, Collection[str]],
-    ) -> dict[str, StateMonitor]:
+    def _states(self, populations: Mapping[str, Population]) -> dict[str, StateMonitor]:
         monitors = {}
         for placed in self.config.placed:
+            record = self.record
             wanted = record.get(placed.name, ()) if isinstance(record, Mapping) else record
             names = [name for name in placed.program.states if name in wanted]
             if names:
-                monitors[placed.name] = self._monitor(populations[placed.name], names)
+                population = populations[placed.name]
+                monitors[placed.name] = StateMonitor(
+                    population, names, record=True, when="end", clock=self.clock,
+                    name=f"{population.name}__states",
+                )  # fmt: skip
         return monitors
-
-    def _monitor(self, population: Population, names: list[str]) -> StateMonitor:
-        return StateMonitor(
-            population, names, record=True, when="end", clock=self.clock,
-            name=f"{population.name}__states",
-        )  # fmt: skip

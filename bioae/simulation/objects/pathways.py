@@ -16,10 +16,10 @@ from bioae.networks.delays import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity
+from bioae.simulation.brian2_internals import active_target
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
-from bioae.simulation.targets.activation import active_target
 
 __all__ = ["WEIGHT", "AnySynapses", "Pathway"]
 
@@ -80,7 +80,7 @@ class Pathway:
             self._layout(),
             self.weights,
             variable=INPUT,
-            negative=INHIBITION if target.apart else None,
+            negative=INHIBITION if target.separate_inhibition else None,
             delay=int(self.delay) * float(clock.dt) * second,
             condition=" and ".join(self._conditions()) or None,
             factor=self._factor(),
@@ -149,7 +149,7 @@ class Pathway:
         factor = self._factor()
         factors = [f"int({condition})" for condition in self._conditions()]
         factors = factors if factor is None else [factor, *factors]
-        if not target.apart:
+        if not target.separate_inhibition:
             return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
         excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
         inhibits = "*".join([f"(-{WEIGHT})", f"int({WEIGHT} < 0)", *factors])

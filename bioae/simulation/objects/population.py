@@ -1,12 +1,12 @@
-"""A layer's neurons as a Brian2 `NeuronGroup` that starts every presentation anew."""
+"""Neurons of a layer as a Brian2 `NeuronGroup` that is reset before each presentation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, second
+from brian2 import Clock, NeuronGroup
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
@@ -15,26 +15,41 @@ from bioae.equations.lowering.lower import brian2_equations
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Program, Statement
 from bioae.equations.quantities import physical_constants
+from bioae.networks.decoders import Decoder
 from bioae.networks.schedule import Timing
 from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
-from bioae.simulation.code_runners import ConditionalRunner, quicken
-from bioae.simulation.objects.noise_keys import EXAMPLE, SEED, refer_to_keys, shown_code
-from bioae.simulation.objects.presentation_clock import PRESENTATION, STEP, clock_code
+from bioae.simulation.brian2_internals import (
+    VariablesGroup,
+    replace_time,
+    set_refractory_code,
+    set_subexpression_code,
+    skip_unit_checks,
+)
+from bioae.simulation.code_runners import ConditionalRunner, ValueRecorder, vectorise_thresholds
+from bioae.simulation.objects.presentation_clock import (
+    EXAMPLE,
+    PRESENTATION,
+    SEED,
+    STEP,
+    add_clock,
+    add_clock_variables,
+)
 
-__all__ = ["Population"]
+__all__ = ["Population", "collect"]
 
-POPULATION = f"{RESERVED_PREFIX}population"
+_POPULATION = f"{RESERVED_PREFIX}population"
+_COLLECTED = f"{RESERVED_PREFIX}kept"
 
 
-class Population(NeuronGroup):  # type: ignore[misc]
+class Population(VariablesGroup):
     """A `NeuronGroup` of a lowered model, with a presentation's time and input.
 
-    Its ``t`` is the time since the presentation's start, also where its spikes are recorded;
-    ``bioae_presentation`` tells which one (-1 before the first), ``bioae_step`` the step within it
-    (-1 where the schedule leads in). Pathways add weights to ``bioae_input``, which is passed to
-    the model once a step and then emptied; where inhibition arrives apart, they add the magnitudes
-    of negative weights to ``bioae_inhibition`` instead.
+    Its ``t`` is the time since the presentation's start, also in recorded spikes.
+    ``bioae_presentation`` is the presentation (-1 before the first) and ``bioae_step`` the step
+    within it (-1 in the schedule's lead-in). Pathways add weights to ``bioae_input``, which is
+    passed to the model once per step and then set to 0; with `separate_inhibition`, they add the
+    magnitudes of negative weights to ``bioae_inhibition`` instead.
 
     Parameters
     ----------
@@ -47,20 +62,19 @@ class Population(NeuronGroup):  # type: ignore[misc]
     depth
         The layer's depth in the network.
     timing
-        Where presentations lie in the run.
+        The times of presentations in the run.
     clock
         The network's clock.
     name
         The group's name.
-    apart
-        Whether inhibition arrives apart.
+    separate_inhibition
+        Whether inhibition arrives at a separate variable.
     shares_input
-        Another population whose input this one reads, and leaves in place.
+        Another population whose input this one reads, and does not set to 0.
     number
-        Tells its noise from that of other populations.
+        The population's number, on which its noise depends.
     keys
-        What its noise depends on besides: see `bioae.simulation.objects.noise_keys`. It may be
-        None where the model draws no random numbers.
+        Keys of its noise, from `noise_keys`; None if the model draws no random numbers.
     """
 
     def __init__(
@@ -73,13 +87,13 @@ class Population(NeuronGroup):  # type: ignore[misc]
         timing: Timing,
         clock: Clock,
         name: str,
-        apart: bool = False,
+        separate_inhibition: bool = False,
         shares_input: Population | None = None,
         number: int = 1,
         keys: NeuronGroup | None = None,
     ) -> None:
         dt = float(clock.dt)
-        self.apart = apart
+        self.separate_inhibition = separate_inhibition
         self._shares_input = shares_input
         self._number = number
         self._keys = keys
@@ -91,7 +105,7 @@ class Population(NeuronGroup):  # type: ignore[misc]
         super().__init__(
             size,
             brian2_equations(program.model, {n for n, v in parameters.items() if np.ndim(v)}),
-            method=_lowered(program, program.update),
+            method=_state_updater(program),
             events=_conditions(program),
             namespace={
                 **physical_constants(besides=program.states.keys() | program.parameters.keys()),
@@ -105,67 +119,55 @@ class Population(NeuronGroup):  # type: ignore[misc]
             self.variables[variable].set_value(values)
         for variable, values in self._start.items():
             self.variables[variable].set_value(values)
-        self._set_constants_over_dt(program)
+        set_subexpression_code(self, _code(program, program.prepare))
         self._add_statements(program)
         self._add_start(program, lead_in)
-        self._add_clock(timing, depth)
+        add_clock(self, timing, depth, self._keys, code=f"t = {STEP}*dt")
         self._add_input(program)
-        quicken(self.thresholder)
+        vectorise_thresholds(self.thresholder)
         # Units were checked when the model was lowered; hoisted constants have none.
-        for part in (*self.thresholder.values(), *self.resetter.values()):
-            part.check_units = False
+        skip_unit_checks(*self.thresholder.values(), *self.resetter.values())
 
-    def _create_variables(self, user_dtype: Any, events: list[str]) -> None:
-        super()._create_variables(user_dtype, events)
-        # Brian2 gives every group the clock's time; ours is the presentation's.
-        del self.variables._variables["t"]
-        self.variables.add_array("t", size=1, dimensions=second.dim, dtype=np.float64, scalar=True)
-        for name in (STEP, PRESENTATION):
-            self.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
+    def _add_variables(self, size: int) -> None:
+        replace_time(self)
+        add_clock_variables(self, self._keys)
         for name in self._arriving():
             if self._shares_input is None:
-                self.variables.add_array(name, size=self._N)
+                self.variables.add_array(name, size=size)
             else:
                 self.variables.add_reference(name, self._shares_input, name)
         if self._keys is not None:
-            refer_to_keys(self, self._keys)
             self.variables.add_array(
-                POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
+                _POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
             )
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
             shared = values.ndim == 0 or (values == values[0]).all()
             self.variables.add_array(
                 name,
-                size=1 if shared else self._N,
+                size=1 if shared else size,
                 values=values.ravel()[0] if shared else values,
-                # Cython does not make a whole number of another.
+                # Cython does not convert integers.
                 dtype=None if values.dtype == float else values.dtype,
                 scalar=bool(shared),
                 constant=True,
             )
 
     def _arriving(self) -> tuple[str, ...]:
-        return (INPUT, INHIBITION) if self.apart else (INPUT,)
-
-    def _set_constants_over_dt(self, program: Program) -> None:
-        if self.subexpression_updater is not None:
-            self.subexpression_updater.abstract_code = _code(program, program.prepare)
-            self.subexpression_updater.check_units = False
+        return (INPUT, INHIBITION) if self.separate_inhibition else (INPUT,)
 
     def _add_statements(self, program: Program) -> None:
         if program.refractory:
-            # What was lowered, with names for its random numbers.
-            self.state_updater._get_refractory_code = _lowered(program, program.refractoriness)
+            set_refractory_code(self, _code(program, program.refractoriness) + "\n")
         for event, each in program.events.items():
             self.run_on_event(event, _code(program, each.statements))
         if program.regularly:
             code = _code(program, program.regularly)
             runner = self.run_regularly(code, when="start", name=f"{self.name}__regularly")
-            runner.check_units = False
+            skip_unit_checks(runner)
 
     def _add_start(self, program: Program, lead_in: int) -> None:
-        # Random values last, which may depend on others.
+        # Random values last: they may depend on others.
         fixed = [name for name in program.written if name not in program.random_start]
         lines = [f"{name} = {_start_name(name)}" for name in fixed]
         draws = _draws(program, step=str(START_STEP))
@@ -178,24 +180,47 @@ class Population(NeuronGroup):  # type: ignore[misc]
             when="before_start", order=-10, name=f"{self.name}__start",
         )  # fmt: skip
 
-    def _add_clock(self, timing: Timing, depth: int) -> None:
-        code = clock_code(timing, depth) + f"\nt = {STEP}*dt"
-        if self._keys is not None:
-            code += f"\n{shown_code(self._keys)}"
-        self.run_regularly(code, when="before_start", order=-30, name=f"{self.name}__clock")
-
     def _add_input(self, program: Program) -> None:
         code = _code(program, program.receive)
-        if self.apart and not program.inhibited:
+        if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
             emptied = (Statement(name, "0") for name in self._arriving())
             code = "\n".join([code, *map(str, emptied)])
-        # After all pathways; who shares the input reads it before its owner empties it.
+        # After all pathways; populations that share the input read it before its owner resets it.
         order = 20 if self._shares_input is None else 10
         name = f"{self.name}__receive"
-        runner = self.run_regularly(code, when="synapses", order=order, name=name)
-        runner.check_units = False
+        skip_unit_checks(self.run_regularly(code, when="synapses", order=order, name=name))
+
+
+def collect(readout: Population, potential: str, decoder: Decoder, timing: Timing) -> ValueRecorder:
+    """Let a read-out collect its potential, and return a recorder with a row per presentation.
+
+    Parameters
+    ----------
+    readout
+        The read-out's neurons.
+    potential
+        The variable that is the potential U.
+    decoder
+        The decoder of the potential.
+    timing
+        The times of presentations in the run.
+    """
+    readout.variables.add_array(_COLLECTED, size=len(readout))
+    terms = {"kept": _COLLECTED, "potential": potential}
+    ConditionalRunner(
+        readout, f"{STEP} == 0", f"{_COLLECTED} = {decoder.start}",
+        when="before_start", name=f"{readout.name}__collects_from",
+    )  # fmt: skip
+    ConditionalRunner(
+        readout, f"{STEP} >= 0", f"{_COLLECTED} = {word_substitute(decoder.collects, terms)}",
+        when="end", name=f"{readout.name}__collects",
+    )  # fmt: skip
+    return ValueRecorder(
+        readout, _COLLECTED, f"{PRESENTATION} >= 0 and {STEP} == {timing.steps - 1}",
+        when="end", order=10, name=f"{readout.name}__collected",
+    )  # fmt: skip
 
 
 def _as_stored(values: NDArray[Any], program: Program, state: str) -> NDArray[Any]:
@@ -206,14 +231,14 @@ def _start_name(variable: str) -> str:
     return f"{RESERVED_PREFIX}start_{variable}"
 
 
-def _lowered(program: Program, statements: Iterable[Statement]) -> Any:
-    code = _code(program, statements) + "\n"
+def _state_updater(program: Program) -> Callable[..., str]:
+    """Return a state update method that returns the lowered model's code."""
+    code = _code(program, program.update) + "\n"
 
-    def lowered(*_: Any, **__: Any) -> str:
-        """Return what Brian2 derived when the model was lowered, its constants taken out."""
+    def update(*_: Any, **__: Any) -> str:
         return code
 
-    return lowered
+    return update
 
 
 def _firing(program: Program) -> dict[str, Any]:
@@ -238,9 +263,9 @@ def _code(program: Program, statements: Iterable[Statement]) -> str:
 
 
 def _draws(program: Program, step: str = STEP) -> dict[str, str]:
-    """Return the calls that give the program's random numbers, by their names in it."""
+    """Return Brian2 code that draws the program's random numbers, by their names in it."""
     return {
         name: f"{FUNCTIONS[draw.distribution]}"
-        f"({0 if draw.shared else 'i'}, {step}, {draw.call}, {POPULATION}, {SEED}, {EXAMPLE})"
+        f"({0 if draw.shared else 'i'}, {step}, {draw.call}, {_POPULATION}, {SEED}, {EXAMPLE})"
         for name, draw in program.draws.items()
     }

@@ -1,1 +1,1 @@
-"""Results of a simulation: the spikes of a chunk, the tree, and its netCDF file."""
+"""Results of a simulation: chunks of spikes, their tree, its file, finished parts of a run."""

@@ -1,9 +1,9 @@
-"""Which weight joins which two neurons, as segments that a spike adds one after another.
+"""Layouts of shared weights: the connections of two groups, as segments that a spike adds.
 
 Neurons are numbered in C order of (channel, position). All source neurons of a channel use the
-same row of weights. Which part of it a spike adds, and where, depends on the position alone: a few
-segments of neighbouring weights that go to neighbouring sums. So sums are kept with the target's
-channels innermost, one group of channels after another.
+same row of weights. The position alone determines which part of the row a spike adds, and where: a
+few segments of neighbouring weights that go to neighbouring sums. So sums are kept with the
+target's channels innermost, one group of channels after another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Shape = tuple[int, int, int]
 
 
 class Unrolled(NamedTuple):
-    """Connections one by one.
+    """Connections, one entry each.
 
     Attributes
     ----------
@@ -45,21 +45,22 @@ class Layout:
     Attributes
     ----------
     shape
-        Of the weights.
+        The shape of the weights.
     sources, targets
         The number of neurons.
     order
-        Which of the flattened weights stands at each place of the rows (channel, place).
+        Indices into the flattened weights, in the order of the rows (channel, place).
     positions
-        Source neurons in a channel.
+        The number of source neurons per channel.
     channel_start
-        Where the sums begin that a channel's row is added to (channel).
+        The first of the sums to which a channel's row is added (channel).
     first
-        The first segment of each position, and the end of the last one's (position + 1).
+        The first segment of each position, and the end of the last position's (position + 1).
     to, start, length
-        Where a segment begins among those sums, where in the row, and how long it is (segment).
+        A segment's first sum, counted from `channel_start`; its first place in the row; and its
+        length (segment).
     place
-        Where each target's sum is (target).
+        The index of each target's sum (target).
     """
 
     shape: tuple[int, ...]
@@ -76,21 +77,21 @@ class Layout:
 
     @property
     def whole(self) -> bool:
-        """Whether every spike adds its whole row to all sums."""
+        """Whether each spike adds its whole row to all sums."""
         return self.positions == 1 and self.order.shape[1] == self.targets == self.length[0]
 
     @property
     def in_place(self) -> bool:
-        """Whether sums stand in the order of the targets."""
+        """Whether sums are in the order of the targets."""
         return bool((self.place == np.arange(self.targets)).all())
 
     @property
     def unit(self) -> int:
-        """What all segments' lengths are multiples of."""
+        """The greatest common divisor of the segments' lengths."""
         return int(np.gcd.reduce(self.length, initial=0)) or 1
 
     def unrolled(self) -> Unrolled:
-        """Return the connections one by one, in the order in which a spike of each source adds."""
+        """Return the connections one by one, in the order in which the spikes add their weights."""
         channel, position = np.divmod(np.arange(self.sources), self.positions)
         count = np.diff(self.first)[position]
         source = np.repeat(np.arange(self.sources), count)
@@ -106,7 +107,7 @@ class Layout:
 
 
 def dense(sources: int, targets: int) -> Layout:
-    """Return all connections of two groups, weights (target, source)."""
+    """Return the layout of all connections of two groups, with weights (target, source)."""
     weights = np.arange(sources * targets, dtype=np.int32)
     return Layout(
         shape=(targets, sources),
@@ -133,23 +134,23 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Layout:
-    """Return a convolution, as PyTorch defines it: weights (out, in / groups, y, x).
+    """Return the layout of PyTorch's convolution, with weights (out, in / groups, y, x).
 
     Parameters
     ----------
     input_shape
-        Of the source (channel, y, x).
+        The shape of the source (channel, y, x).
     channels
-        Of the target.
+        The number of the target's channels.
     kernel, stride, padding, dilation
-        Along (y, x), or one for both.
+        Sizes along (y, x), or one number for both.
     groups
-        Into how many parts both sides' channels are divided, each feeding its own.
+        The number of groups of channels; each group of the source projects to its own.
 
     Raises
     ------
     ValueError
-        If the groups do not divide the channels, or nothing is left of the target.
+        If the groups do not divide the channels, or the target would be empty.
     """
     axes = [
         _Axis(n, (n + 2 * p - d * (k - 1) - 1) // s + 1, k, s, p, d, transposed=False)
@@ -171,19 +172,19 @@ def conv_transpose2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Layout:
-    """Return a transposed convolution, as PyTorch defines it: weights (in, out / groups, y, x).
+    """Return the layout of PyTorch's transposed convolution, weights (in, out / groups, y, x).
 
     Parameters
     ----------
     input_shape, channels, kernel, stride, padding, dilation, groups
-        As of `conv2d`.
+        As for `conv2d`.
     output_padding
-        By how much the target is larger at its end.
+        Additional size of the target at its end.
 
     Raises
     ------
     ValueError
-        If the groups do not divide the channels, or nothing is left of the target.
+        If the groups do not divide the channels, or the target would be empty.
     """
     axes = [
         _Axis(n, (n - 1) * s - 2 * p + d * (k - 1) + 1 + o, k, s, p, d, transposed=True)
@@ -208,13 +209,13 @@ class _Axis(NamedTuple):
     transposed: bool
 
     def order(self) -> NDArray[np.int64]:
-        """Return the kernel's taps so that neighbours in it reach neighbouring targets."""
+        """Return the kernel's taps in an order in which neighbours reach neighbouring targets."""
         taps = np.arange(self.kernel)
         if self.transposed:
             return taps
         period = self.stride // np.gcd(self.stride, self.dilation)
-        by: NDArray[np.int64] = np.lexsort((-taps, taps % period))
-        return by
+        order: NDArray[np.int64] = np.lexsort((-taps, taps % period))
+        return order
 
     def taps(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return sources, targets and places of taps in `order`, sorted by source and target."""
@@ -226,8 +227,8 @@ class _Axis(NamedTuple):
         inside = (reached >= 0) & (reached < wide)
         position, reached, place = position[inside], reached[inside], rank[tap[inside]]
         source, target = (position, reached) if self.transposed else (reached, position)
-        by = np.lexsort((target, source))
-        return source[by], target[by], place[by]
+        order = np.lexsort((target, source))
+        return source[order], target[order], place[order]
 
 
 def _convolution(inputs: int, outputs: int, groups: int, axes: Sequence[_Axis]) -> Layout:
@@ -235,7 +236,7 @@ def _convolution(inputs: int, outputs: int, groups: int, axes: Sequence[_Axis]) 
     if inputs % groups or outputs % groups:
         raise ValueError(f"{groups} groups do not divide {inputs} and {outputs} channels")
     if min(rows.targets, columns.targets) < 1:
-        raise ValueError(f"no neuron is left of the target: {rows.targets} by {columns.targets}")
+        raise ValueError(f"the target would have no neurons: {rows.targets} by {columns.targets}")
     inner = outputs // groups
     outside = rows.targets * columns.targets
     position, to, start, length = _segments(rows, columns)
@@ -259,19 +260,19 @@ def _convolution(inputs: int, outputs: int, groups: int, axes: Sequence[_Axis]) 
 
 
 def _segments(rows: _Axis, columns: _Axis) -> tuple[NDArray[np.int64], ...]:
-    """Return the segments' positions, and where they begin and how long they are, in pixels."""
+    """Return the segments' positions, first targets, first places and lengths, in pixels."""
     y, target_y, place_y = rows.taps()
     x, target_x, place_x = columns.taps()
-    # What follows its predecessor on both sides continues it.
-    runs_on = (np.diff(x) == 0) & (np.diff(target_x) == 1) & (np.diff(place_x) == 1)
-    begins = np.flatnonzero(np.r_[len(x) > 0, ~runs_on])
+    # A tap that follows its predecessor on both sides continues its segment.
+    continues = (np.diff(x) == 0) & (np.diff(target_x) == 1) & (np.diff(place_x) == 1)
+    begins = np.flatnonzero(np.r_[len(x) > 0, ~continues])
     length = np.diff(np.r_[begins, len(x)])
     position = y[:, None] * columns.sources + x[begins]
     to = target_y[:, None] * columns.targets + target_x[begins]
     start = place_y[:, None] * columns.kernel + place_x[begins]
-    by = np.argsort(position, axis=None, kind="stable")
+    order = np.argsort(position, axis=None, kind="stable")
     lengths = np.broadcast_to(length, position.shape)
-    return tuple(values.ravel()[by] for values in (position, to, start, lengths))
+    return tuple(values.ravel()[order] for values in (position, to, start, lengths))
 
 
 def _order(
@@ -300,7 +301,7 @@ def _index(values: Any) -> Index:
 
 
 def _ranges(start: NDArray[Any], count: NDArray[Any]) -> NDArray[np.int64]:
-    """Return ranges one after another."""
+    """Return concatenated ranges."""
     ranges: NDArray[np.int64] = np.arange(count.sum())
     ranges += np.repeat(start - np.cumsum(count) + count, count)
     return ranges

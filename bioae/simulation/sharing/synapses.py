@@ -1,4 +1,4 @@
-"""A group of shared weights, and the code that adds them to the targets of spikes."""
+"""Synapses of two groups that share weights."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from typing import Any
 
 import numpy as np
 from brian2 import Clock, Group, Quantity, SpikeSource, second
-from brian2.core.names import Nameable
-from brian2.core.variables import Variable, Variables
-from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-from brian2.devices.device import get_device
-from brian2.groups.group import CodeRunner
 from brian2.units.fundamentalunits import fail_for_dimension_mismatch
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.simulation.sharing.code_objects import code_object_class
+from bioae.simulation.brian2_internals import (
+    TemplateGroup,
+    active_target,
+    is_shared_variable,
+)
 from bioae.simulation.sharing.layouts import Layout
 
 __all__ = ["SharedSynapses"]
 
 
-class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
+class SharedSynapses(TemplateGroup):
     """Connections of two groups that share weights.
 
-    In the slot and order of `brian2.Synapses` each spike of the source adds its weights to a
-    variable of the target. Where that variable may not be written while a neuron is refractory
-    (``unless refractory``), what arrives then is lost, as with `brian2.Synapses`. The weights that
+    In the slot and order of `brian2.Synapses`, each spike of the source adds its weights to a
+    variable of the target. If neurons keep that variable while they are refractory (``unless
+    refractory``), weights that arrive then are lost, as with `brian2.Synapses`. The weights that
     arrive in a step are summed before they are added: the same number wherever sums are exact.
 
-    Weights are a variable (weight), in the order of the flattened array; what is set between two
-    runs, or by the arguments of a standalone run, counts from the next run's start.
+    The weights are a variable (weight), in the order of the flattened array. New values, set
+    between two runs or by the arguments of a standalone run, take effect when the next run starts.
 
     Parameters
     ----------
     source, target
-        The groups, or parts of them.
+        The groups, or subgroups.
     layout
-        Which weight joins which neurons.
+        The connections, and the weight of each.
     weights
         An array of the layout's shape, in the unit of the variable.
     variable
-        The target's variable that weights are added to.
+        The target's variable to which weights are added.
     negative
-        Another one that the magnitudes of negative weights are added to instead.
+        The target's variable to which the magnitudes of negative weights are added instead.
     delay
-        How long spikes travel, the same for all.
+        The delay of all spikes.
     condition
-        What has to hold as a spike arrives for it to count: Brian2 code of the source's variables
-        (``v_pre``), its index ``i``, shared variables of the target (``x_post``), and ``t``.
+        A condition that has to hold when a spike arrives, or the spike is ignored: Brian2 code of
+        the source's variables (``v_pre``), its index ``i``, shared variables of the target
+        (``x_post``), and ``t``.
     factor
-        A number that all of a spike's weights are multiplied by, in the same terms.
+        A factor of all weights of a spike, in the same terms.
     weight
-        What the variable of weights is called.
+        The name of the variable of weights.
     namespace
-        Names in that code.
+        Names in the condition and the factor.
     event
-        Which event of the source is a spike.
+        The event of the source that counts as a spike.
     clock, when, order, name, codeobj_class
-        As of any Brian2 object.
+        As for any Brian2 object.
 
     Raises
     ------
@@ -70,6 +70,7 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
     """
 
     add_to_magic_network = True
+    _template_package = __package__
 
     def __init__(
         self,
@@ -92,20 +93,17 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         name: str = "sharedsynapses*",
         codeobj_class: Any = None,
     ) -> None:
-        Nameable.__init__(self, name=name)
+        super().__init__(name, codeobj_class)
         clock = clock or source.clock
         self.source, self.target, self.layout = source, target, layout
         self.namespace = dict(namespace or {})
-        self._chosen = codeobj_class
-        self.codeobj_class = codeobj_class
         _check_sizes(layout, source, target, np.shape(weights))
         steps = _steps(delay, clock)
         parts = {"_counts": condition, "_factor": factor}
         code = {name: text for name, text in parts.items() if text is not None}
         used = {name for text in code.values() for name in get_identifiers(text)}
         if weight in used:
-            raise ValueError(f"{self.name}: the weight {weight!r} has no place in {code}")
-        self.variables = Variables(self)
+            raise ValueError(f"{self.name}: the weight {weight!r} cannot be used in {code}")
         self._add_ends(variable, negative, event, steps)
         self._add_weights(weight, np.asarray(weights), variable)
         self._add_layout(negative is not None)
@@ -114,22 +112,20 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         needed += ["_negative"] if negative else []
         needed += ["_negative_sums"] if negative and not _compiled_ahead() else []
         needed += ["_delay", "_history", "_history_count", "_now"] if steps else []
-        CodeRunner.__init__(
-            self,
-            group=self,
-            template="shared_synapses",
-            code="\n".join(f"{name} = {text}" for name, text in code.items()),
+        self.run_template(
+            "shared_synapses",
+            "\n".join(f"{name} = {text}" for name, text in code.items()),
             clock=clock,
             when=when,
             order=order,
-            name=None,  # it has one
+            dependencies=[source, target],
             needed_variables=needed,
-            template_kwds={
+            options={
                 "eventspace_variable": source.variables[f"_{event}space"],
                 "weight_variable": self.variables[weight],
                 "conditional": condition is not None,
                 "graded": factor is not None,
-                "apart": negative is not None,
+                "separate": negative is not None,
                 "delayed": steps > 0,
                 "whole": layout.whole,
                 "in_place": layout.in_place,
@@ -140,14 +136,6 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
                 "targets": layout.targets,
             },
         )
-        self.add_dependency(source)
-        self.add_dependency(target)
-        self._enable_group_attributes()
-
-    def create_default_code_object(self, run_namespace: Mapping[str, Any]) -> Any:
-        """Make the code object for whatever target is active by then."""
-        self.codeobj_class = code_object_class(__package__, self._chosen)
-        return super().create_default_code_object(run_namespace)
 
     def _add_ends(self, variable: str, negative: str | None, event: str, steps: int) -> None:
         source, add = self.source, self.variables
@@ -160,7 +148,7 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         add.add_constant("_source_all", int(getattr(source, "_source_N", len(source))))
         add.add_constant("_target_start", int(getattr(self.target, "start", 0)))
         if steps:
-            # The spikes of as many steps as they travel, one step after another.
+            # The spikes of the last steps, as many as the delay.
             add.add_constant("_delay", steps)
             size = steps * self.layout.sources
             add.add_array("_history", size=size, dtype=np.int32, read_only=True)
@@ -179,7 +167,7 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
             constant=True,
         )
 
-    def _add_layout(self, apart: bool) -> None:
+    def _add_layout(self, separate: bool) -> None:
         add, layout = self.variables, self.layout
         for name in ("order", "channel_start", "first", "to", "start", "length", "place"):
             values = getattr(layout, name).ravel()
@@ -193,36 +181,36 @@ class SharedSynapses(Group, CodeRunner):  # type: ignore[misc]
         dtype = add["_target"].dtype
         if not _compiled_ahead():
             add.add_array("_rows", size=layout.order.size, dtype=dtype, read_only=True)
-            for name in ("_sums", "_negative_sums") if apart else ("_sums",):
+            for name in ("_sums", "_negative_sums") if separate else ("_sums",):
                 add.add_array(name, size=layout.targets, dtype=dtype, read_only=True)
         add.add_array("_packed", size=1, dtype=np.int32, scalar=True, read_only=True)
 
     def _add_names(self, clock: Clock) -> None:
-        """Add what conditions and factors may name; the index is that of the whole source."""
+        """Add the names of conditions and factors; ``i`` counts from the start of the subgroup."""
         add = self.variables
         add.create_clock_variables(clock)
         start, stop = (add[name].get_value() for name in ("_source_start", "_source_stop"))
         add.add_arange("i", size=int(stop), start=-int(start))
         for group, suffix in ((self.source, "_pre"), (self.target, "_post")):
             for name, variable in group.variables.items():
-                shared = isinstance(variable, Variable) and variable.scalar
-                if not name.startswith("_") and (suffix == "_pre" or shared):
+                usable = suffix == "_pre" or is_shared_variable(variable)
+                if not name.startswith("_") and usable:
                     add.add_reference(f"{name}{suffix}", group, name)
 
 
 def _compiled_ahead() -> bool:
-    """Return whether the code is a program of its own, which keeps its buffers to itself."""
-    return get_device().code_object_class() is CPPStandaloneCodeObject
+    """Return whether the code is part of a C++ program, where buffers are local variables."""
+    return active_target() == "cpp_standalone"
 
 
 def _check_sizes(layout: Layout, source: Any, target: Any, shape: tuple[int, ...]) -> None:
-    for found, expected, what in (
+    for size, expected, subject in (
         (len(source), layout.sources, f"neurons of {source.name}"),
         (len(target), layout.targets, f"neurons of {target.name}"),
         (shape, layout.shape, "the weights' shape"),
     ):
-        if found != expected:
-            raise ValueError(f"{what}: expected {expected} for this layout, found {found}")
+        if size != expected:
+            raise ValueError(f"{subject}: expected {expected} for this layout, found {size}")
 
 
 def _steps(delay: Any, clock: Clock) -> int:

@@ -1,4 +1,4 @@
-"""What Brian2 can run on: its targets, what each of them needs, and how it is told."""
+"""Targets of a simulation: their requirements, and their activation in Brian2."""
 
 from __future__ import annotations
 
@@ -6,45 +6,31 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-from brian2 import prefs
-from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
-from brian2.devices.device import get_device, reset_device, set_device
+from brian2 import get_device, prefs, set_device
+from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
+from bioae.simulation.backend import STANDALONE, TARGETS, Dtype, Target
+from bioae.simulation.brian2_internals import ValueFreeDevice, fresh_names
+from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
 from bioae.simulation.targets.cuda.requirements import check_cuda
-from bioae.simulation.targets.naming import names_anew
-from bioae.simulation.targets.standalone import ValueFreeDevice
 
 __all__ = [
     "IEEE_FLAGS",
-    "STANDALONE",
-    "TARGETS",
-    "Dtype",
-    "Target",
     "activated",
-    "active_target",
     "check_target",
     "float32_allowed",
 ]
 
-Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
-Dtype = Literal["float64", "float32"]
-
-#: Where Brian2 can run a network.
-TARGETS: tuple[Target, ...] = get_args(Target)
-
-#: Those that are compiled into one program, which runs by itself.
-STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
-
-#: How C++ is compiled: Brian2's defaults add -ffast-math, which lets the compiler reorder sums.
+#: Flags of the C++ compiler: Brian2's defaults add -ffast-math, which lets it reorder sums.
 IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
 
 
 def check_target(target: str) -> Target:
-    """Return the target, if it is known and the machine has what it needs.
+    """Return the target, if it is known and this machine meets its requirements.
 
     Raises
     ------
@@ -56,8 +42,8 @@ def check_target(target: str) -> Target:
     if target == "cuda_standalone":
         check_cuda()
         return target
-    needed = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
-    missing = [program for program in needed if shutil.which(program) is None]
+    required = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
+    missing = [program for program in required if shutil.which(program) is None]
     if missing:
         raise TargetError(
             f"the target {target!r} needs {' and '.join(missing)}, which cannot be found",
@@ -67,17 +53,9 @@ def check_target(target: str) -> Target:
     return target
 
 
-def active_target() -> str:
-    """Return the name of the target that Brian2 would run on now."""
-    device = get_device()
-    if not isinstance(device, CPPStandaloneDevice):  # of which brian2cuda's is one
-        return str(prefs["codegen.target"])
-    return f"{device.code_object_class().generator_class.class_name}_standalone"
-
-
 @contextmanager
 def float32_allowed() -> Iterator[None]:
-    """Keep quiet that Brian2 compares states with 1e50 after a run, which no float32 is."""
+    """Ignore the warning that 1e50, with which Brian2 compares states, is too large for float32."""
     with warnings.catch_warnings():
         module = r"brian2\.groups\.group"
         warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
@@ -86,7 +64,7 @@ def float32_allowed() -> Iterator[None]:
 
 @contextmanager
 def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Iterator[Any]:
-    """Make a target Brian2's own within the block, and put everything back after it.
+    """Let Brian2 use a target within the block, and restore its settings afterwards.
 
     Parameters
     ----------
@@ -95,7 +73,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     dtype
         The type of state variables.
     jobs
-        How many compilers run at once.
+        The number of compilers that run at a time.
 
     Yields
     ------
@@ -106,25 +84,23 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
     settings = {
         "codegen.target": "numpy" if standalone else target,
         "codegen.loop_invariant_optimisations": False,
-        # Brian2 tries each flag on the compiler: a project that is found compiled needs none.
+        # Brian2 tries each flag on the compiler, which a project from the cache does not need.
         "codegen.cpp.extra_compile_args_gcc": [] if standalone else IEEE_FLAGS,
         "core.default_float_dtype": np.dtype(dtype).type,
-        # Brian2 would end the run early and go on as if it were whole.
+        # Brian2 would end the run early and continue as if it were complete.
         "core.stop_on_keyboard_interrupt": False,
         # Brian2 2.9 starts as many compilers as there are files.
         "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
     }
     if target == "cuda_standalone":
-        from bioae.simulation.targets.cuda.device import settings as cuda_settings
-
         settings |= cuda_settings()
     before = {name: prefs[name] for name in settings}
     for name, value in settings.items():
         prefs[name] = value
-    # A device of our own: what the user may have built on Brian2's stays as it is.
+    # A new device: objects that the user has built on Brian2's own are not affected.
     set_device(_device(target), build_on_run=False)
     try:
-        with names_anew() if standalone else nullcontext():
+        with fresh_names() if standalone else nullcontext():
             yield get_device()
     finally:
         reset_device()
@@ -134,7 +110,5 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
 
 def _device(target: Target) -> Any:
     if target == "cuda_standalone":
-        from bioae.simulation.targets.cuda.device import ValueFreeCUDADevice
-
-        return ValueFreeCUDADevice()
+        return cuda_device()
     return ValueFreeDevice() if target == "cpp_standalone" else "runtime"

@@ -18,6 +18,7 @@ from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.backend import STANDALONE, Backend
+from bioae.simulation.brian2_internals import read_results_from, uncompiled_objects
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.build import build
 from bioae.simulation.presentations import Presentations
@@ -119,16 +120,12 @@ class _Runtime(Runner):
 
 def _check_compiled(built: BrianNetwork) -> None:
     """Refuse results without the part of a code object that Cython could not compile."""
-    for part in built.network.sorted_objects:
-        for code in getattr(part, "code_objects", ()):
-            for block, compiled in code.compiled_code.items():
-                text = getattr(code.code, block, "").strip()
-                if text and "EMPTY_CODE_BLOCK" not in text and compiled is None:
-                    raise TargetError(
-                        "a part of the network could not be compiled, and Brian2 left it out",
-                        where=part.name,
-                        mend="Use --target numpy",
-                    )
+    for name in uncompiled_objects(built.network):
+        raise TargetError(
+            "a part of the network could not be compiled, and Brian2 left it out",
+            where=name,
+            mend="Use --target numpy",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +147,7 @@ class _Standalone(Runner):
 
     def read(self, ran: str, part: slice) -> Chunk:
         results = self.folder / ran
-        # As `device.run` leaves them in the process that ran.
-        self.device.results_dir, self.device.has_been_run = f"{results}{os.sep}", True
+        read_results_from(self.device, results)
         with self._failing():
             chunk = self.built.read(part.stop - part.start)
         shutil.rmtree(results, ignore_errors=True)

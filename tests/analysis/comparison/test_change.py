@@ -25,10 +25,10 @@ def test_nothing_changed(tree: xr.DataTree) -> None:
     found = firing_change(tree, tree)
     table = summary(tree)
     assert list(found["layer"]) == list(table["layer"])
-    for name in ("mean_rate_hz", "spike_density", "dead_fraction", "bursting_fraction"):
+    for name in ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction"):
         for when in ("before", "after"):
             np.testing.assert_array_equal(found[f"{name}_{when}"], table[name])
-    assert found["mean_rate_hz_after"].attrs == {"long_name": "mean rate after", "units": "Hz"}
+    assert found["rate_hz_mean_after"].attrs == {"long_name": "mean rate after", "units": "Hz"}
     errors = reconstruction_change(tree, tree)
     assert list(errors["when"]) == ["before", "after"]
     assert float(errors["sum_squared_error"][0]) == float(sum_squared_error(tree).mean()) > 0
@@ -38,8 +38,10 @@ def test_a_neuron_bursts_at_the_same_rate_where_steps_are_finer(tree: xr.DataTre
     finer = tree.copy()
     finer.attrs |= {"dt_ms": tree.attrs["dt_ms"] / 4, "steps": tree.attrs["steps"] * 4}
     found = firing_change(tree, finer)
-    np.testing.assert_allclose(found["mean_rate_hz_after"], found["mean_rate_hz_before"])
-    np.testing.assert_allclose(4 * found["spike_density_after"], found["spike_density_before"])
+    np.testing.assert_allclose(found["rate_hz_mean_after"], found["rate_hz_mean_before"])
+    np.testing.assert_allclose(
+        4 * found["rate_per_step_mean_after"], found["rate_per_step_mean_before"]
+    )
     np.testing.assert_array_equal(
         found["bursting_fraction_after"], found["bursting_fraction_before"]
     )

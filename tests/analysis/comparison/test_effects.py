@@ -15,13 +15,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bioae.analysis import example_result, firing_rate
-from bioae.analysis.comparison.effect_sizes import (
-    cliffs_delta,
-    cohens_d,
-    hedges_g,
-    holm,
-    rank_biserial,
-)
 from bioae.analysis.comparison.effects import (
     COMPARED,
     compare,
@@ -29,7 +22,14 @@ from bioae.analysis.comparison.effects import (
     effects_table,
     neuron_values,
 )
-from bioae.analysis.comparison.resampling import mean_difference_interval
+from bioae.analysis.comparison.samples import (
+    cliffs_delta,
+    cohens_d,
+    hedges_g,
+    holm,
+    mean_difference_interval,
+    rank_biserial,
+)
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

@@ -30,8 +30,7 @@ from bioae.analysis.exports import (
     to_nwb,
     to_pandas,
 )
-from bioae.analysis.measures.comparability import context_of
-from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts
+from bioae.analysis.measures.verdicts import context_of, cortical_values, layer_verdicts
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.simulation.results.netcdf import write_result
 

@@ -29,7 +29,7 @@ from bioae.analysis.pairs.correlations import (
 )
 from bioae.analysis.pairs.correlograms import cross_correlogram
 from bioae.analysis.pairs.spike_tiling import spike_time_tiling
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

@@ -35,13 +35,15 @@ def test_the_numbers_that_were_counted_by_hand(counted: xr.DataTree) -> None:
     assert values(analysis.active_fraction(*layer, of="alive")) == pytest.approx([3 / 4, 2 / 4, 0])
     assert float(analysis.dead_fraction(*layer)) == pytest.approx(1 / 5)
     assert float(analysis.silent_fraction(*layer)) == pytest.approx(1 / 3)
-    assert float(analysis.spike_density(*layer)) == pytest.approx(9 / (3 * 4 * 5))
-    assert float(analysis.alive_density(*layer)) == pytest.approx(9 / (3 * 4 * 4))
+    assert float(analysis.rate_per_step(*layer, dims=("example", "neuron"))) == pytest.approx(
+        9 / (3 * 4 * 5)
+    )
+    assert float(analysis.density_alive(*layer)) == pytest.approx(9 / (3 * 4 * 4))
     # 4 steps of 0.5 ms: a spike in a presentation is 500 Hz.
     assert values(analysis.firing_rate(*layer)) == pytest.approx(
         [0, 500 / 3, 2000 / 3, 1000 / 3, 1000 / 3]
     )
-    assert values(analysis.spikes_per_step(*layer)) == pytest.approx(
+    assert values(analysis.rate_per_step(*layer)) == pytest.approx(
         [0, 1 / 12, 4 / 12, 2 / 12, 2 / 12]
     )
 
@@ -79,17 +81,23 @@ def test_what_is_undefined_in_a_dead_layer_is_nan_and_the_rest_is_zero(make: Mak
     dead = make(np.zeros((2, 3, 4), bool))
     row = analysis.summary(dead).isel(layer=0)
     undefined = {str(name) for name, value in row.data_vars.items() if np.isnan(float(value))}
-    assert undefined == {"alive_density", "bursting_of_alive", "active_of_alive"}
-    assert float(row["dead_fraction"]) == float(row["silent_examples"]) == 1
-    zero = ("spikes", "spike_density", "mean_rate_hz", "bursting_fraction", "active_per_example")
+    assert undefined == {"density_alive", "bursting_of_alive", "active_of_alive"}
+    assert float(row["dead_fraction"]) == float(row["silent_fraction"]) == 1
+    zero = (
+        "spikes",
+        "rate_per_step_mean",
+        "rate_hz_mean",
+        "bursting_fraction",
+        "active_fraction_mean",
+    )
     assert [float(row[name]) for name in zero] == [0] * len(zero)
 
 
 def test_a_layer_that_always_fires_has_every_number_at_its_limit(make: Make) -> None:
     row = analysis.summary(make(np.ones((2, 3, 4), bool))).isel(layer=0)
-    ones = ("spike_density", "alive_density", "bursting_fraction", "bursting_of_alive")
-    assert [float(row[name]) for name in (*ones, "active_per_example")] == [1] * 5
-    assert float(row["mean_rate_hz"]) == pytest.approx(2000)
+    ones = ("rate_per_step_mean", "density_alive", "bursting_fraction", "bursting_of_alive")
+    assert [float(row[name]) for name in (*ones, "active_fraction_mean")] == [1] * 5
+    assert float(row["rate_hz_mean"]) == pytest.approx(2000)
     assert float(row["dead_fraction"]) == 0
 
 
@@ -99,21 +107,21 @@ def test_every_measure_agrees_with_the_dense_raster(make: Make, raster: NDArray[
     alive = raster.any((0, 1))
     row = analysis.summary(tree).isel(layer=0)
     assert int(row["spikes"]) == raster.sum()
-    assert float(row["spike_density"]) == pytest.approx(raster.mean())
+    assert float(row["rate_per_step_mean"]) == pytest.approx(raster.mean())
     assert float(row["dead_fraction"]) == pytest.approx(1 - alive.mean())
-    assert float(row["active_per_example"]) == pytest.approx(raster.any(1).mean())
-    assert float(row["silent_examples"]) == pytest.approx(1 - raster.any((1, 2)).mean())
+    assert float(row["active_fraction_mean"]) == pytest.approx(raster.any(1).mean())
+    assert float(row["silent_fraction"]) == pytest.approx(1 - raster.any((1, 2)).mean())
     bursting = 0
     for neuron in np.flatnonzero(alive):
         per_example = raster[:, :, neuron].mean(1)
         bursting += per_example[per_example > 0].mean() > 0.5
     assert float(row["bursting_fraction"]) == pytest.approx(bursting / alive.size)
     if alive.any():
-        assert float(row["alive_density"]) == pytest.approx(raster[:, :, alive].mean())
+        assert float(row["density_alive"]) == pytest.approx(raster[:, :, alive].mean())
         assert float(row["active_of_alive"]) == pytest.approx(raster[:, :, alive].any(1).mean())
         # Density is that of the alive, times how many are alive.
-        product = float(row["alive_density"]) * (1 - float(row["dead_fraction"]))
-        assert float(row["spike_density"]) == pytest.approx(product)
+        product = float(row["density_alive"]) * (1 - float(row["dead_fraction"]))
+        assert float(row["rate_per_step_mean"]) == pytest.approx(product)
 
 
 def test_rates_are_those_that_poisson_like_neurons_were_given(make: Make) -> None:
@@ -153,7 +161,7 @@ def test_a_rate_is_in_the_bin_that_holds_it(counted: xr.DataTree) -> None:
 def test_averages_are_over_the_dimensions_asked_for(
     counted: xr.DataTree, dims: tuple[str, ...], left: set[str]
 ) -> None:
-    for measure in (analysis.firing_rate, analysis.spikes_per_step, analysis.spike_count):
+    for measure in (analysis.firing_rate, analysis.rate_per_step, analysis.spike_count):
         assert set(measure(counted, "latent", dims=dims).dims) == left
 
 
@@ -161,9 +169,8 @@ def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
     measures = (
         analysis.spike_count,
         analysis.firing_rate,
-        analysis.spikes_per_step,
-        analysis.spike_density,
-        analysis.alive_density,
+        analysis.rate_per_step,
+        analysis.density_alive,
         analysis.dead_fraction,
         analysis.active_fraction,
         analysis.silent_fraction,

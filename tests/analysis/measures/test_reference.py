@@ -11,9 +11,16 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import firing_rate
-from bioae.analysis.measures.comparability import Context, context_of, has_time_constants
 from bioae.analysis.measures.reference import Reference, load_references, references
-from bioae.analysis.measures.verdicts import cortical_values, layer_verdicts, verdict, verdict_table
+from bioae.analysis.measures.verdicts import (
+    Context,
+    context_of,
+    cortical_values,
+    has_time_constants,
+    layer_verdicts,
+    verdict,
+    verdict_table,
+)
 from bioae.equations.library import available, load_model
 from bioae.errors import ResultError
 

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import as_table, example_result, measure, read_metrics
-from bioae.analysis.measures.measure_tables import measure_tables
-from bioae.analysis.measures.numbers import to_numbers
 from bioae.analysis.measures.tables import format_value
+from bioae.analysis.report.numbers import to_numbers
+from bioae.analysis.report.tables import measure_tables
 from bioae.errors import ResultError
 
 

@@ -22,7 +22,7 @@ from scipy import stats
 
 from bioae.analysis import example_result, firing_rate
 from bioae.analysis.pairs import distances
-from bioae.analysis.results.spikes import raster
+from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
 DT_MS = 0.5

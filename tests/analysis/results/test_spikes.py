@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.results.spikes import blocks, raster, trains
+from bioae.analysis.results.rasters import raster
+from bioae.analysis.results.spikes import blocks, trains
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from bioae.errors import TargetError
 from bioae.random import stream
 from bioae.simulation.backend import Target
+from bioae.simulation.brian2_internals import groups
 from bioae.simulation.sharing import (
     Layout,
     SharedSynapses,
@@ -39,7 +40,6 @@ from bioae.simulation.sharing import (
     dense,
     synapses,
 )
-from bioae.simulation.sharing.code_objects import code_object_class as derived
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
@@ -59,7 +59,7 @@ class Case:
 
     layout: Layout
     delay: int = 0
-    apart: bool = False
+    separate: bool = False
     condition: str | None = None
     factor: str | None = None
     schedule: str = "brian2"
@@ -128,8 +128,9 @@ class Circuit:
         case = self.case
         return SharedSynapses(
             self.pre, post, case.layout, self.weights, variable="g",
-            negative="h" if case.apart else None, delay=case.delay * ms, condition=case.condition,
-            factor=case.factor, namespace=self.namespace, clock=self.clock, name=name,
+            negative="h" if case.separate else None, delay=case.delay * ms,
+            condition=case.condition, factor=case.factor, namespace=self.namespace,
+            clock=self.clock, name=name,
         )  # fmt: skip
 
     def _unrolled(self, post: Any, name: str) -> Synapses:
@@ -137,7 +138,7 @@ class Circuit:
         factors = "" if case.condition is None else f"*int({case.condition})"
         factors += "" if case.factor is None else f"*({case.factor})"
         code = f"g_post += w{factors}"
-        if case.apart:
+        if case.separate:
             code = f"g_post += w*int(w > 0){factors}\nh_post += -w*int(w < 0){factors}"
         unrolled = Synapses(
             self.pre, post, "w : 1", on_pre=code, delay=case.delay * ms, clock=self.clock,
@@ -154,15 +155,15 @@ class Circuit:
     def assert_equal(self) -> None:
         shared, unrolled = self.monitors
         assert (np.diff(shared.g) != 0).any()
-        for state in ("g", "h") if self.case.apart else ("g",):
+        for state in ("g", "h") if self.case.separate else ("g",):
             np.testing.assert_array_equal(getattr(shared, state), getattr(unrolled, state))
 
 
 CASES = [
-    Case(conv2d((2, 6, 5), 3, 3, stride=2, padding=1), delay=2, apart=True, schedule="paper"),
+    Case(conv2d((2, 6, 5), 3, 3, stride=2, padding=1), delay=2, separate=True, schedule="paper"),
     Case(conv_transpose2d((4, 3, 3), 4, 3, stride=2, groups=2, output_padding=1), inside=(3, 2)),
     Case(conv2d((1, 7, 7), 2, 2, dilation=2), condition=CONDITION, factor=FACTOR, delay=1),
-    Case(dense(9, 7), apart=True, factor=FACTOR, condition="x_post >= 2", inside=(2, 0)),
+    Case(dense(9, 7), separate=True, factor=FACTOR, condition="x_post >= 2", inside=(2, 0)),
     Case(dense(8, 5), refractory=True, delay=3, schedule="paper", inside=(0, 3)),
 ]
 
@@ -211,9 +212,8 @@ def test_kernels_of_cuda(
 ) -> None:
     """The same with the code of CUDA, its threads one after another, forwards and backwards."""
     emulated = cuda_emulator.EmulatedCodeObject
-    monkeypatch.setattr(
-        synapses, "code_object_class", lambda package, _: derived(package, emulated)
-    )
+    derived = groups.code_object_class
+    monkeypatch.setattr(groups, "code_object_class", lambda package, _: derived(package, emulated))
     monkeypatch.setattr(synapses, "_compiled_ahead", lambda: False)
     check_standalone(tmp_path, dtype)
     sources = "".join(path.read_text() for path in (tmp_path / "code_objects").glob("*.cpp"))
@@ -279,7 +279,7 @@ CONVOLUTIONS = st.builds(
         Case,
         layout=CONVOLUTIONS | st.builds(dense, st.integers(4, 9), st.integers(1, 9)),
         delay=st.integers(0, 4),
-        apart=st.booleans(),
+        separate=st.booleans(),
         condition=st.sampled_from([None, CONDITION, "x_post >= 2", "a_pre > 0"]),
         factor=st.sampled_from([None, FACTOR]),
         schedule=st.sampled_from(sorted(SLOTS)),
@@ -326,7 +326,7 @@ def numpy_target() -> Iterator[None]:
         ({"delay": -1 * ms}, "a delay is one time that is not negative"),
         ({"delay": [1, 2] * ms}, "a delay is one time"),
         ({"delay": 2}, "a delay is a time"),
-        ({"factor": "2*w"}, "the weight 'w' has no place in"),
+        ({"factor": "2*w"}, "the weight 'w' cannot be used in"),
     ],
 )
 def test_what_does_not_fit(numpy_target: None, changes: dict[str, Any], line: str) -> None:

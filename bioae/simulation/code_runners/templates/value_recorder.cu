@@ -1,6 +1,6 @@
 {# USES_VARIABLES { N } #}
 {# WRITES_TO_READ_ONLY_VARIABLES { values } #}
-{# One thread tells the host whether the condition holds, which alone can make the array longer. #}
+{# One thread evaluates the condition for the host, which alone can extend the array. #}
 {% extends 'common_group.cu' %}
 
 {% block kernel %}

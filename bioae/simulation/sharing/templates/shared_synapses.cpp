@@ -12,13 +12,14 @@
     {% set _eventspace = get_array_name(eventspace_variable) %}
     {% set _number = c_data_type(variables['_target'].dtype) %}
     {% set _ends = [('_sums', _target, variables['_target'])] %}
-    {% if apart and _ends.append(('_negative_sums', _negative, variables['_negative'])) %}{% endif %}
-    // Where vectors do not cross the lines of a cache, and nothing is written to disk.
+    {% if separate and _ends.append(('_negative_sums', _negative, variables['_negative'])) %}{% endif %}
+    // Aligned, so that vectors do not cross cache lines; not an array of Brian2, which would be
+    // written to disk.
     alignas(64) static {{_number}} _rows[{{rows}}];
     {% for _from, _into, _variable in _ends %}
     alignas(64) static {{_number}} {{_from}}[{{targets}}];
     {% endfor %}
-    // Not before the run, when a standalone run's arguments have not been read yet.
+    // In the first step: the arguments of a standalone run have been read by then.
     if (!{{_packed}})
     {
         for (size_t _j = 0; _j < {{rows}}; _j++)
@@ -42,7 +43,7 @@
     const {{_number}}* _arrived[4];
     int32_t _waiting = 0;
     {% else %}
-    // The channel of the last spike; spikes come sorted, so it seldom changes.
+    // The channel of the last spike: spikes are sorted, so it rarely changes.
     int32_t _channel = 0, _begin = 0, _end = 0;
     {% endif %}
     for (int32_t _spike = 0; _spike < _num_spikes; _spike++)
@@ -58,7 +59,7 @@
         {% endif %}
         _added = true;
         {% if at_once %}
-        // Four rows in one pass, each sum in the order of the spikes.
+        // Four rows per pass; each sum adds them in the order of the spikes.
         _arrived[_waiting++] = _rows + (size_t)(_idx - _source_start)*_row;
         if (_waiting < 4)
             continue;
@@ -83,26 +84,26 @@
             const {{_number}}* __restrict _weight = _rows + (size_t)_channel*_row + {{_start}}[_s];
             const size_t _at = {{_channel_start}}[_channel] + {{_to}}[_s];
             {{_number}}* __restrict _sum = _sums + _at;
-            {% if apart %}
+            {% if separate %}
             {{_number}}* __restrict _negative_sum = _negative_sums + _at;
             {% endif %}
             {% set _times = '*_factor' if graded else '' %}
             const int32_t _n = {{_length}}[_s];
-            {% if short and not apart %}
-            // Each alone: a vector would wait for what the spike before has written in part.
-            volatile {{_number}}* const _alone = _sum;
+            {% if short and not separate %}
+            // Without vectors, which would wait for parts that the previous spike has just written.
+            volatile {{_number}}* const _scalars = _sum;
             for (int32_t _k = 0; _k < _n; _k += {{unit}})
             {
                 {% for _u in range(unit) %}
-                _alone[_k + {{_u}}] = _alone[_k + {{_u}}] + _weight[_k + {{_u}}]{{_times}};
+                _scalars[_k + {{_u}}] = _scalars[_k + {{_u}}] + _weight[_k + {{_u}}]{{_times}};
                 {% endfor %}
             }
             {% else %}
-            // Lengths are multiples of what the compiler knows: no rest is left of its vectors.
+            // The compiler knows a divisor of the length: vectors leave no remainder.
             for (int32_t _k = 0; _k < _n; _k += {{unit}})
                 for (int32_t _u = _k; _u < _k + {{unit}}; _u++)
                 {
-                    {% if apart %}
+                    {% if separate %}
                     _sum[_u] += (_weight[_u] > 0 ? _weight[_u] : 0){{_times}};
                     _negative_sum[_u] += (_weight[_u] < 0 ? -_weight[_u] : 0){{_times}};
                     {% else %}
@@ -136,7 +137,7 @@
     }
     {% if delayed %}
 
-    // In the place of the spikes that have arrived, those that set out.
+    // New spikes replace those that have arrived.
     int32_t _n_sent = 0;
     for (int32_t _spike = 0; _spike < {{_eventspace}}[_source_all]; _spike++)
         if ({{_eventspace}}[_spike] >= _source_start && {{_eventspace}}[_spike] < _source_stop)

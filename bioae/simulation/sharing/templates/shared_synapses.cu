@@ -2,8 +2,8 @@
                     _length, _packed, _source_start, _source_stop, _source_all, _target_start,
                     _positions, _row, _targets } #}
 {# WRITES_TO_READ_ONLY_VARIABLES { _rows, _sums, _packed } #}
-{# A kernel each for what has to be whole before the next begins: no block waits for another, and
-   none of them needs the host to know how many spikes there are. #}
+{# Steps that have to be complete before the next one are separate kernels: no block waits for
+   another, and the host need not know the number of spikes. #}
 {% extends 'common_group.cu' %}
 
 {% block before_run_defines %}
@@ -32,7 +32,7 @@ __global__ void {{name}}_{{codeobj_name}}(
 {% set _eventspace = get_array_name(eventspace_variable) %}
 {% set _number = c_data_type(variables['_target'].dtype) %}
 {% set _ends = [(_sums, _target, variables['_target'])] %}
-{% if apart and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
+{% if separate and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
 {% set _times = '*_factor' if graded else '' %}
 bool {{codeobj_name}}_packed = false;
 
@@ -58,7 +58,7 @@ bool {{codeobj_name}}_packed = false;
     const int32_t* const _spikes = {{_eventspace}};
     const int32_t _num_spikes = {{_eventspace}}[_source_all];
     {% endif %}
-    // A block takes a spike; its teams of threads take the spike's segments.
+    // One spike per block; teams of threads share its segments.
     const int32_t _team_size = {{'blockDim.x' if whole else '32'}};
     const int32_t _member = threadIdx.x % _team_size;
     const int32_t _team = threadIdx.x / _team_size;
@@ -84,7 +84,7 @@ bool {{codeobj_name}}_packed = false;
             const int32_t _n = {{_length}}[_s];
             for (int32_t _k = _member; _k < _n; _k += _team_size)
             {
-                {% if apart %}
+                {% if separate %}
                 if (_weight[_k] > 0)
                     atomicAdd({{_sums}} + _at + _k, ({{_number}})(_weight[_k]{{_times}}));
                 else if (_weight[_k] < 0)
@@ -122,7 +122,7 @@ bool {{codeobj_name}}_packed = false;
 {{kernel_head('_set_out')}}
     {{kernel_lines|autoindent}}
 
-    // In the place of the spikes that have arrived, in any order, those that set out.
+    // New spikes, in any order, replace those that have arrived.
     int32_t* const _spikes = {{_history}} + (size_t)_turn * (_source_stop - _source_start);
     for (int32_t _spike = blockIdx.x * blockDim.x + threadIdx.x;
          _spike < {{_eventspace}}[_source_all]; _spike += gridDim.x * blockDim.x)
@@ -157,7 +157,7 @@ bool {{codeobj_name}}_packed = false;
         );
     CUDA_CHECK_ERROR("{{name}}_{{codeobj_name}}");
 {% endmacro %}
-    // Not before the run, when a standalone run's arguments have not been read yet.
+    // In the first step: the arguments of a standalone run have been read by then.
     if (!{{codeobj_name}}_packed)
     {
         {{launch('_pack', '_blocks_of_rows', '_threads')}}

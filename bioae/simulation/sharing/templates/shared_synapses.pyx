@@ -12,14 +12,14 @@
     {% set _eventspace = get_array_name(eventspace_variable) %}
     {% set _type = cpp_dtype(variables['_target'].dtype) %}
     {% set _ends = [(_sums, _target, variables['_target'])] %}
-    {% if apart and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
+    {% if separate and _ends.append((_negative_sums, _negative, variables['_negative'])) %}{% endif %}
     cdef size_t _j, _at
     cdef int32_t _spike, _event, _s, _k, _channel, _position, _num_spikes, _n, _n_sent
     cdef int32_t _begin = _source_start, _end = _source_stop, _in_channel = _positions
     cdef int32_t* _spikes
     cdef {{_type}}* _weight
     cdef {{_type}}* _sum
-    {% if apart %}
+    {% if separate %}
     cdef {{_type}}* _negative_sum
     {% endif %}
     cdef bint _added = False
@@ -58,13 +58,13 @@
             _weight = {{_rows}} + <size_t>_channel*_row + {{_start}}[_s]
             _at = {{_channel_start}}[_channel] + {{_to}}[_s]
             _sum = {{_sums}} + _at
-            {% if apart %}
+            {% if separate %}
             _negative_sum = {{_negative_sums}} + _at
             {% endif %}
             _n = {{_length}}[_s]
             for _k in range(_n):
                 {% set _times = '*_factor' if graded else '' %}
-                {% if apart %}
+                {% if separate %}
                 if _weight[_k] > 0:
                     _sum[_k] += _weight[_k]{{_times}}
                 else:
@@ -87,7 +87,7 @@
         {% endfor %}
     {% if delayed %}
 
-    # In the place of the spikes that have arrived, those that set out.
+    # New spikes replace those that have arrived.
     _n_sent = 0
     for _spike in range({{_eventspace}}[_source_all]):
         _event = {{_eventspace}}[_spike]

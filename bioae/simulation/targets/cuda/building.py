@@ -1,4 +1,4 @@
-"""Compile what brian2cuda writes, and no more than once."""
+"""CUDA projects: their device, its settings, and compilation by nvcc, each project once."""
 
 from __future__ import annotations
 
@@ -7,17 +7,60 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import brian2
 from brian2 import prefs
 
 from bioae.errors import TargetError
+from bioae.noise.brian import CUDA_HEADER, cuda_source
+from bioae.simulation.brian2_internals import merge_cuda_sources, prepare_cuda_makefile
 from bioae.simulation.targets.build_cache import BuildCache
-from bioae.simulation.targets.cuda.merge_sources import join_sources
-from bioae.simulation.targets.cuda.requirements import Toolkit, check_toolkit
+from bioae.simulation.targets.cuda.requirements import (
+    LEAST_CAPABILITY,
+    Toolkit,
+    check_toolkit,
+    compute_capability,
+)
 
-__all__ = ["compile_cuda", "write_cuda"]
+__all__ = ["compile_cuda", "cuda_device", "cuda_settings", "write_cuda"]
+
+#: Flags of nvcc: brian2cuda's defaults add -use_fast_math.
+_IEEE_FLAGS = ["-w", "-O3", "-fmad=false", "-std=c++17"]
+
+#: The compute capability to compile for on a machine without a GPU.
+_ANY_CAPABILITY = 8.0
+
+
+def cuda_device() -> Any:
+    """Return a new device for GPUs, which needs brian2cuda."""
+    from bioae.simulation.brian2_internals.cuda import ValueFreeCUDADevice
+
+    class Device(ValueFreeCUDADevice):
+        least_capability = LEAST_CAPABILITY
+        added_headers: ClassVar = {CUDA_HEADER: cuda_source()}
+
+    return Device()
+
+
+def cuda_settings() -> dict[str, Any]:
+    """Return brian2cuda's preferences for this machine's compiler and GPU.
+
+    Without a compiler, projects can be written but not compiled.
+    """
+    import brian2cuda  # noqa: F401  (defines the preferences)
+
+    toolkit = Toolkit.find()
+    values = {
+        "detect_gpus": False,
+        "detect_cuda": False,
+        "gpu_id": 0,  # the first that CUDA_VISIBLE_DEVICES leaves
+        "compute_capability": compute_capability() or _ANY_CAPABILITY,
+        "cuda_path": str(toolkit.folder if toolkit else "/usr/local/cuda"),
+        "cuda_runtime_version": toolkit.version if toolkit else 12.0,
+        "extra_compile_args_nvcc": list(_IEEE_FLAGS),
+    }
+    return {f"devices.cuda_standalone.cuda_backend.{name}": value for name, value in values.items()}
 
 
 def write_cuda(device: Any, folder: Path) -> None:
@@ -28,21 +71,21 @@ def write_cuda(device: Any, folder: Path) -> None:
     device
         Brian2's device for CUDA.
     folder
-        Where to.
+        The project's folder.
     """
     device.build(directory=str(folder), compile=False, run=False)
-    join_sources(folder)
+    merge_cuda_sources(folder)
 
 
 def compile_cuda(device: Any, folder: Path) -> None:
-    """Write and compile a project for a GPU, or take the program from an equal one.
+    """Write and compile a project for a GPU, or take the program from the cache.
 
     Parameters
     ----------
     device
         Brian2's device for CUDA.
     folder
-        Where to.
+        The project's folder.
 
     Raises
     ------
@@ -51,28 +94,13 @@ def compile_cuda(device: Any, folder: Path) -> None:
     """
     toolkit = check_toolkit()
     write_cuda(device, folder)
-    _mend_makefile(folder / "makefile", toolkit)
+    prepare_cuda_makefile(folder, toolkit.random_folder)
     key = _key(folder, toolkit)
     BuildCache.of_user().obtain(key, folder / "main", lambda: _compile(folder))
 
 
-def _mend_makefile(makefile: Path, toolkit: Toolkit) -> None:
-    """Take what brian2cuda's makefile does not know into account: new compilers, and PyPI."""
-    text = makefile.read_text(encoding="utf-8")
-    # Libraries come after what needs them; the flags that follow ask for a newer C++.
-    text = text.replace("$(LFLAGS) $(OBJS)", "$(OBJS) $(LFLAGS)").replace("-std=c++11 ", "")
-    folder = toolkit.random_folder
-    if folder is not None:
-        library = next(iter(sorted((folder / "lib").glob("libcurand.so*"))), None)
-        if library is not None:
-            found = f"-Xlinker {library} -Xlinker -rpath -Xlinker {library.parent}"
-            text = text.replace("-lcurand", found)
-        text = text.replace("NVCCFLAGS = -I. ", f"NVCCFLAGS = -I. -I{folder / 'include'} ")
-    makefile.write_text(text, encoding="utf-8")
-
-
 def _key(folder: Path, toolkit: Toolkit) -> str:
-    """Return the hash of all that the program depends on; nothing of it is a value."""
+    """Return the hash of everything that the program depends on, which includes no value."""
     hashed = hashlib.sha256()
     for part in _parts(folder, toolkit):
         hashed.update(hashlib.sha256(part).digest())
@@ -94,8 +122,8 @@ def _compile(folder: Path) -> None:
     done = subprocess.run(["make", *jobs], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr + done.stdout).splitlines()
-        said = (line for line in lines if re.search(r"\b(error|fatal)\b", line))
-        first = next(said, lines[-1] if lines else "it printed nothing")
+        errors = (line for line in lines if re.search(r"\b(error|fatal)\b", line))
+        first = next(errors, lines[-1] if lines else "it printed nothing")
         raise TargetError(
             f"nvcc failed: {first}",
             mend="Check that it compiles C++17 for this GPU, or use --target cpp_standalone",

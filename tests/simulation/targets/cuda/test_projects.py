@@ -23,7 +23,8 @@ from bioae.networks.network import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
 from bioae.simulation import build, run, simulate
 from bioae.simulation.backend import Backend, Dtype, Target
-from bioae.simulation.targets.activation import activated, active_target, check_target
+from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.cuda.requirements import check_toolkit
 from bioae.simulation.workers import job as runners
 

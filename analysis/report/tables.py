@@ -1,17 +1,17 @@
-"""What was measured as tables that people read."""
+"""Tables of the report and of the terminal, from the measures of one or more results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import xarray as xr
 
 from bioae.analysis.measures.definitions import DEFINITIONS, anchor
-from bioae.analysis.measures.measures import Measures
 from bioae.analysis.measures.tables import Table, as_table, format_value
 from bioae.analysis.measures.verdicts import Verdict
+from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
 
 __all__ = ["measure_tables"]
@@ -23,7 +23,16 @@ _ERRORS = (
     "pixels, or averaged over them, and then averaged over the images. The baselines reconstruct "
     "nothing at all, and always the mean of the inputs."
 )
-#: Where the statistics of neurons are defined: with their means over a layer.
+_PAIRED = (
+    "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
+    "Wilcoxon's signed-rank test"
+)
+_SAMPLES = (
+    "Neurons are compared as two samples where layers are not of the same network: the effect size "
+    "is Cliff's delta (of pairs the rank-biserial correlation), p is of the Mann-Whitney test (of "
+    "pairs Wilcoxon's)"
+)
+#: The definitions of the statistics of neurons are those of their means over a layer.
 _DEFINED = {
     "firing_rate": "rate_hz_mean",
     "mean_rate": "rate_hz_mean",
@@ -43,29 +52,29 @@ _WORDS = {
 
 
 def measure_tables(measures: Measures) -> list[Table]:
-    """Return all tables of what was measured, in the order in which they are shown."""
+    """Return all tables, in the order of the report."""
     return [
         replace(
             as_table("Reconstruction error", _reconstruction(measures.reconstruction)),
             notes=(_ERRORS,),
         ),
-        *(_firing(name, tree) for name, tree in measures.statistics.items()),
+        *(_firing(measures, name) for name in measures.statistics),
         *(
             as_table(f"Spikes of {a} (first) against {b} (second)", data)
             for (a, b), data in measures.spikes.items()
             if isinstance(data, xr.Dataset)
         ),
         *(
-            _effects(a, b, data)
+            _effects(measures, a, b)
             for (a, b), data in measures.effects.items()
             if isinstance(data, xr.Dataset)
         ),
-        *(_cortex(name, layers) for name, layers in measures.verdicts.items()),
+        *(_cortex(measures, name) for name in measures.verdicts),
     ]
 
 
 def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:
-    """One row a result, then the baselines, once for the results that share their inputs."""
+    """Return a row per result, then the baselines, once for results with the same inputs."""
     rows = [{"": name, **_named(data.sel(predictor="network"))} for name, data in errors.items()]
     distinct: dict[str, xr.Dataset] = {}
     for name, data in errors.items():
@@ -80,15 +89,16 @@ def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:
     return rows
 
 
-def _firing(name: str, tree: xr.DataTree) -> Table:
-    """One row a number, one column a layer."""
-    layers = layers_of(tree)
+def _firing(measures: Measures, name: str) -> Table:
+    """Return a row per number, a column per layer."""
+    layers = layers_of(measures.statistics[name])
+    numbers = measures.layers.loc[name]
     rows, anchors, notes = [], {}, []
     for key, definition in DEFINITIONS.items():
         units = "" if definition.units == "1" else f" ({definition.units})"
         heading = f"{definition.label}{units}"
         anchors[heading] = anchor(key)
-        rows.append({"": heading, **{layer: data[key].item() for layer, data in layers.items()}})
+        rows.append({"": heading, **numbers[key]})
         reasons = {
             layer: data[key].attrs["undefined"]
             for layer, data in layers.items()
@@ -96,85 +106,77 @@ def _firing(name: str, tree: xr.DataTree) -> Table:
         }
         notes += [
             f"{definition.label} is undefined in {_listed(where)}: {reason}."
-            for reason, where in _turned(reasons).items()
+            for reason, where in _grouped(reasons).items()
         ]
     return replace(as_table(f"Firing: {name}", rows), anchors=anchors, notes=tuple(notes))
 
 
-def _effects(a: str, b: str, data: xr.Dataset) -> Table:
+def _effects(measures: Measures, a: str, b: str) -> Table:
+    """Return a row per layer and statistic."""
+    assert measures.differences is not None
+    effects = measures.differences.loc[(a, b)]
     rows = []
-    for layer in data["layer"].to_numpy():
-        for name in data["statistic"].to_numpy():
-            row = {
-                key: value.item() for key, value in data.sel(layer=layer, statistic=name).items()
+    for row in effects.reset_index().to_dict("records"):
+        difference, low, high = (
+            format_value(row[f"difference{end}"]) for end in ("", "_low", "_high")
+        )
+        paired = row["paired"]
+        rows.append(
+            {
+                "layer": row["layer"],
+                "statistic": _heading(row["statistic"]),
+                "mean, first": row["mean_a"],
+                "mean, second": row["mean_b"],
+                "difference (95 % interval)": f"{difference} ({low} to {high})",
+                "effect size": row["rank_biserial" if paired else "cliffs_delta"],
+                "Cohen's d": row["cohens_d"],
+                "p, corrected": "< 1e-300" if row["p_holm"] == 0 else row["p_holm"],
+                "neurons": f"{row['neurons_a']:,}"
+                + ("" if paired else f" and {row['neurons_b']:,}"),
             }
-            low, high = (format_value(row[f"difference_{end}"]) for end in ("low", "high"))
-            effect = row["rank_biserial"] if row["paired"] else row["cliffs_delta"]
-            rows.append(
-                {
-                    "layer": str(layer),
-                    "statistic": _heading(str(name)),
-                    "mean, first": row["mean_a"],
-                    "mean, second": row["mean_b"],
-                    "difference (95 % interval)": f"{format_value(row['difference'])} "
-                    f"({low} to {high})",
-                    "effect size": effect,
-                    "Cohen's d": row["cohens_d"],
-                    "p, corrected": "< 1e-300" if row["p_holm"] == 0 else row["p_holm"],
-                    "neurons": f"{row['neurons_a']:,}"
-                    if row["paired"]
-                    else f"{row['neurons_a']:,} and {row['neurons_b']:,}",
-                }
-            )
-    paired = bool(data["paired"].all())
-    how = (
-        "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
-        "Wilcoxon's signed-rank test"
-        if paired
-        else "Neurons are compared as two samples where layers are not of the same network: the "
-        "effect size is Cliff's delta (of pairs the rank-biserial correlation), p is of the "
-        "Mann-Whitney test (of pairs Wilcoxon's)"
-    )
+        )
     note = (
-        f"{how}, corrected for all tests of the table by Holm's method. The difference is second "
-        "minus first, its interval a bootstrap's. Effect sizes are positive where the second is "
-        "larger. A neuron counts where its statistic is defined."
+        f"{_PAIRED if effects['paired'].all() else _SAMPLES}, corrected for all tests of the table "
+        "by Holm's method. The difference is second minus first, its interval a bootstrap's. "
+        "Effect sizes are positive where the second is larger. A neuron counts where its statistic "
+        "is defined."
     )
     caption = f"Neurons of {a} (first) against {b} (second)"
     anchors = {_heading(name): anchor(key) for name, key in _DEFINED.items()}
     return replace(as_table(caption, rows), notes=(note,), texts=("statistic",), anchors=anchors)
 
 
-def _cortex(name: str, layers: Mapping[str, Sequence[Verdict]]) -> Table:
-    """One row a measured range, one column a layer."""
+def _cortex(measures: Measures, name: str) -> Table:
+    """Return a row per measured range, a column per layer."""
+    layers = measures.verdicts[name]
     rows: Rows = []
     notes: list[str] = []
     anchors: dict[str, str] = {}
-    for of_layers in zip(*layers.values(), strict=True):
-        reference = of_layers[0].reference
+    for verdicts in zip(*layers.values(), strict=True):
+        reference = verdicts[0].reference
         heading = f"{_worded(reference.statistic)}: {reference.range}"
-        source = f"{reference.authors} {reference.year}, {reference.animal}, {reference.area}, "
         if reference.statistic in _DEFINED:
             anchors[heading] = anchor(_DEFINED[reference.statistic])
+        by_layer = dict(zip(layers, verdicts, strict=True))
         rows.append(
             {
                 "": heading,
-                **{layer: _said(each) for layer, each in zip(layers, of_layers, strict=True)},
-                "measured in": f"{source}{reference.state}",
+                **{layer: _outcome(each) for layer, each in by_layer.items()},
+                "measured in": f"{reference.authors} {reference.year}, {reference.animal}, "
+                f"{reference.area}, {reference.state}",
             }
         )
-        reasons = {layer: each.reason for layer, each in zip(layers, of_layers, strict=True)}
+        reasons = _grouped({layer: each.reason for layer, each in by_layer.items()})
         notes.append(
             f"{heading} – {reference.summary}; {reference.conditions}. {reference.citation}"
             + "".join(
                 f". {_listed(where).capitalize() if len(where) < len(layers) else 'Here'}: {reason}"
-                for reason, where in _turned(reasons).items()
+                for reason, where in reasons.items()
                 if reason
             )
             + "."
         )
-    caption = f"Beside what was measured in cortex: {name}"
-    table = as_table(caption, rows)
+    table = as_table(f"Compared with cortex: {name}", rows)
     return replace(table, notes=tuple(notes), texts=("measured in",), anchors=anchors)
 
 
@@ -187,18 +189,18 @@ def _worded(name: str) -> str:
     return " ".join(_WORDS.get(word, word) for word in name.split("_"))
 
 
-def _said(each: Verdict) -> str:
+def _outcome(each: Verdict) -> str:
     if each.outcome == "not comparable":
-        return "not comparable"
+        return each.outcome
     return f"{format_value(float(each.value))}: {each.outcome}"
 
 
-def _turned(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the layers of each reason."""
-    turned: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for layer, reason in reasons.items():
-        turned.setdefault(reason, []).append(layer)
-    return turned
+        layers.setdefault(reason, []).append(layer)
+    return layers
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@
     const int _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
 
-    // A pass without branches, which the compiler vectorises; then 64 neurons at a time.
+    // One pass without branches, which the compiler vectorises; then 64 neurons at a time.
     static char _fires[(N + 63)/64*64];
     for (size_t _idx = 0; _idx < N; _idx++)
     {
@@ -24,7 +24,7 @@
         uint64_t _bits = 0;
         for (int _k = 0; _k < 8; _k++)
         {
-            // Gathers the lowest bits of eight bytes in the highest byte.
+            // Collect the lowest bits of eight bytes in the highest byte.
             uint64_t _bytes;
             std::memcpy(&_bytes, _fires + _start + 8*_k, 8);
             _bits |= (_bytes*0x0102040810204080ULL >> 56) << 8*_k;

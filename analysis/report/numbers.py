@@ -1,20 +1,19 @@
-"""What was measured as one object of plain values: ``statistics.json``.
+"""Measures as one object of plain values: ``statistics.json``.
 
-What is undefined is null, never 0, and said why under ``undefined``.
+Undefined values are null, never 0, and the reasons are under ``undefined``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bioae.analysis.measures.definitions import DEFINITIONS
-from bioae.analysis.measures.measures import Measures
-from bioae.analysis.measures.verdicts import Verdict
+from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
 
 __all__ = ["to_numbers"]
@@ -27,10 +26,13 @@ _ERRORS = {
     "sse_per_image_std": "sum_squared_error_std",
     "mae": "mean_absolute_error",
 }
+_CORTEX = (
+    "statistic", "value", "low", "high", "units", "verdict", "reason", "verified", "source",
+)  # fmt: skip
 
 
 def to_numbers(measures: Measures) -> Record:
-    """Return the numbers of all results, and of the first once more on top.
+    """Return the numbers of all results, and those of the first again at the top.
 
     Returns
     -------
@@ -54,15 +56,12 @@ def to_numbers(measures: Measures) -> Record:
 
 
 def _result(measures: Measures, name: str) -> Record:
-    tree = measures.statistics[name]
-    layers = layers_of(tree)
+    layers = layers_of(measures.statistics[name])
+    numbers = measures.layers.loc[name].to_dict("index")
     return {
         "attributes": measures.attributes[name],
         "reconstruction": _reconstruction(measures.reconstruction[name]),
-        "layers": {
-            layer: {key: _plain(data[key].item()) for key in DEFINITIONS}
-            for layer, data in layers.items()
-        },
+        "layers": {layer: _plain_values(numbers[layer], DEFINITIONS) for layer in layers},
         "undefined": {
             layer: {
                 key: data[key].attrs["undefined"]
@@ -71,34 +70,20 @@ def _result(measures: Measures, name: str) -> Record:
             }
             for layer, data in layers.items()
         },
-        "cortex": {layer: _cortex(found) for layer, found in measures.verdicts[name].items()},
+        "cortex": {
+            layer: [_plain_values(each.row(), _CORTEX) for each in verdicts]
+            for layer, verdicts in measures.verdicts[name].items()
+        },
     }
 
 
 def _reconstruction(errors: xr.Dataset) -> Record:
-    def of(predictor: str) -> Record:
+    def numbers(predictor: str) -> Record:
         chosen = errors.sel(predictor=predictor)
         return {key: _plain(chosen[name].item()) for key, name in _ERRORS.items()}
 
     baselines = [str(each) for each in errors["predictor"].to_numpy() if each != "network"]
-    return {**of("network"), "baselines": {name: of(name) for name in baselines}}
-
-
-def _cortex(found: Sequence[Verdict]) -> list[Record]:
-    return [
-        {
-            "statistic": each.reference.statistic,
-            "value": _plain(float(each.value)),
-            "low": each.reference.low,
-            "high": each.reference.high,
-            "units": each.reference.unit,
-            "verdict": each.outcome,
-            "reason": each.reason,
-            "verified": each.reference.verified,
-            "source": each.reference.citation,
-        }
-        for each in found
-    ]
+    return {**numbers("network"), "baselines": {name: numbers(name) for name in baselines}}
 
 
 def _comparison(measures: Measures, a: str, b: str) -> Record:
@@ -112,7 +97,7 @@ def _comparison(measures: Measures, a: str, b: str) -> Record:
 
 
 def _by_layer(data: xr.Dataset) -> Record:
-    """Return the variables as plain values, by layer and, where there are several, statistic."""
+    """Return the variables as plain values, by layer and, if there are several, by statistic."""
     return {
         str(layer): {
             str(name): _values(array) for name, array in data.sel(layer=layer).data_vars.items()
@@ -124,9 +109,11 @@ def _by_layer(data: xr.Dataset) -> Record:
 def _values(array: xr.DataArray) -> Any:
     if not array.dims:
         return _plain(array.item())
-    (dim,) = array.dims
-    labels = array[dim].to_numpy()
-    return {str(label): _plain(array[i].item()) for i, label in enumerate(labels)}
+    return {str(label): _plain(value) for label, value in array.to_series().items()}
+
+
+def _plain_values(row: Mapping[str, Any], keys: Any) -> Record:
+    return {key: _plain(row[key]) for key in keys}
 
 
 def _plain(value: Any) -> Any:

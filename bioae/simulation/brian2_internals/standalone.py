@@ -1,26 +1,42 @@
-"""Brian2's standalone device, made so that no value stands in the sources that it writes."""
+"""Standalone devices whose generated sources contain no values."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from brian2 import prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import get_device
 
-__all__ = ["ValueFreeDevice"]
+__all__ = ["ValueFreeDevice", "active_target", "read_results_from"]
 
 _WORDS = {"true": 1, "false": 0}
 
 
+def active_target() -> str:
+    """Return the name of the target that Brian2 would run on now."""
+    device = get_device()
+    if not isinstance(device, CPPStandaloneDevice):  # which brian2cuda's is, too
+        return str(prefs["codegen.target"])
+    return f"{device.code_object_class().generator_class.class_name}_standalone"
+
+
+def read_results_from(device: CPPStandaloneDevice, folder: Path) -> None:
+    """Let Brian2 objects read the results of a program from a folder, whichever process ran it."""
+    device.results_dir, device.has_been_run = f"{folder}{os.sep}", True
+
+
 class ValueFreeDevice(CPPStandaloneDevice):  # type: ignore[misc]
-    """A standalone device that reads values from files where Brian2's writes them into sources.
+    """A C++ standalone device that reads from files the values that Brian2 writes into sources.
 
     Brian2 writes arrays to files, but single numbers (a parameter that all neurons share, the
-    length of a run) into ``main.cpp``: another number is another source, which must be compiled
-    anew. Here single numbers become elements of two more arrays in files, one of whole numbers.
+    length of a run) into ``main.cpp``: another number gives another source, which must be compiled
+    again. Here single numbers are elements of two more arrays in files, one of them of integers.
     """
 
     main_queue: list[tuple[str, Any]]
@@ -34,14 +50,14 @@ class ValueFreeDevice(CPPStandaloneDevice):  # type: ignore[misc]
         super().build(*args, **options)
 
     def _insert_func_namespace(self, func: Any, code_object: Any, namespace: Any) -> None:
-        """Take over what functions keep, such as the values of a `TimedArray`, to write it."""
+        """Collect the arrays of functions, such as the values of a `TimedArray`, to be written."""
         super()._insert_func_namespace(func, code_object, namespace)
         for name, values in namespace.items():
             namespace[name] = values.view(_Values)
 
 
 class _Values(np.ndarray[Any, Any]):
-    """An array whose file takes no room where all values are 0, to be given when it runs."""
+    """An array whose file takes no space on disk while all values are 0."""
 
     def tofile(self, fid: Any, *args: Any, **options: Any) -> None:
         """Write the values; as `numpy.ndarray.tofile`."""
@@ -54,28 +70,31 @@ def _write_zeros(path: str, size: int) -> None:
 
 
 class _Numbers:
-    """Single numbers, by their places in two arrays."""
+    """Single numbers, by their indices in two arrays."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, list[float]] = {"_static_array_reals": [], "_static_array_wholes": []}
+        self._values: dict[str, list[float]] = {
+            "_static_array_reals": [],
+            "_static_array_wholes": [],
+        }
 
     def refer(self, text: str) -> str:
-        """Return the C++ expression that reads a number, or the text if it is none."""
+        """Return the C++ expression that reads a number, or the text if it is not a number."""
         try:
             number = _WORDS[text] if text in _WORDS else _number(text)
-        except ValueError:  # what C++ has a word for, such as INFINITY
+        except ValueError:  # a constant of C++, such as INFINITY
             return text
         if isinstance(number, int) and not -(2**63) <= number < 2**63:
             return text
         name = f"_static_array_{'wholes' if isinstance(number, int) else 'reals'}"
-        self._kept[name].append(number)
-        return f"{name}[{len(self._kept[name]) - 1}]"
+        self._values[name].append(number)
+        return f"{name}[{len(self._values[name]) - 1}]"
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Return the arrays that hold any, by name."""
+        """Return the arrays that are not empty, by name."""
         dtypes = (np.float64, np.int64)
-        kept = zip(self._kept.items(), dtypes, strict=True)
-        return {name: np.array(values, dtype) for (name, values), dtype in kept if values}
+        typed = zip(self._values.items(), dtypes, strict=True)
+        return {name: np.array(values, dtype) for (name, values), dtype in typed if values}
 
 
 def _number(text: str) -> int | float:
@@ -86,7 +105,7 @@ def _number(text: str) -> int | float:
 
 
 def _without_numbers(entry: tuple[str, Any], numbers: _Numbers) -> tuple[str, Any]:
-    """Return what is to be done in C++ with its numbers moved out."""
+    """Return an entry of the main queue with its numbers replaced by elements of arrays."""
     kind, arguments = entry
     rewrite = _REWRITES.get(kind)
     return entry if rewrite is None else rewrite(arguments, numbers)
@@ -111,7 +130,7 @@ def _run(arguments: tuple[Any, list[str]], numbers: _Numbers) -> tuple[str, Any]
     duration = re.compile(rf"^({re.escape(network.name)}\.run\()([^,]+)(?=,)")
     return "run_network", (
         network,
-        [duration.sub(lambda found: found[1] + numbers.refer(found[2]), line) for line in lines],
+        [duration.sub(lambda match: match[1] + numbers.refer(match[2]), line) for line in lines],
     )
 
 

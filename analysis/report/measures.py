@@ -1,0 +1,226 @@
+"""Measures of one or more results: the one source of the report, the terminal, JSON and CSV.
+
+`Measures` holds what was measured as xarray objects, and gives it as tidy pandas tables, one row
+per result, layer and observation. The tables that people read follow from them in
+`bioae.analysis.report.tables`, JSON in `bioae.analysis.report.numbers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped, unused-ignore]
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.coding.reconstruction import reconstruction_errors
+from bioae.analysis.comparison.agreement import differing_spikes
+from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
+from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
+from bioae.analysis.measures.definitions import DEFINITIONS
+from bioae.analysis.measures.statistics import statistics
+from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
+from bioae.analysis.results.layers import layers_of
+from bioae.errors import ResultError
+
+__all__ = ["Measures", "measure"]
+
+Record = dict[str, Any]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Measures of results, by their names.
+
+    Parameters
+    ----------
+    attributes
+        The attributes of each result, and its number of examples.
+    reconstruction
+        The errors of each (`bioae.analysis.reconstruction_errors`).
+    statistics
+        The firing of each (`bioae.analysis.statistics`).
+    verdicts
+        The layers of each compared with cortex (`bioae.analysis.layer_verdicts`).
+    spikes
+        Of pairs of results, by default of the first and each other one, the spikes that differ
+        (`bioae.analysis.differing_spikes`), or why they cannot be compared.
+    effects
+        Of the same pairs, the differences of their neurons (`bioae.analysis.compare_values`), or
+        why they cannot be compared.
+    bursting_threshold
+        In spikes per step, the limit above which a neuron counts as bursting.
+    """
+
+    attributes: Mapping[str, Record]
+    reconstruction: Mapping[str, xr.Dataset]
+    statistics: Mapping[str, xr.DataTree]
+    verdicts: Mapping[str, Mapping[str, Sequence[Verdict]]]
+    spikes: Mapping[Pair, xr.Dataset | str]
+    effects: Mapping[Pair, xr.Dataset | str]
+    bursting_threshold: float
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """The numbers of each layer (`bioae.analysis.DEFINITIONS`), by result and layer."""
+        rows = {
+            place: {name: data[name].item() for name in DEFINITIONS}
+            for place, data in self._each_layer()
+        }
+        index = pd.MultiIndex.from_tuples(rows, names=["result", "layer"])
+        return pd.DataFrame(list(rows.values()), index)
+
+    @cached_property
+    def neurons(self) -> pd.DataFrame:
+        """The statistics of each neuron and its position, by result, layer and neuron."""
+        frames = {place: _neurons(data) for place, data in self._each_layer()}
+        return pd.concat(frames, names=["result", "layer"])
+
+    @cached_property
+    def cortex(self) -> pd.DataFrame:
+        """The verdicts, by result and layer."""
+        rows = [
+            {"result": name, "layer": layer, **each.row()}
+            for name, layers in self.verdicts.items()
+            for layer, verdicts in layers.items()
+            for each in verdicts
+        ]
+        return pd.DataFrame(rows).set_index(["result", "layer"])
+
+    @cached_property
+    def differences(self) -> pd.DataFrame | None:
+        """The effects, by the two results, layer and statistic, if any were compared."""
+        frames = {
+            pair: data.to_dataframe(dim_order=["layer", "statistic"])
+            for pair, data in self.effects.items()
+            if isinstance(data, xr.Dataset)
+        }
+        return pd.concat(frames, names=["first", "second"]) if frames else None
+
+    def csv_files(self) -> dict[str, str]:
+        """Return the tables as CSV by file name, in full precision; undefined cells are empty."""
+        tables = {
+            "layers": self.layers,
+            "neurons": self.neurons,
+            "cortex": self.cortex,
+            "differences": self.differences,
+        }
+        return {
+            f"{name}.csv": table.to_csv(lineterminator="\n")
+            for name, table in tables.items()
+            if table is not None and len(table)
+        }
+
+    def not_compared(self) -> list[str]:
+        """Return a line for each pair of results that could not be compared."""
+        compared = {"Spikes": self.spikes, "Neurons": self.effects}
+        return [
+            f"{what} of {a} and {b} were not compared: {reason}."
+            for what, pairs in compared.items()
+            for (a, b), reason in pairs.items()
+            if isinstance(reason, str)
+        ]
+
+    def _each_layer(self) -> Iterator[tuple[Pair, xr.Dataset]]:
+        for name, tree in self.statistics.items():
+            for layer, data in layers_of(tree).items():
+                yield (name, layer), data
+
+
+def measure(
+    results: Mapping[str, xr.DataTree],
+    *,
+    training_images: NDArray[Any] | None = None,
+    bursting_threshold: float = BURSTING_THRESHOLD,
+    compare: Sequence[Pair] | None = None,
+) -> Measures:
+    """Measure results, and compare the first with each other one.
+
+    Parameters
+    ----------
+    results
+        The results by name.
+    training_images
+        For the baseline of the mean image, see `bioae.analysis.mean_image`.
+    bursting_threshold
+        In spikes per step, see `bioae.analysis.is_bursting`.
+    compare
+        Pairs of results to compare instead.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or an argument does not fit.
+    """
+    if not results:
+        raise ResultError("there are no results to measure", expected="at least one")
+    first, *others = results
+    pairs = [(first, other) for other in others] if compare is None else compare
+    found = {
+        name: statistics(tree, bursting_threshold=bursting_threshold)
+        for name, tree in results.items()
+    }
+    neurons = {
+        name: {layer: data[list(COMPARED)] for layer, data in layers_of(tree).items()}
+        for name, tree in found.items()
+    }
+
+    def effects(a: str, b: str) -> xr.Dataset:
+        return compare_values(neurons[a], neurons[b], paired=is_paired(results[a], results[b]))
+
+    def spikes(a: str, b: str) -> xr.Dataset:
+        return differing_spikes(results[a], results[b])
+
+    return Measures(
+        attributes={name: _attributes(tree) for name, tree in results.items()},
+        reconstruction={
+            name: reconstruction_errors(tree, training_images) for name, tree in results.items()
+        },
+        statistics=found,
+        verdicts={name: _verdicts(tree, found[name]) for name, tree in results.items()},
+        spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
+        effects={pair: _or_reason(effects, *pair) for pair in pairs},
+        bursting_threshold=bursting_threshold,
+    )
+
+
+def _neurons(data: xr.Dataset) -> pd.DataFrame:
+    own = [str(name) for name, array in data.variables.items() if array.dims == ("neuron",)]
+    position = [name for name in ("channel", "y", "x") if name in own]
+    columns = [*position, *(name for name in own if name not in position)]
+    # Positions stay integers next to a layer whose neurons have none.
+    return data[own].to_dataframe()[columns].astype(dict.fromkeys(position, "Int32"))
+
+
+def _verdicts(tree: xr.DataTree, found: xr.DataTree) -> dict[str, list[Verdict]]:
+    values = {
+        layer: {
+            **cortical_values(tree, layer, data[list(COMPARED)]),
+            "population_sparseness": float(data["sparseness_population"]),
+            # The references are over repeats of one image, where all correlation is noise.
+            "noise_correlation": float(data["pairwise_correlation_mean"]),
+        }
+        for layer, data in layers_of(found).items()
+    }
+    return layer_verdicts(values, context_of(tree))
+
+
+def _or_reason(compare: Callable[[str, str], xr.Dataset], a: str, b: str) -> xr.Dataset | str:
+    try:
+        return compare(a, b)
+    except ResultError as error:
+        return error.what
+
+
+def _attributes(tree: xr.DataTree) -> Record:
+    # netCDF gives back NumPy numbers, which JSON does not know.
+    plain = {
+        str(key): value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+        for key, value in tree.attrs.items()
+    }
+    return {"examples": tree.sizes["example"], **plain}
