@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bioae.errors import NetworkError
+from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
 from bioae.networks.layers import Dense
-from bioae.networks.network import Network, PlacedLayer
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
@@ -54,7 +55,7 @@ class LayerMirror(nn.Module):
 
     def __init__(
         self,
-        network: Network,
+        network: NetworkBase,
         placed: PlacedLayer,
         *,
         backward: Backward,
@@ -280,7 +281,10 @@ def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
 
 
 def _starts(
-    network: Network, placed: PlacedLayer, trainable: Collection[str], per_neuron: Collection[str]
+    network: NetworkBase,
+    placed: PlacedLayer,
+    trainable: Collection[str],
+    per_neuron: Collection[str],
 ) -> dict[str, NDArray[np.float64]]:
     """Return the initial values of the parameters to train, as far as the model allows it."""
     starts = {}

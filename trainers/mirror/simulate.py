@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.datasets import Images
-from bioae.networks.network import Network, PlacedLayer
+from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.backend import Dtype
 from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace

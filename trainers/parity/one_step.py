@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.networks.network import Network, PlacedLayer
+from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.layer import LayerMirror

@@ -1,1 +1,3 @@
 """Training: configuration, objective, optimisation loop, checkpoints and fine-tuning."""
+
+__all__: list[str] = []

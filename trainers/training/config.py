@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bioae.errors import InputError, NetworkError, describe
-from bioae.networks.network import NetworkConfig
+from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.sections import (
     DataConfig,
     OptimisationConfig,

@@ -219,11 +219,11 @@ class LayerTally:
         Returns
         -------
         dict
-            ``density``: spikes per neuron and step, the ``rate_per_step_mean`` of
-            `bioae.analysis`; ``density_alive``: the same for the neurons
-            that spiked at all, 0 where none did; ``dead``: the fraction of neurons that never
-            spiked; ``bursting``: the fraction of neurons that spike, on average over the examples
-            in which they fire, in more than `bioae.analysis.BURSTING_THRESHOLD` of the steps.
+            ``density``: spikes per neuron and step, ``rate_per_step_mean`` in `bioae.analysis`;
+            ``density_alive``: the same for the neurons that spiked at all, 0 where none did;
+            ``dead``: the fraction of neurons that never spiked; ``bursting``: the fraction of
+            neurons that spike, on average over the examples in which they fire, in more than
+            `bioae.analysis.BURSTING_THRESHOLD` of the steps.
 
         Raises
         ------

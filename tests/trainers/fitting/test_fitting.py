@@ -137,7 +137,7 @@ def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:
     ("changes", "parameters", "kind", "message"),
     [
         ({}, ["v"], InputError, "'v' cannot be trained; expected one of tau, theta"),
-        ({}, [], InputError, "nothing is to be trained"),
+        ({}, [], InputError, "no parameter is to be trained"),
         ({"trainable": {}}, ["tau"], InputError, "none: it has no such table"),
         ({"trainable": {"tau": ("80*ms", "120*ms")}}, ["tau"], InputError, "narrower than the f"),
         ({"threshold": "v > theta + 1e9*1e9*1e9"}, ["tau"], ModelError, "at the requested rate"),
