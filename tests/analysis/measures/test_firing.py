@@ -73,7 +73,7 @@ def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
 def test_a_threshold_that_nothing_can_reach_is_refused(
     counted: xr.DataTree, threshold: float
 ) -> None:
-    with pytest.raises(ResultError, match="threshold is outside"):
+    with pytest.raises(ResultError, match="threshold is out of range"):
         analysis.is_bursting(counted, "latent", threshold=threshold)
 
 
