@@ -24,9 +24,9 @@ every supported release.
 ``set_by_constant``, ``run_network`` and ``insert_code``; ``static_arrays`` and their names in C++;
 ``_insert_func_namespace``; ``results_dir`` and ``has_been_run``; and ``generator_class``.
 
-`sources` relies on the names of generated files, on ``SRCS``, ``OPTIMISATIONS`` and ``make.deps``
-in the makefile, and on the form of generated sources: helpers in an unnamed namespace, then
-``using namespace brian;``.
+`sources` relies on the names of generated files, on ``SRCS`` and ``OPTIMISATIONS`` in the
+makefile, on ``make.deps`` (until Brian2 2.10), and on the form of generated sources: helpers in an
+unnamed namespace, then ``using namespace brian;``.
 
 `cuda` uses the same of brian2cuda, ``code.cu_file``, ``copy_source_files`` and its cached search
 for GPUs. It imports brian2cuda, so that nothing here imports it.

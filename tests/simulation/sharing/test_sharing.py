@@ -128,7 +128,8 @@ class Circuit:
         return SharedSynapses(
             self.pre, post, case.layout, self.weights, variable="g",
             negative="h" if case.separate else None, delay=case.delay * ms,
-            condition=case.condition, factor=case.factor, namespace=self.namespace, clock=self.clock, name=name,
+            condition=case.condition, factor=case.factor, namespace=self.namespace,
+            clock=self.clock, name=name,
         )  # fmt: skip
 
     def _unrolled(self, post: Any, name: str) -> Synapses:
