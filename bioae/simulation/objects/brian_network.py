@@ -15,7 +15,7 @@ from bioae.equations.program import INPUT
 from bioae.errors import DataError
 from bioae.networks.network import Network
 from bioae.networks.schedule import Timing
-from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.population import Population

@@ -19,7 +19,7 @@ from brian2 import Network as Brian2Network
 
 from bioae.networks.network import Network, PlacedLayer
 from bioae.noise import population_number
-from bioae.simulation.brian2_internals import mark_as_run
+from bioae.simulation.brian2_internals.groups import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array

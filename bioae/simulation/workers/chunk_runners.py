@@ -17,7 +17,8 @@ from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
-from bioae.simulation.brian2_internals import read_results_from, uncompiled_objects
+from bioae.simulation.brian2_internals.groups import uncompiled_objects
+from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.build import build
 from bioae.simulation.objects.pathways import Connectivity

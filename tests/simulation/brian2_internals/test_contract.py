@@ -31,17 +31,13 @@ from brian2 import (
 from brian2.utils.logger import catch_logs
 from import_graph import ROOT
 
-from bioae.simulation.brian2_internals import (
+from bioae.simulation.brian2_internals.groups import (
     TemplateGroup,
     VariablesGroup,
-    active_target,
     code_object_class,
     fresh_names,
     is_shared_variable,
     mark_as_run,
-    merge_cpp_sources,
-    prepare_cpp_makefile,
-    read_results_from,
     replace_time,
     set_refractory_code,
     set_subexpression_code,
@@ -49,6 +45,8 @@ from bioae.simulation.brian2_internals import (
     uncompiled_objects,
     use_template,
 )
+from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare_cpp_makefile
+from bioae.simulation.brian2_internals.standalone import active_target, read_results_from
 from bioae.simulation.targets.activation import Target, activated
 
 TEMPLATES = "bioae.simulation.code_runners"

@@ -22,7 +22,7 @@ from bioae.errors import TargetError
 from bioae.networks.network import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
 from bioae.simulation import build, run, simulate
-from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import (
     Dtype,
     Target,
