@@ -64,7 +64,7 @@ class ConditionalRunner(TemplateRunner):
 
 
 class _Recorder(TemplateGroup):
-    """A recorder with arrays that grow, given by name and type."""
+    """A recorder with dynamic arrays."""
 
     _template_package = __package__
 

@@ -105,12 +105,12 @@ class BuildCache:
             If a build cannot be removed.
         """
         kept = self.kept()
-        for folder in self._folders(whole=False):
+        for folder in self._folders(complete=False):
             shutil.rmtree(folder)
         return kept
 
-    def _folders(self, *, whole: bool = True) -> list[Path]:
-        """Return the folders of builds; without `whole`, incomplete ones too."""
+    def _folders(self, *, complete: bool = True) -> list[Path]:
+        """Return the folders of builds; without `complete`, incomplete ones too."""
         try:
             inside = [folder for folder in self.folder.iterdir() if folder.is_dir()]
         except OSError:
@@ -118,7 +118,7 @@ class BuildCache:
         return [
             folder
             for folder in inside
-            if folder.name != _LOCKS and not (whole and folder.name.startswith("."))
+            if folder.name != _LOCKS and not (complete and folder.name.startswith("."))
         ]
 
     def _fetch(self, key: str, program: Path) -> bool:

@@ -47,7 +47,7 @@ class Toolkit:
 
     @classmethod
     def find(cls) -> Toolkit | None:
-        """Return the toolkit of ``CUDA_HOME``, ``CUDA_PATH``, the path's ``nvcc``, or the system."""
+        """Return the toolkit of ``CUDA_HOME``, ``CUDA_PATH``, ``nvcc``, or the system."""
         for folder in _folders():
             if (folder / "bin" / "nvcc").is_file():
                 return cls(folder)
@@ -92,7 +92,7 @@ class Toolkit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether cuRAND is installed."""
+        """True if cuRAND is installed."""
         return self._has_random or self.random_folder is not None
 
 
