@@ -143,7 +143,7 @@ def test_simulate_reports_missing_requirements(
     assert "nvcc" in captured.err
 
 
-def test_requirements_import_neither_brian2_nor_brian2cuda() -> None:
+def test_requirements_import_neither_torch_nor_brian2cuda() -> None:
     code = (
         "import sys; from bioae.simulation.targets.cuda.requirements import check_packages\n"
         "try: check_packages()\n"
