@@ -17,7 +17,14 @@ CUDA_BIN := $(CUDA_VENV)/bin
 CUDA := $(CUDA_VENV)/.cuda
 CUDA_PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3,$(shell command -v $(name))))
 
-.PHONY: help demo test test-all test-cuda lint types hooks bench docs clean distclean
+# Supported releases of Brian2, each in a separate environment, without PyTorch.
+BRIAN2 ?= 2.9.0 2.10.1 2.11.0
+BRIAN2_VENV := .venv-brian2-
+BRIAN2_TESTS := $(addprefix tests/,simulation/brian2_internals simulation/sharing/test_sharing.py \
+	simulation/objects/test_input.py simulation/targets/test_one_build.py \
+	simulation/targets/test_compile_errors.py noise/test_noise_brian.py)
+
+.PHONY: help demo test test-all test-cuda test-brian2 lint types hooks bench docs clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
@@ -25,6 +32,8 @@ help:
 	@echo "make test-all   the same with the slow tests, and with random examples of properties"
 	@echo "make test-cuda  the target cuda_standalone: generate the demo's network, compile it with nvcc"
 	@echo "                and run it, as far as the machine can (minutes; Python 3.12 or later)"
+	@echo "make test-brian2  the tests of Brian2's internals, and simulations, with each supported Brian2"
+	@echo "                (Python 3.11 for 2.9, and 3.12 or later for newer ones)"
 	@echo "make lint       ruff only"
 	@echo "make types      mypy only"
 	@echo "make hooks      run ruff and mypy before each commit"
@@ -49,6 +58,12 @@ test-all: lint types
 test-cuda: $(CUDA)
 	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/simulation/targets/cuda
 
+test-brian2: $(BRIAN2:%=test-brian2-%)
+
+# Releases until 2.9 need Python 3.11, later ones 3.12 or later.
+test-brian2-%: $(BRIAN2_VENV)%/.needs
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BRIAN2_VENV)$*/bin/python -m pytest -m "not slow" $(BRIAN2_TESTS)
+
 lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -72,7 +87,7 @@ clean:
 		-name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(CUDA_VENV)
+	rm -rf $(VENV) $(CUDA_VENV) $(BRIAN2_VENV)*
 
 $(BASE): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable .
@@ -90,18 +105,29 @@ $(DOCS): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[docs]'
 	touch $@ $(BASE)
 
-# All dependencies but PyTorch, and cuRAND, which the toolkit may lack.
-CUDA_NEEDS := import tomllib; \
+# Requirements of bioae without PyTorch, with the extras that are named.
+NEEDS := import sys, tomllib; \
 	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	needs = project["dependencies"] + project["optional-dependencies"]["cuda"]; \
+	needs = project["dependencies"] + sum(map(project["optional-dependencies"].get, sys.argv[1:]), []); \
 	print(*(need for need in needs if not need.startswith("torch")), sep="\n")
+TEST_NEEDS := hypothesis networkx pytest pytest-timeout setuptools
 
 $(CUDA): pyproject.toml | $(CUDA_BIN)/python
-	$(CUDA_BIN)/python -c '$(CUDA_NEEDS)' > $(CUDA_VENV)/requirements.txt
+	$(CUDA_BIN)/python -c '$(NEEDS)' cuda > $(CUDA_VENV)/requirements.txt
 	$(CUDA_BIN)/python -m pip --disable-pip-version-check install \
-		--requirement $(CUDA_VENV)/requirements.txt \
-		hypothesis nvidia-curand pytest pytest-timeout setuptools
+		--requirement $(CUDA_VENV)/requirements.txt $(TEST_NEEDS) nvidia-curand
 	$(CUDA_BIN)/python -m pip --disable-pip-version-check install --no-deps --editable .
+	touch $@
+
+.PRECIOUS: $(BRIAN2_VENV)%/.needs
+# Without the allowed range of Brian2: make test-brian2 BRIAN2=3.0 tries a new release.
+$(BRIAN2_VENV)%/.needs: pyproject.toml
+	@python=$$(for name in $(if $(filter 2.9.%,$*),python3.11,python3.13 python3.12); do \
+		command -v $$name && break; done) || { echo "Brian2 $*: no Python for it" >&2; exit 1; }; \
+	$$python -m venv $(BRIAN2_VENV)$*
+	$(BRIAN2_VENV)$*/bin/python -c '$(NEEDS)' | grep -v ^brian2 > $(BRIAN2_VENV)$*/requirements.txt
+	$(BRIAN2_VENV)$*/bin/python -m pip --disable-pip-version-check install \
+		--requirement $(BRIAN2_VENV)$*/requirements.txt brian2==$* $(TEST_NEEDS)
 	touch $@
 
 $(CUDA_BIN)/python:

@@ -24,9 +24,9 @@ every supported release.
 ``set_by_constant``, ``run_network`` and ``insert_code``; ``static_arrays`` and their names in C++;
 ``_insert_func_namespace``; ``results_dir`` and ``has_been_run``; and ``generator_class``.
 
-`sources` relies on the names of generated files, on ``SRCS``, ``OPTIMISATIONS`` and ``make.deps``
-in the makefile, and on the form of generated sources: helpers in an unnamed namespace, then
-``using namespace brian;``.
+`sources` relies on the names of generated files, on ``SRCS`` and ``OPTIMISATIONS`` in the
+makefile, on ``make.deps`` (until Brian2 2.10), and on the form of generated sources: helpers in an
+unnamed namespace, then ``using namespace brian;``.
 
 `cuda` uses the same of brian2cuda, ``code.cu_file``, ``copy_source_files`` and its cached search
 for GPUs. It imports brian2cuda, so that nothing here imports it.
@@ -34,53 +34,3 @@ for GPUs. It imports brian2cuda, so that nothing here imports it.
 Templates of other folders extend Brian2's ``common_group`` and ``threshold``, and use their blocks
 and functions.
 """
-
-from bioae.simulation.brian2_internals.groups import (
-    TemplateGroup,
-    TemplateRunner,
-    VariablesGroup,
-    code_object_class,
-    fresh_names,
-    is_shared_variable,
-    mark_as_run,
-    replace_time,
-    set_refractory_code,
-    set_subexpression_code,
-    skip_unit_checks,
-    uncompiled_objects,
-    use_template,
-)
-from bioae.simulation.brian2_internals.sources import (
-    merge_cpp_sources,
-    merge_cuda_sources,
-    prepare_cpp_makefile,
-    prepare_cuda_makefile,
-)
-from bioae.simulation.brian2_internals.standalone import (
-    ValueFreeDevice,
-    active_target,
-    read_results_from,
-)
-
-__all__ = [
-    "TemplateGroup",
-    "TemplateRunner",
-    "ValueFreeDevice",
-    "VariablesGroup",
-    "active_target",
-    "code_object_class",
-    "fresh_names",
-    "is_shared_variable",
-    "mark_as_run",
-    "merge_cpp_sources",
-    "merge_cuda_sources",
-    "prepare_cpp_makefile",
-    "prepare_cuda_makefile",
-    "read_results_from",
-    "replace_time",
-    "set_refractory_code",
-    "set_subexpression_code",
-    "skip_unit_checks",
-    "uncompiled_objects",
-    "use_template",
-]

@@ -139,6 +139,14 @@ def _derived(base: Any, package: str) -> Any:
     return type(f"Derived{base.__name__}", (base,), {"templater": templater})
 
 
+def _has_template(chosen: Any, name: str) -> bool:
+    try:
+        getattr(chosen.templater, name)
+    except (AttributeError, KeyError):  # KeyError: until Brian2 2.9
+        return False
+    return True
+
+
 class TemplateRunner(CodeRunner):  # type: ignore[misc]
     """A `CodeRunner` with a template of ours."""
 
@@ -226,7 +234,7 @@ def use_template(runner: CodeRunner, package: str, template: str) -> None:
 
     def create_default_code_object(run_namespace: Mapping[str, Any]) -> Any:
         derived = code_object_class(package, chosen)
-        exists = hasattr(derived.templater, template)
+        exists = _has_template(derived, template)
         runner.codeobj_class = derived if exists else chosen
         runner.template = template if exists else default
         return make(run_namespace)

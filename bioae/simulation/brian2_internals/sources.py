@@ -64,7 +64,7 @@ def merge_cuda_sources(folder: Path) -> None:
 def prepare_cpp_makefile(folder: Path, flags: Sequence[str]) -> None:
     """Add a compiler's flags to a project's makefile, and skip its search for dependencies.
 
-    A project that is compiled only once has no use for them.
+    A project that is compiled only once does not need them.
     """
     added = f"\nOPTIMISATIONS += {' '.join(flags)}\nsetup.o: OPTIMISATIONS += -O0\n"
     _edit_makefile(folder, lambda text: text + added)

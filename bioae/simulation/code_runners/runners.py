@@ -10,12 +10,8 @@ from brian2 import CodeRunner, Group
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
-from bioae.simulation.brian2_internals import (
-    TemplateGroup,
-    TemplateRunner,
-    active_target,
-    use_template,
-)
+from bioae.simulation.brian2_internals.groups import TemplateGroup, TemplateRunner, use_template
+from bioae.simulation.brian2_internals.standalone import active_target
 
 __all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "vectorise_thresholds"]
 
@@ -68,7 +64,7 @@ class ConditionalRunner(TemplateRunner):
 
 
 class _Recorder(TemplateGroup):
-    """A recorder with arrays that grow, given by name and type."""
+    """A recorder with dynamic arrays."""
 
     _template_package = __package__
 

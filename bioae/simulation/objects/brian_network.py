@@ -15,7 +15,7 @@ from bioae.equations.program import INPUT
 from bioae.errors import DataError
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
-from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import key_arrays

@@ -20,7 +20,7 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
-from bioae.simulation.brian2_internals import mark_as_run
+from bioae.simulation.brian2_internals.groups import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array

@@ -9,7 +9,7 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 from bioae.networks.encoders import Encoder
 from bioae.networks.schedule import Timing
 from bioae.noise.brian import FUNCTIONS, brian2_functions
-from bioae.simulation.brian2_internals import VariablesGroup
+from bioae.simulation.brian2_internals.groups import VariablesGroup
 from bioae.simulation.code_runners import ConditionalRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,

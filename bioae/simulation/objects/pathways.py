@@ -16,7 +16,7 @@ from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity
-from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense

@@ -19,7 +19,7 @@ from bioae.networks.decoders import Decoder
 from bioae.networks.schedule import Timing
 from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
-from bioae.simulation.brian2_internals import (
+from bioae.simulation.brian2_internals.groups import (
     VariablesGroup,
     replace_time,
     set_refractory_code,

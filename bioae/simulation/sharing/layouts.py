@@ -1,7 +1,7 @@
 """Layouts of shared weights: the connections of two groups, as segments that a spike adds.
 
 Neurons are numbered in C order of (channel, position). All source neurons of a channel use the
-same row of weights. The position alone determines which part of the row a spike adds, and where: a
+same row of weights. Only the position determines which part of the row a spike adds, and where: a
 few segments of neighbouring weights that go to neighbouring sums. So sums are kept with the
 target's channels innermost, one group of channels after another.
 """
@@ -77,12 +77,12 @@ class Layout:
 
     @property
     def whole(self) -> bool:
-        """Whether each spike adds its whole row to all sums."""
+        """True if each spike adds its whole row to all sums."""
         return self.positions == 1 and self.order.shape[1] == self.targets == self.length[0]
 
     @property
     def in_place(self) -> bool:
-        """Whether sums are in the order of the targets."""
+        """True if sums are in the order of the targets."""
         return bool((self.place == np.arange(self.targets)).all())
 
     @property

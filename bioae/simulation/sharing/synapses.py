@@ -11,11 +11,8 @@ from brian2.units.fundamentalunits import fail_for_dimension_mismatch
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.simulation.brian2_internals import (
-    TemplateGroup,
-    active_target,
-    is_shared_variable,
-)
+from bioae.simulation.brian2_internals.groups import TemplateGroup, is_shared_variable
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.sharing.layouts import Layout
 
 __all__ = ["SharedSynapses"]

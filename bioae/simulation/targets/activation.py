@@ -14,7 +14,8 @@ from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
 from bioae.simulation.backend import STANDALONE, TARGETS, Dtype, Target
-from bioae.simulation.brian2_internals import ValueFreeDevice, fresh_names
+from bioae.simulation.brian2_internals.groups import fresh_names
+from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
 from bioae.simulation.targets.cuda.requirements import check_cuda
 

@@ -1,9 +1,9 @@
-"""Compiled networks that are kept for the next time, in the user's cache folder.
+"""Cache of compiled networks, in the user's cache folder.
 
-A build is found by a key, the hash of all that the compiler is given: the sources, its name,
-version and flags, and the processor. The folder ``builds/KEY`` holds the program, and the hash of
-the program. It comes into being whole, by a renaming; a program that is not what its hash says is
-built again. Where the folder cannot be written, nothing is kept and everything works.
+The key of a build is the hash of everything that the compiler receives: the sources, its name,
+version and flags, and the processor. The folder ``builds/KEY`` holds the program and the hash of
+the program, and is created by renaming, so that it is always complete. A program that does not
+match its hash is built again. If the cache cannot be written, everything works without it.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _PROGRAM, _HASH, _LOCKS = "main", "sha256", ".locks"
 
 @dataclass(frozen=True)
 class KeptBuild:
-    """A compiled network that is kept.
+    """A compiled network in the cache.
 
     Attributes
     ----------
     key
-        What it was built from, as a hash.
+        The hash of everything that it was built from.
     bytes
         Its size.
     used
-        When it was last used, in seconds since 1970.
+        The time of its last use, in seconds since 1970.
     """
 
     key: str
@@ -46,14 +46,14 @@ class KeptBuild:
 
 @dataclass(frozen=True)
 class BuildCache:
-    """The compiled networks in a folder.
+    """A cache of compiled networks.
 
     Attributes
     ----------
     folder
-        Where.
+        The folder of the cache.
     limit
-        How many bytes they may take; those that were not used for the longest time go first.
+        The most bytes that it may take; the least recently used builds are removed first.
     """
 
     folder: Path
@@ -61,22 +61,22 @@ class BuildCache:
 
     @classmethod
     def of_user(cls) -> BuildCache:
-        """Return the cache in ``BIOAE_CACHE``, or else in the user's own cache folder."""
+        """Return the cache in ``BIOAE_CACHE``, or otherwise in the user's cache folder."""
         return cls(user_cache() / "builds")
 
     def obtain(self, key: str, program: Path, build: Callable[[], object]) -> None:
-        """Put a program where it is wanted: the one that is kept, or else a new one.
+        """Put a program into a file: from the cache, or otherwise a new one.
 
-        Of several processes that want the same, one builds and the others wait.
+        If several processes need the same program, one builds it and the others wait.
 
         Parameters
         ----------
         key
-            The hash of what it is built from.
+            The hash of everything that the program is built from.
         program
-            Where to; `build` makes it there.
+            The file, which `build` writes.
         build
-            Called where none is kept.
+            Called if the program is not in the cache.
         """
         if self._fetch(key, program):
             return
@@ -85,32 +85,32 @@ class BuildCache:
                 build()
                 with suppress(OSError, OutputError):
                     self._keep(key, program)
-                    self._shrink(besides=key)
+                    self._shrink(keep=key)
 
     def kept(self) -> list[KeptBuild]:
-        """Return what is kept, the last used first."""
-        found = []
+        """Return the builds in the cache, the most recently used first."""
+        builds = []
         for folder in self._folders():
-            with suppress(OSError):  # another process may just have removed it
+            with suppress(OSError):  # another process may have just removed it
                 size = sum(file.stat().st_size for file in folder.iterdir())
-                found.append(KeptBuild(folder.name, size, (folder / _HASH).stat().st_mtime))
-        return sorted(found, key=lambda build: build.used, reverse=True)
+                builds.append(KeptBuild(folder.name, size, (folder / _HASH).stat().st_mtime))
+        return sorted(builds, key=lambda build: build.used, reverse=True)
 
     def clear(self) -> list[KeptBuild]:
-        """Remove all that is kept, and return what it was.
+        """Remove all builds, and return them.
 
         Raises
         ------
         OSError
-            If something cannot be removed.
+            If a build cannot be removed.
         """
         kept = self.kept()
-        for folder in self._folders(whole=False):
+        for folder in self._folders(complete=False):
             shutil.rmtree(folder)
         return kept
 
-    def _folders(self, *, whole: bool = True) -> list[Path]:
-        """Return the folders of builds; without `whole` what an interrupted process left, too."""
+    def _folders(self, *, complete: bool = True) -> list[Path]:
+        """Return the folders of builds; without `complete`, incomplete ones too."""
         try:
             inside = [folder for folder in self.folder.iterdir() if folder.is_dir()]
         except OSError:
@@ -118,7 +118,7 @@ class BuildCache:
         return [
             folder
             for folder in inside
-            if folder.name != _LOCKS and not (whole and folder.name.startswith("."))
+            if folder.name != _LOCKS and not (complete and folder.name.startswith("."))
         ]
 
     def _fetch(self, key: str, program: Path) -> bool:
@@ -131,7 +131,7 @@ class BuildCache:
             return False
         program.write_bytes(content)
         program.chmod(0o755)
-        with suppress(OSError):  # what cannot be written can be read all the same
+        with suppress(OSError):  # a cache that is read-only can still be used
             os.utime(folder / _HASH)
         return True
 
@@ -142,27 +142,27 @@ class BuildCache:
             (folder / _PROGRAM).write_bytes(content)
             (folder / _HASH).write_text(_sha256(content), encoding="ascii")
 
-    def _shrink(self, *, besides: str) -> None:
+    def _shrink(self, *, keep: str) -> None:
         kept = self.kept()
         total = sum(build.bytes for build in kept)
         for build in reversed(kept):
             if total <= self.limit:
                 return
-            if build.key != besides:
+            if build.key != keep:
                 shutil.rmtree(self.folder / build.key, ignore_errors=True)
                 total -= build.bytes
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """Keep other processes from building the same; where no lock can be had, they may."""
+        """Keep other processes from building the same, if the file system supports locks."""
         import filelock
 
         locks = self.folder / _LOCKS
         with ExitStack() as stack:
-            # NotImplementedError: a file system that knows no locks.
+            # NotImplementedError: a file system without locks.
             with suppress(OSError, NotImplementedError):
                 locks.mkdir(parents=True, exist_ok=True)
-                # As many files as there are first digits: a lock's file cannot safely be removed.
+                # Few files, by the keys' first digits: the file of a lock is never removed.
                 stack.enter_context(filelock.FileLock(locks / key[:2]))
             yield
 

@@ -14,11 +14,8 @@ import brian2
 from brian2 import prefs
 
 from bioae.errors import TargetError
-from bioae.simulation.brian2_internals import (
-    active_target,
-    merge_cpp_sources,
-    prepare_cpp_makefile,
-)
+from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare_cpp_makefile
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.build_cache import BuildCache
 from bioae.simulation.targets.cuda.building import compile_cuda

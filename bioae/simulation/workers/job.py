@@ -18,7 +18,8 @@ from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.backend import STANDALONE, Backend
-from bioae.simulation.brian2_internals import read_results_from, uncompiled_objects
+from bioae.simulation.brian2_internals.groups import uncompiled_objects
+from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.build import build
 from bioae.simulation.presentations import Presentations

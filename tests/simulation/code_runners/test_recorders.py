@@ -1,4 +1,4 @@
-"""What a simulation keeps: the spikes of Brian2's monitors, and what the decoder asks for."""
+"""Recorders keep the spikes of Brian2's monitors, and the values that the decoder needs."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ def need(target: Target) -> None:
 
 
 @pytest.mark.parametrize(("target", "decoder"), RUNS)
-def test_what_is_decoded_is_what_the_mirror_decodes(target: Target, decoder: str) -> None:
+def test_decoded_images_equal_the_mirrors(target: Target, decoder: str) -> None:
     need(target)
     schedule = tuple(SCHEDULES)[DECODERS.index(decoder) % 2]
     net = network(decoder, schedule)
-    found = simulate(net, IMAGES, target, chunk=2)
+    actual = simulate(net, IMAGES, target, chunk=2)
     expected = simulate_mirror(net, IMAGES)
     assert expected["/layers/last"]["spike_count"].sum() > 0
-    assert differing_spikes(found, expected)["differing"].values.tolist() == [0, 0]
+    assert differing_spikes(actual, expected)["differing"].values.tolist() == [0, 0]
     assert (expected["reconstruction"] != 0).any()
-    np.testing.assert_array_equal(found["reconstruction"], expected["reconstruction"])
+    np.testing.assert_array_equal(actual["reconstruction"], expected["reconstruction"])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_recorder_keeps_what_a_monitor_does(schedule: ScheduleName) -> None:
+def test_a_recorder_keeps_the_spikes_of_a_monitor(schedule: ScheduleName) -> None:
     net = network("max", schedule)
     with activated("numpy"):
         built = build(net, len(IMAGES))
@@ -105,17 +105,17 @@ def layer_start(period: int, depth: int, presentation: Any) -> Any:
     return depth + presentation * period
 
 
-def test_by_hand_and_by_the_simulation_are_one_result() -> None:
+def test_a_manual_run_and_simulate_give_the_same_result() -> None:
     net = network("mean")
     with activated("numpy"):
         built = build(net, len(IMAGES))
         built.present(IMAGES, seed=3)
         built.run()
-        by_hand = built.result()
-    assert by_hand.equals(simulate(net, IMAGES, "numpy", seed=3))
+        manual = built.result()
+    assert manual.equals(simulate(net, IMAGES, "numpy", seed=3))
 
 
-def test_a_chunk_is_as_long_as_what_it_keeps_allows() -> None:
+def test_chunk_size_decreases_with_recorded_memory() -> None:
     config = network("max").config
     longer = config.varied(steps=240)
     assert chunk_size(config, ()) > 2 * chunk_size(longer, ()) > 2 * chunk_size(longer, ["v"]) > 2

@@ -1,4 +1,4 @@
-"""Delayed spikes: trains computed by hand, and the mirror's against Brian2's on every target."""
+"""Delayed spikes: trains calculated manually, and the mirror's compared with Brian2's."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def train(result: xr.DataTree, layer: str) -> Train:
     data = result[f"/layers/{layer}"]
     step = np.rint(np.asarray(data["spike_time_ms"]) / result.attrs["dt_ms"]).astype(int)
     columns = (np.asarray(data["spike_example"]), np.asarray(data["spike_neuron"]), step)
-    found = list(zip(*(column.tolist() for column in columns), strict=True))
-    assert len(set(found)) == len(found)
-    return set(found)
+    actual = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert len(set(actual)) == len(actual)
+    return set(actual)
 
 
 def both(network: Network, images: ArrayLike) -> xr.DataTree:
     """Run Brian2, two presentations in each run of one build, and the mirror: they must agree."""
-    found = simulate_mirror(network, images)
+    actual = simulate_mirror(network, images)
     brian = simulate(network, images, "numpy", chunk=2)
     for layer in network.config.layers:
-        assert train(brian, layer.name) == train(found, layer.name)
-    xr.testing.assert_equal(brian["reconstruction"], found["reconstruction"])
-    return found
+        assert train(brian, layer.name) == train(actual, layer.name)
+    xr.testing.assert_equal(brian["reconstruction"], actual["reconstruction"])
+    return actual
 
 
 EYE = np.eye(5)
@@ -94,7 +94,7 @@ def test_a_spike_takes_its_delay_from_layer_to_layer(schedule: str) -> None:
     delays = (0, 1, 0, 3)
     layers = [{"name": f"l{n}", "delay": f"{delay}*ms"} for n, delay in enumerate(delays)]
     weights = {f"l{n}.weight": EYE for n in range(len(delays))}
-    found = both(Network(relays(layers, schedule), weights), pixels(*SHOWN))
+    actual = both(Network(relays(layers, schedule), weights), pixels(*SHOWN))
     late, dropped = 0, 0
     for layer, delay in enumerate(delays):
         late += delay
@@ -105,7 +105,7 @@ def test_a_spike_takes_its_delay_from_layer_to_layer(schedule: str) -> None:
         }
         inside = {spike for spike in expected if spike[-1] < STEPS}
         dropped += len(expected - inside)
-        assert train(found, f"l{layer}") == inside
+        assert train(actual, f"l{layer}") == inside
         assert inside
     # With a delay, some spikes are under way as presentations end, and go nowhere.
     assert (dropped > 0) == (late > 0)
@@ -119,8 +119,8 @@ def test_each_connection_has_its_own_delay(schedule: str) -> None:
     weight[:, 0], delay[:, 0] = 1.0, [0.004, 0.003, 0.002, 0.001, 0.0]
     weight[4, 1], delay[4, 1] = 1.0, 0.005
     network = Network(config, {"a.weight": weight, "a.weight_delay": delay})
-    found = both(network, pixels({0: 0, 1: 0}, {0: 3, 1: 1}, {0: 5}, {}))
-    assert train(found, "a") == {
+    actual = both(network, pixels({0: 0, 1: 0}, {0: 3, 1: 1}, {0: 5}, {}))
+    assert train(actual, "a") == {
         (0, 0, 4), (0, 1, 3), (0, 2, 2), (0, 3, 1), (0, 4, 0), (0, 4, 5),
         (1, 2, 5), (1, 3, 4), (1, 4, 3),
         (2, 4, 5),
@@ -133,16 +133,16 @@ def test_a_recurrent_spike_takes_one_step_and_its_delay(schedule: str, delay: in
     config = relays([{"name": "a", "recurrent": True, "recurrent_delay": f"{delay}*ms"}], schedule)
     ring = np.roll(EYE, 1, axis=0)  # each neuron feeds the next one
     network = Network(config, {"a.weight": EYE, "a.recurrent": ring})
-    found = both(network, pixels({0: 0}, {1: 5}, {2: 2}, {}))
+    actual = both(network, pixels({0: 0}, {1: 5}, {2: 2}, {}))
     expected = set()
     for example, (pixel, step) in enumerate([(0, 0), (1, 5), (2, 2)]):
         hops = range((STEPS - 1 - step) // (1 + delay) + 1)
         expected |= {(example, (pixel + hop) % 5, step + hop * (1 + delay)) for hop in hops}
-    assert train(found, "a") == expected
+    assert train(actual, "a") == expected
 
 
 @pytest.mark.parametrize("delay", [0, 2])
-def test_what_fires_as_a_presentation_starts_reaches_its_own_layer_alone(delay: int) -> None:
+def test_lead_in_spikes_reach_only_their_own_layer(delay: int) -> None:
     """In Brian2's order neuron 0 fires in the step before the window, in the paper's in step 0."""
     layers = [
         {"name": "a", "recurrent": True, "recurrent_delay": f"{delay}*ms"},
@@ -152,13 +152,13 @@ def test_what_fires_as_a_presentation_starts_reaches_its_own_layer_alone(delay: 
     weights = {"a.weight": EYE, "a.recurrent": ring, "b.weight": EYE}
     for schedule, first in (("brian2", -1), ("paper", 0)):
         network = Network(relays(layers, schedule, neuron="starter"), weights)
-        found = both(network, pixels({}, {}, {}))
+        actual = both(network, pixels({}, {}, {}))
         times = {hop: first + hop * (1 + delay) for hop in range(STEPS + 1)}
         inside = {hop: step for hop, step in times.items() if 0 <= step < STEPS}
         heard = {hop: step + delay for hop, step in inside.items() if step + delay < STEPS}
         for layer, steps in (("a", inside), ("b", heard)):
             assert len(steps) > 0
-            assert train(found, layer) == {
+            assert train(actual, layer) == {
                 (example, hop % 5, step) for example in range(3) for hop, step in steps.items()
             }
 
@@ -176,13 +176,13 @@ def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) 
     # The second image emits what the first one does not.
     images = np.zeros((2, 1, 1, 5))
     images[0, 0, 0, :2], images[1, 0, 0, 3:] = (0.25, 0.5), (0.75, 1.0)
-    found = simulate_mirror(network, images)
+    actual = simulate_mirror(network, images)
     brian = simulate(network, images, "numpy", chunk=2)
     # Every connection of the diagonal takes three of six steps; Brian2's order ends a step later.
     arrived = {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule]
     expected = (images * arrived / STEPS)[:, 0]
-    np.testing.assert_allclose(found["reconstruction"].to_numpy(), expected, rtol=1e-15)
-    xr.testing.assert_equal(brian["reconstruction"], found["reconstruction"])
+    np.testing.assert_allclose(actual["reconstruction"].to_numpy(), expected, rtol=1e-15)
+    xr.testing.assert_equal(brian["reconstruction"], actual["reconstruction"])
 
 
 # Against the mirror
@@ -246,7 +246,7 @@ def assert_parity(described: Network, brian: xr.DataTree, least: float = 0.5) ->
         ("numpy", "paper"),
         pytest.param("cpp_standalone", "brian2", marks=pytest.mark.slow),
         pytest.param("cython", "paper", marks=pytest.mark.slow),
-        # Synapses with delays of their own are refused in the paper's order.
+        # Synapses with individual delays are refused in the paper's order.
         pytest.param("cuda_standalone", "brian2", marks=pytest.mark.slow),
     ],
 )
@@ -292,7 +292,7 @@ LAYER = st.fixed_dictionaries(
     encoder=st.sampled_from(["bernoulli", "constant_current"]),
     seed=st.integers(0, 99),
 )
-def test_any_delays_are_the_mirrors(
+def test_any_delays_equal_the_mirrors(
     *,
     first: dict[str, Any],
     second: dict[str, Any],
@@ -318,7 +318,7 @@ def test_any_delays_are_the_mirrors(
 # Runs
 
 
-def test_objects_that_a_user_runs_delay_spikes_by_their_seconds() -> None:
+def test_delays_in_seconds_of_objects_that_a_user_runs() -> None:
     described = network("brian2", MIXED)
     finer = described.with_time(dt="0.5*ms", steps=20)
     for placed in described.config.placed:

@@ -1,4 +1,4 @@
-"""Inhibition that arrives apart: what adds up where, and the mirror's spikes on every target."""
+"""Separate inhibition: sums of each sign, and the mirror's spikes on every target."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
     for layer in ("a", "b"):
         assert float(is_alive(brian, layer).mean()) >= 0.5
         for state in ("state_n_e", "state_n_i"):
-            found, expected = brian[f"/layers/{layer}"][state], mirror[f"/layers/{layer}"][state]
+            actual, expected = brian[f"/layers/{layer}"][state], mirror[f"/layers/{layer}"][state]
             assert float(expected.max()) > 0
             assert float(expected.min()) >= 0
-            xr.testing.assert_equal(found, expected)
+            xr.testing.assert_equal(actual, expected)
     xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
 
 
@@ -90,21 +90,21 @@ def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str
     count = np.minimum(np.arange(12) + (2 if schedule == "brian2" else 1), 12)
     for state, weights in (("n_e", np.maximum(kernel, 0)), ("n_i", np.maximum(-kernel, 0))):
         each = 2.0 * events.reshape(3, 4) @ weights.T
-        found = brian[f"/layers/a/state_{state}"].to_numpy()
-        np.testing.assert_allclose(found, each[:, None] * count[:, None], rtol=1e-14)
+        actual = brian[f"/layers/a/state_{state}"].to_numpy()
+        np.testing.assert_allclose(actual, each[:, None] * count[:, None], rtol=1e-14)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> None:
     plain = network(schedule)
-    apart = {**READOUT, "equations": "u : 1\nd : 1", "inhibition": "d"}
+    separate = {**READOUT, "equations": "u : 1\nd : 1", "inhibition": "d"}
     decoded = []
-    for described in (plain, network(schedule, readout=apart)):
+    for described in (plain, network(schedule, readout=separate)):
         mirror = simulate_mirror(described, IMAGES)
         brian = simulate(described, IMAGES, "numpy")
         xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
         decoded.append(mirror["reconstruction"].to_numpy())
-    # What the one adds and subtracts, the other counts apart: more arrives at `u` alone.
+    # One adds both signs, the other has a variable for each: more arrives at `u`.
     assert (decoded[1] >= decoded[0]).all()
     assert (decoded[1] > decoded[0]).any()
 

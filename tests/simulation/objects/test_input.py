@@ -1,4 +1,4 @@
-"""Input neurons emit in Brian2 what the encoder gives in NumPy, bit for bit, on every target."""
+"""Input neurons in Brian2 equal the encoder in NumPy, bit for bit, on every target."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def laid_out(built: BrianNetwork, drive: NDArray[np.float32]) -> NDArray[np.floa
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
-def test_every_target_emits_what_the_encoder_does(
+def test_every_target_emits_as_the_encoder_does(
     encoder: dict[str, Any], target: Target, tmp_path: Path
 ) -> None:
     try:
@@ -101,13 +101,13 @@ def test_every_target_emits_what_the_encoder_does(
         drive = net.config.encoder.encode(IMAGES, EXAMPLES, steps=9, seed=SEED)
         with activated("numpy"):
             expected = laid_out(build(net, len(IMAGES) + 1), drive)
-        found = emitted(net, target, dtype, tmp_path / schedule)
+        actual = emitted(net, target, dtype, tmp_path / schedule)
         assert 0 < np.count_nonzero(expected) < expected.size
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
-def test_what_is_given_to_a_run_is_no_larger_than_its_images(encoder: dict[str, Any]) -> None:
+def test_arguments_of_a_run_are_no_larger_than_its_images(encoder: dict[str, Any]) -> None:
     net = network(encoder, "brian2")
     with activated("numpy"):
         built = build(net, len(IMAGES))
@@ -118,11 +118,11 @@ def test_what_is_given_to_a_run_is_no_larger_than_its_images(encoder: dict[str, 
     assert sum(values.size for values in arrays.values()) <= IMAGES.size + 1 + len(IMAGES)
 
 
-def test_what_was_shown_before_leaves_nothing_behind() -> None:
+def test_earlier_images_have_no_effect() -> None:
     net = network(ENCODERS[0], "brian2")
     both = simulate(net, IMAGES, "numpy", examples=EXAMPLES, chunk=3)
-    alone = simulate(net, IMAGES[3:], "numpy", examples=EXAMPLES[3:])
-    assert alone["/layers/only"]["spike_count"].sum() > 0
+    single = simulate(net, IMAGES[3:], "numpy", examples=EXAMPLES[3:])
+    assert single["/layers/only"]["spike_count"].sum() > 0
     np.testing.assert_array_equal(
-        both["/layers/only"]["spike_count"][3:], alone["/layers/only"]["spike_count"]
+        both["/layers/only"]["spike_count"][3:], single["/layers/only"]["spike_count"]
     )

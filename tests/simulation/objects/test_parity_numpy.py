@@ -70,14 +70,14 @@ def active(result: xr.DataTree, layer: str) -> float:
     return float((result[f"/layers/{layer}/spike_count"].sum("example") > 0).mean())
 
 
-def assert_same(found: xr.DataTree, expected: xr.DataTree) -> None:
+def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
     """Compare spikes, states and images, once it is known that most neurons fired."""
-    assert found.children["layers"].children.keys() == expected.children["layers"].children.keys()
+    assert actual.children["layers"].children.keys() == expected.children["layers"].children.keys()
     for name, layer in expected.children["layers"].children.items():
         assert active(expected, name) >= 0.5
-        xr.testing.assert_identical(found[f"/layers/{name}"].to_dataset(), layer.to_dataset())
+        xr.testing.assert_identical(actual[f"/layers/{name}"].to_dataset(), layer.to_dataset())
     assert float(abs(expected["reconstruction"]).max()) > 0
-    xr.testing.assert_equal(found["reconstruction"], expected["reconstruction"])
+    xr.testing.assert_equal(actual["reconstruction"], expected["reconstruction"])
 
 
 def raster(result: xr.DataTree, layer: str, example: int) -> list[tuple[int, float]]:
@@ -91,8 +91,8 @@ def assert_same_example(one: xr.DataTree, other: xr.DataTree, example: int) -> N
     expected = {name: raster(other, name, example) for name in other.children["layers"].children}
     assert sum(map(bool, expected.values())) > 1
     assert {name: raster(one, name, example) for name in expected} == expected
-    found = one["reconstruction"].sel(example=example)
-    xr.testing.assert_equal(found, other["reconstruction"].sel(example=example))
+    actual = one["reconstruction"].sel(example=example)
+    xr.testing.assert_equal(actual, other["reconstruction"].sel(example=example))
 
 
 @pytest.mark.parametrize(("model", "schedule", "encoder", "decoder"), CASES)
@@ -123,7 +123,7 @@ def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_an_example_is_the_same_in_any_company(schedule: str) -> None:
+def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
     network = recurrent(schedule, "cuba")
     numbers = np.array([17, 4, 99, 0, 5])
     for run in (simulate_mirror, lambda *a, **k: simulate(*a, "numpy", **k)):
@@ -147,8 +147,8 @@ def test_recorded_states(model: str) -> None:
             assert data[f"state_{name}"].dims == ("example", "time", "neuron")
             assert len(np.unique(data[f"state_{name}"])) > 1
             # Brian2 keeps conditions as numbers.
-            found = mirrored[f"/layers/{layer['name']}/state_{name}"].astype(float)
-            xr.testing.assert_equal(found, data[f"state_{name}"].astype(float))
+            actual = mirrored[f"/layers/{layer['name']}/state_{name}"].astype(float)
+            xr.testing.assert_equal(actual, data[f"state_{name}"].astype(float))
 
 
 SPONTANEOUS = """
@@ -188,5 +188,5 @@ def test_nothing_leaks_into_the_next_presentation(
     both = simulate(network, IMAGES[:2], "numpy", chunk=2)
     assert_same(simulate_mirror(network, IMAGES[:2]), both)
     for example in (0, 1):
-        alone = simulate(network, IMAGES[[example]], "numpy", examples=[example])
-        assert_same_example(both, alone, example)
+        single = simulate(network, IMAGES[[example]], "numpy", examples=[example])
+        assert_same_example(both, single, example)

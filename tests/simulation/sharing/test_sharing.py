@@ -1,4 +1,4 @@
-"""Shared weights do what `brian2.Synapses` does with one synapse for each connection, bit for bit.
+"""`SharedSynapses` equals `brian2.Synapses` with one synapse per connection, bit for bit.
 
 Small circuits of Brian2 objects: a source that fires by a table, and two equal targets, one behind
 `SharedSynapses`, the other behind `Synapses`. Weights are dyadic, so that sums are exact.
@@ -210,7 +210,7 @@ def test_kernels_of_cuda(
     cuda_emulator: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same with the code of CUDA, its threads one after another, forwards and backwards."""
+    """The same for the code of CUDA, with its threads in sequence, forwards and backwards."""
     emulated = cuda_emulator.EmulatedCodeObject
     derived = groups.code_object_class
     monkeypatch.setattr(groups, "code_object_class", lambda package, _: derived(package, emulated))
@@ -233,7 +233,7 @@ def check_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
         for circuit in circuits:
             circuit.assert_equal()
             before.append(np.array(circuit.monitors[0].g))
-        # Nothing is compiled anew: an array of weights is read as the run starts.
+        # Without compilation: an array of weights is read when the run starts.
         arguments = []
         for circuit in circuits:
             weight = circuit.case.layout.unrolled().weight
@@ -294,8 +294,8 @@ def test_any_pathway(case: Case) -> None:
         circuit.assert_equal()
 
 
-def test_runs_go_on_and_start_again() -> None:
-    """Spikes under way arrive in the next run; weights that were set count from then on."""
+def test_runs_continue_and_restart() -> None:
+    """Delayed spikes arrive in the next run; new weights take effect when it starts."""
     with activated("numpy"):
         circuit = Circuit(Case(dense(6, 5), delay=3))
         circuit.network.store()
@@ -329,7 +329,9 @@ def numpy_target() -> Iterator[None]:
         ({"factor": "2*w"}, "the weight 'w' cannot be used in"),
     ],
 )
-def test_what_does_not_fit(numpy_target: None, changes: dict[str, Any], line: str) -> None:
+def test_arguments_that_do_not_fit_are_refused(
+    numpy_target: None, changes: dict[str, Any], line: str
+) -> None:
     source = NeuronGroup(6, "", threshold="True", reset="")
     target = NeuronGroup(5, "g : 1")
     fitting: dict[str, Any] = {"layout": dense(6, 5), "weights": np.zeros((5, 6)), "variable": "g"}

@@ -34,9 +34,9 @@ def ordered(connections: Any) -> NDArray[np.int64]:
 
 
 def assert_same(layout: Layout, expected: Connections) -> None:
-    found = ordered(layout.unrolled())
-    assert len(found) > 0
-    np.testing.assert_array_equal(found, ordered(expected))
+    actual = ordered(layout.unrolled())
+    assert len(actual) > 0
+    np.testing.assert_array_equal(actual, ordered(expected))
 
 
 @given(shape=SHAPE, outputs=st.integers(1, 3), geometry=GEOMETRY, more=st.integers(0, 3))
@@ -80,8 +80,8 @@ def test_a_dense_layout_has_all_pairs(sources: int, targets: int) -> None:
     assert_same(layout, Dense(name="a", units=targets).connections((sources,)))
 
 
-def test_an_axis_each() -> None:
-    """What is not square is the square one with a shorter kernel: its other weights are cut."""
+def test_axes_are_independent() -> None:
+    """A convolution that is not square equals a square one whose other weights are removed."""
     square = conv2d((1, 7, 7), 2, 3, padding=1, stride=(1, 2)).unrolled()
     flat = conv2d((1, 7, 7), 2, (1, 3), padding=(0, 1), stride=(1, 2)).unrolled()
     rows = np.asarray(square.weight) // 3 % 3
@@ -107,7 +107,7 @@ def _rows(layout: Layout) -> list[tuple[int, int]]:
     return list(zip(position.tolist(), (layout.start // (5 * 4)).tolist(), strict=True))
 
 
-def test_refused_channels() -> None:
+def test_channels_that_groups_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match="2 groups do not divide 3 and 4 channels"):
         conv2d((3, 5, 5), 4, 3, groups=2)
 

@@ -21,7 +21,7 @@ from bioae.simulation.targets.activation import activated, check_target
 from bioae.trainers import simulate_mirror
 
 COBA: dict[str, Any] = {
-    "description": "Excitation and inhibition apart.",
+    "description": "Separate excitation and inhibition.",
     "equations": "dv/dt = -v/tau : 1\ng_e : 1\ng_i : 1",
     "threshold": "v + g_e - 1.5*g_i > 1",
     "reset": "v = 0\ng_e = 0\ng_i = 0",
@@ -72,7 +72,7 @@ def assert_fires(result: xr.DataTree) -> None:
         pytest.param("cython", "paper", "constant_current", "float64", marks=pytest.mark.slow),
     ],
 )
-def test_shared_is_unrolled(
+def test_shared_weights_equal_unrolled_synapses(
     target: Target, schedule: str, encoder: str, dtype: Dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""What is kept of compiled networks: whole or not at all, once for all who want it."""
+"""Cache of compiled networks: complete or not at all, once for all processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER = "0b" * 32
 
 
 class Builder:
-    """Makes a program, and counts how often."""
+    """Make a program, and count the calls."""
 
     def __init__(self, program: Path, content: bytes = b"program") -> None:
         self.program = program
@@ -40,7 +40,7 @@ def build(tmp_path: Path) -> Builder:
     return Builder(tmp_path / "main")
 
 
-def test_built_once_and_then_kept(cache: BuildCache, build: Builder, tmp_path: Path) -> None:
+def test_programs_are_built_once(cache: BuildCache, build: Builder, tmp_path: Path) -> None:
     cache.obtain(KEY, build.program, build)
     again = tmp_path / "again"
     cache.obtain(KEY, again, build)
@@ -54,7 +54,7 @@ def test_built_once_and_then_kept(cache: BuildCache, build: Builder, tmp_path: P
 
 @pytest.mark.parametrize("file", ["main", "sha256"])
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00", None])
-def test_what_is_damaged_is_built_again(
+def test_damaged_builds_are_built_again(
     cache: BuildCache, build: Builder, file: str, damage: bytes | None
 ) -> None:
     cache.obtain(KEY, build.program, build)
@@ -70,13 +70,13 @@ def test_what_is_damaged_is_built_again(
         assert build.calls == calls
 
 
-def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path) -> None:
+def test_least_recently_used_builds_are_removed_first(tmp_path: Path) -> None:
     cache = BuildCache(tmp_path / "builds", limit=2500)
     build = Builder(tmp_path / "main", bytes(1000))
     for age, key in enumerate(("aa", "bb")):
         cache.obtain(key, build.program, build)
         os.utime(cache.folder / key / "sha256", (age, age))
-    cache.obtain("aa", build.program, build)  # used anew: now bb is the oldest
+    cache.obtain("aa", build.program, build)  # used again: now bb is the oldest
     cache.obtain("cc", build.program, build)
     assert {kept.key for kept in cache.kept()} == {"aa", "cc"}
     assert build.calls == 3
@@ -108,7 +108,7 @@ def _obtain(cache: BuildCache, program: Path, log: Path) -> None:
     cache.obtain(KEY, program, build)
 
 
-def test_of_several_processes_one_builds(cache: BuildCache, tmp_path: Path) -> None:
+def test_one_of_several_processes_builds(cache: BuildCache, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     programs = [tmp_path / f"main{number}" for number in range(3)]
     processes = [
@@ -124,7 +124,7 @@ def test_of_several_processes_one_builds(cache: BuildCache, tmp_path: Path) -> N
     assert len((tmp_path / "log").read_text().splitlines()) == 1
 
 
-def test_without_a_folder_to_write_to(build: Builder, tmp_path: Path) -> None:
+def test_works_without_a_writable_folder(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     cache = BuildCache(tmp_path / "file" / "builds")
     for calls in (1, 2):
@@ -135,7 +135,7 @@ def test_without_a_folder_to_write_to(build: Builder, tmp_path: Path) -> None:
     assert cache.clear() == []
 
 
-def test_cleared(cache: BuildCache, build: Builder) -> None:
+def test_clear_removes_all_builds(cache: BuildCache, build: Builder) -> None:
     cache.obtain(KEY, build.program, build)
     (cache.folder / ".left-by-an-interrupted-process.part").mkdir()
     removed = cache.clear()

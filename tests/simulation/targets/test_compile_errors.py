@@ -1,4 +1,4 @@
-"""What cannot be compiled is never left out quietly."""
+"""Code that cannot be compiled is an error, not left out silently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bioae.simulation import simulate
 
 
 def test_code_that_was_not_compiled_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Brian2's Cython target leaves a code object that does not compile: without its code."""
+    """Imitate Brian2's Cython target, which skips code objects that do not compile."""
     from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
     compile_block = NumpyCodeObject.compile_block

@@ -1,4 +1,4 @@
-"""What a user calls layers and variables never collides with what Brian2 or bioae calls its own."""
+"""Names of layers and variables never collide with names of Brian2 or bioae."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def test_names_of_users_do_not_collide(names: list[str], layers: list[str]) -> N
     for name in layers[:2]:
         assert int(brian[f"/layers/{name}/spike_count"].sum()) > 0
         for variable in names:
-            found = brian[f"/layers/{name}"][f"state_{variable}"]
-            assert float(abs(found).max()) > 0
-            xr.testing.assert_equal(found, mirror[f"/layers/{name}"][f"state_{variable}"])
+            actual = brian[f"/layers/{name}"][f"state_{variable}"]
+            assert float(abs(actual).max()) > 0
+            xr.testing.assert_equal(actual, mirror[f"/layers/{name}"][f"state_{variable}"])
 
 
 def test_no_name_of_an_object_could_be_a_layers() -> None:

@@ -1,4 +1,4 @@
-"""No value compiles anew: the compiler is called where the network changes, and only there."""
+"""New values need no compilation: the compiler runs only if the network changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def quick_compiler() -> Iterator[None]:
 
 @pytest.fixture
 def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Begin with nothing kept, and list what is compiled."""
+    """Start with an empty cache, and list the projects that are compiled."""
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     calls: list[Path] = []
     run_compiler = compiling._compile
@@ -69,7 +69,7 @@ def network(seed: int = 0, *, neuron: str = "lif", **parameters: Any) -> Network
 
 
 def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
-    """Run a network, kept or not, and hold its spikes against those of the target numpy."""
+    """Run a network, and compare its spikes with those of the target numpy."""
     result = simulate(net, images, "cpp_standalone", **options)
     expected = simulate(net, images, "numpy", **options)
     assert expected["/layers/last"]["spike_count"].sum() > 0
@@ -78,7 +78,7 @@ def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
     return result
 
 
-def test_values_do_not_compile_anew(compiled: list[Path]) -> None:
+def test_new_values_need_no_compilation(compiled: list[Path]) -> None:
     first = compare(network())
     assert len(compiled) == 1
     one = compare(network(seed=1), IMAGES[:1])  # other weights, one image
@@ -94,28 +94,28 @@ def test_values_do_not_compile_anew(compiled: list[Path]) -> None:
     assert len(compiled) == 1
 
 
-def test_values_of_each_neuron_and_noise_do_not_compile_anew(compiled: list[Path]) -> None:
+def test_new_values_per_neuron_and_noise_need_no_compilation(compiled: list[Path]) -> None:
     for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
         varied = network(seed, neuron="alif").with_spread({"tau": wide}, seed=seed)
         compare(varied.with_background(noise), seed=seed, examples=[7, seed, 3])
     assert len(compiled) == 1
 
 
-def test_only_what_the_compiler_is_given_tells_networks_apart(
+def test_builds_differ_only_in_the_inputs_of_the_compiler(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class FoundError(Exception):
+    class KeyFoundError(Exception):
         """Ends a simulation before anything is compiled."""
 
-    def found(cache: BuildCache, key: str, *_: Any) -> None:
-        raise FoundError(key)
+    def refuse(cache: BuildCache, key: str, *_: Any) -> None:
+        raise KeyFoundError(key)
 
     def key(net: Network, seed: int = 0, **options: Any) -> str:
-        with pytest.raises(FoundError) as caught:
+        with pytest.raises(KeyFoundError) as caught:
             simulate(net, IMAGES, Backend(**options), seed=seed)
         return str(caught.value)
 
-    monkeypatch.setattr(BuildCache, "obtain", found)
+    monkeypatch.setattr(BuildCache, "obtain", refuse)
     rng = np.random.default_rng(0)
     uneven = [network(theta=rng.uniform(0.5, 1, 9), tau=rng.uniform(0.01, 1, 9)) for _ in range(2)]
     same = key(network())

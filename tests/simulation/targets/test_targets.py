@@ -1,4 +1,4 @@
-"""Every target runs every shipped neuron model as the mirror does, and a LIF as theory asks."""
+"""Every target gives the mirror's spikes for each shipped neuron model, and a LIF's exact rate."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ Results = dict[str, xr.DataTree]
 
 
 @cache
-def shown(name: str) -> Shown:
+def example_of(name: str) -> Shown:
     """Return a small network of a model, with recurrence and delays, and its input."""
     return parity_network(load_model(name), neurons=8, steps=60, examples=3, seed=0)
 
 
 @cache
 def mirrored(name: str) -> xr.DataTree:
-    network, images = shown(name)
+    network, images = example_of(name)
     return simulate_mirror(network, images, record=recorded(network))
 
 
@@ -68,12 +68,12 @@ def need(target: Target) -> None:
 
 @pytest.fixture(scope="module", params=RUNS, ids=[target for target, _ in RUNS])
 def results(request: pytest.FixtureRequest) -> Results:
-    """Every model's result on a target, of one build where it is compiled as a whole."""
+    """The result of each model on a target, from one build if the target is a compiled program."""
     target, names = request.param
     need(target)
     simulations = [
         Simulation(network, images, record=recorded(network))
-        for network, images in map(shown, names)
+        for network, images in map(example_of, names)
     ]
     return dict(zip(names, simulate_several(simulations, target=target), strict=True))
 
@@ -86,14 +86,14 @@ def test_at_least_half_of_the_neurons_fire(results: Results) -> None:
             assert alive >= 0.5, f"{name}, {layer}: only {alive:.0%} of the neurons fire"
 
 
-def test_every_spike_and_state_is_the_mirrors(results: Results) -> None:
+def test_every_spike_and_state_equals_the_mirrors(results: Results) -> None:
     compared = set()
     for name in set(EXACT) & set(results):
         spikes = differing_spikes(results[name], mirrored(name))
         assert spikes["differing"].values.tolist() == [0, 0], name
         for layer in layer_names(results[name]):
             data, expected = (tree[f"/layers/{layer}"] for tree in (results[name], mirrored(name)))
-            for state in shown(name)[0].config.placed[0].program.states:
+            for state in example_of(name)[0].config.placed[0].program.states:
                 values = data[f"state_{state}"]
                 np.testing.assert_array_equal(values, expected[f"state_{state}"], err_msg=name)
                 compared.add((name, state))
@@ -103,13 +103,13 @@ def test_every_spike_and_state_is_the_mirrors(results: Results) -> None:
     assert len(compared) >= len(set(EXACT) & set(results)) > 0
 
 
-def test_every_step_is_the_mirrors_as_far_as_libraries_agree(results: Results) -> None:
+def test_every_step_equals_the_mirrors_up_to_rounding_of_libraries(results: Results) -> None:
     for name in set(INEXACT) & set(results):
-        network, images = shown(name)
-        found = report(network, images, results[name], name=name)
-        assert not found.exact
-        assert found.one_step == 1.0, found
-        assert found.passed, found
+        network, images = example_of(name)
+        actual = report(network, images, results[name], name=name)
+        assert not actual.exact
+        assert actual.one_step == 1.0, actual
+        assert actual.passed, actual
 
 
 @pytest.fixture(scope="module", params=TARGETS)

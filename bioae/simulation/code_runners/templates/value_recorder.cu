@@ -1,6 +1,6 @@
 {# USES_VARIABLES { N } #}
 {# WRITES_TO_READ_ONLY_VARIABLES { values } #}
-{# One thread evaluates the condition for the host, which alone can extend the array. #}
+{# One thread evaluates the condition for the host: only the host can extend the array. #}
 {% extends 'common_group.cu' %}
 
 {% block kernel %}

@@ -14,7 +14,7 @@ from brian2 import prefs
 
 from bioae.errors import TargetError
 from bioae.noise.brian import CUDA_HEADER, cuda_source
-from bioae.simulation.brian2_internals import merge_cuda_sources, prepare_cuda_makefile
+from bioae.simulation.brian2_internals.sources import merge_cuda_sources, prepare_cuda_makefile
 from bioae.simulation.targets.build_cache import BuildCache
 from bioae.simulation.targets.cuda.requirements import (
     LEAST_CAPABILITY,

@@ -1,4 +1,4 @@
-"""What CUDA needs of a Python and of a machine, and what to install where it is missing."""
+"""Requirements of CUDA: packages, compilers and a GPU, and how to install missing ones."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = [
     "compute_capability",
 ]
 
-#: The first GPUs that add numbers of 64 bits atomically.
+#: The lowest compute capability with atomic addition of 64-bit numbers.
 LEAST_CAPABILITY = 6.0
 
-#: Where it is looked for beside what the environment says.
+#: Folders to search after those that the environment names.
 _SYSTEM = (Path("/usr/local/cuda"), Path("/opt/cuda"))
 
 _OTHERWISE = "or use --target cpp_standalone"
@@ -35,19 +35,19 @@ _OTHERWISE = "or use --target cpp_standalone"
 
 @dataclass(frozen=True)
 class Toolkit:
-    """NVIDIA's compiler and what comes with it.
+    """NVIDIA's CUDA toolkit: the compiler and its libraries.
 
     Attributes
     ----------
     folder
-        Where; the compiler is ``bin/nvcc`` in it.
+        Its folder; the compiler is ``bin/nvcc`` in it.
     """
 
     folder: Path
 
     @classmethod
     def find(cls) -> Toolkit | None:
-        """Return that of ``CUDA_HOME`` or ``CUDA_PATH``, of ``nvcc`` on the path, or another."""
+        """Return the toolkit of ``CUDA_HOME``, ``CUDA_PATH``, ``nvcc``, or the system."""
         for folder in _folders():
             if (folder / "bin" / "nvcc").is_file():
                 return cls(folder)
@@ -60,25 +60,25 @@ class Toolkit:
 
     @cached_property
     def version_text(self) -> str:
-        """What the compiler says of its version."""
+        """The compiler's description of its version."""
         done = subprocess.run([self.nvcc, "--version"], capture_output=True, text=True, check=False)
         return done.stdout
 
     @property
     def version(self) -> float:
-        """The version, such as 12.4; 0 where the compiler does not say."""
-        found = re.search(r"release (\d+\.\d+)", self.version_text)
-        return float(found[1]) if found else 0.0
+        """The version, such as 12.4; 0 if it is unknown."""
+        match = re.search(r"release (\d+\.\d+)", self.version_text)
+        return float(match[1]) if match else 0.0
 
     @cached_property
     def random_folder(self) -> Path | None:
-        """Where the headers and the library of cuRAND are, if they are not the compiler's own.
+        """The folder with the headers and the library of cuRAND, if they are not in the toolkit.
 
-        brian2cuda includes them whether a network draws random numbers or not.
+        brian2cuda always includes them, even if a network draws no random numbers.
         """
         if self._has_random:
             return None
-        spec = find_spec("nvidia")  # packages of NVIDIA's on PyPI
+        spec = find_spec("nvidia")  # NVIDIA's packages on PyPI
         for place in () if spec is None else spec.submodule_search_locations or ():
             for header in sorted(Path(place).glob("*/include/curand.h")):
                 return header.parent.parent
@@ -87,17 +87,17 @@ class Toolkit:
     @property
     def _has_random(self) -> bool:
         includes = (self.folder / "include", *self.folder.glob("targets/*/include"))
-        system = Path("/usr/include")  # where Debian has them
+        system = Path("/usr/include")  # where Debian installs them
         return any((folder / "curand.h").is_file() for folder in (*includes, system))
 
     @property
     def is_whole(self) -> bool:
-        """Whether cuRAND is there."""
+        """True if cuRAND is installed."""
         return self._has_random or self.random_folder is not None
 
 
 def check_packages() -> None:
-    """Refuse a Python without brian2cuda.
+    """Raise an error if brian2cuda is not installed.
 
     Raises
     ------
@@ -120,12 +120,12 @@ def check_packages() -> None:
 
 
 def check_cuda() -> Toolkit:
-    """Return the CUDA toolkit, if there is all that a simulation on a GPU needs.
+    """Return the CUDA toolkit, if everything is installed that a simulation on a GPU needs.
 
     Raises
     ------
     TargetError
-        If something is missing: brian2cuda, a compiler, cuRAND, or a GPU.
+        If brian2cuda, a compiler, cuRAND or a GPU is missing.
     """
     check_packages()
     toolkit = check_toolkit()
@@ -152,7 +152,7 @@ def check_toolkit() -> Toolkit:
     Raises
     ------
     TargetError
-        If it is missing, or a part of it, or the compiler and make that it works with.
+        If the toolkit, a part of it, g++ or make is missing.
     """
     missing = [program for program in ("g++", "make") if shutil.which(program) is None]
     if missing:
@@ -181,7 +181,7 @@ def check_toolkit() -> Toolkit:
 
 
 def compute_capability() -> float | None:
-    """Return the compute capability of the GPU that CUDA takes, or None where there is none."""
+    """Return the compute capability of the GPU that CUDA would use, or None without a GPU."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
@@ -190,8 +190,8 @@ def compute_capability() -> float | None:
     if visible is not None:
         command.append(f"--id={visible.split(',')[0]}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.match(r"\s*(\d+\.\d+)", done.stdout)
-    return float(found[1]) if found and done.returncode == 0 else None
+    match = re.match(r"\s*(\d+\.\d+)", done.stdout)
+    return float(match[1]) if match and done.returncode == 0 else None
 
 
 def _folders() -> Iterator[Path]:
@@ -205,8 +205,8 @@ def _folders() -> Iterator[Path]:
 
 
 def _home(nvcc: str) -> Path:
-    """Return the folder of a compiler, which what is on the path may only call."""
+    """Return the folder of a compiler; the program on the path may be a wrapper."""
     command = [nvcc, "--dryrun", "-E", "-x", "cu", os.devnull]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"^#\$ _HERE_=(.+)$", done.stderr, re.MULTILINE)
-    return Path(found[1] if found else nvcc).resolve().parents[0 if found else 1]
+    match = re.search(r"^#\$ _HERE_=(.+)$", done.stderr, re.MULTILINE)
+    return Path(match[1] if match else nvcc).resolve().parents[0 if match else 1]

@@ -1,4 +1,4 @@
-"""CUDA's text of the random numbers gives NumPy's bits, where a C++ compiler reads it."""
+"""The CUDA source of random numbers gives the bits of NumPy, compiled as C++."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ int main()
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 @pytest.mark.parametrize("distribution", FUNCTIONS)
-def test_same_bits(distribution: Distribution, tmp_path: Path, cuda_emulator: ModuleType) -> None:
+def test_cuda_source_gives_numpys_bits(
+    distribution: Distribution, tmp_path: Path, cuda_emulator: ModuleType
+) -> None:
     program = PROGRAM.format(
         emulator=cuda_emulator.HEADER,
         neurons=NEURONS,
@@ -45,12 +47,12 @@ def test_same_bits(distribution: Distribution, tmp_path: Path, cuda_emulator: Mo
     (tmp_path / "bioae_noise.h").write_text(cuda_source())
     command = ["g++", "-std=c++17", "-Wall", "-Werror", "-Wno-unused", "-ffp-contract=off"]
     subprocess.run([*command, "main.cpp", "-o", "main"], cwd=tmp_path, check=True)
-    said = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
     expected = draw(distribution, seed=SEED, examples=[EXAMPLE], count=NEURONS, **PLACE)
-    np.testing.assert_array_equal([float.fromhex(line) for line in said.split()], expected[0])
+    np.testing.assert_array_equal([float.fromhex(line) for line in printed.split()], expected[0])
 
 
-def test_functions_run_on_the_gpu_too() -> None:
+def test_functions_are_compiled_for_host_and_gpu() -> None:
     source = cuda_source()
     assert source.count("static inline __host__ __device__") == source.count("static inline") > 3
     assert "static const" not in source

@@ -1,6 +1,6 @@
-"""What brian2cuda writes of our networks, whether nvcc compiles it, and what a GPU makes of it.
+"""CUDA projects: their sources, their compilation by nvcc, and their spikes on a GPU.
 
-Each of the three where it can be had. `make test-cuda` makes the environment for the first.
+Each test runs if the machine has what it needs. `make test-cuda` makes the environment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bioae.networks.network import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
 from bioae.simulation import build, run, simulate
 from bioae.simulation.backend import Backend, Dtype, Target
-from bioae.simulation.brian2_internals import active_target
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.cuda.requirements import check_toolkit
 from bioae.simulation.workers import job as runners
@@ -50,7 +50,7 @@ SMALL = {
 
 
 def demo(seed: int = 0) -> Network:
-    """Return the network of the demo with weights as they are before training."""
+    """Return the network of the demo, before training."""
     return Network.initialise(NetworkConfig.preset("strided"), seed=seed).quantised()
 
 
@@ -76,13 +76,13 @@ def write(
     return {path.name: path.read_text() for path in folder.glob("*.[ch]*")}
 
 
-def joined(sources: Mapping[str, str]) -> str:
+def merged(sources: Mapping[str, str]) -> str:
     return "".join(text for name, text in sources.items() if name.startswith("unit"))
 
 
 def test_every_pathway_of_the_demo_has_its_kernels(tmp_path: Path) -> None:
     network = demo()
-    code = joined(write(network, tmp_path))
+    code = merged(write(network, tmp_path))
     assert len(network.config.placed) == 6
     for placed in network.config.placed:
         for kernel in ("_pack", "_run_kernel", "_arrive"):
@@ -95,7 +95,7 @@ def test_every_pathway_of_the_demo_has_its_kernels(tmp_path: Path) -> None:
     assert "-fmad=false" in makefile
 
 
-def test_no_value_stands_in_the_sources(tmp_path: Path) -> None:
+def test_sources_contain_no_values(tmp_path: Path) -> None:
     sources = write(demo(), tmp_path / "one")
     other = demo(seed=1)
     config = other.config
@@ -111,15 +111,15 @@ def replace_parameters(layer: Any) -> Any:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_noise_keeps_its_literals(tmp_path: Path, dtype: Dtype) -> None:
     sources = write(small(neuron="noisy_lif"), tmp_path, dtype=dtype)
-    assert "bioae_normal(" in joined(sources)
-    assert '#include "bioae_noise.h"' in joined(sources)
+    assert "bioae_normal(" in merged(sources)
+    assert '#include "bioae_noise.h"' in merged(sources)
     assert sources["bioae_noise.h"] == cuda_source()
 
 
 def test_delayed_spikes_wait_in_a_history(tmp_path: Path) -> None:
-    code = joined(write(small(delay="2*ms", schedule="paper"), tmp_path))
+    code = merged(write(small(delay="2*ms", schedule="paper"), tmp_path))
     assert code.count("__global__ void _run_kernel_first__weight_codeobject(") == 1
-    assert code.count("__global__ void _set_out_") == 3  # what recurs does not travel
+    assert code.count("__global__ void _set_out_") == 3  # recurrent spikes have no delay
 
 
 def test_synapses_with_delays_are_refused_where_they_come_early(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_synapses_with_delays_are_refused_where_they_come_early(tmp_path: Path) 
     with pytest.raises(TargetError, match="arrive early on CUDA"):
         write(network, tmp_path, connectivity="unrolled")
     inside = write(small(delay="2*ms"), tmp_path, connectivity="unrolled")
-    assert "first__weight_pre" in joined(inside)
+    assert "first__weight_pre" in merged(inside)
 
 
 @pytest.mark.parametrize("options", [{}, {"connectivity": "unrolled", "record": ["v"]}])
@@ -143,7 +143,7 @@ def test_nvcc_compiles_it(
     network = small(neuron="noisy_lif") if options else demo()
     write(network, tmp_path / "project", compiled=True, **options)
     assert (tmp_path / "project" / "main").stat().st_size > 1e6
-    # The other time it is found, and needs no compiler.
+    # The second time it comes from the cache, without the compiler.
     write(network, tmp_path / "again", compiled=True, **options)
     assert not list((tmp_path / "again").glob("*.o"))
     program = (tmp_path / "project" / "main").read_bytes()
@@ -173,7 +173,7 @@ NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
 def test_emulated_it_gives_every_spike(
     name: str, cuda_emulator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole project, compiled for the CPU: each thread of each kernel, one after another."""
+    """The complete project, compiled for the CPU: the threads of each kernel run in sequence."""
     if shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler")
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path))
@@ -197,16 +197,16 @@ def test_a_gpu_gives_every_spike(name: str) -> None:
 def check_every_spike(name: str) -> None:
     network, images = NETWORKS[name]()
     # Two chunks, the second one padded: one build serves both.
-    expected, found = (
+    expected, actual = (
         simulate(network, images, Backend(target, record=["v"]), chunk=3) for target in COMPARED
     )
     layers = layer_names(expected)
     assert all(expected[f"/layers/{layer}"]["spike_count"].sum() > 0 for layer in layers[:2])
-    assert differing_spikes(expected, found)["differing"].values.tolist() == [0] * len(layers)
+    assert differing_spikes(expected, actual)["differing"].values.tolist() == [0] * len(layers)
     for layer in layers:
-        states = [tree[f"/layers/{layer}"]["state_v"] for tree in (expected, found)]
+        states = [tree[f"/layers/{layer}"]["state_v"] for tree in (expected, actual)]
         # NumPy's exponential function rounds differently where a model asks for it in each step.
         exact = all(placed.program.reproducible for placed in network.config.placed)
         np.testing.assert_allclose(*states, rtol=0 if exact else 1e-12)
-    np.testing.assert_array_equal(expected["reconstruction"], found["reconstruction"])
-    assert found.attrs["target"] == "cuda_standalone"
+    np.testing.assert_array_equal(expected["reconstruction"], actual["reconstruction"])
+    assert actual.attrs["target"] == "cuda_standalone"

@@ -1,4 +1,4 @@
-"""What is missing for CUDA is said in one line, with what to install: on any Python and machine."""
+"""Missing requirements of CUDA are reported in one line, with the remedy, on any machine."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_an_old_gpu(toolkit: Path, machine: Path) -> None:
     assert "5.2" in line
 
 
-def test_all_there(toolkit: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_machine(toolkit: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(machine / "nvidia-smi", '#!/bin/sh\ncase "$*" in *--id=3) echo 8.6;; *) echo 9.0; esac')
     assert check_target("cuda_standalone") == "cuda_standalone"
     assert check_cuda() == Toolkit(toolkit)
@@ -128,7 +128,7 @@ def test_a_compiler_on_the_path_that_calls_another(machine: Path, toolkit: Path)
         assert Toolkit.find() == Toolkit(home)
 
 
-def test_simulate_says_it(
+def test_simulate_reports_missing_requirements(
     machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = bioae.Network.initialise(bioae.NetworkConfig.preset("strided"))
@@ -137,13 +137,13 @@ def test_simulate_says_it(
     bioae.save(network, tmp_path / "model")
     model, out = (str(tmp_path / name) for name in ("model", "result.nc"))
     assert main(["simulate", model, "--out", out, "--target", "cuda_standalone"]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert "nvcc" in said.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "nvcc" in captured.err
 
 
-def test_nothing_is_imported_to_find_out() -> None:
+def test_requirements_import_neither_torch_nor_brian2cuda() -> None:
     code = (
         "import sys; from bioae.simulation.targets.cuda.requirements import check_packages\n"
         "try: check_packages()\n"

@@ -1,7 +1,6 @@
-"""CUDA kernels on any machine: their templates in a C++ project, their threads one by one.
+"""Emulator of CUDA kernels: their templates in a C++ project, their threads one after another.
 
-What is rendered are the kernels' own templates; `common_group.cu` stands in for brian2cuda's, and
-`emulator.h` for CUDA.
+The templates are the real ones; `common_group.cu` replaces brian2cuda's, and `emulator.h` CUDA.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def emulated(source: str) -> str:
 
 
 def compile_project(folder: Path) -> None:
-    """Compile a whole project of brian2cuda's for this machine's processor."""
+    """Compile a complete project of brian2cuda for this machine's processor."""
     sources = []
     for path in folder.glob("*.cu"):
         target = path.with_suffix(".cpp")

@@ -1,4 +1,4 @@
-// The parts of CUDA's library that brian2cuda's projects use; a GPU's memory lies in that of the host.
+// The parts of CUDA's library that brian2cuda's projects use; the memory of the GPU is that of the host.
 #ifndef BIOAE_EMULATED_CUDA_H
 #define BIOAE_EMULATED_CUDA_H
 #include "../emulator.h"

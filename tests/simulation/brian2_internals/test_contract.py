@@ -1,0 +1,430 @@
+"""Contract with Brian2's internals: each test names a private part that bioae relies on.
+
+A test that fails with a new Brian2 names what has changed. `make test-brian2` runs them with every
+supported release; only `bioae.simulation.brian2_internals` has to be adapted.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import (
+    BrianObject,
+    Clock,
+    CodeRunner,
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    TimedArray,
+    get_device,
+    ms,
+)
+from brian2.utils.logger import catch_logs
+from import_graph import ROOT
+
+from bioae.simulation.brian2_internals.groups import (
+    TemplateGroup,
+    VariablesGroup,
+    code_object_class,
+    fresh_names,
+    is_shared_variable,
+    mark_as_run,
+    replace_time,
+    set_refractory_code,
+    set_subexpression_code,
+    skip_unit_checks,
+    uncompiled_objects,
+    use_template,
+)
+from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare_cpp_makefile
+from bioae.simulation.brian2_internals.standalone import active_target, read_results_from
+from bioae.simulation.targets.activation import Target, activated
+
+TEMPLATES = "bioae.simulation.code_runners"
+COMPILED: tuple[Target, ...] = ("numpy", "cython", "cpp_standalone")
+
+
+@pytest.fixture(params=COMPILED)
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    with activated(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def numpy() -> Iterator[None]:
+    with activated("numpy"), catch_logs():
+        yield
+
+
+class Extended(VariablesGroup):
+    """A group with a variable that its equations use, and with its own time."""
+
+    def _add_variables(self, size: int) -> None:
+        replace_time(self)
+        self.variables.add_array("x", size=size)
+
+
+def group(cls: type[NeuronGroup] = NeuronGroup, **options: Any) -> NeuronGroup:
+    clock = Clock(1 * ms, name="contract_clock")
+    arguments: dict[str, Any] = {
+        "model": "v : 1",
+        "threshold": "v > 0",
+        "reset": "v = 0",
+        **options,
+    }
+    return cls(3, clock=clock, name="contract_group", namespace={}, **arguments)
+
+
+def run(*parts: BrianObject, steps: int = 2) -> Network:
+    network = Network(*parts)
+    network.run(steps * ms, namespace={})
+    return network
+
+
+# Groups and variables.
+
+
+def test_neuron_groups_create_their_variables_in_create_variables(numpy: None) -> None:
+    assert list(signature(NeuronGroup._create_variables).parameters) == [
+        "self", "user_dtype", "events"
+    ]  # fmt: skip
+    extended = group(Extended, threshold="x > 1", reset="x = 0")
+    extended.variables["x"].set_value(np.array([0.0, 2.0, 0.0]))
+    monitor = SpikeMonitor(extended, name="contract_monitor")
+    run(extended, monitor)
+    assert list(monitor.i) == [1]
+
+
+def test_variables_of_a_group_are_in_a_dictionary_underneath(numpy: None) -> None:
+    extended = group(Extended)
+    assert extended.variables["t"].owner.name == extended.name
+    extended.variables["v"].set_value(1.0)
+    extended.variables["t"].set_value(0.25)
+    monitor = SpikeMonitor(extended, name="contract_monitor")
+    run(extended, monitor, steps=1)
+    assert monitor.variables["t"].get_value().tolist() == [0.25] * 3
+
+
+def test_state_updaters_take_their_refractory_code_from_get_refractory_code(numpy: None) -> None:
+    refractory = group(
+        model="v : 1\ndw/dt = 0*Hz : 1 (unless refractory)", method="euler", refractory=5 * ms
+    )
+    set_refractory_code(refractory, "not_refractory = v > 7\n")
+    run(refractory)
+    assert "not_refractory = v > 7" in refractory.state_updater.abstract_code
+    assert not refractory.variables["not_refractory"].get_value().any()
+
+
+def test_subexpression_updaters_run_their_abstract_code(numpy: None) -> None:
+    constant = group(model="v : 1\ns = v + 1 : 1 (constant over dt)")
+    set_subexpression_code(constant, "s = 12")
+    run(constant)
+    assert constant.variables["s"].get_value().tolist() == [12.0] * 3
+    set_subexpression_code(group(), "s = 12")  # there is none
+
+
+def test_code_runners_check_units_only_if_check_units_is_true(numpy: None) -> None:
+    wrong = group(threshold="v > 1*mV")
+    skip_unit_checks(*wrong.thresholder.values(), *wrong.resetter.values())
+    run(wrong)
+    assert wrong.thresholder["spike"].check_units is False
+
+
+def test_variables_tell_whether_they_are_scalar(numpy: None) -> None:
+    variables = group(model="v : 1\ns : 1 (shared)").variables
+    assert is_shared_variable(variables["s"])
+    assert not is_shared_variable(variables["v"])
+
+
+# Names and networks.
+
+
+def test_names_of_existing_objects_are_kept_by_the_instance_follower(numpy: None) -> None:
+    first = Clock(1 * ms, name="contract_name*")
+    with fresh_names():
+        assert Clock(1 * ms, name="contract_name*").name == first.name
+    assert Clock(1 * ms, name="contract_name*").name != first.name
+
+
+def test_objects_know_their_network_by_its_id(numpy: None) -> None:
+    part = group()
+    assert part._network is None
+    network = Network()
+    mark_as_run(part, network)
+    assert part._network == network.id
+    other = group()
+    assert run(other).id == other._network
+
+
+# Code objects and templates.
+
+
+def test_devices_choose_a_class_of_code_objects_whose_templater_can_be_derived(
+    target: Target,
+) -> None:
+    assert active_target() == target
+    derived = code_object_class(TEMPLATES)
+    assert issubclass(derived, get_device().code_object_class())
+    assert hasattr(derived.templater, "conditional")
+    assert hasattr(derived.templater, "threshold")
+    with pytest.raises((AttributeError, KeyError)):
+        _ = get_device().code_object_class().templater.conditional
+
+
+def test_brian2s_templates_have_the_blocks_that_ours_override(target: Target) -> None:
+    templater = get_device().code_object_class().templater
+    environment = templater.env
+    common, threshold = (
+        _blocks(environment, f"{name}{templater.extension}")
+        for name in ("common_group", "threshold")
+    )
+    assert {"maincode", "before_code"} <= common
+    assert "maincode" in threshold
+    if target == "cpp_standalone":
+        assert "extra_headers" in common
+        assert "c_data_type" in environment.globals
+    if target == "cython":
+        assert "cpp_dtype" in environment.globals
+    assert "autoindent" in environment.filters
+
+
+def _blocks(environment: Any, name: str) -> set[str]:
+    source, _, _ = environment.loader.get_source(environment, name)
+    return set(re.findall(r"{%-? *block +(\w+)", source))
+
+
+def test_code_runners_make_their_code_in_create_default_code_object(numpy: None) -> None:
+    assert list(signature(CodeRunner.create_default_code_object).parameters) == [
+        "self", "run_namespace"
+    ]  # fmt: skip
+    spiking = group()
+    spiking.variables["v"].set_value(np.array([0.0, 1.0, 0.0]))
+    thresholder = spiking.thresholder["spike"]
+    assert thresholder.template == "threshold"
+    use_template(thresholder, TEMPLATES, "vectorised_threshold")
+    monitor = SpikeMonitor(spiking, name="contract_monitor")
+    run(spiking, monitor)
+    assert thresholder.template == "vectorised_threshold"
+    assert type(thresholder.codeobj).__name__.startswith("Derived")
+    assert list(monitor.i) == [1]
+
+
+def test_templaters_refuse_a_missing_template(numpy: None) -> None:
+    spiking = group()
+    use_template(spiking.thresholder["spike"], TEMPLATES, "missing")
+    run(spiking)
+    assert spiking.thresholder["spike"].template == "threshold"
+    assert "Derived" not in type(spiking.thresholder["spike"].codeobj).__name__
+
+
+class Counter(TemplateGroup):
+    """An object with its own variables and a template: it records spikes."""
+
+    _template_package = TEMPLATES
+
+    def __init__(self, source: NeuronGroup) -> None:
+        super().__init__("contract_counter")
+        for name in ("i", "count"):
+            self.variables.add_dynamic_array(name, size=0, dtype=np.int32, read_only=True)
+        self.variables.add_reference("_spikespace", source)
+        self.variables.add_constant("N", len(source))
+        self.run_template(
+            "spike_recorder",
+            "",
+            clock=source.clock,
+            when="after_thresholds",
+            order=0,
+            dependencies=[source],
+            needed_variables=["i", "count", "_spikespace"],
+            options={"recorded_variable": self.variables["_spikespace"]},
+        )
+
+    def append(self, name: str, values: Any) -> None:
+        variable = self.variables[name]
+        length = len(variable.get_value())
+        variable.resize(length + len(values))
+        variable.get_value()[length:] = values
+
+
+def test_objects_other_than_neurons_can_have_variables_and_code(numpy: None) -> None:
+    spiking = group(reset="")
+    spiking.variables["v"].set_value(np.array([0.0, 1.0, 1.0]))
+    counter = Counter(spiking)
+    run(spiking, counter)
+    assert counter.variables["i"].get_value().tolist() == [1, 2, 1, 2]
+    assert counter.count[:].tolist() == [2, 2]  # as an attribute, too
+
+
+def test_code_objects_keep_their_compiled_blocks_in_compiled_code(numpy: None) -> None:
+    part = group()
+    network = run(part)
+    assert uncompiled_objects(network) == []
+    code = part.thresholder["spike"].codeobj
+    assert set(code.compiled_code) == {"before_run", "run", "after_run"}
+    assert "EMPTY_CODE_BLOCK" in code.code.before_run
+    code.compiled_code["run"] = None
+    assert uncompiled_objects(network) == [part.thresholder["spike"].name]
+
+
+# Standalone devices and generated projects.
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[tuple[Any, Path, dict[str, Any]]]:
+    """A project before it is built, with an entry of each kind in the device's queue."""
+    with activated("cpp_standalone") as device, catch_logs():
+        values = TimedArray(np.zeros((3, 2)), 1 * ms, name="contract_values")
+        part = NeuronGroup(
+            3, "v : 1\ns : 1 (shared)", threshold="v > contract_values(t, 0)", reset="v = 0",
+            namespace={"contract_values": values}, clock=Clock(1 * ms, name="contract_clock"),
+            name="contract_group",
+        )  # fmt: skip
+        part.v = 0.5
+        part.s = 0.125
+        monitor = SpikeMonitor(part, name="contract_monitor")
+        run(part, monitor)
+        yield device, tmp_path, {"part": part, "monitor": monitor}
+
+
+def test_the_main_queue_holds_values_and_runs(project: Any) -> None:
+    device, _, _ = project
+
+    def entries(kind: str) -> list[Any]:
+        return [arguments for name, arguments in device.main_queue if name == kind]
+
+    assert ("0", 0.125) in [(str(item), float(n)) for _, item, n in entries("set_by_single_value")]
+    assert (0.5, False) in [(value, dynamic) for _, value, dynamic in entries("set_by_constant")]
+    network, lines = entries("run_network")[0]
+    assert [line for line in lines if re.match(rf"{network.name}\.run\([\d.]+, ", line)]
+
+
+def test_projects_contain_no_values(project: Any) -> None:
+    device, folder, _ = project
+    device.build(directory=str(folder), compile=False, run=False)
+    main = (folder / "main.cpp").read_text()
+    assert "0.125" not in main
+    assert "0.5" not in main
+    assert "_static_array_reals[" in main
+    reals = np.fromfile(folder / "static_arrays/_static_array_reals")
+    assert {0.125, 0.5, 0.002} <= set(reals.tolist())
+
+
+def test_arrays_of_functions_are_written_by_tofile(project: Any) -> None:
+    device, folder, _ = project
+    device.build(directory=str(folder), compile=False, run=False)
+    names = [name for name in device.static_arrays if "contract_values" in name]
+    assert len(names) == 1
+    file = folder / "static_arrays" / names[0]
+    assert file.stat().st_size == 3 * 2 * 8
+    assert type(device.static_arrays[names[0]]).__name__ == "_Values"
+    assert file.stat().st_blocks == 0 or file.read_bytes() == bytes(3 * 2 * 8)
+
+
+def test_projects_have_the_files_that_are_merged(project: Any) -> None:
+    device, folder, _ = project
+    device.build(directory=str(folder), compile=False, run=False)
+    makefile = (folder / "makefile").read_text()
+    listed = re.findall(r"^SRCS = (.*)$", makefile, re.MULTILINE)
+    assert len(listed) == 1
+    names = set(listed[0].split())
+    once = {"objects.cpp", "run.cpp", "main.cpp", "network.cpp", "synapses_classes.cpp"}
+    assert once <= names
+    code_objects = {name for name in names if name.startswith("code_objects/")}
+    assert len(code_objects) >= 2
+    for name in code_objects:
+        source = (folder / name).read_text()
+        assert "using namespace brian;" in source
+        assert len(re.findall(r"^namespace \{", source, re.MULTILINE)) <= 1
+    sources = merge_cpp_sources(folder)
+    assert {"setup.cpp", "unit0.cpp"} <= set(sources)
+    merged = (folder / "unit0.cpp").read_text()
+    assert "namespace {" not in merged
+    assert merged.count("namespace bioae_part0_") >= len(code_objects)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) -> None:
+    device, folder, _ = project
+    device.build(directory=str(folder), compile=False, run=False)
+    sources = merge_cpp_sources(folder)
+    prepare_cpp_makefile(folder, ["-DCONTRACT"])
+    command = ["make", "-n", f"SRCS={' '.join(sources)}"]
+    planned = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    compiled = [line for line in planned.stdout.splitlines() if "-DCONTRACT" in line]
+    assert len(compiled) == len(sources)
+    assert [line for line in compiled if "-O0" in line and "setup.cpp" in line]
+    assert " -MM " not in planned.stdout
+
+
+def test_results_are_read_from_the_folder_of_the_device(project: Any) -> None:
+    device, folder, objects = project
+    device.build(directory=str(folder), compile=False, run=False)
+    part = objects["part"]
+    results = folder / "elsewhere"
+    results.mkdir()
+    np.array([1.0, 2.0, 3.0]).tofile(
+        results / Path(device.get_array_filename(part.variables["v"])).name
+    )
+    read_results_from(device, results)
+    assert part.variables["v"].get_value().tolist() == [1.0, 2.0, 3.0]
+
+
+# No other folder uses them.
+
+#: Documented functions and classes that `brian2` itself does not export.
+DOCUMENTED = {
+    "brian2",
+    "brian2.devices.device",  # reset_device
+    "brian2.units",
+    "brian2.units.fundamentalunits",
+    "brian2.utils.logger",  # catch_logs
+    "brian2.utils.stringtools",
+}
+#: Equations have their own: they import nothing of bioae but its errors.
+ELSEWHERE = ("bioae/simulation/brian2_internals", "bioae/equations")
+
+
+def test_no_other_folder_uses_private_parts() -> None:
+    files = [
+        file
+        for folder in ("bioae", "trainers", "analysis")
+        for file in (ROOT / folder).rglob("*.py")
+        if not str(file.relative_to(ROOT)).startswith(ELSEWHERE)
+    ]
+    assert len(files) > 100
+    trees = {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    imports = {
+        (str(file), name)
+        for file, tree in trees.items()
+        for node in ast.walk(tree)
+        for name in _imported(node)
+        if re.match(r"brian2(\.|cuda|$)", name)
+    }
+    assert {name for _, name in imports} >= {"brian2"}
+    allowed = DOCUMENTED | {"brian2cuda"}
+    assert {(file, name) for file, name in imports if name not in allowed} == set()
+    simulation = {file: tree for file, tree in trees.items() if file.parts[1] == "simulation"}
+    private = {
+        (str(file), ast.unparse(node))
+        for file, tree in simulation.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_[a-z]", node.attr)
+        and ast.unparse(node.value) not in ("self", "cls", "super()")
+    }
+    assert private == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
