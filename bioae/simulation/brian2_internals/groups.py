@@ -191,24 +191,10 @@ class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
         options: Mapping[str, Any],
         check_units: bool = True,
     ) -> None:
-        """Let the object run a template in each step.
+        """Let the object run a template in each step; arguments as for `CodeRunner`.
 
-        Parameters
-        ----------
-        template
-            The template's name.
-        code
-            Brian2 code for the template.
-        clock, when, order
-            As for any Brian2 object.
-        dependencies
-            Groups that have to be in the same network.
-        needed_variables
-            Variables that the template uses and the code does not.
-        options
-            Values for the template.
-        check_units
-            Whether the units of the code are checked.
+        The groups that it depends on have to be in the same network. `options` are values for the
+        template.
         """
         CodeRunner.__init__(
             self,
