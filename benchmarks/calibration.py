@@ -19,8 +19,8 @@ from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_model
 from bioae.errors import ModelError
+from bioae.networks import Network
 from bioae.networks.artefact import load
-from bioae.networks.network import Network
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.training.train import train

@@ -19,8 +19,7 @@ import numpy as np
 
 from bioae.datasets import Images, load
 from bioae.files import user_cache
-from bioae.networks import artefact
-from bioae.networks.network import Network
+from bioae.networks import Network, artefact
 from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate_to

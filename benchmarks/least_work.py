@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import digits
-from bioae.networks import artefact
-from bioae.networks.network import Network, PlacedLayer
+from bioae.networks import Network, PlacedLayer, artefact
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate

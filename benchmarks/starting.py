@@ -27,7 +27,7 @@ _CODE = """
 import sys
 import time
 from bioae.datasets import load
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation.run import simulate
 network = Network.initialise(NetworkConfig.preset("strided")).quantised()
 digit = load("sample", "test", 1)

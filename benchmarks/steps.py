@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.peers import PEERS, Outcome, build
 from benchmarks.peers.common import SLOPE
 from bioae.datasets import load
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation.presentations import Presentations
 from bioae.trainers import NetworkMirror, derivative
 from bioae.trainers.mirror.connections.functional import connect

@@ -27,7 +27,7 @@ from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
 from benchmarks.stored import RESULTS, Stored, parser, write_text
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 
 __all__ = ["main", "table"]
 

@@ -15,10 +15,10 @@ from pydantic_core import PydanticUndefined
 
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
 from bioae.files import atomic_output
+from bioae.networks import NetworkConfig
 from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
 from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
-from bioae.networks.network import NetworkConfig
 
 PAGES = tuple(Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md"))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from benchmarks.peers.common import Outcome, PeerNetwork
-from bioae.networks.network import Network
+from bioae.networks import Network
 
 __all__ = ["PEERS", "Outcome", "PeerNetwork", "build"]
 

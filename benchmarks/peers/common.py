@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Conv2d, ConvTranspose2d
-from bioae.networks.network import Network, PlacedLayer
 
 __all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population"]
 

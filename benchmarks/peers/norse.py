@@ -7,7 +7,7 @@ from norse.torch import LIFBoxCell, LIFBoxParameters
 from torch import Tensor
 
 from benchmarks.peers.common import SLOPE, Lif, PeerNetwork, Population
-from bioae.networks.network import Network
+from bioae.networks import Network
 
 __all__ = ["build"]
 

@@ -8,7 +8,7 @@ from snntorch import surrogate
 from torch import Tensor
 
 from benchmarks.peers.common import SLOPE, Lif, PeerNetwork, Population
-from bioae.networks.network import Network
+from bioae.networks import Network
 
 __all__ = ["build"]
 

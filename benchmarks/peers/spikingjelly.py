@@ -9,7 +9,7 @@ from spikingjelly.activation_based import neuron, surrogate
 from torch import Tensor
 
 from benchmarks.peers.common import SLOPE, Lif, PeerNetwork, Population
-from bioae.networks.network import Network
+from bioae.networks import Network
 
 __all__ = ["build"]
 

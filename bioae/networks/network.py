@@ -16,7 +16,6 @@ from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.base import NetworkBase
-from bioae.networks.config import NetworkConfig, presets
 from bioae.networks.layers import Background
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream
@@ -24,7 +23,7 @@ from bioae.random import stream
 if TYPE_CHECKING:
     from bioae.responses.calibration import Calibration
 
-__all__ = ["Network", "NetworkConfig", "PlacedLayer", "presets"]
+__all__ = ["Network"]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import pytest
 
 from benchmarks.contenders import brian2, mirror, spikes_of, to_file
 from benchmarks.least_work import simulation_work
-from bioae.networks import artefact
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig, artefact
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from benchmarks.peers import PEERS, build
 from benchmarks.peers.common import SLOPE
 from bioae.datasets import load
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
 from bioae.trainers import NetworkMirror, derivative
 

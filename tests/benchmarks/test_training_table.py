@@ -10,7 +10,7 @@ from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS
 from benchmarks.steps import NAMES, OURS, driven, step
 from benchmarks.training import table
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 
 
 def rows() -> list[dict[str, Any]]:

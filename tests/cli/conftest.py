@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bioae.cli import main
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import save
-from bioae.networks.network import Network, NetworkConfig
 
 TINY = Path(__file__).with_name("tiny.toml")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bioae.cli import main
-from bioae.networks.network import NetworkConfig
+from bioae.networks import NetworkConfig
 from bioae.trainers import TrainingConfig
 
 ROOT = Path(__file__).parents[2]

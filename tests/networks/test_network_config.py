@@ -11,7 +11,7 @@ import tomli_w
 
 from bioae.equations import load_model
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.network import NetworkConfig, presets
+from bioae.networks import NetworkConfig, presets
 
 LAYERS: list[dict[str, Any]] = [
     {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 3},

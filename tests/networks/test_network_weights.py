@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.equations import load_model
 from bioae.errors import NetworkError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 
 Changes = dict[str, NDArray[np.floating[Any]] | None]
 

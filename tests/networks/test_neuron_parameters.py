@@ -11,8 +11,7 @@ import xarray as xr
 
 from bioae.equations import available, load_model
 from bioae.errors import NetworkError
-from bioae.networks import artefact
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig, artefact
 from bioae.random import stream
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend

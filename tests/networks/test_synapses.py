@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bioae.errors import NetworkError
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import load, save
-from bioae.networks.network import Network, NetworkConfig
 
 
 def config(**changes: Any) -> NetworkConfig:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bioae.analysis import differing_spikes
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import InputError
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import load, save
-from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.trainers.mirror.simulate import simulate_mirror

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bioae.equations import NeuronModel
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.trainers import simulate_mirror
 
 NEURONS, STEPS, EXAMPLES = 100, 250, 10

@@ -15,7 +15,7 @@ from scipy import stats
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import InputError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend

@@ -9,7 +9,7 @@ import pytest
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import ModelError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
 
 TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bioae.networks import Network
 from bioae.networks.artefact import save
-from bioae.networks.network import Network
 
 LIBRARY = """
 import sys

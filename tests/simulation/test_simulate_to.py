@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis import open_result
 from bioae.errors import OutputError
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation import (
     Backend,
     BrianNetwork,

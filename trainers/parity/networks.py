@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
 from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.network import NetworkMirror

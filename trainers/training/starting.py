@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bioae.errors import NetworkError
 from bioae.networks import artefact
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.sections import InitConfig
 

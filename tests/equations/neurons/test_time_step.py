@@ -8,7 +8,7 @@ import pytest
 
 from bioae.equations import NeuronModel, load_model, lower
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.network import NetworkConfig
+from bioae.networks import NetworkConfig
 from bioae.trainers.parity import parity_network
 
 FAST: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 
 MINE = """\
 description = "Adaptation, in a file of the user's."

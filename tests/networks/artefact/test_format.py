@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from bioae.errors import OutputError
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import load, save
-from bioae.networks.network import Network, NetworkConfig
 
 NAMES = ["network.toml", "weights.safetensors"]
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from bioae.errors import ArtefactError
+from bioae.networks import Network
 from bioae.networks.artefact import load, save
-from bioae.networks.network import Network
 
 Spoil = Callable[[Path], object]
 

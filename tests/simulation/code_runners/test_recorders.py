@@ -11,7 +11,7 @@ from brian2 import SpikeMonitor, StateMonitor
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import TARGETS, build, simulate
 from bioae.simulation.backend import Target

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import TARGETS, build, simulate
 from bioae.simulation.backend import Target

@@ -12,7 +12,7 @@ from brian2 import SpikeMonitor, StateMonitor
 from numpy.typing import NDArray
 
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import TARGETS, build, simulate
 from bioae.simulation.backend import Dtype, Target

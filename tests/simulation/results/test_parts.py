@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis import open_result
 from bioae.errors import OutputError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation import Backend, BrianNetwork, simulate_to
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.parts import missing

@@ -11,7 +11,7 @@ from brian2 import Synapses
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend, Dtype, Target

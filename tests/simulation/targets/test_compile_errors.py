@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation import simulate
 
 

@@ -11,7 +11,7 @@ from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lower import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets

@@ -15,7 +15,7 @@ from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.equations import available, load_model
 from bioae.equations.lowering.lower import lower
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation import TARGETS, simulate
 from bioae.simulation.backend import Target
 from bioae.simulation.targets import activation as targets

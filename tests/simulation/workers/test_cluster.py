@@ -17,7 +17,7 @@ from brian2.devices.device import get_device
 from numpy.typing import NDArray
 
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.simulation import simulate, simulate_to, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module

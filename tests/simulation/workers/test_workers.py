@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.errors import InputError, TargetError
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation import simulate, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations

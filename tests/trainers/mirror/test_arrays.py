@@ -8,7 +8,7 @@ import gc
 import pytest
 import torch
 
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty

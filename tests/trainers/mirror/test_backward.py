@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bioae.equations import available, load_model
 from bioae.errors import NetworkError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.layers import Dense
-from bioae.networks.network import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.compiled import build

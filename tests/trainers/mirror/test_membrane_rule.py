@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import Membrane
 

@@ -17,8 +17,8 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
+from bioae.networks import Network, NetworkConfig, PlacedLayer
 from bioae.networks.layers import Dense, LayerBase
-from bioae.networks.network import Network, NetworkConfig, PlacedLayer
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.connections.functional import connect

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from bioae.equations import NeuronModel
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import Parity, parity_network

@@ -11,7 +11,7 @@ from one_build import survey
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import ModelError, TargetError
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bioae.datasets import Images
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig

@@ -12,7 +12,7 @@ import torch
 
 from bioae.cli.train import train as train_command
 from bioae.errors import BioaeError, DataError, NetworkError, OutputError
-from bioae.networks.network import Network
+from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.train import assemble, train

@@ -19,7 +19,7 @@ from brian2.utils.logger import catch_logs
 from bioae.analysis import differing_spikes, layer_names
 from bioae.datasets import load
 from bioae.errors import TargetError
-from bioae.networks.network import Network, NetworkConfig
+from bioae.networks import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
 from bioae.simulation import build, run, simulate
 from bioae.simulation.backend import Backend, Dtype, Target
