@@ -7,9 +7,16 @@ of a layer that files and the report show has a definition in `measures`. Nothin
 the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
 `bioae.analysis.plots`.
 
-Names are imported on first use, so that importing the package costs nothing.
+Names are imported on first use. Importing the package imports xarray, and gives every tree the
+attribute ``tree.bioae``.
 """
+
+import sys
 
 import lazy_loader
 
+from bioae.analysis.accessor import register
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+register(sys.modules[__name__])

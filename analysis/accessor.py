@@ -1,8 +1,8 @@
 """The ``bioae`` accessor: ``tree.bioae`` has the functions of `bioae.analysis` as methods.
 
-Importing this module, or `bioae.analysis.open_result`, registers the attribute ``bioae`` on every
-`xarray.DataTree`. ``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``,
-and both have the same help text.
+Importing `bioae.analysis` registers the attribute ``bioae`` on every `xarray.DataTree`.
+``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``, and both have the
+same help text.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
-from importlib import import_module
 from types import MethodType, ModuleType
-from typing import Any, TypeGuard
+from typing import Any, ClassVar, TypeGuard
 
 import xarray as xr
 
-__all__ = ["Accessor"]
+__all__ = ["Accessor", "register"]
 
 
 class Accessor:
@@ -30,13 +29,15 @@ class Accessor:
 
     __slots__ = ("_tree",)
 
+    #: The package whose functions these are; it registers itself.
+    package: ClassVar[ModuleType]
+
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        package = _package()
-        if name in dir(package):
-            function = getattr(package, name)
+        if name in dir(self.package):
+            function = getattr(self.package, name)
             if _takes_a_result(function):
                 return MethodType(function, self._tree)
             raise AttributeError(
@@ -56,13 +57,8 @@ class Accessor:
         return f"<bioae.analysis of this result: {len(_names())} functions, see dir(tree.bioae)>"
 
 
-def _package() -> ModuleType:
-    # By name and when it is used: the package leads to every module, this one included.
-    return import_module("bioae.analysis")
-
-
 def _names() -> list[str]:
-    package = _package()
+    package = Accessor.package
     return [name for name in dir(package) if _takes_a_result(getattr(package, name))]
 
 
@@ -73,16 +69,19 @@ def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
     return first is not None and first.annotation in ("xr.DataTree", xr.DataTree)
 
 
-def _register() -> None:
-    """Register the accessor, in place of an earlier one of ours if the module is reloaded.
+def register(package: ModuleType) -> None:
+    """Register the accessor of a package's functions, in place of an earlier one of ours.
 
     xarray warns where another library has registered the attribute.
+
+    Parameters
+    ----------
+    package
+        `bioae.analysis`.
     """
+    Accessor.package = package
     earlier = getattr(xr.DataTree, "bioae", None)
     if getattr(earlier, "__module__", None) == __name__:
         delattr(xr.DataTree, "bioae")
-    register = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
-    register(Accessor)
-
-
-_register()
+    decorate = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
+    decorate(Accessor)

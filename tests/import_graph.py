@@ -27,11 +27,11 @@ class Sources:
 
     @cached_property
     def trees(self) -> Mapping[str, ast.Module]:
-        """The syntax tree of each file; of a package with a stub, that of the stub."""
+        """The syntax tree of each file; of a package with a stub, those of both, joined."""
         return {
-            name: ast.parse((stub if stub.exists() else path).read_text(encoding="utf-8"))
+            name: ast.parse("\n".join(f.read_text(encoding="utf-8") for f in files if f.exists()))
             for name, path in self.paths.items()
-            for stub in [path.with_suffix(".pyi")]
+            for files in [(path, path.with_suffix(".pyi"))]
         }
 
     @cached_property

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import xarray as xr
 
-import bioae.analysis.accessor  # noqa: F401  (registers tree.bioae)
 from bioae.errors import ResultError
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]

@@ -145,6 +145,7 @@ def test_the_module_can_be_loaded_again(result: xr.DataTree) -> None:
     """Without a warning, which the tests would raise."""
     before = xr.DataTree.bioae  # type: ignore[attr-defined]
     again = importlib.reload(bioae.analysis.accessor)
+    again.register(analysis)
     assert xr.DataTree.bioae is again.Accessor  # type: ignore[attr-defined]
     assert again.Accessor is not before
     tree = result.copy()
@@ -156,21 +157,20 @@ def test_the_attribute_of_another_library_is_not_replaced_in_silence(
 ) -> None:
     monkeypatch.setattr(xr.DataTree, "bioae", property(lambda tree: "theirs"), raising=False)
     with pytest.warns(xr.core.extensions.AccessorRegistrationWarning, match="bioae"):
-        importlib.reload(bioae.analysis.accessor)
+        importlib.reload(bioae.analysis.accessor).register(analysis)
 
 
 def test_the_class_is_public() -> None:
     assert Accessor.__doc__
-    assert bioae.analysis.accessor.__all__ == ["Accessor"]
+    assert bioae.analysis.accessor.__all__ == ["Accessor", "register"]
 
 
 def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None:
-    """And importing `bioae.analysis` stays free of xarray."""
+    """And neither that nor the list of methods imports what most measures do not need."""
     path = tmp_path / "result.nc"
     write_result(result, path)
     code = (
         "import sys, bioae.analysis\n"
-        "assert 'xarray' not in sys.modules\n"
         f"tree = bioae.analysis.open_result({str(path)!r})\n"
         "print(tree.bioae.layer_names())\n"
         "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"

@@ -9,7 +9,7 @@ import pytest
 import torch
 import xarray as xr
 
-from bioae.equations import NeuronModel
+from bioae.equations import Expression, NeuronModel
 from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
@@ -32,7 +32,7 @@ COUNTER: dict[str, Any] = {
 
 def open_at(condition: str, **values: float | bool) -> bool:
     tensors = {name: torch.from_numpy(np.array([value])) for name, value in values.items()}
-    (found,) = undecided(condition, tensors, (1,))
+    (found,) = undecided(Expression(condition), tensors, (1,))
     return bool(found)
 
 
