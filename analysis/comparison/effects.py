@@ -153,7 +153,7 @@ def compare_values(
 
 def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
     """Return a comparison as a table, one row for each layer and statistic."""
-    frame = effects.to_dataframe().reset_index()
+    frame = effects.to_dataframe(["layer", "statistic"]).reset_index()
     test = np.where(frame.pop("paired"), "Wilcoxon, pairs", "Mann-Whitney")
     long_names = {name: array.attrs["long_name"] for name, array in effects.data_vars.items()}
     frame = frame.rename(columns=long_names).assign(test=test)

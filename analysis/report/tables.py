@@ -65,7 +65,7 @@ def measure_tables(measures: Measures) -> list[Table]:
             if isinstance(data, xr.Dataset)
         ),
         *(
-            _effects(measures, a, b)
+            _effects(a, b, data)
             for (a, b), data in measures.effects.items()
             if isinstance(data, xr.Dataset)
         ),
@@ -111,12 +111,10 @@ def _firing(measures: Measures, name: str) -> Table:
     return replace(as_table(f"Firing: {name}", rows), anchors=anchors, notes=tuple(notes))
 
 
-def _effects(measures: Measures, a: str, b: str) -> Table:
+def _effects(a: str, b: str, effects: xr.Dataset) -> Table:
     """Return a row per layer and statistic."""
-    assert measures.differences is not None
-    effects = measures.differences.loc[(a, b)]
     rows = []
-    for row in effects.reset_index().to_dict("records"):
+    for row in effects.to_dataframe(["layer", "statistic"]).reset_index().to_dict("records"):
         difference, low, high = (
             format_value(row[f"difference{end}"]) for end in ("", "_low", "_high")
         )
