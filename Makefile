@@ -62,7 +62,7 @@ test-brian2: $(BRIAN2:%=test-brian2-%)
 
 # Releases until 2.9 need Python 3.11, later ones 3.12 or later.
 test-brian2-%: $(BRIAN2_VENV)%/.needs
-	OMP_NUM_THREADS=1 PYTHONPATH=. $(BRIAN2_VENV)$*/bin/python -m pytest -m "not slow" $(BRIAN2_TESTS)
+	OMP_NUM_THREADS=1 $(BRIAN2_VENV)$*/bin/python -m pytest -m "not slow" $(BRIAN2_TESTS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -128,6 +128,7 @@ $(BRIAN2_VENV)%/.needs: pyproject.toml
 	$(BRIAN2_VENV)$*/bin/python -c '$(NEEDS)' | grep -v ^brian2 > $(BRIAN2_VENV)$*/requirements.txt
 	$(BRIAN2_VENV)$*/bin/python -m pip --disable-pip-version-check install \
 		--requirement $(BRIAN2_VENV)$*/requirements.txt brian2==$* $(TEST_NEEDS)
+	$(BRIAN2_VENV)$*/bin/python -m pip --disable-pip-version-check install --no-deps --editable .
 	touch $@
 
 $(CUDA_BIN)/python:
