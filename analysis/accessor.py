@@ -30,14 +30,14 @@ class Accessor:
     __slots__ = ("_tree",)
 
     #: The package whose functions these are; it registers itself.
-    package: ClassVar[ModuleType]
+    _package: ClassVar[ModuleType]
 
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in dir(self.package):
-            function = getattr(self.package, name)
+        if name in dir(self._package):
+            function = getattr(self._package, name)
             if _takes_a_result(function):
                 return MethodType(function, self._tree)
             raise AttributeError(
@@ -58,7 +58,7 @@ class Accessor:
 
 
 def _names() -> list[str]:
-    package = Accessor.package
+    package = Accessor._package
     return [name for name in dir(package) if _takes_a_result(getattr(package, name))]
 
 
@@ -79,7 +79,7 @@ def register(package: ModuleType) -> None:
     package
         `bioae.analysis`.
     """
-    Accessor.package = package
+    Accessor._package = package
     earlier = getattr(xr.DataTree, "bioae", None)
     if getattr(earlier, "__module__", None) == __name__:
         delattr(xr.DataTree, "bioae")

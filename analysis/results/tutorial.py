@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-
 if TYPE_CHECKING:
     from bioae.simulation.results.chunk import LayerSpikes
 
