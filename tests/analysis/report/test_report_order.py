@@ -15,6 +15,6 @@ def test_figures_come_before_long_tables(tmp_path: Path) -> None:
         tables=[("The caller's table", [{"": "row", "value": 1}])],
     )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    parts = ("The caller&#39;s table", "<img", "Reconstruction error", "Where the results come")
+    parts = ("The caller&#39;s table", "<img", "Reconstruction error", "<h2>Origin</h2>")
     places = [html.index(part) for part in parts]
     assert places == sorted(places)
