@@ -71,7 +71,7 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/mypy --strict -p bioae
 
-# The environment's tools: what a commit is checked with is what make test checks.
+# The tools of the environment, so that a commit is checked with the same versions as in make test.
 hooks: $(DEV)
 	$(BIN)/pre-commit install
 

@@ -1,10 +1,10 @@
-"""Analysis of results: firing, coding, reconstruction, comparison, figures, the report.
+"""Analysis of results: firing, coding, reconstruction, comparison, figures and the report.
 
 Functions take a result, the `xarray.DataTree` that a simulation returns and `open_result` reads,
 and return xarray objects with a long name and units. A new measure goes into the folder and file
-of its family (`firing`, `pairs`, `coding`) and into the list of exports, ``__init__.pyi``; a number
-of a layer that files and the report show has a definition in `measures`. Nothing here depends on
-the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
+of its family (`firing`, `pairs`, `coding`) and into the list of exports, ``__init__.pyi``. A number
+of a layer that files and the report show also needs a definition in `measures`. Nothing here
+depends on the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
 `bioae.analysis.plots`.
 
 Names are imported on first use. Importing the package imports xarray, and gives every tree the

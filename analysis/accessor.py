@@ -70,7 +70,7 @@ def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
 
 
 def register(package: ModuleType) -> None:
-    """Register the accessor of a package's functions, in place of an earlier one of ours.
+    """Register the accessor of a package's functions, replacing an earlier one of bioae.
 
     xarray warns where another library has registered the attribute.
 

@@ -249,7 +249,7 @@ def _together(rows: list[dict[str, Any]]) -> float:
 
 def _row(shared: Shared, times: dict[str, list[float]], difference: float) -> dict[str, Any]:
     pairs = zip(times["elephant"], times["bioae"], strict=True)
-    ratios = [shared.scale * theirs / ours for theirs, ours in pairs]
+    ratios = [shared.scale * reference / ours for reference, ours in pairs]
     return {
         **asdict(summary_row(shared.what, ratios, unit="times as fast")),
         "elephant_s": shared.scale * statistics.median(times["elephant"]),

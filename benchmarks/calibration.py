@@ -52,7 +52,7 @@ lambda2 = 0.01
 
 
 def main() -> None:
-    """Measure each neuron and calibration, and write each result as soon as it is there."""
+    """Measure each neuron and calibration, and write each result as soon as it is available."""
     arguments = parser(_COMMAND, __doc__)
     arguments.add_argument("--out", type=Path, default=DOCS_RESULTS / "calibration.json")
     arguments.add_argument("--model", type=Path, help="a trained network, instead of training one")

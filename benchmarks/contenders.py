@@ -119,14 +119,14 @@ def brian2(
     if fast_math:
         targets.IEEE_FLAGS.append("-ffast-math")
     network = _timed(artefact.load(model).network, steps, rate)
-    shown = Presentations.of(network.config, digits(count).pixels, seed=0)
+    presentations = Presentations.of(network.config, digits(count).pixels, seed=0)
     size = chunk or -(-count // workers)
     built = _LIVE.enter_context(Job(network, size, Backend(target, dtype, connectivity)).runner())
-    parts = list(shown.chunks(size))
+    parts = list(presentations.chunks(size))
 
     def run() -> Spikes:
         counts: Spikes = {}
-        for place, ran in shared(partial(built.run, shown), parts, workers):
+        for place, ran in shared(partial(built.run, presentations), parts, workers):
             for layer in built.read(ran, parts[place]).layers:
                 counts[layer.name] = counts.get(layer.name, 0) + len(layer.neuron)
         return counts
@@ -138,11 +138,11 @@ def to_file(model: Path, count: int, *, steps: int) -> Callable[[], Spikes]:
     """Return a function that runs a network in Brian2 on digits and writes the result file."""
     network = _timed(artefact.load(model).network, steps)
     folder = Path(_LIVE.enter_context(tempfile.TemporaryDirectory()))
-    shown = digits(count).pixels
+    pixels = digits(count).pixels
 
     def run() -> Spikes:
         path = folder / "result.nc"
-        simulate_to(path, network, shown, Backend(dtype="float32"), overwrite=True)
+        simulate_to(path, network, pixels, Backend(dtype="float32"), overwrite=True)
         with h5netcdf.File(path) as file:
             layers = file["layers"].groups.items()
             return {name: layer.dimensions["spike"].size for name, layer in layers}

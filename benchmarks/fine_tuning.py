@@ -42,7 +42,7 @@ _SECOND: dict[str, Any] = {
 
 
 def main() -> None:
-    """Measure each neuron and calibration, and write each result as soon as it is there."""
+    """Measure each neuron and calibration, and write each result as soon as it is available."""
     arguments = parser(_COMMAND, __doc__)
     arguments.add_argument("--work", type=Path, default=_WORK, help="folder of the runs")
     arguments.add_argument("--neurons", nargs="*", default=_NEURONS, help="neuron models")

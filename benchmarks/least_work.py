@@ -69,9 +69,9 @@ def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
         Steps per presentation.
     """
     network = artefact.load(model).network.with_time(steps=steps)
-    config, shown = network.config, Presentations.of(network.config, digits(count).pixels)
-    result = simulate(network, shown.pixels, Backend(dtype="float32"))
-    emitted = shown.drive().astype(bool).sum(0).reshape(count, -1)
+    config, presentations = network.config, Presentations.of(network.config, digits(count).pixels)
+    result = simulate(network, presentations.pixels, Backend(dtype="float32"))
+    emitted = presentations.drive().astype(bool).sum(0).reshape(count, -1)
     events, spikes, neurons = 0.0, 0, 0
     for placed in config.placed:
         events += float(emitted.mean(0) @ _fan_out(placed))

@@ -52,7 +52,7 @@ CASES = {
 
 
 def main() -> None:
-    """Recover the parameters of each model, and write each result as soon as it is there."""
+    """Recover the parameters of each model, and write each result as soon as it is available."""
     arguments = parser(_COMMAND, __doc__)
     arguments.add_argument("models", nargs="*", default=[*CASES], help="neuron models")
     options = arguments.parse_args()

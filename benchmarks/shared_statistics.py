@@ -64,15 +64,15 @@ class Shared:
 
     def difference(self) -> float:
         """Return the largest difference divided by the largest value; NaN must be NaN in both."""
-        theirs, ours = (
+        reference, ours = (
             numbers(measure())
             for numbers, measure in zip(self.values, (self.elephant, self.bioae), strict=True)
         )
-        defined = np.isfinite(theirs)
+        defined = np.isfinite(reference)
         if not defined.any() or (defined != np.isfinite(ours)).any():
             return float("nan")
-        largest = np.abs(theirs[defined]).max()
-        return float(np.abs(theirs[defined] - ours[defined]).max() / largest)
+        largest = np.abs(reference[defined]).max()
+        return float(np.abs(reference[defined] - ours[defined]).max() / largest)
 
 
 def train_statistics(spikes: RandomSpikes, *, slow: bool) -> Iterator[Shared]:
@@ -93,10 +93,10 @@ def train_statistics(spikes: RandomSpikes, *, slow: bool) -> Iterator[Shared]:
         ("lv", _of_intervals(statistics.lv), analysis.lv, 1.0),
         ("lvr", _of_intervals(statistics.lvr), analysis.lvr, 1.0),
     ]
-    for name, theirs, ours, factor in per_neuron:
+    for name, reference, ours, factor in per_neuron:
         yield Shared(
             one + name,
-            partial(_each, theirs, trains),
+            partial(_each, reference, trains),
             partial(ours, tree, _LAYER),
             (partial(_scaled, factor), np.asarray),
         )
@@ -108,7 +108,7 @@ def train_statistics(spikes: RandomSpikes, *, slow: bool) -> Iterator[Shared]:
     )
     yield Shared(
         one + "mean isi, cv, cv2, lv and lvr",
-        lambda: [_each(theirs, trains) for _, theirs, _, _ in per_neuron[1:]],
+        lambda: [_each(reference, trains) for _, reference, _, _ in per_neuron[1:]],
         partial(_in_one_pass, tree, [ours for _, _, ours, _ in per_neuron[1:]]),
         (lambda results: np.concatenate([_scaled(1, each) for each in results]), np.concatenate),
         repeated=True,
@@ -198,7 +198,7 @@ def pair_statistics(spikes: RandomSpikes, *, sample: int, lagged: int) -> Iterat
         (_columns, lambda results: results["count"].to_numpy()[:sample].astype(float)),
         lagged / sample,
     )  # fmt: skip
-    # In continuous time, half a step more is that of the grid.
+    # A window longer by half a step in continuous time equals that on the grid.
     tiling = partial(correlation.spike_time_tiling_coefficient, dt=(_WINDOW_MS + 0.5) * pq.ms)
     yield Shared(
         one + "spike_time_tiling_coefficient",

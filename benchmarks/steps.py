@@ -103,8 +103,8 @@ def _connections(network: Network, drive: Tensor) -> Step:
     def train() -> Outcome:
         for layer, emitted, weight in layers:
             sums = connect(layer, emitted, weight)
-            wanted = [each for each in (emitted, weight) if each.requires_grad]
-            torch.autograd.grad(sums, wanted, torch.ones_like(sums))
+            leaves = [each for each in (emitted, weight) if each.requires_grad]
+            torch.autograd.grad(sums, leaves, torch.ones_like(sums))
         return Outcome(drive, {})
 
     return train

@@ -33,10 +33,10 @@ class Subprocess:
         self, start: Callable[[], Callable[[], object]], *, program: str | None = None
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(start, program, theirs))
+        self._connection, child = context.Pipe()
+        self._process = context.Process(target=_serve, args=(start, program, child))
         self._process.start()
-        theirs.close()
+        child.close()
         self._receive()
 
     def __call__(self) -> Any:

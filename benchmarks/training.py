@@ -83,14 +83,14 @@ def _rows(network: Network, threads: int, runs: int) -> Iterator[dict[str, Any]]
 def _ratio(times: Mapping[str, list[float]]) -> dict[str, Any]:
     """Return the speed of bioae divided by that of the fastest peer, round by round."""
     fastest = min(PEERS, key=lambda name: statistics.median(times[name]))
-    ratios = [theirs / ours for theirs, ours in zip(times[fastest], times[OURS], strict=True)]
+    ratios = [peer / ours for peer, ours in zip(times[fastest], times[OURS], strict=True)]
     row = summarised({fastest: ratios}, unit="times as fast")[fastest]
     return {**asdict(row), "what": f"{OURS} / {fastest}"}
 
 
-def _agreement(ours: Outcome, theirs: Outcome) -> float:
+def _agreement(ours: Outcome, peer: Outcome) -> float:
     """Return the fraction of equal spike counts among the neurons that spiked."""
-    pairs = [(count, theirs.counts[name]) for name, count in ours.counts.items()]
+    pairs = [(count, peer.counts[name]) for name, count in ours.counts.items()]
     active = [(one > 0) | (other > 0) for one, other in pairs]
     equal = [(one == other) & fired for (one, other), fired in zip(pairs, active, strict=True)]
     return sum(int(e.sum()) for e in equal) / sum(int(fired.sum()) for fired in active)

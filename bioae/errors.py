@@ -1,4 +1,4 @@
-"""The errors that bioae raises on purpose.
+"""Exceptions that bioae raises for whatever a user can get wrong.
 
 ::
 
@@ -94,11 +94,11 @@ class DataError(InputError):
 
 
 class ArtefactError(InputError):
-    """A trained network on disk is truncated, foreign or does not fit."""
+    """A trained network on disk is truncated, of another kind, or does not fit."""
 
 
 class ResultError(InputError):
-    """The result of a simulation is truncated, foreign or does not fit."""
+    """The result of a simulation is truncated, of another kind, or does not fit."""
 
 
 class OutputError(InputError):
@@ -110,7 +110,7 @@ class TargetError(BioaeError):
 
 
 class Complaint(TypedDict, total=False):
-    """The parts of an error line that a failed validation knows."""
+    """Parts of an error line that a failed validation provides."""
 
     what: str
     expected: str
@@ -129,8 +129,8 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
     """
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    found = repr(first["input"])
-    found = found if len(found) <= 80 else f"{found[:77]}..."
+    value = repr(first["input"])
+    value = value if len(value) <= 80 else f"{value[:77]}..."
     match first["type"]:
         case "missing":
             return {"what": f"the key {key!r} is missing"}
@@ -147,5 +147,5 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             return {
                 "what": f"{key or 'the value'} does not fit",
                 "expected": expected,
-                "found": found,
+                "found": value,
             }

@@ -1,4 +1,4 @@
-"""Neuron models: one plain TOML file each, and their lowering to statements.
+"""Neuron models: one TOML file each in `neurons`, and their lowering to statements.
 
 A model (`NeuronModel`) is data and describes a single neuron, without networks, training or
 analysis. `lower` asks Brian2 for the statements that it runs for that model (a `Program`), which a

@@ -47,7 +47,7 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
 
 
 def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
-    """Return names so that each comes after those that its definition needs.
+    """Return names in an order in which each follows those that its definition needs.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, .
         return tuple(TopologicalSorter(needed).static_order())
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
-        raise ModelError("these are defined by one another", where=where, found=circle) from None
+        raise ModelError("circular definitions", where=where, found=circle) from None
 
 
 def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Equations:

@@ -76,7 +76,7 @@ class Expression:
 
     @classmethod
     def of(cls, node: ast.AST) -> Expression:
-        """Return the expression that a syntax tree stands for."""
+        """Return the expression of a syntax tree."""
         return cls(ast.unparse(node))
 
     def __str__(self) -> str:
@@ -268,7 +268,7 @@ def check_names(
 
 
 class _Grammar:
-    """Refuses what Brian2's expressions do not contain, or bioae does not support."""
+    """Check that an expression contains only constructs that Brian2 and bioae support."""
 
     def __init__(self, where: str, error: type[InputError], random: bool) -> None:
         self._where = where
@@ -309,8 +309,8 @@ class _Grammar:
     def _refusal(
         self, what: str, node: ast.AST, *, expected: str | None = None, mend: str | None = None
     ) -> InputError:
-        found = _quoted(ast.unparse(node))
-        return self._error(what, where=self._where, expected=expected, found=found, mend=mend)
+        text = _quoted(ast.unparse(node))
+        return self._error(what, where=self._where, expected=expected, found=text, mend=mend)
 
 
 def _is_known(node: ast.AST) -> bool:
@@ -318,12 +318,12 @@ def _is_known(node: ast.AST) -> bool:
     return all(isinstance(other, (*_OPERATORS, ast.Load)) for other in others)
 
 
-def _no_assignment(found: str, where: str) -> ModelError:
+def _no_assignment(text: str, where: str) -> ModelError:
     return ModelError(
         "this is not an assignment",
         where=where,
         expected='for instance "v = 0" or "a += 1"',
-        found=_quoted(found),
+        found=_quoted(text),
     )
 
 

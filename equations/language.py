@@ -1,4 +1,4 @@
-"""Brian2's language around expressions: names that it gives or reserves, and its error messages."""
+"""Brian2's language beyond expressions: predefined and reserved names, and error messages."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ def complaint(error: BaseException) -> str:
     first, *rest = text.strip().splitlines() or [type(error).__name__]
     if first.startswith("Parsing failed") and rest:
         return f"this is not an equation such as 'dv/dt = -v/tau : 1': {rest[0].strip()!r}"
-    # A list of all units that exist helps nobody.
+    # Brian2 appends a list of all its units, which would hide the reason.
     return " ".join([first, *rest]).partition(" The following base units")[0]

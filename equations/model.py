@@ -110,7 +110,7 @@ class NeuronModel(BaseModel):
     @classmethod
     def _not_blank(cls, text: str | None) -> str | None:
         if text is not None and not text.strip():
-            raise ValueError("there is nothing in it")
+            raise ValueError("must not be blank")
         return text
 
     @field_validator("trainable", mode="before")
@@ -142,10 +142,10 @@ class NeuronModel(BaseModel):
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
         if self.threshold is None and self.surrogate:
-            raise ValueError("[surrogate] is the distance to a threshold, and there is none")
+            raise ValueError("[surrogate] needs a threshold")
         if self.inhibition == self.input:
             raise ValueError(
-                "`inhibition` needs another variable than `input`; without the key, spikes of "
+                "`inhibition` must name a variable other than `input`; without the key, spikes of "
                 "negative weight subtract from `input`"
             )
         return self

@@ -129,7 +129,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Draw:
-    """A random number for each neuron, or for all of them, and step.
+    """A random number per step, for each neuron or shared by all.
 
     Attributes
     ----------
@@ -208,12 +208,12 @@ class Program:
 
     @property
     def refractory(self) -> bool:
-        """Whether the model has a refractory period."""
+        """True if the model has a refractory period."""
         return "not_refractory" in self.states
 
     @property
     def inhibited(self) -> bool:
-        """Whether inhibition arrives at a separate variable."""
+        """True if inhibition arrives at a separate variable."""
         return self.model.inhibition is not None
 
     @property
@@ -225,7 +225,7 @@ class Program:
 
     @property
     def reproducible(self) -> bool:
-        """Whether all libraries compute the same bits: no transcendental function of the state."""
+        """True if all libraries compute the same bits: no transcendental function of the state."""
         return not self.inexact
 
     @property

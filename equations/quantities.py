@@ -45,7 +45,7 @@ def constants() -> Mapping[str, Any]:
 
 
 def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantity]:
-    """Return those of `brian2.units.constants`, such as ``gas_constant``, by name.
+    """Return the constants of `brian2.units.constants`, such as ``gas_constant``, by name.
 
     Parameters
     ----------

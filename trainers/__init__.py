@@ -1,7 +1,7 @@
 """The PyTorch side: the mirror of a network, its gradients, training, parity and fits.
 
-All code that imports PyTorch belongs here. Names are imported on first use, so that
-``import bioae.trainers`` itself is fast.
+All code that imports PyTorch belongs here, including the PyTorch side of a learning rule. Names are
+imported on first use, so that ``import bioae.trainers`` itself is fast.
 """
 
 import lazy_loader

@@ -41,7 +41,7 @@ class ClassSums(NamedTuple):
 
 
 def class_sums(tree: xr.DataTree, layer: str, *, by_label: bool = True) -> ClassSums:
-    """Sum the counts of each class; of all examples as one class if not `by_label`.
+    """Sum spike counts by class or, without `by_label`, over all examples as one class.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Computational cost of an image: spikes, synaptic events, and dense operations to compare with.
+"""Computational cost per image: spikes, synaptic events, and dense operations for comparison.
 
 A synaptic event is a spike that arrives at a synapse and adds a weight. It is the operation of
 event-driven simulators and neuromorphic hardware (Davies et al. 2018, Loihi, IEEE Micro 38, 82-99,

@@ -73,7 +73,7 @@ def linear_readout(
     members = np.bincount(index)
     if members.size < 2 or members.min() < folds:
         raise ResultError(
-            "there are too few examples to tell classes apart",
+            "there are too few examples to distinguish classes",
             where=layer,
             expected=f"2 classes of {folds} examples or more",
             found=f"{members.size}, the smallest of {members.min(initial=index.size)}",

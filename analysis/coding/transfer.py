@@ -16,7 +16,7 @@ __all__ = ["transfer_curve"]
 def transfer_curve(
     tree: xr.DataTree, layer: str | None = None, *, patch: int = 5, bins: int = 20
 ) -> xr.Dataset:
-    """Transfer curve: mean firing rate by mean intensity of the pixels in a neuron's view.
+    """Transfer curve: mean firing rate against the mean pixel intensity in a neuron's view.
 
     A result does not hold a layer's connections, so a neuron's view is assumed to be a square of
     pixels around its position, scaled to the image; neurons without positions view the whole

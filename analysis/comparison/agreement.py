@@ -162,7 +162,7 @@ def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int 
 
 
 def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield the end of a block, and its spikes as ascending numbers that identify their place."""
+    """Yield the end of each block, and its spikes as ascending numbers that encode their place."""
     for block in blocks(tree, layer):
         size = block.neurons * block.steps
         place = (block.start + block.position) * block.steps + block.step
@@ -172,7 +172,7 @@ def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64
 def _count(
     sides: Sequence[Iterator[tuple[int, NDArray[np.int64]]]], end: int
 ) -> tuple[list[int], int]:
-    """Count the numbers of each side and those in both, with one block of each in memory."""
+    """Count the numbers on each side and those in common, with one block of each in memory."""
     rest = [np.empty(0, np.int64) for _ in sides]
     until, spikes, common = [0, 0], [0, 0], 0
     while min(until) < end:

@@ -38,7 +38,7 @@ def compare(
     paired: bool | None = None,
     **settings: Any,
 ) -> xr.Dataset:
-    """Compare the neurons of two results: mirror and Brian2, two models, two seeds.
+    """Compare the neurons of two results, such as mirror and Brian2, two models, or two seeds.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def neuron_values(
     By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
     """
     if statistics is not None:
-        found = {name: function(tree, layer) for name, function in statistics.items()}
-        return xr.Dataset(found).compute()
+        values = {name: function(tree, layer) for name, function in statistics.items()}
+        return xr.Dataset(values).compute()
     from bioae.analysis.measures.statistics import neuron_statistics
 
     return neuron_statistics(tree, layer)[list(COMPARED)]
@@ -97,7 +97,7 @@ def compare_values(
     resamples: int = 2000,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Compare statistics of neurons that are computed already.
+    """Compare precomputed statistics of neurons.
 
     A neuron without a finite value is left out, and so is its partner in a pair.
 
@@ -162,7 +162,7 @@ def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons
 
 def _check(level: float, resamples: int) -> None:
     if not 0 < level < 1:
-        raise ResultError("the level is outside", expected="between 0 and 1", found=str(level))
+        raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
     if resamples < 1:
         raise ResultError("resamples must be positive", found=str(resamples))
 

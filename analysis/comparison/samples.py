@@ -55,7 +55,7 @@ class Bootstrap(NamedTuple):
 
 
 def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) -> dict[str, float]:
-    """Return one value for each of `COLUMNS`, in their order.
+    """Compare two samples: return a value for each of `COLUMNS`, in their order.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""Results in the formats of other tools: pandas and CSV, Neo and Elephant, NWB."""
+"""Results in the formats of other tools: pandas and CSV, Neo and Elephant, NWB.
+
+An export to a new format belongs here.
+"""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ __all__ = ["needs", "to_neo", "to_nwb"]
 
 
 def needs(library: str, install: str) -> Any:
-    """Import a library.
+    """Import an optional library.
 
     Raises
     ------
     InputError
-        If it is not installed, saying what to install.
+        If it is not installed; the message names the package to install.
     """
     try:
         return import_module(library)
@@ -213,13 +213,13 @@ def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
 def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield each neuron and its spikes in seconds, with presentations in sequence."""
     neurons = layer_data(tree, layer).sizes["neuron"]
-    dt_s, found = float(tree.attrs["dt_ms"]) / 1000, []
+    dt_s, pieces = float(tree.attrs["dt_ms"]) / 1000, []
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
         at = ((block.start + position) * block.steps + step) * dt_s
-        found.append(np.split(at, bounds[1:-1]))
+        pieces.append(np.split(at, bounds[1:-1]))
     for neuron in range(neurons):
-        yield neuron, np.concatenate([parts[neuron] for parts in found])
+        yield neuron, np.concatenate([parts[neuron] for parts in pieces])
 
 
 def _source(tree: xr.DataTree) -> str:

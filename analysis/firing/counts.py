@@ -121,7 +121,7 @@ def bursting_fraction(
     threshold: float = BURSTING_THRESHOLD,
     of: Literal["all", "alive"] = "all",
 ) -> xr.DataArray:
-    """Fraction of ``"all"`` neurons or of ``"alive"`` ones that are bursting (`is_bursting`)."""
+    """Fraction of bursting neurons (`is_bursting`), of ``"all"`` neurons or of ``"alive"`` ones."""
     bursting = is_bursting(tree, layer, threshold=threshold)
     if of == "alive":
         bursting = bursting.where(is_alive(tree, layer))

@@ -1,4 +1,4 @@
-"""Sums over interspike intervals, from one pass over the spikes, for all measures of intervals."""
+"""Sums over interspike intervals from one pass over the spikes, shared by all interval measures."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def isi_distribution(
 def mean_interval(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Mean interval of each neuron, (neuron,) in ms; NaN without an interval.
+    """Mean interspike interval of each neuron, (neuron,) in ms; NaN without an interval.
 
     At low rates it is shorter than the inverse of the rate, because presentations end.
     """
@@ -92,7 +92,7 @@ def mean_interval(
 def burst_index(
     tree: xr.DataTree, layer: str, *, shorter_than_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
-    """Burst index: the fraction of a neuron's intervals that are short, (neuron,).
+    """Burst index: the fraction of short interspike intervals of a neuron, (neuron,).
 
     NaN without an interval. It measures the burst of neurophysiology, spikes in quick succession,
     unlike `is_bursting`, which is about whole presentations. A threshold on intervals separates
@@ -142,7 +142,7 @@ def refractory_violations(
 
 
 def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
-    """Coefficient of variation of a neuron's intervals, (neuron,).
+    """Coefficient of variation of a neuron's interspike intervals, (neuron,).
 
     Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
     than two intervals.

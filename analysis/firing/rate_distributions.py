@@ -87,7 +87,7 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
 def rate_statistics(
     tree: xr.DataTree, layer: str, *, of: Literal["all", "alive"] = "alive"
 ) -> xr.Dataset:
-    """Moments of the distribution of firing rates over neurons, and its inequality.
+    """Moments and Gini coefficient of the distribution of firing rates over neurons.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Spikes per step, averaged over the neurons that spike in any example; NaN if none does.
 
     A layer that is half dead and half bursting has the same mean rate as a healthy one. This
-    measure tells them apart.
+    measure distinguishes them.
     """
     per_neuron = rate_per_step(tree, layer).where(is_alive(tree, layer))
     return described(per_neuron.mean(), "density_alive", "spike density of the alive", "1")
@@ -48,7 +48,7 @@ def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
 def population_rate(
     tree: xr.DataTree, layer: str, *, sigma_ms: float | None = None
 ) -> xr.DataArray:
-    """Rate of the population over time, a mean over neurons and examples, (time,) in Hz.
+    """Rate of the population over time, averaged over neurons and examples, (time,) in Hz.
 
     NaN where there is no neuron or no example.
 

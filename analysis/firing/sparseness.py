@@ -145,5 +145,5 @@ def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
 def _check_several(dim: str, number: int) -> None:
     if number < 2:
         raise ResultError(
-            f"sparseness takes several {dim}s", expected="at least 2", found=str(number)
+            f"sparseness needs several {dim}s", expected="at least 2", found=str(number)
         )

@@ -1,4 +1,4 @@
-"""Variability of spike counts over examples: Fano factor, and its part within classes.
+"""Variability of spike counts over examples: Fano factor, and variance within classes.
 
 The examples are different images, so this is not the variability of repeated trials: most of it is
 the neuron's code for the images. `dispersion` separates the variance within classes.
@@ -111,10 +111,10 @@ def _window_sums(
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
         window = step // width
-        kept = window < windows
+        inside = window < windows
         place = np.repeat(np.arange(neurons) * windows, np.diff(bounds)) + window
         # Spikes are sorted by neuron, example and time: those of a window are contiguous.
-        places, count = runs(place[kept], position[kept])
+        places, count = runs(place[inside], position[inside])
         np.add.at(total, places, count)
         np.add.at(squares, places, count**2)
     return total.reshape(neurons, windows), squares.reshape(neurons, windows)

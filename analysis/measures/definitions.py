@@ -8,7 +8,7 @@ __all__ = ["DEFINITIONS", "Definition", "anchor"]
 
 
 class Definition(NamedTuple):
-    """Definition of a number.
+    """Definition of a statistic of a layer.
 
     Attributes
     ----------

@@ -54,7 +54,7 @@ class Reference(BaseModel):
         if low is None and high is None:
             raise ValueError("a range needs an end")
         if low is not None and high is not None and low > high:
-            raise ValueError(f"the lower end {low} lies above the upper end {high}")
+            raise ValueError(f"the lower end {low} is above the upper end {high}")
         return self
 
     @property

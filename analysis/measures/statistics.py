@@ -117,7 +117,7 @@ def neuron_statistics(
         The `interval_sums` of this layer, if they are computed already.
     """
     sums = sums or interval_sums(tree, layer)
-    found = {
+    values = {
         "firing_rate": firing_rate(tree, layer),
         "rate_per_step": rate_per_step(tree, layer),
         "is_bursting": is_bursting(tree, layer, threshold=bursting_threshold),
@@ -134,8 +134,8 @@ def neuron_statistics(
     }
     size = layer_data(tree, layer).sizes["neuron"]
     for name, measure in several.items():
-        found[name] = _or_undefined(measure, xr.DataArray(np.full(size, np.nan), dims="neuron"))
-    return xr.Dataset({name: array.rename(name) for name, array in found.items()})
+        values[name] = _or_undefined(measure, xr.DataArray(np.full(size, np.nan), dims="neuron"))
+    return xr.Dataset({name: array.rename(name) for name, array in values.items()})
 
 
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
@@ -192,7 +192,7 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
 
 
 def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
-    found = _of_counts(
+    numbers = _of_counts(
         tree,
         layer,
         bursting=is_bursting(tree, layer, threshold=threshold),
@@ -201,7 +201,7 @@ def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
     )
     columns = {
         name: described(xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units)
-        for name, value in found.items()
+        for name, value in numbers.items()
     }
     active = active_fraction(tree, layer, of="alive")
     columns["bursting_of_alive"] = bursting_fraction(tree, layer, threshold=threshold, of="alive")
@@ -215,7 +215,7 @@ def _scalars(
     """Return the numbers of a layer from the statistics of its neurons and examples."""
     fit = fits.sel(distribution="lognormal")
     nan = xr.DataArray(np.nan)
-    found = {
+    numbers = {
         **_of_counts(
             tree,
             layer,
@@ -241,7 +241,7 @@ def _scalars(
         "lognormal_sigma": fit["shape"],
         "lognormal_ks": fit["ks_statistic"],
     }
-    return xr.Dataset({name: _defined(name, found[name]) for name in DEFINITIONS})
+    return xr.Dataset({name: _defined(name, numbers[name]) for name in DEFINITIONS})
 
 
 def _of_counts(
@@ -286,11 +286,11 @@ def _defined(name: str, value: Any) -> xr.DataArray:
     """Return a scalar with its definition, and why it is undefined if it is."""
     definition = DEFINITIONS[name]
     array = xr.DataArray(value)
-    found = described(array, name, definition.label, definition.units)
+    scalar = described(array, name, definition.label, definition.units)
     attrs = {"definition": definition.text}
     if not np.isfinite(float(array)):
         attrs["undefined"] = array.attrs.get("undefined", definition.undefined)
-    return found.reset_coords(drop=True).assign_attrs(attrs)
+    return scalar.reset_coords(drop=True).assign_attrs(attrs)
 
 
 def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""Tables for people: formatted cells, with three digits per number."""
+"""Formatted tables, with three digits per number."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Verdict:
 
 
 def context_of(tree: xr.DataTree) -> Context:
-    """Read from a result whether its numbers are comparable with those of an animal."""
+    """Return the properties of a result that decide whether it is comparable with an animal's."""
     seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
     return Context(seconds, timing, duration_s(tree), steps(tree), _repeated(tree))
 
@@ -133,7 +133,7 @@ def has_time_constants(neuron_model: str) -> tuple[bool, str]:
 
 
 def verdict(value: float, reference: Reference, context: Context) -> Verdict:
-    """Say whether a network's number is within a measured range, below, above or incomparable.
+    """Compare a network's number with a measured range: within, below, above or not comparable.
 
     A single reported number is met within half a unit of its second digit.
 
@@ -182,7 +182,7 @@ def layer_verdicts(
 
 
 def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[str, float]:
-    """Return the numbers of a layer that have references, by the names of those.
+    """Return the numbers of a layer that have reference values, by the names of the references.
 
     Parameters
     ----------
@@ -190,20 +190,20 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
         Statistics of each neuron, (neuron,), by the names of the functions that computed them.
         Means are over the neurons that have a defined value.
     """
-    found = {
+    numbers = {
         str(name): float(array.mean())
         for name, array in values.compute().data_vars.items()
         if name != "firing_rate"
     }
     if "firing_rate" in values:
-        found["mean_rate"] = float(values["firing_rate"].mean())
-        found["median_rate"] = float(np.median(values["firing_rate"].to_numpy()))
+        numbers["mean_rate"] = float(values["firing_rate"].mean())
+        numbers["median_rate"] = float(np.median(values["firing_rate"].to_numpy()))
     fast = layer_data(tree, layer)["spike_count"] > 20 * duration_s(tree)
-    return found | {"fraction_above_20_hz": float(fast.mean())}
+    return numbers | {"fraction_above_20_hz": float(fast.mean())}
 
 
 def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:
-    """Return verdicts, by layer, as a table."""
+    """Return the verdicts of each layer as a table."""
     rows = []
     for layer, verdicts in found.items():
         for each in verdicts:
@@ -229,7 +229,7 @@ def _named_dynamics(model: str) -> tuple[str, str]:
         fields: dict[str, Any] = tomllib.loads(model)
     except tomllib.TOMLDecodeError:
         return "", model
-    # What follows the last colon of an equation is its unit: volt/second is no time constant.
+    # The unit of an equation follows its last colon: volt/second there is no time constant.
     equations = [line.rpartition(":")[0] for line in str(fields.get("equations", "")).splitlines()]
     parameters = fields.get("parameters", {})
     texts = [*equations, *map(str, parameters.values()), str(fields.get("refractory", ""))]

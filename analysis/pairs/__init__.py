@@ -1,1 +1,5 @@
-"""Pairwise statistics: correlations, correlograms, and distances of spike trains."""
+"""Pairwise statistics: correlations, correlograms, and distances between spike trains.
+
+A new measure of pairs of neurons or of population synchrony belongs here, a distance between spike
+trains in `distances`.
+"""

@@ -31,7 +31,7 @@ def cross_correlogram(
     *,
     max_lag_ms: float | None = None,
 ) -> xr.Dataset:
-    """Cross-correlograms of pairs of neurons: pairs of spikes at each lag.
+    """Cross-correlograms of pairs of neurons: the number of spike pairs at each lag.
 
     Only spikes of the same presentation are compared, and counts are summed over presentations.
     For one presentation the count equals that of
@@ -215,7 +215,7 @@ def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> xr.DataArray:
-    """Synchrony χ of the population in each presentation, (example,).
+    """Synchrony χ of the population (Golomb & Rinzel 1993) in each presentation, (example,).
 
     χ² is the variance over time of the population's mean signal, divided by the mean over neurons
     of the variance of each signal: χ is 1 for identical signals, 1/√n for n independent signals,
@@ -259,8 +259,8 @@ def _variances(block: Spikes, width: int, bins: int) -> tuple[NDArray[np.int64],
     """Return bins² times two variances, of the sum of signals, and summed over signals."""
     bounds, position, step = trains(block)
     neuron = np.repeat(np.arange(block.neurons), np.diff(bounds))
-    kept = step // width < bins
-    position, neuron, bin_ = position[kept], neuron[kept], (step // width)[kept]
+    inside = step // width < bins
+    position, neuron, bin_ = position[inside], neuron[inside], (step // width)[inside]
     place = position * bins + bin_
     summed = np.bincount(place, minlength=block.examples * bins).reshape(block.examples, bins)
     whole = bins * (summed**2).sum(1) - summed.sum(1) ** 2

@@ -220,5 +220,5 @@ def _check_several(kind: str, sums: ClassSums) -> None:
     )
     if number < 2:
         raise ResultError(
-            f"{kind} correlation takes several {what}", expected="at least 2", found=str(number)
+            f"{kind} correlation needs several {what}", expected="at least 2", found=str(number)
         )

@@ -52,15 +52,15 @@ def training_curves(
         If a file cannot be read, or no run has any of `keys`.
     """
     runs = {name: _by_epoch(read_metrics(path), x) for name, path in metrics.items()}
-    wanted = _changing(runs.values(), x) if keys is None else list(keys)
+    requested = _changing(runs.values(), x) if keys is None else list(keys)
     present = {key for run in runs.values() for row in run.values() for key in row}
-    drawn = [key for key in wanted if key in present]
+    drawn = [key for key in requested if key in present]
     if not drawn:
         raise ResultError(
             "there is nothing to draw",
             where="metrics",
             expected=" or ".join(sorted(present - {x})) or "numbers",
-            found=", ".join(wanted) or "no number that changes",
+            found=", ".join(requested) or "no number that changes",
         )
     figure, axes = panels(len(drawn), 2.3, x)
     for panel, key in zip(axes, drawn, strict=True):

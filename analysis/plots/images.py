@@ -95,8 +95,8 @@ def filter_grid(
 ) -> Figure:
     """Draw filters or spike-triggered averages: light where positive, dark where negative.
 
-    Each picture has its own scale, symmetric around zero (middle grey), so that shapes compare and
-    strengths do not. The number below is the neuron; a cross marks a neuron that never spiked.
+    Each picture has a separate scale, symmetric around zero (middle grey): shapes are comparable,
+    strengths are not. The number below is the neuron; a cross marks one that never spiked.
 
     Parameters
     ----------

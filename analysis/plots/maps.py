@@ -201,8 +201,8 @@ def _draw_examples(
 
 
 def _axis(which: int, fraction: float) -> str:
-    held = "no variance" if np.isnan(fraction) else f"{100 * fraction:.0f} % of the variance"
-    return f"component {which} ({held})"
+    explained = "no variance" if np.isnan(fraction) else f"{100 * fraction:.0f} % of the variance"
+    return f"component {which} ({explained})"
 
 
 def _square_panels(

@@ -129,7 +129,7 @@ def _firing(measured: Results) -> Iterator[Illustration]:
     yield Illustration(
         "intervals",
         "Intervals between spikes",
-        "Distribution of the intervals of each layer. Intervals lie within one presentation, which "
+        "Distribution of the intervals of each layer. Intervals are within one presentation, which "
         "cuts off long ones.",
         plots.interval_histograms(column("isi_distribution")),
     )

@@ -1,7 +1,7 @@
 """Measures of one or more results: the one source of the report, the terminal, JSON and CSV.
 
-`Measures` holds what was measured as xarray objects, and gives it as tidy pandas tables, one row
-per result, layer and observation. The tables that people read follow from them in
+`Measures` holds the measured values as xarray objects, and returns them as tidy pandas tables, one
+row per result, layer and observation. The formatted tables follow from these in
 `bioae.analysis.report.tables`, JSON in `bioae.analysis.report.numbers`.
 """
 
@@ -161,13 +161,13 @@ def measure(
         raise ResultError("there are no results to measure", expected="at least one")
     first, *others = results
     pairs = [(first, other) for other in others] if compare is None else compare
-    found = {
+    trees = {
         name: statistics(tree, bursting_threshold=bursting_threshold)
         for name, tree in results.items()
     }
     neurons = {
         name: {layer: data[list(COMPARED)] for layer, data in layers_of(tree).items()}
-        for name, tree in found.items()
+        for name, tree in trees.items()
     }
 
     def effects(a: str, b: str) -> xr.Dataset:
@@ -181,8 +181,8 @@ def measure(
         reconstruction={
             name: reconstruction_errors(tree, training_images) for name, tree in results.items()
         },
-        statistics=found,
-        verdicts={name: _verdicts(tree, found[name]) for name, tree in results.items()},
+        statistics=trees,
+        verdicts={name: _verdicts(tree, trees[name]) for name, tree in results.items()},
         spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
         effects={pair: _or_reason(effects, *pair) for pair in pairs},
         bursting_threshold=bursting_threshold,
@@ -197,7 +197,7 @@ def _neurons(data: xr.Dataset) -> pd.DataFrame:
     return data[own].to_dataframe()[columns].astype(dict.fromkeys(position, "Int32"))
 
 
-def _verdicts(tree: xr.DataTree, found: xr.DataTree) -> dict[str, list[Verdict]]:
+def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdict]]:
     values = {
         layer: {
             **cortical_values(tree, layer, data[list(COMPARED)]),
@@ -205,7 +205,7 @@ def _verdicts(tree: xr.DataTree, found: xr.DataTree) -> dict[str, list[Verdict]]
             # The references are over repeats of one image, where all correlation is noise.
             "noise_correlation": float(data["pairwise_correlation_mean"]),
         }
-        for layer, data in layers_of(found).items()
+        for layer, data in layers_of(measured).items()
     }
     return layer_verdicts(values, context_of(tree))
 

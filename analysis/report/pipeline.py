@@ -28,7 +28,7 @@ def analyze(
 ) -> dict[str, Any]:
     """Analyse results, and write the report, statistics, tables and figures into a folder.
 
-    ``report.html`` is for people and self-contained; ``statistics.nc`` holds every number of every
+    ``report.html`` is self-contained; ``statistics.nc`` holds every number of every
     neuron, example and layer (`bioae.analysis.statistics`; several results are in groups by their
     names); ``statistics.json`` the numbers of the layers and the comparisons; ``tables/`` the same
     as CSV; ``figures/`` each picture as PNG and SVG. Other files in the folder stay.
@@ -106,14 +106,14 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     Raises
     ------
     ResultError
-        If there is no path, one is there twice, or a file is not a result.
+        If there is no path, one is given twice, or a file is not a result.
     """
     if not paths:
         raise ResultError("there are no results to analyse", expected="at least one file")
     files = [Path(path).absolute() for path in paths]
     if len(set(files)) < len(files):
         repeated = next(file for file in files if files.count(file) > 1)
-        raise ResultError("a result is there twice", where=str(repeated))
+        raise ResultError("a result is given twice", where=str(repeated))
     depth = 1
     while len({_name(file, depth) for file in files}) < len(files):
         depth += 1
@@ -148,13 +148,13 @@ def _save_figures(folder: Path, drawn: Sequence[Illustration]) -> list[str]:
     return [f"{each.name}{suffix}" for each in drawn for suffix in (".png", ".svg")]
 
 
-def _joined(found: Mapping[str, xr.DataTree]) -> xr.DataTree:
+def _joined(trees: Mapping[str, xr.DataTree]) -> xr.DataTree:
     """Return the statistics of one result as they are, and those of several by their names."""
-    if len(found) == 1:
-        return next(iter(found.values()))
+    if len(trees) == 1:
+        return next(iter(trees.values()))
     groups = {
         f"/{name}{node.path if node.path != '/' else ''}": node.to_dataset(inherit=False)
-        for name, tree in found.items()
+        for name, tree in trees.items()
         for node in tree.subtree
     }
     return xr.DataTree.from_dict(groups)

@@ -60,7 +60,7 @@ def write_report(
         Further tables, shown before the figures: a caption, and rows or a one-dimensional dataset
         (`bioae.analysis.as_table`).
     metrics
-        Files of training metrics, a JSON object a line, by the names of the runs.
+        Files of training metrics, one JSON object per line, by the names of the runs.
     metrics_keys
         The metrics to draw; by default all that change.
     compare

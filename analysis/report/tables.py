@@ -19,9 +19,9 @@ __all__ = ["measure_tables"]
 Rows = list[dict[str, Any]]
 
 _ERRORS = (
-    "Pixels lie between 0 (black) and 1 (white). The squared error of an image is summed over its "
-    "pixels, or averaged over them, and then averaged over the images. The baselines reconstruct "
-    "nothing at all, and always the mean of the inputs."
+    "Pixel values range from 0 (black) to 1 (white). The squared error of an image is summed or "
+    "averaged over its pixels, and then averaged over the images. The two baselines reconstruct "
+    "an image of zeros and the mean of the inputs."
 )
 _PAIRED = (
     "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
@@ -183,7 +183,7 @@ def _heading(name: str) -> str:
 
 
 def _worded(name: str) -> str:
-    """Return the name of a statistic as people write it."""
+    """Return the name of a statistic in words."""
     return " ".join(_WORDS.get(word, word) for word in name.split("_"))
 
 

@@ -81,7 +81,7 @@ def several_examples(data: xr.Dataset) -> int:
     examples = data.sizes["example"]
     if examples < 2:
         raise ResultError(
-            "variability over examples takes several of them",
+            "variability over examples needs several of them",
             expected="at least 2 examples",
             found=str(examples),
         )
@@ -103,8 +103,8 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
             where="label",
             mend="Simulate images that have labels",
         )
-    found, index = np.unique(root["label"].to_numpy(), return_inverse=True)
-    return found, index.astype(np.int64)
+    distinct, index = np.unique(root["label"].to_numpy(), return_inverse=True)
+    return distinct, index.astype(np.int64)
 
 
 def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:

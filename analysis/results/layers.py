@@ -69,7 +69,7 @@ def described(
     """Name an array, and set its long name and unit."""
     attrs = {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}
     # `drop_attrs` and `rename` copy the numbers, which may be as many as a result has.
-    found = array.copy(deep=False)
-    found.attrs = attrs
-    found.name = name
-    return found
+    labelled = array.copy(deep=False)
+    labelled.attrs = attrs
+    labelled.name = name
+    return labelled

@@ -63,7 +63,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
 
 @contextmanager
 def readable(path: Path | str) -> Iterator[None]:
-    """Turn errors of reading a file into one that says that it is damaged.
+    """Turn errors of reading a file into a `ResultError` that calls it damaged.
 
     Raises
     ------
@@ -111,19 +111,19 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
-    found = tree.attrs.get("schema_version")
-    if found is None:
+    version = tree.attrs.get("schema_version")
+    if version is None:
         raise ResultError(
             "this is not the result of a simulation",
             where=where,
             expected="an attribute 'schema_version'",
         )
-    if found != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
         raise ResultError(
             "the result has another version",
             where=where,
             expected=f"schema_version {SCHEMA_VERSION}",
-            found=str(found),
+            found=str(version),
             mend="Simulate again, or use the version of bioae that wrote it",
         )
 

@@ -166,7 +166,7 @@ def find_run(data: xr.Dataset, example: int) -> Runs:
 
 
 def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
-    """Read the runs in sequence; those that adjoin in the file at once."""
+    """Read runs in sequence, those that are adjacent in the file together."""
     separate = np.append(True, runs.begin[1:] != runs.end[:-1])[: runs.begin.size]
     first = np.flatnonzero(separate)
     last = np.append(first[1:], runs.begin.size) - 1

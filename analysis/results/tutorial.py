@@ -17,7 +17,7 @@ _EXAMPLES, _SIDE, _STEPS, _DT_MS = 12, 12, 20, 1.0
 
 
 def example_result(seed: int = 0) -> xr.DataTree:
-    """Return an invented result: blurred blobs, a healthy layer, and one half dead, half bursting.
+    """Return a synthetic result: blurred blobs, a healthy layer, a half dead, half bursting one.
 
     Nothing was simulated. Equal seeds give equal results.
 

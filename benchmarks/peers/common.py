@@ -134,7 +134,9 @@ def _lif(network: Network, placed: PlacedLayer) -> Lif:
     plain = placed.model.name == "lif" and placed.readout.name == "leaky_readout"
     delayed = any(network.delays(placed).values())
     if not plain or delayed or placed.layer.recurrent or config.schedule != "paper":
-        raise ValueError(f"peers have nothing like the layer {placed.name!r} of this network")
+        raise ValueError(
+            f"the peers have no equivalent of the layer {placed.name!r} of this network"
+        )
     decay = math.exp(-config.dt_seconds / float(parameters["tau"]))
     return Lif(decay, float(parameters["theta"]))
 

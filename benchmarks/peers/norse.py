@@ -41,5 +41,5 @@ class _LIFBox(Population):
 
 def build(network: Network) -> PeerNetwork:
     """Return a network of `LIFBoxCell`, see `benchmarks.peers.build`."""
-    # Its potential moves by (1 - decay) (input - potential) a step.
+    # Its potential moves by (1 - decay) (input - potential) per step.
     return PeerNetwork(network, _LIFBox, unit=lambda neurons: 1 - neurons.decay)

@@ -16,7 +16,7 @@ _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
     "train": "Train a spiking auto-encoder from a configuration file.",
     "simulate": "Simulate a trained network in Brian2 on images.",
-    "analyze": "Analyze the activity of one or more simulations, and write a report.",
+    "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
 }
 
@@ -32,7 +32,7 @@ _GROUPS = {
     "data": (
         "Find and fetch images.",
         {
-            "list": "List the data sets that have a name.",
+            "list": "List the named data sets.",
             "fetch": "Fetch a data set if it is missing, and print its folder.",
             "path": "Print the folder of a data set.",
         },
@@ -71,7 +71,7 @@ def _new_app(name: str, line: str) -> App:
     return App(
         name=name,
         help=line,
-        help_format="plaintext",
+        help_format="markdown",
         default_parameter=Parameter(negative=(), show_default=_shown),
         result_action="return_value",
         print_error=False,
@@ -82,5 +82,5 @@ def _new_app(name: str, line: str) -> App:
 
 
 def _shown(default: object) -> str | None:
-    """Return a default as help shows it; switches that are off show none."""
+    """Format a default value for help; switches that are off show none."""
     return None if default is None or default is False or default == () else str(default)

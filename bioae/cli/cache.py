@@ -19,14 +19,14 @@ def show_cache(*, json: bool = False) -> None:
         Print one JSON object.
     """
     cache = BuildCache.of_user()
-    kept = cache.kept()
+    builds = cache.kept()
     if json:
-        entries = [_entry(build) for build in kept]
+        entries = [_entry(build) for build in builds]
         about = {"folder": str(cache.folder), "limit_bytes": cache.limit}
-        print(json_format.dumps({**about, "bytes": _size(kept), "builds": entries}))
+        print(json_format.dumps({**about, "bytes": _size(builds), "builds": entries}))
         return
-    print(f"{cache.folder}: {_summary(kept)}, at most {_megabytes(cache.limit)}")
-    for build in kept:
+    print(f"{cache.folder}: {_summary(builds)}, at most {_megabytes(cache.limit)}")
+    for build in builds:
         used = datetime.fromtimestamp(build.used).astimezone()
         print(f"{build.key[:12]}  {_megabytes(build.bytes):>9}  last used {used:%Y-%m-%d %H:%M}")
 

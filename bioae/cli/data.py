@@ -12,7 +12,7 @@ __all__ = ["fetch_data", "list_data", "path_data"]
 
 
 def list_data(*, json: bool = False) -> None:
-    """List the data sets that have a name.
+    """List the named data sets.
 
     Parameters
     ----------

@@ -55,9 +55,9 @@ def demo(
     out
         The folder to write to.
     images
-        The number of held-out digits to run; all 500 by default.
+        The number of held-out digits to simulate; all 500 by default.
     epochs
-        The number of epochs to train; 6 by default.
+        The number of training epochs; 6 by default.
     target
         Brian2's target.
     overwrite
@@ -222,9 +222,9 @@ def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
     without, with_ = (numbers["firing"][run]["latent"] for run in (WITHOUT, WITH))
     lines = []
     for what in ("dead", "bursting"):
-        shown = without[what] >= 0.1 and with_[what] <= without[what] / 2
+        agrees = without[what] >= 0.1 and with_[what] <= without[what] / 2
         figures = f"{without[what]:.0%} without regularisers, {with_[what]:.0%} with"
-        verdict = "as the paper reports" if shown else "this small run does not show the pathology"
+        verdict = "as the paper reports" if agrees else "this small run does not show the pathology"
         lines.append(f"Latent neurons {what}: {figures} ({verdict}).")
     spikes, differing = numbers["spikes"], numbers["differing_spikes"]
     lines.append(f"Differing spikes between mirror and Brian2: {differing:,} of {spikes:,}.")

@@ -1,4 +1,4 @@
-"""The entry point: arguments to an exit status, with one line for every failure."""
+"""Entry point of the command line: run a command, and report a failure in one line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # Brian2 imports pylab, a third of its loading time, for scripts that import all its names.
         sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
-    # Brian2 logs to a temporary file; a failure to write it is not worth a message.
+    # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False
     try:
         with interrupts_kept():
@@ -98,8 +98,8 @@ def _unknown_command(error: UnknownCommandError) -> str:
     token = error.unused_tokens[0]
     names = [name for name in error.app if not name.startswith("-")]
     near = difflib.get_close_matches(token, names, n=1)
-    mend = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
-    return f"Unknown {'option' if token.startswith('-') else 'command'} {token}. {mend}"
+    hint = f"Did you mean {near[0]}?" if near else f"Choose from: {', '.join(names)}."
+    return f"Unknown {'option' if token.startswith('-') else 'command'} {token}. {hint}"
 
 
 def _hush() -> None:

@@ -113,7 +113,7 @@ def _agreement(parity: Parity) -> str:
     spikes = f"{parity.differing} of {parity.spikes:,} spikes {between}"
     if parity.exact:
         return spikes
-    return f"{spikes}; step by step {parity.one_step:.6g} agree, {parity.excused} too close to say"
+    return f"{spikes}; step by step {parity.one_step:.6g} agree, {parity.excused} undecided"
 
 
 def _class(program: Program) -> str:

@@ -46,13 +46,13 @@ def parity(
     neurons
         The number of neurons of the random network, in two layers.
     steps
-        The number of steps of a presentation of the random network.
+        The number of steps per presentation of the random network.
     examples
         The number of presentations, or of digits.
     seed
         The seed of weights and input.
     perturb
-        Compare Brian2 with itself, perturbed, in any case; by default only if too few spikes agree.
+        Always compare Brian2 with itself, perturbed; by default only if too few spikes agree.
     json
         Print one JSON object.
     """

@@ -58,15 +58,15 @@ def simulate(
     model
         The trained network: a folder or a .zip file.
     out
-        The file to write the result to, netCDF.
+        The netCDF file to write the result to.
     data
         The images: sample, mnist, fashion-mnist, or a path.
     split
         The part of the data set.
     images
-        The number of images, from the first on; all by default.
+        The number of images, starting with the first; all by default.
     examples
-        The images by their positions in the data set: 3,17.
+        The positions of the images in the data set, such as 3,17.
     target
         The Brian2 target.
     neuron
@@ -77,18 +77,18 @@ def simulate(
         neuron under a constant drive (rate), match the effect of a single spike relative to the
         threshold (psp), or do not scale (none).
     spread
-        Let neurons differ in a parameter: tau=0.1 draws a value per neuron from a log-normal
-        distribution with this coefficient of variation, from the seed.
+        Let neurons differ in a parameter: tau=0.1 draws a value for each neuron from a log-normal
+        distribution with this coefficient of variation, using the seed.
     background
         Noise that every neuron receives, in network weights: 0.1 is Gaussian noise with this
         standard deviation per square root of a millisecond; 0.1,20*Hz are spikes of this weight
         and rate.
     delay
-        The delay of spikes between layers, beyond the one step that they always take: 2*ms.
+        The delay of spikes between layers, in addition to the one step of every spike: 2*ms.
     compare
         Also run the network without these changes, and print how firing and reconstruction change.
     connectivity
-        Storage of connections: each weight once (shared), or a Brian2 synapse per connection
+        The storage of connections: each weight once (shared), or a Brian2 synapse per connection
         (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose
         connections differ in delay are always unrolled.
     steps
@@ -104,7 +104,7 @@ def simulate(
     cluster
         The address of a Dask cluster whose workers share the images instead: tcp://127.0.0.1:8786.
     seed
-        Seeds random input, noise and the spread.
+        The seed of random input, noise and the spread.
     resume
         Continue an interrupted run, if there is one.
     overwrite

@@ -32,7 +32,7 @@ def train(
     config
         The training configuration, a TOML file.
     out
-        The run's folder: configuration, checkpoint, metrics, and at the end the trained model.
+        The run's folder: configuration, checkpoint, metrics and, at the end, the trained network.
     init
         A trained network to start from: a folder or a .zip file. If the configuration describes no
         network, this one is trained.

@@ -168,13 +168,13 @@ def _check_range(pixels: NDArray[np.float64], where: str) -> None:
         return
     place = np.unravel_index(np.argmin(inside), pixels.shape)
     axes = ", ".join(f"{axis} {at}" for axis, at in zip(_AXES, place, strict=True))
-    found = f"{pixels[place]} at {axes}"
+    pixel = f"{pixels[place]} at {axes}"
     if not np.isfinite(pixels[place]):
-        raise DataError("a pixel is not finite", where=where, found=found)
+        raise DataError("a pixel is not finite", where=where, found=pixel)
     raise DataError(
         "a pixel is outside the range",
         where=where,
         expected="numbers in [0, 1]",
-        found=found,
+        found=pixel,
         mend="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]",
     )

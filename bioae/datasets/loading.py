@@ -38,8 +38,8 @@ def load(
     split
         ``"train"`` or ``"test"``. A file with a single set of images returns it for both.
     limit
-        Return the first `limit` images. Those of the sample are ordered so that any first ones
-        are balanced over the classes.
+        Return the first `limit` images. The sample is ordered so that they are balanced over the
+        classes.
 
     Raises
     ------
@@ -51,14 +51,14 @@ def load(
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
     if limit is not None and limit < 1:
         raise DataError(
-            "no images were asked for", where="limit", expected="at least 1", found=f"{limit}"
+            "no images were requested", where="limit", expected="at least 1", found=f"{limit}"
         )
     images = _load(name_or_path, split)
     if limit is None:
         return images
     if limit > len(images):
         raise DataError(
-            "there are not that many images",
+            "there are too few images",
             where=f"{images.name}, split {split}",
             expected=f"a limit of at most {len(images)}",
             found=f"{limit}",

@@ -133,7 +133,7 @@ def load(path: Path | str) -> Artefact:
     Raises
     ------
     ArtefactError
-        If there is none, it is truncated or foreign, or its version or shapes do not fit.
+        If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
     path = Path(path)
     text, weights = _read(path, _DESCRIPTION), _read(path, _WEIGHTS)

@@ -1,4 +1,4 @@
-"""A network as it is run: its description and its weights.
+"""Networks that can be run: a description and its weights.
 
 Targets and the mirror need no more than this; `bioae.networks.network` adds the changes that need
 a calibration of neuron models.
@@ -91,7 +91,7 @@ class NetworkBase:
         config
             The network's description.
         seed
-            Seeds the weights.
+            The seed of the weights.
         """
         weights = {}
         for placed in config.placed:
@@ -151,7 +151,7 @@ class NetworkBase:
             return
         if self.weights[name].diagonal().any():
             raise NetworkError(
-                f"the array {name!r} lets neurons feed themselves",
+                f"the array {name!r} contains autapses",
                 expected="a diagonal of zeros",
                 mend="Set autapses = true in the layer, or the diagonal to 0",
             )

@@ -65,9 +65,9 @@ class NetworkConfig(BaseModel):
         names = [layer.name for layer in self.layers]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
-            raise ValueError(f"the layer name {twice.pop()!r} is taken")
+            raise ValueError(f"the layer name {twice.pop()!r} is already used")
         if self.latent is not None and self.latent not in names:
-            raise ValueError(f"the latent layer {self.latent!r} is none of {', '.join(names)}")
+            raise ValueError(f"the latent layer {self.latent!r} is not one of {', '.join(names)}")
         shape: Shape = self.input_shape
         for layer in self.layers:
             try:

@@ -1,4 +1,4 @@
-"""Decoders: the last layer's activity to an image, for NumPy arrays and PyTorch tensors.
+"""Decoders: from the last layer's activity to an image, for NumPy arrays and PyTorch tensors.
 
 `U` is the potential of the layer's read-out model, which integrates the layer's input and is never
 reset, sampled at the end of each step.

@@ -1,4 +1,4 @@
-"""Encoders: images to the input layer's spikes or graded events at each step.
+"""Encoders: from images to the input layer's spikes or graded events at each step.
 
 An encoder returns the *drive* of the input neurons, (time, example, channel, y, x): a value of 0
 emits nothing, and any other value multiplies the weights of the first layer.
@@ -59,7 +59,7 @@ class _Encoder(BaseModel):
         steps
             Steps of a presentation.
         seed
-            Seeds random numbers, together with each example's number.
+            The seed of random numbers, used together with each example's number.
 
         Returns
         -------

@@ -76,8 +76,8 @@ class Network(NetworkBase):
             neuron=model.name,
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
         )
-        kept = {name for placed in config.placed for name in placed.array_shapes}
-        weights = {name: finer.weights[name] for name in finer.weights if name in kept}
+        names = {name for placed in config.placed for name in placed.array_shapes}
+        weights = {name: finer.weights[name] for name in finer.weights if name in names}
         for before, after in zip(finer.config.placed, config.placed, strict=True):
             weights |= finer._former_readout(before, after)
         return replace(self, config=config, weights=weights, spread={})
@@ -170,7 +170,7 @@ class Network(NetworkBase):
             The coefficient of variation, by parameter; it applies to every layer that has the
             parameter.
         seed
-            Seeds the values.
+            The seed of the values.
 
         Raises
         ------
@@ -251,7 +251,9 @@ class Network(NetworkBase):
 
         where = f"layer {placed.name!r}, spread of {name!r}"
         if name in placed.program.common:
-            raise NetworkError("all neurons share what depends on this parameter", where=where)
+            raise NetworkError(
+                "variables that all neurons share depend on this parameter", where=where
+            )
         mean = np.broadcast_to(self.parameters(placed)[name], placed.size)
         if not mean.all():
             raise NetworkError(

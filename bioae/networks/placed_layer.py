@@ -107,7 +107,7 @@ class PlacedLayer:
 
     @property
     def separate_inhibition(self) -> bool:
-        """Whether a model of the layer receives inhibition at a separate variable."""
+        """True if a model of the layer receives inhibition at a separate variable."""
         return any(model.inhibition is not None for model in (self.model, self.readout))
 
     @cached_property

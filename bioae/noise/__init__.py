@@ -1,4 +1,4 @@
-"""A model's noise, ``xi``, ``rand()`` and ``randn()``: the same bits on every target.
+"""Noise of neuron models (``xi``, ``rand()``, ``randn()``), with the same bits on every target.
 
 A random number is a function of its purpose: the seed, the example, the population, the neuron, the
 step, and the place in the equations that asks for it. So example 17 receives the same noise
@@ -10,7 +10,8 @@ al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), as NumPy reads it::
     numpy.random.Philox(key=[seed, example], counter=[0, step, call, population]).random_raw(N)[n]
 
 that is, word n mod 4 of the block with the counter (n div 4 + 1, step, call, population). Signed
-numbers stand for their 64 bits. `transforms` turns a word into a uniform or a normal number.
+integers count as the unsigned ones of the same 64 bits. `transforms` turns a word into a uniform or
+a normal number.
 
 `streams` reads the numbers with NumPy; `brian` gives them to Brian2 as functions for the targets
 numpy, Cython, C++ and CUDA. The source in C++ and CUDA is `templates/noise.h`.

@@ -135,7 +135,7 @@ def settling_noise(draws: Mapping[str, Draw], *, population: int, n: int) -> Noi
 
 
 class _Reader:
-    """One generator that is moved to each position: creating one takes longer than moving it."""
+    """A generator that is moved to each position, which is faster than creating one."""
 
     def __init__(self) -> None:
         self._generator = Philox(key=0)

@@ -42,7 +42,7 @@ def calibrate(
     source_parameters: Parameters | None = None,
     target_parameters: Parameters | None = None,
 ) -> float:
-    """Return the factor on network weights with which one neuron model responds like another.
+    """Return the factor on network weights that makes one neuron model respond like another.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray
     drives = np.geomspace(0.98 * low, high, _POINTS)
     rates = _curve(model, drives, options).to_numpy()
     single = _slowest(options)
-    wanted = np.arange(1, round(rates.max() / single) + 1) * single
-    return drives[[int((rates > one - 0.5 * single).argmax()) for one in wanted]]
+    levels = np.arange(1, round(rates.max() / single) + 1) * single
+    return drives[[int((rates > one - 0.5 * single).argmax()) for one in levels]]
 
 
 def _slowest(options: dict[str, Any]) -> float:

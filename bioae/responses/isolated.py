@@ -1,4 +1,4 @@
-"""One neuron of a model, under many drives at once, stepped on arrays without Brian2."""
+"""Isolated neurons of a model under many drives at once, stepped on arrays without Brian2."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DEFAULT_DT = "0.1*ms"
 
 
 class IsolatedNeuron:
-    """One neuron that starts like a presentation and is stepped in the order of a schedule.
+    """A neuron that starts like a presentation and is stepped in the order of a schedule.
 
     Under several drives there is a copy per drive; copies differ in their input and share their
     noise.
@@ -46,7 +46,7 @@ class IsolatedNeuron:
     schedule
         The order of operations within a step.
     seed
-        Seeds the model's own noise, if it has any.
+        The seed of the model's noise, if it has any.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def steps_of(text: str, dt: float, name: str, *, least: int = 1) -> int:
     steps = float(evaluate(text, dimensions_of=_SECOND, where=name)) / dt
     if not least - 0.5 <= steps < np.inf:
         raise InputError(
-            "this time does not fit", where=name, expected=f"{least} steps or more", found=text
+            "the time is out of range", where=name, expected=f"{least} steps or more", found=text
         )
     return max(round(steps), least)
 

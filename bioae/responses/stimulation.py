@@ -78,7 +78,9 @@ def rate_curve(
     steps = steps_of(duration, step, "duration")
     skipped = steps_of(discard, step, "discard", least=0)
     if skipped >= steps:
-        raise InputError("all is discarded", where="discard", expected=f"less than {duration}")
+        raise InputError(
+            "the whole drive is discarded", where="discard", expected=f"less than {duration}"
+        )
     if drives is None:
         _, top = drive_range(model, dt=dt, per=per, schedule=schedule, parameters=parameters)
         drives = np.linspace(0.0, top, 61)
@@ -123,7 +125,7 @@ def drive_range(
     step = time_step(model, dt)
     steps = steps_of(duration, step, "duration")
     scale = drive_scale(per, step)
-    wanted = rate * steps * step
+    count = rate * steps * step
 
     def counts(drives: Drives) -> NDArray[np.int64]:
         neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
@@ -134,7 +136,7 @@ def drive_range(
         raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
     return (
         _first(counts, _COARSE, coarse, 1.0),
-        _first(counts, _COARSE, coarse, min(wanted, float(coarse.max()))),
+        _first(counts, _COARSE, coarse, min(count, float(coarse.max()))),
     )
 
 
@@ -222,7 +224,7 @@ def step_response(
     per: Per = "step",
     parameters: Parameters | None = None,
 ) -> xr.Dataset:
-    """Return the course of a neuron's states and spikes under a step of drive.
+    """Return the time course of a neuron's states and spikes under a step of drive.
 
     Parameters
     ----------
@@ -282,12 +284,12 @@ def _raster(neuron: IsolatedNeuron, drives: Drives, steps: int) -> NDArray[np.bo
     return fired
 
 
-def _first(counts: Counts, drives: Drives, spikes: NDArray[np.int64], wanted: float) -> float:
-    """Return the first drive that gives as many spikes as wanted, by refining a grid of drives."""
-    if not (spikes >= wanted).any():
+def _first(counts: Counts, drives: Drives, spikes: NDArray[np.int64], count: float) -> float:
+    """Return the smallest drive that gives `count` spikes, by refining a grid of drives."""
+    if not (spikes >= count).any():
         return np.inf
     while True:
-        place = int((spikes >= wanted).argmax())
+        place = int((spikes >= count).argmax())
         if place == 0:
             return float(drives[0])
         low, high = drives[place - 1], drives[place]

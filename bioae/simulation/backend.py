@@ -25,7 +25,7 @@ STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
 
 @dataclass(frozen=True)
 class Backend:
-    """The target of a simulation, and how it runs a network there.
+    """Options of a simulation: target, precision, connectivity and recorded variables.
 
     Parameters
     ----------
@@ -74,5 +74,5 @@ class Backend:
 
     @classmethod
     def of(cls, backend: Backend | Target) -> Backend:
-        """Return a backend from the name of its target, or as it is."""
+        """Return the backend of a target's name; return a backend unchanged."""
         return backend if isinstance(backend, Backend) else cls(backend)

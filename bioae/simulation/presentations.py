@@ -39,7 +39,7 @@ class Presentations:
     labels
         The class of each image (example), where known.
     seed
-        Seeds random input, and the noise of neurons.
+        The seed of random input and of the noise of neurons.
     """
 
     config: NetworkConfig
@@ -68,7 +68,7 @@ class Presentations:
         examples
             The number of each image (example); their places in the data set by default.
         seed
-            Seeds random input, and the noise of neurons.
+            The seed of random input and of the noise of neurons.
 
         Raises
         ------
@@ -119,8 +119,8 @@ class Presentations:
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return the held values of the input (example, neuron), see `bioae.networks.encoders`."""
         images = self.intensities(part)
-        held = self.config.encoder.held(images, steps=self.config.steps)
-        return held.reshape(len(images), -1)
+        values = self.config.encoder.held(images, steps=self.config.steps)
+        return values.reshape(len(images), -1)
 
     def key(self, part: slice = slice(None)) -> Key:
         """Return the key of the neurons' noise."""

@@ -57,7 +57,7 @@ def simulate(
         The target, or a `Backend` with the target, the type of state variables, the variables to
         record, and the way that connections are stored.
     seed
-        Seeds random input, and the noise of neurons.
+        The seed of random input and of the noise of neurons.
     examples
         The number of each image (example); its place in the data set by default. Random input
         and the noise of neurons depend on the seed and on this number, and on nothing else.
@@ -229,7 +229,7 @@ class _Simulation:
     def run(
         self, finished: Sequence[slice] = (), *, progress: Progress | None = None
     ) -> Iterator[tuple[slice, Chunk]]:
-        """Run the images that are not finished, and yield their parts as they are."""
+        """Run the unfinished images, and yield each part when it is finished."""
         total = len(self.images)
         done = sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()

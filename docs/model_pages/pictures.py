@@ -62,8 +62,8 @@ def thumbnail(numbers: dict[str, Any]) -> Figure:
 
 def mark(numbers: dict[str, Any]) -> str:
     """Return a comment with the hash of the numbers from which a picture is drawn."""
-    shown = {key: numbers.get(key) for key in ("rate", "step")}
-    text = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    curves = {key: numbers.get(key) for key in ("rate", "step")}
+    text = hashlib.sha256(json.dumps(curves, sort_keys=True).encode()).hexdigest()
     return f"<!-- drawn from numbers with SHA-256 {text} -->"
 
 

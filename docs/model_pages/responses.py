@@ -58,7 +58,7 @@ def measure(model: NeuronModel) -> dict[str, Any]:
     before, during, after = (f"{duration}*ms" for duration in OFF_ON_OFF)
     response = step_response(model, drive, before=before, during=during, after=after, per="ms")
     response = response.assign(_abbreviations(model, response))
-    shown = [row.name for row in symbols(model) if row.kind == "state" or _is_named(row, model)]
+    names = [row.name for row in symbols(model) if row.kind == "state" or _is_named(row, model)]
     versions = {name: importlib.metadata.version(name) for name in ("bioae", "brian2", "numpy")}
     return {
         "command": COMMAND,
@@ -69,7 +69,7 @@ def measure(model: NeuronModel) -> dict[str, Any]:
         "step": {
             "drive_per_ms": drive,
             "off_on_off_ms": list(OFF_ON_OFF),
-            **_traces(response, shown),
+            **_traces(response, names),
         },
     }
 
@@ -104,21 +104,23 @@ def _is_named(row: Symbol, model: NeuronModel) -> bool:
     return row.kind == "subexpression" and row.name in Expression(model.threshold or "0").names
 
 
-def _traces(response: xr.Dataset, shown: list[str]) -> dict[str, Any]:
+def _traces(response: xr.Dataset, names: list[str]) -> dict[str, Any]:
     time = np.asarray(response["time"])
     stretch = max(len(time) // STRETCHES, 1)
-    kept = len(time) // stretch * stretch
+    length = len(time) // stretch * stretch
     # Two values per interval, at its beginning and its middle.
-    times = time[:kept].reshape(-1, stretch)[:, [0, stretch // 2]].ravel()
+    times = time[:length].reshape(-1, stretch)[:, [0, stretch // 2]].ravel()
     return {
         "spikes_ms": _short(time[np.asarray(response["spike"])]),
         "time_ms": _short(times),
         "states": {
             name: {
                 "unit": response[f"state_{name}"].attrs["units"],
-                "values": _short(_extremes(np.asarray(response[f"state_{name}"])[:kept], stretch)),
+                "values": _short(
+                    _extremes(np.asarray(response[f"state_{name}"])[:length], stretch)
+                ),
             }
-            for name in shown
+            for name in names
             if f"state_{name}" in response
         },
     }

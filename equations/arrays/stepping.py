@@ -145,7 +145,7 @@ class _Emit(ast.NodeTransformer):
 
 
 class _Numbers(_Emit):
-    """The same, for an expression without names."""
+    """Rewrite an expression without names."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return _call("number", super().visit_Constant(node))

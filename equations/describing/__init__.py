@@ -1,1 +1,1 @@
-"""Descriptions of neuron models for people: equations in LaTeX, and tables of symbols."""
+"""Descriptions of neuron models for readers: equations in LaTeX, and tables of symbols."""

@@ -98,7 +98,7 @@ def _is_negative(node: ast.expr) -> bool:
 
 
 def _negated(node: ast.expr) -> ast.expr:
-    """Return it without that sign."""
+    """Return a product or a quotient without its minus sign."""
     if isinstance(node, ast.BinOp):
         return ast.BinOp(_negated(node.left), node.op, node.right)
     assert isinstance(node, ast.UnaryOp)

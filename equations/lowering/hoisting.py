@@ -17,7 +17,7 @@ __all__ = ["Hoist"]
 
 
 class Hoist:
-    """Rewrites expressions so that constant parts become names, collected in `constants`.
+    """Rewrite expressions so that constant parts become names, collected in `constants`.
 
     A part that depends on the state only through ``int(not_refractory)`` has two values, and both
     become constants: so ``exp(-dt*int(not_refractory)/tau)`` costs no exponential either.
@@ -27,9 +27,9 @@ class Hoist:
     constant
         The names that do not change over time.
     literals
-        The numbers that names of units stand for.
+        The values of units, by name.
     inline
-        The expressions that names of subexpressions stand for.
+        The expressions of subexpressions, by name.
     """
 
     def __init__(

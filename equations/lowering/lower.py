@@ -66,7 +66,7 @@ def _lower(name: str, fields: str) -> Program:
 
 
 class _Lowering:
-    """Reads the abstract code that Brian2 derives, names random numbers, hoists constants."""
+    """Read the abstract code that Brian2 derives, name random numbers, hoist constants."""
 
     def __init__(self, model: NeuronModel) -> None:
         self.model = model
@@ -121,7 +121,7 @@ class _Lowering:
             parameters=self.parameters,
             initial=self._in_order(initial),
             constants=self.hoist.constants,
-            draws=self.draws.found,
+            draws=self.draws.by_name,
             **parts,
         )
 
@@ -152,7 +152,7 @@ class _Lowering:
             states={name: state.unit for name, state in self.states.items()},
             inline=self.subexpressions,
             values=self.values,
-            means={name: MEANS[draw.distribution] for name, draw in self.draws.found.items()},
+            means={name: MEANS[draw.distribution] for name, draw in self.draws.by_name.items()},
         )
         return {
             "threshold": self.hoist(threshold),
@@ -206,7 +206,7 @@ class _Lowering:
         for target, value, _ in code:
             drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
-            if guarded and drawn.names & self.draws.found.keys():
+            if guarded and drawn.names & self.draws.by_name.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.
                 statements.append(Statement(f"_{target}", self.hoist(drawn)))
                 drawn = Expression(f"_{target}")

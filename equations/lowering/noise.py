@@ -23,10 +23,10 @@ _BACKGROUND_DRAW = f"{RESERVED_PREFIX}background_draw"
 
 
 class Draws:
-    """Replaces calls of ``rand()`` and ``randn()`` by names, collected in `found`."""
+    """Replace calls of ``rand()`` and ``randn()`` by names, collected in `by_name`."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Draw] = {}
+        self.by_name: dict[str, Draw] = {}
 
     def __call__(self, expression: Expression, *, shared: bool = False) -> Expression:
         """Return the expression with a new name for each call in it.
@@ -38,23 +38,23 @@ class Draws:
         shared
             Whether its value is the same for all neurons.
         """
-        before = len(self.found)
-        named = expression.rewritten(_Name(self.found, shared))
-        return expression if len(self.found) == before else named
+        before = len(self.by_name)
+        named = expression.rewritten(_Name(self.by_name, shared))
+        return expression if len(self.by_name) == before else named
 
 
 class _Name(ast.NodeTransformer):
-    def __init__(self, found: dict[str, Draw], shared: bool) -> None:
-        self._found = found
+    def __init__(self, draws: dict[str, Draw], shared: bool) -> None:
+        self._draws = draws
         self._shared = shared
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = ast.unparse(node.func)
         if function not in _DISTRIBUTIONS:
             return self.generic_visit(node)
-        call = len(self._found)
+        call = len(self._draws)
         name = f"{RESERVED_PREFIX}draw{call}"
-        self._found[name] = Draw(_DISTRIBUTIONS[function], call, self._shared)
+        self._draws[name] = Draw(_DISTRIBUTIONS[function], call, self._shared)
         return ast.Name(name, ast.Load())
 
 

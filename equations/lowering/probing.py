@@ -88,7 +88,7 @@ class Probe:
         self.equations: Equations = self._group.equations.substitute(**self._names)
 
     def _understood(self) -> bool:
-        """Return whether SymPy took every variable for one: it knows ``E`` as Euler's number."""
+        """Return whether SymPy read every variable as one: to it, ``E`` is Euler's number."""
         try:
             update = self.update()
         except ModelError:

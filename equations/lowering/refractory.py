@@ -1,4 +1,4 @@
-"""Refractoriness in the integration step: a neuron is taken for active where that changes nothing.
+"""Refractoriness in the integration step: neurons count as active where that changes nothing.
 
 A refractory neuron skips guarded writes. The values that Brian2 computes for it may be 0/0
 (exponential Euler divides by the rate of a leak that is switched off), and its derivative would
@@ -25,14 +25,14 @@ class Activity(ast.NodeTransformer):
         self._value = value
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Replace the call where it is that one."""
+        """Replace a call of ``int(not_refractory)``."""
         if ast.dump(node) == ACTIVE:
             return ast.Constant(self._value)
         return self.generic_visit(node)
 
 
 class _Active(Activity):
-    """Replace it by 1, and leave out factors that are 1."""
+    """Replace ``int(not_refractory)`` by 1, and leave out factors of 1."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -50,7 +50,7 @@ class _Active(Activity):
 def without_refractory(
     assignments: Iterable[Assignment], guarded: Collection[str], states: Collection[str]
 ) -> list[Assignment]:
-    """Return assignments that take a neuron for active where only guarded writes use the result.
+    """Return assignments that treat a neuron as active where only guarded writes use the result.
 
     Parameters
     ----------

@@ -57,5 +57,5 @@ def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
 
 def test_other_networks_are_refused(peer: str) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", neuron="lif_subtract"))
-    with pytest.raises(ValueError, match="nothing like the layer 'encoder1'"):
+    with pytest.raises(ValueError, match="no equivalent of the layer 'encoder1'"):
         build(peer, network)

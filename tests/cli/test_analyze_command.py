@@ -93,7 +93,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
 @pytest.mark.usefixtures("result")
 def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> None:
     (here / "file").write_text("mine")
-    assert "a result is there twice" in refused("analyze", "r.nc", "r.nc", "--out", "out")
+    assert "a result is given twice" in refused("analyze", "r.nc", "r.nc", "--out", "out")
     assert "RESULTS requires an argument" in refused("analyze", "--out", "out")
     assert "--out requires an argument" in refused("analyze", "r.nc")
     for out in ("file", "file/out", "/proc/out"):

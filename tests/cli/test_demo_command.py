@@ -53,7 +53,7 @@ def test_refused_before_anything_is_trained(
     (here / "file").write_text("mine")
     for options, said in (
         (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
-        (("--images", 501), "there are not that many images"),
+        (("--images", 501), "there are too few images"),
         (("--epochs", 0), 'Invalid value "0" for --epochs. Must be >= 1.'),
         (("--out", "file"), "the output exists already and was kept"),
         (("--out", "file", "--overwrite"), "expected a folder; found a file"),

@@ -42,7 +42,7 @@ def test_every_option_is_explained(command: str, run: Run) -> None:
 def test_informative_defaults_are_shown(run: Run) -> None:
     text = " ".join(run("simulate", "--help").out.replace("│", "").split())
     assert "[default: cpp_standalone]" in text
-    assert "Seeds random input, noise and the spread. [default: 0]" in text
+    assert "The seed of random input, noise and the spread. [default: 0]" in text
     assert "[default: False]" not in text
     assert "None" not in text
     assert "()" not in text

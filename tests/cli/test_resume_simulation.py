@@ -63,7 +63,7 @@ def test_finished_chunks_are_kept(
     assert "r.nc.parts: an interrupted run left finished chunks" in line
     assert line.endswith("Continue it with --resume, or start over with --overwrite")
     line = refused(*command(tiny_model), "--resume", "--seed", 4)
-    assert line.startswith("r.nc.parts: the run that was interrupted is another one: seed differs")
+    assert line.startswith("r.nc.parts: the interrupted run was a different one: seed differs")
 
 
 def test_another_folder_is_never_removed(

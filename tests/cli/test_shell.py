@@ -80,10 +80,10 @@ def test_version(module: str) -> None:
     ("arguments", "line"),
     [
         (["dat"], "Unknown command dat. Did you mean data? See bioae --help"),
-        (["zzz"], "Unknown command zzz. There are " + LIST + ". See bioae --help"),
+        (["zzz"], "Unknown command zzz. Choose from: " + LIST + ". See bioae --help"),
         (
             ["--zzz"],
-            "Unknown option --zzz. There are " + LIST + ". See bioae --help",
+            "Unknown option --zzz. Choose from: " + LIST + ". See bioae --help",
         ),
         (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
         (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),

@@ -127,7 +127,7 @@ def test_spread_background_and_delay(
         (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
         (("--images", -3), 'Invalid value "-3" for --images. Must be >= 1.'),
         (("--images", "1.5"), "Invalid value for --images: expected a whole number, found '1.5'."),
-        (("--images", 501), "sample, split test: there are not that many images; "),
+        (("--images", 501), "sample, split test: there are too few images; "),
         (("--examples", "a"), "--examples: the examples cannot be read; expected different places"),
         (("--examples", "3,,4"), "found '3,,4'"),
         (("--examples", "500"), "an example is not in the data set; expected places from 0 to 499"),

@@ -109,7 +109,7 @@ def test_a_configuration_that_does_not_fit_leaves_the_run_to_be_replaced_alone(
         ("epochs = 2", "epochs =", "run.toml: not a TOML file: "),
         ('"sample"', '"mnits"', "mnits: unknown data set; "),
         ("train = 40", "train = 0", "data.train does not fit"),
-        ("train = 40", "train = 40_000", "there are not that many images"),
+        ("train = 40", "train = 40_000", "there are too few images"),
         ("steps = 5", "steps = 0", "run.toml, network: steps does not fit"),
         ("steps = 5", 'dt = "1*mV"', "run.toml: network, dt: '1*mV' has the wrong unit"),
         ("steps = 5", 'preset = "big"', "unknown network 'big'; expected one of paper, strided"),

@@ -191,7 +191,7 @@ def test_readme_has_the_times_of_the_benchmark() -> None:
 def test_readme_starts_with_what_a_newcomer_asks() -> None:
     parts = (
         "# bioae", "![", "make demo", "```python", "## Commands", "## Your own equations",
-        "## What the demo shows", "## Limits", "## Requirements", "## Licence and citation",
+        "## Results of the demo", "## Limits", "## Requirements", "## Licence and citation",
     )  # fmt: skip
     assert all(a < b for a, b in pairwise(README.index(part) for part in parts))
     assert "docs/images/demo.png" in README

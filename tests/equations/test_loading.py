@@ -66,8 +66,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the key that is nearest": ({"treshold": "v > 1"}, "Did you mean 'threshold'?"),
     "a name in the file": ({"name": "mine"}, "unknown key 'name'"),
     "missing key": ({"input": None}, "the key 'input' is missing"),
-    "blank equations": ({"equations": " \n "}, "equations: there is nothing in it"),
-    "blank threshold": ({"threshold": " "}, "threshold: there is nothing in it"),
+    "blank equations": ({"equations": " \n "}, "equations: must not be blank"),
+    "blank threshold": ({"threshold": " "}, "threshold: must not be blank"),
     "wrong type": ({"threshold": 1}, "found 1. Write it in quotes"),
     "parameter without quotes": ({"parameters": {"tau": 20}}, "parameters.tau does not fit"),
     "no table": ({"parameters": "tau"}, "parameters does not fit"),
@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "reset without threshold": ({"threshold": None}, "a reset or a refractory period needs"),
     "surrogate without threshold": (
         {"threshold": None, "reset": None, "surrogate": {"distance": "v", "scale": "1"}},
-        "there is none",
+        "needs a threshold",
     ),
     # names
     "equation": ({"equations": "dv/dt = -v/tua : 1"}, "equations: unknown name 'tua'"),
@@ -110,11 +110,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "expected one of v",
     ),
     "trainable": ({"trainable": {"x": ["1", "2"]}}, "[trainable] names x"),
-    "circle": (parameters(tau="a*ms", a="b", b="a"), "defined by one another; found "),
-    "itself": (parameters(tau="tau"), "defined by one another; found tau -> tau"),
+    "circle": (parameters(tau="a*ms", a="b", b="a"), "circular definitions; found "),
+    "itself": (parameters(tau="tau"), "circular definitions; found tau -> tau"),
     "initial circle": (
         equations("dv/dt = -v/tau : 1\nu : 1", initial={"v": "u", "u": "v"}),
-        "[initial]: these are defined by one another",
+        "[initial]: circular definitions",
     ),
     **{
         f"reserved {name}": (parameters(**{name: "1"}), name)

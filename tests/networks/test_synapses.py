@@ -85,7 +85,7 @@ def test_without_autapses_no_neuron_projects_to_itself() -> None:
         assert len(synapses.source) == count
         assert (synapses.source == synapses.target).any() == placed.layer.autapses
     fed = {**network.weights, "b.recurrent": np.eye(40)}
-    with pytest.raises(NetworkError, match="lets neurons feed themselves; expected a diagonal of"):
+    with pytest.raises(NetworkError, match="contains autapses; expected a diagonal of"):
         Network(network.config, fed)
 
 

@@ -127,8 +127,11 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
     ("ask", "message"),
     [
         (lambda: rate_curve(load_model("leaky_readout"), [1]), "never fires; expected a model wit"),
-        (lambda: rate_curve(model(), [1], discard="2*second"), "discard: all is discarded"),
-        (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: this time does not fit"),
+        (
+            lambda: rate_curve(model(), [1], discard="2*second"),
+            "discard: the whole drive is discarded",
+        ),
+        (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: the time is out of range"),
         (lambda: rate_curve(model(), [1], duration="1*mV"), "duration: '1*mV' has the wrong unit"),
         (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "has no parameter 'taw'"),
         (

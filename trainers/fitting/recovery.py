@@ -149,7 +149,7 @@ def recover(
         own = stimulus.spikes(population.free(values), amplitude, key)
         return ((own * spikes).sum() / torch.maximum(own, spikes).sum()).item()
 
-    found, evaluations = population.descend(start, stimulus.steps(amplitude), spikes, widths, key)
+    fitted, evaluations = population.descend(start, stimulus.steps(amplitude), spikes, widths, key)
 
     def trained(values: Parameters) -> dict[str, float]:
         return {name: float(values[name]) for name in parameters}
@@ -157,12 +157,12 @@ def recover(
     return Recovery(
         true=trained(true),
         start=trained(start),
-        found=trained(found),
+        found=trained(fitted),
         origin=population.origins,
         spikes=int(spikes.sum()),
         active_fraction=spikes.any(0).double().mean().item(),
         agreement_before=agreement(start),
-        agreement=agreement(found),
+        agreement=agreement(fitted),
         evaluations=evaluations,
     )
 

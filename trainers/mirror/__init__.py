@@ -1,7 +1,8 @@
 """The mirror: a network in PyTorch, derived from its neuron models' equations.
 
-Nothing here knows a neuron model: a layer runs the statements of a `bioae.equations.Program`, which
-are those that Brian2 runs, in the same order.
+Nothing here depends on a particular neuron model: a layer runs the statements of a
+`bioae.equations.Program`, which are those that Brian2 runs, in the same order. A new spike
+derivative belongs in `derivatives`.
 """
 
 from __future__ import annotations

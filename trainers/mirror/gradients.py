@@ -77,7 +77,7 @@ class Backward:
             steps = getattr(self, name)
             if steps is not None and steps < 1:
                 raise NetworkError(
-                    f"{name} is no number of steps", expected="1 or more", found=str(steps)
+                    f"{name} is not a number of steps", expected="1 or more", found=str(steps)
                 )
 
     @property

@@ -172,7 +172,7 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
 
 
 def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> float:
-    """Return the spikes of both over those of either, of Brian2 with and without a perturbation.
+    """Return the spike agreement of Brian2 with and without a perturbation.
 
     If this is low, the dynamics are chaotic, and no other implementation can agree.
     """

@@ -238,7 +238,7 @@ class _Trial:
 
     @torch.no_grad()
     def __call__(self, network: Network) -> dict[str, tuple[float, float]]:
-        """Return, by layer, how many neurons fire at all, and spikes for each neuron and step."""
+        """Return each layer's fraction of firing neurons, and its spikes per neuron and step."""
         for name in self._mirror.synaptic:
             self._mirror.weights[name].copy_(torch.from_numpy(network.weights[name]))
         layers = self._mirror(self._drive, key=self._key).layers

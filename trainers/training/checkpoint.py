@@ -100,7 +100,7 @@ def restore(
     stored = {name.removeprefix("weight/") for name in tensors if name.startswith("weight/")}
     if stored != set(weights):
         raise ArtefactError(
-            "the checkpoint is of another network",
+            "the checkpoint belongs to another network",
             expected=f"the weights {', '.join(sorted(weights))}",
             found=", ".join(sorted(stored)),
         )
@@ -186,7 +186,7 @@ def load(path: Path) -> Checkpoint:
 def _check_version(version: object, path: Path) -> None:
     if version != VERSION:
         raise ArtefactError(
-            "the checkpoint is of another version of the format",
+            "the checkpoint has another format version",
             where=str(path),
             expected=str(VERSION),
             found=str(version),

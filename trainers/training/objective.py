@@ -111,7 +111,7 @@ class LayerReading:
 
 @dataclass(frozen=True)
 class Regulariser(ABC):
-    """One term of the loss.
+    """A term of the loss.
 
     Parameters
     ----------

@@ -239,7 +239,7 @@ def _layers(value: object) -> object:
 
 
 class TermConfig(Section):
-    """One regulariser: its coefficient and the layers that it acts on."""
+    """A regulariser: its coefficient and the layers that it acts on."""
 
     coefficient: FiniteFloat = Field(description="factor of the term")
     layers: Annotated[tuple[str, ...] | None, BeforeValidator(_layers)] = Field(

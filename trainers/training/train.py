@@ -226,7 +226,7 @@ def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
     images = load(config.data.name, "test" if split == "test" else "train", limit)
     if images.shape != config.network.input_shape:
         raise DataError(
-            "the images are not of the network's size",
+            "the images do not have the network's size",
             where=f"{images.name}, split {split}",
             expected=f"(channel, y, x) = {config.network.input_shape}",
             found=str(images.shape),
@@ -250,7 +250,7 @@ def _check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
     for name in config.training.learning_rates:
         if name not in kinds and name not in arrays:
             raise NetworkError(
-                f"nothing that is trained is called {name!r}",
+                f"no trained weight or parameter is called {name!r}",
                 where="training, learning_rates",
                 expected=f"one of {', '.join([*sorted(kinds), *arrays])}",
             )

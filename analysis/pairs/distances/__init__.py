@@ -1,9 +1,9 @@
-"""Distances of spike trains, for all pairs at once, and distances of two samples.
+"""Distances between spike trains, for all pairs at once, and distances between two samples.
 
-Functions on the rasters of `bioae.analysis.raster`, (train, time) bool, that return a matrix
-(train, train_) of a distance or similarity belong here, and distances of two distributions, such
-as the rates of two layers. All trains share the grid of steps, so that a search among spike times
-becomes arithmetic on small integers.
+A new distance or similarity of spike trains belongs here: a function on a raster of
+`bioae.analysis.raster`, (train, time) bool, that returns a matrix (train, train_). So does a
+distance between two distributions, such as the rates of two layers. All trains share the grid of
+steps, so a search among spike times becomes arithmetic on small integers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parameter-free distances of spike trains: ISI-distance, SPIKE-distance, SPIKE-synchronization."""
+"""Parameter-free spike train distances: ISI-distance, SPIKE-distance, SPIKE-synchronization."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def isi_distance(trains: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If the trains are no raster.
+        If the trains are not a raster.
 
     References
     ----------
@@ -76,7 +76,7 @@ def spike_distance(trains: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If the trains are no raster.
+        If the trains are not a raster.
 
     Notes
     -----
@@ -152,7 +152,7 @@ def spike_synchronization(trains: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If the trains are no raster.
+        If the trains are not a raster.
 
     References
     ----------

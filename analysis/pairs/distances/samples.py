@@ -1,4 +1,4 @@
-"""Distances of two samples, such as the rates of two layers: Wasserstein, Kolmogorov-Smirnov."""
+"""Distances between two samples, such as two layers' rates: Wasserstein, Kolmogorov-Smirnov."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Sample = tuple[NDArray[np.float64], int]
 
 
 def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
-    """Wasserstein-1 (earth mover's) distance of two samples.
+    """Wasserstein-1 (earth mover's) distance between two samples.
 
     The least mean shift of values that turns one sample into the other, by
     `scipy.stats.wasserstein_distance`.

@@ -1,4 +1,4 @@
-"""Distances of spike trains at a time scale: van Rossum and Victor-Purpura."""
+"""Spike train distances with a time scale: van Rossum and Victor-Purpura."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def van_rossum_distance(trains: xr.DataArray, *, tau_ms: float) -> xr.DataArray:
     tau_ms
         The time constant. With 0 the distance is the square root of the number of spikes that are
         not shared; with infinity it compares spike counts. At 0, elephant treats all spikes as
-        different, which is not the limit of its own values.
+        different, which is not the limit of its values.
 
     Raises
     ------
     ResultError
-        If `tau_ms` is negative or not a number, or the trains are no raster.
+        If `tau_ms` is negative or not a number, or the trains are not a raster.
 
     Notes
     -----
@@ -79,12 +79,12 @@ def victor_purpura_distance(trains: xr.DataArray, *, cost_per_ms: float) -> xr.D
     cost_per_ms
         Cost of shifting a spike by a millisecond. 0 compares spike counts; infinity counts the
         spikes that are not shared. At infinity, elephant treats all spikes as different, which is
-        not the limit of its own values.
+        not the limit of its values.
 
     Raises
     ------
     ResultError
-        If the cost is negative or not a number, or the trains are no raster.
+        If the cost is negative or not a number, or the trains are not a raster.
 
     References
     ----------

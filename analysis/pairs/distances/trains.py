@@ -141,12 +141,14 @@ def raster_of(trains: xr.DataArray) -> NDArray[np.bool_]:
     """Return the trains as an array (train, time) bool; raise a `ResultError` for other data."""
     if trains.ndim != 2 or "time" not in trains.dims or trains.dtype != bool:
         raise ResultError(
-            "the trains are no raster",
+            "the trains are not a raster",
             expected="bool (train, time), as from `raster`",
             found=f"{trains.dtype} {trains.dims}",
         )
     if not trains.sizes["time"]:
-        raise ResultError("the trains have no time", expected="at least one step", found="none")
+        raise ResultError(
+            "the trains have no time steps", expected="at least one step", found="none"
+        )
     dense: NDArray[np.bool_] = trains.transpose(..., "time").to_numpy()
     return dense
 
@@ -165,7 +167,9 @@ def step_ms(trains: xr.DataArray) -> float:
     if not lengths.size:
         return 1.0
     if not (lengths[0] > 0 and np.allclose(lengths, lengths[0])):
-        raise ResultError("the coordinate `time` of the trains is no grid", expected="equal steps")
+        raise ResultError(
+            "the coordinate `time` of the trains is not a regular grid", expected="equal steps"
+        )
     return float(lengths.mean())
 
 

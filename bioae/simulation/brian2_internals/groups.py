@@ -191,7 +191,7 @@ class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
         options: Mapping[str, Any],
         check_units: bool = True,
     ) -> None:
-        """Let the object run a template in each step; arguments as for `CodeRunner`.
+        """Run a template in each step; arguments as for `CodeRunner`.
 
         The groups that it depends on have to be in the same network. `options` are values for the
         template.

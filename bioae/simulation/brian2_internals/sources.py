@@ -1,4 +1,4 @@
-"""Edits of generated projects: fewer sources, and makefiles for the compilers of today.
+"""Edits of generated projects: fewer sources, and makefiles for current compilers.
 
 Brian2 and brian2cuda write a source for each code object, dozens or hundreds of them, and a
 compiler takes far longer to open each than to compile it. So we merge them into a few.

@@ -19,7 +19,7 @@ _WORDS = {"true": 1, "false": 0}
 
 
 def active_target() -> str:
-    """Return the name of the target that Brian2 would run on now."""
+    """Return the name of Brian2's active target."""
     device = get_device()
     if not isinstance(device, CPPStandaloneDevice):  # which brian2cuda's is, too
         return str(prefs["codegen.target"])

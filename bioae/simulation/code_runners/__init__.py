@@ -1,6 +1,6 @@
-"""Code that runs in each step through Brian2 templates of our own: conditional code and recorders.
+"""Code that runs in each step through bioae's Brian2 templates: conditional code and recorders.
 
-As `bioae.simulation.sharing`, the folder knows nothing of networks: it takes any Brian2 group.
+Like `bioae.simulation.sharing`, the folder knows nothing of networks: it takes any Brian2 group.
 """
 
 from bioae.simulation.code_runners.runners import (

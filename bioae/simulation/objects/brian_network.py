@@ -124,9 +124,9 @@ class BrianNetwork:
 
     def set_input(self, images: Presentations, part: slice = slice(None)) -> None:
         """Set the held values of the input, and the keys of the noise, to those of some images."""
-        held = images.held(part)
-        self.held.values[: len(held)] = held
-        self.held.values[len(held) :] = 0.0
+        numbers = images.held(part)
+        self.held.values[: len(numbers)] = numbers
+        self.held.values[len(numbers) :] = 0.0
         if self.keys is not None:
             for name, values in key_arrays(images.key(part), self.presentations).items():
                 self.keys.variables[name].set_value(values)
@@ -161,10 +161,10 @@ class BrianNetwork:
         Raises
         ------
         DataError
-            If nothing was presented.
+            If no images were presented.
         """
         if self.images is None:
-            raise DataError("nothing was presented", mend="Call present(images) before the run")
+            raise DataError("no images were presented", mend="Call present(images) before the run")
         chunk = self.read(len(self.images))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
         return result_of(self.source, self.images, chunk, target=active_target(), dtype=dtype)

@@ -218,8 +218,8 @@ class _Builder:
         monitors = {}
         for placed in self.config.placed:
             record = self.record
-            wanted = record.get(placed.name, ()) if isinstance(record, Mapping) else record
-            names = [name for name in placed.program.states if name in wanted]
+            requested = record.get(placed.name, ()) if isinstance(record, Mapping) else record
+            names = [name for name in placed.program.states if name in requested]
             if names:
                 population = populations[placed.name]
                 monitors[placed.name] = StateMonitor(

@@ -1,1 +1,4 @@
-"""Results of a simulation: chunks of spikes, their tree, its file, finished parts of a run."""
+"""Results of a simulation: chunks of spikes, the tree, the netCDF file, and finished parts of runs.
+
+Any change to the format of a result belongs here, and in docs/result.md.
+"""

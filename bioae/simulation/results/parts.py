@@ -170,7 +170,7 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
     for name in sorted({*identity, *stored}):
         if identity.get(name) != stored.get(name):
             raise OutputError(
-                f"the run that was interrupted is another one: {name} differs",
+                f"the interrupted run was a different one: {name} differs",
                 where=str(folder),
                 expected=stored.get(name, "none"),
                 found=identity.get(name, "none"),

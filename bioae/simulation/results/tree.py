@@ -225,7 +225,7 @@ def _check_images(
     repeated = ordered[1:][np.diff(ordered) == 0]
     if repeated.size:
         raise ResultError(
-            "an example is there twice",
+            "an example is repeated",
             where="example",
             expected="each index once",
             found=f"{repeated[0]} again",

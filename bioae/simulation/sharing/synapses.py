@@ -213,5 +213,5 @@ def _check_sizes(layout: Layout, source: Any, target: Any, shape: tuple[int, ...
 def _steps(delay: Any, clock: Clock) -> int:
     fail_for_dimension_mismatch(delay, second, "a delay is a time")
     if np.size(delay) != 1 or not float(delay) >= 0:
-        raise ValueError(f"a delay is one time that is not negative; found {delay}")
+        raise ValueError(f"a delay must be a single time that is not negative; found {delay}")
     return int(np.rint(float(delay) / float(clock.dt)))

@@ -104,10 +104,10 @@ class BuildCache:
         OSError
             If a build cannot be removed.
         """
-        kept = self.kept()
+        builds = self.kept()
         for folder in self._folders(complete=False):
             shutil.rmtree(folder)
-        return kept
+        return builds
 
     def _folders(self, *, complete: bool = True) -> list[Path]:
         """Return the folders of builds; without `complete`, incomplete ones too."""
@@ -143,9 +143,9 @@ class BuildCache:
             (folder / _HASH).write_text(_sha256(content), encoding="ascii")
 
     def _shrink(self, *, keep: str) -> None:
-        kept = self.kept()
-        total = sum(build.bytes for build in kept)
-        for build in reversed(kept):
+        builds = self.kept()
+        total = sum(build.bytes for build in builds)
+        for build in reversed(builds):
             if total <= self.limit:
                 return
             if build.key != keep:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PATIENCE_SECONDS", "connected", "count_workers", "run_on_cluster"]
 
-#: How long to wait for the scheduler, and for a worker where there is none.
+#: Time to wait for the scheduler, and for a worker if there is none.
 PATIENCE_SECONDS = 30.0
 
 _POLL_SECONDS = 1.0
@@ -232,7 +232,7 @@ class _Bench:
                     self._clear()
 
     def release(self, name: str) -> None:
-        """Let go of a network, now or after the chunk that it is running."""
+        """Release a network, now or after the chunk that it is running."""
         self._released.add(name)
         if not self._turn.acquire(blocking=False):
             return
@@ -244,7 +244,7 @@ class _Bench:
             self._turn.release()
 
     def close(self) -> None:
-        """Let go of the network."""
+        """Release the network."""
         with self._turn:
             self._clear()
 

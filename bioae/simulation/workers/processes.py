@@ -142,13 +142,13 @@ class _ForkedPool:
 
     def _start(self, place: int, work: Sequence[Any]) -> None:
         context = multiprocessing.get_context("fork")  # so that it may close over anything
-        ours, theirs = context.Pipe()
+        parent, child = context.Pipe()
         # Copies of our ends in it would keep the others from noticing our end.
-        closed = [ours, *(worker.connection for worker in self._workers)]
-        process = context.Process(target=_serve, args=(self._function, theirs, closed), daemon=True)
+        closed = [parent, *(worker.connection for worker in self._workers)]
+        process = context.Process(target=_serve, args=(self._function, child, closed), daemon=True)
         process.start()
-        theirs.close()
-        worker = _Worker(process, ours, place)
+        child.close()
+        worker = _Worker(process, parent, place)
         self._workers.append(worker)
         self._give(worker, place, work)
 
@@ -161,7 +161,7 @@ class _ForkedPool:
 def _check_tries(tries: int) -> None:
     if tries >= TRIES:
         raise TargetError(
-            f"a worker process was killed, and so were {tries - 1} more that did its work again",
+            f"a worker process was killed, and so were {tries - 1} more that repeated its work",
             mend="If memory ran out, use fewer workers or smaller chunks",
         )
 

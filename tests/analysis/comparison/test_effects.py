@@ -285,7 +285,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
     values = one(np.ones(3))
     with pytest.raises(ResultError, match="no layer and statistic in common"):
         compare_values(values, {"other": values["latent"]})
-    with pytest.raises(ResultError, match="the level is outside"):
+    with pytest.raises(ResultError, match="the level is out of range"):
         compare_values(values, values, level=1)
     with pytest.raises(ResultError, match="resamples must be positive"):
         compare_values(values, values, resamples=0)

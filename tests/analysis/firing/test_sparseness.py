@@ -107,9 +107,9 @@ def test_the_scale_of_the_responses_does_not_matter(make: Make, measure: Sparsen
 
 
 def test_invalid_arguments_are_refused(make: Make, counted: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match="takes several examples; expected at least 2; found 1"):
+    with pytest.raises(ResultError, match="needs several examples; expected at least 2; found 1"):
         lifetime_sparseness(counted.isel(example=[1]), "latent")
-    with pytest.raises(ResultError, match="takes several neurons; expected at least 2; found 1"):
+    with pytest.raises(ResultError, match="needs several neurons; expected at least 2; found 1"):
         population_sparseness(make(np.ones((3, 2, 1), bool)), "latent")
     for sparseness in (lifetime_sparseness, population_sparseness):
         with pytest.raises(ResultError, match="expected 'treves_rolls' or 'hoyer' or 'kurtosis'"):

@@ -113,7 +113,7 @@ def test_a_nearly_empty_result_is_measured_or_refused(
     tree = labelled(make, shown)
     if name in few:
         with pytest.raises(
-            ResultError, match=r"takes several .*at least 2; found 1|examples; foun"
+            ResultError, match=r"needs several .*at least 2; found 1|examples; foun"
         ):
             MEASURES[name](tree, "latent")
     else:

@@ -201,7 +201,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("low = 0.5", "low = 2.0"), "lower end 2.0 lies above"),
+        (("low = 0.5", "low = 2.0"), "lower end 2.0 is above"),
         (("low = 0.5\nhigh = 1.0", ""), "a range needs an end"),
         (("10.1234/x", "somewhere"), "doi does not fit"),
         (('area = "V1"', ""), "'entry.0.area' is missing"),

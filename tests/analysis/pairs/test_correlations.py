@@ -218,11 +218,11 @@ def test_invalid_arguments_are_refused(
 ) -> None:
     one = counted.isel(example=[0])
     for measure in (correlation_matrix, mean_pairwise_correlation):
-        with pytest.raises(ResultError, match="takes several examples; expected at least 2"):
+        with pytest.raises(ResultError, match="needs several examples; expected at least 2"):
             measure(one, "latent")
         with pytest.raises(ResultError, match="the classes of the examples are not known"):
             measure(counted, "latent", kind="noise")
-        with pytest.raises(ResultError, match="takes several classes; expected at least 2"):
+        with pytest.raises(ResultError, match="needs several classes; expected at least 2"):
             measure(make(np.ones((3, 2, 2), bool), label=np.zeros(3, int)), "latent", kind="signal")
         with pytest.raises(ResultError, match="expected 'total' or 'signal' or 'noise'"):
             measure(counted, "latent", kind="spike")

@@ -194,7 +194,7 @@ def test_the_order_of_dimensions_does_not_matter() -> None:
 def test_data_other_than_rasters_are_refused(distance: Distance) -> None:
     trains = trains_of(np.eye(4, dtype=bool))
     for wrong in (trains.astype(int), trains[0], trains.rename(time="step")):
-        with pytest.raises(ResultError, match="no raster"):
+        with pytest.raises(ResultError, match="not a raster"):
             distance(wrong)
     with pytest.raises(ResultError, match="no time"):
         distance(trains[:, :0])
@@ -209,7 +209,7 @@ def test_times_and_costs_are_checked() -> None:
     with pytest.raises(ResultError, match="no coordinate"):
         distances.van_rossum_distance(trains.drop_vars("time"), tau_ms=1)
     uneven = trains.assign_coords(time=[0, 1, 3, 4])
-    with pytest.raises(ResultError, match="no grid"):
+    with pytest.raises(ResultError, match="not a regular grid"):
         distances.van_rossum_distance(uneven, tau_ms=1)
 
 

@@ -169,7 +169,7 @@ def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:
     (tmp_path / "bad.nc").write_bytes(results[0].read_bytes()[:2000])
     for paths, message in (
         ([*results, tmp_path / "bad.nc"], "truncated"),
-        ([results[0], results[0]], "there twice"),
+        ([results[0], results[0]], "given twice"),
         ([], "no results"),
     ):
         with pytest.raises(ResultError, match=message):

@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "shared last": ('run_regularly = "v += 1; g = 1"', "'g' is written after 'v'"),
     "a wrong unit": ('run_regularly = "v = 1*mV"', "'1 * mV' has the wrong unit"),
     "an unknown name": ('run_regularly = "v = u"', "mine.toml, run_regularly: unknown name 'u'"),
-    "nothing to do": ('run_regularly = " "', "run_regularly: there is nothing in it"),
+    "nothing to do": ('run_regularly = " "', "run_regularly: must not be blank"),
     "shared and integrated": (
         'equations = "dv/dt = -v/tau : 1 (shared)"',
         "mine.toml, equations: a shared variable cannot have a differential equation",

@@ -116,7 +116,7 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
             {"inhibition": "g"},
             "counter.toml, inhibition: the inhibition variable 'g' is not a varia",
         ),
-        ({"inhibition": "n_e"}, "`inhibition` needs another variable than `input`"),
+        ({"inhibition": "n_e"}, "`inhibition` must name a variable other than `input`"),
         (
             {"equations": "n_e : 1\nn_i : volt\nx : 1"},
             "counter.toml, weight: '2' has the wrong unit",

@@ -243,5 +243,5 @@ def test_logarithmic_and_linear_steps() -> None:
 
 def test_refused_numbers_of_steps() -> None:
     for name in ("truncate", "recompute"):
-        with pytest.raises(NetworkError, match=f"{name} is no number of steps; .*found 0"):
+        with pytest.raises(NetworkError, match=f"{name} is not a number of steps; .*found 0"):
             mirror("lif", **{name: 0})

@@ -145,7 +145,7 @@ def test_refused_values(training: dict[str, Any], line: str) -> None:
     ("training", "line"),
     [
         ({"trainable": ["beta"]}, "no layer's neuron model lets 'beta' be trained"),
-        ({"learning_rates": {"weigth": 1e-3}}, "nothing that is trained is called 'weigth'"),
+        ({"learning_rates": {"weigth": 1e-3}}, "no trained weight or parameter is called 'weigth'"),
         ({"learning_rates": {"outer.recurrent": 1e-3}}, "is called 'outer.recurrent'"),
     ],
 )

@@ -21,7 +21,7 @@ Gradients = tuple["Node | None", ...]
 
 @dataclass(eq=False)
 class Step:
-    """One time step of a layer.
+    """A time step of a layer.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Step:
 def differentiate(
     graph: Graph, seeds: Mapping[Node, Node], leaves: Collection[Node]
 ) -> dict[Node, Node]:
-    """Return the gradients of leaves, as far as they get one.
+    """Return the gradients of the leaves that a gradient reaches.
 
     Parameters
     ----------

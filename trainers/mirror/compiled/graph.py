@@ -1,4 +1,4 @@
-"""One time step as a graph of scalar operations without duplicates, recorded on symbols."""
+"""A time step as a graph of scalar operations without duplicates, recorded on symbols."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Graph:
         return self.literal(value if isinstance(value, bool) else float(value))
 
     def reached(self, ends: Iterable[Node]) -> list[Node]:
-        """Return the nodes that some nodes depend on, and these, in order."""
+        """Return some nodes and all nodes that they depend on, in order."""
         reached: dict[int, Node] = {}
         waiting = [*ends]
         while waiting:
@@ -127,7 +127,7 @@ def _binary(operation: str, *, swapped: bool = False) -> Callable[[Symbol, Any],
 
 
 class Symbol:
-    """A stand-in for a tensor that records the operations on it.
+    """A placeholder for a tensor that records the operations on it.
 
     It records arithmetic, PyTorch's functions by their names, and the operations with a custom
     gradient.

@@ -205,8 +205,8 @@ class Plan:
             "}",
         ]
         for k, name in enumerate(self.learned, len(inputs)):
-            held = f"a_{safe(name)}" if name in summed else f"l_{safe(name)}"
-            body.append(f"{LOOP} to[{k}][j + i] = {held}[i]; }}")
+            variable = f"a_{safe(name)}" if name in summed else f"l_{safe(name)}"
+            body.append(f"{LOOP} to[{k}][j + i] = {variable}[i]; }}")
         arguments = (
             "const R* const* in, const R* const* par, const R* times, const R* const* grad, "
             "R* const* to"

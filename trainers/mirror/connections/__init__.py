@@ -1,1 +1,4 @@
-"""Connections between populations: sums of weights, computed densely or from spikes, and delays."""
+"""Connections between populations: sums of weights, computed densely or from spikes, and delays.
+
+The PyTorch side of a new kind of layer belongs here.
+"""

@@ -184,7 +184,7 @@ class EventConnection:
         return self._ordered(weight).permute(self._by_channel).contiguous()
 
     def as_weight(self, rows: Tensor) -> Tensor:
-        """Return rows in the form of `by_channel` in the form of weights."""
+        """Return rows in the form of `by_channel` as weights in PyTorch's form."""
         back = [self._by_channel.index(axis) for axis in range(4)]
         weight = rows.permute(back)
         return weight[..., self._places[:, None], self._places].contiguous()

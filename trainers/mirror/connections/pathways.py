@@ -63,7 +63,7 @@ def received(program: Program, arrived: Arrived) -> Arrived:
 
 
 class Pathway(nn.Module):
-    """One array of weights, each with its delay and its sign.
+    """An array of weights, each with a delay and a sign.
 
     Parameters
     ----------
