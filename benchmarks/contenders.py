@@ -108,7 +108,7 @@ def brian2(
     steps
         Steps per presentation.
     target, dtype, connectivity, workers
-        As of `bioae.simulate`.
+        As for `bioae.simulate`.
     chunk
         Digits per chunk; by default, an equal share for each worker.
     fast_math

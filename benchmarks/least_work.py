@@ -27,7 +27,7 @@ _IN_CACHE, _REPEATS = 4096, 20_000
 
 
 class SimulationWork(NamedTuple):
-    """The least work to simulate an image.
+    """Lower bound on the work to simulate an image.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class SimulationWork(NamedTuple):
 
 
 def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
-    """Return the least work per image, averaged over digits.
+    """Return the minimum work per image, averaged over digits.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
 
 
 def training_work(network: Network, drive: Tensor, counts: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the least work of a training step, per image.
+    """Return the minimum work of a training step, per image.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Stored results of the benchmarks: rows and tables as JSON, and the Markdown made from them.
 
-A benchmark measures everything that it is asked for, in place of what was stored before. It writes
-each result as soon as it has it, so that ``--resume`` continues an interrupted run.
+A benchmark measures everything that was requested, and replaces earlier results. It writes each
+result as soon as it is measured, so that ``--resume`` continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Stored:
         Parameters
         ----------
         keys
-            Keys of the rows that are asked for.
+            Keys of the requested rows.
         resume
             Whether to skip keys that have a row; else their rows are removed first.
         """
@@ -148,7 +148,7 @@ def pending_tables(
     name
         The name of the result's files.
     titles
-        Beginnings of the titles that are asked for.
+        Beginnings of the requested titles.
     resume
         Whether to skip tables that are stored; else they are removed from the JSON file first.
     folder

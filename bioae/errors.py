@@ -106,7 +106,7 @@ class OutputError(InputError):
 
 
 class TargetError(BioaeError):
-    """A simulation target is missing what it needs, or failed."""
+    """A requirement of a simulation target is missing, or the target failed."""
 
 
 class Complaint(TypedDict, total=False):

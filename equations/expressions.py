@@ -115,7 +115,7 @@ class _Substitute(ast.NodeTransformer):
         return node if value is None else value.tree
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        # The function's name is no variable.
+        # The function's name is not a variable.
         node.args = [self.visit(argument) for argument in node.args]
         return node
 
@@ -164,7 +164,7 @@ def parse_expression(
     Raises
     ------
     InputError
-        (or `error`) If it is no expression, or contains what Brian2's expressions do not.
+        (or `error`) If it is not an expression, or contains a construct that Brian2's lack.
     """
     expression = Expression(text)
     try:

@@ -86,7 +86,7 @@ def evaluate(
     ------
     InputError
         (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
-        real number, or has other dimensions than those asked for.
+        real number, or has the wrong dimensions.
     """
     parsed = parse_expression(expression, where=where, error=error)
     known = {**constants(), **(names or {})}

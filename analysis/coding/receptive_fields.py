@@ -64,7 +64,7 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     # Squared deviation of the weights, which are counts over their sum, and variance of pixels.
     unequal = (n * sums.counts_squared - sums.counts**2) / (n * fired**2)
     variance = (sums.images_squared - sums.images**2 / n) / max(n - 1, 1)
-    # Rounding errors are no variance.
+    # Rounding errors must not count as variance.
     variance[variance <= 1e-12 * sums.images_squared / n] = 0
     z_score = ratio(average, np.sqrt(unequal)[:, None] * np.sqrt(variance))
     shape = images.sizes

@@ -208,9 +208,9 @@ def rank_biserial(differences: Sample) -> float:
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     """P-values corrected for multiple tests by Holm's method, of the same shape.
 
-    NaN is no test and stays. If those below a level are rejected, the chance of rejecting any true
-    hypothesis is at most that level, however the tests depend on each other. Holm (1979), Scand. J.
-    Stat. 6:65.
+    NaN stays NaN and does not count as a test. If the hypotheses with a p-value below a level are
+    rejected, the chance of rejecting any true hypothesis is at most that level, however the tests
+    depend on each other. Holm (1979), Scand. J. Stat. 6:65.
     """
     flat = p_values.ravel()
     adjusted = np.full(flat.size, np.nan)

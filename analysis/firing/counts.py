@@ -1,8 +1,8 @@
 """Spike counts: alive and dead, active and silent, bursting neurons.
 
-Hübotter, Lanillos & Tomczak (2021), arXiv:2109.11045, name *dead* a neuron without a spike over the
-whole evaluation set, and *bursting* a neuron of a trained network that spikes in most steps. They
-give no threshold for the latter; `BURSTING_THRESHOLD` is ours. This bursting is a property of whole
+Hübotter, Lanillos & Tomczak (2021), arXiv:2109.11045, call a neuron *dead* if it has no spike over
+the whole evaluation set, and *bursting* if it spikes in most steps. They give no threshold for the
+latter; `BURSTING_THRESHOLD` is a choice of bioae. This bursting is a property of whole
 presentations, unlike the burst of neurophysiology, a group of spikes at short intervals.
 """
 

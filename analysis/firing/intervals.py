@@ -128,7 +128,7 @@ def refractory_violations(
     Parameters
     ----------
     period_ms
-        In milliseconds. An interval of exactly this length is no violation.
+        In milliseconds. An interval of exactly this length is not a violation.
 
     Raises
     ------

@@ -39,7 +39,8 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     Raises
     ------
     ResultError
-        If there are fewer than two examples, or the window is no whole number of steps that fits.
+        If there are fewer than two examples, or the window is not a whole number of steps within a
+        presentation.
     """
     data = layer_data(tree, layer)
     examples = several_examples(data)

@@ -236,7 +236,7 @@ def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> 
     Raises
     ------
     ResultError
-        If the bin is no whole number of steps, or longer than a presentation.
+        If the bin is not a whole number of steps, or is longer than a presentation.
 
     References
     ----------

@@ -63,7 +63,7 @@ def fitted_rates(
         By result and layer, as from `bioae.analysis.fit_rates`: `shape` (NaN for families without
         one), `scale` and `aic` along `distribution`. Fits that are NaN are not drawn.
     which
-        The fits of each result to draw: the ``"best"``, with the least AIC, or ``"all"``.
+        The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
     bins
         Number of bins of equal width on the logarithmic axis, over the rates of all neurons.
 

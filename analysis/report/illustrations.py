@@ -25,11 +25,11 @@ __all__ = ["Illustration", "illustrate"]
 
 Results = Mapping[str, xr.DataTree]
 
-#: The most neurons of a readable matrix.
+#: The largest number of neurons of a readable matrix.
 _MOST_NEURONS = 1000
 #: The neurons of the first layer whose fields are drawn.
 _FIELDS = 20
-#: The most examples that a map or an average needs.
+#: The largest number of examples that a map or an average needs.
 _MOST_EXAMPLES = 2000
 
 

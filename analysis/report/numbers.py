@@ -32,7 +32,7 @@ _CORTEX = (
 
 
 def to_numbers(measures: Measures) -> Record:
-    """Return the numbers of all results, and those of the first again at the top.
+    """Return the numbers of all results by name, and those of the first also at the top level.
 
     Returns
     -------

@@ -93,8 +93,8 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     Parameters
     ----------
     spikes
-        The most spikes of a block, and the most steps of its examples. A block of one example may
-        hold more.
+        The largest number of spikes of a block, and of steps of its examples. A block of one
+        example may hold more.
 
     Yields
     ------

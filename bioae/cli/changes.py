@@ -25,7 +25,7 @@ def changed_network(
     delay: str | None,
     seed: int,
 ) -> tuple[Network, str]:
-    """Return a network with the changes that options ask for, and a line about its weights.
+    """Return a network with the changes that options request, and a line about its weights.
 
     The network itself is returned where there are none.
 

@@ -113,7 +113,9 @@ def _agreement(parity: Parity) -> str:
     spikes = f"{parity.differing} of {parity.spikes:,} spikes {between}"
     if parity.exact:
         return spikes
-    return f"{spikes}; step by step {parity.one_step:.6g} agree, {parity.excused} undecided"
+    return (
+        f"{spikes}; agreement step by step {parity.one_step:.6g}, {parity.excused} within rounding"
+    )
 
 
 def _class(program: Program) -> str:

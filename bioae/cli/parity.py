@@ -108,7 +108,7 @@ def _is_network(model: str) -> bool:
 
 
 def _print(report: Parity) -> None:
-    print(f"{report.model}: mirror against {report.target}, float64")
+    print(f"{report.model}: mirror compared with Brian2 ({report.target}), float64")
     activity = "change; it never fires, so states are compared" if report.silent else "fire"
     print(
         f"  {report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
@@ -116,7 +116,7 @@ def _print(report: Parity) -> None:
         f"{report.active_fraction:.0%} of the neurons {activity}"
     )
     print(f"  differing (neuron, step) pairs: {report.differing}")
-    print(f"  spikes that agree: {report.spike_agreement:.6g}")
+    print(f"  fraction of spikes that agree: {report.spike_agreement:.6g}")
     print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} within rounding")
     print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
     if report.self_agreement is not None:

@@ -209,7 +209,7 @@ def images_of(
     Raises
     ------
     DataError
-        If there are none, both are asked for, or a position is repeated or outside the data set.
+        If there are none, both are given, or a position is repeated or outside the data set.
     """
     from bioae.datasets import load
 

@@ -1,8 +1,8 @@
 """Noise of neuron models (``xi``, ``rand()``, ``randn()``), with the same bits on every target.
 
 A random number is a function of its purpose: the seed, the example, the population, the neuron, the
-step, and the place in the equations that asks for it. So example 17 receives the same noise
-whatever else is simulated, on any target, with any number of workers.
+step, and the place in the equations that draws it. So example 17 receives the same noise
+whichever other examples are simulated, on any target, with any number of workers.
 
 For one key and one counter, neuron n gets the n-th word of a stream of Philox 4x64-10 (Salmon et
 al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), as NumPy reads it::

@@ -34,9 +34,9 @@ class Backend:
     dtype
         The type of state variables: ``"float64"`` or ``"float32"``.
     connectivity
-        ``"shared"`` keeps each weight once; ``"unrolled"`` makes a `brian2.Synapses` synapse of
-        each connection, which takes far more memory and time. Pathways whose connections differ
-        in delay are always unrolled. Results do not depend on it.
+        ``"shared"`` stores each weight once; ``"unrolled"`` creates a `brian2.Synapses` synapse per
+        connection, which takes far more memory and time. Pathways whose connections differ in
+        delay are always unrolled. Results do not depend on it.
     record
         Variables to record at the end of each step, in the layers that have them.
 

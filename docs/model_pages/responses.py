@@ -127,7 +127,7 @@ def _traces(response: xr.Dataset, names: list[str]) -> dict[str, Any]:
 
 
 def _extremes(trace: NDArray[np.float64], stretch: int) -> NDArray[np.float64]:
-    """Return the least and the greatest value of each interval of a trace, in their order."""
+    """Return the smallest and the largest value of each interval of a trace, in their order."""
     parts = trace.reshape(-1, stretch)
     places = np.sort([parts.argmin(axis=1), parts.argmax(axis=1)], axis=0)
     return np.take_along_axis(parts, places.T, axis=1).ravel()

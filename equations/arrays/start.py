@@ -72,7 +72,7 @@ def initial_state(
     noise: Noise | None = None,
     settled: bool = True,
 ) -> Values:
-    """Return the state from which every presentation starts, settled where the model asks for it.
+    """Return the state from which every presentation starts, settled if the model requires it.
 
     Variables that are drawn for each presentation (`Program.random_start`) are 0 here. A model with
     noise settles once: all presentations start from the state in which that one run ended.

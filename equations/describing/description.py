@@ -1,6 +1,6 @@
 """Description of a neuron model in LaTeX, as in a paper: dynamics, firing and symbols.
 
-It is read off the model's text; the documentation prints it.
+It is derived from the model's text; the documentation prints it.
 """
 
 from __future__ import annotations

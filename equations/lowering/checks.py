@@ -39,7 +39,7 @@ _DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
 
 
 def methods() -> tuple[str, ...]:
-    """Return the names of the state updaters that a model may ask for."""
+    """Return the names of the state updaters that a model may use."""
     names = StateUpdateMethod.stateupdaters
     return tuple(name for name in names if not name.startswith("gsl"))
 
@@ -239,7 +239,7 @@ class _Checks:
         return written
 
     def _is_shared(self, name: str) -> bool:
-        # A copy of a shared variable is no variable of the neuron either.
+        # A copy of a shared variable is not a variable of the neuron either.
         return name in self.copied or (
             name in self.declared and "shared" in self.declared[name].flags
         )

@@ -1,4 +1,4 @@
-"""Abstract code that Brian2 derives from a model, read off a `NeuronGroup` that never runs.
+"""Abstract code that Brian2 derives from a model, read from a `NeuronGroup` that never runs.
 
 All private parts of Brian2 on which lowering relies are used in this file: the updaters of a group
 with their `abstract_code`, `_get_refractory_code`, `make_statements`, and the active device.

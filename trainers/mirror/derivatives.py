@@ -96,7 +96,7 @@ class SpikeDerivative(ABC):
 class Membrane(SpikeDerivative):
     """1 where the neuron spiked, 0 where it was silent; straight through the leak.
 
-    No gradient from downstream reaches a silent neuron: only terms on its own potential can wake
+    No gradient from downstream reaches a silent neuron: only terms on its potential can reactivate
     it. The rule requires that the derivative of the update with respect to the input variable is
     set to 1 and that the reset is detached, which its attributes request from the mirror.
     """

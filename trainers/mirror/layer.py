@@ -286,7 +286,7 @@ def _starts(
     trainable: Collection[str],
     per_neuron: Collection[str],
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the initial values of the parameters to train, as far as the model allows it."""
+    """Return the initial values of the parameters to train that the model allows to be trained."""
     starts = {}
     for name, values in network.parameters(placed).items():
         shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())

@@ -168,7 +168,7 @@ class TrainingRun:
         self.threads = stored.threads
         if self.position.epoch > self.problem.config.training.epochs:
             raise NetworkError(
-                "the run has finished more epochs than are asked for",
+                "the run has finished more epochs than requested",
                 where=str(path),
                 expected=f"training.epochs of at least {self.position.epoch}",
                 found=str(self.problem.config.training.epochs),

@@ -88,7 +88,7 @@ class VariablesGroup(NeuronGroup):  # type: ignore[misc]
         self._add_variables(self._N)
 
     def _add_variables(self, size: int) -> None:
-        """Add variables to a group of so many neurons."""
+        """Add variables to a group of `size` neurons."""
 
 
 def replace_time(group: VariablesGroup) -> None:
@@ -114,7 +114,7 @@ def set_refractory_code(group: NeuronGroup, code: str) -> None:
 
 
 def skip_unit_checks(*runners: CodeRunner) -> None:
-    """Let code be compiled whatever the units of its expressions."""
+    """Switch off the checks of units of these code runners."""
     for runner in runners:
         runner.check_units = False
 
@@ -148,7 +148,7 @@ def _has_template(chosen: Any, name: str) -> bool:
 
 
 class TemplateRunner(CodeRunner):  # type: ignore[misc]
-    """A `CodeRunner` with a template of ours."""
+    """A `CodeRunner` with a template of a package."""
 
     #: The package with the template, in its folder `templates`.
     _template_package: str
@@ -157,13 +157,13 @@ class TemplateRunner(CodeRunner):  # type: ignore[misc]
     _chosen_class: Any = None
 
     def create_default_code_object(self, run_namespace: Mapping[str, Any]) -> Any:
-        """Make the code object for the target that is active by then."""
+        """Make the code object for the target that is active when code is generated."""
         self.codeobj_class = code_object_class(self._template_package, self._chosen_class)
         return super().create_default_code_object(run_namespace)
 
 
 class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
-    """A Brian2 object with variables, and with code that a template of ours makes.
+    """A Brian2 object with variables, and with code from a template of a package.
 
     Make the object, add to its `variables`, then call `run_template`.
 

@@ -53,7 +53,7 @@ class BrianNetwork:
     synapses
         The pathways, by the name of their weights (``LAYER.weight``).
     spikes
-        A `SpikeMonitor` per layer, or a `SpikeRecorder` where `build` was asked for those.
+        A `SpikeMonitor` per layer, or a `SpikeRecorder` if `build` was called with `compact`.
     states
         A `StateMonitor` per layer with recorded variables.
     decoded
@@ -145,7 +145,7 @@ class BrianNetwork:
         return arrays
 
     def read(self, examples: int) -> Chunk:
-        """Read the monitors of a finished run, as far as its first presentations.
+        """Read the first presentations of a finished run from the monitors.
 
         Raises
         ------

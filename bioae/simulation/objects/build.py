@@ -56,7 +56,7 @@ def build(
         each layer, by its name.
     connectivity
         ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
-        ``"unrolled"`` makes a synapse of each connection, as `brian2.Synapses`. Pathways whose
+        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
         connections differ in delay are always unrolled. Spikes are the same.
     compact
         Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of

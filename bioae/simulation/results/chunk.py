@@ -67,7 +67,7 @@ class LayerSpikes:
         Parameters
         ----------
         name, shape, states
-            As of the class.
+            As for the class.
         example, step, neuron
             (spike,) The position of the spike's example among the images, its step since the
             start of the presentation, and its neuron, all from 0.

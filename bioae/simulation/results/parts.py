@@ -142,7 +142,7 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
     finished
         The finished parts, in order.
     size
-        The most images of a part.
+        The largest number of images of a part.
     """
     starts = [0, *(part.stop for part in finished)]
     stops = [*(part.start for part in finished), length]

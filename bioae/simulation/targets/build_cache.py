@@ -53,7 +53,7 @@ class BuildCache:
     folder
         The folder of the cache.
     limit
-        The most bytes that it may take; the least recently used builds are removed first.
+        Its maximum size in bytes; the least recently used builds are removed first.
     """
 
     folder: Path

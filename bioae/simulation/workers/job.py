@@ -59,7 +59,7 @@ class Job:
     network
         The network.
     presentations
-        The most images of a chunk; smaller chunks are padded.
+        The largest number of images of a chunk; smaller chunks are padded.
     backend
         The target and its options.
     """

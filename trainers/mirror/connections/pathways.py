@@ -49,7 +49,7 @@ def is_held(emitted: Tensor) -> bool:
 
 
 def add(one: Arrived | None, other: Arrived | None) -> Arrived | None:
-    """Return the sum of two inputs; None is no input."""
+    """Return the sum of two inputs; None means no input."""
     if one is None or other is None:
         return other if one is None else one
     return {name: tensor + other[name] for name, tensor in one.items()}
