@@ -114,7 +114,7 @@ def test_help_is_that_of_the_function(result: xr.DataTree, capsys: Any) -> None:
     help(of(result).isi_cv)
     printed = capsys.readouterr().out
     assert "isi_cv(layer: 'str', *, sums:" in printed
-    assert "Coefficient of variation of a neuron's intervals" in printed
+    assert "Coefficient of variation of a neuron's interspike intervals" in printed
 
 
 def test_an_unknown_name_is_refused_with_the_closest_one(result: xr.DataTree) -> None:

@@ -186,7 +186,7 @@ def load(path: Path) -> Checkpoint:
 def _check_version(version: object, path: Path) -> None:
     if version != VERSION:
         raise ArtefactError(
-            "the checkpoint has another format version",
+            "the checkpoint has another version of the format",
             where=str(path),
             expected=str(VERSION),
             found=str(version),
