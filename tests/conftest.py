@@ -16,9 +16,16 @@ from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-# Examples of properties: fixed unless BIOAE_HYPOTHESIS=random, which `make test-all` sets.
-for profile, derandomize in (("fixed", True), ("random", False)):
-    settings.register_profile(profile, deadline=None, derandomize=derandomize, print_blob=True)
+# Examples of properties: few and fixed, or, if BIOAE_HYPOTHESIS=random, which `make test-all` sets,
+# more and random.
+for profile, examples in (("fixed", 40), ("random", 100)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        derandomize=profile == "fixed",
+        max_examples=examples,
+        print_blob=True,
+    )
 settings.load_profile(os.environ.get("BIOAE_HYPOTHESIS", "fixed"))
 
 
@@ -68,6 +75,16 @@ def cuda_emulator() -> ModuleType:
         sys.modules[name] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def quick_compiler() -> Iterator[None]:
+    """Compile without optimisation, which is quicker; the arithmetic is the same at every level."""
+    from bioae.simulation.targets import activation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(activation, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+        yield
 
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")

@@ -55,7 +55,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_failure_leaves_what_was_there(
+def test_a_failure_keeps_the_existing_file(
     failure: type[BaseException], kind: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "kept" / "out"
@@ -101,7 +101,7 @@ def test_an_interrupt_while_folders_are_swapped(
     assert names(tmp_path) == {"out"}
 
 
-def test_what_exists_is_kept(old: Path) -> None:
+def test_an_existing_output_is_kept(old: Path) -> None:
     dangling = old.with_name("link")
     dangling.symlink_to("nowhere")
     for path in (old, dangling, old.parent):

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from builders import drawn
 
 from bioae.cli import main
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.networks.artefact import save
 
 TINY = Path(__file__).with_name("tiny.toml")
@@ -41,8 +42,7 @@ def tiny_text() -> str:
 def tiny_network(tiny_text: str) -> Network:
     """The network of the configuration, on the grid where all targets agree."""
     description = tomllib.loads(tiny_text)["network"]
-    config = NetworkConfig.from_mapping(description, where=str(TINY))
-    return Network.initialise(config).quantised()
+    return drawn(*description.pop("layers"), **description)
 
 
 @pytest.fixture(scope="session")

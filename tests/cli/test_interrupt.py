@@ -24,7 +24,9 @@ def assert_ended(session: Any, done: Any, line: str = KEPT) -> None:
     assert list(session.temporary.glob("bioae-*")) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_training_is_resumed_to_the_same_weights(
     number: signal.Signals, start: Start, run: Run, here: Path, tiny_text: str
 ) -> None:

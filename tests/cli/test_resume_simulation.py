@@ -82,9 +82,11 @@ def test_nothing_to_resume(run: Run, tiny_model: Path, here: Path) -> None:
     assert [path.name for path in here.iterdir()] == ["r.nc"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_signals(number: signal.Signals, start: Start, here: Path, tiny_model: Path) -> None:
-    session = start(*command(tiny_model), "--workers", 5, "--steps", 1000)
+    session = start(*command(tiny_model), "--workers", 5, "--steps", 400)
     session.wait_for(lambda: list(here.glob("r.nc.parts/*.safetensors")))
     done = session.interrupt(number)
     assert done == (130, "", "bioae: interrupted; continue with the same command and --resume\n")

@@ -56,7 +56,7 @@ def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> 
     np.testing.assert_array_equal(opened(here / "r.nc")["input"], images)
 
 
-def test_another_neuron_and_what_it_changes(
+def test_another_neuron_and_its_effects(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
     options = ("--images", 4, "--neuron", "lif_refractory")
@@ -227,7 +227,7 @@ def test_an_existing_result_is_kept_unless_overwritten(
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
-def test_a_file_never_replaces_what_is_no_file(
+def test_a_file_never_replaces_a_folder_or_a_special_file(
     refused: Refused, here: Path, tiny_model: Path
 ) -> None:
     (here / "folder").mkdir()

@@ -88,7 +88,7 @@ def test_an_existing_run_is_kept_unless_overwritten(
     assert after["model/weights.safetensors"] != before["model/weights.safetensors"]
 
 
-def test_a_configuration_that_does_not_fit_leaves_the_run_to_be_replaced_alone(
+def test_an_invalid_configuration_keeps_the_earlier_run(
     run: Run, refused: Refused, config: Texts
 ) -> None:
     assert run("train", config(), "--out", "out").status == 0
@@ -162,7 +162,7 @@ def test_another_configuration_is_not_resumed(run: Run, refused: Refused, config
     assert "the run was started with another training.batch_size; expected 10; found 5" in line
 
 
-def test_a_run_that_diverges_says_what_to_change(run: Run, config: Texts) -> None:
+def test_a_run_that_diverges_gives_advice(run: Run, config: Texts) -> None:
     done = run("train", config("threads = 1", "learning_rate = 1e30"), "--out", "out")
     assert done.status == 2
     assert "no longer finite" in done.err

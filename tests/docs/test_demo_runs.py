@@ -45,7 +45,7 @@ def test_a_small_demo(
 
     def few(text: str) -> dict[str, Any]:
         config = tomllib.loads(text)
-        config["data"] |= {"train": 64, "validation": 10}
+        config["data"] |= {"train": 32, "validation": 10}
         return config
 
     run = simulation.simulate
@@ -56,7 +56,7 @@ def test_a_small_demo(
         lambda network, digits, target, **options: run(network, digits, "numpy", **options),
     )
     out = tmp_path / "bioae-demo"
-    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "10"]) == 0
+    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "5"]) == 0
     printed = capsys.readouterr().out
     assert "Differing spikes between mirror and Brian2: 0 of" in printed
     assert printed.endswith(f"Report: {out / 'report.html'}\n")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
-from typing import Any
 
+import builders
 import numpy as np
 import pytest
 from brian2 import SpikeMonitor, StateMonitor, prefs
+from builders import dense, described
 
 import bioae
-from bioae.equations import NeuronModel
 from bioae.networks.schedule import ScheduleName
 from bioae.trainers import model_parity
 
@@ -24,7 +23,7 @@ def test_models_of_the_page_agree_on_both_sides(place: int) -> None:
     page = (ROOT / "docs/neuron-models.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 2
-    model = NeuronModel.from_mapping("mine", tomllib.loads(blocks[place]), where="the page")
+    model = builders.model(blocks[place])
     parity = model_parity(model, steps=100, neurons=30, examples=2)
     assert parity.active_fraction >= 0.5
     assert parity.passed
@@ -46,14 +45,10 @@ def test_the_steps_in_timing_md_are_those_of_a_run(
 
 def steps_of_a_run(schedule: ScheduleName) -> dict[str, list[str]]:
     """Return the presentation and step of each population in each step, as text."""
-    layers: list[dict[str, Any]] = [
-        {"kind": "dense", "name": name, "units": 2} for name in ("layer1", "layer2")
-    ]
-    config = bioae.NetworkConfig.from_mapping(
-        {"input_shape": [1, 1, 2], "steps": 3, "schedule": schedule, "layers": layers}
-        | {"encoder": {"kind": "bernoulli", "rate": 1.0}},
-        where="the network of the page",
-    )
+    config = described(
+        dense("layer1", 2), dense("layer2", 2), input_shape=[1, 1, 2], steps=3, schedule=schedule,
+        encoder={"kind": "bernoulli", "rate": 1.0},
+    )  # fmt: skip
     built = bioae.build(bioae.Network.initialise(config), presentations=2)
     clocks = {
         name: StateMonitor(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+from builders import model
 
 from bioae.equations import NeuronModel, available, load_model, lower
 from bioae.equations.arrays.functions import array_functions
@@ -289,8 +290,7 @@ def test_parameters_can_be_replaced() -> None:
     ],
 )
 def test_the_distance_is_read_from_the_threshold(threshold: str, distance: str, scale: str) -> None:
-    model = NeuronModel.from_mapping("m", {**LIF, "threshold": threshold}, where="m")
-    program = lower(model)
+    program = lower(model(LIF, threshold=threshold))
     values: dict[str, Any] = {"v": np.asarray(0.75), "theta": np.asarray(1.0)}
     values |= constant_values(program, {}, dt=1e-3, n=1)
     stepper = Stepper(program, array_functions(np))
@@ -300,7 +300,6 @@ def test_the_distance_is_read_from_the_threshold(threshold: str, distance: str, 
 
 def test_a_surrogate_in_the_file_is_kept() -> None:
     surrogate = {"distance": "2*v - theta", "scale": "2*theta"}
-    model = NeuronModel.from_mapping("m", {**LIF, "surrogate": surrogate}, where="m")
-    program = lower(model)
+    program = lower(model(LIF, surrogate=surrogate))
     assert str(program.distance) == "2 * v - theta"
     assert str(program.constants[str(program.scale)]) == "2 * theta"

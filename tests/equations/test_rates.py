@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,7 +63,7 @@ def lif(tau: float, refractory: int | None = None) -> NeuronModel:
     if refractory is not None:
         fields["equations"] = "dv/dt = -v/tau : 1 (unless refractory)"
         fields["refractory"] = f"{refractory}*ms"
-    return NeuronModel.from_mapping("mine", fields, where="mine")
+    return builders.model(fields)
 
 
 @pytest.mark.parametrize("tau", [5.0, 20.0, 100.0])
@@ -115,7 +116,7 @@ def test_a_neuron_that_drives_itself_waits_a_step_longer_in_the_papers_order(
 ) -> None:
     fields = lif(20.0, refractory).to_mapping()
     fields["equations"] = "dv/dt = (50 - v)/tau : 1 (unless refractory)"
-    model = NeuronModel.from_mapping("mine", fields, where="mine")
+    model = builders.model(fields)
     shortest = [
         set(np.diff(spike_steps(model, np.zeros(1), order, 100)[0])) for order in (BRIAN2, PAPER)
     ]

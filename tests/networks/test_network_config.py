@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 import tomli_w
+from builders import conv, deconv, dense
 
 from bioae.equations import load_model
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import NetworkConfig, presets
 
-LAYERS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 3},
-    {"kind": "conv_transpose2d", "name": "b", "channels": 1, "kernel": 3},
-]
+LAYERS = [conv("a", 2, 3), deconv("b", 1, 3)]
 WHERE = "net.toml"
 
 
 def config(**changes: Any) -> NetworkConfig:
-    values = {"input_shape": [1, 8, 8], "layers": LAYERS, **changes}
-    return NetworkConfig.from_mapping(values, where=WHERE)
+    fields = {"layers": LAYERS, "input_shape": [1, 8, 8], **changes}
+    return NetworkConfig.from_mapping(fields, where=WHERE)
 
 
 def with_layer(place: int, **changes: Any) -> list[dict[str, Any]]:
@@ -95,14 +93,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
         r"the last layer has the shape \(2, 8, 8\), the images \(1, 8, 8\)",
     ),
     (
-        {"layers": [{"kind": "dense", "name": "d", "units": 64}, *LAYERS]},
+        {"layers": [dense("d", 64), *LAYERS]},
         r"layer 'a': expected an input of \(channel, y, x\), found \(64,\)",
     ),
     (
-        {"layers": [{"kind": "dense", "name": "d", "units": 64, "shape": [1, 8, 8]}]},
+        {"layers": [dense("d", 64, shape=[1, 8, 8])]},
         "a dense layer has either `units` or `shape`",
     ),
-    ({"layers": [{"kind": "dense", "name": "d"}]}, "a dense layer has either"),
+    ({"layers": [dense("d")]}, "a dense layer has either"),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import conv, dense, described
 from numpy.typing import NDArray
 
 from bioae.equations import load_model
@@ -17,13 +18,8 @@ Changes = dict[str, NDArray[np.floating[Any]] | None]
 
 @pytest.fixture(scope="module")
 def config() -> NetworkConfig:
-    layers = [
-        {"kind": "conv2d", "name": "a", "channels": 8, "kernel": 5, "recurrent": True},
-        {"kind": "dense", "name": "b", "units": 40, "gain": 0.5},
-        {"kind": "dense", "name": "c", "shape": [1, 9, 9]},
-    ]
-    values = {"input_shape": [1, 9, 9], "layers": layers}
-    return NetworkConfig.from_mapping(values, where="net.toml")
+    layers = [conv("a", 8, 5, recurrent=True), dense("b", 40, gain=0.5)]
+    return described(*layers, dense("c", shape=[1, 9, 9]), input_shape=[1, 9, 9])
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from builders import conv, dense, drawn
 
 from bioae.equations import available, load_model
 from bioae.errors import NetworkError
-from bioae.networks import Network, NetworkConfig, artefact
+from bioae.networks import Network, artefact
 from bioae.random import stream
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.simulation.targets import activation as targets
 from bioae.trainers.mirror.simulate import simulate_mirror
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
 LAYERS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "recurrent": True},
-    {"kind": "dense", "name": "last", "shape": [1, 4, 4]},
+    conv("first", 2, 3, recurrent=True),
+    dense("last", shape=[1, 4, 4]),
 ]
 
 #: Every place in which a parameter can stand.
@@ -81,13 +81,13 @@ level = "2"
 '''
 
 
-def network(model: str, schedule: str = "brian2", **changes: Any) -> Network:
-    values = {
-        "input_shape": [1, 4, 4], "steps": 20, "schedule": schedule, "neuron": model,
-        "encoder": {"kind": "bernoulli"}, "layers": LAYERS, **changes,
-    }  # fmt: skip
-    config = NetworkConfig.from_mapping(values, where="the test's network")
-    return Network.initialise(config, seed=1).quantised()
+def network(
+    model: str, schedule: str = "brian2", layers: list[dict[str, Any]] | None = None
+) -> Network:
+    return drawn(
+        *(layers or LAYERS), seed=1, input_shape=[1, 4, 4], steps=20, schedule=schedule,
+        neuron=model, encoder={"kind": "bernoulli"},
+    )  # fmt: skip
 
 
 def with_own(network: Network, seed: int) -> Network:
@@ -165,8 +165,7 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
 
 
 def test_each_neuron_fires_like_a_population_with_its_values(everywhere: str) -> None:
-    layer = {"kind": "dense", "name": "last", "shape": [1, 4, 4]}
-    own = firing(with_own(network(everywhere, layers=[layer]), seed=2))
+    own = firing(with_own(network(everywhere, layers=LAYERS[1:]), seed=2))
     (placed,) = own.config.placed
 
     def trace(described: Network, neuron: int) -> xr.DataArray:
@@ -185,18 +184,24 @@ def test_each_neuron_fires_like_a_population_with_its_values(everywhere: str) ->
         assert not trace(own, neuron + 1).equals(actual)
 
 
-@pytest.mark.parametrize("model", exact())
+#: Adaptation, a synaptic current, refractoriness, and noise.
+QUICK = ["alif", "cuba", "glif", "noisy_lif"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow, id=name)
+        for name in exact()
+    ],
+)
 def test_shipped_models_with_parameters_of_each_neuron(model: str) -> None:
     own = firing(with_own(network(model), seed=3))
     assert len(own.weights) > 3
     assert_same(simulate_mirror(own, IMAGES), simulate(own, IMAGES, "numpy"))
 
 
-def test_parameters_of_each_neuron_compiled(
-    everywhere: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Arithmetic is the same at every level, and less optimised code compiles sooner.
-    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+def test_parameters_of_each_neuron_compiled(everywhere: str, quick_compiler: None) -> None:
     own = firing(with_own(network(everywhere), seed=2))
     assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate_mirror(own, IMAGES))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import conv, dense, described
 
 from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
@@ -15,13 +16,12 @@ from bioae.networks.artefact import load, save
 
 def config(**changes: Any) -> NetworkConfig:
     layers = [
-        {"kind": "conv2d", "name": "a", "channels": 8, "kernel": 5, "delay": ["1.5*ms", "4*ms"]},
-        {"kind": "dense", "name": "b", "units": 40, "delay": "2.4*ms",
-         "recurrent": True, "recurrent_delay": ["0*ms", "3*ms"]},
-        {"kind": "dense", "name": "c", "shape": [1, 9, 9], "recurrent": True, "autapses": True},
-    ]  # fmt: skip
-    values = {"input_shape": [1, 9, 9], "layers": layers, **changes}
-    return NetworkConfig.from_mapping(values, where="net.toml")
+        conv("a", 8, 5, delay=["1.5*ms", "4*ms"]),
+        dense("b", 40, delay="2.4*ms", recurrent=True, recurrent_delay=["0*ms", "3*ms"]),
+        dense("c", shape=[1, 9, 9], recurrent=True, autapses=True),
+    ]
+    fields = {"layers": layers, "input_shape": [1, 9, 9], **changes}
+    return described(*fields.pop("layers"), where="net.toml", **fields)
 
 
 def test_delays_are_drawn_uniformly_among_multiples_of_the_time_step() -> None:
@@ -89,7 +89,7 @@ def test_without_autapses_no_neuron_projects_to_itself() -> None:
         Network(network.config, fed)
 
 
-B = {"kind": "dense", "name": "b", "shape": [1, 9, 9]}
+B = dense("b", shape=[1, 9, 9])
 
 
 @pytest.mark.parametrize(

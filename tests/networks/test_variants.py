@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis import differing_spikes
-from bioae.equations import NeuronModel, load_model
+from bioae.equations import load_model
 from bioae.errors import InputError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.networks.artefact import load, save
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
@@ -23,14 +24,13 @@ IMAGES = np.random.default_rng(0).random((5, 1, 4, 4)) ** 2
 
 
 def make(*layers: dict[str, Any], **changes: Any) -> Network:
-    last = {"kind": "dense", "name": "out", "shape": [1, 4, 4], "gain": 4.0}
-    fields = {"input_shape": [1, 4, 4], "steps": 12, "layers": [*layers, last], **changes}
-    config = NetworkConfig.from_mapping(fields, where="net.toml")
-    return Network.initialise(config, seed=2).quantised()
+    last = builders.dense("out", shape=[1, 4, 4], gain=4.0)
+    fields = {"input_shape": [1, 4, 4], "steps": 12, **changes}
+    return builders.drawn(*layers, last, seed=2, **fields)
 
 
 def dense(name: str, units: int, **fields: Any) -> dict[str, Any]:
-    return {"kind": "dense", "name": name, "units": units, "gain": 4.0, **fields}
+    return builders.dense(name, units, gain=4.0, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_spread_keeps_the_sign_of_a_parameter() -> None:
     assert rest.mean() == pytest.approx(-70.6e-3, rel=0.1)
 
 
-def test_spread_depends_on_the_seed_the_layer_and_the_parameter_alone(network: Network) -> None:
+def test_spread_depends_only_on_seed_layer_and_parameter(network: Network) -> None:
     both = network.with_spread({"tau": 0.1, "theta": 0.1}, seed=7)
     tau = values(both, "b.tau")
     other = make(dense("z", 3), dense("b", 9)).with_spread({"tau": 0.1}, seed=7)
@@ -107,11 +107,9 @@ def test_only_layers_that_have_a_parameter_are_spread() -> None:
 
 def test_gaussian_background_has_its_variance_whatever_the_step() -> None:
     """Through a leak it makes v an Ornstein-Uhlenbeck process: variance sigma^2 tau/2."""
-    still = NeuronModel.from_mapping(
-        "still",
-        {**load_model("lif").to_mapping(), "threshold": "v > 1e9*theta", "initial": {},
-         "parameters": {"tau": "5*ms", "theta": "1"}, "trainable": {}},
-        where="still",
+    still = builders.model(
+        load_model("lif").to_mapping(), "still", threshold="v > 1e9*theta", initial={},
+        parameters={"tau": "5*ms", "theta": "1"}, trainable={},
     )  # fmt: skip
     for dt, tolerance in (("1*ms", 0.15), ("0.25*ms", 0.1)):
         steps = round(40e-3 / (float(dt.split("*")[0]) * 1e-3))
@@ -187,21 +185,9 @@ VARIANTS: dict[str, Callable[[Network], Network]] = {
     ),
 }
 
-COBA = NeuronModel.from_mapping(
-    "coba_like",
-    {
-        "description": "Conductances, by Euler's method.",
-        "equations": """
-            dv/dt = (-v + g_e*(4 - v) + g_i*(-1 - v))/tau : 1
-            dg_e/dt = -g_e/tau_syn : 1
-            dg_i/dt = -g_i/tau_syn : 1
-        """,
-        "threshold": "v > 1", "reset": "v = 0", "method": "euler",
-        "input": "g_e", "inhibition": "g_i",
-        "parameters": {"tau": "10*ms", "tau_syn": "5*ms"},
-    },
-    where="coba_like",
-)  # fmt: skip
+COBA = builders.model(
+    builders.COBA, "coba_like", parameters={"tau": "10*ms", "tau_e": "5*ms", "tau_i": "5*ms"}
+)
 
 
 @pytest.mark.parametrize(
@@ -286,9 +272,7 @@ def test_wrong_changes_are_refused(
     assert message in str(raised.value)
 
 
-ZERO = NeuronModel.from_mapping(
-    "zero",
-    {**load_model("lif").to_mapping(), "threshold": "v > theta + shift",
-     "parameters": {"tau": "10*ms", "theta": "1", "shift": "0"}},
-    where="zero",
+ZERO = builders.model(
+    load_model("lif").to_mapping(), "zero", threshold="v > theta + shift",
+    parameters={"tau": "10*ms", "theta": "1", "shift": "0"},
 )  # fmt: skip

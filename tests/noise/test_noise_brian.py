@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brian2 import Clock, Network, NeuronGroup, ms
+from builders import need
 from numpy.typing import NDArray
 from scipy import special
 
-from bioae.errors import TargetError
 from bioae.noise import draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
 from bioae.simulation import TARGETS
 from bioae.simulation.backend import STANDALONE, Target
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.targets.activation import activated
 from bioae.simulation.targets.compiling import compile_project
 
 SEED = 2**64 - 5
@@ -58,10 +58,7 @@ def network() -> tuple[Network, NeuronGroup]:
 def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Numbers:
     """Return the numbers of the last step, which is step -1 (neuron)."""
     target: Target = request.param
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
+    need(target)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
         with activated(target) as device:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, ms, prefs, seed
+from builders import dense, described
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.equations import NeuronModel
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.trainers import simulate_mirror
 
 NEURONS, STEPS, EXAMPLES = 100, 250, 10
@@ -53,22 +53,14 @@ class Sample(NamedTuple):
 
 
 def ours(fields: dict[str, Any]) -> Sample:
-    model = NeuronModel.from_mapping(
-        "noisy",
-        {**fields, "description": "Noisy.", "input": "v", "parameters": {"tau": "10*ms"},
-         "surrogate": {"distance": "v - 1", "scale": "1"}},
-        where="noisy.toml",
+    noisy = {
+        **fields, "description": "Noisy.", "input": "v", "parameters": {"tau": "10*ms"},
+        "surrogate": {"distance": "v - 1", "scale": "1"},
+    }  # fmt: skip
+    config = described(
+        dense("only", NEURONS), input_shape=[1, 1, NEURONS], steps=STEPS, neuron="noisy",
+        neurons={"noisy": noisy},
     )  # fmt: skip
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, NEURONS],
-            "steps": STEPS,
-            "neuron": "noisy",
-            "neurons": {"noisy": model.to_mapping()},
-            "layers": [{"kind": "dense", "name": "only", "units": NEURONS}],
-        },
-        where="noisy",
-    )
     network = Network(config, {"only.weight": np.zeros((NEURONS, NEURONS))})
     result = simulate_mirror(network, np.zeros((EXAMPLES, 1, 1, NEURONS)), record=["v"], seed=3)
     layer = result["/layers/only"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import pytest
 
 from bioae.equations import NeuronModel, load_model, lower
@@ -29,7 +30,7 @@ NOISY: dict[str, Any] = {
 
 def model(**changes: Any) -> NeuronModel:
     fields = {key: value for key, value in (NOISY | changes).items() if value is not None}
-    return NeuronModel.from_mapping("noisy", fields, where="noisy.toml")
+    return builders.model(fields, "noisy")
 
 
 def test_every_call_has_a_number_and_xi_is_one_call() -> None:

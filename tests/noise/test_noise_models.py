@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, ms, prefs, seed, start_scope
+from builders import dense, described, drawn
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.equations import NeuronModel, load_model
+from bioae.equations import load_model
 from bioae.errors import InputError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.noise import Key
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
@@ -49,19 +51,9 @@ EVERYWHERE: dict[str, Any] = {
 
 def network(*names: str, units: int = 4, steps: int = 60, schedule: str = "brian2") -> Network:
     """Return layers of noisy neurons without input that almost never reach their threshold."""
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, units],
-            "steps": steps,
-            "schedule": schedule,
-            "neuron": "noisy_lif",
-            "layers": [{"kind": "dense", "name": name, "units": units} for name in names],
-        },
-        where="noisy",
-    )
-    drawn = Network.initialise(config, seed=0)
-    weights = {name: np.zeros_like(values) for name, values in drawn.weights.items()}
-    return Network(config, weights)
+    layers = [dense(name, units) for name in names]
+    fields = {"steps": steps, "schedule": schedule, "neuron": "noisy_lif"}
+    return drawn(*layers, factor=0.0, input_shape=[1, 1, units], **fields)
 
 
 def potentials(result: xr.DataTree, layer: str) -> NDArray[np.float64]:
@@ -75,7 +67,7 @@ def blank(examples: int, units: int = 4) -> NDArray[np.float64]:
 
 
 def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
-    model = NeuronModel.from_mapping("everywhere", EVERYWHERE, where="everywhere.toml")
+    model = builders.model(EVERYWHERE, "everywhere")
     report = model_parity(model, target="numpy", neurons=40, steps=100, examples=3, seed=2**64 - 3)
     assert report.exact
     assert report.spikes > 500
@@ -85,7 +77,7 @@ def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
 
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> None:
-    noisy = network("first", "second", schedule=schedule)
+    noisy = network("first", "second", steps=20, schedule=schedule)
     numbers = [2**62, 17, 3]
     backend = Backend("numpy", record=["v"])
     together = simulate(noisy, blank(3), backend, seed=5, examples=numbers, chunk=2)
@@ -162,7 +154,7 @@ def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
     model = load_model("noisy_lif").with_parameters({"theta": str(theta)})
     noisy = network("only", units=neurons // 10, steps=steps)
     mapping = {**noisy.config.to_mapping(), "neurons": {"noisy_lif": model.to_mapping()}}
-    config = NetworkConfig.from_mapping(mapping, where="noisy")
+    config = described(*mapping.pop("layers"), **mapping)
     result = simulate_mirror(Network(config, noisy.weights), blank(10, neurons // 10), record=["v"])
     mine = potentials(result, "only")[:, -1].ravel()
     # The presentation starts one step before its window.
@@ -194,7 +186,7 @@ def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     assert float(gradient.sum()) == pytest.approx(total.item(), rel=1e-12)
 
 
-def test_a_mirror_without_a_key_says_what_is_missing() -> None:
+def test_noise_without_a_key_is_refused() -> None:
     noisy = network("only")
     mirror = NetworkMirror(noisy)
     with pytest.raises(InputError, match=r"noise has no key.*Key\(seed, examples\)"):

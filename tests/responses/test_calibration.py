@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import dense, described, model
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import ModelError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
 
 TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
 
 
 def lif(name: str = "mine", **changes: Any) -> NeuronModel:
-    fields = {**load_model("lif").to_mapping(), **changes}
-    return NeuronModel.from_mapping(name, fields, where=name)
+    return model(load_model("lif").to_mapping(), name, **changes)
 
 
 VOLTS = lif(
@@ -29,12 +29,8 @@ VOLTS = lif(
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    layers = [
-        {"kind": "dense", "name": "a", "units": 6},
-        {"kind": "dense", "name": "b", "shape": [1, 3, 3], "parameters": {"tau": "20*ms"}},
-    ]
-    fields: dict[str, Any] = {"input_shape": [1, 3, 3], "layers": layers}
-    return Network.initialise(NetworkConfig.from_mapping(fields, where="net.toml"), seed=1)
+    layers = [dense("a", 6), dense("b", shape=[1, 3, 3], parameters={"tau": "20*ms"})]
+    return Network.initialise(described(*layers, input_shape=[1, 3, 3]), seed=1)
 
 
 @pytest.mark.parametrize("by", CALIBRATIONS)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 
@@ -20,8 +21,7 @@ from bioae.responses import (
 
 
 def model(**changes: Any) -> NeuronModel:
-    fields = {**load_model("lif").to_mapping(), **changes}
-    return NeuronModel.from_mapping("mine", fields, where="mine")
+    return builders.model(load_model("lif").to_mapping(), **changes)
 
 
 MILLIVOLTS = model(

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders import three_layers
 from numpy.typing import NDArray
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 
 
 @pytest.fixture(scope="session")
 def small() -> Network:
     """A network whose layers differ in kind and depth, recurrence among them."""
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 6, 6],
-            "steps": 6,
-            "layers": [
-                {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "gain": 4.0},
-                {"kind": "dense", "name": "second", "units": 7, "recurrent": True, "gain": 3.0},
-                {"kind": "dense", "name": "output", "shape": [1, 6, 6], "gain": 3.0},
-            ],
-        },
-        where="the test",
-    )
-    return Network.initialise(config).quantised()
+    return three_layers()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What a change of a network did, in numbers."""
+"""Effects of a change of a network, in numbers."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_holm_is_its_definition(p_values: Sample) -> None:
         assert found[i] == pytest.approx(max(steps), abs=1e-12)
 
 
-def test_holm_matches_the_worked_example_and_lies_between_its_neighbours() -> None:
+def test_holm_matches_the_worked_example_and_is_between_its_neighbours() -> None:
     # Four tests, as in many a textbook: 4 * 0.005, 3 * 0.01, 2 * 0.03, and the order is kept.
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
     p = np.random.default_rng(1).random((4, 5)) ** 3
@@ -179,7 +179,7 @@ def test_a_planted_shift_is_found(paired: bool) -> None:
     found = compare_values(one(a), one(b), paired=paired)
     assert cell(found, "difference_low") < 0.8 < cell(found, "difference_high")
     assert cell(found, "cohens_d") == pytest.approx(0.8, abs=0.2)
-    # P(b > a) - P(b < a) of two normal distributions 0.8 apart.
+    # P(b > a) - P(b < a) of two normal distributions at a distance of 0.8.
     expected = 2 * stats.norm.cdf(0.8 / np.sqrt(2)) - 1
     assert cell(found, "cliffs_delta") == pytest.approx(expected, abs=0.08)
     assert cell(found, "p_holm") < 1e-6
@@ -215,7 +215,7 @@ def test_chance_is_rejected_as_often_as_promised() -> None:
     assert int((found["p_holm"] < 0.05).sum()) == 0
 
 
-def test_what_is_undefined_is_left_out_in_pairs_or_alone() -> None:
+def test_undefined_values_are_left_out_in_pairs_or_individually() -> None:
     nan = np.nan
     a, b = np.array([1.0, nan, 3.0, nan]), np.array([2.0, 5.0, nan, nan])
     pairs = compare_values(one(a), one(b))
@@ -281,7 +281,7 @@ def test_a_comparison_is_the_same_each_time_and_reads_as_a_table() -> None:
     assert {row[-1] for row in table.rows} == {"Wilcoxon, pairs"}
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_invalid_comparisons_are_refused() -> None:
     values = one(np.ones(3))
     with pytest.raises(ResultError, match="no layer and statistic in common"):
         compare_values(values, {"other": values["latent"]})

@@ -1,4 +1,4 @@
-"""What is exported reads back as the result that it was, and elephant takes it as it is."""
+"""Exports are read back as the same result, and elephant reads them without changes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_neo_holds_every_spike_of_every_train(make: Make, raster: NDArray[np.boo
     np.testing.assert_array_equal(back, raster)
 
 
-def test_neo_says_where_neurons_are_and_what_was_shown() -> None:
+def test_neo_has_the_places_of_neurons_and_the_images() -> None:
     tree = example_result()
     block = to_neo(tree, "conv", examples=[107, 103], silent=False)
     assert block.name == "conv"

@@ -1,4 +1,4 @@
-"""Counts, rates and bursting against numbers counted by hand, theory, and dense NumPy."""
+"""Counts, rates and bursting against manual counts, theory, and dense NumPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def values(array: xr.DataArray) -> list[float]:
     return [float(value) for value in array.to_numpy()]
 
 
-def test_the_numbers_that_were_counted_by_hand(counted: xr.DataTree) -> None:
+def test_numbers_that_were_counted_manually(counted: xr.DataTree) -> None:
     layer = (counted, "latent")
     assert values(analysis.spike_count(*layer, dims="example")) == [0, 1, 4, 2, 2]
     assert values(analysis.is_alive(*layer)) == [False, True, True, True, True]
@@ -77,7 +77,7 @@ def test_a_threshold_that_nothing_can_reach_is_refused(
         analysis.is_bursting(counted, "latent", threshold=threshold)
 
 
-def test_what_is_undefined_in_a_dead_layer_is_nan_and_the_rest_is_zero(make: Make) -> None:
+def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero(make: Make) -> None:
     dead = make(np.zeros((2, 3, 4), bool))
     row = analysis.summary(dead).isel(layer=0)
     undefined = {str(name) for name, value in row.data_vars.items() if np.isnan(float(value))}
@@ -165,7 +165,7 @@ def test_averages_are_over_the_dimensions_asked_for(
         assert set(measure(counted, "latent", dims=dims).dims) == left
 
 
-def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
+def test_arrays_have_long_names(counted: xr.DataTree) -> None:
     measures = (
         analysis.spike_count,
         analysis.firing_rate,
@@ -183,7 +183,7 @@ def test_arrays_say_what_they_are(counted: xr.DataTree) -> None:
         assert array.attrs["units"] == ("Hz" if array.name == "firing_rate" else "1")
 
 
-def test_an_unknown_layer_is_named_beside_the_known_ones(counted: xr.DataTree) -> None:
+def test_an_unknown_layer_is_named_with_the_known_ones(counted: xr.DataTree) -> None:
     with pytest.raises(ResultError, match="expected 'latent'; found 'conv'"):
         analysis.firing_rate(counted, "conv")
 

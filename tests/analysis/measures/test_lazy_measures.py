@@ -53,7 +53,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[xr.DataTree]:
 
 @pytest.mark.parametrize("name", MEASURES)
 @pytest.mark.parametrize("how", ["opened", "chunked", "chosen"])
-def test_it_does_not_matter_where_the_numbers_are(
+def test_results_do_not_depend_on_the_place_of_the_arrays(
     on_disk: xr.DataTree, name: str, how: str
 ) -> None:
     tree, expected = on_disk, whole()

@@ -1,4 +1,4 @@
-"""References are complete, and a verdict says what stands in the way of a comparison."""
+"""References are complete, and a verdict gives the obstacles to a comparison."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_number_is_within_below_or_above(
         ({"repeats": True}, {"repeated": False}, "here the images differ"),
     ],
 )
-def test_what_stands_in_the_way_is_said(
+def test_the_obstacle_to_a_comparison_is_reported(
     needs: dict[str, object], context: dict[str, object], reason: str
 ) -> None:
     entry = reference(low=0.0, high=1.0, **needs)
@@ -124,7 +124,7 @@ def test_what_stands_in_the_way_is_said(
     assert reason in found.reason
 
 
-def test_a_verdict_owns_up_to_short_trains_and_to_numbers_from_memory() -> None:
+def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
     found = verdict(0.7, reference(low=0.0, high=1.0, verified=False, intervals=True), ANIMAL)
     assert found.outcome == "within"
     assert "not verified" in found.reason

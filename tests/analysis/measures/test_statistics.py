@@ -1,10 +1,10 @@
-"""Everything at once: the tree of statistics, its files, and results that have next to nothing."""
+"""The tree of statistics, its files, and nearly empty results."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def test_the_tree_has_every_neuron_example_and_layer() -> None:
         assert data[name].attrs["definition"] == definition.text
 
 
-def test_every_definition_says_what_it_is_and_no_two_look_alike() -> None:
+def test_definitions_are_sentences_with_different_labels() -> None:
     assert set(DEFINITIONS) > PROMISED
     shown = {(each.label, each.units) for each in DEFINITIONS.values()}
     assert len(shown) == len(DEFINITIONS)
@@ -121,7 +121,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_undefined_says_why(make: Make, kind: str) -> None:
+def test_an_undefined_number_has_a_reason(make: Make, kind: str) -> None:
     data = layer_statistics(lonely(make, kind), "latent")
     for name, array in data.data_vars.items():
         assert np.isfinite(float(array)) != ("undefined" in array.attrs), name
@@ -132,29 +132,36 @@ def test_what_is_undefined_says_why(make: Make, kind: str) -> None:
         assert {float(data[name]) for name in OF_SILENCE} == {0, 1, 4, 5}
 
 
+def analysed_kinds(make: Make, kinds: Iterable[str], folder: Path) -> dict[str, Any]:
+    """Analyse results of next to nothing together, and check their numbers and the report."""
+    for kind in kinds:
+        write_result(lonely(make, kind), folder / f"{kind}.nc")
+    found = analyze([folder / f"{kind}.nc" for kind in kinds], folder / "out")
+    assert json.loads((folder / "out" / "statistics.json").read_text()) == found
+    for kind in kinds:
+        result = found["results"][kind]
+        assert set(result["layers"]["latent"]) == set(DEFINITIONS)
+        missing = {name for name, value in result["layers"]["latent"].items() if value is None}
+        assert missing == set(result["undefined"]["latent"])
+        assert {"mse", "sse_per_image", "mae"} < set(result["reconstruction"])
+    assert ">nan<" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    return found
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_results_of_next_to_nothing_are_analysed(make: Make, kind: str, tmp_path: Path) -> None:
-    write_result(lonely(make, kind), tmp_path / "r.nc")
-    found = analyze([tmp_path / "r.nc"], tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "statistics.json").read_text()) == found
-    assert set(found["layers"]["latent"]) == set(DEFINITIONS)
-    missing = {name for name, value in found["layers"]["latent"].items() if value is None}
-    assert missing == set(found["results"]["r"]["undefined"]["latent"])
-    assert {"mse", "sse_per_image", "mae"} < set(found["reconstruction"])
-    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert ">nan<" not in report
+def test_a_nearly_empty_result_is_analysed(make: Make, kind: str, tmp_path: Path) -> None:
+    found = analysed_kinds(make, [kind], tmp_path)
+    assert found["layers"] == found["results"][kind]["layers"]
 
 
-def test_next_to_nothing_is_compared_with_something(make: Make, tmp_path: Path) -> None:
-    paths = []
-    for kind in ("silent", "saturated", "one neuron"):
-        paths.append(tmp_path / f"{kind}.nc")
-        write_result(lonely(make, kind), paths[-1])
-    found = analyze(paths, tmp_path / "out")
-    first, second = found["comparisons"]
-    assert first["layers"]["latent"]["spikes_b"] == 4 * 6 * 5
-    assert first["neurons"]["latent"]["mean_b"]["firing_rate"] == 2000
-    assert "layer sizes" in second["refused"]
+def test_nearly_empty_results_are_analysed_and_compared(make: Make, tmp_path: Path) -> None:
+    found = analysed_kinds(make, KINDS, tmp_path)
+    comparisons = dict(zip(KINDS[1:], found["comparisons"], strict=True))
+    saturated = comparisons["saturated"]
+    assert saturated["layers"]["latent"]["spikes_b"] == 4 * 6 * 5
+    assert saturated["neurons"]["latent"]["mean_b"]["firing_rate"] == 2000
+    assert "layer sizes" in comparisons["one neuron"]["refused"]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +205,7 @@ def test_the_tables_hold_what_the_statistics_do(analysed: tuple[Path, dict[str, 
     assert [int(row["channel"]) for row in conv] == np.repeat(range(4), 36).tolist()
 
 
-def test_a_lazy_result_is_the_same_and_lets_go_of_the_file(tmp_path: Path) -> None:
+def test_a_lazy_result_is_the_same_and_closes_its_file(tmp_path: Path) -> None:
     write_result(example_result(), tmp_path / "r.nc")
     with open_result(tmp_path / "r.nc", lazy=True) as lazy:
         assert not lazy["layers/conv"].to_dataset().variables["spike_neuron"]._in_memory

@@ -116,7 +116,7 @@ def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) 
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.svg")
 
 
-def test_figures_follow_our_style_and_leave_the_users_settings_alone() -> None:
+def test_figures_follow_our_style_and_keep_the_users_settings() -> None:
     with mpl.rc_context({"font.size": 31.0, "axes.titlesize": 40}):
         before = dict(mpl.rcParams)
         figure = plots.rasters(example_result())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from bioae.analysis import analyze, example_result, write_report
 from bioae.cli.analyze import analyze as command
@@ -104,6 +106,16 @@ def test_a_report_that_is_there_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text() == "mine"
 
 
+@pytest.fixture
+def small_results(make: Callable[..., xr.DataTree], tmp_path: Path) -> list[Path]:
+    """Return the files of two results of one layer of five neurons."""
+    paths = [tmp_path / "small" / f"{name}.nc" for name in ("a", "b")]
+    paths[0].parent.mkdir()
+    for seed, path in enumerate(paths):
+        write_result(make(np.random.default_rng(seed).random((3, 20, 5)) < 0.3), path)
+    return paths
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the files of two results of the same name in different folders."""
@@ -132,12 +144,12 @@ def test_the_command_writes_and_prints_the_same_numbers(
 
 def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
     tmp_path: Path,
-    results: list[Path],
+    small_results: list[Path],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    assert command(results[:1], out=tmp_path / "out") == 0
+    assert command(small_results[:1], out=tmp_path / "out") == 0
     printed = capsys.readouterr().out
     assert "…" not in printed
     assert "density of alive neurons" in printed
@@ -151,15 +163,15 @@ def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
-    tmp_path: Path, results: list[Path]
+    tmp_path: Path, small_results: list[Path]
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    analyze(results[:1], tmp_path)
+    analyze(small_results[:1], tmp_path)
     before = dict(kept(tmp_path))
     with pytest.raises(OutputError, match="kept"):
-        analyze(results[1:], tmp_path)
+        analyze(small_results[1:], tmp_path)
     assert dict(kept(tmp_path)) == before
-    analyze(results[1:], tmp_path, overwrite=True)
+    analyze(small_results[1:], tmp_path, overwrite=True)
     after = dict(kept(tmp_path))
     assert after[str(tmp_path / "mine.txt")] == b"mine"
     assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]

@@ -1,4 +1,4 @@
-"""What is not a result is refused by name."""
+"""Files and trees that are no results are refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kept: float) -> None:
         open_result(path)
 
 
-def test_what_is_no_file_of_netcdf_is_refused(tmp_path: Path) -> None:
+def test_files_other_than_netcdf_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("spikes, neurons\n" * 100)
     with pytest.raises(ResultError, match="another kind"):
         open_result(tmp_path / "text.nc")
@@ -55,7 +55,7 @@ def test_another_version_is_refused() -> None:
         check_result(tree)
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_parts_are_named() -> None:
     for name in ("dt_ms", "steps", "target"):
         tree = example_result()
         del tree.attrs[name]

@@ -118,7 +118,7 @@ def test_a_raster_is_of_one_example_or_of_one_neuron(make: Make) -> None:
         ({"neuron": -1}, "no such neuron"),
     ],
 )
-def test_a_raster_of_what_is_not_there_is_refused(
+def test_a_raster_of_a_missing_example_or_neuron_is_refused(
     counted: xr.DataTree, which: dict[str, int], message: str
 ) -> None:
     with pytest.raises(ResultError, match=message):

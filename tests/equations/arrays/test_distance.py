@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import torch
@@ -44,9 +45,9 @@ conditions = st.recursive(comparisons, joined, max_leaves=6)
 def model_of(threshold: str, **changes: Any) -> NeuronModel:
     fields = {
         "description": "A model of the tests.", "equations": EQUATIONS, "threshold": threshold,
-        "reset": "v = 0", "input": "v", "parameters": PARAMETERS, **changes,
+        "reset": "v = 0", "input": "v", "parameters": PARAMETERS,
     }  # fmt: skip
-    return NeuronModel.from_mapping("mine", fields, where="mine.toml")
+    return builders.model(fields, **changes)
 
 
 def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:

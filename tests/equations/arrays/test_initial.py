@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import model
 
-from bioae.equations import NeuronModel, lower
+from bioae.equations import lower
 from bioae.equations.arrays.start import NEVER, constant_values, default_parameters, initial_state
 from bioae.errors import ModelError
 
@@ -31,8 +32,7 @@ dg_e/dt = (g_0 - g_e)/tau_e : siemens
 
 
 def start(changes: dict[str, Any], n: int = 3, dt: float = 1e-4) -> dict[str, np.ndarray[Any, Any]]:
-    model = NeuronModel.from_mapping("mine", {**CONDUCTANCE, **changes}, where="mine")
-    program = lower(model)
+    program = lower(model(CONDUCTANCE, **changes))
     return initial_state(program, default_parameters(program), dt=dt, n=n)
 
 
@@ -88,8 +88,7 @@ def test_settling_that_blows_up_is_refused() -> None:
 
 
 def test_constants_depend_on_the_parameters_that_they_name() -> None:
-    fields = CONDUCTANCE | {"method": "exponential_euler"}
-    program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
+    program = lower(model(CONDUCTANCE, method="exponential_euler"))
     assert program.constants
     assert set(program.dependents) == set(program.constants)
     base = default_parameters(program)
@@ -105,8 +104,7 @@ def test_constants_depend_on_the_parameters_that_they_name() -> None:
 
 def test_a_zero_in_a_denominator_is_not_hidden() -> None:
     """Only constants that refractory neurons use may be replaced silently."""
-    fields = CONDUCTANCE | {"threshold": "v > theta*(ms/tau_e)"}
-    program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
+    program = lower(model(CONDUCTANCE, threshold="v > theta*(ms/tau_e)"))
     zero = {**default_parameters(program), "tau_e": np.asarray(0.0)}
     values = constant_values(program, zero, dt=1e-4, n=1)
     divided = [name for name, needed in program.dependents.items() if "tau_e" in needed]

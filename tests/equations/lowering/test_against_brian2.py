@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 from brian2 import (
@@ -29,7 +30,8 @@ from bioae.equations.quantities import evaluate, physical_constants
 Array = NDArray[Any]
 
 N = 24
-STEPS = 200
+#: Steps of a model that needs finer steps than a millisecond, and of any other.
+FINE_STEPS, STEPS = 200, 100
 HEAD = 'description = "A model of the tests."\n'
 
 CASES = {
@@ -451,7 +453,7 @@ def model_of(case: str, method: str | None = None) -> NeuronModel:
     fields = tomllib.loads(HEAD + CASES[case])
     if method is not None:
         fields["method"] = method
-    return NeuronModel.from_mapping("mine", fields, where="mine.toml")
+    return builders.model(fields)
 
 
 # Noise of our own is not Brian2's; see the tests of noise.
@@ -462,11 +464,11 @@ EVERY = [
 ]
 
 
-def drive_of(seed: int = 0) -> Array:
+def drive_of(steps: int) -> Array:
     """Return the input of each step (step, neuron): sums of a few weights, on a dyadic grid."""
-    random = np.random.default_rng(seed)
-    events = random.random((STEPS, N)) < np.linspace(0.2, 0.9, N)
-    return np.asarray(np.where(events, random.integers(512, 4096, (STEPS, N)) / 1024, 0.0))
+    random = np.random.default_rng(0)
+    events = random.random((steps, N)) < np.linspace(0.2, 0.9, N)
+    return np.asarray(np.where(events, random.integers(512, 4096, (steps, N)) / 1024, 0.0))
 
 
 def inhibition_of(arriving: Array) -> Array:
@@ -578,7 +580,8 @@ def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
 
 @pytest.mark.parametrize(("case", "method"), EVERY)
 def test_every_state_and_spike_is_brian2s(case: str, method: str | None) -> None:
-    model, drive = model_of(case, method), drive_of()
+    model = model_of(case, method)
+    drive = drive_of(STEPS if model.dt is None else FINE_STEPS)
     dt = float(evaluate(model.dt or "1*ms", where="dt"))
     ours, theirs = run_statements(model, drive, dt), run_brian2(model, drive, dt)
     fired = theirs["_fired"]

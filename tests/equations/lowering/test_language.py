@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 
@@ -87,7 +88,7 @@ tau = "20*ms"
 
 
 def model_of(text: str) -> NeuronModel:
-    return NeuronModel.from_mapping("mine", tomllib.loads(HEAD + text), where="mine.toml")
+    return builders.model(HEAD + text)
 
 
 def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
@@ -157,7 +158,7 @@ method = "{method}"
 tau = "20*ms"
 rest_{name} = "0.5"
 """
-    program = lower(NeuronModel.from_mapping("mine", tomllib.loads(text), where="mine"))
+    program = lower(builders.model(text))
     parameters = default_parameters(program)
     stepper = Stepper(program, array_functions(np))
     values: dict[str, Any] = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1)}
@@ -179,7 +180,7 @@ def test_names_that_brian2_reserves(name: str) -> None:
         "input": "v",
     }
     with pytest.raises(ModelError, match=rf"^mine\.toml, equations: .*'.*{name}.*'"):
-        lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
+        lower(builders.model(fields))
 
 
 REFUSED: dict[str, tuple[str, str]] = {
@@ -235,7 +236,7 @@ def test_refused(case: str) -> None:
         **tomllib.loads(HEAD + text),
     }
     with pytest.raises(ModelError) as caught:
-        lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
+        lower(builders.model(fields))
     line = str(caught.value)
     assert message in line
     assert line.startswith("mine.toml")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from builders import model
 
-from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations import available, load_model, lower
 from bioae.equations.expressions import parse_assignments
 from bioae.equations.lowering.refractory import without_refractory
 
@@ -46,6 +47,6 @@ def test_an_exponential_euler_step_is_finite_while_refractory() -> None:
         dx/dt = (int(not_refractory) - x)/tau_e : 1
         """,
     }
-    program = lower(NeuronModel.from_mapping("mine", fields, where="mine"))
+    program = lower(model(fields))
     kept = [s.target for s in program.update if "int(not_refractory)" in s.value.text]
     assert kept == ["_BA_x"]

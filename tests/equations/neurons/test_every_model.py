@@ -78,7 +78,7 @@ def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[...
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
-def test_it_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
+def test_every_model_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
     """For any input, excitation or inhibition, at both time steps; warnings are errors."""
     program = lower(load_model(name))
     mean = np.linspace(-1.0, 1.0, 16)
@@ -98,7 +98,9 @@ def test_it_stays_finite(name: str, strength: float, simulate: Callable[..., Any
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
-def test_it_stays_finite_at_the_bounds_of_training(name: str, simulate: Callable[..., Any]) -> None:
+def test_every_model_stays_finite_at_the_bounds_of_training(
+    name: str, simulate: Callable[..., Any]
+) -> None:
     """Each neuron has one trainable parameter at one of its bounds."""
     program = lower(load_model(name))
     values = parameter_values(program.model)

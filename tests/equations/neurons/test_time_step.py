@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import pytest
+from builders import dense, described
 
-from bioae.equations import NeuronModel, load_model, lower
+from bioae.equations import load_model, lower
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import NetworkConfig
 from bioae.trainers.parity import parity_network
@@ -17,20 +19,12 @@ FAST: dict[str, Any] = {
 
 
 def network(dt: str, neuron: dict[str, Any] = FAST) -> NetworkConfig:
-    return NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, 2],
-            "dt": dt,
-            "neuron": "fast",
-            "neurons": {"fast": neuron},
-            "layers": [{"kind": "dense", "name": "only", "units": 2}],
-        },
-        where="a network",
-    )
+    fields = {"dt": dt, "neuron": "fast", "neurons": {"fast": neuron}}
+    return described(dense("only", 2), where="a network", input_shape=[1, 1, 2], **fields)
 
 
 @pytest.mark.parametrize("dt", ["0.2*ms", "0.1*ms", "200*usecond"])
-def test_a_shorter_step_will_do(dt: str) -> None:
+def test_a_shorter_step_is_accepted(dt: str) -> None:
     assert network(dt).placed[0].model.dt == "0.2*ms"
 
 
@@ -43,24 +37,24 @@ def test_a_longer_step_is_refused_in_one_line() -> None:
         assert part in message
 
 
-def test_models_without_it_take_any_step() -> None:
+def test_models_without_a_largest_step_take_any_step() -> None:
     assert load_model("lif").dt is None
     assert network("5*ms", load_model("lif").to_mapping()).placed
 
 
 @pytest.mark.parametrize("dt", ["0.1", "-1*ms", "1*mV", "fast"])
-def test_it_must_be_a_time(dt: str) -> None:
-    model = NeuronModel.from_mapping("fast", {**FAST, "dt": dt}, where="fast.toml")
+def test_the_largest_step_must_be_a_time(dt: str) -> None:
+    model = builders.model(FAST, "fast", dt=dt)
     with pytest.raises(ModelError, match="dt"):
         lower(model)
 
 
-def test_it_is_kept_in_the_file() -> None:
-    model = NeuronModel.from_mapping("fast", FAST, where="fast.toml")
+def test_the_largest_step_is_kept_in_the_file() -> None:
+    model = builders.model(FAST, "fast")
     assert 'dt = "0.2*ms"' in model.to_toml()
 
 
 def test_parity_runs_at_it() -> None:
-    model = NeuronModel.from_mapping("fast", FAST, where="fast.toml")
+    model = builders.model(FAST, "fast")
     result, _ = parity_network(model, neurons=4, steps=20, examples=1, seed=0)
     assert result.config.dt_seconds == pytest.approx(2e-4)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import conv, dense, described
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 
 MINE = """\
 description = "Adaptation, in a file of the user's."
@@ -47,28 +48,12 @@ def mine(tmp_path: Path) -> Path:
 @pytest.fixture
 def network(mine: Path) -> Network:
     """A network with a user's neuron model, recurrence, and trained parameters of both shapes."""
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 6, 6],
-            "steps": 4,
-            "latent": "hidden",
-            "schedule": "paper",
-            "encoder": {"kind": "constant_current"},
-            "decoder": {"kind": "mean"},
-            "layers": [
-                {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "stride": 2},
-                {
-                    "kind": "dense",
-                    "name": "hidden",
-                    "units": 5,
-                    "neuron": str(mine),
-                    "recurrent": True,
-                    "parameters": {"theta": "2*mV"},
-                },
-                {"kind": "dense", "name": "output", "shape": [1, 6, 6]},
-            ],
-        },
-        where="the test",
-    )
+    config = described(
+        conv("first", 2, 3, stride=2),
+        dense("hidden", 5, neuron=str(mine), recurrent=True, parameters={"theta": "2*mV"}),
+        dense("output", shape=[1, 6, 6]),
+        input_shape=[1, 6, 6], steps=4, latent="hidden", schedule="paper",
+        encoder={"kind": "constant_current"}, decoder={"kind": "mean"},
+    )  # fmt: skip
     trained = {"hidden.tau": np.linspace(0.01, 0.03, 5), "hidden.theta": np.array(0.0015)}
     return Network(config, {**Network.initialise(config, seed=3).weights, **trained})

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from bioae.errors import OutputError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.networks.artefact import load, save
 
 NAMES = ["network.toml", "weights.safetensors"]
@@ -117,15 +118,8 @@ def test_any_text_survives(
     description: str, equations: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model = {"description": f"a{description}", "equations": f"v{equations}", "input": "v"}
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, 2],
-            "neuron": "odd",
-            "neurons": {"odd": model},
-            "layers": [{"kind": "dense", "name": "only", "units": 2, "readout": "odd"}],
-        },
-        where="the test",
-    )
+    layer = dense("only", 2, readout="odd")
+    config = described(layer, input_shape=[1, 1, 2], neuron="odd", neurons={"odd": model})
     path = tmp_path_factory.mktemp("odd") / "model.zip"
     save(Network.initialise(config), path)
     actual = load(path).network.config

@@ -2,70 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from brian2 import SpikeMonitor, StateMonitor
+from builders import dense, drawn, need
+from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes
-from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation import build, simulate
 from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
-from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.targets.activation import activated
 from bioae.simulation.workers.job import chunk_size
 from bioae.trainers import simulate_mirror
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 DECODERS = ["max", "last", "mean", "count"]
 IMAGES = np.linspace(0.05, 1, 5 * 12).reshape(5, 1, 3, 4)[:, :, ::-1]
 
-#: Each decoder in C++, one in Cython, which compiles seconds for each code object.
-RUNS: list[tuple[Target, str]] = [
+#: One decoder in Cython, which compiles seconds for each code object.
+RUNS = [
     *(("numpy", decoder) for decoder in DECODERS),
-    *(("cpp_standalone", decoder) for decoder in DECODERS),
+    ("cpp_standalone", "last"),
+    *(
+        pytest.param("cpp_standalone", decoder, marks=pytest.mark.slow)
+        for decoder in DECODERS
+        if decoder != "last"
+    ),
     ("cython", "max"),
 ]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
-        yield
-
-
 def network(decoder: str, schedule: ScheduleName = "brian2") -> Network:
-    layers: list[dict[str, Any]] = [
-        {"kind": "dense", "name": "first", "units": 7, "gain": 5.0},
-        {"kind": "dense", "name": "last", "shape": [1, 3, 4], "gain": 5.0},
-    ]
-    config = NetworkConfig.from_mapping(
-        {"input_shape": [1, 3, 4], "steps": 12, "decoder": {"kind": decoder}}
-        | {"schedule": schedule, "layers": layers},
-        where="a network of two layers",
-    )
-    return Network.initialise(config, seed=1).quantised()
-
-
-def need(target: Target) -> None:
-    assert target in TARGETS
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
+    return drawn(
+        dense("first", 7, gain=5.0), dense("last", shape=[1, 3, 4], gain=5.0), seed=1,
+        input_shape=[1, 3, 4], steps=12, decoder={"kind": decoder}, schedule=schedule,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("target", "decoder"), RUNS)
 def test_decoded_images_equal_the_mirrors(target: Target, decoder: str) -> None:
     need(target)
-    schedule = tuple(SCHEDULES)[DECODERS.index(decoder) % 2]
-    net = network(decoder, schedule)
-    actual = simulate(net, IMAGES, target, chunk=2)
+    net = decoding(decoder)
+    assert_as_the_mirror(net, simulate(net, IMAGES, target, chunk=2))
+
+
+def test_every_decoder_in_one_compiled_build() -> None:
+    need("cpp_standalone")
+    networks = [decoding(decoder) for decoder in DECODERS]
+    results = simulate_several([Simulation(net, IMAGES) for net in networks])
+    for net, result in zip(networks, results, strict=True):
+        assert_as_the_mirror(net, result)
+
+
+def decoding(decoder: str) -> Network:
+    """Return a network with a decoder, in one of the schedules."""
+    return network(decoder, tuple(SCHEDULES)[DECODERS.index(decoder) % 2])
+
+
+def assert_as_the_mirror(net: Network, actual: xr.DataTree) -> None:
     expected = simulate_mirror(net, IMAGES)
     assert expected["/layers/last"]["spike_count"].sum() > 0
     assert differing_spikes(actual, expected)["differing"].values.tolist() == [0, 0]

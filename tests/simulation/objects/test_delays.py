@@ -8,21 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from builders import COBA, SCHEDULES, conv, dense, described, drawn, need, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes
-from bioae.errors import TargetError
 from bioae.networks import Network, NetworkConfig
-from bioae.random import stream
 from bioae.simulation import TARGETS, build, simulate
 from bioae.simulation.backend import Target
-from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.targets.activation import activated
 from bioae.trainers import simulate_mirror
 
-SCHEDULES = ["brian2", "paper"]
 STEPS = 6
 
 #: Fires as soon as a spike arrives, one step later than its cause; several may arrive at once.
@@ -43,17 +40,14 @@ def relays(
     layers: list[dict[str, Any]], schedule: str, neuron: str = "relay", **changes: Any
 ) -> NetworkConfig:
     """Layers of five relays, which hear five pixels; pixel x fires once, at step (1 - x)(T - 1)."""
-    common = {"kind": "dense", "units": 5, "neuron": "relay"}
-    every = [{**common, **layer} for layer in layers]
+    every = [dense(units=5, **{"neuron": "relay", **layer}) for layer in layers]
     every[0]["neuron"] = neuron
-    return NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, 5], "steps": STEPS, "schedule": schedule, "layers": every,
-            "neurons": {"relay": RELAY, "starter": STARTER}, "decoder": {"kind": "count"},
-            "encoder": {"kind": "first_spike"}, **changes,
-        },
-        where="the test's network",
-    )  # fmt: skip
+    fields = {
+        "input_shape": [1, 1, 5], "steps": STEPS, "schedule": schedule,
+        "neurons": {"relay": RELAY, "starter": STARTER}, "decoder": {"kind": "count"},
+        "encoder": {"kind": "first_spike"}, **changes,
+    }  # fmt: skip
+    return described(*every, **fields)
 
 
 def pixels(*when: Mapping[int, int]) -> NDArray[np.float64]:
@@ -187,53 +181,31 @@ def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) 
 
 # Against the mirror
 
-COBA: dict[str, Any] = {
-    "description": "Conductances.",
-    "equations": """
-dv/dt = (-v + g_e*(4 - v) + g_i*(-1 - v))/tau : 1
-dg_e/dt = -g_e/tau_e : 1
-dg_i/dt = -g_i/tau_i : 1
-""",
-    "threshold": "v > 1",
-    "reset": "v = 0",
-    "method": "euler",
-    "input": "g_e",
-    "inhibition": "g_i",
-    "weight": "0.5",
-    "parameters": {"tau": "20*ms", "tau_e": "5*ms", "tau_i": "10*ms"},
-}
-IMAGES = stream(0, 0).random((3, 1, 4, 4))
+IMAGES = pictures(3, 1, 4, 4)
 
 
 def network(schedule: str, layers: list[dict[str, Any]], seed: int = 1, **changes: Any) -> Network:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 4, 4], "steps": 12, "schedule": schedule, "layers": layers,
-            "neurons": {"coba": COBA}, **changes,
-        },
-        where="the test's network",
-    )  # fmt: skip
-    drawn = Network.initialise(config, seed=seed)
-    weights = {name: w if name.endswith("_delay") else 4.0 * w for name, w in drawn.weights.items()}
-    return Network(config, weights).quantised()
+    fields = {
+        "input_shape": [1, 4, 4], "steps": 12, "schedule": schedule,
+        "neurons": {"coba": {**COBA, "weight": "0.5"}}, **changes,
+    }  # fmt: skip
+    return drawn(*layers, seed=seed, factor=4.0, **fields)
 
 
 MIXED: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 2, "neuron": "coba",
-     "delay": ["0*ms", "4*ms"]},
-    {"kind": "dense", "name": "b", "units": 12, "delay": "2*ms",
-     "recurrent": True, "recurrent_delay": "3*ms"},
-    {"kind": "dense", "name": "c", "shape": [1, 4, 4], "neuron": "coba",
-     "recurrent": True, "recurrent_delay": ["0*ms", "5*ms"], "autapses": True},
+    conv("a", 2, 2, neuron="coba", delay=["0*ms", "4*ms"]),
+    dense("b", 12, delay="2*ms", recurrent=True, recurrent_delay="3*ms"),
+    dense("c", shape=[1, 4, 4], neuron="coba", recurrent=True, recurrent_delay=["0*ms", "5*ms"],
+          autapses=True),
 ]  # fmt: skip
 
 
-def assert_parity(described: Network, brian: xr.DataTree, least: float = 0.5) -> None:
+def assert_parity(delayed: Network, brian: xr.DataTree, least: float = 0.5) -> None:
     """Assert that Brian2's result is the mirror's, and that there was something to compare."""
-    mirror = simulate_mirror(described, IMAGES)
+    mirror = simulate_mirror(delayed, IMAGES)
     spikes = differing_spikes(brian, mirror)
-    assert spikes["differing"].values.tolist() == [0] * len(described.config.layers)
-    for placed in described.config.placed:
+    assert spikes["differing"].values.tolist() == [0] * len(delayed.config.layers)
+    for placed in delayed.config.placed:
         fired = train(mirror, placed.name)
         assert len({neuron for _, neuron, _ in fired}) >= least * placed.size
     xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
@@ -251,19 +223,15 @@ def assert_parity(described: Network, brian: xr.DataTree, least: float = 0.5) ->
     ],
 )
 def test_every_target_delays_spikes_as_the_mirror_does(
-    target: Target, schedule: str, monkeypatch: pytest.MonkeyPatch
+    target: Target, schedule: str, quick_compiler: None
 ) -> None:
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
+    need(target)
     assert set(TARGETS) == {"numpy", "cython", "cpp_standalone", "cuda_standalone"}
-    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     layers = MIXED if target != "cython" else MIXED[2:]
-    described = network(schedule, layers, encoder={"kind": "constant_current"})
+    delayed = network(schedule, layers, encoder={"kind": "constant_current"})
     # Two runs of one build; the last steps' spikes of each presentation are still under way.
-    assert_parity(described, simulate(described, IMAGES, target, chunk=2))
-    late = {step for _, _, step in train(simulate_mirror(described, IMAGES), "c")}
+    assert_parity(delayed, simulate(delayed, IMAGES, target, chunk=2))
+    late = {step for _, _, step in train(simulate_mirror(delayed, IMAGES), "c")}
     assert late & {9, 10, 11}
 
 
@@ -301,28 +269,25 @@ def test_any_delays_equal_the_mirrors(
     encoder: str,
     seed: int,
 ) -> None:
-    layers = [
-        {"kind": "conv2d", "name": "a", "channels": 2, "kernel": 2, **first},
-        {"kind": "dense", "name": "b", "shape": [1, 4, 4], **second},
-    ]
-    described = network(
+    layers = [conv("a", 2, 2, **first), dense("b", shape=[1, 4, 4], **second)]
+    delayed = network(
         schedule, layers, seed, steps=steps, encoder={"kind": encoder}, decoder={"kind": "mean"}
     )
-    louder = {**described.weights, "a.weight": 2 * abs(described.weights["a.weight"])}
-    described = Network(described.config, louder)
-    brian = simulate(described, IMAGES, "numpy", chunk=3)
+    louder = {**delayed.weights, "a.weight": 2 * abs(delayed.weights["a.weight"])}
+    delayed = Network(delayed.config, louder)
+    brian = simulate(delayed, IMAGES, "numpy", chunk=3)
     assert train(brian, "a")
-    assert_parity(described, brian, least=0.0)
+    assert_parity(delayed, brian, least=0.0)
 
 
 # Runs
 
 
 def test_delays_in_seconds_of_objects_that_a_user_runs() -> None:
-    described = network("brian2", MIXED)
-    finer = described.with_time(dt="0.5*ms", steps=20)
-    for placed in described.config.placed:
-        for name, delay in described.delays(placed).items():
+    delayed = network("brian2", MIXED)
+    finer = delayed.with_time(dt="0.5*ms", steps=20)
+    for placed in delayed.config.placed:
+        for name, delay in delayed.delays(placed).items():
             assert delay.any() or name == "c.weight"
             np.testing.assert_array_equal(finer.delays(placed)[name], 2 * delay)
     with activated("numpy"):

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import xarray as xr
+from builders import SCHEDULES, conv, dense, described, pictures
 
 from bioae.analysis import differing_spikes, is_alive
 from bioae.equations.lowering.lower import lower
-from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.networks import Network, NetworkConfig
-from bioae.random import stream
+from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.trainers import simulate_mirror
-
-SCHEDULES = ["brian2", "paper"]
 
 #: Adds up what arrives, and fires when the difference is 2; what it counted stays.
 COUNTER: dict[str, Any] = {
@@ -36,37 +34,34 @@ READOUT: dict[str, Any] = {"description": "Adds up.", "equations": "u : 1", "inp
 def network(
     schedule: str, *, readout: dict[str, Any] = READOUT, encoder: str = "constant_current"
 ) -> Network:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 2, 2],
-            "steps": 12,
-            "schedule": schedule,
-            "encoder": {"kind": encoder},
-            "decoder": {"kind": "last"},
-            "neurons": {"counter": COUNTER, "total": readout},
-            "neuron": "counter",
-            "layers": [
-                {"kind": "conv2d", "name": "a", "channels": 3, "kernel": 2, "readout": "total"},
-                {"kind": "dense", "name": "b", "shape": [1, 2, 2], "recurrent": True,
-                 "readout": "total"},
-            ],
-        },
-        where="the test's network",
+    config = described(
+        conv("a", 3, 2, readout="total"),
+        dense("b", shape=[1, 2, 2], recurrent=True, readout="total"),
+        input_shape=[1, 2, 2], steps=12, schedule=schedule, encoder={"kind": encoder},
+        decoder={"kind": "last"}, neuron="counter",
+        neurons={"counter": COUNTER, "total": readout},
     )  # fmt: skip
     weights = {n: 4.0 * w for n, w in Network.initialise(config, seed=3).weights.items()}
     weights["a.weight"] += 1.0
     return Network(config, weights).quantised()
 
 
-IMAGES = stream(0, 0).random((3, 1, 2, 2))
+IMAGES = pictures(3, 1, 2, 2)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("encoder", ["bernoulli", "constant_current"])
+@pytest.mark.parametrize(
+    ("schedule", "encoder"),
+    [
+        ("brian2", "bernoulli"),
+        ("paper", "constant_current"),
+        pytest.param("paper", "bernoulli", marks=pytest.mark.slow),
+        pytest.param("brian2", "constant_current", marks=pytest.mark.slow),
+    ],
+)
 def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
-    described = network(schedule, encoder=encoder)
-    mirror = simulate_mirror(described, IMAGES, record=["n_e", "n_i"])
-    brian = simulate(described, IMAGES, Backend("numpy", record=["n_e", "n_i"]), chunk=2)
+    counting = network(schedule, encoder=encoder)
+    mirror = simulate_mirror(counting, IMAGES, record=["n_e", "n_i"])
+    brian = simulate(counting, IMAGES, Backend("numpy", record=["n_e", "n_i"]), chunk=2)
     assert differing_spikes(brian, mirror)["differing"].values.tolist() == [0, 0]
     for layer in ("a", "b"):
         assert float(is_alive(brian, layer).mean()) >= 0.5
@@ -80,10 +75,10 @@ def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str) -> None:
-    described = network(schedule)
-    brian = simulate(described, IMAGES, Backend("numpy", record=["n_e", "n_i"]))
+    counting = network(schedule)
+    brian = simulate(counting, IMAGES, Backend("numpy", record=["n_e", "n_i"]))
     events = np.rint(0.2 * IMAGES * 2**12) / 2**12
-    kernel = described.weights["a.weight"].reshape(3, 4)
+    kernel = counting.weights["a.weight"].reshape(3, 4)
     assert (kernel > 0).any()
     assert (kernel < 0).any()
     # Brian2's order has added the next step's input too, but for the last step's.
@@ -99,9 +94,9 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
     plain = network(schedule)
     separate = {**READOUT, "equations": "u : 1\nd : 1", "inhibition": "d"}
     decoded = []
-    for described in (plain, network(schedule, readout=separate)):
-        mirror = simulate_mirror(described, IMAGES)
-        brian = simulate(described, IMAGES, "numpy")
+    for adding in (plain, network(schedule, readout=separate)):
+        mirror = simulate_mirror(adding, IMAGES)
+        brian = simulate(adding, IMAGES, "numpy")
         xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
         decoded.append(mirror["reconstruction"].to_numpy())
     # One adds both signs, the other has a variable for each: more arrives at `u`.
@@ -125,5 +120,5 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
 )
 def test_refused_inhibition(changes: dict[str, Any], line: str) -> None:
     with pytest.raises(ModelError) as caught:
-        lower(NeuronModel.from_mapping("counter", {**COUNTER, **changes}, where="counter.toml"))
+        lower(builders.model(COUNTER, "counter", **changes))
     assert line in str(caught.value)

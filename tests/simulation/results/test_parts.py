@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import two_layers
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.analysis import open_result
 from bioae.errors import OutputError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.simulation import Backend, BrianNetwork, simulate_to
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.parts import missing
@@ -28,18 +29,7 @@ Images = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 4, 4],
-            "steps": 5,
-            "layers": [
-                {"kind": "dense", "name": "first", "units": 5, "gain": 4.0},
-                {"kind": "dense", "name": "output", "shape": [1, 4, 4], "gain": 4.0},
-            ],
-        },
-        where="the test",
-    )
-    return Network.initialise(config).quantised()
+    return two_layers()
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,13 @@ from brian2 import (
     ms,
 )
 from brian2 import Network as Brian2Network
+from builders import need
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.errors import TargetError
 from bioae.random import stream
-from bioae.simulation.backend import Target
+from bioae.simulation.backend import Dtype
 from bioae.simulation.brian2_internals import groups
 from bioae.simulation.sharing import (
     Layout,
@@ -40,9 +40,10 @@ from bioae.simulation.sharing import (
     dense,
     synapses,
 )
-from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.targets.activation import activated
 from bioae.simulation.targets.compiling import compile_project
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 STEPS = 12
 SLOTS = {
@@ -168,12 +169,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Arithmetic is the same at every level, and less optimised code compiles sooner.
-    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
-
-
 # Brian2 compares a number of type float32 with one that is too large for it.
 FLOAT32 = pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 
@@ -181,7 +176,7 @@ FLOAT32 = pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @FLOAT32
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES)
-def test_numpy(case: Case, dtype: targets.Dtype) -> None:
+def test_numpy(case: Case, dtype: Dtype) -> None:
     with activated("numpy", dtype=dtype):
         circuit = Circuit(case)
         circuit.run()
@@ -189,16 +184,9 @@ def test_numpy(case: Case, dtype: targets.Dtype) -> None:
         circuit.assert_equal()
 
 
-def need(target: Target) -> None:
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
-
-
 @FLOAT32
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
-def test_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
+def test_standalone(tmp_path: Path, dtype: Dtype) -> None:
     check_standalone(tmp_path, dtype)
 
 
@@ -206,7 +194,7 @@ def test_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_kernels_of_cuda(
     tmp_path: Path,
-    dtype: targets.Dtype,
+    dtype: Dtype,
     cuda_emulator: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -220,7 +208,7 @@ def test_kernels_of_cuda(
     assert sources.count("emulated_launch(_run_kernel_") == len(CASES)
 
 
-def check_standalone(tmp_path: Path, dtype: targets.Dtype) -> None:
+def check_standalone(tmp_path: Path, dtype: Dtype) -> None:
     """All cases in one project, and a second run of it with other weights."""
     need("cpp_standalone")
     with activated("cpp_standalone", dtype=dtype) as device:

@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from brian2 import Synapses
+from builders import conv, deconv, dense, drawn, need, pictures
 
 from bioae.analysis import differing_spikes
-from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
-from bioae.random import stream
+from bioae.networks import Network
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.sharing import SharedSynapses
-from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import activated, check_target
+from bioae.simulation.targets.activation import activated
 from bioae.trainers import simulate_mirror
 
 COBA: dict[str, Any] = {
@@ -30,29 +28,20 @@ COBA: dict[str, Any] = {
     "parameters": {"tau": "20*ms"},
 }
 LAYERS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "a", "channels": 4, "kernel": 3, "stride": 2, "padding": 1,
-     "delay": "2*ms"},
-    {"kind": "dense", "name": "b", "units": 10, "neuron": "coba",
-     "recurrent": True, "recurrent_delay": "3*ms"},
-    {"kind": "dense", "name": "c", "shape": [4, 3, 3], "delay": ["0*ms", "2*ms"]},
-    {"kind": "conv_transpose2d", "name": "d", "channels": 2, "kernel": 3, "stride": 2,
-     "padding": 1, "output_padding": 1, "groups": 2, "neuron": "coba"},
-    {"kind": "conv2d", "name": "e", "channels": 1, "kernel": 3, "padding": 2, "dilation": 2},
-]  # fmt: skip
-IMAGES = stream(0, 0).random((3, 1, 6, 6))
+    conv("a", 4, 3, stride=2, padding=1, delay="2*ms"),
+    dense("b", 10, neuron="coba", recurrent=True, recurrent_delay="3*ms"),
+    dense("c", shape=[4, 3, 3], delay=["0*ms", "2*ms"]),
+    deconv("d", 2, 3, stride=2, padding=1, output_padding=1, groups=2, neuron="coba"),
+    conv("e", 1, 3, padding=2, dilation=2),
+]
+IMAGES = pictures(3, 1, 6, 6)
 
 
 def network(schedule: str, encoder: str) -> Network:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 6, 6], "steps": 12, "schedule": schedule, "layers": LAYERS,
-            "encoder": {"kind": encoder}, "neurons": {"coba": COBA},
-        },
-        where="the test's network",
+    return drawn(
+        *LAYERS, seed=1, factor=4, input_shape=[1, 6, 6], steps=12, schedule=schedule,
+        encoder={"kind": encoder}, neurons={"coba": COBA},
     )  # fmt: skip
-    drawn = Network.initialise(config, seed=1)
-    weights = {name: w if name.endswith("_delay") else 4 * w for name, w in drawn.weights.items()}
-    return Network(config, weights).quantised()
 
 
 def assert_fires(result: xr.DataTree) -> None:
@@ -73,13 +62,9 @@ def assert_fires(result: xr.DataTree) -> None:
     ],
 )
 def test_shared_weights_equal_unrolled_synapses(
-    target: Target, schedule: str, encoder: str, dtype: Dtype, monkeypatch: pytest.MonkeyPatch
+    target: Target, schedule: str, encoder: str, dtype: Dtype, quick_compiler: None
 ) -> None:
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
-    monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
+    need(target)
     described = network(schedule, encoder)
     # Spikes under way as a presentation ends are dropped, in the first run and in the second.
     shared = simulate(described, IMAGES, Backend(target, dtype=dtype), chunk=2)

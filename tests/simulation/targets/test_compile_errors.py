@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders import dense, drawn
 
 from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
 from bioae.simulation import simulate
 
 
@@ -20,11 +20,7 @@ def test_code_that_was_not_compiled_is_an_error(monkeypatch: pytest.MonkeyPatch)
         wanted = "stateupdater" in self.name and block == "run"
         return None if wanted else compile_block(self, block)
 
-    layers = [{"kind": "dense", "name": "output", "shape": [1, 2, 2]}]
-    config = NetworkConfig.from_mapping(
-        {"input_shape": [1, 2, 2], "steps": 3, "layers": layers}, where="tiny"
-    )
-    network = Network.initialise(config)
+    network = drawn(dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2], steps=3)
     images = np.ones((1, 1, 2, 2))
     simulate(network, images, "numpy")
     monkeypatch.setattr(NumpyCodeObject, "compile_block", spoilt)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import pytest
 import xarray as xr
+from builders import dense, described
 
 from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lower import lower
-from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend
@@ -51,16 +52,10 @@ def model(*names: str) -> dict[str, Any]:
 
 
 def network(names: list[str], layers: list[str]) -> Network:
-    described = [
-        {"kind": "dense", "name": name, "units": 4, "recurrent": True, "delay": ["0*ms", "2*ms"]}
-        for name in layers
-    ]
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 2, 2], "steps": 10, "neuron": "named", "layers": described,
-            "neurons": {"named": model(*names)}, "encoder": {"kind": "constant_current"},
-        },
-        where="the test's network",
+    config = described(
+        *(dense(name, 4, recurrent=True, delay=["0*ms", "2*ms"]) for name in layers),
+        input_shape=[1, 2, 2], steps=10, neuron="named", neurons={"named": model(*names)},
+        encoder={"kind": "constant_current"},
     )  # fmt: skip
     drawn = Network.initialise(config, seed=1)
     strong = {n: w if "delay" in n else 4 * abs(w) for n, w in drawn.weights.items()}
@@ -71,11 +66,11 @@ def network(names: list[str], layers: list[str]) -> Network:
     ("names", "layers"), [(NAMES, ["a", "b"]), (NAMES[::-1], ["a"]), (["v"], OBJECTS)]
 )
 def test_names_of_users_do_not_collide(names: list[str], layers: list[str]) -> None:
-    described = network(names, layers)
+    net = network(names, layers)
     images = stream(0, 0).random((2, 1, 2, 2))
     record = set(names)
-    brian = simulate(described, images, Backend("numpy", record=record))
-    mirror = simulate_mirror(described, images, record=record)
+    brian = simulate(net, images, Backend("numpy", record=record))
+    mirror = simulate_mirror(net, images, record=record)
     assert not differing_spikes(brian, mirror)["differing"].any()
     for name in layers[:2]:
         assert int(brian[f"/layers/{name}/spike_count"].sum()) > 0
@@ -97,9 +92,9 @@ def test_no_name_of_an_object_could_be_a_layers() -> None:
     "name", ["i_pre", "x_post", "t", "dt", "xi", "e", "exp", "source", "owner", "new"]
 )
 def test_names_that_are_taken_are_refused_in_one_line(name: str) -> None:
-    described = NeuronModel.from_mapping("named", model("v", name), where="named.toml")
+    refused = builders.model(model("v", name), "named")
     with pytest.raises(ModelError) as caught:
-        lower(described)
+        lower(refused)
     assert name in str(caught.value)
     assert str(caught.value).startswith("named.toml, equations: ")
     assert "\n" not in str(caught.value)

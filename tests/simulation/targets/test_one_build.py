@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from builders import conv, dense, drawn, need
 
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets import compiling
-from bioae.simulation.targets.activation import check_target
 from bioae.simulation.targets.build_cache import BuildCache
 
 IMAGES = np.linspace(0.1, 1, 3 * 9).reshape(3, 1, 3, 3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    try:
-        check_target("cpp_standalone")
-    except TargetError as error:
-        pytest.skip(str(error))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
-        yield
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+
+@pytest.fixture(autouse=True)
+def cpp() -> None:
+    need("cpp_standalone")
 
 
 @pytest.fixture
@@ -51,21 +47,10 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def network(seed: int = 0, *, neuron: str = "lif", **parameters: Any) -> Network:
     """Return a network of two kinds of layers; the parameters are those of the last one."""
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 3, 3],
-            "steps": 20,
-            "neuron": neuron,
-            "layers": [
-                {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, "gain": 4.0},
-                {"kind": "dense", "name": "last", "shape": [1, 3, 3], "gain": 4.0},
-            ],
-        },
-        where="a small network",
-    )
-    drawn = Network.initialise(config, seed=seed).quantised()
+    layers = [conv("first", 2, 2, gain=4.0), dense("last", shape=[1, 3, 3], gain=4.0)]
+    network = drawn(*layers, seed=seed, input_shape=[1, 3, 3], steps=20, neuron=neuron)
     own = {f"last.{name}": np.asarray(value) for name, value in parameters.items()}
-    return Network(config, {**drawn.weights, **own})
+    return Network(network.config, {**network.weights, **own})
 
 
 def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:

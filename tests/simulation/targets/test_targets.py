@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 import xarray as xr
+from builders import dense, described, need
 from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.equations import available, load_model
 from bioae.equations.lowering.lower import lower
-from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.simulation import TARGETS, simulate
 from bioae.simulation.backend import Target
-from bioae.simulation.targets import activation as targets
-from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import parity_network
 from bioae.trainers.parity.comparison import recorded, report
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 UNITS = 16
 SPIKING = [name for name in available() if load_model(name).threshold is not None]
@@ -31,9 +30,13 @@ INEXACT = [name for name in SPIKING if name not in EXACT]
 
 #: Cython compiles seconds for each code object: a model of each kind shows what all do.
 FEW = [EXACT[0], INEXACT[0]]
-RUNS: list[tuple[Target, list[str]]] = [
-    ("numpy", SPIKING), ("cpp_standalone", SPIKING), ("cython", FEW)
-]  # fmt: skip
+#: The compiled program runs every model; NumPy, whose statements are compared elsewhere, some.
+RUNS = [
+    pytest.param(("numpy", [*FEW, *SPIKING[2::4]]), id="numpy"),
+    pytest.param(("numpy", SPIKING), id="numpy, all", marks=pytest.mark.slow),
+    pytest.param(("cpp_standalone", SPIKING), id="cpp_standalone"),
+    pytest.param(("cython", FEW), id="cython"),
+]
 
 Shown = tuple[Network, NDArray[np.float64]]
 Results = dict[str, xr.DataTree]
@@ -51,22 +54,7 @@ def mirrored(name: str) -> xr.DataTree:
     return simulate_mirror(network, images, record=recorded(network))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        # Arithmetic is the same at every level, and less optimised code compiles sooner.
-        patch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
-        yield
-
-
-def need(target: Target) -> None:
-    try:
-        check_target(target)
-    except TargetError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module", params=RUNS, ids=[target for target, _ in RUNS])
+@pytest.fixture(scope="module", params=RUNS)
 def results(request: pytest.FixtureRequest) -> Results:
     """The result of each model on a target, from one build if the target is a compiled program."""
     target, names = request.param
@@ -123,15 +111,8 @@ def result(request: pytest.FixtureRequest) -> xr.DataTree:
 
 @cache
 def constant_current() -> Shown:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 4, 4],
-            "steps": 60,
-            "encoder": {"kind": "constant_current", "gain": 0.5},
-            "layers": [{"kind": "dense", "name": "rate", "units": UNITS, "neuron": "lif"}],
-        },
-        where="the network of constant currents",
-    )
+    encoder = {"kind": "constant_current", "gain": 0.5}
+    config = described(dense("rate", UNITS), input_shape=[1, 4, 4], steps=60, encoder=encoder)
     images = np.linspace(0.02, 1.0, 3 * UNITS).reshape(3, 1, 4, 4)
     return Network(config, {"rate.weight": np.eye(UNITS)}), images
 

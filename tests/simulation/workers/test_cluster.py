@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.devices.device import get_device
+from builders import two_layers
 from numpy.typing import NDArray
 
 from bioae.errors import TargetError
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.simulation import simulate, simulate_to, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module
@@ -30,19 +31,7 @@ Images = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 4, 4],
-            "steps": 5,
-            "neuron": "noisy_lif",
-            "layers": [
-                {"kind": "dense", "name": "first", "units": 5, "gain": 4.0, "delay": "1*ms"},
-                {"kind": "dense", "name": "output", "shape": [1, 4, 4], "gain": 4.0},
-            ],
-        },
-        where="the test",
-    )
-    return Network.initialise(config).quantised()
+    return two_layers(first={"delay": "1*ms"}, neuron="noisy_lif")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +150,7 @@ def test_no_workers(network: Network, images: Images, monkeypatch: pytest.Monkey
         simulate(network, images, "numpy", workers=client)
 
 
-def test_all_workers_leave(
+def test_a_cluster_that_loses_all_workers_is_an_error(
     network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)

@@ -36,21 +36,28 @@ def stored(
     return path.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The result of one process that runs all images at once."""
+    return stored(small, images, tmp_path_factory.mktemp("expected"), target="numpy")
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"workers": 2},
-        {"workers": 3},
         {"workers": 50},
-        {"chunk": 1},
         {"chunk": 3},
-        {"chunk": 50},
         {"chunk": 2, "workers": 3},
+        pytest.param({"workers": 3}, marks=pytest.mark.slow),
+        pytest.param({"chunk": 1}, marks=pytest.mark.slow),
+        pytest.param({"chunk": 50}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
-def test_numpy(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
-    expected = stored(small, images, tmp_path, target="numpy")
+def test_numpy(
+    options: dict[str, int], expected: bytes, small: Network, images: Images, tmp_path: Path
+) -> None:
     assert stored(small, images, tmp_path, target="numpy", **options) == expected
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import builders
 import numpy as np
 import pytest
 import torch
@@ -120,8 +121,7 @@ def test_the_likelihood_and_its_gradient_against_a_loop() -> None:
 
 
 def own_model(**changes: object) -> NeuronModel:
-    fields = load_model("lif").to_mapping() | changes
-    return NeuronModel.from_mapping("own", fields, where="own.toml")
+    return builders.model(load_model("lif").to_mapping(), "own", **changes)
 
 
 def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:

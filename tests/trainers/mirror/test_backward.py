@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import SCHEDULES, dense, described
 from torch import Tensor
 
 from bioae.errors import NetworkError
@@ -20,32 +21,34 @@ from bioae.trainers.mirror.derivatives import ArcTan, Membrane
 
 STEPS = 12
 KEY = Key(1, np.arange(2))
-SCHEDULES = ["brian2", "paper"]
-ONE: list[dict[str, Any]] = [{"kind": "dense", "name": "only", "shape": [1, 1, 2]}]
-LAYERS: list[dict[str, Any]] = [
-    {"kind": "dense", "name": "first", "units": 4, "recurrent": True, "recurrent_delay": "2*ms"},
-    {"kind": "dense", "name": "last", "shape": [1, 1, 3], "recurrent": True, "delay": "1*ms"},
+ONE = [dense("only", shape=[1, 1, 2])]
+LAYERS = [
+    dense("first", 4, recurrent=True, recurrent_delay="2*ms"),
+    dense("last", shape=[1, 1, 3], recurrent=True, delay="1*ms"),
 ]
 
 
 def config(
     model: str, schedule: str, layers: list[dict[str, Any]], **changes: Any
 ) -> NetworkConfig:
-    values = {
+    fields = {
         "input_shape": [1, 1, len(layers) + 1], "steps": STEPS, "schedule": schedule,
-        "neuron": model, "decoder": {"kind": "mean"}, "layers": layers, **changes,
+        "neuron": model, "decoder": {"kind": "mean"}, **changes,
     }  # fmt: skip
-    return NetworkConfig.from_mapping(values, where="the test's network")
+    return described(*layers, **fields)
 
 
 def mirror(model: str, schedule: str = "brian2", **options: Any) -> NetworkMirror:
     """Return two layers, recurrent and delayed, whose parameters are trained."""
-    described = config(model, schedule, LAYERS)
-    network = Network.initialise(described, seed=3)
+    network = Network.initialise(config(model, schedule, LAYERS), seed=3)
     weights = {n: 4 * abs(w) if n.endswith("weight") else w for n, w in network.weights.items()}
-    given = {"derivative": ArcTan(), "trainable": described.placed[0].model.trainable, **options}
+    given = {
+        "derivative": ArcTan(),
+        "trainable": network.config.placed[0].model.trainable,
+        **options,
+    }
     return NetworkMirror(
-        Network(described, weights), potentials="all", dtype=torch.float64, **given
+        Network(network.config, weights), potentials="all", dtype=torch.float64, **given
     )
 
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from builders import dense, described
 from torch import Tensor
 
 from bioae.equations import available, load_model
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan, Gaussian
 
 SPIKING = [name for name in available() if load_model(name).threshold is not None]
-SCHEDULES = ["brian2", "paper"]
 KEY = Key(3, np.arange(2))
 
 
@@ -38,18 +38,15 @@ def quick_to_settle(name: str) -> dict[str, Any]:
     return mapping
 
 
-def described(model: str, schedule: str, steps: int) -> Network:
+def network_of(model: str, schedule: str, steps: int) -> Network:
     own = {"recurrent": True, "gain": 1.0}
-    layers = [
-        {"kind": "dense", "name": "first", "units": 4, **own},
-        {"kind": "dense", "name": "last", "shape": [1, 1, 3], **own},
-    ]
-    values: dict[str, Any] = {
-        "input_shape": [1, 1, 3], "steps": steps, "schedule": schedule, "neuron": model,
-        "decoder": {"kind": "mean"}, "layers": layers, "dt": load_model(model).dt or "1*ms",
-        "neurons": {model: quick_to_settle(model)},
-    }  # fmt: skip
-    return Network.initialise(NetworkConfig.from_mapping(values, where="the test"), seed=4)
+    config = described(
+        dense("first", 4, **own), dense("last", shape=[1, 1, 3], **own),
+        input_shape=[1, 1, 3], steps=steps, schedule=schedule, neuron=model,
+        decoder={"kind": "mean"}, dt=load_model(model).dt or "1*ms",
+        neurons={model: quick_to_settle(model)},
+    )  # fmt: skip
+    return Network.initialise(config, seed=4)
 
 
 def steps(model: str) -> int:
@@ -60,7 +57,7 @@ def steps(model: str) -> int:
 @cache
 def firing(model: str, schedule: str, steps: int) -> Case:
     """Return a network, its feed-forward weights doubled until both layers fire."""
-    network = described(model, schedule, steps)
+    network = network_of(model, schedule, steps)
     drive = torch.from_numpy(stream(0, 0).random((steps, 2, 1, 1, 3)))
     weights = {n: abs(w) if n.endswith("weight") else w for n, w in network.weights.items()}
     for layer in ("first", "last"):
@@ -88,7 +85,7 @@ def read(activity: Activity) -> dict[str, Tensor]:
 
 
 class Loss:
-    """A number that depends on all that is read of a mirror, each with a weight of its own."""
+    """A sum of all numbers that a mirror returns, each with a different weight."""
 
     def __init__(self, mirror: NetworkMirror, drive: Tensor) -> None:
         self.mirror, self.drive = mirror, drive
@@ -205,11 +202,12 @@ def test_weights_and_each_parameter(model: str, way: int, smooth: None) -> None:
     check_gradients(model, **WAYS[way])
 
 
+@pytest.mark.parametrize("count", [80, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", SPIKING)
-def test_surrogate_gradients_stay_finite(model: str) -> None:
-    """Over 200 steps, through resets and refractoriness, at the model's own time step."""
-    network = firing(model, "brian2", steps(model)).network.with_time(steps=200)
-    drive = torch.from_numpy(stream(0, 1).random((200, 2, 1, 1, 3)))
+def test_surrogate_gradients_stay_finite(model: str, count: int) -> None:
+    """Over many steps, through resets and refractoriness, at the model's own time step."""
+    network = firing(model, "brian2", steps(model)).network.with_time(steps=count)
+    drive = torch.from_numpy(stream(0, 1).random((count, 2, 1, 1, 3)))
     trainable = load_model(model).trainable
     mirror = NetworkMirror(
         network,

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from builders import conv, dense, described
 from torch import Tensor
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan, FastSigmoid, Gaussian
@@ -70,15 +71,10 @@ def curved(tmp_path: Path) -> str:
 def network(model: str, schedule: str) -> Network:
     """Two layers, both recurrent, the first a convolution; driven hard enough to fire."""
     own = {"recurrent": True, "autapses": True}
-    layers = [
-        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, **own},
-        {"kind": "dense", "name": "last", "shape": [1, 3, 2], **own},
-    ]
-    values = {
-        "input_shape": [1, 3, 2], "steps": 9, "schedule": schedule, "neuron": model,
-        "decoder": {"kind": "mean"}, "layers": layers,
-    }  # fmt: skip
-    config = NetworkConfig.from_mapping(values, where="the test's network")
+    config = described(
+        conv("first", 2, 2, **own), dense("last", shape=[1, 3, 2], **own),
+        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron=model, decoder={"kind": "mean"},
+    )  # fmt: skip
     drawn = Network.initialise(config, seed=2)
     stronger = 6.0 if model == "cuba" else 1.5
     weights = {
@@ -93,7 +89,7 @@ def drive(steps: int = 9) -> Tensor:
 
 
 def loss(activity: Activity) -> Tensor:
-    """All that can be read of an activity, each number with a weight of its own."""
+    """Return a sum of all numbers of an activity, each with a different weight."""
     total = torch.zeros((), dtype=torch.float64)
     for key, layer in enumerate(activity.layers.values()):
         assert layer.potential is not None

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from builders import dense, described
 from torch import Tensor
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import Membrane
 
@@ -20,18 +21,9 @@ def mirror_of_one(
     schedule: str, steps: int, theta: float = 1.0, weight: float = 1.0
 ) -> NetworkMirror:
     """One LIF neuron that hears one input."""
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 1, 1],
-            "steps": steps,
-            "schedule": schedule,
-            "decoder": {"kind": "count"},
-            "layers": [
-                {"kind": "dense", "name": "only", "units": 1, "parameters": {"theta": str(theta)}}
-            ],
-        },
-        where="the test's network",
-    )
+    layer = dense("only", 1, parameters={"theta": str(theta)})
+    fields = {"steps": steps, "schedule": schedule, "decoder": {"kind": "count"}}
+    config = described(layer, input_shape=[1, 1, 1], **fields)
     network = Network(config, {"only.weight": torch.full((1, 1), weight).double().numpy()})
     return NetworkMirror(network, derivative=Membrane(), potentials="all", dtype=torch.float64)
 

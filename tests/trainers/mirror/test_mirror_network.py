@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import SCHEDULES, conv, dense, described
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
-from bioae.networks import Network, NetworkConfig, PlacedLayer
+from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Dense, LayerBase
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
@@ -25,20 +26,15 @@ from bioae.trainers.mirror.connections.functional import connect
 from bioae.trainers.mirror.derivatives import ArcTan
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
-SCHEDULES = ["brian2", "paper"]
 STEPS = 15
 
 
 def network(model: str = "lif", schedule: str = "paper", **changes: Any) -> Network:
-    layers = [
-        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2, "recurrent": True},
-        {"kind": "dense", "name": "last", "shape": [1, 3, 3]},
-    ]
-    values = {
+    fields = {
         "input_shape": [1, 3, 3], "steps": STEPS, "schedule": schedule, "neuron": model,
-        "layers": layers, **changes,
+        "layers": [conv("first", 2, 2, recurrent=True), dense("last", shape=[1, 3, 3])], **changes,
     }  # fmt: skip
-    config = NetworkConfig.from_mapping(values, where="the test's network")
+    config = described(*fields.pop("layers"), **fields)
     drawn = Network.initialise(config, seed=1)
     stronger = {"first.weight": 8.0 if model == "cuba" else 2.0, "last.weight": 4.0}
     weights = {name: stronger.get(name, 1.0) * w for name, w in drawn.weights.items()}
@@ -62,13 +58,7 @@ def states(mirror: NetworkMirror, given: Tensor, *names: str) -> dict[str, Tenso
 
 @pytest.mark.parametrize(("schedule", "late"), [("paper", 1), ("brian2", 0)])
 def test_below_threshold_a_lif_is_an_exponential(schedule: str, late: int) -> None:
-    values = {
-        "input_shape": [1, 1, 1],
-        "steps": STEPS,
-        "schedule": schedule,
-        "layers": [{"kind": "dense", "name": "first", "units": 1}],
-    }
-    config = NetworkConfig.from_mapping(values, where="the test's network")
+    config = described(dense("first", 1), input_shape=[1, 1, 1], steps=STEPS, schedule=schedule)
     mirror = NetworkMirror(Network(config, {"first.weight": np.ones((1, 1))}), dtype=torch.float64)
     # At the end of a step Brian2's order has added the next step's input; the paper's has leaked.
     given = torch.zeros((STEPS, 1, 1, 1, 1), dtype=torch.float64)
@@ -86,13 +76,8 @@ def test_below_threshold_a_lif_is_an_exponential(schedule: str, late: int) -> No
 
 def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
     """In the paper's order u before threshold is I (1 - L^n) / (1 - L) after n inputs."""
-    values = {
-        "input_shape": [1, 1, 3],
-        "steps": 600,
-        "schedule": "paper",
-        "layers": [{"kind": "conv2d", "name": "first", "channels": 1, "kernel": 1}],
-    }
-    config = NetworkConfig.from_mapping(values, where="the test's network")
+    layer = conv("first", 1, 1)
+    config = described(layer, input_shape=[1, 1, 3], steps=600, schedule="paper")
     network = Network(config, {"first.weight": np.ones((1, 1, 1, 1))})
     currents = torch.tensor([0.005, 0.05, 0.3], dtype=torch.float64)
     with torch.no_grad():

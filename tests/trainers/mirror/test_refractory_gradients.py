@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import dense, described
 from torch import Tensor
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import FastSigmoid
@@ -72,18 +73,14 @@ def loop(
 @pytest.mark.parametrize("attached", [False, True])
 @pytest.mark.parametrize("schedule", SLOTS)
 def test_a_refractory_lif_learns_as_a_loop_does(schedule: str, attached: bool) -> None:
-    described = NetworkConfig.from_mapping(
-        {
-            "input_shape": [1, 2, 2], "steps": STEPS, "schedule": schedule,
-            "neuron": "lif_refractory", "decoder": {"kind": "count"},
-            "layers": [{"kind": "dense", "name": "only", "shape": [1, 2, 2],
-                        "parameters": {"t_ref": f"{PAUSE}*ms"}}],
-        },
-        where="the test's network",
+    config = described(
+        dense("only", shape=[1, 2, 2], parameters={"t_ref": f"{PAUSE}*ms"}),
+        input_shape=[1, 2, 2], steps=STEPS, schedule=schedule, neuron="lif_refractory",
+        decoder={"kind": "count"},
     )  # fmt: skip
-    weights = abs(Network.initialise(described, seed=1).weights["only.weight"])
+    weights = abs(Network.initialise(config, seed=1).weights["only.weight"])
     mirror = NetworkMirror(
-        Network(described, {"only.weight": weights}),
+        Network(config, {"only.weight": weights}),
         derivative=FastSigmoid(slope=10.0),
         detach_refractory=not attached,
         trainable=tuple(VALUES),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from bioae.equations import Expression, NeuronModel
+from bioae.equations import Expression
 from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
@@ -76,7 +77,7 @@ def test_a_compound_condition_may_be_undecided(condition: str, expected: bool) -
 
 @pytest.fixture(scope="module")
 def counted() -> tuple[Network, Any, xr.DataTree]:
-    model = NeuronModel.from_mapping("counter", COUNTER, where="counter.toml")
+    model = builders.model(COUNTER, "counter")
     network, images = parity_network(model, neurons=10, steps=100, examples=2, seed=0)
     # So coarse that many a sum is the threshold itself.
     weights = {n: np.rint(w * 2) / 2 for n, w in network.weights.items() if "delay" not in n}

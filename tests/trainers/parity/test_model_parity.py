@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import model
 from one_build import survey
 
 from bioae.equations import NeuronModel, load_model
@@ -39,7 +40,7 @@ def map_model(growth: float) -> NeuronModel:
         "weight": "0.05",
         "initial": {"v": "0.3 + 0.4*i/N"},
     }
-    return NeuronModel.from_mapping("map", fields, where="map.toml")
+    return model(fields, "map")
 
 
 def test_chaos_is_detected_by_perturbing_brian2() -> None:
@@ -101,7 +102,7 @@ def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:
 def test_a_model_that_cannot_fire_is_refused() -> None:
     fields = load_model("lif").to_mapping() | {"threshold": "v > 1 and v < 0"}
     fields["surrogate"] = {"distance": "v - theta", "scale": "theta"}
-    never = NeuronModel.from_mapping("never", fields, where="never.toml")
+    never = model(fields, "never")
     with pytest.raises(ModelError, match="no input makes half of the neurons of 'never' fire"):
         model_parity(never, **SMALL)
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from builders import dense
+
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
@@ -23,8 +25,8 @@ NETWORK: dict[str, Any] = {
     "neuron": "lif",
     "encoder": {"kind": "bernoulli", "rate": 0.2},
     "layers": [
-        {"kind": "dense", "name": "latent", "units": 40, "gain": 1.0},
-        {"kind": "dense", "name": "output", "shape": [1, 28, 28], "gain": 1.0},
+        dense("latent", 40, gain=1.0),
+        dense("output", shape=[1, 28, 28], gain=1.0),
     ],
 }
 SETTINGS: dict[str, Any] = {"batch_size": 20, "derivative": "arctan", "threads": 1}

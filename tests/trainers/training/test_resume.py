@@ -61,7 +61,7 @@ def test_training_moves_every_weight_and_lowers_the_loss(
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("batches", [1, BATCHES, BATCHES + 2])
+@pytest.mark.parametrize("batches", [1, BATCHES + 2, pytest.param(BATCHES, marks=pytest.mark.slow)])
 def test_killed_and_resumed(
     small_run: ModuleType, straight: Path, tmp_path: Path, batches: int
 ) -> None:

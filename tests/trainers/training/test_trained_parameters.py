@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import conv, dense
 from safetensors.torch import load_file
 
 from bioae.errors import NetworkError
@@ -17,9 +18,9 @@ from bioae.trainers.training.loop import CHECKPOINT, TrainingRun
 from bioae.trainers.training.train import assemble, train
 
 LAYERS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "outer", "channels": 2, "kernel": 5, "stride": 4},
-    {"kind": "dense", "name": "latent", "units": 12, "recurrent": True},
-    {"kind": "dense", "name": "output", "shape": [1, 28, 28]},
+    conv("outer", 2, 5, stride=4),
+    dense("latent", 12, recurrent=True),
+    dense("output", shape=[1, 28, 28]),
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import dense
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
@@ -110,7 +111,7 @@ def test_bad_values_are_refused_in_one_line(values: dict[str, Any], line: str) -
 
 
 def test_latent_terms_need_a_latent_layer() -> None:
-    layer = {"kind": "dense", "name": "only", "shape": [1, 28, 28]}
+    layer = dense("only", shape=[1, 28, 28])
     values = {"network": {"layers": [layer]}, "regularisers": {"neuron1": 1}}
     with pytest.raises(NetworkError, match="neuron1 acts on the latent layer, and the network na"):
         TrainingConfig.from_mapping(values)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.utils.logger import catch_logs
+from builders import three_layers
 
 from bioae.analysis import differing_spikes, layer_names
 from bioae.datasets import load
@@ -38,26 +39,14 @@ pytestmark = pytest.mark.filterwarnings(
 from bioae.simulation.targets.cuda import building  # noqa: E402
 from bioae.simulation.targets.cuda.building import compile_cuda, write_cuda  # noqa: E402
 
-SMALL = {
-    "input_shape": [1, 6, 6],
-    "steps": 6,
-    "layers": [
-        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3, "gain": 4.0},
-        {"kind": "dense", "name": "second", "units": 7, "recurrent": True, "gain": 3.0},
-        {"kind": "dense", "name": "output", "shape": [1, 6, 6], "gain": 3.0},
-    ],
-}
-
 
 def demo(seed: int = 0) -> Network:
     """Return the network of the demo, before training."""
     return Network.initialise(NetworkConfig.preset("strided"), seed=seed).quantised()
 
 
-def small(*, neuron: str = "lif", delay: str | None = None, **changes: Any) -> Network:
-    layers = [{**layer, "neuron": neuron} for layer in SMALL["layers"]]  # type: ignore[attr-defined]
-    config = NetworkConfig.from_mapping({**SMALL, "layers": layers, **changes}, where="the test")
-    network = Network.initialise(config).quantised()
+def small(*, delay: str | None = None, **fields: Any) -> Network:
+    network = three_layers(**fields)
     return network if delay is None else network.with_delay(delay)
 
 

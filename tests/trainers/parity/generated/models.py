@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from builders import dense, described, model
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.parity.networks import scaled
 
@@ -114,31 +115,23 @@ class Case:
             },
             **text.keys,
         }  # fmt: skip
-        return NeuronModel.from_mapping("drawn", fields, where="drawn.toml")
+        return model(fields, "drawn")
 
     @cached_property
     def network(self) -> Network:
         """The network, its weights scaled until at least half of the neurons fire."""
         chosen = self.choices
-        layer = {"kind": "dense", "name": "only", "units": UNITS, "delay": _DELAYS[chosen["delay"]]}
+        layer = dense("only", UNITS, delay=_DELAYS[chosen["delay"]])
         if chosen["recurrence"] != "none":
             layer["recurrent"] = True
             layer["autapses"] = chosen["recurrence"] == "autapses"
             layer["recurrent_delay"] = _DELAYS[chosen["recurrent_delay"]]
-        config = NetworkConfig.from_mapping(
-            {
-                "input_shape": [1, 1, UNITS],
-                "steps": STEPS,
-                "dt": chosen["dt"],
-                "schedule": chosen["schedule"],
-                "neuron": "drawn",
-                "neurons": {"drawn": self.model.to_mapping()},
-                "encoder": {"kind": "bernoulli", "rate": 0.3},
-                "decoder": {"kind": "count"},
-                "layers": [layer],
-            },
-            where="the network of the drawn model",
-        )
+        config = described(
+            layer, input_shape=[1, 1, UNITS], steps=STEPS, dt=chosen["dt"],
+            schedule=chosen["schedule"], neuron="drawn",
+            neurons={"drawn": self.model.to_mapping()},
+            encoder={"kind": "bernoulli", "rate": 0.3}, decoder={"kind": "count"},
+        )  # fmt: skip
         network = Network.initialise(config, seed=1)
         if chosen["variable"] == "per_neuron":
             theta = 1.0 if chosen["unit"] == "1" else 15e-3

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import torch
+from builders import conv, dense
 from torch import Tensor
 
 from bioae.networks import Network, NetworkConfig
@@ -26,18 +28,18 @@ COMPILED = [
     ),
 ]
 LAYERS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "first", "channels": 3, "kernel": 3},
-    {"kind": "dense", "name": "last", "shape": [1, 6, 6], "gain": 2.0},
+    conv("first", 3, 3),
+    dense("last", shape=[1, 6, 6], gain=2.0),
 ]
 
 
 def described(**changes: Any) -> NetworkConfig:
-    values = {
+    fields = {
         "input_shape": [1, 6, 6], "steps": 12, "dt": "1*ms", "schedule": "paper", "layers": LAYERS,
         "encoder": {"kind": "constant_current", "gain": 0.5}, "decoder": {"kind": "last"},
         **changes,
     }  # fmt: skip
-    return NetworkConfig.from_mapping(values, where="the test's network")
+    return builders.described(*fields.pop("layers"), **fields)
 
 
 def shown(config: NetworkConfig) -> Tensor:
@@ -81,7 +83,7 @@ def test_held_input_equals_separate_steps(
 @pytest.mark.parametrize("compiled", COMPILED)
 def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
     """U_T = w I (a + a^2 + ... + a^T), whatever the neurons of the layer do."""
-    layer = {"kind": "dense", "name": "only", "shape": [1, 6, 6]}
+    layer = dense("only", shape=[1, 6, 6])
     network = Network.initialise(described(layers=[layer], latent="only"))
     config = network.config
     drive, decay = shown(config), np.exp(-config.dt_seconds / 0.1)

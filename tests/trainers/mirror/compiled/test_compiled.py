@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
 import torch
+from builders import SCHEDULES, conv, deconv, dense
 from torch import Tensor
 
 from bioae.equations import available, load_model
@@ -30,15 +32,14 @@ KEY = Key(3, np.arange(2))
 SPIKING = [name for name in available() if load_model(name).threshold is not None]
 NOISY = {"noisy_lif"}
 COMPILED = [name for name in SPIKING if name not in NOISY]
-SCHEDULES = ["brian2", "paper"]
 DENSE: list[dict[str, Any]] = [
-    {"kind": "dense", "name": "first", "units": 5, "gain": 1.0},
-    {"kind": "dense", "name": "last", "shape": [1, 1, 3], "gain": 1.0},
+    dense("first", 5, gain=1.0),
+    dense("last", shape=[1, 1, 3], gain=1.0),
 ]
 #: Two channels of more neurons than a block holds, so that blocks are cut.
 CONVOLUTIONS: list[dict[str, Any]] = [
-    {"kind": "conv2d", "name": "first", "channels": 3, "kernel": 3, "padding": 1},
-    {"kind": "conv_transpose2d", "name": "last", "channels": 2, "kernel": 3, "padding": 1},
+    conv("first", 3, 3, padding=1),
+    deconv("last", 2, 3, padding=1),
 ]
 
 needs_compiler = pytest.mark.skipif(
@@ -52,12 +53,12 @@ def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkCon
     dt = load_model(model).dt or "1*ms"
     if load_model(model).settle is not None:
         mapping["initial"]["settle"] = f"20*({dt})"
-    values = {
+    fields = {
         "input_shape": [1, 1, 3], "steps": 40 if load_model(model).dt else 15, "dt": dt,
         "schedule": schedule, "neuron": model, "neurons": {model: mapping}, "layers": DENSE,
         "decoder": {"kind": "mean"}, **changes,
     }  # fmt: skip
-    return NetworkConfig.from_mapping(values, where="the test's network")
+    return builders.described(*fields.pop("layers"), **fields)
 
 
 def drive_of(config: NetworkConfig) -> Tensor:
@@ -143,7 +144,11 @@ def close(found: Tensor, expected: Tensor, rtol: float) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("model", COMPILED)
-def test_every_model(model: str) -> None:
+def test_every_model(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A kernel for each model: they compile sooner without the optimisations that other tests have.
+    flags = ["-O1" if flag == "-O3" else flag for flag in build._FLAGS]
+    monkeypatch.setattr(build, "_FLAGS", flags)
+    build.compile_cpp.cache_clear()
     place = COMPILED.index(model)
     network = firing(described(model, SCHEDULES[place % 2]))
     compare(network, trainable=load_model(model).trainable)
@@ -192,10 +197,16 @@ def test_convolutions_with_parameters_of_each_neuron(dtype: torch.dtype) -> None
 
 
 @needs_compiler
-@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize(
-    "options",
-    [{"truncate": 4}, {"recompute": 3}, {"detach_reset": True, "truncate": 7}],
+    ("schedule", "options"),
+    [
+        ("brian2", {"truncate": 4}),
+        ("paper", {"recompute": 3}),
+        ("brian2", {"detach_reset": True, "truncate": 7}),
+        pytest.param("paper", {"truncate": 4}, marks=pytest.mark.slow),
+        pytest.param("brian2", {"recompute": 3}, marks=pytest.mark.slow),
+        pytest.param("paper", {"detach_reset": True, "truncate": 7}, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_truncated_and_recomputed(schedule: str, options: dict[str, Any]) -> None:

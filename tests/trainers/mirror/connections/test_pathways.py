@@ -7,45 +7,31 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import COBA, conv, dense, described, multiplied
 from torch import Tensor
 
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import Gaussian
 from bioae.trainers.mirror.layer import LayerMirror
 
 SCHEDULES = ["brian2", "paper"]
-COBA: dict[str, Any] = {
-    "description": "Conductances.",
-    "equations": """
-dv/dt = (-v + g_e*(4 - v) + g_i*(-1 - v))/tau : 1
-dg_e/dt = -g_e/tau_e : 1
-dg_i/dt = -g_i/tau_i : 1
-""",
-    "threshold": "v > 1",
-    "reset": "v = 0",
-    "method": "euler",
-    "input": "g_e",
-    "inhibition": "g_i",
-    "parameters": {"tau": "5*ms", "tau_e": "5*ms", "tau_i": "10*ms"},
-}
+FAST = {**COBA, "parameters": {**COBA["parameters"], "tau": "5*ms"}}
 
 
 def network(schedule: str, **changes: Any) -> Network:
-    layers: list[dict[str, Any]] = [
-        {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 2,
-         "delay": ["0*ms", "2*ms"], "recurrent": True, "recurrent_delay": ["0*ms", "3*ms"]},
-        {"kind": "dense", "name": "last", "shape": [1, 3, 2], "delay": "1*ms",
-         "recurrent": True, "recurrent_delay": "2*ms"},
-    ]  # fmt: skip
-    values = {
+    first = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
+    fields = {
         "input_shape": [1, 3, 2], "steps": 9, "schedule": schedule, "neuron": "coba",
-        "neurons": {"coba": COBA}, "decoder": {"kind": "mean"}, "layers": layers, **changes,
+        "neurons": {"coba": FAST}, "decoder": {"kind": "mean"}, **changes,
     }  # fmt: skip
-    config = NetworkConfig.from_mapping(values, where="the test's network")
-    drawn = Network.initialise(config, seed=2)
-    return Network(config, {n: w if "delay" in n else 1.5 * w for n, w in drawn.weights.items()})
+    config = described(
+        conv("first", 2, 2, recurrent=True, **first),
+        dense("last", shape=[1, 3, 2], delay="1*ms", recurrent=True, recurrent_delay="2*ms"),
+        **fields,
+    )
+    return multiplied(Network.initialise(config, seed=2), 1.5)
 
 
 def drive(steps: int = 9) -> Tensor:
@@ -53,7 +39,7 @@ def drive(steps: int = 9) -> Tensor:
 
 
 def loss(mirror: NetworkMirror) -> Tensor:
-    """All spikes, each with a weight of its own, and the potentials decoded."""
+    """Return the weighted sum of all spikes, and the decoded potentials."""
     activity = mirror(drive())
     total = (activity.reconstruction**2).sum()
     for key, layer in enumerate(activity.layers.values()):
@@ -100,9 +86,7 @@ def test_a_weight_of_zero_may_grow_to_either_sign() -> None:
 
 @pytest.mark.parametrize("autapses", [False, True])
 def test_the_diagonal_is_connected_where_the_layer_has_autapses(autapses: bool) -> None:
-    layers = [
-        {"kind": "dense", "name": "a", "shape": [1, 3, 2], "recurrent": True, "autapses": autapses}
-    ]
+    layers = [dense("a", shape=[1, 3, 2], recurrent=True, autapses=autapses)]
     described = network("paper", layers=layers)
     mirror = NetworkMirror(described, dtype=torch.float64)
     loss(mirror).backward()  # type: ignore[no-untyped-call]
