@@ -1,6 +1,6 @@
 """The ``bioae`` accessor: ``tree.bioae`` has the functions of `bioae.analysis` as methods.
 
-Importing `bioae.analysis` registers the attribute ``bioae`` on every `xarray.DataTree`.
+The first use of `bioae.analysis` registers the attribute ``bioae`` on every `xarray.DataTree`.
 ``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``, and both have the
 same help text.
 """
@@ -81,6 +81,8 @@ def register(package: ModuleType) -> None:
     """
     Accessor._package = package
     earlier = getattr(xr.DataTree, "bioae", None)
+    if earlier is Accessor:
+        return
     if getattr(earlier, "__module__", None) == __name__:
         delattr(xr.DataTree, "bioae")
     decorate = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
