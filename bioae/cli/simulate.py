@@ -119,6 +119,7 @@ def simulate(
     from bioae.cli.progress import counting
     from bioae.networks import artefact
     from bioae.simulation import Backend, simulate_to
+    from bioae.simulation.backend import check_record
     from bioae.simulation.run import check_free, parts_folder
 
     check_free(out, resume=resume, overwrite=overwrite)
@@ -136,7 +137,7 @@ def simulate(
             expected="--neuron, --spread, --background or --delay",
         )
     presented = images_of(data, split, images, examples)
-    _check_record(network, record)
+    check_record(record, network.config, where="--record")
     backend = Backend(target, dtype, connectivity, record)
     with _workers(workers, cluster) as sharing:
         try:
@@ -250,14 +251,3 @@ def _positions(examples: str) -> list[int]:
             found=f"{repeated} again",
         )
     return places
-
-
-def _check_record(network: Network, record: Several) -> None:
-    known = {name for placed in network.config.placed for name in placed.program.states}
-    for name in record:
-        if name not in known:
-            raise InputError(
-                f"no layer has a variable {name!r}",
-                where="--record",
-                expected=f"one of {', '.join(sorted(known))}",
-            )

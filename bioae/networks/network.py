@@ -195,7 +195,14 @@ class Network(NetworkBase):
                 )
             for placed in layers:
                 weights[f"{placed.name}.{name}"] = self._drawn(placed, name, variation, seed)
-        return replace(self, weights=weights, spread={**self.spread, **spread})
+        # Log-normal factors multiply, and with them 1 + CV^2.
+        combined = {
+            name: math.sqrt((1 + self.spread.get(name, 0.0) ** 2) * (1 + variation**2) - 1)
+            if name in self.spread
+            else variation
+            for name, variation in spread.items()
+        }
+        return replace(self, weights=weights, spread={**self.spread, **combined})
 
     def with_background(self, background: Background) -> Self:
         """Return the network with background input to every layer.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bioae.errors import InputError, TargetError
 
-__all__ = ["STANDALONE", "TARGETS", "Backend", "Connectivity", "Dtype", "Target"]
+if TYPE_CHECKING:
+    from bioae.networks.config import NetworkConfig
+
+__all__ = ["STANDALONE", "TARGETS", "Backend", "Connectivity", "Dtype", "Target", "check_record"]
 
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 Dtype = Literal["float64", "float32"]
@@ -64,11 +67,16 @@ class Backend:
                 raise InputError(
                     f"{name} does not fit", expected=" or ".join(options), found=repr(value)
                 )
-        if isinstance(self.record, str):
+        names = self.record
+        if (
+            isinstance(names, str)
+            or not isinstance(names, Collection)
+            or not all(isinstance(name, str) for name in names)
+        ):
             raise InputError(
                 "record does not fit",
-                expected=f"a list of names, such as [{self.record!r}]",
-                found=repr(self.record),
+                expected=f"a list of names, such as [{names if isinstance(names, str) else 'v'!r}]",
+                found=repr(names),
             )
         object.__setattr__(self, "record", tuple(sorted(set(self.record))))
 
@@ -76,3 +84,21 @@ class Backend:
     def of(cls, backend: Backend | Target) -> Backend:
         """Return the backend of a target's name; return a backend unchanged."""
         return backend if isinstance(backend, Backend) else cls(backend)
+
+
+def check_record(names: Collection[str], config: NetworkConfig, *, where: str = "record") -> None:
+    """Check that each variable to record is a state of some layer.
+
+    Raises
+    ------
+    InputError
+        If no layer has such a variable.
+    """
+    known = {state for placed in config.placed for state in placed.program.states} if names else {}
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"no layer has a variable {name!r}",
+                where=where,
+                expected=f"one of {', '.join(sorted(known))}",
+            )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -16,7 +18,7 @@ from bioae.datasets import Images
 from bioae.errors import InputError, OutputError
 from bioae.files import check_output
 from bioae.networks.base import NetworkBase
-from bioae.simulation.backend import Backend, Target
+from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
@@ -68,7 +70,7 @@ def simulate(
         The number of processes that share the chunks, or the `distributed.Client` of a Dask
         cluster whose workers run them. Results do not depend on it.
     progress
-        Called after each chunk.
+        Called after each chunk with the numbers of finished images and of all images.
 
     Returns
     -------
@@ -170,7 +172,8 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
         raise OutputError(
             "an interrupted run left finished chunks, which were kept",
             where=str(folder),
-            mend="Continue it with --resume, or start over with --overwrite",
+            mend="Continue it with --resume (resume=True), or start over with --overwrite "
+            "(overwrite=True)",
         )
     return path
 
@@ -203,11 +206,20 @@ class _Simulation:
         workers: int | Client,
     ) -> _Simulation:
         """Check the arguments of `simulate` before any work is done."""
+        if not isinstance(network, NetworkBase):
+            raise InputError(
+                "this is not a network",
+                expected="a bioae.Network",
+                found=type(network).__name__,
+                mend="An artefact has one: bioae.load(path).network",
+            )
         backend = Backend.of(backend)
-        for name, value in (("workers", workers), ("chunk", chunk)):
-            if isinstance(value, int) and value < 1:
-                raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
-        if isinstance(workers, int):
+        check_record(backend.record, network.config)
+        chunk = None if chunk is None else _positive("chunk", chunk, expected="a whole number")
+        if not _is_client(workers):
+            workers = _positive(
+                "workers", workers, expected="a whole number or a distributed.Client"
+            )
             check_target(backend.target)
         presented = Presentations.of(network.config, images, examples=examples, seed=seed)
         return cls(network, presented, backend, chunk, workers)
@@ -215,14 +227,14 @@ class _Simulation:
     @property
     def identity(self) -> dict[str, str]:
         """Everything that the chunks depend on."""
+        options = asdict(self.backend)
+        recorded = ", ".join(options.pop("record"))
         return {
             "network": self.network.sha256,
             "images": self.images.sha256,
             "seed": str(self.images.seed),
-            "target": self.backend.target,
-            "dtype": self.backend.dtype,
-            "recorded": ", ".join(self.backend.record),
-            "connectivity": self.backend.connectivity,
+            **options,
+            "recorded": recorded,
             **{f"version of {package}": number for package, number in versions().items()},
         }
 
@@ -256,6 +268,22 @@ class _Simulation:
         """Return the result of all images."""
         target, dtype = self.backend.target, self.backend.dtype
         return result_of(self.network, self.images, chunk, target=target, dtype=dtype)
+
+
+def _positive(name: str, value: Any, *, expected: str) -> int:
+    """Return a whole number of at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} does not fit", expected=expected, found=repr(value)) from None
+    if number < 1:
+        raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
+    return number
+
+
+def _is_client(workers: object) -> bool:
+    distributed = sys.modules.get("distributed")  # nobody has a client who has not imported it
+    return distributed is not None and isinstance(workers, distributed.Client)
 
 
 @dataclass(frozen=True)

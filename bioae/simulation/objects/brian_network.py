@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images
 from bioae.equations.program import INPUT
-from bioae.errors import DataError
+from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
 from bioae.simulation.brian2_internals.standalone import active_target
@@ -110,7 +110,15 @@ class BrianNetwork:
         ------
         DataError
             If the images do not fit the network, or are too many.
+        InputError
+            If the network has run since it was built or restored.
         """
+        if float(self.network.t) > 0:
+            raise InputError(
+                "the network has run already",
+                mend="Call network.store() before the first run and network.restore() before each "
+                "further present, or build the network again",
+            )
         checked = Presentations.of(self.source.config, images, examples=examples, seed=seed)
         if len(checked) > self.presentations:
             raise DataError(

@@ -118,11 +118,13 @@ def run_on_cluster(
     running: dict[Future, slice] = {}
     # A network is sent along with the work, whatever its size.
     quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-    with dask.config.set(quiet), client.as_current():
+    with dask.config.set(quiet):
         # Not scattered: a result that can be computed again survives the worker that holds it.
         ordered = client.submit(_same, order, pure=False)
-        try:
-            while waiting or running:
+    try:
+        while waiting or running:
+            # Not across a yield, where the caller would meet the settings and the client.
+            with dask.config.set(quiet), client.as_current():
                 workers = max(1, len(client.nthreads()))
                 while waiting and len(running) < _AHEAD * workers:
                     part = waiting.pop()
@@ -133,12 +135,12 @@ def run_on_cluster(
                     wait(list(running), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED")
                 except TimeoutError:
                     count_workers(client)
-                for future in [future for future in running if future.done()]:
-                    yield running.pop(future), _result(client, future)
-        finally:
-            with suppress(Exception):
-                client.cancel([ordered, *running])
-                client.run(_release, order.name, on_error="ignore")
+            for future in [future for future in running if future.done()]:
+                yield running.pop(future), _result(client, future)
+    finally:
+        with suppress(Exception):
+            client.cancel([ordered, *running])
+            client.run(_release, order.name, on_error="ignore")
 
 
 def _address(client: Client) -> str:
