@@ -83,6 +83,7 @@ class Stored:
         keys = list(keys)
         if not resume:
             self.rows = [row for row in self.rows if not any(_has(row, key) for key in keys)]
+            self.add()  # an interruption before the first row must not leave the former ones
         yield from (key for key in keys if not any(_has(row, key) for row in self.rows))
 
     def add(self, *rows: dict[str, Any]) -> None:

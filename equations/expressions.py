@@ -100,6 +100,9 @@ class Expression:
         """Return the expression with other expressions in place of some of its variables."""
         return self.rewritten(_Substitute(values))
 
+    def __getstate__(self) -> dict[str, str]:
+        return {"text": self.text}  # what is derived from it is derived again
+
     @cached_property
     def _tree(self) -> ast.expr:
         # Syntax trees are mutable, and programs are cached: this one never leaves the class.

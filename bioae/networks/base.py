@@ -65,7 +65,7 @@ class NetworkBase:
         required: dict[str, Shape] = {}
         for placed in self.config.placed:
             required |= placed.array_shapes
-        for name in required.keys() - self.weights.keys():
+        for name in sorted(required.keys() - self.weights.keys()):
             raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
         for name, values in self.weights.items():
             allowed = (required[name],) if name in required else self._parameter_shapes(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -57,33 +57,39 @@ class Backend:
     record: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        if self.target not in TARGETS:
+        if not _is_one(self.target, TARGETS):
             raise TargetError(
                 f"unknown target {self.target!r}", expected=f"one of {', '.join(TARGETS)}"
             )
         for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
             value = getattr(self, name)
-            if value not in options:
+            if not _is_one(value, options):
                 raise InputError(
                     f"{name} does not fit", expected=" or ".join(options), found=repr(value)
                 )
-        names = self.record
-        if (
-            isinstance(names, str)
-            or not isinstance(names, Collection)
-            or not all(isinstance(name, str) for name in names)
-        ):
-            raise InputError(
-                "record does not fit",
-                expected=f"a list of names, such as [{names if isinstance(names, str) else 'v'!r}]",
-                found=repr(names),
-            )
-        object.__setattr__(self, "record", tuple(sorted(set(self.record))))
+        object.__setattr__(self, "record", _names(self.record))
 
     @classmethod
     def of(cls, backend: Backend | Target) -> Backend:
         """Return the backend of a target's name; return a backend unchanged."""
         return backend if isinstance(backend, Backend) else cls(backend)
+
+
+def _is_one(value: object, options: tuple[str, ...]) -> bool:
+    return type(value) is str and value in options  # NumPy's strings cannot be stored
+
+
+def _names(record: object) -> tuple[str, ...]:
+    listed = isinstance(record, Collection) and not isinstance(record, (str, bytes, Mapping))
+    names = list(record) if isinstance(record, Collection) else []
+    if not listed or not all(isinstance(name, str) for name in names):
+        example = record if isinstance(record, str) else "v"
+        raise InputError(
+            "record does not fit",
+            expected=f"a list of names, such as [{example!r}]",
+            found=repr(record),
+        )
+    return tuple(sorted(set(names)))
 
 
 def check_record(names: Collection[str], config: NetworkConfig, *, where: str = "record") -> None:

@@ -151,10 +151,10 @@ def simulate_to(
             finished.append(part)
     if whole is not None:
         write_result(whole, path, overwrite=overwrite)
-        return
-    finished.sort(key=lambda part: part.start)
-    pieces = [_Piece(simulation, parts, part) for part in finished]
-    write_pieces(pieces, path, overwrite=overwrite)
+    else:
+        finished.sort(key=lambda part: part.start)
+        pieces = [_Piece(simulation, parts, part) for part in finished]
+        write_pieces(pieces, path, overwrite=overwrite)
     remove_parts(folder)
 
 
@@ -172,8 +172,7 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
         raise OutputError(
             "an interrupted run left finished chunks, which were kept",
             where=str(folder),
-            mend="Continue it with --resume (resume=True), or start over with --overwrite "
-            "(overwrite=True)",
+            mend="Continue it with --resume, or start over with --overwrite",
         )
     return path
 
@@ -231,6 +230,7 @@ class _Simulation:
         recorded = ", ".join(options.pop("record"))
         return {
             "network": self.network.sha256,
+            "spread": ", ".join(f"{n}={v:g}" for n, v in self.network.spread.items()),
             "images": self.images.sha256,
             "seed": str(self.images.seed),
             **options,

@@ -46,6 +46,7 @@ def test_rows_are_measured_again_unless_resumed(tmp_path: Path) -> None:
     assert len(Stored(path, "command").rows) == 2
     again = Stored(path, "command", ["numpy"])
     assert [*again.pending(keys, resume=False)] == keys
+    assert json.loads(path.read_text())["rows"] == []  # nothing older survives an interruption
     again.add({"threads": 1, "median": 3.0})
     assert json.loads(path.read_text())["rows"] == [{"threads": 1, "median": 3.0}]
 

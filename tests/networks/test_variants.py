@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,15 @@ def test_spread_has_the_requested_mean_and_variation(variation: float) -> None:
     assert theta.mean() == pytest.approx(1, abs=4 * variation / 141)
     assert theta.std() == pytest.approx(variation, rel=0.05)
     assert np.log(theta).std() == pytest.approx(np.sqrt(np.log1p(variation**2)), rel=0.03)
+
+
+def test_the_variation_of_two_spreads_is_that_of_their_product() -> None:
+    twice = make(dense("a", 20_000)).with_spread({"theta": 0.3}, seed=1)
+    twice = twice.with_spread({"theta": 0.4}, seed=2)
+    drawn = values(twice, "a.theta")
+    assert twice.spread["theta"] == pytest.approx(math.sqrt(1.09 * 1.16 - 1))
+    assert drawn.std() / drawn.mean() == pytest.approx(twice.spread["theta"], rel=0.05)
+    assert twice.with_spread({"theta": 0.0}).spread == pytest.approx(twice.spread)
 
 
 def test_spread_stays_within_the_bounds_of_training() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bioae import Backend
@@ -32,6 +33,17 @@ def test_the_order_of_recorded_variables_does_not_matter() -> None:
         ({"dtype": "float16"}, InputError, "expected float64 or float32; found 'float16'"),
         ({"connectivity": "all"}, InputError, "expected shared or unrolled; found 'all'"),
         ({"record": "v"}, InputError, r"expected a list of names, such as \['v'\]; found 'v'"),
+        ({"record": None}, InputError, r"expected a list of names, such as \['v'\]; found None"),
+        ({"record": ["v", 1]}, InputError, r"expected a list of names.*; found \['v', 1\]"),
+        ({"record": [["v"]]}, InputError, "record does not fit; expected a list of names"),
+        (
+            {"record": {"latent": ["v"]}},
+            InputError,
+            "record does not fit; expected a list of names",
+        ),
+        ({"record": b"v"}, InputError, "record does not fit; expected a list of names"),
+        ({"target": np.array(["numpy", "x"])}, TargetError, "unknown target array"),
+        ({"dtype": np.dtype("float32")}, InputError, "expected float64 or float32; found dtype"),
     ],
     ids=str,
 )

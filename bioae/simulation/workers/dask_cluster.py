@@ -77,6 +77,10 @@ def count_workers(client: Client) -> int:
     TargetError
         If there is none for `PATIENCE_SECONDS`.
     """
+    if client.status != "running":
+        raise TargetError(
+            "the client is not connected to a Dask cluster", found=f"status {client.status!r}"
+        )
     try:
         client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
     except TimeoutError as error:

@@ -12,6 +12,7 @@ from builders import dense, drawn, need
 from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes
+from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import build, simulate
@@ -114,6 +115,21 @@ def test_a_manual_run_and_simulate_give_the_same_result() -> None:
         built.run()
         manual = built.result()
     assert manual.equals(simulate(net, IMAGES, "numpy", seed=3))
+
+
+def test_a_second_run_needs_the_state_before_the_first() -> None:
+    net = network("mean")
+    with activated("numpy"):
+        built = build(net, len(IMAGES))
+        built.network.store()
+        built.present(IMAGES[::-1], seed=3)
+        built.run()
+        with pytest.raises(InputError, match=r"has run already.*network\.restore"):
+            built.present(IMAGES, seed=3)
+        built.network.restore()
+        built.present(IMAGES, seed=3)
+        built.run()
+        assert built.result().equals(simulate(net, IMAGES, "numpy", seed=3))
 
 
 def test_chunk_size_decreases_with_recorded_memory() -> None:

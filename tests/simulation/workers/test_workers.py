@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.errors import InputError, TargetError
-from bioae.networks import Network
+from bioae.networks import Artefact, Network
 from bioae.simulation import simulate, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
@@ -81,6 +81,41 @@ def test_an_example_does_not_depend_on_the_others(small: Network, images: Images
 def test_too_few_workers_or_images(name: str, value: int, small: Network, images: Images) -> None:
     with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
         simulate(small, images, "numpy", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"workers": "2"}, "workers does not fit; expected a whole number or a distributed.Client"),
+        (
+            {"workers": None},
+            "workers does not fit; expected a whole number or a distributed.Client",
+        ),
+        ({"workers": np.int64(0)}, "workers does not fit; expected 1 or more; found 0"),
+        ({"chunk": np.int64(-1)}, "chunk does not fit; expected 1 or more; found -1"),
+        ({"chunk": 1.5}, "chunk does not fit; expected a whole number; found 1.5"),
+        (
+            {"backend": Backend("numpy", record=["u"])},
+            "no layer has a variable 'u'; expected one of",
+        ),
+    ],
+    ids=str,
+)
+def test_options_that_cannot_work(
+    options: dict[str, Any], line: str, small: Network, images: Images
+) -> None:
+    with pytest.raises(InputError, match=line):
+        simulate(small, images, **{"backend": "numpy", **options})
+
+
+def test_numbers_of_numpy_are_numbers(small: Network, images: Images) -> None:
+    counted = simulate(small, images[:3], "numpy", workers=np.int64(1), chunk=np.int64(2))
+    assert counted.equals(simulate(small, images[:3], "numpy"))
+
+
+def test_an_artefact_is_not_a_network(small: Network, images: Images) -> None:
+    with pytest.raises(InputError, match=r"not a network.*An artefact has one: bioae\.load"):
+        simulate(Artefact(small), images, "numpy")
 
 
 @given(work=st.lists(st.integers()), workers=st.integers(1, 3))
