@@ -150,6 +150,16 @@ def test_every_module_has_a_docstring_and_lists_its_exports() -> None:
             assert _exported(tree) is not None, name
 
 
+def test_the_targets_are_listed_once() -> None:
+    lists = [
+        name
+        for name, tree in SOURCES.trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and ast.unparse(node).startswith("Literal['numpy'")
+    ]
+    assert lists == ["bioae.simulation.backend"]
+
+
 @pytest.mark.parametrize("name", LINKED)
 def test_links_lead_to_the_folders(name: str) -> None:
     link = ROOT / "bioae" / name
