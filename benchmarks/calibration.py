@@ -23,7 +23,7 @@ from bioae.networks import Network
 from bioae.networks.artefact import load
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.trainers.mirror.simulate import simulate_mirror
-from bioae.trainers.training.train import train
+from bioae.trainers.training.training import train
 
 _COMMAND = "python -m benchmarks.calibration"
 

@@ -19,7 +19,7 @@ from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import CHECKPOINT
 from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
-from bioae.trainers.training.train import TrainingResult, assemble, train
+from bioae.trainers.training.training import TrainingResult, assemble, train
 
 __all__ = ["main", "table"]
 

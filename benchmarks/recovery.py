@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
 from bioae.equations.library import load_model
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.trainers.fitting import Recovery, recover
 
 __all__ = ["CASES", "Case", "run", "table"]

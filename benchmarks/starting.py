@@ -47,11 +47,10 @@ def main() -> None:
 
 def _imports() -> Iterator[Row]:
     """Yield the time of commands and imports, each in a new process."""
+    modules = ("brian2", "bioae.simulation.run", "bioae.trainers.training.training")
     for what, arguments in (
         ("bioae --help", ["-m", "bioae", "--help"]),
-        ("import brian2", ["-c", "import brian2"]),
-        ("import bioae.simulation.run", ["-c", "import bioae.simulation.run"]),
-        ("import bioae.trainers.training.train", ["-c", "import bioae.trainers.training.train"]),
+        *((f"import {name}", ["-c", f"import {name}"]) for name in modules),
     ):
         times = []
         for _ in range(_RUNS + 1):

@@ -26,11 +26,13 @@ PATH = ROOT / "docs" / "results" / "parity.json"
 TARGETS: tuple[Target, ...] = ("numpy", "cpp_standalone")
 SIZE = {"neurons": 100, "steps": 1000, "examples": 4, "seed": 0}
 
-#: The code that decides whether the mirror and Brian2 agree: models, programs, and both sides.
+#: The code that decides whether the mirror and Brian2 agree: models, programs, networks, and both
+#: sides.
 VOUCHED = (
     "equations/*.py", "equations/arrays/**/*.py", "equations/lowering/**/*.py",
     "equations/neurons/*.toml", "trainers/mirror/*.py", "trainers/mirror/connections/pathways.py",
     "trainers/mirror/connections/functional.py", "trainers/parity/*.py", "bioae/noise/**/*",
+    "bioae/networks/**/*.py", "bioae/simulation/brian2_internals/**/*",
     "bioae/simulation/objects/**/*", "bioae/simulation/code_runners/**/*",
     "bioae/simulation/sharing/**/*",
 )  # fmt: skip

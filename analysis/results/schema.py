@@ -9,10 +9,9 @@ from pathlib import Path
 import xarray as xr
 
 from bioae.errors import ResultError
+from bioae.simulation.results.tree import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
-
-SCHEMA_VERSION = 1
 
 _ATTRIBUTES = ("dt_ms", "steps", "target", "seed", "neuron_model", "network_sha256")
 _IMAGE_DIMS = ({"example", "y", "x"}, {"example", "channel", "y", "x"})

@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bioae.cli.options import Positive
+from bioae.simulation.backend import LABELS, Target
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,12 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
-
 WITHOUT, WITH = "without regularisers", "with regularisers"
 BRIAN2, MIRROR = "Brian2", "mirror"
-
-_CALLED = {"numpy": "NumPy", "cython": "Cython", "cpp_standalone": "C++", "cuda_standalone": "CUDA"}
 
 _CURVES = (
     "reconstruction",
@@ -126,7 +123,7 @@ def _simulate(
 
     network = runs[WITH].network
     first = "" if target == "numpy" else ", the compiler first"
-    console.print(f"Running the regularised network in Brian2 ({_CALLED[target]}){first} …")
+    console.print(f"Running the regularised network in Brian2 ({LABELS[target]}){first} …")
     with counting("digits in Brian2") as progress:
         results = {BRIAN2: simulate(network, digits, target, progress=progress)}
     console.print("Running both networks in the mirror …")
@@ -206,7 +203,7 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
     parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
     columns = ("brian2", "mirror", "differing")
     total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
-    target = _CALLED[numbers["target"]]
+    target = LABELS[numbers["target"]]
     return [
         (f"Reconstruction of {numbers['images']} held-out digits", errors),
         ("Firing: fractions of neurons, spikes per neuron and step", firing),

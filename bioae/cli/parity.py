@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from bioae.cli.options import Natural, Positive, whole
+from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
 
 __all__ = ["parity"]
-
-Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 
 
 def parity(

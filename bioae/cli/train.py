@@ -57,7 +57,7 @@ def train(
     from bioae.cli.progress import training_progress
     from bioae.trainers.training.config import load_config
     from bioae.trainers.training.loop import CHECKPOINT
-    from bioae.trainers.training.train import train as run
+    from bioae.trainers.training.training import train as run
 
     start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
     settings = load_config(config, init=start)

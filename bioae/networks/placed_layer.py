@@ -58,7 +58,7 @@ class PlacedLayer:
     @cached_property
     def program(self) -> Program:
         """The neuron model, lowered, with the layer's background input."""
-        from bioae.equations.lowering.lower import lower
+        from bioae.equations.lowering.lowering import lower
         from bioae.equations.lowering.noise import with_background_noise, with_background_spikes
 
         program, background = lower(self.model), self.layer.background
@@ -72,7 +72,7 @@ class PlacedLayer:
     @cached_property
     def readout_program(self) -> Program:
         """The read-out model, lowered."""
-        from bioae.equations.lowering.lower import lower
+        from bioae.equations.lowering.lowering import lower
 
         return lower(self.readout)
 

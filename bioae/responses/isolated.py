@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.equations.quantities import constants, evaluate, time_in_seconds

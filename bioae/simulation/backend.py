@@ -11,7 +11,17 @@ from bioae.errors import InputError, TargetError
 if TYPE_CHECKING:
     from bioae.networks.config import NetworkConfig
 
-__all__ = ["STANDALONE", "TARGETS", "Backend", "Connectivity", "Dtype", "Target", "check_record"]
+__all__ = [
+    "LABELS",
+    "STANDALONE",
+    "TARGETS",
+    "Backend",
+    "Connectivity",
+    "Dtype",
+    "Target",
+    "check_record",
+    "known_target",
+]
 
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
 Dtype = Literal["float64", "float32"]
@@ -22,8 +32,29 @@ Connectivity = Literal["shared", "unrolled"]
 #: Everything that Brian2 can run a network on.
 TARGETS: tuple[Target, ...] = get_args(Target)
 
+#: Names of the targets in text for readers.
+LABELS: Mapping[Target, str] = {
+    "numpy": "NumPy",
+    "cython": "Cython",
+    "cpp_standalone": "C++",
+    "cuda_standalone": "CUDA",
+}
+
 #: Targets that are compiled into one program, which runs without Python.
 STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
+
+
+def known_target(name: str) -> Target:
+    """Return the name of a target, if there is such a target.
+
+    Raises
+    ------
+    TargetError
+        If there is none.
+    """
+    if not _is_one(name, TARGETS):
+        raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(TARGETS)}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -57,10 +88,7 @@ class Backend:
     record: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        if not _is_one(self.target, TARGETS):
-            raise TargetError(
-                f"unknown target {self.target!r}", expected=f"one of {', '.join(TARGETS)}"
-            )
+        known_target(self.target)
         for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
             value = getattr(self, name)
             if not _is_one(value, options):

@@ -125,7 +125,7 @@ def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
 
 def exact() -> list[str]:
     """Return the shipped models that fire, and of which all libraries compute the same bits."""
-    from bioae.equations.lowering.lower import lower
+    from bioae.equations.lowering.lowering import lower
 
     models = [load_model(name) for name in available()]
     return [m.name for m in models if m.threshold is not None and lower(m).reproducible]

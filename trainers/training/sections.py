@@ -1,7 +1,7 @@
 """The sections of a training configuration: data, training and regularisers.
 
 This file imports no PyTorch: names are checked here, and the objects that they name are built by
-`bioae.trainers.training.train`.
+`bioae.trainers.training.training`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Brian2's private parts: everything here depends on internals that a new Brian2 may change.
 
 All use of private attributes, of undocumented classes, and all edits of generated sources belong
-here; the rest of bioae imports from `brian2` itself. The folder knows nothing of networks, and
-imports only Brian2 and NumPy. `tests/simulation/brian2_internals` names each part that it uses and
-fails where a new Brian2 changes it; ``make test-brian2`` runs those tests, and simulations, with
-every supported release.
+here; the rest of bioae imports from `brian2` itself. The one other place is
+`bioae.equations.lowering.probing`, since equations import nothing of bioae but its errors; its
+contract is tested in `tests/equations/lowering/test_brian2_contract.py`. This folder knows nothing
+of networks, and imports only Brian2 and NumPy. `tests/simulation/brian2_internals` names each part
+that it uses and fails where a new Brian2 changes it; ``make test-brian2`` runs the tests of both
+contracts, and simulations, with every supported release.
 
 `groups` uses
 

@@ -165,7 +165,7 @@ class TemplateRunner(CodeRunner):  # type: ignore[misc]
 class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
     """A Brian2 object with variables, and with code from a template of a package.
 
-    Make the object, add to its `variables`, then call `run_template`.
+    Make the object, add to its `variables`, then call `_run_template`.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
         self.codeobj_class = self._chosen_class = codeobj_class
         self.variables = Variables(self)
 
-    def run_template(
+    def _run_template(
         self,
         template: str,
         code: str,

@@ -86,7 +86,7 @@ class _Recorder(TemplateGroup):
             self.variables.add_dynamic_array(array, size=0, dtype=dtype, read_only=True)
         self.variables.add_references(source, {recorded, *get_identifiers(condition)})
         self.variables.add_constant("N", len(source))
-        self.run_template(
+        self._run_template(
             template,
             f"_holds = {condition}" if condition else "",
             clock=source.clock,

@@ -19,6 +19,7 @@ from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
 
 __all__ = [
+    "SCHEMA_VERSION",
     "Root",
     "build_result",
     "group_of",
@@ -27,8 +28,8 @@ __all__ = [
     "versions",
 ]
 
-#: The version of the form of results.
-_SCHEMA_VERSION = 1
+#: The version of the format of results.
+SCHEMA_VERSION = 1
 
 _VERSIONED = ("bioae", "brian2", "numpy")
 
@@ -112,7 +113,7 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     _check_images(images, reconstruction, index, label)
     data = _root(images, reconstruction, index, label)
     data.attrs = {
-        "schema_version": _SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "dt_ms": float(root["dt_ms"]),
         "steps": int(root["steps"]),
         "target": root["target"],

@@ -109,7 +109,7 @@ class SharedSynapses(TemplateGroup):
         needed += ["_negative"] if negative else []
         needed += ["_negative_sums"] if negative and not _compiled_ahead() else []
         needed += ["_delay", "_history", "_history_count", "_now"] if steps else []
-        self.run_template(
+        self._run_template(
             "shared_synapses",
             "\n".join(f"{name} = {text}" for name, text in code.items()),
             clock=clock,

@@ -13,7 +13,7 @@ from brian2 import get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
-from bioae.simulation.backend import STANDALONE, TARGETS, Dtype, Target
+from bioae.simulation.backend import STANDALONE, Dtype, Target, known_target
 from bioae.simulation.brian2_internals.groups import fresh_names
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
@@ -38,8 +38,7 @@ def check_target(target: str) -> Target:
     TargetError
         If there is no such target, or its compiler is missing.
     """
-    if target not in TARGETS:
-        raise TargetError(f"unknown target {target!r}", expected=f"one of {', '.join(TARGETS)}")
+    target = known_target(target)
     if target == "cuda_standalone":
         check_cuda()
         return target

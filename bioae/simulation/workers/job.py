@@ -21,7 +21,7 @@ from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.build import build
+from bioae.simulation.objects.builder import build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target, float32_allowed

@@ -1,7 +1,8 @@
 """Contract with Brian2's internals: each test names a private part that bioae relies on.
 
 A test that fails with a new Brian2 names what has changed. `make test-brian2` runs them with every
-supported release; only `bioae.simulation.brian2_internals` has to be adapted.
+supported release; only `bioae.simulation.brian2_internals` has to be adapted. The
+contract of `bioae.equations.lowering.probing` is in `tests/equations/lowering`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from brian2 import (
     ms,
 )
 from brian2.utils.logger import catch_logs
-from import_graph import ROOT
+from import_graph import LINKED, Sources
 
 from bioae.simulation.brian2_internals.groups import (
     TemplateGroup,
@@ -237,7 +238,7 @@ class Counter(TemplateGroup):
             self.variables.add_dynamic_array(name, size=0, dtype=np.int32, read_only=True)
         self.variables.add_reference("_spikespace", source)
         self.variables.add_constant("N", len(source))
-        self.run_template(
+        self._run_template(
             "spike_recorder",
             "",
             clock=source.clock,
@@ -389,22 +390,31 @@ DOCUMENTED = {
     "brian2.utils.logger",  # catch_logs
     "brian2.utils.stringtools",
 }
-#: Equations have their own: they import nothing of bioae but its errors.
-ELSEWHERE = ("bioae/simulation/brian2_internals", "bioae/equations")
+#: Equations import nothing of bioae but its errors, so they have a separate file for private parts.
+USERS = ("bioae.simulation.brian2_internals", "bioae.equations.lowering.probing")
+#: Documented methods of named tuples.
+OF_TUPLES = {"_fields", "_replace"}
 
 
-def test_no_other_folder_uses_private_parts() -> None:
-    files = [
-        file
-        for folder in ("bioae", "trainers", "analysis")
-        for file in (ROOT / folder).rglob("*.py")
-        if not str(file.relative_to(ROOT)).startswith(ELSEWHERE)
-    ]
-    assert len(files) > 100
-    trees = {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """The files that may not use private parts."""
+    sources = Sources()
+    trees = {
+        name: ast.parse(path.read_text(encoding="utf-8"))
+        for name, path in sources.paths.items()
+        if not name.startswith(USERS)
+    }
+    assert {name.split(".")[1] for name in trees if "." in name} > {*LINKED, "simulation"}
+    assert len(trees) > 100
+    return trees
+
+
+def test_no_other_folder_imports_undocumented_modules(trees: dict[str, ast.Module]) -> None:
     imports = {
-        (str(file), name)
+        (file, name)
         for file, tree in trees.items()
+        if not file.startswith("bioae.equations")  # their classes are in modules of Brian2
         for node in ast.walk(tree)
         for name in _imported(node)
         if re.match(r"brian2(\.|cuda|$)", name)
@@ -412,16 +422,26 @@ def test_no_other_folder_uses_private_parts() -> None:
     assert {name for _, name in imports} >= {"brian2"}
     allowed = DOCUMENTED | {"brian2cuda"}
     assert {(file, name) for file, name in imports if name not in allowed} == set()
-    simulation = {file: tree for file, tree in trees.items() if file.parts[1] == "simulation"}
+
+
+def test_no_other_folder_uses_private_attributes(trees: dict[str, ast.Module]) -> None:
     private = {
-        (str(file), ast.unparse(node))
-        for file, tree in simulation.items()
+        (file, ast.unparse(node))
+        for file, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and re.match(r"_[a-z]", node.attr)
         and ast.unparse(node.value) not in ("self", "cls", "super()")
+        and (file.startswith("bioae.simulation") or node.attr not in OF_TUPLES | _defined(tree))
     }
     assert private == set()
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Return the names of functions and annotated attributes that a file defines."""
+    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    annotated = {ast.unparse(n.target) for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)}
+    return functions | annotated
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -11,7 +11,7 @@ import xarray as xr
 from builders import SCHEDULES, conv, dense, described, pictures
 
 from bioae.analysis import differing_spikes, is_alive
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.simulation import simulate

@@ -10,7 +10,7 @@ import xarray as xr
 from builders import dense, described
 
 from bioae.analysis import differing_spikes
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.random import stream

@@ -13,7 +13,7 @@ from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.equations import available, load_model
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network
 from bioae.simulation import TARGETS, simulate
 from bioae.simulation.backend import Target

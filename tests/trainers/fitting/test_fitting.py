@@ -14,7 +14,7 @@ from scipy.stats import logistic
 
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.library import load_model
-from bioae.equations.lowering.lower import lower
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES

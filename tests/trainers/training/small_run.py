@@ -20,7 +20,7 @@ from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import Report, fit
 from bioae.trainers.training.problem import Problem
-from bioae.trainers.training.train import build_regularisers
+from bioae.trainers.training.training import build_regularisers
 
 SIDE = 6
 #: Bounds so narrow that training meets them.

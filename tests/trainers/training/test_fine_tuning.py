@@ -11,7 +11,7 @@ from builders import dense
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.starting import starting_network
-from bioae.trainers.training.train import assemble, train
+from bioae.trainers.training.training import assemble, train
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 

@@ -16,7 +16,7 @@ from bioae.trainers.mirror.derivatives import derivative, spike
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.objective import REGULARISERS, Regulariser, evaluate
 from bioae.trainers.training.sections import RegularisersConfig
-from bioae.trainers.training.train import build_regularisers
+from bioae.trainers.training.training import build_regularisers
 
 STEPS, EXAMPLES = 5, 3
 

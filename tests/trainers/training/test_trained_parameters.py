@@ -15,7 +15,7 @@ from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import CHECKPOINT, TrainingRun
-from bioae.trainers.training.train import assemble, train
+from bioae.trainers.training.training import assemble, train
 
 LAYERS: list[dict[str, Any]] = [
     conv("outer", 2, 5, stride=4),

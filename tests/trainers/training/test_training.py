@@ -15,7 +15,7 @@ from bioae.errors import BioaeError, DataError, NetworkError, OutputError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.problem import evaluate
-from bioae.trainers.training.train import assemble, train
+from bioae.trainers.training.training import assemble, train
 
 VALUES: dict[str, Any] = {
     "data": {"train": 24, "validation": 8},
