@@ -1,3 +1,5 @@
+from . import exports as exports
+from . import plots as plots
 from .coding.class_responses import class_separation as class_separation
 from .coding.class_responses import rates_by_class as rates_by_class
 from .coding.costs import cost as cost

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
+from pkgutil import iter_modules
 from types import MethodType, ModuleType
 from typing import Any, ClassVar, TypeGuard
 
@@ -59,7 +60,9 @@ class Accessor:
 
 def _names() -> list[str]:
     package = Accessor._package
-    return [name for name in dir(package) if _takes_a_result(getattr(package, name))]
+    modules = {each.name for each in iter_modules(package.__path__)}  # not imported for a listing
+    names = [name for name in dir(package) if name not in modules]
+    return [name for name in names if _takes_a_result(getattr(package, name))]
 
 
 def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:

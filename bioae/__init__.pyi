@@ -1,6 +1,11 @@
 from . import analysis as analysis
 from . import datasets as datasets
 from . import equations as equations
+from . import errors as errors
+from . import networks as networks
+from . import noise as noise
+from . import responses as responses
+from . import simulation as simulation
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
 from .equations import load_model as load_model
@@ -16,3 +21,5 @@ from .simulation import build as build
 from .simulation import simulate as simulate
 from .simulation import simulate_to as simulate_to
 from .simulation import write_result as write_result
+
+__version__: str

@@ -1,3 +1,7 @@
+from . import fitting as fitting
+from . import mirror as mirror
+from . import parity as parity
+from . import training as training
 from .mirror.activity import Activity as Activity
 from .mirror.activity import LayerActivity as LayerActivity
 from .mirror.derivatives import SpikeDerivative as SpikeDerivative

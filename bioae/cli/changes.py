@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["changed_network", "print_change"]
 
+#: Headings of the printed table, short enough for 80 columns, and their numbers.
+_COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
+
 
 def changed_network(
     network: Network,
@@ -124,11 +127,23 @@ def print_change(before: Path, after: Path) -> None:
     console = Console()
     with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
         first, second = _squared_error(old), _squared_error(new)
-        table = as_table("Firing before and after", firing_change(old, new))
+        change = firing_change(old, new)
+    rows = [
+        {
+            "layer": str(layer),
+            **{
+                f"{heading} {when}": float(change[f"{name}_{when}"].sel(layer=layer))
+                for heading, name in _COLUMNS.items()
+                for when in ("before", "after")
+            },
+        }
+        for layer in change["layer"].to_numpy()
+    ]
+    table = as_table("Firing before and after", rows)
     change = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
     line = f"Squared error per image: {first:.4g} before, {second:.4g} after{change}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(rich_table(table, console), crop=False)
+    console.print(rich_table(table, console, heading_width=7), crop=False)
 
 
 def _squared_error(result: xr.DataTree, block: int = 1000) -> float:

@@ -86,7 +86,8 @@ def simulate(
     delay
         The delay of spikes between layers, in addition to the one step of every spike: 2*ms.
     compare
-        Also run the network without these changes, and print how firing and reconstruction change.
+        Also run the network without the changes of --neuron, --spread, --background and --delay, at
+        the same steps and dt, and print how firing and reconstruction change.
     connectivity
         The storage of connections: each weight once (shared), or a Brian2 synapse per connection
         (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["rich_table"]
 
 
-def rich_table(table: Table, console: Console) -> RichTable:
-    """Return a table in its full width: in a narrow terminal, a truncated number would mislead."""
+def rich_table(table: Table, console: Console, *, heading_width: int = 12) -> RichTable:
+    """Return a table in its full width: in a narrow terminal, a truncated number would mislead.
+
+    Headings are wrapped between words to `heading_width` characters.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.measure import Measurement
     from rich.table import Table as RichTable
@@ -23,7 +26,7 @@ def rich_table(table: Table, console: Console) -> RichTable:
 
     drawn = RichTable(title=table.caption, title_justify="left", box=SIMPLE_HEAD)
     for place, heading in enumerate(table.columns):
-        lines = Text(fill(heading, 12))
+        lines = Text(fill(heading, heading_width, break_long_words=False))
         drawn.add_column(lines, justify="right" if place else "left", no_wrap=True)
     for row in table.rows:
         drawn.add_row(*map(Text, row))

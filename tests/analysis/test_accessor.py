@@ -51,9 +51,9 @@ def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTre
     assert len(trees) > 60
     assert set(offered(result)) == trees | pairs | changes
     # Of samples and of trains, not of results.
-    assert not {"kolmogorov_smirnov", "compare_values", "isi_distance", "references"} & set(
-        offered(result)
-    )
+    others = {"kolmogorov_smirnov", "compare_values", "isi_distance", "references", "plots"}
+    assert others <= set(analysis.__all__)
+    assert not others & set(offered(result))
 
 
 def test_no_name_is_typed_twice() -> None:

@@ -67,6 +67,11 @@ def test_another_neuron_and_its_effects(
     factor = float(weights.split(" times ")[1].split(",")[0])
     assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that rates match"
     assert errors.startswith("Squared error per image: ")
+    assert max(map(len, table)) <= 80
+    assert [line.split() for line in table[2:4]] == [
+        ["Hz", "Hz", "dead", "dead", "bursting", "bursting"],
+        ["layer", *("before", "after") * 3],
+    ]
     rows = [line.split() for line in table if line.strip().startswith(("latent", "output"))]
     result = opened(here / "r.nc")
     changed = tiny_network.with_neuron("lif_refractory")
