@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ Make = Callable[..., xr.DataTree]
 RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(raster=RASTERS, data=st.data())
 def test_events_are_spikes_times_the_synapses_they_reach(
     make: Make, raster: NDArray[np.bool_], data: st.DataObject

@@ -28,7 +28,7 @@ LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).fl
         arrays(bool, shape), arrays(np.int64, shape[0], elements=st.integers(0, 3))
     )
 )
-modest = settings(max_examples=40, deadline=None, derandomize=True)
+modest = settings(max_examples=40)
 
 
 def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -39,7 +39,6 @@ def all_images_of(pixels: tuple[int, int]) -> NDArray[np.float64]:
     return np.asarray(bits.reshape(-1, *pixels), float)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(raster=RASTERS, seed=st.integers(0, 99))
 def test_the_average_is_a_mean_over_the_images_of_all_spikes(
     make: Make, raster: NDArray[np.bool_], seed: int

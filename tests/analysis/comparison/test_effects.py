@@ -194,7 +194,6 @@ def test_a_planted_shift_is_found(paired: bool) -> None:
 
 
 @given(a=SAMPLES, b=SAMPLES)
-@settings(max_examples=40, deadline=None)
 def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
     found = compare_values(one(a), one(b), paired=False, resamples=5)
     assert cell(found, "wasserstein") == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-9)

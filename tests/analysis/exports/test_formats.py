@@ -40,7 +40,6 @@ RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.intege
 
 
 @given(raster=RASTERS)
-@settings(max_examples=40, deadline=None)
 def test_neo_holds_every_spike_of_every_train(make: Make, raster: NDArray[np.bool_]) -> None:
     block = to_neo(make(raster), "latent")
     examples, steps, neurons = raster.shape

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity 
 
 # (example, step, neuron)
 RASTERS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 8), st.integers(1, 7)))
-modest = settings(max_examples=40, deadline=None, derandomize=True)
+modest = settings(max_examples=40)
 
 
 def with_rates(make: Make, rates: NDArray[np.float64]) -> xr.DataTree:

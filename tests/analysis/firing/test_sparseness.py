@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import xarray as xr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -49,7 +49,6 @@ def formula(measure: str, response: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=40, deadline=None)
 @given(raster=RASTERS)
 @example(raster=np.zeros((2, 5, 2), bool))
 @example(raster=np.ones((3, 5, 2), bool))

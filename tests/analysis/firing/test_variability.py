@@ -8,7 +8,7 @@ import elephant.statistics
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ def fano_of(counts: NDArray[np.int64]) -> float:
     return float(elephant.statistics.fanofactor(trials)) * len(counts) / (len(counts) - 1)
 
 
-@settings(max_examples=40, deadline=None)
 @given(raster=RASTERS, width=st.integers(1, 8))
 @example(raster=np.zeros((2, 5, 2), bool), width=2)
 @example(raster=np.ones((3, 5, 2), bool), width=2)
@@ -66,7 +65,6 @@ def test_known_processes_have_known_fano_factors(make: Make) -> None:
     assert (fano_factor(make(clock), "latent", window_ms=4) == 0).all()
 
 
-@settings(max_examples=40, deadline=None)
 @given(raster=RASTERS, data=st.data())
 def test_dispersion_splits_the_variance_by_class(
     make: Make, raster: Raster, data: st.DataObject

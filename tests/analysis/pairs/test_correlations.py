@@ -118,7 +118,6 @@ def test_the_participation_ratio_equals_that_of_the_eigenvalues(make: Make, rast
         assert np.isnan(found)
 
 
-@settings(max_examples=40, deadline=None)
 @given(raster=RASTERS, width=st.integers(1, 6))
 @example(raster=SIMULTANEOUS, width=2)
 @example(raster=np.ones((2, 6, 2), bool), width=1)

@@ -43,7 +43,7 @@ EVERY: list[Distance] = [
     lambda trains: distances.van_rossum_distance(trains, tau_ms=1.0),
     lambda trains: distances.victor_purpura_distance(trains, cost_per_ms=0.3),
 ]
-modest = settings(max_examples=40, deadline=None, derandomize=True)
+modest = settings(max_examples=40)
 
 
 def trains_of(dense: Raster) -> xr.DataArray:
