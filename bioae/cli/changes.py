@@ -140,8 +140,8 @@ def print_change(before: Path, after: Path) -> None:
         for layer in change["layer"].to_numpy()
     ]
     table = as_table("Firing before and after", rows)
-    change = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
-    line = f"Squared error per image: {first:.4g} before, {second:.4g} after{change}"
+    percent = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
+    line = f"Squared error per image: {first:.4g} before, {second:.4g} after{percent}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(rich_table(table, console, heading_width=7), crop=False)
 

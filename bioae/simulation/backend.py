@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from bioae.errors import InputError, TargetError
 
@@ -54,7 +54,7 @@ def known_target(name: str) -> Target:
     """
     if not _is_one(name, TARGETS):
         raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(TARGETS)}")
-    return name
+    return cast(Target, name)
 
 
 @dataclass(frozen=True)
