@@ -11,7 +11,7 @@ __all__ = ["analyze"]
 def analyze(
     results: list[Path], /, *, out: Path, json: bool = False, overwrite: bool = False
 ) -> int:
-    """Measure the firing and the reconstruction of one or more results.
+    """Measure firing and reconstruction in one or more results, and write a report.
 
     Writes report.html, statistics.nc, statistics.json, tables/ and figures/ into a folder. The
     first result is compared with each other one, spike by spike and neuron by neuron.

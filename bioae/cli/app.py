@@ -50,6 +50,8 @@ _GROUPS = {
 def make_app() -> App:
     """Return the application with all commands, none of them imported.
 
+    The help of a command repeats the first line of its docstring; a test compares them.
+
     The function of a command is ``bioae.cli.COMMAND:COMMAND``; that of a command of a group is
     ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It returns its exit status,
     or None for 0.

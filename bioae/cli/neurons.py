@@ -69,7 +69,9 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 
 
 def check_neurons(file: Path, /, *, json: bool = False) -> int:
-    """Check the file of a neuron model: load it, and compare the mirror with Brian2.
+    """Check the file of a neuron model.
+
+    Loads the model, and compares the mirror with Brian2.
 
     Parameters
     ----------

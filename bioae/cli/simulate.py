@@ -51,7 +51,7 @@ def simulate(
     resume: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Run a trained network in Brian2 on images.
+    """Simulate a trained network in Brian2 on images.
 
     Parameters
     ----------

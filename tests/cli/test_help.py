@@ -39,6 +39,14 @@ def test_every_option_is_explained(command: str, run: Run) -> None:
     assert all(argument.parameter.help for argument in arguments), command
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])
+def test_the_help_in_lists_is_the_first_line_of_the_docstring(command: str) -> None:
+    app = make_app()
+    for word in command.split():
+        app = app[word]
+    assert app.help == (app.default_command.__doc__ or "").splitlines()[0]
+
+
 def test_informative_defaults_are_shown(run: Run) -> None:
     text = " ".join(run("simulate", "--help").out.replace("│", "").split())
     assert "[default: cpp_standalone]" in text

@@ -1,8 +1,8 @@
 """Contract with Brian2's internals: each test names a private part that bioae relies on.
 
 A test that fails with a new Brian2 names what has changed. `make test-brian2` runs them with every
-supported release; only `bioae.simulation.brian2_internals` has to be adapted. The
-contract of `bioae.equations.lowering.probing` is in `tests/equations/lowering`.
+supported release; only `bioae.simulation.brian2_internals` has to be adapted. The contract
+of `bioae.equations.lowering.probing` is in `tests/equations/lowering`.
 """
 
 from __future__ import annotations
