@@ -180,7 +180,10 @@ def test_arrays_have_long_names(counted: xr.DataTree) -> None:
         array = measure(counted, "latent")
         assert array.name == measure.__name__
         assert array.attrs["long_name"]
-        assert array.attrs["units"] == ("Hz" if array.name == "firing_rate" else "1")
+        units = {"firing_rate": "Hz"} | dict.fromkeys(
+            ("rate_per_step", "density_alive"), "spikes/step"
+        )
+        assert array.attrs["units"] == units.get(str(array.name), "1")
 
 
 def test_an_unknown_layer_is_named_with_the_known_ones(counted: xr.DataTree) -> None:
