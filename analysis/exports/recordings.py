@@ -30,13 +30,16 @@ def needs(library: str, install: str) -> Any:
     Raises
     ------
     InputError
-        If it is not installed; the message names the package to install.
+        If it is not installed or cannot be imported; the message names the package to install.
     """
     try:
         return import_module(library)
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name in (library, None)
         raise InputError(
-            f"{library} is not installed", found=str(error), mend=f"pip install {install}"
+            f"{library} is not installed" if absent else f"{library} cannot be imported",
+            found=None if absent else str(error),
+            mend=f"Install it with: pip install {install}",
         ) from error
 
 

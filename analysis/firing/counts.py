@@ -20,6 +20,7 @@ __all__ = [
     "BURSTING_THRESHOLD",
     "active_fraction",
     "bursting_fraction",
+    "check_reference",
     "dead_fraction",
     "is_alive",
     "is_bursting",
@@ -60,7 +61,13 @@ def active_fraction(
     ----------
     of
         The reference: ``"all"`` neurons or ``"alive"`` ones; with the latter, NaN if all are dead.
+
+    Raises
+    ------
+    ResultError
+        If `of` is another one.
     """
+    check_reference(of)
     active = (spike_count(tree, layer) > 0).sum("neuron")
     number = layer_data(tree, layer).sizes["neuron"]
     if of == "alive":  # includes every active neuron
@@ -68,6 +75,23 @@ def active_fraction(
     fraction = active / (number or np.nan)
     name = "active neurons per example" if of == "all" else "active of the alive, per example"
     return described(fraction, "active_fraction", name, "1")
+
+
+def check_reference(of: str) -> None:
+    """Refuse a reference of a fraction other than ``"all"`` and ``"alive"`` neurons.
+
+    Raises
+    ------
+    ResultError
+        If it is another one.
+    """
+    if of not in ("all", "alive"):
+        raise ResultError(
+            "there is no such set of neurons",
+            where="of",
+            expected="'all' or 'alive'",
+            found=repr(of),
+        )
 
 
 def is_silent(tree: xr.DataTree, layer: str) -> xr.DataArray:
@@ -122,6 +146,7 @@ def bursting_fraction(
     of: Literal["all", "alive"] = "all",
 ) -> xr.DataArray:
     """Fraction of bursting neurons (`is_bursting`), of ``"all"`` neurons or of ``"alive"`` ones."""
+    check_reference(of)
     bursting = is_bursting(tree, layer, threshold=threshold)
     if of == "alive":
         bursting = bursting.where(is_alive(tree, layer))

@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, sums_of
+from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import along, in_steps, ratio
 from bioae.analysis.results.layers import described, layer_data
 from bioae.analysis.results.spikes import blocks
@@ -114,7 +115,7 @@ def burst_index(
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
     sums = sums or sums_of(tree, layer, "histogram")
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
-    return _per_neuron(tree, layer, short, "burst_index", "fraction of short intervals")
+    return _per_neuron(tree, layer, short, "burst_index", DEFINITIONS["burst_index_mean"].label)
 
 
 def refractory_violations(
@@ -154,7 +155,8 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     around = sums.squares - 2 * centre * sums.total + centre**2 * sums.intervals
     variance = around / counted - (rest / counted) ** 2
     cv = ratio(np.sqrt(np.maximum(variance, 0)), sums.total / counted)
-    return _per_neuron(tree, layer, np.where(sums.intervals > 1, cv, np.nan), "isi_cv", "ISI CV")
+    cv = np.where(sums.intervals > 1, cv, np.nan)
+    return _per_neuron(tree, layer, cv, "isi_cv", DEFINITIONS["isi_cv_mean"].label)
 
 
 def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
@@ -165,7 +167,7 @@ def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) 
     """
     sums = sums or sums_of(tree, layer, "difference")
     cv2 = 2 * ratio(sums.difference, sums.pairs)
-    return _per_neuron(tree, layer, cv2, "isi_cv2", "CV2")
+    return _per_neuron(tree, layer, cv2, "isi_cv2", DEFINITIONS["isi_cv2_mean"].label)
 
 
 def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
@@ -176,7 +178,7 @@ def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr
     """
     sums = sums or sums_of(tree, layer, "squared_difference")
     variation = 3 * ratio(sums.squared_difference, sums.pairs)
-    return _per_neuron(tree, layer, variation, "lv", "local variation")
+    return _per_neuron(tree, layer, variation, "lv", DEFINITIONS["lv_mean"].label)
 
 
 def lvr(
@@ -212,7 +214,7 @@ def lvr(
     constant = 4 * refractoriness_ms / float(tree.attrs["dt_ms"])
     total = sums.squared_difference + constant * sums.per_length
     revised = 3 * ratio(total, sums.pairs)
-    return _per_neuron(tree, layer, revised, "lvr", "revised local variation")
+    return _per_neuron(tree, layer, revised, "lvr", DEFINITIONS["lvr_mean"].label)
 
 
 def _per_neuron(

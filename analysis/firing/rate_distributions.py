@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.firing.counts import check_reference
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.results.layers import duration_s, layer_data, steps
 from bioae.errors import ResultError
@@ -106,12 +107,18 @@ def rate_statistics(
         with fewer than 1, 2 (standard deviations) or 3 (skewness) neurons, for equal rates
         (skewness), and for rates of 0 (``variation``, ``gini``).
 
+    Raises
+    ------
+    ResultError
+        If `of` is another one.
+
     References
     ----------
     Gini coefficients of rates: Mizuseki & Buzsáki (2013), Preconfigured, skewed distribution of
     firing rates in the hippocampus and entorhinal cortex, Cell Reports 4, 1010-1021,
     doi:10.1016/j.celrep.2013.07.039.
     """
+    check_reference(of)
     rates = firing_rate(tree, layer).to_numpy()
     alive = rates[rates > 0]
     logarithm = np.log(alive)

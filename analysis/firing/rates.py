@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.firing.counts import is_alive
+from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.layers import Dims, described, duration_s, layer_data, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
@@ -32,7 +33,7 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     arXiv:2109.11045.
     """
     rate = layer_data(tree, layer)["spike_count"].mean(dims) / steps(tree)
-    return described(rate, "rate_per_step", "spikes per step", "1")
+    return described(rate, "rate_per_step", "rate per step", "spikes/step")
 
 
 def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
@@ -42,7 +43,8 @@ def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     measure distinguishes them.
     """
     per_neuron = rate_per_step(tree, layer).where(is_alive(tree, layer))
-    return described(per_neuron.mean(), "density_alive", "spike density of the alive", "1")
+    label, units, *_ = DEFINITIONS["density_alive"]
+    return described(per_neuron.mean(), "density_alive", label, units)
 
 
 def population_rate(

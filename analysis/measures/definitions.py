@@ -38,7 +38,7 @@ DEFINITIONS: dict[str, Definition] = {
     "examples": Definition("examples", "1", "Images that were presented."),
     "spikes": Definition("spikes", "1", "Spikes of all neurons in all examples."),
     "rate_per_step_mean": Definition(
-        "mean rate", "spikes/step", "Spikes per neuron, example and step; at most 1. The "
+        "mean rate per step", "spikes/step", "Spikes per neuron, example and step; at most 1. The "
         "density of Hübotter et al. (2021), arXiv:2109.11045.",
     ),
     "rate_hz_mean": Definition(

@@ -46,9 +46,8 @@ _DEFINED = {
     "population_sparseness": "sparseness_population",
     "noise_correlation": "pairwise_correlation_mean",
 }
-_WORDS = {
-    "isi": "ISI", "cv": "CV", "cv2": "CV2", "lv": "LV", "lvr": "LvR", "hz": "Hz", "fano": "Fano",
-}  # fmt: skip
+#: Those whose definition has another label: it is of a mean, or of another kind of correlation.
+_LABELLED = {"firing_rate": "firing rate", "noise_correlation": "noise correlation"}
 
 
 def measure_tables(measures: Measures) -> list[Table]:
@@ -183,8 +182,10 @@ def _heading(name: str) -> str:
 
 
 def _worded(name: str) -> str:
-    """Return the name of a statistic in words."""
-    return " ".join(_WORDS.get(word, word) for word in name.split("_"))
+    """Return the label of a statistic, or its name in words if it has no definition."""
+    if name in _LABELLED or name not in _DEFINED:
+        return _LABELLED.get(name, name.replace("_hz", " Hz").replace("_", " "))
+    return DEFINITIONS[_DEFINED[name]].label
 
 
 def _outcome(each: Verdict) -> str:

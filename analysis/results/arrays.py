@@ -81,9 +81,7 @@ def several_examples(data: xr.Dataset) -> int:
     examples = data.sizes["example"]
     if examples < 2:
         raise ResultError(
-            "variability over examples needs several of them",
-            expected="at least 2 examples",
-            found=str(examples),
+            "variability over examples needs at least two examples", found=str(examples)
         )
     return examples
 

@@ -127,17 +127,17 @@ def print_change(before: Path, after: Path) -> None:
     console = Console()
     with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
         first, second = _squared_error(old), _squared_error(new)
-        change = firing_change(old, new)
+        effects = firing_change(old, new)
     rows = [
         {
             "layer": str(layer),
             **{
-                f"{heading} {when}": float(change[f"{name}_{when}"].sel(layer=layer))
+                f"{heading} {when}": float(effects[f"{name}_{when}"].sel(layer=layer))
                 for heading, name in _COLUMNS.items()
                 for when in ("before", "after")
             },
         }
-        for layer in change["layer"].to_numpy()
+        for layer in effects["layer"].to_numpy()
     ]
     table = as_table("Firing before and after", rows)
     percent = f" ({100 * (second / first - 1):+.0f} %)" if first else ""

@@ -55,6 +55,8 @@ class Network(NetworkBase):
 
         Raises
         ------
+        InputError
+            If there is no such calibration.
         ModelError
             If there is no such model, or it cannot be calibrated.
         """
@@ -95,9 +97,17 @@ class Network(NetworkBase):
             A method of `bioae.responses.calibration.calibrate`. Each layer is calibrated with its
             own trained parameters, or their mean where each neuron has its own. Responses last
             one presentation.
-        """
-        from bioae.responses.calibration import calibrate
 
+        Raises
+        ------
+        InputError
+            If there is no such method.
+        ModelError
+            If there is no such model, or it cannot be calibrated.
+        """
+        from bioae.responses.calibration import calibrate, check_calibration
+
+        check_calibration(by)
         model = _model(neuron)
         config, finer = self.config, self.with_dt_of(model).config
         known: dict[Any, float] = {}

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
-from bioae.errors import ModelError
+from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import ScheduleName
 from bioae.responses.isolated import Parameters
 from bioae.responses.stimulation import drive_range, rate_curve, threshold_weight
 
-__all__ = ["CALIBRATIONS", "Calibration", "calibrate"]
+__all__ = ["CALIBRATIONS", "Calibration", "calibrate", "check_calibration"]
 
 #: The methods; with ``"none"`` weights stay as they are.
 Calibration: TypeAlias = Literal["rate", "psp", "none"]
@@ -64,9 +64,12 @@ def calibrate(
 
     Raises
     ------
+    InputError
+        If there is no such method.
     ModelError
         If one of the two does not fire, or fires without input.
     """
+    check_calibration(by)
     common: dict[str, Any] = {"duration": duration, "schedule": schedule}
     source_options = {"dt": dt, "parameters": source_parameters, **common}
     target_options = {"dt": target_dt or dt, "parameters": target_parameters, **common}
@@ -79,6 +82,22 @@ def calibrate(
             )
         case "rate":
             return _rate_factor(source, target, source_options, target_options)
+
+
+def check_calibration(by: str) -> None:
+    """Refuse an unknown method.
+
+    Raises
+    ------
+    InputError
+        If `by` is not one of `CALIBRATIONS`.
+    """
+    if by not in CALIBRATIONS:
+        raise InputError(
+            "there is no such calibration",
+            expected=" or ".join(map(repr, CALIBRATIONS)),
+            found=repr(by),
+        )
 
 
 def _rate_factor(

@@ -151,7 +151,7 @@ def test_nothing_to_resume(run: Run, refused: Refused, config: Texts) -> None:
     line = refused("train", config(), "--out", "out", "--resume")
     assert line == (
         "out/checkpoint.safetensors: there is no checkpoint to resume from. Start the run without "
-        "--resume"
+        "--resume (resume=True)"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from builders import dense, described, model
 
 from bioae.equations import NeuronModel, load_model
-from bioae.errors import ModelError
+from bioae.errors import InputError, ModelError
 from bioae.networks import Network
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
 
@@ -38,6 +38,14 @@ def network() -> Network:
 def test_calibration_of_a_model_to_itself_is_1(name: str, by: Calibration) -> None:
     model = load_model(name)
     assert calibrate(model, model, by=by, **TIMES) == 1
+
+
+def test_an_unknown_calibration_is_refused(network: Network) -> None:
+    message = "no such calibration; expected 'rate' or 'psp' or 'none'; found 'x'"
+    with pytest.raises(InputError, match=message):
+        network.with_neuron("alif", calibrate="x")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=message):
+        calibrate(lif(), lif(), by="x", **TIMES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("by", "tolerance"), [("psp", 0.02), ("rate", 0.01)])

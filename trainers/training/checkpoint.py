@@ -164,7 +164,7 @@ def load(path: Path) -> Checkpoint:
         raise ArtefactError(
             "there is no checkpoint to resume from",
             where=str(path),
-            mend="Start the run without --resume",
+            mend="Start the run without --resume (resume=True)",
         )
     try:
         with safe_open(path, framework="pt") as file:

@@ -174,7 +174,7 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
                 where=str(folder),
                 expected=stored.get(name, "none"),
                 found=identity.get(name, "none"),
-                mend="Resume it as it was started, or start over with --overwrite",
+                mend="Resume it as it was started, or start over with --overwrite (overwrite=True)",
             )
 
 
@@ -239,7 +239,7 @@ def _lost(file: Path) -> OutputError:
     return OutputError(
         "a finished chunk of an interrupted run cannot be read any more",
         where=str(file),
-        mend="Run it again with --resume: missing chunks are run again",
+        mend="Run it again with --resume (resume=True): missing chunks are run again",
     )
 
 

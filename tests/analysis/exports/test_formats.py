@@ -158,7 +158,11 @@ def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("library", "mend", "write"),
     [
-        ("neo", "bioae[neo]", lambda tree, _: to_neo(tree, "latent")),
+        (
+            "neo",
+            "Install it with: pip install 'bioae[neo]'",
+            lambda tree, _: to_neo(tree, "latent"),
+        ),
         ("pandas", "pip install pandas", lambda tree, _: to_pandas(tree)),
         ("pynwb", "pip install 'bioae[nwb]'", lambda tree, path: to_nwb(tree, path / "x.nwb")),
     ],
@@ -178,6 +182,7 @@ def test_a_library_that_is_missing_is_named(
     with pytest.raises(InputError, match=f"{library} is not installed") as caught:
         write(example_result(), tmp_path)
     assert mend in str(caught.value)
+    assert "found" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

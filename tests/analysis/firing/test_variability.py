@@ -105,7 +105,7 @@ def test_planted_classes_explain_all_or_nothing(make: Make) -> None:
 def test_invalid_arguments_are_refused(counted: xr.DataTree) -> None:
     one = counted.isel(example=[0])
     for measure in (fano_factor, dispersion):
-        with pytest.raises(ResultError, match="at least 2 examples; found 1"):
+        with pytest.raises(ResultError, match="at least two examples; found 1"):
             measure(one, "latent")
     for window in (0.75, 2.5, 0.1):
         with pytest.raises(ResultError, match=r"a multiple of 0.5 ms up to 2 ms; found"):

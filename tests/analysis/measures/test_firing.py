@@ -69,6 +69,16 @@ def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
         assert float(fraction) == pytest.approx(sum(bursting) / neurons)
 
 
+@pytest.mark.parametrize(
+    "measure", [analysis.bursting_fraction, analysis.active_fraction, analysis.rate_statistics]
+)
+def test_an_unknown_reference_is_refused(
+    counted: xr.DataTree, measure: Callable[..., object]
+) -> None:
+    with pytest.raises(ResultError, match=r"of: .*; expected 'all' or 'alive'; found 'living'"):
+        measure(counted, "latent", of="living")
+
+
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_that_nothing_can_reach_is_refused(
     counted: xr.DataTree, threshold: float
@@ -180,7 +190,10 @@ def test_arrays_have_long_names(counted: xr.DataTree) -> None:
         array = measure(counted, "latent")
         assert array.name == measure.__name__
         assert array.attrs["long_name"]
-        assert array.attrs["units"] == ("Hz" if array.name == "firing_rate" else "1")
+        units = {"firing_rate": "Hz"} | dict.fromkeys(
+            ("rate_per_step", "density_alive"), "spikes/step"
+        )
+        assert array.attrs["units"] == units.get(str(array.name), "1")
 
 
 def test_an_unknown_layer_is_named_with_the_known_ones(counted: xr.DataTree) -> None:

@@ -225,7 +225,7 @@ def test_invalid_arguments_are_refused(
             measure(make(np.ones((3, 2, 2), bool), label=np.zeros(3, int)), "latent", kind="signal")
         with pytest.raises(ResultError, match="expected 'total' or 'signal' or 'noise'"):
             measure(counted, "latent", kind="spike")
-    with pytest.raises(ResultError, match="at least 2 examples; found 1"):
+    with pytest.raises(ResultError, match="at least two examples; found 1"):
         participation_ratio(one, "latent")
     with pytest.raises(ResultError, match="no such neuron; expected 0 to 4"):
         correlation_matrix(counted, "latent", neurons=[0, 5])
