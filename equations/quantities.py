@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from brian2 import second
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units import constants as brian2_constants
@@ -19,6 +20,7 @@ from brian2.units.fundamentalunits import (
     get_dimensions,
     get_unit,
     have_same_dimensions,
+    standard_unit_register,
 )
 
 from bioae.equations.expressions import Expression, check_names, parse_expression
@@ -150,4 +152,10 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
 def unit_name(quantity: Any) -> str:
     """Return the base unit of a quantity or dimension, ``"1"`` where it has none."""
     dimensions = get_dimensions(quantity)
-    return "1" if dimensions.is_dimensionless else repr(get_unit(dimensions))
+    if dimensions.is_dimensionless:
+        return "1"
+    # get_unit alone returns whichever unit of these dimensions the session has made first.
+    standard = standard_unit_register.units_for_dimensions
+    if 1.0 not in standard[dimensions] and 1.0 in standard[dimensions * second.dim]:
+        return f"{standard[dimensions * second.dim][1.0]!r} / second"
+    return repr(get_unit(dimensions))
