@@ -21,7 +21,7 @@ from bioae.networks.base import NetworkBase
 from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import describe_run, result_of
+from bioae.simulation.results.describe import describe_run, result_of, spread_text
 from bioae.simulation.results.netcdf import write_pieces, write_result
 from bioae.simulation.results.parts import Parts, missing, remove_parts
 from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
@@ -230,7 +230,7 @@ class _Simulation:
         recorded = ", ".join(options.pop("record"))
         return {
             "network": self.network.sha256,
-            "spread": ", ".join(f"{n}={v:g}" for n, v in self.network.spread.items()),
+            "spread": spread_text(self.network),
             "images": self.images.sha256,
             "seed": str(self.images.seed),
             **options,

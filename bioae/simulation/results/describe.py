@@ -11,7 +11,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.tree import Root, build_result
 
-__all__ = ["describe_run", "result_of"]
+__all__ = ["describe_run", "result_of", "spread_text"]
 
 
 def result_of(
@@ -76,5 +76,10 @@ def _settings(network: NetworkBase) -> dict[str, str]:
         if text:
             settings[name] = text
     if network.spread:
-        settings["spread"] = ", ".join(f"{name}={cv:g}" for name, cv in network.spread.items())
+        settings["spread"] = spread_text(network)
     return settings
+
+
+def spread_text(network: NetworkBase) -> str:
+    """Return the coefficients of variation of a network's parameters, as results store them."""
+    return ", ".join(f"{name}={variation:g}" for name, variation in network.spread.items())
