@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
+from bioae.documents import read_toml
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 
@@ -39,16 +39,7 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
         path = Path(text)
     else:
         raise _unknown(text)
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError("there is no such neuron model file", where=text) from None
-    except UnicodeDecodeError as error:
-        raise ModelError("this is not a text file in UTF-8", where=text) from error
-    except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=text) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"this is not valid TOML: {error}", where=text) from error
+    fields = read_toml(path, "neuron model file", error=ModelError)
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
     return NeuronModel.from_mapping(path.stem, fields, where=where)
 

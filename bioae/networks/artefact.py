@@ -6,7 +6,6 @@ It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` a
 
 from __future__ import annotations
 
-import tomllib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,14 @@ from typing import Any
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe
+from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
@@ -34,14 +35,11 @@ FORMAT_VERSION = 1
 _DESCRIPTION = "network.toml"
 _WEIGHTS = "weights.safetensors"
 _MEND = "docs/artefact.md says what an artefact holds"
-_LARGEST_DESCRIPTION = 16 * 2**20
 _FLOATS = ("float32", "float64")
 
 
-class _Description(BaseModel):
+class _Description(Table):
     """The keys of ``network.toml``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format_version: int
     network: dict[str, Any]
@@ -197,12 +195,7 @@ def _read(path: Path, name: str) -> bytes:
 
 
 def _parse(text: bytes, where: str) -> _Description:
-    try:
-        if len(text) > _LARGEST_DESCRIPTION:
-            raise ValueError(f"it is larger than {_LARGEST_DESCRIPTION // 2**20} MiB")
-        values = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=_MEND) from error
+    values = parse_toml(text, where=where, error=ArtefactError, mend=_MEND)
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from bioae.documents import parse_json
 from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
@@ -154,10 +156,11 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
 
 
 def _run_of(folder: Path) -> dict[str, str]:
+    file = folder / _RUN
     try:
-        identity = json.loads((folder / _RUN).read_text(encoding="utf-8"))
-        return {str(name): str(value) for name, value in identity.items()}
-    except (OSError, ValueError, AttributeError) as error:
+        stored = parse_json(file.read_bytes(), where=str(file), error=OutputError)
+        return TypeAdapter(dict[str, str], config={"strict": True}).validate_python(stored)
+    except (OSError, ValidationError, OutputError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
             where=str(folder),
