@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from bioae.errors import OutputError
+from bioae.errors import InputError, OutputError
 
-__all__ = ["Kind", "atomic_output", "check_output", "user_cache"]
+__all__ = ["Kind", "atomic_output", "check_output", "expanded", "user_cache"]
 
 Kind = Literal["file", "folder"]
 
@@ -98,10 +98,24 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
                 folder.rmdir()
 
 
+def expanded(path: Path | str, *, where: str | None = None) -> Path:
+    """Return a path with the home folder in place of ``~``.
+
+    Raises
+    ------
+    InputError
+        If there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError("there is no such home folder", where=where, found=str(path)) from None
+
+
 def user_cache() -> Path:
     """Return the cache folder: ``BIOAE_CACHE``, or the user's cache."""
     if os.environ.get("BIOAE_CACHE"):
-        return Path(os.environ["BIOAE_CACHE"]).expanduser()
+        return expanded(os.environ["BIOAE_CACHE"], where="BIOAE_CACHE")
     from platformdirs import user_cache_path
 
     return user_cache_path("bioae")

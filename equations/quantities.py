@@ -169,7 +169,7 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
         raise error(
             "this time does not fit",
             where=where,
-            expected=f"a positive time, from {_SHORTEST:g} to {_LONGEST:g} seconds",
+            expected=f"a positive time ({_SHORTEST:g} to {_LONGEST:g} seconds)",
             found=expression,
         )
     return value

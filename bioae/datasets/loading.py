@@ -16,6 +16,7 @@ from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images, check_labels
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
+from bioae.files import expanded
 
 __all__ = ["load"]
 
@@ -69,7 +70,7 @@ def load(
 def _load(name_or_path: str | Path, split: Split) -> Images:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix in (".npz", ".npy"):
