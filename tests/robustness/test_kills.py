@@ -1,0 +1,229 @@
+"""Commands that are killed at any moment, again and again: nothing finished is lost."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from robustness.forked import Command
+from safetensors import safe_open
+
+from bioae.simulation.targets.build_cache import BuildCache
+
+COUNTS = [
+    pytest.param(3, id="3"),
+    pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)], id="100"),
+]
+
+#: What a killed command must have left, asked after each kill.
+Check = Callable[[], None]
+
+
+class Killer:
+    """Kills a command at random moments, until it was killed often enough.
+
+    Parameters
+    ----------
+    start
+        Starts the command, from where the last one was killed.
+    check
+        Asked after each kill.
+    restart
+        Called when the command was quicker: removes its output, so that it has work again.
+    seconds
+        The time that the command takes.
+    """
+
+    def __init__(
+        self, start: Callable[[], Command], check: Check, restart: Check, seconds: float
+    ) -> None:
+        self.start, self.check, self.restart, self.seconds = start, check, restart, seconds
+        self.kills = self.completed = self.left = 0
+
+    def run(self, kills: int) -> None:
+        moments = random.Random(kills)
+        while self.kills < kills:
+            command = self.start()
+            time.sleep(moments.uniform(0, self.seconds))
+            if command.kill():
+                self.kills += 1
+            else:
+                assert command.process.exitcode == 0
+                self.completed += 1
+            # Kept apart from the check, which sees the files as the killed process left them.
+            self.left += len(command.left())
+            self.check()
+            if command.process.exitcode == 0:
+                self.restart()
+
+
+def timed(command: Command) -> float:
+    done = command.wait(120)
+    assert done.status == 0, done
+    return done.seconds
+
+
+@pytest.mark.parametrize("kills", COUNTS)
+def test_training(
+    kills: int,
+    config: str,
+    here: Path,
+    start: Callable[..., Command],
+    figures: Callable[..., None],
+) -> None:
+    often = config.replace("epochs = 2", "epochs = 20\ncheckpoint_seconds = 0.01")
+    (here / "run.toml").write_text(often)
+    timed(start("train", "run.toml", "--out", "straight"))
+    seconds = timed(start("train", "run.toml", "--out", "straight", "--overwrite"))
+    out, progress = here / "out", [0]
+
+    def again() -> Command:
+        option = ["--resume"] if (out / "checkpoint.safetensors").exists() else ["--overwrite"]
+        return start("train", "run.toml", "--out", "out", *option)
+
+    def check() -> None:
+        if (out / "checkpoint.safetensors").exists():
+            with safe_open(out / "checkpoint.safetensors", framework="numpy") as file:
+                position = json.loads(file.metadata()["bioae"])["position"]
+            reached = 4 * position["epoch"] + position["batch"]
+            assert reached >= progress[-1]
+            progress.append(reached)
+        else:
+            assert progress == [0]
+        if (out / "metrics.jsonl").exists():
+            for line in (out / "metrics.jsonl").read_text().splitlines():
+                json.loads(line)
+
+    def restart() -> None:
+        assert weights(out) == weights(here / "straight")
+        shutil.rmtree(out)
+        progress[:] = [0]
+
+    killer = Killer(again, check, restart, seconds)
+    killer.run(kills)
+    timed(again())
+    assert weights(out) == weights(here / "straight")
+    assert not list(here.rglob("*.part"))
+    figures("kills of train", kills=killer.kills, completed=killer.completed, lost=0)
+
+
+def weights(out: Path) -> bytes:
+    content = (out / "model" / "weights.safetensors").read_bytes()
+    assert content
+    return content
+
+
+@pytest.mark.parametrize("kills", COUNTS)
+def test_simulation(
+    kills: int,
+    model: Path,
+    here: Path,
+    start: Callable[..., Command],
+    figures: Callable[..., None],
+) -> None:
+    command = ["simulate", model, "--target", "numpy", "--images", 12]
+    timed(start(*command, "--out", "straight.nc"))
+    chunks = {"IMAGE_PER_CHUNK": "1"}
+    seconds = timed(start(*command, "--out", "straight.nc", "--overwrite", **chunks))
+    parts, finished = here / "r.nc.parts", dict[str, bytes]()
+
+    def check() -> None:
+        if parts.exists():
+            kept = {file.name: file.read_bytes() for file in parts.glob("*.safetensors")}
+            assert finished.items() <= kept.items()
+            finished.update(kept)
+        else:
+            assert not finished or (here / "r.nc").exists()
+
+    def restart() -> None:
+        assert (here / "r.nc").read_bytes() == (here / "straight.nc").read_bytes()
+        (here / "r.nc").unlink()
+        finished.clear()
+
+    def again() -> Command:
+        return start(*command, "--out", "r.nc", "--resume", "--workers", 2, **chunks)
+
+    killer = Killer(again, check, restart, seconds)
+    killer.run(kills)
+    if not (here / "r.nc").exists():
+        timed(again())
+    assert (here / "r.nc").read_bytes() == (here / "straight.nc").read_bytes()
+    assert {path.name for path in here.iterdir()} == {"r.nc", "straight.nc"}
+    assert killer.left == 0
+    figures("kills of simulate", kills=killer.kills, completed=killer.completed, lost=0)
+
+
+@pytest.mark.parametrize("kills", COUNTS)
+def test_builds(
+    kills: int, model: Path, here: Path, start: Callable[..., Command], figures: Callable[..., None]
+) -> None:
+    command = ["simulate", model, "--target", "cpp_standalone", "--images", 1]
+    caches = {name: {"BIOAE_CACHE": str(here / name)} for name in ("straight", "cache")}
+    seconds = timed(start(*command, "--out", "straight.nc", **caches["straight"]))
+    builds = BuildCache(here / "cache" / "builds")
+
+    def check() -> None:
+        for build in builds.kept():
+            program = (builds.folder / build.key / "main").read_bytes()
+            assert (builds.folder / build.key / "sha256").read_text() == sha256(program).hexdigest()
+
+    def restart() -> None:
+        assert len(builds.kept()) == 1
+        shutil.rmtree(here / "cache")
+
+    def again() -> Command:
+        return start(*command, "--out", "r.nc", "--overwrite", **caches["cache"])
+
+    killer = Killer(again, check, restart, seconds)
+    killer.run(kills)
+    timed(again())
+    assert (here / "r.nc").read_bytes() == (here / "straight.nc").read_bytes()
+    assert {path.name for path in builds.folder.iterdir()} == {builds.kept()[0].key, ".locks"}
+    assert {path.name for path in here.iterdir()} == {"r.nc", "straight.nc", "straight", "cache"}
+    figures("kills of builds", kills=killer.kills, completed=killer.completed, lost=0)
+
+
+@pytest.mark.parametrize("kills", COUNTS)
+def test_analysis(
+    kills: int, model: Path, here: Path, start: Callable[..., Command], figures: Callable[..., None]
+) -> None:
+    whole, seconds = {}, 0.0
+    for seed in (0, 1):
+        images = ["--images", 2, "--target", "numpy"]
+        timed(start("simulate", model, *images, "--seed", seed, "--out", f"{seed}.nc"))
+        seconds = timed(start("analyze", f"{seed}.nc", "--out", f"{seed}"))
+        whole[seed] = contents(here / f"{seed}")
+    assert whole[0] != whole[1]
+    analysed = [0]
+
+    def again() -> Command:
+        # The report names its folder.
+        analysed.append(1 - analysed[-1])
+        return start("analyze", f"{analysed[-1]}.nc", "--out", "out", "--overwrite")
+
+    def check() -> None:
+        if (here / "out").exists():
+            assert contents(here / "out") in whole.values()
+
+    killer = Killer(again, check, lambda: None, seconds)
+    killer.run(kills)
+    timed(again())
+    assert contents(here / "out") == whole[analysed[-1]]
+    assert {path.name for path in here.iterdir()} == {"0", "0.nc", "1", "1.nc", "out"}
+    figures("kills of analyze", kills=killer.kills, completed=killer.completed, lost=0)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert found
+    return found
