@@ -6,13 +6,28 @@ valid in a field of that kind. Valid values that would take long are not among t
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["OPTION_TEXTS", "TIMES", "VALUES", "Field", "at_path", "changed", "text_number"]
+__all__ = [
+    "NUMBERS",
+    "OPTION_TEXTS",
+    "TIMES",
+    "VALUES",
+    "Field",
+    "changed",
+    "flag",
+    "nothing",
+    "number",
+    "one_of",
+    "text",
+    "text_number",
+    "time",
+    "whole",
+]
 
 Rule = Callable[[Any], bool]
 
@@ -20,10 +35,11 @@ Rule = Callable[[Any], bool]
 VALUES: tuple[Any, ...] = (
     True, False, 0, 1, 2, -1, -(2**31), 2**31, 2**53 + 1, 2**63, 10**30, 10**400,
     0.0, 0.5, 1.0, -0.5, 1e-320, 1e308, math.inf, -math.inf, math.nan,
-    "", " ", "1", "true", "nan", "no such thing", "~nouser/x", "a\0b", "é" * 300, "../..", "x" * 5000,
+    "", " ", "1", "true", "nan", "no such thing", "~nouser/x", "a\0b", "é" * 300, "../..",
+    "x" * 5000,
     [], [1], [1, 2, 3], ["a"], [[]], [True], [math.nan, "20*Hz"], [0.1, "1e300*Hz"],
     {}, {"a": 1}, {"kind": "dense"}, {"kind": 1}, {"model": 1}, {"name": "sample"},
-    datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1, 1), datetime.time(1),
+    dt.date(2020, 1, 1), dt.datetime(2020, 1, 1, 1), dt.time(1),
 )  # fmt: skip
 
 #: Texts for a time.
@@ -34,11 +50,29 @@ TIMES = (
     "9" * 400 + "*ms", "1e308*1e308*ms", "0**-1*ms", "'1'*ms", "[1]*ms", "1*ms\0",
 )  # fmt: skip
 
+#: Texts for a number.
+NUMBERS: tuple[str, ...] = (
+    "1",
+    "0.5",
+    "1e308",
+    "-1e308",
+    "inf",
+    "nan",
+    "1*mV",
+    "",
+    "abc",
+    "1/0",
+    "9" * 400,
+    "1\0",
+)
+
 #: Texts for an option.
 OPTION_TEXTS = (
-    "", " ", "-1", "0", "1", "2", "01", "1.5", "1e3", "1_0", "١", "9" * 25, "9" * 5000, "abc", "inf",
+    "", " ", "-1", "0", "1", "2", "01", "1.5", "1e3", "1_0", "١", "9" * 25, "9" * 5000, "abc",
+    "inf",
     "nan", "true", "0x10", "~nouser/x", "/dev/null/x", "no/such/file", "é", "\udcff", "a=b", "=",
-    "1,1", "0,", ",", "1,-1", "tau=nan", "tau=-1", "tau=1e308", "tau=", "theta=0.1=2", "x=0.1", "%s",
+    "1,1", "0,", ",", "1,-1", "tau=nan", "tau=-1", "tau=1e308", "tau=", "theta=0.1=2", "x=0.1",
+    "%s",
     "{0}", "$HOME", "\n", "a\nb", "\x1b[31m", "[bold]", "x" * 5000, "-", "--", "*", ".", "..",
     *TIMES[:-1],
 )  # fmt: skip
@@ -50,13 +84,6 @@ class Field(NamedTuple):
     path: tuple[str | int, ...]
     rule: Rule
     values: tuple[Any, ...] = VALUES
-
-
-def at_path(document: Any, path: tuple[str | int, ...]) -> Any:
-    """Return the value at a path."""
-    for part in path:
-        document = document[part]
-    return document
 
 
 def changed(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
@@ -96,6 +123,11 @@ def one_of(*values: Any) -> Rule:
 def text(value: Any) -> bool:
     """Return whether a value is text."""
     return type(value) is str and "\0" not in value
+
+
+def flag(value: Any) -> bool:
+    """Return whether a value is true or false."""
+    return type(value) is bool
 
 
 def nothing(value: Any) -> bool:

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bioae.documents import parse_json
 from bioae.errors import OutputError
+from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
@@ -32,6 +33,17 @@ __all__ = ["Parts", "missing", "remove_parts"]
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _RECONSTRUCTION = "reconstruction"
 _COLUMNS = ("neuron", "counts")
+
+
+class _Run(Table):
+    """The identity of a run in ``run.json``: texts, among others these."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    network: str
+    images: str
+    seed: str
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,7 @@ def _run_of(folder: Path) -> dict[str, str]:
     file = folder / _RUN
     try:
         stored = parse_json(file.read_bytes(), where=str(file), error=OutputError)
-        return TypeAdapter(dict[str, str], config={"strict": True}).validate_python(stored)
+        return _Run.model_validate(stored).model_dump()
     except (OSError, ValidationError, OutputError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
