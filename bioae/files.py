@@ -40,7 +40,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
         If `path` exists and may not be replaced, or its folder cannot be written.
     """
     path = Path(path)
-    if os.path.lexists(path):
+    if path.exists() or os.path.lexists(path):  # the first refuses names that are too long
         if not overwrite:
             raise OutputError(
                 "the output exists already and was kept",
