@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bioae.errors import OutputError
-from bioae.files import atomic_output
+from bioae.files import atomic_output, read_input, remove, remove_stale
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
-__all__ = ["Parts", "missing", "remove_parts"]
+__all__ = ["Parts", "check_parts", "missing", "remove_parts"]
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _RECONSTRUCTION = "reconstruction"
@@ -60,7 +60,7 @@ class Parts:
         OutputError
             If the folder holds another run, or something else.
         """
-        if not self.folder.exists():
+        if not os.path.lexists(self.folder):
             return []
         _check_same(self.folder, self.identity)
         finished: list[slice] = []
@@ -127,9 +127,21 @@ def remove_parts(folder: Path) -> None:
     OutputError
         If the folder is not one of parts.
     """
-    if folder.exists():
+    check_parts(folder)
+    remove(folder)
+    remove_stale(folder)
+
+
+def check_parts(folder: Path) -> None:
+    """Refuse what is there in the place of a folder of parts, if it is none.
+
+    Raises
+    ------
+    OutputError
+        If there is something else, a link among others.
+    """
+    if os.path.lexists(folder):
         _run_of(folder)
-        shutil.rmtree(folder)
 
 
 def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
@@ -155,9 +167,11 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
 
 def _run_of(folder: Path) -> dict[str, str]:
     try:
-        identity = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        if folder.is_symlink():  # it could not be removed in the end
+            raise ValueError("it is a link")
+        identity = json.loads(read_input(folder / _RUN))
         return {str(name): str(value) for name, value in identity.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
             where=str(folder),
