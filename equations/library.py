@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
+from bioae.files import read_input
 
 __all__ = ["available", "load_model"]
 
@@ -40,14 +41,14 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
     else:
         raise _unknown(text)
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        fields = tomllib.loads(read_input(path).decode("utf-8"))
     except FileNotFoundError:
         raise ModelError("there is no such neuron model file", where=text) from None
     except UnicodeDecodeError as error:
         raise ModelError("this is not a text file in UTF-8", where=text) from error
     except OSError as error:
         raise ModelError(f"the file cannot be read: {error.strerror}", where=text) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"this is not valid TOML: {error}", where=text) from error
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
     return NeuronModel.from_mapping(path.stem, fields, where=where)

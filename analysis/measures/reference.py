@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bioae.errors import ResultError, describe
+from bioae.files import read_input
 
 __all__ = ["Reference", "load_references", "references"]
 
@@ -95,8 +96,8 @@ def load_references(path: Path | str) -> tuple[Reference, ...]:
     """
     where = str(path)
     try:
-        fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        fields = tomllib.loads(read_input(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"the references cannot be read: {error}", where=where) from error
     try:
         return _File.model_validate(fields).entry

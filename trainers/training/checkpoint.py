@@ -21,7 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from bioae.errors import ArtefactError, NetworkError
-from bioae.files import atomic_output
+from bioae.files import atomic_output, check_input
 
 __all__ = [
     "VERSION",
@@ -160,6 +160,7 @@ def load(path: Path) -> Checkpoint:
     ArtefactError
         If there is none, or it is truncated, foreign or of another version.
     """
+    path = check_input(path, ArtefactError)
     if not path.is_file():
         raise ArtefactError(
             "there is no checkpoint to resume from",

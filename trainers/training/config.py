@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bioae.errors import InputError, NetworkError, describe
+from bioae.files import as_path, read_input
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.sections import (
     DataConfig,
@@ -128,9 +129,9 @@ def load_config(
     NetworkError
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
-    path = Path(path)
+    path = as_path(path, NetworkError, "training configuration")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_input(path).decode("utf-8"))
     except OSError as error:
         raise NetworkError(
             f"the training configuration cannot be read: {error.strerror}", where=str(path)

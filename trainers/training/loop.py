@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.files import atomic_output
+from bioae.files import atomic_output, remove
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.checkpoint import Checkpoint, Position
 from bioae.trainers.training.objective import evaluate as evaluate_regularisers
@@ -101,8 +100,8 @@ def fit(
         temporary.write_text(problem.config.to_toml(), encoding="utf-8")
     with reproducible(run.threads):
         run.save()
-        if not resume and (out / MODEL).is_dir():
-            shutil.rmtree(out / MODEL)  # of the run that this one has replaced
+        if not resume:
+            remove(out / MODEL)  # of the run that this one has replaced
         try:
             run.train(progress)
         except KeyboardInterrupt:
