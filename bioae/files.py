@@ -29,6 +29,7 @@ __all__ = [
     "atomic_output",
     "check_input",
     "check_output",
+    "expanded",
     "open_input",
     "read_input",
     "remove",
@@ -40,7 +41,7 @@ __all__ = [
 Kind = Literal["file", "folder"]
 
 #: The most bytes of a file of text: a description, a configuration, a neuron model.
-LARGEST_TEXT = 16 * 2**20
+LARGEST_TEXT = 4 * 2**20
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Files of the system are no data; those in /dev/shm are ordinary ones, in memory.
@@ -246,10 +247,24 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def expanded(path: Path | str, *, where: str | None = None) -> Path:
+    """Return a path with the home folder in place of ``~``.
+
+    Raises
+    ------
+    InputError
+        If there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError("there is no such home folder", where=where, found=str(path)) from None
+
+
 def user_cache() -> Path:
     """Return the cache folder: ``BIOAE_CACHE``, or the user's cache."""
     if os.environ.get("BIOAE_CACHE"):
-        return Path(os.environ["BIOAE_CACHE"]).expanduser()
+        return expanded(os.environ["BIOAE_CACHE"], where="BIOAE_CACHE")
     from platformdirs import user_cache_path
 
     return user_cache_path("bioae")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-import numpy as np
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
     PARAMETER,
@@ -18,10 +17,10 @@ from brian2.units import Quantity
 from bioae.equations.expressions import parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import evaluate, unit_name
+from bioae.equations.quantities import evaluate, finite, unit_name
 from bioae.errors import ModelError
 
-__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values"]
+__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values", "trained_bounds"]
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -39,10 +38,7 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     }
     values: dict[str, Quantity] = {}
     for name in in_order(needed, where=where):
-        text = model.parameters[name]
-        values[name] = evaluate(text, values, where=f"{where} {name}", error=ModelError)
-        if not np.isfinite(values[name]):
-            raise ModelError("a parameter must be finite", where=f"{where} {name}", found=text)
+        values[name] = finite(model.parameters[name], values, where=f"{where} {name}")
     return {name: values[name] for name in model.parameters}
 
 
@@ -132,6 +128,30 @@ def check_trainable(
             )
         if "constant" not in equations[name].flags:
             raise ModelError("this is a variable, and not a constant", where=where)
+
+
+def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
+    """Return the bounds of a parameter that is trained, in base units.
+
+    Raises
+    ------
+    ModelError
+        If they exclude the model's value. Only a parameter that is not trained may lie outside.
+    """
+    value = parameter_values(model)[name]
+    where = f"{model.name}.toml, [trainable] {name}"
+    low, high = (
+        float(evaluate(bound, dimensions_of=value, where=where, error=ModelError))
+        for bound in model.trainable[name]
+    )
+    if not low <= float(value) <= high:
+        raise ModelError(
+            "the bounds exclude the parameter's value",
+            where=where,
+            expected=f"bounds around {model.parameters[name]}",
+            found=", ".join(model.trainable[name]),
+        )
+    return low, high
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
+from bioae.documents import read_toml
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.files import read_input
 
 __all__ = ["available", "load_model"]
 
@@ -40,16 +39,7 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
         path = Path(text)
     else:
         raise _unknown(text)
-    try:
-        fields = tomllib.loads(read_input(path).decode("utf-8"))
-    except FileNotFoundError:
-        raise ModelError("there is no such neuron model file", where=text) from None
-    except UnicodeDecodeError as error:
-        raise ModelError("this is not a text file in UTF-8", where=text) from error
-    except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=text) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"this is not valid TOML: {error}", where=text) from error
+    fields = read_toml(path, "neuron model file", error=ModelError)
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
     return NeuronModel.from_mapping(path.stem, fields, where=where)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
 from bioae.errors import ModelError, describe
+from bioae.fields import Table
 
 __all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
 
@@ -19,25 +20,21 @@ RESERVED_PREFIX = "bioae_"
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-class Surrogate(BaseModel):
+class Surrogate(Table):
     """Distance to threshold and its scale, the argument of the spike derivatives."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     distance: str = Field(min_length=1, description="an expression, positive above threshold")
     scale: str = Field(min_length=1, description="an expression with the distance's unit")
 
 
-class CustomEvent(BaseModel):
+class CustomEvent(Table):
     """A custom event: a condition, checked after the threshold, and statements."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     condition: str = Field(min_length=1, description="a Brian2 condition")
     reset: str = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
-class NeuronModel(BaseModel):
+class NeuronModel(Table):
     """A neuron, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
@@ -47,8 +44,6 @@ class NeuronModel(BaseModel):
     ModelError
         From `from_mapping`, if a field is missing, unknown or malformed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
     description: str = Field(description="a description of the neuron in one line")
@@ -75,7 +70,7 @@ class NeuronModel(BaseModel):
     parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
     initial: dict[str, str] = Field(default_factory=dict, description="initial values")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
-    trainable: dict[str, tuple[str, str]] = Field(
+    trainable: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
     )
 

@@ -24,9 +24,13 @@ from brian2.units.fundamentalunits import (
 )
 
 from bioae.equations.expressions import Expression, check_names, parse_expression
-from bioae.errors import InputError
+from bioae.errors import InputError, ModelError
 
-__all__ = ["constants", "evaluate", "physical_constants", "time_in_seconds", "unit_name"]
+__all__ = ["constants", "evaluate", "finite", "physical_constants", "time_in_seconds", "unit_name"]
+
+#: The largest constant, in base units; the shortest and the longest time, in seconds.
+_LARGEST = 3e38
+_SHORTEST, _LONGEST = 1e-12, 1e6
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -114,6 +118,25 @@ def evaluate(
     return value
 
 
+def finite(text: str, names: Mapping[str, Any], *, where: str) -> Quantity:
+    """Return the value of a constant of a model, which is finite in numbers of 32 bits too.
+
+    Raises
+    ------
+    ModelError
+        If it is not, or as `evaluate`.
+    """
+    value = evaluate(text, names, where=where, error=ModelError)
+    if not abs(float(value)) <= _LARGEST:
+        raise ModelError(
+            "the value must be finite",
+            where=where,
+            expected=f"at most {_LARGEST:.1g} in base units, which fits 32 bits",
+            found=text,
+        )
+    return value
+
+
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
@@ -138,13 +161,16 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
     Raises
     ------
     InputError
-        (or `error`) If the expression is not a positive time.
+        (or `error`) If the expression is not a time from a picosecond to a million seconds.
     """
     second = DEFAULT_UNITS["second"]
     value = float(evaluate(expression, dimensions_of=second, where=where, error=error))
-    if not 0 < value < float("inf"):
+    if not _SHORTEST <= value <= _LONGEST:
         raise error(
-            "this time does not fit", where=where, expected="a positive time", found=expression
+            "this time does not fit",
+            where=where,
+            expected=f"a positive time ({_SHORTEST:g} to {_LONGEST:g} seconds)",
+            found=expression,
         )
     return value
 

@@ -6,27 +6,26 @@ them.
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, Strict, ValidationError, model_validator
 
+from bioae.documents import read_toml
 from bioae.errors import ResultError, describe
-from bioae.files import read_input
+from bioae.fields import Table
 
 __all__ = ["Reference", "load_references", "references"]
 
 _FILE = Path(__file__).resolve().with_name("reference.toml")
 
 
-class Reference(BaseModel):
+class Reference(Table):
     """A range that was measured in cortex, and the conditions.
 
     Equal ends are a single reported number; a missing end is open.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     statistic: str = Field(min_length=1, description="the statistic, by its name here")
     low: float | None = Field(None, description="the lower end; none if open")
@@ -74,10 +73,8 @@ class Reference(BaseModel):
         return " to ".join(f"{end:g}" for end in ends) + unit
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    entry: tuple[Reference, ...] = Field(min_length=1)
+class _File(Table):
+    entry: Annotated[tuple[Reference, ...], Strict(False), Field(min_length=1)]
 
 
 @cache
@@ -95,10 +92,7 @@ def load_references(path: Path | str) -> tuple[Reference, ...]:
         If the file cannot be read, or an entry has wrong or missing keys.
     """
     where = str(path)
-    try:
-        fields = tomllib.loads(read_input(path).decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultError(f"the references cannot be read: {error}", where=where) from error
+    fields = read_toml(Path(path), "file of references", error=ResultError)
     try:
         return _File.model_validate(fields).entry
     except ValidationError as error:

@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from pydantic import ConfigDict, Field, ValidationError
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
-from bioae.errors import BioaeError, ResultError
+from bioae.analysis.results.contents import check_contents
+from bioae.errors import BioaeError, ResultError, describe
+from bioae.fields import Steps, Table
 from bioae.files import check_input
 from bioae.simulation.results.guard import open_inspected
 from bioae.simulation.results.tree import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
-_ATTRIBUTES = ("dt_ms", "steps", "target", "seed", "neuron_model", "network_sha256")
 _IMAGE_DIMS = ({"example", "y", "x"}, {"example", "channel", "y", "x"})
-_LAYER_DIMS = {
-    "spike_count": ("example", "neuron"),
-    "spike_example": ("spike",),
-    "spike_neuron": ("spike",),
-    "spike_time_ms": ("spike",),
+_IMAGES = ("input", "reconstruction")
+
+#: The variables of a layer: dimensions, and kinds of number by NumPy's letters.
+_LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "spike_count": (("example", "neuron"), "iu"),
+    "spike_example": (("spike",), "iu"),
+    "spike_neuron": (("spike",), "iu"),
+    "spike_time_ms": (("spike",), "f"),
 }
+_KINDS = {"iu": "whole numbers", "f": "floating-point numbers"}
+
+
+class _Attributes(Table):
+    """The attributes of the root; there may be more."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dt_ms: float = Field(ge=1e-9, le=1e9)
+    steps: Steps
+    target: str
+    seed: int = Field(ge=0, lt=2**64)
+    neuron_model: str
+    network_sha256: str
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
@@ -60,6 +80,8 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
             with readable(path, Exception):
                 tree = tree.load()
         check_result(tree, where=str(path))
+        with readable(path):
+            check_contents(tree, where=str(path))
     except BaseException:
         tree.close()
         raise
@@ -135,10 +157,11 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
         Naming the first attribute, variable or dimension that is missing or wrong.
     """
     _check_version(tree, where)
-    for name in _ATTRIBUTES:
-        if name not in tree.attrs:
-            raise ResultError("an attribute is missing", where=where, expected=repr(name))
-    for name in ("input", "reconstruction"):
+    try:
+        _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
+    except ValidationError as error:
+        raise ResultError(**describe(error), where=f"{where}, attributes") from error
+    for name in _IMAGES:
         if name not in tree.data_vars or set(tree[name].dims) not in _IMAGE_DIMS:
             raise ResultError(
                 f"{name!r} is missing or has other dimensions",
@@ -146,6 +169,10 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
                 expected="(example, y, x) or (example, channel, y, x)",
                 found=str(tree[name].dims) if name in tree.data_vars else None,
             )
+        _check_kind(tree, name, "f", where)
+    for name in ("example", "label"):
+        if name in tree.variables:
+            _check_kind(tree, name, "iu", where)
     if "example" not in tree.coords:
         raise ResultError("a coordinate is missing", where=where, expected="'example'")
     if "layers" not in tree.children or not tree["layers"].children:
@@ -173,7 +200,7 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
 
 
 def _check_layer(node: xr.DataTree, where: str) -> None:
-    for name, dims in _LAYER_DIMS.items():
+    for name, (dims, kind) in _LAYER.items():
         if name not in node.data_vars or node[name].dims != dims:
             raise ResultError(
                 f"{name!r} is missing or has other dimensions",
@@ -181,3 +208,27 @@ def _check_layer(node: xr.DataTree, where: str) -> None:
                 expected=str(dims),
                 found=str(node[name].dims) if name in node.data_vars else None,
             )
+        _check_kind(node, name, kind, where)
+    size = np.prod(np.asarray(node.attrs.get("shape", node.sizes["neuron"])))
+    if size != node.sizes["neuron"]:
+        raise ResultError(
+            "the shape does not fit the neurons",
+            where=f"{where}, attribute 'shape'",
+            expected=f"{node.sizes['neuron']} neurons",
+            found=f"{node.attrs['shape']}",
+        )
+
+
+def _check_kind(node: xr.DataTree, name: str, kind: str, where: str) -> None:
+    found = node[name].dtype
+    if found.kind not in kind:
+        raise ResultError(
+            f"{name!r} has the wrong type",
+            where=where,
+            expected=_KINDS[kind],
+            found=str(found),
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

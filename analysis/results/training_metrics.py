@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bioae.documents import parse_json
 from bioae.errors import ResultError
 from bioae.files import read_input
 
@@ -49,8 +49,8 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
 
 def _parse(line: str, path: Path | str, number: int, *, last: bool) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        record = parse_json(line.encode(), where=str(path), error=ResultError)
+    except ResultError as error:
         if last:
             return None
         raise _not_json(path, number, line) from error

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bioae.cli.options import decimal
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -85,7 +87,7 @@ def _spread(texts: Sequence[str]) -> dict[str, float]:
     for text in texts:
         name, _, number = text.partition("=")
         try:
-            variation = float(number)
+            variation = decimal(number)
         except ValueError:
             raise InputError(
                 "the spread cannot be read",
@@ -107,7 +109,7 @@ def _background(text: str | None) -> float | tuple[float, str] | None:
         return None
     number, comma, rate = text.partition(",")
     try:
-        return (float(number), rate) if comma else float(number)
+        return (decimal(number), rate) if comma else decimal(number)
     except ValueError:
         raise InputError(
             "the background cannot be read",

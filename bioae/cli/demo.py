@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioae.cli.options import Positive
+from bioae.cli.options import Positive, Steps
 from bioae.simulation.backend import LABELS, Target
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def demo(
     *,
     out: Path = Path("bioae-demo"),
     images: Positive | None = None,
-    epochs: Positive | None = None,
+    epochs: Steps | None = None,
     target: Target = "cpp_standalone",
     overwrite: bool = False,
     json: bool = False,

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
@@ -14,7 +15,7 @@ from cyclopts.exceptions import UnknownCommandError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
 from bioae.cli.interrupts import interrupts_kept
-from bioae.errors import BioaeError
+from bioae.errors import BioaeError, InputError
 
 __all__ = ["main"]
 
@@ -41,11 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # Brian2 imports pylab, a third of its loading time, for scripts that import all its names.
         sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
+        _silence_libraries()
     # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False
     try:
         with interrupts_kept():
-            status = make_app()(list(sys.argv[1:] if arguments is None else arguments))
+            words = list(sys.argv[1:] if arguments is None else arguments)
+            _check_words(words)
+            status = make_app()(words)
             sys.stdout.flush()
     except KeyboardInterrupt:
         _hush()
@@ -100,6 +104,23 @@ def _unknown_command(error: UnknownCommandError) -> str:
     near = difflib.get_close_matches(token, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Choose from: {', '.join(names)}."
     return f"Unknown {'option' if token.startswith('-') else 'command'} {token}. {hint}"
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that cannot be meant: nothing at all, or not text."""
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not (value if equals and option.startswith("-") else word):
+            raise InputError("an argument is empty", where=option or None, found=repr(word))
+        if "\0" in word or word != word.encode(errors="ignore").decode():
+            raise InputError("an argument is not text in UTF-8", found=repr(word))
+
+
+def _silence_libraries() -> None:
+    """Keep warnings and logs of libraries off standard error, unless Python is asked for them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        logging.disable()
 
 
 def _hush() -> None:

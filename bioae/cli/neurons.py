@@ -87,10 +87,13 @@ def check_neurons(file: Path, /, *, json: bool = False) -> int:
         states if the model never fires.
     """
     from bioae.equations import load_model, lower
+    from bioae.equations.declarations import trained_bounds
     from bioae.trainers.parity import model_parity
 
     model = load_model(file)
     program = lower(model)
+    for name in model.trainable:
+        trained_bounds(model, name)
     parity = model_parity(model)
     if json:
         report = {

@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-__all__ = ["Natural", "Positive", "Several", "whole"]
+__all__ = ["Positive", "Seed", "Several", "Steps", "Workers", "decimal", "integer", "whole"]
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
-def whole(least: int) -> Parameter:
-    """Return the parameter of an option that is a whole number of at least `least`."""
-    return Parameter(converter=_whole, validator=Number(gte=least))
+def whole(least: int, most: int = 10**9) -> Parameter:
+    """Return the parameter of an option that is a whole number from `least` to `most`."""
+    return Parameter(converter=_whole, validator=Number(gte=least, lte=most))
+
+
+def integer(text: str) -> int:
+    """Return a whole number; of what libraries read too, refuse 1.5, "1_0" and other scripts.
+
+    Raises
+    ------
+    ValueError
+        If the text is no whole number.
+    """
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def decimal(text: str) -> float:
+    """Return a number; of what Python reads too, refuse inf, nan, "1_0" and other scripts.
+
+    Raises
+    ------
+    ValueError
+        If the text is no number.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
     text = tokens[0].value
     try:
-        # The library's own conversion rounds 1.5 to 2.
-        return int(text)
+        return integer(text)
     except ValueError:
-        raise ValueError(f"expected a whole number, found {text!r}.") from None
+        found = text if len(text) <= 40 else f"{text[:37]}..."
+        raise ValueError(f"expected a whole number, found {found!r}.") from None
 
 
-#: A whole number of at least 1.
+#: The number of images, neurons or epochs; of steps; of processes.
 Positive = Annotated[int, whole(1)]
+Steps = Annotated[int, whole(1, 10**6)]
+Workers = Annotated[int, whole(1, 1024)]
 
-#: A whole number of at least 0.
-Natural = Annotated[int, whole(0)]
+#: A seed, an unsigned 64-bit integer.
+Seed = Annotated[int, whole(0, 2**64 - 1)]
 
 #: One or more words after one option.
 Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1)]

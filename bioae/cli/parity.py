@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bioae.cli.options import Natural, Positive, whole
+from bioae.cli.options import Positive, Seed, whole
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def parity(
     /,
     *,
     target: Target = "numpy",
-    neurons: Annotated[int, whole(2)] = 100,
-    steps: Annotated[int, whole(2)] = 200,
+    neurons: Annotated[int, whole(2, 10**5)] = 100,
+    steps: Annotated[int, whole(2, 10**6)] = 200,
     examples: Positive = 4,
-    seed: Natural = 0,
+    seed: Seed = 0,
     perturb: bool = False,
     json: bool = False,
 ) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
-from bioae.cli.options import Natural, Positive, Several
+from bioae.cli.options import Positive, Seed, Several, Steps, Workers, integer
 from bioae.errors import DataError, InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
 
@@ -40,13 +40,13 @@ def simulate(
     delay: str | None = None,
     compare: bool = False,
     connectivity: Connectivity = "shared",
-    steps: Positive | None = None,
+    steps: Steps | None = None,
     dt: str | None = None,
     dtype: Dtype = "float64",
     record: Several = (),
-    workers: Positive = 1,
+    workers: Workers = 1,
     cluster: str | None = None,
-    seed: Natural = 0,
+    seed: Seed = 0,
     resume: bool = False,
     overwrite: bool = False,
 ) -> int:
@@ -235,7 +235,7 @@ def images_of(
 def _positions(examples: str) -> list[int]:
     expected = "different places such as 3,17"
     try:
-        places = [int(part) for part in examples.split(",")]
+        places = [integer(part) for part in examples.split(",")]
     except ValueError:
         raise DataError(
             "the examples cannot be read",

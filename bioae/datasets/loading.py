@@ -14,7 +14,7 @@ from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images, check_labels
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
-from bioae.files import as_path, check_input
+from bioae.files import as_path, check_input, expanded
 
 __all__ = ["load"]
 
@@ -68,7 +68,7 @@ def load(
 def _load(name_or_path: str | Path, split: Split) -> Images:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
-    path = check_input(as_path(name_or_path, DataError, "data set").expanduser(), DataError)
+    path = check_input(expanded(as_path(name_or_path, DataError, "data set")), DataError)
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix in (".npz", ".npy"):

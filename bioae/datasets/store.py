@@ -11,7 +11,7 @@ from typing import Literal
 from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.idx import read_idx
 from bioae.errors import DataError
-from bioae.files import user_cache
+from bioae.files import expanded, user_cache
 
 __all__ = [
     "VARIABLE",
@@ -131,7 +131,7 @@ def _cache(name: str) -> Path:
 
 def _folders(known: DataSet) -> Iterator[Path]:
     if os.environ.get(VARIABLE):
-        root = Path(os.environ[VARIABLE]).expanduser()
+        root = expanded(os.environ[VARIABLE], where=VARIABLE)
         if not root.is_dir():
             raise DataError(
                 "not a folder",

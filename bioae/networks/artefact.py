@@ -7,7 +7,6 @@ It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` a
 from __future__ import annotations
 
 import os
-import tomllib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,13 +16,15 @@ from typing import Any
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from bioae.archives import DAMAGED, member_of, open_archive
+from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe
+from bioae.fields import Table
 from bioae.files import LARGEST_TEXT, as_path, atomic_output, check_input, open_input
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
@@ -39,10 +40,8 @@ _MEND = "docs/artefact.md says what an artefact holds"
 _FLOATS = ("float32", "float64")
 
 
-class _Description(BaseModel):
+class _Description(Table):
     """The keys of ``network.toml``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format_version: int
     network: dict[str, Any]
@@ -208,10 +207,7 @@ def _reason(name: str, error: Exception) -> str:
 
 
 def _parse(text: bytes, where: str) -> _Description:
-    try:
-        values = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        raise ArtefactError(f"this is not valid TOML: {error}", where=where, mend=_MEND) from error
+    values = parse_toml(text, where=where, error=ArtefactError, mend=_MEND)
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(

@@ -72,6 +72,7 @@ class NetworkBase:
             _check_array(name, values, allowed)
         for placed in self.config.placed:
             self._check_autapses(placed)
+            self._check_divisors(placed)
             self.delays(placed)
 
     def _parameter_shapes(self, name: str) -> tuple[Shape, ...]:
@@ -155,6 +156,27 @@ class NetworkBase:
                 expected="a diagonal of zeros",
                 mend="Set autapses = true in the layer, or the diagonal to 0",
             )
+
+    def _check_divisors(self, placed: PlacedLayer) -> None:
+        """Refuse own parameters of neurons that are times, not positive, and divided by."""
+        layer = f"{placed.name}."
+        names = {
+            each for each in self.weights if each.startswith(layer)
+        } - placed.array_shapes.keys()
+        if not names:
+            return
+        from bioae.equations.declarations import brian2_equations, parameter_values
+        from bioae.equations.lowering.ranges import positive_times
+
+        for prefix, model in ((layer, placed.model), (f"{layer}readout.", placed.readout)):
+            times = positive_times(brian2_equations(model), parameter_values(model))
+            for name in sorted({prefix + time for time in times} & names):
+                if (self.weights[name] <= 0).any():
+                    raise NetworkError(
+                        f"the equations divide by the array {name!r}",
+                        expected="positive times",
+                        found=str(self.weights[name].min()),
+                    )
 
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.

@@ -9,11 +9,12 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, Strict, ValidationError, model_validator
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
+from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
 from bioae.networks.inputs import check_background, check_delay
@@ -22,8 +23,6 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 
 __all__ = ["NetworkConfig", "presets"]
-
-Positive = Annotated[int, Field(ge=1)]
 
 
 def presets() -> tuple[str, ...]:
@@ -34,7 +33,7 @@ def presets() -> tuple[str, ...]:
     )
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(Table):
     """The description of an auto-encoder: its layers, its encoder and decoder, its timing.
 
     Raises
@@ -43,19 +42,17 @@ class NetworkConfig(BaseModel):
         From `from_mapping` and `preset`, if a key is unknown or the layers do not fit together.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input_shape: tuple[Positive, Positive, Positive] = Field(
+    input_shape: Annotated[tuple[Size, Size, Size], Strict(False)] = Field(
         (1, 28, 28), description="(channel, y, x) of an image"
     )
     dt: str = Field("1*ms", description="the time step")
-    steps: int = Field(25, ge=1, description="steps T of a presentation")
+    steps: Steps = Field(25, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    layers: Annotated[tuple[Layer, ...], Strict(False), Field(min_length=1)]
     neurons: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="neuron models that are part of the description, in full"
     )
@@ -71,8 +68,10 @@ class NetworkConfig(BaseModel):
         shape: Shape = self.input_shape
         for layer in self.layers:
             try:
-                layer.weight_shape(shape)
+                weights = math.prod(layer.weight_shape(shape))
                 shape = layer.output_shape(shape)
+                neurons = math.prod(shape)
+                _check_indices(max(weights, neurons**2 if layer.recurrent else neurons))
             except ValueError as error:
                 raise ValueError(f"layer {layer.name!r}: {error}") from None
         if math.prod(shape) != math.prod(self.input_shape):
@@ -222,6 +221,11 @@ class NetworkConfig(BaseModel):
                 found=self.dt,
                 mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
             )
+
+
+def _check_indices(number: int) -> None:
+    if number >= 2**31:
+        raise ValueError(f"{number:,} neurons or weights, which indices of 32 bits cannot count")
 
 
 def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:

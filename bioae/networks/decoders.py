@@ -13,18 +13,18 @@ from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
 
 from array_api_compat import array_namespace
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bioae.fields import Positive, Table
 
 __all__ = ["CountDecoder", "Decoder", "LastDecoder", "MaxDecoder", "MeanDecoder"]
 
 Array = Any
 
 
-class _Decoder(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    scale: float | None = Field(
-        None, gt=0, description="divisor of the decoded image; the encoder's mean drive by default"
+class _Decoder(Table):
+    scale: Positive | None = Field(
+        None, description="divisor of the decoded image; the encoder's mean drive by default"
     )
 
     #: Whether it decodes the read-out's potential rather than the spikes.

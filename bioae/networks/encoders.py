@@ -15,8 +15,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from bioae.fields import Positive, Table
 from bioae.random import uniform
 
 __all__ = ["Bernoulli", "ConstantCurrent", "Encoder", "FirstSpike"]
@@ -24,9 +25,7 @@ __all__ = ["Bernoulli", "ConstantCurrent", "Encoder", "FirstSpike"]
 Drive = NDArray[np.float32]
 
 
-class _Encoder(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Encoder(Table):
     #: Whether the drive takes values other than 0 and 1, namely those that neurons hold.
     graded: ClassVar[bool] = False
 
@@ -92,7 +91,7 @@ class Bernoulli(_Encoder):
     """At each step a pixel x emits a spike with probability ``rate * x``."""
 
     kind: Literal["bernoulli"] = "bernoulli"
-    rate: float = Field(0.2, gt=0, le=1, description="probability of a spike for a pixel of 1")
+    rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
 
     emits: ClassVar[str] = "uniform < held"
 
@@ -165,7 +164,7 @@ class ConstantCurrent(_Encoder):
     """
 
     kind: Literal["constant_current"] = "constant_current"
-    gain: float = Field(0.2, gt=0, description="the event of a pixel of 1")
+    gain: Positive = Field(0.2, description="the event of a pixel of 1")
 
     graded: ClassVar[bool] = True
     emits: ClassVar[str] = "True"

@@ -22,6 +22,9 @@ __all__ = [
 
 Steps = NDArray[np.int64]
 
+#: The largest background, in network weights.
+_LARGEST = 1e6
+
 #: The rounding error of a multiple of dt, in steps.
 _ROUNDING = 1e-6
 
@@ -116,11 +119,12 @@ def check_background(background: Background, *, dt: float, where: str) -> None:
     if background is None:
         return
     number = background[0] if isinstance(background, tuple) else background
-    if not math.isfinite(number) or (number < 0 and not isinstance(background, tuple)):
+    least = -_LARGEST if isinstance(background, tuple) else 0
+    if not least <= number <= _LARGEST:
         raise NetworkError(
             "the background does not fit",
             where=where,
-            expected="a standard deviation of 0 or more",
+            expected=f"a standard deviation of 0 or more, or a weight, of at most {_LARGEST:g}",
             found=str(number),
         )
     if isinstance(background, tuple) and not 0 <= background_rate(background[1], where) * dt <= 1:

@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
+
+from bioae.fields import Natural, Positive, Size, Table
 
 __all__ = [
     "Background",
@@ -28,16 +30,14 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
 Index = NDArray[np.int64]
 
 #: One time for all connections, or the range from which each connection draws its own.
-Delay = str | tuple[str, str] | None
+Delay = str | Annotated[tuple[str, str], Strict(False)] | None
 
 #: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
 #: or the weight and the rate of background spikes.
-Background = float | tuple[float, str] | None
+Background = float | Annotated[tuple[float, str], Strict(False)] | None
 
 
 class Connections(NamedTuple):
@@ -56,14 +56,12 @@ class Connections(NamedTuple):
     weight: Index
 
 
-class LayerBase(BaseModel):
+class LayerBase(Table):
     """The keys of all kinds of layers.
 
     Initial weights are drawn from a normal distribution of mean 0 and standard deviation
     ``gain * sqrt(2 / fan_in)``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
         pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
@@ -94,7 +92,7 @@ class LayerBase(BaseModel):
     recurrent: bool = Field(False, description="whether neurons also project to each other")
     recurrent_delay: Delay = Field(None, description="the delay within the layer")
     autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
-    gain: float = Field(1.0, gt=0, description="scale of the initial weights")
+    gain: Positive = Field(1.0, description="scale of the initial weights")
 
     @field_validator("delay", "recurrent_delay", mode="before")
     @classmethod
@@ -141,11 +139,11 @@ class Dense(LayerBase):
     """A fully connected layer; weights (neuron, input)."""
 
     kind: Literal["dense"] = "dense"
-    units: Positive | None = Field(None, description="the number of neurons; or give `shape`")
-    shape: tuple[Positive, Positive, Positive] | None = Field(
+    units: Size | None = Field(None, description="the number of neurons; or give `shape`")
+    shape: Annotated[tuple[Size, Size, Size], Strict(False)] | None = Field(
         None, description="(channel, y, x) of the population, if it is an image"
     )
-    gain: float = Field(2.0, gt=0, description="scale of the initial weights")
+    gain: Positive = Field(2.0, description="scale of the initial weights")
 
     @model_validator(mode="after")
     def _one_size(self) -> Dense:
@@ -171,12 +169,12 @@ class Dense(LayerBase):
 
 
 class _Convolution(LayerBase):
-    channels: Positive
-    kernel: Positive
-    stride: Positive = 1
+    channels: Size
+    kernel: Size
+    stride: Size = 1
     padding: Natural = 0
-    dilation: Positive = 1
-    groups: Positive = 1
+    dilation: Size = 1
+    groups: Size = 1
 
     #: Whether the kernel slides over the output (transposed) rather than over the input.
     transposed: ClassVar[bool]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
+#: The largest coefficient of variation of a parameter.
+_LARGEST_SPREAD = 10
+
 
 @dataclass(frozen=True)
 class Network(NetworkBase):
@@ -189,11 +192,11 @@ class Network(NetworkBase):
         """
         weights = dict(self.weights)
         for name, variation in spread.items():
-            if not 0 <= variation < math.inf:
+            if not 0 <= variation <= _LARGEST_SPREAD:
                 raise NetworkError(
                     "the coefficient of variation does not fit",
                     where=f"spread of {name!r}",
-                    expected="a number of 0 or more",
+                    expected=f"a number from 0 to {_LARGEST_SPREAD}",
                     found=str(variation),
                 )
             layers = [placed for placed in self.config.placed if name in placed.program.parameters]

@@ -23,6 +23,8 @@ Values = dict[str, NDArray[Any]]
 #: Brian2's time of the last spike of a neuron that never fired.
 NEVER = -1e4
 
+_LONGEST_SETTLING = 1_000_000
+
 
 def default_parameters(program: Program) -> Values:
     """Return the model's parameters in base units, as arrays without dimensions."""
@@ -165,6 +167,13 @@ def settle(
     model = stepper.program.model
     where = f"{model.name}.toml, [initial] settle"
     steps = round(time_in_seconds(str(model.settle), where=where, error=ModelError) / dt)
+    if steps > _LONGEST_SETTLING:
+        raise ModelError(
+            "settling takes too many steps",
+            where=where,
+            expected=f"at most {_LONGEST_SETTLING:,} steps of {dt * 1e3:g} ms",
+            found=f"{steps:,}",
+        )
     for step in range(steps):
         values["t"] = (step - steps) * values["dt"]
         values |= noise(step - steps) if noise else {}

@@ -23,6 +23,7 @@ from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.lowering.probing import Probe
+from bioae.equations.lowering.ranges import check_ranges
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel
@@ -36,7 +37,7 @@ from bioae.equations.program import (
     Statement,
     Statements,
 )
-from bioae.equations.quantities import constants, evaluate, unit_name
+from bioae.equations.quantities import constants, finite, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["lower"]
@@ -75,6 +76,7 @@ class _Lowering:
         declared = brian2_equations(model)
         _check_noise(model, declared)
         check_model(model, declared, self.values)
+        check_ranges(model, declared, self.values)
         self.draws = Draws()
         self.copied = copied_variables(model)
         self.probe = Probe(model, declared)
@@ -185,9 +187,7 @@ class _Lowering:
         return tuple(statements)
 
     def _received(self, target: str, arrived: str) -> Statement:
-        weight = evaluate(
-            self.model.weight, self.values, where=f"{self.where}, weight", error=ModelError
-        )
+        weight = finite(self.model.weight, self.values, where=f"{self.where}, weight")
         if float(weight) != 1.0:
             arrived = f"{arrived}*{self.hoist(Expression(self.model.weight))}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))

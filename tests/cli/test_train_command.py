@@ -106,7 +106,7 @@ def test_an_invalid_configuration_keeps_the_earlier_run(
             "epochs = 0",
             "training.epochs does not fit; expected greater than or equal",
         ),
-        ("epochs = 2", "epochs =", "run.toml: not a TOML file: "),
+        ("epochs = 2", "epochs =", "run.toml: this is not valid TOML: "),
         ('"sample"', '"mnits"', "mnits: unknown data set; "),
         ("train = 40", "train = 0", "data.train does not fit"),
         ("train = 40", "train = 40_000", "there are too few images"),

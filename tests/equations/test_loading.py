@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no number": (parameters(theta="0/0"), "[parameters] theta: the expression '0/0' has no value"),
     "not real": (parameters(theta="(-1)**0.5"), "is not a real number"),
     "not defined": (parameters(theta="log(-1)"), "is not a real number"),
-    "not finite": (parameters(theta="1e400"), "a parameter must be finite"),
+    "not finite": (parameters(theta="1e400"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
     # form

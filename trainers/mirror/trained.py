@@ -10,10 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.equations.declarations import parameter_values
+from bioae.equations.declarations import parameter_values, trained_bounds
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import evaluate
-from bioae.errors import ModelError
 
 __all__ = ["Scale", "TrainedParameter", "as_array"]
 
@@ -60,11 +58,7 @@ class Scale:
         """Return the scale of a model's trainable parameter that starts at these values."""
         start = np.asarray(start, dtype=np.float64)
         default = parameter_values(model)[name]
-        where = f"{model.name}.toml, [trainable] {name}"
-        low, high = (
-            float(evaluate(bound, dimensions_of=default, where=where, error=ModelError))
-            for bound in model.trainable[name]
-        )
+        low, high = trained_bounds(model, name)
         unit = min(abs(float(default)) or high - low, high - low)
         return cls(start, low, high, unit, logarithmic=low > 0 and bool((start > 0).all()))
 

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from bioae.errors import ArtefactError, NetworkError
+from bioae.documents import parse_json
+from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.fields import Table, Threads
 from bioae.files import atomic_output, check_input
 
 __all__ = [
@@ -35,6 +38,9 @@ __all__ = [
 ]
 
 VERSION = 1
+
+# The history of a million epochs fits.
+_LARGEST_HEADER = 2**30
 
 #: Keys that may differ when a run is resumed: neither affects a weight.
 _FREE = frozenset({"training.epochs", "training.checkpoint_seconds"})
@@ -72,6 +78,26 @@ class Checkpoint:
     history: list[dict[str, Any]]
     config: dict[str, Any]
     threads: int
+
+
+class _Position(Table):
+    """The fields of `Position` in a file."""
+
+    epoch: int = Field(ge=0)
+    batch: int = Field(ge=0)
+    examples: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    sums: dict[str, float]
+
+
+class _Header(Table):
+    """The entry ``bioae`` of a checkpoint's metadata."""
+
+    version: int
+    config: dict[str, Any]
+    position: _Position
+    threads: Threads
+    history: list[dict[str, Any]]
 
 
 def capture(
@@ -169,29 +195,44 @@ def load(path: Path) -> Checkpoint:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["bioae"])
-            _check_version(header["version"], path)
-            return Checkpoint(
-                tensors={name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
-                position=Position(**header["position"]),
-                history=header["history"],
-                config=header["config"],
-                threads=header["threads"],
-            )
+            text = (file.metadata() or {})["bioae"]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "the checkpoint is truncated or foreign", where=str(path), found=str(error)
         ) from error
+    header = _header(text, str(path))
+    return Checkpoint(
+        tensors=tensors,
+        position=Position(**header.position.model_dump()),
+        history=header.history,
+        config=header.config,
+        threads=header.threads,
+    )
 
 
-def _check_version(version: object, path: Path) -> None:
+def _header(text: str, where: str) -> _Header:
+    values = parse_json(text.encode(), where=where, error=ArtefactError, largest=_LARGEST_HEADER)
+    version = values.get("version", VERSION) if isinstance(values, dict) else VERSION
     if version != VERSION:
         raise ArtefactError(
             "the checkpoint has another version of the format",
-            where=str(path),
+            where=where,
             expected=str(VERSION),
             found=str(version),
         )
+    try:
+        header = _Header.model_validate(values)
+    except ValidationError as error:
+        raise ArtefactError(**describe(error, _Header), where=where) from error
+    if len(header.history) != header.position.epoch:
+        raise ArtefactError(
+            "the metrics do not fit the finished epochs",
+            where=where,
+            expected=f"metrics of {header.position.epoch} epochs",
+            found=str(len(header.history)),
+        )
+    return header
 
 
 def check_config(stored: Mapping[str, Any], current: Mapping[str, Any], where: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,22 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from bioae.documents import read_toml
 from bioae.errors import InputError, NetworkError, describe
-from bioae.files import as_path, read_input
+from bioae.fields import Table
+from bioae.files import as_path
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.sections import (
     DataConfig,
     OptimisationConfig,
     RegularisersConfig,
-    Section,
     TermConfig,
 )
 
 __all__ = ["TrainingConfig", "load_config"]
 
 
-class TrainingConfig(Section):
+class TrainingConfig(Table):
     """The configuration of a training run.
 
     Raises
@@ -130,14 +130,7 @@ def load_config(
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
     path = as_path(path, NetworkError, "training configuration")
-    try:
-        values = tomllib.loads(read_input(path).decode("utf-8"))
-    except OSError as error:
-        raise NetworkError(
-            f"the training configuration cannot be read: {error.strerror}", where=str(path)
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise NetworkError(f"not a TOML file: {error}", where=str(path)) from error
+    values = read_toml(path, "training configuration", error=NetworkError)
     changes = {key: value for key, value in (init or {}).items() if value is not None}
     if changes:
         values = _with_init(values, changes, str(path))

@@ -8,15 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    PositiveFloat,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
+
+from bioae.fields import Count, Positive, Steps, Table, Threads
 
 __all__ = [
     "DataConfig",
@@ -26,7 +20,6 @@ __all__ = [
     "LossName",
     "OptimisationConfig",
     "RegularisersConfig",
-    "Section",
     "TargetTermConfig",
     "TermConfig",
 ]
@@ -36,44 +29,38 @@ DerivativeName: TypeAlias = Literal[
     "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
 ]
 
-_Rate: TypeAlias = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+#: A step size, and a factor of a term of the loss.
+_Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
+_Factor: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+_Names: TypeAlias = Annotated[tuple[str, ...], Strict(False)]
 
 #: The terms that act on the latent layer by default.
 _LATENT = ("neuron1", "example2", "neuron2")
 
 
-class Section(BaseModel):
-    """A table of known keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(Section):
+class DataConfig(Table):
     """The images to train on, and the held-out images."""
 
     name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
-    train: int | None = Field(
-        default=None, ge=1, description="images of the training split; none: all"
-    )
-    validation: int | None = Field(
-        default=None, ge=1, description="images of the test split that are evaluated; none: all"
+    train: Count | None = Field(default=None, description="images of the training split; none: all")
+    validation: Count | None = Field(
+        default=None, description="images of the test split that are evaluated; none: all"
     )
 
 
-class DerivativeConfig(BaseModel):
+class DerivativeConfig(Table):
     """A spike derivative: its name, its parameters, and the gradients that are detached."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     name: DerivativeName
     detach_reset: bool | None = Field(
         default=None,
-        strict=True,
         description="whether no gradient reaches a spike through its reset; none: the rule decides",
     )
     detach_refractory: bool = Field(
         default=True,
-        strict=True,
         description="whether no gradient reaches a spike through the refractoriness after it",
     )
 
@@ -108,7 +95,7 @@ def _chosen(value: object) -> object:
     raise ValueError(f"expected true, false or a list of parameters, found {value!r}")
 
 
-class InitConfig(Section):
+class InitConfig(Table):
     """A trained network to start from: its path, and the changes to its neurons."""
 
     model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
@@ -124,19 +111,14 @@ def _path(value: object) -> object:
     return {"model": value} if isinstance(value, str) else value
 
 
-class OptimisationConfig(Section):
+class OptimisationConfig(Table):
     """Optimisation: steps, gradients, computation and checkpoints."""
 
-    epochs: int = Field(default=10, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=32, ge=1, description="images of one update")
-    learning_rate: float = Field(
-        default=5e-4, gt=0, allow_inf_nan=False, description="Adam's step size"
-    )
-    gradient_clip: float | None = Field(
-        default=1.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="largest norm of the gradient, all weights",
+    epochs: Steps = Field(default=10, description="passes over the training images")
+    batch_size: Count = Field(default=32, description="images of one update")
+    learning_rate: _Rate = Field(default=5e-4, description="Adam's step size")
+    gradient_clip: Positive | None = Field(
+        default=1.0, description="largest norm of the gradient, all weights"
     )
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="seed of weights, order of images and input spikes"
@@ -155,21 +137,19 @@ class OptimisationConfig(Section):
         description="Adam's step size of some weights: by `weight`, `recurrent` or a neuron "
         "parameter's name, or by `LAYER.weight` for one layer, which takes precedence",
     )
-    trainable: tuple[str, ...] = Field(
+    trainable: _Names = Field(
         default=(), description="neuron parameters to train too, in the layers that allow it"
     )
-    per_neuron: Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_chosen)] = Field(
+    per_neuron: Annotated[_Names | Literal["all"], BeforeValidator(_chosen)] = Field(
         default=(),
         description="true or names: the trainable parameters of which each neuron trains its own",
     )
-    truncate: int | None = Field(
+    truncate: Steps | None = Field(
         default=None,
-        ge=1,
         description="truncated back-propagation through time: steps that a gradient goes back",
     )
-    recompute: int | None = Field(
+    recompute: Steps | None = Field(
         default=None,
-        ge=1,
         description="gradient checkpointing: steps of a segment that the backward pass recomputes",
     )
     compile: bool | Literal["auto"] = Field(
@@ -183,9 +163,8 @@ class OptimisationConfig(Section):
     device: str = Field(
         default="cpu", min_length=1, description="a PyTorch device; `cuda` is a GPU"
     )
-    threads: int | None = Field(
+    threads: Threads | None = Field(
         default=None,
-        ge=1,
         description="of PyTorch; none: its choice, kept when a run is resumed",
     )
     grid_bits: int | None = Field(
@@ -197,7 +176,7 @@ class OptimisationConfig(Section):
     checkpoint_seconds: float = Field(
         default=20.0,
         ge=0,
-        allow_inf_nan=False,
+        le=1e9,
         description="time between checkpoints; 0: every batch",
     )
 
@@ -238,21 +217,19 @@ def _layers(value: object) -> object:
     return value
 
 
-class TermConfig(Section):
+class TermConfig(Table):
     """A regulariser: its coefficient and the layers that it acts on."""
 
-    coefficient: FiniteFloat = Field(description="factor of the term")
-    layers: Annotated[tuple[str, ...] | None, BeforeValidator(_layers)] = Field(
-        default=None, min_length=1, description='names of layers, or "all"'
+    coefficient: _Factor = Field(description="factor of the term")
+    layers: Annotated[Annotated[_Names, Field(min_length=1)] | None, BeforeValidator(_layers)] = (
+        Field(default=None, description='names of layers, or "all"')
     )
 
 
 class TargetTermConfig(TermConfig):
     """A regulariser that pulls a quantity towards a target."""
 
-    target: FiniteFloat = Field(
-        default=0.0, description="value where the term is 0; 0 in the paper"
-    )
+    target: _Factor = Field(default=0.0, description="value where the term is 0; 0 in the paper")
 
 
 def _term(value: object) -> object:
@@ -264,7 +241,7 @@ _Term: TypeAlias = Annotated[TermConfig | None, BeforeValidator(_term)]
 _TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, BeforeValidator(_term)]
 
 
-class RegularisersConfig(Section):
+class RegularisersConfig(Table):
     """The terms added to the reconstruction loss, by symbol: a coefficient, or a table."""
 
     beta1: _TargetTerm = Field(default=None, description="cumulative potential, |U_T / T|")

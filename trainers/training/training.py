@@ -209,7 +209,7 @@ def build_regularisers(config: TrainingConfig, spiking: Iterable[str]) -> tuple[
 def _torch_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise NetworkError(
             "the device cannot be used",

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from bioae.documents import parse_json
 from bioae.errors import OutputError
 from bioae.files import atomic_output, read_input, remove, remove_stale
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
@@ -169,12 +171,13 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
 
 
 def _run_of(folder: Path) -> dict[str, str]:
+    file = folder / _RUN
     try:
         if folder.is_symlink():  # it could not be removed in the end
-            raise ValueError("it is a link")
-        identity = json.loads(read_input(folder / _RUN))
-        return {str(name): str(value) for name, value in identity.items()}
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+            raise OutputError("it is a link", where=str(folder))
+        stored = parse_json(read_input(file), where=str(file), error=OutputError)
+        return TypeAdapter(dict[str, str], config={"strict": True}).validate_python(stored)
+    except (OSError, ValidationError, OutputError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
             where=str(folder),

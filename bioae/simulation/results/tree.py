@@ -222,6 +222,12 @@ def _check_images(
                 expected=str(images.shape[:1]),
                 found=str(np.shape(values)),
             )
+    if not np.isfinite(reconstruction).all():
+        raise ResultError(
+            "the network's output is not finite",
+            where="reconstruction",
+            mend="Look for parameters, weights or noise that are too large, or use a smaller dt",
+        )
     ordered = np.sort(example)
     repeated = ordered[1:][np.diff(ordered) == 0]
     if repeated.size:

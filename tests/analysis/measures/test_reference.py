@@ -206,7 +206,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
         (("10.1234/x", "somewhere"), "doi does not fit"),
         (('area = "V1"', ""), "'entry.0.area' is missing"),
         (('area = "V1"', 'area = "V1"\nplace = "x"'), "unknown key 'entry.0.place'"),
-        (("[[entry]]", "[[entry"), "cannot be read"),
+        (("[[entry]]", "[[entry"), "this is not valid TOML"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
@@ -218,5 +218,5 @@ def test_a_file_that_does_not_fit_is_refused(
     path.write_text(ENTRY.replace(*change))
     with pytest.raises(ResultError, match=message):
         load_references(path)
-    with pytest.raises(ResultError, match="cannot be read"):
+    with pytest.raises(ResultError, match="there is no such file of references"):
         load_references(tmp_path / "none.toml")

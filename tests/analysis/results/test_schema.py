@@ -59,7 +59,7 @@ def test_missing_parts_are_named() -> None:
     for name in ("dt_ms", "steps", "target"):
         tree = example_result()
         del tree.attrs[name]
-        with pytest.raises(ResultError, match=f"attribute is missing; expected '{name}'"):
+        with pytest.raises(ResultError, match=f"the key '{name}' is missing"):
             check_result(tree)
     for name in ("spike_count", "spike_time_ms"):
         tree = example_result()

@@ -173,9 +173,9 @@ def test_a_damaged_checkpoint_is_refused(
     ("header", "line"),
     [
         (None, "truncated or foreign"),
-        ({"bioae": "{}"}, "truncated or foreign"),
-        ({"bioae": "no JSON"}, "truncated or foreign"),
-        ({"bioae": '{"version": 1, "position": {"epok": 1}}'}, "truncated or foreign"),
+        ({"bioae": "{}"}, "the key 'version' is missing"),
+        ({"bioae": "no JSON"}, "this is not valid JSON"),
+        ({"bioae": '{"version": 1, "position": {"epok": 1}}'}, "the key 'config' is missing"),
         ({"bioae": '{"version": 2}'}, "another version of the format; expected 1; found 2"),
     ],
 )
