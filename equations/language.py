@@ -35,6 +35,9 @@ _CPP_KEYWORDS = """
     typename union unsigned using virtual void volatile wchar_t xor xor_eq
     """
 
+#: Brian2 does not run code in which this text occurs, wherever it does.
+_NO_CODE = "EMPTY_CODE_BLOCK"
+
 #: Names that a model may not declare, though Brian2's own check accepts them.
 _RESERVED = (
     BUILT_IN
@@ -51,7 +54,7 @@ def check_name(name: str, *, where: str) -> None:
     ModelError
         If Brian2, C++ or bioae uses the name for something else.
     """
-    if name in _RESERVED or name.startswith(RESERVED_PREFIX):
+    if name in _RESERVED or name.startswith(RESERVED_PREFIX) or _NO_CODE in name:
         raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
     try:
         Equations.check_identifier(name)

@@ -14,6 +14,7 @@ __all__ = [
     "INHIBITION",
     "INPUT",
     "REFRACTORY_PREFIX",
+    "TEMPORARY",
     "Draw",
     "Event",
     "Noise",
@@ -35,6 +36,10 @@ INHIBITION = f"{RESERVED_PREFIX}inhibition"
 
 #: The names of constants that only refractory neurons use begin so: they need not be finite.
 REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
+
+#: The names of temporary variables begin so, Brian2's and those of the model's own statements:
+#: whatever they are called there, they collide neither with a variable nor with generated code.
+TEMPORARY = f"{RESERVED_PREFIX}tmp"
 
 #: Returns the random numbers of a step (neuron), by their names in a program.
 Noise = Callable[[int], Mapping[str, Any]]

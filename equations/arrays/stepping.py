@@ -13,6 +13,8 @@ from bioae.equations.expressions import Expression, names_in
 from bioae.equations.program import Program, Statement
 
 __all__ = [
+    "SOURCE",
+    "STATEMENTS",
     "Block",
     "Stepper",
     "Write",
@@ -20,6 +22,9 @@ __all__ = [
     "compile_statements",
     "guarded",
 ]
+
+#: The file name of compiled statements, and the name of the statements by line in their globals.
+SOURCE, STATEMENTS = "<neuron model>", "_statements"
 
 Array = Any
 Functions = Mapping[str, Callable[..., Any]]
@@ -64,7 +69,8 @@ def compile_statements(
     lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
     # PyTorch imports parts of itself at the first use of some operators.
     scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
-    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)
+    scope[STATEMENTS] = (None, *statements)  # by line
+    exec(compile("\n".join(lines), SOURCE, "exec"), scope)
     return scope["step"]  # type: ignore[no-any-return]
 
 

@@ -26,10 +26,11 @@ from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.ranges import check_ranges
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
+    TEMPORARY,
     Event,
     Parameter,
     Program,
@@ -203,14 +204,22 @@ class _Lowering:
 
     def _statements(self, code: Iterable[Assignment], *, may_guard: bool = True) -> Statements:
         statements = []
+        temporaries: dict[str, Expression] = {}
         for target, value, _ in code:
+            value = value.substituted(temporaries)
             drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.by_name.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.
-                statements.append(Statement(f"_{target}", self.hoist(drawn)))
-                drawn = Expression(f"_{target}")
-            statements.append(Statement(target, self.hoist(drawn), guarded))
+                temporary = f"{RESERVED_PREFIX}drawn_{target}"
+                statements.append(Statement(temporary, self.hoist(drawn)))
+                drawn = Expression(temporary)
+            written = target
+            if target not in self.states:
+                # The name may be one of generated code, such as `_idx` of a variable `idx`.
+                written = f"{TEMPORARY}{target}"
+                temporaries[target] = Expression(written)
+            statements.append(Statement(written, self.hoist(drawn), guarded))
         return tuple(statements)
 
     def _as_stored(self, target: str, value: Expression) -> Expression:

@@ -64,8 +64,10 @@ class Probe:
         self._model = model
         self._declared = declared
         self._make_group({})
-        aliases = {name: _alias(name, declared) for name in declared.names if _is_taken(name)}
-        if aliases and not self._understood():
+        taken = {name for name in declared.names if _is_taken(name)}
+        misread = taken if taken and not self._understood() else set()
+        aliases = {name: _alias(name, declared) for name in misread | self._overwritten()}
+        if aliases:
             self._make_group(aliases)
 
     def _make_group(self, aliases: Mapping[str, str]) -> None:
@@ -95,6 +97,17 @@ class Probe:
             return False
         read = set().union(*(each.value.names for each in update))
         return bool(self.equations.diff_eq_names <= read)
+
+    def _overwritten(self) -> set[str]:
+        """Return the variables whose new value has the name of another temporary of Brian2's.
+
+        For a variable ``v``, exponential Euler computes ``_BA_v``, the new value of ``BA_v``.
+        """
+        names = self.equations.diff_eq_names
+        if not any(name.endswith(f"_{other}") for name in names for other in names):
+            return set()
+        targets = [each.target for each in self.update()]
+        return {name for name in names if targets.count(f"_{name}") > 1}
 
     def update(self) -> list[Assignment]:
         """Return the integration step, without its statements for refractoriness."""

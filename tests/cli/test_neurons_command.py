@@ -49,7 +49,7 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
     status, printed, _ = run("neurons", "show", "lif", "--dt", "2*ms", "--json")
     assert status == 0
     derived = json.loads(printed)["derived"]
-    assert derived["update"] == ["_v = v * bioae_c0", "v = _v"]
+    assert derived["update"] == ["bioae_tmp_v = v * bioae_c0", "v = bioae_tmp_v"]
     name, text, value = derived["constants"][0].split(" = ")
     assert (name, text) == ("bioae_c0", "exp(-dt / tau)")
     assert float(value) == pytest.approx(math.exp(-2 / 100), rel=1e-5)

@@ -17,6 +17,7 @@ from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
 from bioae.trainers.parity.one_step import one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
+from bioae.trainers.parity.threshold import explained
 
 __all__ = ["compare", "model_parity", "recorded", "report"]
 
@@ -141,6 +142,7 @@ def report(
         spike_agreement=agreement,
         one_step=restarted.agreement,
         excused=restarted.excused,
+        explained=explained(restarted.around),
         max_state_error=_state_error(network, brian, mirror),
         exact=exact,
         self_agreement=_self_agreement(network, images, seed) if perturb else None,
@@ -222,6 +224,7 @@ def _compare_states(
         spike_agreement=1.0,
         one_step=identical,
         excused=0,
+        explained=0,
         max_state_error=worst,
         exact=exact,
         silent=True,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of", "safe"]
+__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of"]
 
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
@@ -73,8 +73,3 @@ def kind_of(node: Node) -> str:
 def name_of(node: Node) -> str:
     """Return the name of a node's value."""
     return f"({node.text})" if node.operation == "literal" else f"v{node.index}"
-
-
-def safe(name: str) -> str:
-    """Return a name as part of a C++ identifier."""
-    return name.replace(" ", "__")

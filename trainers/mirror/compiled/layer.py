@@ -84,7 +84,7 @@ class CompiledLayer:
         Raises
         ------
         Unsupported
-            If the layer contains an operation that is not compiled.
+            If the layer contains an operation that is not compiled, or compilation fails.
         """
         read = any(name.startswith(READOUT) for name in (*record, *final))
         prefixes = ("", READOUT) if read else ("",)
@@ -120,6 +120,9 @@ class CompiledLayer:
                 self._kernels[key] = Kernel.build(plan)
             except Unsupported as reason:
                 self._kernels[key] = reason
+            except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
+                reason = " ".join(str(error).split())
+                self._kernels[key] = Unsupported(f"{type(error).__name__}: {reason}")
         kernel = self._kernels[key]
         if isinstance(kernel, Unsupported):
             raise kernel
