@@ -151,7 +151,7 @@ class Probe:
         return assignment._replace(value=Expression(text))
 
     def _assignments(self, code: str) -> list[Assignment]:
-        return [*parse_assignments(self._named(code), where="abstract code")]
+        return [*parse_assignments(self._named(code), where="abstract code", derived=True)]
 
     def _refractoriness(self) -> str:
         with self._asking("refractory"):
