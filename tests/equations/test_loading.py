@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no number": (parameters(theta="0/0"), "[parameters] theta: a division by 0 has no value"),
     "not real": (parameters(theta="(-1)**0.5"), "theta: a constant has no value that is a"),
     "not defined": (parameters(theta="log(-1)"), "theta: a constant has no value that is a"),
-    "not finite": (parameters(theta="inf"), "a parameter must be finite"),
+    "not finite": (parameters(theta="inf"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value that is a finite"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
     # form

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
+from hostile import EXPRESSIONS, FIELDS, outcome
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hostile import EXPRESSIONS, FIELDS, outcome
 
 
 @pytest.mark.slow
