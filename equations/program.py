@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.operators import inexact
 
 __all__ = [
     "INHIBITION",
@@ -238,7 +239,7 @@ class Program:
         if self.threshold is not None:
             parts.append(self.threshold)
         nodes = (node for part in parts for node in ast.walk(part.tree))
-        return tuple(sorted({name for node in nodes if (name := _inexact(node)) is not None}))
+        return tuple(sorted({name for node in nodes if (name := inexact(node)) is not None}))
 
     @property
     def random_start(self) -> Mapping[str, Expression]:
@@ -288,20 +289,3 @@ class Program:
             nested = [parameters[other] for other in value.names if other in parameters]
             parameters[name] = (value.names & self.parameters.keys()).union(*nested)
         return parameters
-
-
-#: Functions whose result IEEE 754 fixes to the last bit.
-_EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
-
-
-#: Operators whose result it does not fix.
-_INEXACT: dict[type[ast.operator], str] = {ast.Pow: "**", ast.Mod: "%", ast.FloorDiv: "//"}
-
-
-def _inexact(node: ast.AST) -> str | None:
-    match node:
-        case ast.BinOp(op=op):
-            return _INEXACT.get(type(op))
-        case ast.Call(func=ast.Name(id=function)) if function not in _EXACT:
-            return function
-    return None
