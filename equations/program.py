@@ -122,10 +122,13 @@ class Parameter:
         Its base unit, as Brian2 writes it.
     per_neuron
         Whether each neuron has its own, because the equations declare it.
+    dtype
+        ``"float"``, ``"integer"`` or ``"boolean"``.
     """
 
     unit: str
     per_neuron: bool = False
+    dtype: str = "float"
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,13 @@ class Program:
             parts.append(self.threshold)
         nodes = (node for part in parts for node in ast.walk(part.tree))
         return tuple(sorted({name for node in nodes if (name := inexact(node)) is not None}))
+
+    @property
+    def integers(self) -> frozenset[str]:
+        """The variables that Brian2 stores as integers."""
+        kinds = {name: state.dtype for name, state in self.states.items()}
+        kinds |= {name: parameter.dtype for name, parameter in self.parameters.items()}
+        return frozenset({"i", "N", *(name for name in kinds if kinds[name] == "integer")})
 
     @property
     def random_start(self) -> Mapping[str, Expression]:

@@ -1,4 +1,4 @@
-"""Conditions as numbers: arithmetic and functions of conditions, with the conversion written out."""
+"""Conditions among numbers: their conversion to numbers, written out."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from bioae.equations.declarations import (
     in_order,
     parameter_values,
 )
-from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import is_true_or_false
@@ -91,12 +91,13 @@ class _Lowering:
             if each.type == SUBEXPRESSION:
                 self.subexpressions[name] = Expression(str(each.expr))
             elif each.type == PARAMETER and "constant" in each.flags:
-                self.parameters[name] = Parameter(unit_name(each.dim), per_neuron=not shared)
+                self.parameters[name] = Parameter(
+                    unit_name(each.dim), per_neuron=not shared, dtype=each.var_type
+                )
             else:
                 self.states[name] = State(unit_name(each.dim), each.var_type, shared)
         units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
-        truths = {name for name, each in self.equations.items() if each.var_type == "boolean"}
-        self.conditions = truths - self.parameters.keys()
+        self.conditions = {n for n, each in self.equations.items() if each.var_type == "boolean"}
         self.hoist = Hoist(
             {"dt", "i", "N", *self.parameters}, units, self.subexpressions, self.conditions
         )
@@ -227,10 +228,13 @@ class _Lowering:
         """Return a value, converted to the type of the target."""
         if target not in self.states:
             return value
-        kind, condition = self.states[target].dtype, is_true_or_false(value, self.conditions)
+        kind = self.states[target].dtype
         if kind == "boolean":
-            return value if condition else Expression(f"({value}) != 0")
-        if condition or (kind == "integer" and not _is_whole(value.tree)):
+            # The name of a parameter is a number on arrays.
+            return value if is_condition(value.tree) else Expression(f"({value}) != 0")
+        if is_true_or_false(value, self.conditions) or (
+            kind == "integer" and not _is_whole(value.tree)
+        ):
             return Expression(f"int({value})")
         return value
 

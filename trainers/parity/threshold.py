@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.expressions import Expression
+from bioae.trainers.mirror.functions import torch_functions
 
 __all__ = ["ULPS", "undecided"]
 
@@ -76,5 +76,5 @@ def _close(left: NDArray[Any], right: NDArray[Any]) -> Mask:
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> NDArray[Any]:
-    function = compile_expression(Expression.of(node), array_functions(torch, torch.float64))
+    function = compile_expression(Expression.of(node), torch_functions(torch.float64))
     return np.asarray(function(values))
