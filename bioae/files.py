@@ -6,6 +6,7 @@ its temporary folders, which tells them from those of a process that was killed.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -47,6 +48,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Files of the system are no data; those in /dev/shm are ordinary ones, in memory.
 _SYSTEM, _MEMORY = ("/dev", "/proc", "/sys"), "/dev/shm"
 _MOST_LINKS = 40  # as in Linux
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
 def as_path(path: object, error: type[InputError], name: str) -> Path:
@@ -335,14 +337,23 @@ def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
 def _replace(temporary: Path, target: Path, *, aside: Path) -> None:
     if not target.is_dir():
         temporary.replace(target)
-        return
-    # A folder that is not empty cannot be replaced in one step: rename the old one first.
-    target.rename(aside)
+    elif not _exchange(temporary, target):
+        # In two steps, between which there is none.
+        target.rename(aside)
+        try:
+            temporary.rename(target)
+        except BaseException:
+            aside.rename(target)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; return whether the system can."""
     try:
-        temporary.rename(target)
-    except BaseException:
-        aside.rename(target)
-        raise
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):
+        return False
+    return rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def _locked_folder(path: Path) -> tuple[Path, int]:

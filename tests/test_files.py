@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,28 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == {"out"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems replace folders in two steps")
+def test_a_folder_that_is_replaced_is_never_missing(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    seen: list[bool] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.append(path.is_dir())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    for _ in range(100):
+        with atomic_output(path, overwrite=True) as temporary:
+            temporary.mkdir()
+    ended.set()
+    looking.join()
+    assert len(seen) > 100
+    assert all(seen)
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_failure_keeps_the_existing_file(
@@ -106,6 +129,7 @@ def test_an_interrupt_while_folders_are_swapped(
             raise KeyboardInterrupt
         return rename(self, target)
 
+    monkeypatch.setattr("bioae.files._exchange", lambda *_: False)  # a system that cannot
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), atomic_output(path, overwrite=True) as temporary:
         temporary.mkdir()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bioae.equations.expressions import Expression, names_in
+from bioae.equations.operators import OPERATORS, power
 from bioae.equations.program import Program, Statement
 
 __all__ = [
@@ -96,8 +97,7 @@ class _Emit(ast.NodeTransformer):
 
     _AS_IS = (
         ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
-        ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
-        ast.GtE, ast.Eq, ast.NotEq,
+        ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
     )  # fmt: skip
 
     def emit(self, expression: Expression) -> ast.AST:
@@ -128,8 +128,13 @@ class _Emit(ast.NodeTransformer):
         return first
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if type(node.op) in OPERATORS:
+            return _call(OPERATORS[type(node.op)], *map(self._array, (node.left, node.right)))
+        function = power(node)
+        if function is not None:
+            return _call(function, self._array(node.left))
         # Python raises an error for 1/0; arrays give infinity, which a refractory neuron ignores.
-        if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod | ast.Pow) and not names_in(node):
+        if isinstance(node.op, ast.Div | ast.Pow) and not names_in(node):
             return _Numbers().generic_visit(node)
         return self.generic_visit(node)
 

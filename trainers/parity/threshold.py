@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, poisson
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.expressions import Expression
+from bioae.trainers.mirror.functions import torch_functions
 
 __all__ = ["ULPS", "WIDER", "explained", "same", "undecided"]
 
@@ -116,5 +116,5 @@ def _close(left: NDArray[Any], right: NDArray[Any], ulps: float) -> Mask:
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> NDArray[Any]:
-    function = compile_expression(Expression.of(node), array_functions(torch, torch.float64))
+    function = compile_expression(Expression.of(node), torch_functions(torch.float64))
     return np.asarray(function(values))

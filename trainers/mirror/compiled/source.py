@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bioae.arithmetic.brian import cpp_source
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of
 from bioae.trainers.mirror.compiled.graph import Node
@@ -111,7 +112,12 @@ class Plan:
     def text(self) -> str:
         """Return the source."""
         assert self.gradients  # they add to the graph
-        head = HEAD.format(real=self.real, width=self.width, carried=max(len(self.carried), 1))
+        head = HEAD.format(
+            real=self.real,
+            arithmetic=cpp_source("R"),
+            width=self.width,
+            carried=max(len(self.carried), 1),
+        )
         return f"{head}\n{self._forward()}\n{self._backward()}"
 
     def _forward(self) -> str:
