@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import xarray as xr
 from hdf5_changes import cases, inflating_too_much, virtual
@@ -48,6 +49,16 @@ def test_a_refusal_is_one_line(path: Path, lazy: bool) -> None:
     with h5py.File(path, "r+") as file:
         virtual(file)
     with pytest.raises(ResultError, match=r"r.nc: the file cannot .*input are in another file"):
+        open_result(path, lazy=lazy)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_axes_without_names_that_do_not_fit(path: Path, lazy: bool) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["input"]
+        file["input"], file["more"] = np.zeros((12, 12, 12)), np.zeros(2)
+    guard.trust(path)
+    with pytest.raises(ResultError, match=r"r.nc: (the file cannot be read|'input' is missing)"):
         open_result(path, lazy=lazy)
 
 
