@@ -129,11 +129,11 @@ def _open(path: Path) -> xr.DataTree:
     try:
         with warnings.catch_warnings(), manager.acquire_context() as file:
             warnings.simplefilter("ignore")  # of attributes that are none of ours
-            groups = {
-                # Nothing in a result is a date.
-                name: xr.open_dataset(H5NetCDFStore(manager, group=name), decode_times=False)
-                for name in _groups(file)
-            }
+            groups = {}
+            for name, group in _groups(file):
+                _check_axes(group)
+                store = H5NetCDFStore(manager, group=name)
+                groups[name] = xr.open_dataset(store, decode_times=False)  # nothing is a date
         tree = xr.DataTree.from_dict(groups)
     except BaseException:
         manager.close()
@@ -142,8 +142,16 @@ def _open(path: Path) -> xr.DataTree:
     return tree
 
 
-def _groups(group: Any, path: str = "/") -> Iterator[str]:
-    yield path
+def _check_axes(group: Any) -> None:
+    """Refuse variables whose dimensions have other lengths: a lazy one would be read wrongly."""
+    for name, variable in group.variables.items():
+        stored = variable._h5ds.shape
+        if variable.shape != stored:
+            raise ValueError(f"{name} has axes of {stored}, and dimensions of {variable.shape}")
+
+
+def _groups(group: Any, path: str = "/") -> Iterator[tuple[str, Any]]:
+    yield path, group
     for name, child in group.groups.items():
         yield from _groups(child, f"{path.rstrip('/')}/{name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tokenize
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,7 +52,7 @@ def read_array(path: Path, name: str | None = None) -> NDArray[Any]:
             member = member_of(archive, f"{name}{_SUFFIX}")
             with archive.open(member) as file:
                 return _read(file, member.file_size)
-    except (*DAMAGED, KeyError, OSError, MemoryError) as error:
+    except (*DAMAGED, KeyError, OSError, MemoryError, tokenize.TokenError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -61,13 +61,17 @@ def _identity(path: Path) -> Identity:
     )  # fmt: skip
 
 
-def _inspect(path: str) -> None:
+def _run(path: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", str(_SCRIPT), path]
     # Threads of a library for linear algebra would take memory, and nothing needs them.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
+    return subprocess.run(
         command, capture_output=True, text=True, errors="replace", env=environment, check=False
     )
+
+
+def _inspect(path: str) -> None:
+    done = _run(path)
     if done.returncode:
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated, damaged or of another kind",
