@@ -26,6 +26,7 @@ _SERVER.set_forkserver_preload(
         "bioae.analysis.report.pipeline",
         "bioae.networks.artefact",
         "bioae.simulation.run",
+        "bioae.trainers.parity.networks",
         "bioae.trainers.training.training",
         "matplotlib.pyplot",
     ]
@@ -119,7 +120,8 @@ def _run(
         jumps = random.Random(0)
         clock = time.time
         time.time = lambda: clock() + jumps.uniform(-1e8, 1e8)
-    sys.exit(main(words))
+    sys.argv = ["bioae", *words]  # as in a process of its own, which hushes libraries
+    sys.exit(main())
 
 
 def _session(pid: int | None) -> list[int]:

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bioae.documents import parse_json
 from bioae.errors import OutputError
+from bioae.fields import Table
 from bioae.files import atomic_output, read_input, remove, remove_stale
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
@@ -36,6 +37,17 @@ _COLUMNS = ("neuron", "counts")
 _DAMAGED = (
     OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RecursionError
 )  # fmt: skip
+
+
+class _Run(Table):
+    """The identity of a run in ``run.json``: texts, among others these."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    network: str
+    images: str
+    seed: str
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,7 @@ def _run_of(folder: Path) -> dict[str, str]:
         if folder.is_symlink():  # it could not be removed in the end
             raise OutputError("it is a link", where=str(folder))
         stored = parse_json(read_input(file), where=str(file), error=OutputError)
-        return TypeAdapter(dict[str, str], config={"strict": True}).validate_python(stored)
+        return _Run.model_validate(stored).model_dump()
     except (OSError, ValidationError, OutputError) as error:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",

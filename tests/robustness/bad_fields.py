@@ -1,0 +1,204 @@
+"""Documents of a training and of a neuron model, and the rules of their fields."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from robustness.bad_values import (
+    NUMBERS,
+    TIMES,
+    Field,
+    flag,
+    nothing,
+    number,
+    one_of,
+    text,
+    time,
+    whole,
+)
+
+__all__ = ["ARTEFACT_FIELDS", "NEURON", "NEURON_FIELDS", "SIDE", "TRAINING", "TRAINING_FIELDS"]
+
+#: The rows and columns of an image.
+SIDE = 4
+TRAINING: dict[str, Any] = {
+    "data": {"name": "images.npy", "train": 2, "validation": 1},
+    "network": {
+        "input_shape": [1, SIDE, SIDE],
+        "dt": "1*ms",
+        "steps": 3,
+        "schedule": "brian2",
+        "neuron": "lif",
+        "latent": "hidden",
+        "encoder": {"kind": "bernoulli", "rate": 0.5},
+        "decoder": {"kind": "max", "scale": 2.0},
+        "layers": [
+            {
+                "kind": "dense", "name": "hidden", "units": 3, "gain": 2.0, "recurrent": True,
+                "autapses": False, "delay": "1*ms", "recurrent_delay": "1*ms", "weight": "1",
+                "background": 0.1, "parameters": {"tau": "20*ms"}, "readout": "leaky_readout",
+            },
+            {"kind": "dense", "name": "output", "shape": [1, SIDE, SIDE], "gain": 2.0},
+        ],
+    },
+    "training": {
+        "epochs": 1, "batch_size": 2, "learning_rate": 0.001, "gradient_clip": 1.0, "seed": 1,
+        "threads": 1, "compile": False, "dtype": "float32", "device": "cpu", "grid_bits": 12,
+        "checkpoint_seconds": 20.0, "truncate": 2, "recompute": 2, "loss": "sum_squared_error",
+        "trainable": [], "per_neuron": False,
+        "derivative": {"name": "membrane", "detach_reset": True, "detach_refractory": True},
+    },
+    "regularisers": {"beta1": {"coefficient": 0.1, "target": 0.0, "layers": ["hidden"]}, "l2": 0.1},
+}  # fmt: skip
+NEURON: dict[str, Any] = {
+    "description": "Leaky integrate-and-fire neuron.",
+    "reference": "none",
+    "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta",
+    "reset": "v = 0",
+    "refractory": "1*ms",
+    "method": "exact",
+    "input": "v",
+    "weight": "1",
+    "dt": "1*ms",
+    "parameters": {"tau": "100*ms", "theta": "1"},
+    "initial": {"v": "0", "settle": "1*ms"},
+    "surrogate": {"distance": "v - theta", "scale": "theta"},
+    "trainable": {"tau": ["5*ms", "500*ms"]},
+}
+BOUNDS = (
+    ["5*ms", "500*ms"], ["500*ms", "5*ms"], ["200*ms", "500*ms"], ["1*ms", "2*ms"], ["5*ms"],
+    ["5*mV", "500*mV"], ["nan*ms", "500*ms"], ["0*ms", "1e400*ms"], [1, 2], "5*ms", [], True,
+    [["5*ms", "500*ms"]], ["5*ms", "500*ms", "9*ms"], {"low": "5*ms"},
+)  # fmt: skip
+
+
+#: Values at the edges of a whole number, and of a factor.
+_COUNTS = (True, 0, -1, 2, 3, 10**6 + 1, 2**31, 2**63, 10**30, 2.0, "3", math.inf, [3], {})
+_FACTORS = (True, "1", math.inf, math.nan, 1e308, -1e13, 0.5, 1, 0, -1.0, [1], {})
+_DEVICES = (
+    "cpu",
+    "meta",
+    "cuda",
+    "tpu",
+    "cpu:99",
+    "",
+    1,
+    True,
+    "mps",
+    "xla",
+    "privateuseone",
+    "cpu\0",
+)
+_DELAYS = (
+    1, True, 0.5, ["1*ms"], ["2*ms", "1*ms"], [1, 2], ["1*ms", "nan*ms"], ["1*ms"] * 3, {}, []
+)  # fmt: skip
+_TERMS = ({}, [], True, "1", math.nan, {"layers": "all"}, {"coefficient": True})
+_LAYERS = ("all", "hidden", [], ["nobody"], [1], True, 1, ["hidden", "x"], ["hidden"], {})
+_THREADS = (True, 0, -1, 1, 2, 1025, 100_000, 2**63, 1.0, "1", math.inf)
+
+
+def _dense(path: int, name: str) -> tuple[str | int, ...]:
+    return ("network", "layers", path, name)
+
+
+TRAINING_FIELDS = (
+    Field(("data", "name"), nothing),
+    Field(("data", "train"), whole(1, 2)),
+    Field(("data", "validation"), whole(1, 2)),
+    Field(("network", "input_shape"), nothing),
+    Field(("network", "input_shape", 0), one_of(1)),
+    Field(("network", "dt"), time(), TIMES),
+    Field(("network", "dt"), nothing),
+    Field(("network", "steps"), whole(2, 10**6), _COUNTS),
+    Field(("network", "schedule"), nothing),
+    Field(("network", "neuron"), nothing),
+    Field(("network", "latent"), nothing),
+    Field(("network", "encoder"), nothing),
+    Field(("network", "encoder", "rate"), number(1e-12, 1)),
+    Field(("network", "encoder", "kind"), nothing),
+    Field(("network", "decoder"), nothing),
+    Field(("network", "decoder", "scale"), number(1e-12, 1e12)),
+    Field(("network", "layers"), nothing),
+    Field(_dense(0, "kind"), nothing),
+    Field(_dense(0, "name"), nothing),
+    Field(_dense(0, "units"), one_of(1, 2)),
+    Field(_dense(0, "gain"), number(1e-12, 1e12), _FACTORS),
+    Field(_dense(0, "recurrent"), one_of(True)),
+    Field(_dense(0, "autapses"), flag),
+    Field(_dense(0, "delay"), time(0, 2.4e-3), TIMES),
+    Field(_dense(0, "delay"), nothing, _DELAYS),
+    Field(_dense(0, "recurrent_delay"), time(0, 2.4e-3), TIMES),
+    Field(_dense(0, "weight"), one_of("1", "0.5"), NUMBERS),
+    Field(_dense(0, "background"), number(0, 1e6)),
+    Field(_dense(0, "parameters"), one_of({})),
+    Field((*_dense(0, "parameters"), "tau"), time(), TIMES),
+    Field((*_dense(0, "parameters"), "tau"), nothing),
+    Field(_dense(0, "readout"), nothing),
+    Field(_dense(1, "shape"), nothing),
+    Field((*_dense(1, "shape"), 1), one_of(SIDE)),
+    Field(("training", "epochs"), one_of(1, 2), _THREADS),
+    Field(("training", "batch_size"), whole(1, 10**9)),
+    Field(("training", "learning_rate"), number(0, 1e3, above=True)),
+    Field(("training", "gradient_clip"), lambda v: number(1e-12, 1e12)(v) or number(0, 0)(v)),
+    Field(("training", "seed"), whole(0, 2**63 - 1)),
+    Field(("training", "threads"), one_of(1, 2), _THREADS),
+    Field(("training", "compile"), one_of(False, "auto"), (0, 1, "true", "no", 0.5, [], False)),
+    Field(("training", "dtype"), nothing),
+    Field(("training", "device"), one_of("cpu"), _DEVICES),
+    Field(("training", "grid_bits"), lambda v: whole(0, 20)(v) or (type(v) is float and v == 0)),
+    Field(("training", "checkpoint_seconds"), number(0, 1e9)),
+    Field(("training", "truncate"), whole(1, 10**6)),
+    Field(("training", "recompute"), whole(1, 10**6)),
+    Field(("training", "loss"), nothing),
+    Field(("training", "trainable"), one_of([])),
+    Field(("training", "per_neuron"), one_of(True, False, [])),
+    Field(("training", "learning_rates"), one_of({})),
+    Field(("training", "init"), nothing),
+    Field(("training", "derivative"), nothing),
+    Field(("training", "derivative", "detach_reset"), flag),
+    Field(("training", "derivative", "detach_refractory"), flag),
+    Field(("training", "derivative", "width"), nothing),
+    Field(("regularisers", "l2"), number(-1e12, 1e12), _FACTORS),
+    Field(("regularisers", "beta1"), nothing, _TERMS),
+    Field(("regularisers", "beta1", "coefficient"), number(-1e12, 1e12), _FACTORS),
+    Field(("regularisers", "beta1", "target"), number(-1e12, 1e12), _FACTORS),
+    Field(("regularisers", "beta1", "layers"), one_of("all", ["hidden"]), _LAYERS),
+)  # fmt: skip
+NEURON_FIELDS = (
+    Field(("description",), lambda v: text(v) and bool(v.strip())),
+    Field(("reference",), text),
+    *(Field((key,), nothing) for key in ("threshold", "method", "input", "surrogate", "events")),
+    Field(("refractory",), time(0), TIMES),
+    Field(("weight",), one_of("1", "0.5"), NUMBERS),
+    Field(("dt",), time(), TIMES),
+    Field(("parameters",), nothing),
+    Field(("parameters", "tau"), time(), TIMES),
+    Field(("parameters", "theta"), one_of("1", "0.5"), NUMBERS),
+    Field(("parameters", "theta"), nothing),
+    Field(("initial",), one_of({})),
+    Field(("initial", "settle"), time(), TIMES),
+    Field(("surrogate", "scale"), nothing),
+    Field(("trainable",), one_of({})),
+    Field(("trainable", "tau"), one_of(["5*ms", "500*ms"]), BOUNDS),
+    Field(("run_regularly",), nothing, (1, True, "", " ", {"v": "0"}, [], math.nan)),
+    Field(("inhibition",), nothing),
+)
+ARTEFACT_FIELDS = (
+    Field(("format_version",), one_of(1)),
+    Field(("network",), nothing),
+    Field(("arrays",), nothing),
+    Field(("arrays", "hidden.weight"), nothing),
+    Field(("arrays", "hidden.weight", 0), nothing, (True, -3, 0, 2**63, 3.0, "3", [3], math.nan)),
+    Field(("training",), lambda v: v in ({}, {"a": 1}, {"kind": "dense"}, {"kind": 1}, {"model": 1},
+                                         {"name": "sample"})),
+    Field(("network", "steps"), whole(2, 10**6), (True, 0, -1, 2, 3, 2**63, 3.0, "3", [3])),
+    Field(("network", "dt"), time(), TIMES),
+    Field(("network", "neurons"), nothing),
+    Field(("network", "neurons", "lif"), nothing),
+    Field(("network", "neurons", "lif", "weight"), one_of("1", "0.5"), NUMBERS),
+    Field(("network", "neurons", "lif", "parameters", "tau"), time(), TIMES),
+    Field(("network", "encoder", "rate"), number(1e-12, 1)),
+    Field(("network", "layers"), nothing),
+)  # fmt: skip

@@ -1,0 +1,109 @@
+"""Documents and tables: plain values only, within limits, each refusal in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Strict, ValidationError
+
+from bioae.documents import parse_json, parse_toml, read_toml
+from bioae.errors import InputError
+from bioae.fields import Count, Positive, Size, Steps, Table, Threads, check_plain
+
+BAD_TOML = {
+    "a byte order mark": (b"\xef\xbb\xbfa = 1", "byte order mark"),
+    "Latin-1": ("a = 'é'".encode("latin-1"), "not a text file in UTF-8"),
+    "UTF-16": ("a = 1".encode("utf-16"), "not a text file in UTF-8"),
+    "a long key": (b"a" + b".a" * 3_000 + b" = 1", "a key has more than 32 parts"),
+    "a very long key": (b"a" + b".a" * 300_000 + b" = 1", "a key has more than 32 parts"),
+    "a long quoted key": (b"'a'" + b' . "a"' * 300 + b" = 1", "a key has more than 32 parts"),
+    "deep lists": (b"a = " + b"[" * 300 + b"]" * 300, "nested more than 32 deep"),
+    "very deep lists": (b"a = " + b"[" * 10**5 + b"]" * 10**5, "nested too deeply"),
+    "deep tables": (b"a = " + b"{a = " * 40 + b"1" + b"}" * 40, "nested more than 32 deep"),
+    "a large number": (b"a = 1e400", "a must be a finite number, found inf"),
+    "not a number": (b"[t]\na = [nan]", "t.a must be a finite number, found nan"),
+    "a whole number of 65 bits": (b"a = 18446744073709551616", "more than 64 bits"),
+    "a whole number of 5,000 digits": (b"a = " + b"9" * 5_000, "not valid TOML"),
+    "NUL": (b'a = "\\u0000"', "a holds a character that is no text"),
+    "NUL in a key": (b'"\\u0000" = 1', "a key holds a character that is no text"),
+    "a key twice": (b"a = 1\na = 2", "not valid TOML"),
+    "5 MB": (b"#" * 5_000_000, "larger than 4 MiB"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TOML)
+def test_documents_that_are_not_plain_toml(case: str, tmp_path: Path) -> None:
+    content, line = BAD_TOML[case]
+    path = tmp_path / "x.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=line) as caught:
+        read_toml(path, "file", error=InputError)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"NaN", b"[1e999]", b"[" * 10**5, b"\xff", b"2" * 30]
+)
+def test_documents_that_are_not_plain_json(content: bytes) -> None:
+    with pytest.raises(InputError, match=r"^x.json: this is not"):
+        parse_json(content, where="x.json", error=InputError)
+
+
+def test_plain_documents_are_read() -> None:
+    plain = {"a": [1, -1.5, True, "é"], "b": {"c": 2**63 - 1}}
+    assert parse_json(json.dumps(plain).encode(), where="x", error=InputError) == plain
+    text = 'a = [1, -1.5, true, "é"]\nb.c = 9223372036854775807'
+    assert parse_toml(text.encode(), where="x", error=InputError) == plain
+    check_plain(plain)
+
+
+@pytest.mark.parametrize("path", ["none.toml", "no\0file.toml", "x" * 300, "."])
+def test_files_that_cannot_be_read(path: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no such file|the file cannot be read"):
+        read_toml(tmp_path / path, "file", error=InputError)
+
+
+class Example(Table):
+    size: Size = 1
+    steps: Steps = 1
+    count: Count = 1
+    threads: Threads = 1
+    number: Positive = 1.0
+    text: str = ""
+    flag: bool = False
+    pair: Annotated[tuple[float, str], Strict(False)] = (1.0, "")
+
+
+@pytest.mark.parametrize("key", Example.model_fields)
+def test_a_field_takes_its_type_and_nothing_else(key: str) -> None:
+    values: list[Any] = [
+        True,
+        1,
+        1.0,
+        "1",
+        0,
+        -1,
+        10**12,
+        math.nan,
+        math.inf,
+        1e300,
+        None,
+        [1.0, ""],
+    ]
+    own = {"text": ["1"], "flag": [True], "pair": [[1.0, ""]], "number": [1, 1.0]}
+    accepted = []
+    for value in [*values, "a\0b", [math.nan, ""], [1.0, "\0"], ["1", ""], {}, object()]:
+        try:
+            Example.model_validate({key: value})
+        except ValidationError:
+            continue
+        accepted.append(value)
+    expected = own.get(key, [1])
+    assert [repr(value) for value in accepted] == [
+        repr(value) for value in [*values] if repr(value) in map(repr, expected)
+    ]
