@@ -97,7 +97,7 @@ class _Emit(ast.NodeTransformer):
 
     _AS_IS = (
         ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
-        ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
+        ast.Div, ast.Pow, ast.USub, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
     )  # fmt: skip
 
     def emit(self, expression: Expression) -> ast.AST:
@@ -136,11 +136,16 @@ class _Emit(ast.NodeTransformer):
         # Python raises an error for 1/0; arrays give infinity, which a refractory neuron ignores.
         if isinstance(node.op, ast.Div | ast.Pow) and not names_in(node):
             return _Numbers().generic_visit(node)
+        if isinstance(node.op, ast.Div):
+            # PyTorch multiplies a Python number by the rounded reciprocal.
+            return ast.BinOp(self._array(node.left), node.op, self.visit(node.right))  # type: ignore[arg-type]
         return self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.Not):
             return _call("not", self._array(node.operand))
+        if isinstance(node.op, ast.UAdd):
+            return self.visit(node.operand)  # type: ignore[no-any-return]
         return self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
