@@ -11,11 +11,9 @@ from typing import Any
 
 from bioae.errors import InputError
 from bioae.fields import DEEPEST, check_plain
+from bioae.files import LARGEST_TEXT, read_input
 
 __all__ = ["parse_json", "parse_toml", "read_toml"]
-
-#: The largest document in bytes.
-LARGEST = 4 * 2**20
 
 # A key of more parts than tables may nest: tomllib's time and memory grow with their square.
 _DEEP_KEY = re.compile(
@@ -41,8 +39,7 @@ def read_toml(path: Path, what: str, *, error: type[InputError]) -> dict[str, An
         (or `error`) If it cannot be read, or as `parse_toml`.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = read_input(path)
     except FileNotFoundError:
         raise error(f"there is no such {what}", where=str(path)) from None
     except (OSError, ValueError) as reason:  # ValueError: a NUL in the path
@@ -86,7 +83,7 @@ def parse_toml(
 
 
 def parse_json(
-    content: bytes, *, where: str, error: type[InputError], largest: int = LARGEST
+    content: bytes, *, where: str, error: type[InputError], largest: int = LARGEST_TEXT
 ) -> Any:
     """Return the value of a JSON document of at most `largest` bytes; see `parse_toml`."""
     return _parsed(content, json.loads, "JSON", where=where, error=error, largest=largest)
@@ -100,7 +97,7 @@ def _parsed(
     where: str,
     error: type[InputError],
     mend: str | None = None,
-    largest: int = LARGEST,
+    largest: int = LARGEST_TEXT,
 ) -> Any:
     try:
         if len(content) > largest:

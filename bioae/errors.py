@@ -67,14 +67,20 @@ class BioaeError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
+        # Both may quote a file, whose names may have any length.
+        what, found = (_clipped(text or "") for text in (self.what, self.found))
+        line = f"{self.where}: {what}" if self.where else what
         if self.expected:
             line += f"; expected {self.expected}"
-        if self.found:
-            line += f"; found {self.found}"
+        if found:
+            line += f"; found {found}"
         if self.mend:
             line += f". {self.mend}"
         return " ".join(line.split())
+
+
+def _clipped(text: str, most: int = 1000) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class InputError(BioaeError):

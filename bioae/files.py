@@ -1,24 +1,138 @@
-"""Atomic writing: to a temporary file in the same folder, which is then renamed."""
+"""Inputs and outputs: regular files and folders only; outputs are written whole or not at all.
+
+An output is written into a temporary folder next to it, and then renamed. A process holds a lock on
+its temporary folders, which tells them from those of a process that was killed.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
 from bioae.errors import InputError, OutputError
 
-__all__ = ["Kind", "atomic_output", "check_output", "expanded", "user_cache"]
+__all__ = [
+    "LARGEST_TEXT",
+    "Kind",
+    "as_path",
+    "atomic_output",
+    "check_input",
+    "check_output",
+    "expanded",
+    "open_input",
+    "read_input",
+    "remove",
+    "remove_stale",
+    "temporary_folder",
+    "user_cache",
+]
 
 Kind = Literal["file", "folder"]
 
+#: The most bytes of a file of text: a description, a configuration, a neuron model.
+LARGEST_TEXT = 4 * 2**20
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Files of the system are no data; those in /dev/shm are ordinary ones, in memory.
+_SYSTEM, _MEMORY = ("/dev", "/proc", "/sys"), "/dev/shm"
+_MOST_LINKS = 40  # as in Linux
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+
+
+def as_path(path: object, error: type[InputError], name: str) -> Path:
+    """Return text or a path as a path.
+
+    Raises
+    ------
+    InputError
+        Of the given class, if it is anything else.
+    """
+    if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str):
+        return Path(text)
+    raise error(
+        f"the {name} is not a path",
+        expected="text or a pathlib.Path",
+        found=repr(path)[:80],
+    )
+
+
+def check_input(path: Path | str, error: type[InputError]) -> Path:
+    """Refuse an input that is neither a file nor a folder: reading it might never end.
+
+    A missing input is not refused: its reader knows what was expected.
+
+    Parameters
+    ----------
+    path
+        The input.
+    error
+        The class of the error.
+
+    Raises
+    ------
+    InputError
+        If `path` is a pipe, a socket, a device or a file of the system, or no path.
+    """
+    path = as_path(path, error, "input")
+    try:
+        kind = _kind(path.stat().st_mode)
+        system = _is_system(path.resolve())
+    except (OSError, ValueError):
+        return path
+    if kind not in ("file", "folder") or system:
+        found = f"a {kind}" if kind not in ("file", "folder") else f"a {kind} of the system"
+        raise error(
+            "this is no file that holds data",
+            where=str(path),
+            expected="a file or a folder",
+            found=found,
+        )
+    return path
+
+
+def open_input(path: Path | str) -> BufferedReader:
+    """Open a regular file for reading, without waiting.
+
+    Raises
+    ------
+    OSError
+        If there is none, it is something else, or it cannot be read.
+    """
+    path = Path(path)
+    _check_regular(path, path.stat().st_mode)  # opening some devices has effects
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        _check_regular(path, os.fstat(file.fileno()).st_mode)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_input(path: Path | str, most: int = LARGEST_TEXT) -> bytes:
+    """Read a regular file of at most a number of bytes.
+
+    Raises
+    ------
+    OSError
+        As for `open_input`; or if the file is larger.
+    """
+    with open_input(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB", str(path))
+        return file.read()
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
@@ -27,28 +141,29 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     Parameters
     ----------
     path
-        The output.
+        The output. Of a link, the file or folder that it leads to is written.
     overwrite
         Whether an existing output may be replaced. A file never replaces a folder, nor a folder a
-        file, nor either of them a device.
+        file, nor either of them a device, a pipe or a link that leads nowhere.
     kind
         The kind of output, if it is known in advance.
 
     Raises
     ------
     OutputError
-        If `path` exists and may not be replaced, or its folder cannot be written.
+        If `path` is no path, exists and may not be replaced, or its folder cannot be written.
     """
-    path = Path(path)
-    if path.exists() or os.path.lexists(path):  # the first refuses names that are too long
-        if not overwrite:
-            raise OutputError(
-                "the output exists already and was kept",
-                where=str(path),
-                mend="Choose another path, or replace it with --overwrite (overwrite=True)",
-            )
-        _check_kind(path, kind)
-    parent = path.absolute().parent
+    path = as_path(path, OutputError, "output")
+    target = _target(path)
+    _check_kind(path, target, None)
+    if target.exists() and not overwrite:
+        raise OutputError(
+            "the output exists already and was kept",
+            where=str(path),
+            mend="Choose another path, or replace it with --overwrite (overwrite=True)",
+        )
+    _check_kind(path, target, kind)
+    parent = target.absolute().parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
     try:
         # Permission bits are not enough: on some file systems not even root may write.
@@ -66,10 +181,11 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
 
 @contextmanager
 def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary path next to `path`, and rename it to `path` when the block succeeds.
+    """Yield a temporary path, and rename it to `path` when the block succeeds.
 
-    The block may create a file or a folder there. If it fails, the temporary path is removed and
-    an existing output at `path` is untouched.
+    The block may create a file or a folder there, whose name is that of `path`. If it fails, the
+    temporary path is removed and an existing output at `path` is untouched. If it succeeds, the
+    temporary folders that killed processes left for the same output are removed too.
 
     Raises
     ------
@@ -77,13 +193,16 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         As for `check_output`; or if writing fails, for instance on a full disk.
     """
     path = check_output(path, overwrite=overwrite)
-    temporary = path.absolute().with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    missing = [folder for folder in temporary.parents if not folder.exists()]
+    target = _target(path).absolute()
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _check_kind(path, "folder" if temporary.is_dir() else "file")
-        _replace(temporary, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(target) as folder:
+            temporary = folder / target.name
+            yield temporary
+            _check_kind(path, target, "folder" if temporary.is_dir() else "file")
+            _replace(temporary, target, aside=folder / "replaced")
+        remove_stale(target)
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
@@ -92,10 +211,42 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
             mend=f"{space} another place; an existing output is untouched",
         ) from error
     finally:
-        _remove(temporary)
         for folder in missing:
             with suppress(OSError):  # the folder is not empty if something was written
                 folder.rmdir()
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a folder next to `path`, and remove it at the end.
+
+    If the process is killed, the next `atomic_output` of `path` removes it.
+    """
+    folder, lock = _locked_folder(path)
+    try:
+        yield folder
+    finally:
+        try:
+            remove(folder)
+        finally:
+            os.close(lock)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove the temporary folders of `path` that processes which were killed left."""
+    form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
+    with suppress(OSError), os.scandir(path.absolute().parent) as entries:
+        for entry in entries:
+            if form.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                _remove_unlocked(Path(entry.path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one; of a link, the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def expanded(path: Path | str, *, where: str | None = None) -> Path:
@@ -121,10 +272,58 @@ def user_cache() -> Path:
     return user_cache_path("bioae")
 
 
-def _check_kind(path: Path, kind: Kind | None) -> None:
-    if not path.exists():  # a broken link has no kind
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+
+
+def _is_system(path: Path) -> bool:
+    return any(map(path.is_relative_to, _SYSTEM)) and not path.is_relative_to(_MEMORY)
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode) or _is_system(path.resolve()):
+        found = f"a {_kind(mode)}" if not stat.S_ISREG(mode) else "a file of the system"
+        raise OSError(errno.EINVAL, f"it is {found}, and holds no data", str(path))
+
+
+def _target(path: Path) -> Path:
+    """Return the path of a file or folder that a path leads to through links.
+
+    Raises
+    ------
+    OutputError
+        If a link leads nowhere, or through files of the system as ``/dev/stdout`` does.
+    """
+    target, found = path, "a circle of links"
+    for _ in range(_MOST_LINKS):
+        if _is_system(Path(os.path.realpath(target.parent))):
+            found = f"{target}, a file of the system"
+            break
+        if not target.is_symlink():
+            if target == path or target.exists():
+                return target
+            found = f"a link to {target}, which does not exist"
+            break
+        target = target.parent / target.readlink()
+    raise OutputError(
+        "the output cannot be written",
+        where=str(path),
+        expected="a folder in which you may write, or a link to a file or a folder",
+        found=found,
+        mend="Choose another path",
+    )
+
+
+def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
+    if not target.exists():
         return
-    actual = "folder" if path.is_dir() else "file" if path.is_file() else "special file"
+    actual = _kind(target.stat().st_mode)
     if actual not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
             "the output would replace something of another kind, which was kept",
@@ -135,23 +334,57 @@ def _check_kind(path: Path, kind: Kind | None) -> None:
         )
 
 
-def _replace(temporary: Path, path: Path) -> None:
-    if not path.is_dir():
-        temporary.replace(path)
-        return
-    # A folder that is not empty cannot be replaced in one step: rename the old one first.
-    aside = temporary.with_suffix(".old")
-    path.rename(aside)
+def _replace(temporary: Path, target: Path, *, aside: Path) -> None:
+    if not target.is_dir():
+        temporary.replace(target)
+    elif not _exchange(temporary, target):
+        # In two steps, between which there is none.
+        target.rename(aside)
+        try:
+            temporary.rename(target)
+        except BaseException:
+            aside.rename(target)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; return whether the system can."""
     try:
-        temporary.rename(path)
-    except BaseException:
-        aside.rename(path)
-        raise
-    _remove(aside)
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):
+        return False
+    return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _locked_folder(path: Path) -> tuple[Path, int]:
+    """Make a temporary folder, and lock it."""
+    while True:
+        folder = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        folder.mkdir()
+        # Before it is locked, another process may remove it.
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if _lock(lock, fcntl.LOCK_SH) is not False and folder.is_dir():
+                return folder, lock
+            os.close(lock)
+
+
+def _remove_unlocked(folder: Path) -> None:
+    with suppress(OSError):
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if _lock(lock, fcntl.LOCK_EX):
+                shutil.rmtree(folder)
+        finally:
+            os.close(lock)
+
+
+def _lock(handle: int, kind: int) -> bool | None:
+    """Lock a folder, and return whether that succeeded; None where there are no locks."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the file system has none
+        return None
+    return True

@@ -15,7 +15,7 @@ from brian2.equations.equations import (
 from brian2.units import Quantity
 
 from bioae.equations.expressions import parse_expression
-from bioae.equations.language import check_name, complaint, copied_variables
+from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, finite, unit_name
 from bioae.errors import ModelError
@@ -77,7 +77,7 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     where = f"{model.name}.toml, equations"
     values = parameter_values(model)
     try:
-        declared = Equations(model.equations)
+        declared = declared_equations(model)
         undeclared = [
             SingleEquation(PARAMETER, name, value.dim, flags=["shared", "constant"])
             for name, value in values.items()

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from bioae.equations.limits import DEEPEST, LONGEST_TEXT, MOST_NAMES, Size, measured
 from bioae.errors import InputError, ModelError
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "names_in",
     "parse_assignments",
     "parse_expression",
+    "sized_expression",
 ]
 
 #: Brian2's functions that statements may use, with the number of arguments of each.
@@ -53,8 +55,10 @@ _OPERATORS = (
     ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
 
+#: Brian2 nests the text of a model deeper, and integration methods do.
+_DEEPEST_DERIVED = 200
+
 _EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
-_DEEPEST = 200
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -130,7 +134,7 @@ def _copied(node: _Node) -> _Node:
             fields[name] = [*map(_copied, value)]
         else:
             fields[name] = _copied(value) if isinstance(value, ast.AST) else value
-    return type(node)(**fields)
+    return ast.copy_location(type(node)(**fields), node)  # Brian2's errors name the place
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -149,9 +153,13 @@ def is_condition(node: ast.AST) -> bool:
 
 
 def parse_expression(
-    text: str, *, where: str, random: bool = False, error: type[InputError] = ModelError
+    text: str,
+    *,
+    where: str,
+    random: bool = False,
+    error: type[InputError] = ModelError,
 ) -> Expression:
-    """Parse a Brian2 expression and check its grammar.
+    """Parse a Brian2 expression, and check its grammar and its limits.
 
     Parameters
     ----------
@@ -167,8 +175,31 @@ def parse_expression(
     Raises
     ------
     InputError
-        (or `error`) If it is not an expression, or contains a construct that Brian2's lack.
+        (or `error`) If it is not an expression, contains a construct that Brian2's lack, or is
+        beyond a limit (`bioae.equations.limits`).
     """
+    return sized_expression(text, where=where, random=random, error=error)[0]
+
+
+def sized_expression(
+    text: str,
+    *,
+    where: str,
+    random: bool = False,
+    error: type[InputError] = ModelError,
+    sizes: Mapping[str, Size] | None = None,
+) -> tuple[Expression, Size]:
+    """Do what `parse_expression` does, and return the size too.
+
+    `sizes` are those of subexpressions, which Brian2 puts in place of their names.
+    """
+    _check_length(text, where, error)
+    if not text.isascii() or "#" in text:
+        raise error(
+            "an expression has only ASCII characters, and no comment",
+            where=where,
+            found=_quoted(text),
+        )
     expression = Expression(text)
     try:
         tree = expression._tree
@@ -179,8 +210,7 @@ def parse_expression(
             expected='for instance "20*ms" or "v > theta"',
             found=_quoted(text),
         ) from None
-    _Grammar(where, error, random).check(tree)
-    return expression
+    return expression, _Grammar(where, error, random, sizes=sizes).check(tree)
 
 
 class Assignment(NamedTuple):
@@ -199,7 +229,7 @@ class Assignment(NamedTuple):
     augmented: bool = False
 
 
-def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
+def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterator[Assignment]:
     """Yield the assignments of a block of code.
 
     Parameters
@@ -208,18 +238,29 @@ def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
         Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
     where
         The file and key, named in errors.
+    derived
+        Whether Brian2 derived the code from text that is within the limits.
 
     Raises
     ------
     ModelError
-        If the code contains anything but assignments to one name each.
+        If the code contains anything but assignments to one name each, or is beyond a limit.
     """
+    if not derived:
+        _check_length(code, where, ModelError)
     lines = [line.strip() for line in code.splitlines()]
     try:
         body = ast.parse("\n".join(lines)).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         raise _no_assignment(lines[line - 1] if line <= len(lines) else code, where) from None
+    if len(body) > MOST_NAMES and not derived:
+        raise ModelError(
+            "there are too many statements",
+            where=where,
+            expected=f"at most {MOST_NAMES}",
+            found=str(len(body)),
+        )
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value):
@@ -228,7 +269,7 @@ def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
                 value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
             case _:
                 raise _no_assignment(ast.unparse(node), where)
-        _Grammar(where, ModelError, random=True).check(value)
+        _Grammar(where, ModelError, random=True, derived=derived).check(value)
         yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
 
 
@@ -273,14 +314,26 @@ def check_names(
 class _Grammar:
     """Check that an expression contains only constructs that Brian2 and bioae support."""
 
-    def __init__(self, where: str, error: type[InputError], random: bool) -> None:
+    def __init__(
+        self,
+        where: str,
+        error: type[InputError],
+        random: bool,
+        *,
+        sizes: Mapping[str, Size] | None = None,
+        derived: bool = False,
+    ) -> None:
         self._where = where
         self._error = error
+        self._sizes = sizes or {}
+        self._derived = derived
         self._functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
 
-    def check(self, node: ast.AST, depth: int = 0) -> None:
-        if depth > _DEEPEST:
-            raise self._error("the expression is nested too deeply", where=self._where)
+    def check(self, node: ast.AST, depth: int = 0) -> Size:
+        if depth > (_DEEPEST_DERIVED if self._derived else DEEPEST):
+            raise self._error(
+                "the expression is nested too deeply", where=self._where, mend="Name parts of it"
+            )
         match node:
             case ast.Call():
                 self._check_call(node)
@@ -288,14 +341,21 @@ class _Grammar:
             case ast.Compare(ops=[_, _, *_]):
                 raise self._refusal("comparisons cannot be chained", node, mend="Use `and`")
             case ast.Constant(value=bool() | int() | float()):
-                return
+                children = []
             case _ if isinstance(node, _NODES) and _is_known(node):
                 children = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
             case _:
                 what = "this is not part of Brian2's expressions"
                 raise self._refusal(what, node, expected=_EXPECTED)
-        for child in children:
-            self.check(child, depth + 1)
+        # Brian2 nests the operands of `and` and `or`, which Python lists.
+        depth += max(len(children) - 1, 1)
+        operands = [self.check(child, depth) for child in children]
+        if self._derived:
+            return Size()
+        try:
+            return measured(node, operands, self._sizes)
+        except ValueError as reason:
+            raise self._refusal(str(reason), node) from None
 
     def _check_call(self, node: ast.Call) -> None:
         name = ast.unparse(node.func)
@@ -312,8 +372,21 @@ class _Grammar:
     def _refusal(
         self, what: str, node: ast.AST, *, expected: str | None = None, mend: str | None = None
     ) -> InputError:
-        text = _quoted(ast.unparse(node))
+        try:
+            text = _quoted(ast.unparse(node))
+        except ValueError:  # Python prints no integer of more than 4,300 digits
+            text = "a number of thousands of digits"
         return self._error(what, where=self._where, expected=expected, found=text, mend=mend)
+
+
+def _check_length(text: str, where: str, error: type[InputError]) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise error(
+            "the text is too long",
+            where=where,
+            expected=f"at most {LONGEST_TEXT:,} characters",
+            found=f"{len(text):,}",
+        )
 
 
 def _is_known(node: ast.AST) -> bool:

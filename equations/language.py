@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from brian2.core.base import BrianObjectException
-from brian2.equations.equations import Equations
-from brian2.utils.stringtools import get_identifiers
+from graphlib import CycleError, TopologicalSorter
 
-from bioae.equations.expressions import RANDOM, parse_assignments
+from brian2.core.base import BrianObjectException
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    EQUATIONS,
+    SUBEXPRESSION,
+    Equations,
+)
+from brian2.utils.stringtools import get_identifiers
+from pyparsing import ParseException
+
+from bioae.equations.expressions import (
+    RANDOM,
+    parse_assignments,
+    parse_expression,
+    sized_expression,
+)
+from bioae.equations.limits import LONGEST_NAME, MOST_DIFFERENTIAL, MOST_EQUATIONS, Size
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError
 
-__all__ = ["BUILT_IN", "REFRACTORINESS", "check_name", "complaint", "copied_variables"]
+__all__ = [
+    "BUILT_IN",
+    "REFRACTORINESS",
+    "check_name",
+    "complaint",
+    "copied_variables",
+    "declared_equations",
+]
 
 #: Names that every model may use without declaring them.
 BUILT_IN = frozenset({"t", "dt", "i", "N"})
@@ -35,6 +56,9 @@ _CPP_KEYWORDS = """
     typename union unsigned using virtual void volatile wchar_t xor xor_eq
     """
 
+#: Brian2 does not run code in which this text occurs, wherever it does.
+_NO_CODE = "EMPTY_CODE_BLOCK"
+
 #: Names that a model may not declare, though Brian2's own check accepts them.
 _RESERVED = (
     BUILT_IN
@@ -44,19 +68,74 @@ _RESERVED = (
 
 
 def check_name(name: str, *, where: str) -> None:
-    """Refuse a reserved name of a variable.
+    """Refuse a name that a variable cannot have.
 
     Raises
     ------
     ModelError
-        If Brian2, C++ or bioae uses the name for something else.
+        If Brian2, C++ or bioae uses the name for something else, or it is too long.
     """
-    if name in _RESERVED or name.startswith(RESERVED_PREFIX):
+    if len(name) > LONGEST_NAME:
+        raise ModelError(
+            f"the name {name[:20]}... is too long",
+            where=where,
+            expected=f"at most {LONGEST_NAME} characters",
+        )
+    if name in _RESERVED or name.startswith(RESERVED_PREFIX) or _NO_CODE in name:
         raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
     try:
         Equations.check_identifier(name)
     except (SyntaxError, ValueError) as error:
         raise ModelError(str(error).rstrip("."), where=where, mend="Choose another name") from None
+
+
+def declared_equations(model: NeuronModel) -> Equations:
+    """Return the equations of a model's text.
+
+    Raises
+    ------
+    ModelError
+        If one is beyond a limit (`bioae.equations.limits`): Brian2 evaluates some of their text.
+    Exception
+        Brian2's, of many kinds, if the text cannot be parsed.
+    """
+    where = f"{model.name}.toml, equations"
+    try:
+        parsed = EQUATIONS.parse_string(model.equations, parse_all=True)
+    except ParseException:
+        return Equations(model.equations)  # which says what is wrong
+    kinds = [each.get_name() for each in parsed]
+    differential = kinds.count(DIFFERENTIAL_EQUATION)
+    if len(kinds) > MOST_EQUATIONS or differential > MOST_DIFFERENTIAL:
+        raise ModelError(
+            "there are too many equations",
+            where=where,
+            expected=f"at most {MOST_EQUATIONS}, of which {MOST_DIFFERENTIAL} are differential",
+            found=f"{len(kinds)}, of which {differential} are differential",
+        )
+    for each in parsed:
+        parse_expression(each["unit"], where=f"{where}, unit of {each['identifier']}")
+    texts = {each["identifier"]: each["expression"] for each in parsed if "expression" in each}
+    _check_sizes(texts, {e["identifier"] for e in parsed if e.get_name() == SUBEXPRESSION}, where)
+    return Equations(model.equations)
+
+
+def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) -> None:
+    """Measure equations with all subexpressions put in."""
+    needed = {
+        name: parse_expression(text, where=where, random=True).names & subexpressions
+        for name, text in texts.items()
+    }
+    sizes: dict[str, Size] = {}
+    try:
+        order = [*TopologicalSorter(needed).static_order()]
+    except CycleError:
+        return  # Brian2 names the circle
+    for name in order:
+        _, size = sized_expression(texts[name], where=where, random=True, sizes=sizes)
+        if name in subexpressions:
+            # Brian2 keeps the name where it evaluates no constants.
+            sizes[name] = size._replace(value=None)
 
 
 def copied_variables(model: NeuronModel) -> frozenset[str]:
@@ -68,7 +147,7 @@ def copied_variables(model: NeuronModel) -> frozenset[str]:
     """
     where = f"{model.name}.toml, run_regularly"
     written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
-    declared = Equations(model.equations)
+    declared = declared_equations(model)
     shared = {name for name, each in declared.items() if "shared" in each.flags}
     sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
     sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]

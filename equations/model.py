@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
+from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_EVENTS, MOST_NAMES
 from bioae.errors import ModelError, describe
 from bioae.fields import Table
 
@@ -17,21 +18,24 @@ __all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
 #: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
 
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
+
+_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+_Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
 
 
 class Surrogate(Table):
     """Distance to threshold and its scale, the argument of the spike derivatives."""
 
-    distance: str = Field(min_length=1, description="an expression, positive above threshold")
-    scale: str = Field(min_length=1, description="an expression with the distance's unit")
+    distance: _Text = Field(min_length=1, description="an expression, positive above threshold")
+    scale: _Text = Field(min_length=1, description="an expression with the distance's unit")
 
 
 class CustomEvent(Table):
     """A custom event: a condition, checked after the threshold, and statements."""
 
-    condition: str = Field(min_length=1, description="a Brian2 condition")
-    reset: str = Field(min_length=1, description="Brian2 statements, run where it holds")
+    condition: _Text = Field(min_length=1, description="a Brian2 condition")
+    reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
 class NeuronModel(Table):
@@ -46,31 +50,35 @@ class NeuronModel(Table):
     """
 
     name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
-    description: str = Field(description="a description of the neuron in one line")
-    reference: str = Field("", description="the source of the model")
-    equations: str = Field(description="Brian2 model equations")
-    threshold: str | None = Field(None, description="a Brian2 condition; default: it never fires")
-    reset: str | None = Field(None, description="Brian2 statements, run after each spike")
-    refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
-    run_regularly: str | None = Field(
+    description: _Text = Field(description="a description of the neuron in one line")
+    reference: _Text = Field("", description="the source of the model")
+    equations: _Text = Field(description="Brian2 model equations")
+    threshold: _Text | None = Field(None, description="a Brian2 condition; default: it never fires")
+    reset: _Text | None = Field(None, description="Brian2 statements, run after each spike")
+    refractory: _Text | None = Field(None, description="a time or a condition, as in Brian2")
+    run_regularly: _Text | None = Field(
         None, description="Brian2 statements, run at the start of each step"
     )
     events: dict[str, CustomEvent] = Field(
-        default_factory=dict, description="custom events, checked after the threshold in each step"
+        default_factory=dict,
+        max_length=MOST_EVENTS,
+        description="custom events, checked after the threshold in each step",
     )
-    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
-    input: str = Field(description="the variable that a presynaptic spike adds to")
-    inhibition: str | None = Field(
+    method: _Text | None = Field(
+        None, description="a Brian2 state updater; default: Brian2 chooses"
+    )
+    input: _Text = Field(description="the variable that a presynaptic spike adds to")
+    inhibition: _Text | None = Field(
         None,
         description="the variable that a spike of negative weight adds its magnitude to; "
         "default: it subtracts from `input`",
     )
-    weight: str = Field("1", description="input of a network weight of 1.0, with its unit")
-    dt: str | None = Field(None, description="the largest time step that the model allows")
-    parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
-    initial: dict[str, str] = Field(default_factory=dict, description="initial values")
+    weight: _Text = Field("1", description="input of a network weight of 1.0, with its unit")
+    dt: _Text | None = Field(None, description="the largest time step that the model allows")
+    parameters: _Table = Field(default_factory=dict, description="constants, with units")
+    initial: _Table = Field(default_factory=dict, description="initial values")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
-    trainable: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
+    trainable: dict[str, Annotated[tuple[_Text, _Text], Strict(False)]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
     )
 

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.operators import inexact
 
 __all__ = [
     "INHIBITION",
     "INPUT",
     "REFRACTORY_PREFIX",
+    "TEMPORARY",
     "Draw",
     "Event",
     "Noise",
@@ -35,6 +37,10 @@ INHIBITION = f"{RESERVED_PREFIX}inhibition"
 
 #: The names of constants that only refractory neurons use begin so: they need not be finite.
 REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
+
+#: The names of temporary variables begin so, Brian2's and those of the model's own statements:
+#: whatever they are called there, they collide neither with a variable nor with generated code.
+TEMPORARY = f"{RESERVED_PREFIX}tmp"
 
 #: Returns the random numbers of a step (neuron), by their names in a program.
 Noise = Callable[[int], Mapping[str, Any]]
@@ -121,10 +127,13 @@ class Parameter:
         Its base unit, as Brian2 writes it.
     per_neuron
         Whether each neuron has its own, because the equations declare it.
+    dtype
+        ``"float"``, ``"integer"`` or ``"boolean"``.
     """
 
     unit: str
     per_neuron: bool = False
+    dtype: str = "float"
 
 
 @dataclass(frozen=True)
@@ -238,7 +247,14 @@ class Program:
         if self.threshold is not None:
             parts.append(self.threshold)
         nodes = (node for part in parts for node in ast.walk(part.tree))
-        return tuple(sorted({name for node in nodes if (name := _inexact(node)) is not None}))
+        return tuple(sorted({name for node in nodes if (name := inexact(node)) is not None}))
+
+    @property
+    def integers(self) -> frozenset[str]:
+        """The variables that Brian2 stores as integers."""
+        kinds = {name: state.dtype for name, state in self.states.items()}
+        kinds |= {name: parameter.dtype for name, parameter in self.parameters.items()}
+        return frozenset({"i", "N", *(name for name in kinds if kinds[name] == "integer")})
 
     @property
     def random_start(self) -> Mapping[str, Expression]:
@@ -288,20 +304,3 @@ class Program:
             nested = [parameters[other] for other in value.names if other in parameters]
             parameters[name] = (value.names & self.parameters.keys()).union(*nested)
         return parameters
-
-
-#: Functions whose result IEEE 754 fixes to the last bit.
-_EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
-
-
-#: Operators whose result it does not fix.
-_INEXACT: dict[type[ast.operator], str] = {ast.Pow: "**", ast.Mod: "%", ast.FloorDiv: "//"}
-
-
-def _inexact(node: ast.AST) -> str | None:
-    match node:
-        case ast.BinOp(op=op):
-            return _INEXACT.get(type(op))
-        case ast.Call(func=ast.Name(id=function)) if function not in _EXACT:
-            return function
-    return None

@@ -15,7 +15,6 @@ from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units import constants as brian2_constants
 from brian2.units.fundamentalunits import (
-    DimensionMismatchError,
     Quantity,
     get_dimensions,
     get_unit,
@@ -102,7 +101,7 @@ def evaluate(
         # No warnings: the checks below refuse NaN.
         with np.errstate(all="ignore"):
             value = Quantity(_value(parsed.tree, known))
-    except (ArithmeticError, DimensionMismatchError, TypeError, ValueError) as reason:
+    except Exception as reason:  # Brian2's units raise many kinds
         raise error(
             f"the expression {expression!r} has no value", where=where, found=str(reason)
         ) from reason

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bioae.errors import OutputError
-from bioae.files import atomic_output, check_output
+from bioae.errors import DataError, OutputError
+from bioae.files import (
+    atomic_output,
+    check_input,
+    check_output,
+    open_input,
+    read_input,
+    remove_stale,
+)
 
 
 def names(folder: Path) -> set[str]:
@@ -53,6 +66,28 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == {"out"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems replace folders in two steps")
+def test_a_folder_that_is_replaced_is_never_missing(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    seen: list[bool] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.append(path.is_dir())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    for _ in range(100):
+        with atomic_output(path, overwrite=True) as temporary:
+            temporary.mkdir()
+    ended.set()
+    looking.join()
+    assert len(seen) > 100
+    assert all(seen)
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_failure_keeps_the_existing_file(
@@ -90,10 +125,11 @@ def test_an_interrupt_while_folders_are_swapped(
     rename = Path.rename
 
     def interrupted(self: Path, target: Path) -> Path:
-        if target == path and self.suffix == ".part":
+        if target == path and self.parent.suffix == ".part" and self.name == "out":
             raise KeyboardInterrupt
         return rename(self, target)
 
+    monkeypatch.setattr("bioae.files._exchange", lambda *_: False)  # a system that cannot
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), atomic_output(path, overwrite=True) as temporary:
         temporary.mkdir()
@@ -102,13 +138,12 @@ def test_an_interrupt_while_folders_are_swapped(
 
 
 def test_an_existing_output_is_kept(old: Path) -> None:
-    dangling = old.with_name("link")
-    dangling.symlink_to("nowhere")
-    for path in (old, dangling, old.parent):
+    link = old.with_name("link")
+    link.symlink_to("out")
+    for path in (old, link, old.parent):
         with pytest.raises(OutputError, match="exists already and was kept"):
             check_output(path)
-    assert check_output(old, overwrite=True) == old
-    assert check_output(dangling, overwrite=True) == dangling
+        assert check_output(path, overwrite=True) == path
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -128,24 +163,114 @@ def test_a_kind_never_replaces_another(kind: str, tmp_path: Path) -> None:
     assert names(path) == {"old"} if kind == "file" else path.read_text() == "old"
 
 
-def test_a_special_file_is_never_replaced(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    with pytest.raises(OutputError, match="found a special file"):
-        check_output(pipe, overwrite=True)
-    assert pipe.is_fifo()
+def special(folder: Path) -> dict[str, Path]:
+    """Return places that hold no data: the kind of each, and its path."""
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+    (folder / "to a pipe").symlink_to("pipe")
+    (folder / "to a device").symlink_to("/dev/null")
+    (folder / "nowhere").symlink_to("missing")
+    (folder / "circle").symlink_to("circle")
+    (folder / "to a dangling link").symlink_to("nowhere")
+    places = {path.name: path for path in folder.iterdir()}
+    system = ("/dev/null", "/dev/stdout", "/dev/full", "/proc/self/environ", "/proc/self/fd/1")
+    return places | {path: Path(path) for path in system}
 
 
-def test_a_linked_folder_is_not_emptied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_nothing_but_files_and_folders_is_replaced(tmp_path: Path, overwrite: bool) -> None:
+    places = special(tmp_path)
+    before = {path.lstat().st_ino for path in places.values()}
+    assert len(places) == 12
+    for path in places.values():
+        with pytest.raises(OutputError, match=r"cannot be written|of another kind") as caught:
+            check_output(path, overwrite=overwrite)
+        assert "--overwrite" not in str(caught.value)
+        with pytest.raises(OutputError), atomic_output(path, overwrite=overwrite) as temporary:
+            temporary.touch()
+    assert {path.lstat().st_ino for path in places.values()} == before
+    assert len(names(tmp_path)) == 7
+
+
+def test_special_inputs_are_refused_at_once(tmp_path: Path) -> None:
+    for name, path in special(tmp_path).items():
+        if name in ("/dev/stdout", "/proc/self/fd/1"):  # where the output goes: perhaps a file
+            continue
+        with pytest.raises(OSError):  # noqa: PT011 - of several classes
+            open_input(path)
+        if path.exists():
+            with pytest.raises(DataError, match=r"holds data; expected a file or a folder; found"):
+                check_input(path, DataError)
+    (tmp_path / "large").write_text("123")
+    assert read_input(tmp_path / "large", most=3) == b"123"
+    for path, most in ((tmp_path / "large", 2), (tmp_path, 2**20)):
+        with pytest.raises(OSError, match=r"larger|directory"):
+            read_input(path, most)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(kind: str, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "old").touch()
-    path = tmp_path / "out"
-    path.symlink_to(elsewhere)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.mkdir()
-    assert names(elsewhere) == {"old"}
-    assert not path.is_symlink()
+    target = elsewhere / "out"
+    target.write_text("old") if kind == "file" else target.mkdir()
+    (tmp_path / "second").symlink_to("elsewhere/out")
+    link = tmp_path / "link"
+    link.symlink_to("second")
+    with atomic_output(link, overwrite=True) as temporary:
+        temporary.write_text("new") if kind == "file" else (temporary / "new").mkdir(parents=True)
+        assert names(tmp_path) == {"elsewhere", "second", "link"}
+    assert link.is_symlink()
+    assert names(elsewhere) == {"out"}
+    assert target.read_text() == "new" if kind == "file" else names(target) == {"new"}
+
+
+@pytest.mark.parametrize("path", [None, b"out", 3])
+def test_what_is_no_path(path: Any) -> None:
+    with pytest.raises(OutputError, match="the output is not a path; expected text or a pathlib"):
+        check_output(path)
+    with pytest.raises(DataError, match="the input is not a path"):
+        check_input(path, DataError)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bioae.files import atomic_output
+with atomic_output(sys.argv[1], overwrite=True) as temporary:
+    temporary.mkdir()
+    (temporary / "half").touch()
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_completed_output_removes_what_killed_processes_left(tmp_path: Path) -> None:
+    path, other = tmp_path / "out", tmp_path / "out.parts"
+    for each in (path, path, other):
+        command = [sys.executable, "-c", KILLED, str(each), "killed"]
+        assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 3
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path), "alive"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as alive:
+        assert alive.stdout is not None
+        assert alive.stdout.readline() == b"writing\n"
+        with atomic_output(path) as temporary:
+            temporary.mkdir()
+        left = names(tmp_path)
+        alive.communicate(timeout=60)
+    # Its own, that of the process that still writes, and that of another output.
+    assert len(left) == 3
+    assert "out" in left
+    assert names(path) == {"half"}
+    remove_stale(other)
+    assert names(tmp_path) == {"out"}
 
 
 @pytest.mark.parametrize("where", ["file/out", "file/deeper/out", "/proc/out", "/proc/deeper/out"])

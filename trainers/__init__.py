@@ -4,6 +4,14 @@ All code that imports PyTorch belongs here, including the PyTorch side of a lear
 imported on first use, so that ``import bioae.trainers`` itself is fast.
 """
 
+import os
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+# EAGER_IMPORT=1, a switch of this library, would import PyTorch with bioae.
+_eager = os.environ.pop("EAGER_IMPORT", None)
+try:
+    __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+finally:
+    if _eager is not None:
+        os.environ["EAGER_IMPORT"] = _eager

@@ -181,14 +181,11 @@ def to_nwb(
     _add_trials(file, tree)
     _add_units(file, tree, names)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        # pynwb asks for the suffix .nwb, which the temporary name does not have.
-        inner = temporary.with_suffix(".nwb")
-        try:
-            with pynwb.NWBHDF5IO(str(inner), "w") as out:
-                out.write(file)
-            inner.rename(temporary)
-        finally:
-            inner.unlink(missing_ok=True)
+        # pynwb asks for the suffix .nwb.
+        inner = temporary.with_name("result.nwb")
+        with pynwb.NWBHDF5IO(str(inner), "w") as out:
+            out.write(file)
+        inner.rename(temporary)
 
 
 def _add_trials(file: Any, tree: xr.DataTree) -> None:

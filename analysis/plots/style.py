@@ -22,6 +22,7 @@ __all__ = [
     "MARKERS",
     "colour_of",
     "head",
+    "lay_out",
     "layers_in",
     "line_of",
     "needed",
@@ -54,6 +55,8 @@ _STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
@@ -89,6 +92,13 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches, with automatic layout."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def lay_out(figure: Figure) -> None:
+    """Lay out a finished figure once; each format would otherwise do so again, twice."""
+    with mpl.rc_context(_STYLE):
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)
 
 
 def panels(count: int, height: float, xlabel: str) -> tuple[Figure, list[Axes]]:

@@ -80,6 +80,7 @@ def illustrate(
     """
     # matplotlib takes a while to import.
     from bioae.analysis import plots
+    from bioae.analysis.plots.style import lay_out
 
     if measured is None:
         measured = {name: statistics(tree) for name, tree in results.items()}
@@ -100,6 +101,8 @@ def illustrate(
         drawn.append(
             Illustration("training", "Training", "The metrics of training, by epoch.", curves)
         )
+    for each in drawn:
+        lay_out(each.figure)
     return drawn
 
 

@@ -20,7 +20,8 @@ from bioae.files import atomic_output, check_output
 
 __all__ = ["analyze", "analyze_files", "open_results"]
 
-_OUTPUTS = ("report.html", "statistics.json", "statistics.nc", "tables", "figures")
+_FOLDERS = ("tables", "figures")
+_OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
 def analyze(
@@ -73,25 +74,23 @@ def analyze_files(
         drawn = illustrate(results, measured=measures.statistics)
         tables = measures.csv_files()
         html = render_report(results, measures, drawn, title=_title(results))
-    with _folder(out / "figures", overwrite=overwrite) as folder:
-        figures = _save_figures(folder, drawn)
-    with _folder(out / "tables", overwrite=overwrite) as folder:
+    with _outputs(out, overwrite=overwrite) as outputs:
+        figures = _save_figures(outputs["figures"], drawn)
         for name, text in tables.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    numbers = {
-        "report": str(out / "report.html"),
-        "statistics": str(out / "statistics.nc"),
-        "tables": [str(out / "tables" / name) for name in tables],
-        "figures": [str(out / "figures" / name) for name in figures],
-        **to_numbers(measures),
-    }
-    for name, path in zip(results, paths, strict=True):
-        numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
-    with atomic_output(out / "statistics.nc", overwrite=overwrite) as temporary:
-        _joined(measures.statistics).to_netcdf(temporary, engine="h5netcdf")
-    text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    _write_text(out / "statistics.json", text, overwrite=overwrite)
-    _write_text(out / "report.html", html, overwrite=overwrite)
+            (outputs["tables"] / name).write_text(text, encoding="utf-8")
+        numbers = {
+            "report": str(out / "report.html"),
+            "statistics": str(out / "statistics.nc"),
+            "tables": [str(out / "tables" / name) for name in tables],
+            "figures": [str(out / "figures" / name) for name in figures],
+            **to_numbers(measures),
+        }
+        for name, path in zip(results, paths, strict=True):
+            numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
+        _joined(measures.statistics).to_netcdf(outputs["statistics.nc"], engine="h5netcdf")
+        text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        outputs["statistics.json"].write_text(text, encoding="utf-8")
+        outputs["report.html"].write_text(html, encoding="utf-8")
     return measures, numbers
 
 
@@ -132,11 +131,17 @@ def _name(file: Path, depth: int) -> str:
 
 
 @contextmanager
-def _folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Write a folder as a whole or not at all."""
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.mkdir()
-        yield temporary
+def _outputs(out: Path, *, overwrite: bool) -> Iterator[dict[str, Path]]:
+    """Yield a temporary path for each output; all are complete before the first is renamed."""
+    with ExitStack() as stack:
+        # Renamed in reverse order: the report last.
+        outputs = {
+            name: stack.enter_context(atomic_output(out / name, overwrite=overwrite))
+            for name in _OUTPUTS
+        }
+        for name in _FOLDERS:
+            outputs[name].mkdir()
+        yield outputs
 
 
 def _save_figures(folder: Path, drawn: Sequence[Illustration]) -> list[str]:
@@ -158,11 +163,6 @@ def _joined(trees: Mapping[str, xr.DataTree]) -> xr.DataTree:
         for node in tree.subtree
     }
     return xr.DataTree.from_dict(groups)
-
-
-def _write_text(path: Path, text: str, *, overwrite: bool) -> None:
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _title(results: Mapping[str, xr.DataTree]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from pydantic import ConfigDict, Field, ValidationError
+from xarray.backends import CachingFileManager, H5NetCDFStore
 
 from bioae.analysis.results.contents import check_contents
-from bioae.errors import ResultError, describe
+from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
+from bioae.files import check_input
+from bioae.simulation.results.guard import open_inspected
 from bioae.simulation.results.tree import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
@@ -45,7 +49,9 @@ class _Attributes(Table):
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
-    """Read a result from a file.
+    """Read a result from a file, which another process inspects first.
+
+    A file that this process wrote is not inspected.
 
     Parameters
     ----------
@@ -59,21 +65,19 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     Raises
     ------
     ResultError
-        If there is no such file, it is truncated or not a result, or its version is another.
+        If there is no such file, it is truncated or not a result, or its version is another; if it
+        refers to other files, or declares more than it holds.
     """
-    if not Path(path).is_file():
+    path = check_input(path, ResultError)
+    if not path.is_file():
         raise ResultError(
             "there is no such file", where=str(path), expected="the result of a simulation"
         )
-    with readable(path):
-        # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
-        # Times are plain numbers: a unit that xarray decodes would make dates of them.
-        tree = xr.open_datatree(
-            path, engine="h5netcdf", phony_dims="sort", decode_times=False, decode_timedelta=False
-        )
+    with readable(path, Exception):
+        tree = _open(path)
     try:
         if not lazy:
-            with readable(path):
+            with readable(path, Exception):
                 tree = tree.load()
         check_result(tree, where=str(path))
         with readable(path):
@@ -87,17 +91,27 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
 
 
 @contextmanager
-def readable(path: Path | str) -> Iterator[None]:
+def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
     """Turn errors of reading a file into a `ResultError` that calls it damaged.
+
+    Parameters
+    ----------
+    path
+        The file.
+    errors
+        The classes of the errors; by default those that libraries raise while they read values.
 
     Raises
     ------
     ResultError
         If reading fails.
     """
+    foreign = errors or (OSError, ValueError, KeyError, RuntimeError)
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (BioaeError, MemoryError):
+        raise
+    except foreign as error:
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
             where=str(path),
@@ -105,6 +119,41 @@ def readable(path: Path | str) -> Iterator[None]:
             found=str(error),
             mend="Simulate again, or name another file",
         ) from error
+
+
+def _open(path: Path) -> xr.DataTree:
+    """Open a file as `xarray.open_datatree` does, by way of its inspection."""
+    # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
+    options = {"decode_vlen_strings": True, "phony_dims": "sort"}
+    manager = CachingFileManager(open_inspected, str(path.absolute()), mode="r", kwargs=options)
+    try:
+        with warnings.catch_warnings(), manager.acquire_context() as file:
+            warnings.simplefilter("ignore")  # of attributes that are none of ours
+            groups = {}
+            for name, group in _groups(file):
+                _check_axes(group)
+                store = H5NetCDFStore(manager, group=name)
+                groups[name] = xr.open_dataset(store, decode_times=False)  # nothing is a date
+        tree = xr.DataTree.from_dict(groups)
+    except BaseException:
+        manager.close()
+        raise
+    tree.set_close(manager.close)
+    return tree
+
+
+def _check_axes(group: Any) -> None:
+    """Refuse variables whose dimensions have other lengths: a lazy one would be read wrongly."""
+    for name, variable in group.variables.items():
+        stored = variable._h5ds.shape
+        if variable.shape != stored:
+            raise ValueError(f"{name} has axes of {stored}, and dimensions of {variable.shape}")
+
+
+def _groups(group: Any, path: str = "/") -> Iterator[tuple[str, Any]]:
+    yield path, group
+    for name, child in group.groups.items():
+        yield from _groups(child, f"{path.rstrip('/')}/{name}")
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from bioae.documents import parse_json
 from bioae.errors import ResultError
+from bioae.files import read_input
 
 __all__ = ["read_metrics"]
+
+_LARGEST = 2**30
 
 
 def read_metrics(path: Path | str) -> list[dict[str, float]]:
@@ -24,7 +27,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
         If the file is missing, holds no complete line, or a line before the last is not JSON.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = read_input(path, _LARGEST).decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ResultError(
             "the metrics cannot be read",

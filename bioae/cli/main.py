@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         _hush()
-        print("bioae: interrupted; finished work is kept", file=sys.stderr)
+        print("bioae: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         _drop_output()

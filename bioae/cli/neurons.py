@@ -6,6 +6,8 @@ import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bioae.simulation.backend import Target
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -68,7 +70,7 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
             print(f"# {heading if place == 0 else '':14} {line}".rstrip())
 
 
-def check_neurons(file: Path, /, *, json: bool = False) -> int:
+def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
     Loads the model, and compares the mirror with Brian2.
@@ -77,37 +79,44 @@ def check_neurons(file: Path, /, *, json: bool = False) -> int:
     ----------
     file
         The TOML file.
+    target
+        Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     json
         Print one JSON object.
 
     Returns
     -------
     int
-        0 if the model can be used, 1 if the mirror and Brian2 (NumPy) disagree: on spikes, or on
-        states if the model never fires.
+        0 if the model can be used, 1 if the mirror and Brian2 disagree: on spikes, or on states if
+        the model never fires.
     """
+    from bioae.cli.compared import summary, to_try
     from bioae.equations import load_model, lower
     from bioae.equations.declarations import trained_bounds
-    from bioae.trainers.parity import model_parity
+    from bioae.trainers.parity import model_parities
 
     model = load_model(file)
     program = lower(model)
     for name in model.trainable:
         trained_bounds(model, name)
-    parity = model_parity(model)
+    tried = to_try(target)
+    reports = model_parities(model, tried.targets)
+    passed = all(parity.passed for parity in reports)
     if json:
         report = {
             "model": model.name,
-            "parity": parity.to_json(),
+            "parity": summary(reports),
             "class": _class(program),
             "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
         }
         print(json_format.dumps(report, allow_nan=False))
     else:
-        print(f"{file}: loads, and Brian2 integrates it; {_agreement(parity)}")
-        print(f"Parity is {_class(program)}; {'passed' if parity.passed else 'FAILED'}.")
+        print(f"{file}: loads, and Brian2 integrates it; {tried}")
+        for parity in reports:
+            print(f"{parity.target}: {_agreement(parity)}{'' if parity.passed else ', FAILED'}")
+        print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")
         print(_trainable(model))
-    return 0 if parity.passed else 1
+    return 0 if passed else 1
 
 
 def _agreement(parity: Parity) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from bioae.cli.options import Positive, Seed, whole
 from bioae.simulation.backend import Target
@@ -19,7 +20,7 @@ def parity(
     model: str,
     /,
     *,
-    target: Target = "numpy",
+    target: Target | None = None,
     neurons: Annotated[int, whole(2, 10**5)] = 100,
     steps: Annotated[int, whole(2, 10**6)] = 200,
     examples: Positive = 4,
@@ -41,7 +42,7 @@ def parity(
     model
         A neuron model's name or TOML file, or a trained network's folder or .zip file.
     target
-        Brian2's target.
+        Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     neurons
         The number of neurons of the random network, in two layers.
     steps
@@ -53,41 +54,45 @@ def parity(
     perturb
         Always compare Brian2 with itself, perturbed; by default only if too few spikes agree.
     json
-        Print one JSON object.
+        Print one JSON object: of the first target that failed, or else of the last one tried.
     """
+    from bioae.cli.compared import summary, to_try
+
+    tried = to_try(target)
     size = {"neurons": neurons, "steps": steps, "examples": examples}
-    report = _compare(model, target=target, seed=seed, perturb=perturb, **size)
+    reports = _compare(model, tried.targets, seed=seed, perturb=perturb, **size)
     if json:
-        print(json_format.dumps(report.to_json(), allow_nan=False))
+        print(json_format.dumps(summary(reports), allow_nan=False))
     else:
-        _print(report)
-    return 0 if report.passed else 1
+        for report in reports:
+            _print(report)
+        print(tried)
+    return 0 if all(report.passed for report in reports) else 1
 
 
 def _compare(
     model: str,
+    targets: Sequence[Target],
     *,
-    target: Target,
     neurons: int,
     steps: int,
     examples: int,
     seed: int,
     perturb: bool,
-) -> Parity:
+) -> list[Parity]:
     from bioae.datasets import load
     from bioae.equations import load_model
     from bioae.networks import artefact
-    from bioae.simulation.targets.activation import check_target
-    from bioae.trainers.parity import compare, model_parity
+    from bioae.trainers.parity import compare, model_parities
 
-    check_target(target)
     if _is_network(model):
         network = artefact.load(model).network
         digits = load("sample", "test", examples)
-        return compare(network, digits, name=model, target=target, seed=seed, perturb=perturb)
-    return model_parity(
+        options: dict[str, Any] = {"name": model, "seed": seed, "perturb": perturb}
+        return [compare(network, digits, target=target, **options) for target in targets]
+    return model_parities(
         load_model(model),
-        target=target,
+        targets,
         neurons=neurons,
         steps=steps,
         examples=examples,
@@ -117,6 +122,8 @@ def _print(report: Parity) -> None:
     print(f"  differing (neuron, step) pairs: {report.differing}")
     print(f"  fraction of spikes that agree: {report.spike_agreement:.6g}")
     print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} within rounding")
+    if report.excused > report.explained:
+        print(f"  more than the {report.explained} within rounding that chance explains")
     print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
     if report.self_agreement is not None:
         kind = "chaotic" if report.chaotic else "not chaotic"

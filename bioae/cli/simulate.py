@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,10 +173,11 @@ def _compare(
     """Simulate the unchanged network into a temporary file, and print the differences."""
     from bioae.cli.changes import print_change
     from bioae.cli.progress import counting
+    from bioae.files import temporary_folder
     from bioae.simulation import simulate_to
 
-    with tempfile.TemporaryDirectory(prefix=f".{changed.name}-", dir=changed.parent) as folder:
-        unchanged = Path(folder, "unchanged.nc")
+    with temporary_folder(changed) as folder:
+        unchanged = folder / "unchanged.nc"
         with terminated_as_interrupted(), counting("simulating unchanged") as progress:
             simulate_to(
                 unchanged, network, images, backend, seed=seed, workers=workers, progress=progress

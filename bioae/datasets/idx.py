@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.archives import MOST_INFLATED
 from bioae.errors import DataError
-from bioae.files import atomic_output
+from bioae.files import atomic_output, open_input
 
 __all__ = ["read_idx", "write_idx"]
 
@@ -55,21 +59,21 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
         dimensions.
     """
     path = Path(path)
-    content = _content(path)
-    dtype, shape = _header(path, content, ndim)
-    offset = _MAGIC.size + 4 * ndim
-    expected = math.prod(shape) * dtype.itemsize
-    size = len(content) - offset
-    if size != expected:
+    with _opened(path) as (file, most):
+        dtype, shape = _header(path, file.read(_MAGIC.size + 4 * ndim), ndim)
+        expected = math.prod(shape) * dtype.itemsize
+        # One byte more than declared shows that there are more.
+        content = file.read(min(expected, most) + 1)
+    if len(content) != expected:
+        kind = "truncated" if len(content) < expected else "longer than its header says"
         raise DataError(
-            f"the IDX file is {'truncated' if size < expected else 'longer than its header says'}",
+            f"the IDX file is {kind}",
             where=str(path),
             expected=f"{expected} bytes of values for the shape {shape}",
-            found=f"{size}",
+            found=f"{len(content)}" if len(content) < expected else "more",
             mend="Fetch or copy the file again",
         )
-    values = np.frombuffer(content, dtype, offset=offset).reshape(shape)
-    return values.astype(dtype.newbyteorder("="))
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False) -> None:
@@ -111,10 +115,18 @@ def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False
         temporary.write_bytes(content)
 
 
-def _content(path: Path) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file, gzipped or not, and tell the most bytes that it can hold."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+        with open_input(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            zipped = file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+            if not zipped:
+                yield file, size
+                return
+            with gzip.GzipFile(fileobj=file) as inner:
+                yield cast(IO[bytes], inner), size * MOST_INFLATED
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             "the gzip file is truncated or damaged",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.datasets.arrays import array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images, check_labels
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
-from bioae.files import expanded
+from bioae.files import as_path, check_input, expanded
 
 __all__ = ["load"]
 
@@ -70,7 +68,7 @@ def load(
 def _load(name_or_path: str | Path, split: Split) -> Images:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
-    path = expanded(name_or_path)
+    path = check_input(expanded(as_path(name_or_path, DataError, "data set")), DataError)
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix in (".npz", ".npy"):
@@ -119,36 +117,21 @@ def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
 
 
 def _from_numpy(path: Path, split: Split) -> Images:
-    arrays = _arrays(path)
-    images_key = next((key for key in ("images", f"x_{split}") if key in arrays), None)
-    if images_key is None:
+    if path.suffix == ".npy":
+        return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
+    names = array_names(path)
+    images_name = next((name for name in ("images", f"x_{split}") if name in names), None)
+    if images_name is None:
         raise DataError(
             "there are no images in the file",
             where=str(path),
             expected=f"an array named images or x_{split}",
-            found=", ".join(arrays) or "no array",
+            found=", ".join(names)[:200] or "no array",
         )
-    labels = arrays.get("labels" if images_key == "images" else f"y_{split}")
-    where = f"{path}: {images_key}" if path.suffix == ".npz" else str(path)
-    pixels = check_images(arrays[images_key], where=where)
+    labels_name = "labels" if images_name == "images" else f"y_{split}"
+    labels = read_array(path, labels_name) if labels_name in names else None
+    pixels = check_images(read_array(path, images_name), where=f"{path}: {images_name}")
     return _images(pixels, labels, str(path), split, where=f"{path}: labels")
-
-
-def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    try:
-        # np.load leaks the file of a damaged archive if it opens the file itself.
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return {"images": loaded}
-            return {key: loaded[key] for key in loaded.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            "the file cannot be read as NumPy arrays",
-            where=str(path),
-            expected="an .npy or .npz file without Python objects",
-            found=f"{error}",
-        ) from error
 
 
 def _images(
@@ -157,7 +140,7 @@ def _images(
     name: str,
     split: Split,
     *,
-    where: str,
+    where: str = "labels",
     indices: NDArray[Any] | None = None,
 ) -> Images:
     return Images(

@@ -6,6 +6,7 @@ It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` a
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from bioae.archives import DAMAGED, member_of, open_archive
 from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
-from bioae.files import atomic_output
+from bioae.files import LARGEST_TEXT, as_path, atomic_output, check_input, open_input
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
@@ -94,7 +96,7 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
-    path = Path(path)
+    path = as_path(path, OutputError, "output")
     description = {
         "format_version": FORMAT_VERSION,
         "network": network.config.self_contained().to_mapping(),
@@ -133,8 +135,8 @@ def load(path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    path = Path(path)
-    text, weights = _read(path, _DESCRIPTION), _read(path, _WEIGHTS)
+    path = check_input(path, ArtefactError)
+    text, weights = _read(path, _DESCRIPTION, LARGEST_TEXT), _read(path, _WEIGHTS)
     where = f"{path}, {_DESCRIPTION}"
     description = _parse(text, where)
     arrays = _arrays(weights, description.arrays, f"{path}, {_WEIGHTS}")
@@ -162,25 +164,24 @@ def _check_replaced(path: Path) -> None:
         )
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, most: int | None = None) -> bytes:
     try:
         if path.is_dir():
-            file = path / name
-            if file.exists() and not file.is_file():  # reading a pipe would wait for a writer
-                raise ValueError(f"{name} is not a file")
-            return file.read_bytes()
+            with open_input(path / name) as file:
+                _check_size(name, os.fstat(file.fileno()).st_size, most)
+                return file.read()
         if path.is_file():
-            with zipfile.ZipFile(path) as archive:
-                member = archive.getinfo(name)
+            with open_archive(path) as archive:
+                member = member_of(archive, name)
                 if member.compress_type != zipfile.ZIP_STORED:  # a stored file cannot grow
                     raise ValueError(
                         f"{name} is compressed, and only uncompressed archives are read"
                     )
+                _check_size(name, member.file_size, most)
                 return archive.read(member)
-    # zipfile raises RuntimeError for an unknown kind of archive, or one with a password.
-    except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, KeyError, OSError) as error:
         missing = isinstance(error, KeyError | FileNotFoundError)
-        reason = f"{name} is missing" if missing else str(error) or "it is truncated"
+        reason = f"{name} is missing" if missing else _reason(name, error)
         near = sorted(path.glob(f"*/{_DESCRIPTION}")) + sorted(path.glob(f"*/*/{_DESCRIPTION}"))
         raise ArtefactError(
             f"this is not a trained network: {reason}",
@@ -192,6 +193,17 @@ def _read(path: Path, name: str) -> bytes:
         where=str(path),
         mend="bioae demo and bioae train each write one, in the folder 'model'",
     )
+
+
+def _check_size(name: str, size: int, most: int | None) -> None:
+    if most is not None and size > most:
+        raise ValueError(f"{name} is larger than {most // 2**20} MiB")
+
+
+def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{name} cannot be read: {error.strerror}"
+    return str(error) or "it is truncated"
 
 
 def _parse(text: bytes, where: str) -> _Description:

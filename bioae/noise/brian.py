@@ -12,6 +12,7 @@ import numpy as np
 from brian2 import Function
 from numpy.typing import NDArray
 
+from bioae.brian2_functions import brian2_function, for_cuda
 from bioae.noise import transforms
 from bioae.noise.streams import Distribution, draw
 
@@ -67,35 +68,16 @@ def cpp_source() -> str:
 @cache
 def cuda_source() -> str:
     """Return the same source for CUDA, where both the host and the GPU run it."""
-    source = cpp_source().replace("static inline", "static inline __host__ __device__")
+    source = for_cuda(cpp_source())
     # Each thread of a GPU draws for one neuron, and need not keep the block.
     source = source.replace("static thread_local uint64_t place[6]", "uint64_t place[6] = {0}")
     return source.replace("static const double", "const double")  # of the GPU itself
 
 
 def _function(name: str, distribution: Distribution) -> Function:
-    function = Function(
-        _in_numpy(distribution),
-        arg_units=[1] * len(_ARGUMENTS),
-        arg_types=["integer"] * len(_ARGUMENTS),
-        return_unit=1,
-        return_type="float",
-    )
-    function.implementations.add_numpy_implementation(_in_numpy(distribution))
-    function.implementations.add_implementation("cpp", cpp_source(), name=name)
-    function.implementations.add_implementation(
-        "cuda", "", name=name, compiler_kwds={"headers": [f'"{CUDA_HEADER}"']}
-    )
-    function.implementations.add_implementation("cython", _in_cython(name), name=name)
-    return function
-
-
-def _in_cython(name: str) -> str:
-    arguments = ", ".join(f"int64_t {argument}" for argument in _ARGUMENTS)
-    source = "\n".join(f"    {line}" for line in cpp_source().splitlines())
-    return (
-        f'cdef extern from *:\n    """\n{source}\n    """\n    double {name}({arguments}) nogil\n'
-    )
+    arguments = [("int64_t", argument) for argument in _ARGUMENTS]
+    numbers = _in_numpy(distribution)
+    return brian2_function(name, arguments, numbers, cpp_source(), CUDA_HEADER, arg_type="integer")
 
 
 def _in_numpy(distribution: Distribution) -> Callable[..., NDArray[np.float64]]:

@@ -23,7 +23,7 @@ from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of, spread_text
 from bioae.simulation.results.netcdf import write_pieces, write_result
-from bioae.simulation.results.parts import Parts, missing, remove_parts
+from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
@@ -168,6 +168,7 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
     """
     path = check_output(path, overwrite=overwrite, kind="file")
     folder = parts_folder(path)
+    check_parts(folder)
     if folder.exists() and not resume and not overwrite:
         raise OutputError(
             "an interrupted run left finished chunks, which were kept",

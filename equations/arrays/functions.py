@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bioae.equations.expressions import EXTREMES, SUPPORTED
+from bioae.equations.operators import LEAST_INTEGER, POWERS
 
 __all__ = ["array_functions"]
 
@@ -25,18 +26,24 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     Returns
     -------
     Mapping
-        Brian2's functions by their names, and ``and``, ``or``, ``not``, ``select`` and ``number``,
-        which makes an array of a Python number.
+        Brian2's functions by their names; ``mod``, ``floordiv``, ``square`` and ``reciprocal``, see
+        `bioae.equations.operators`; ``and``, ``or``, ``not``, ``select``; and ``number``, which
+        makes an array of a Python number.
     """
     dtype = xp.float64 if dtype is None else dtype
     ours = {
+        "clip": partial(_clip, xp),
         "exprel": partial(_exprel, xp),
         "int": partial(_int, xp, dtype),
+        "sign": partial(_sign, xp),
         "timestep": partial(_timestep, xp),
     }
     return {
         **{name: getattr(xp, name) for name in (*SUPPORTED, *EXTREMES) if name not in ours},
         **ours,
+        **{name: getattr(xp, name) for name in POWERS.values()},
+        "mod": xp.remainder,
+        "floordiv": xp.floor_divide,
         "and": xp.logical_and,
         "or": xp.logical_or,
         "not": xp.logical_not,
@@ -45,11 +52,25 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     }
 
 
+# `bioae/arithmetic/templates/arithmetic.h` says the same in C++.
+
+
 def _int(xp: Any, dtype: Any, value: Any) -> Any:
-    # Integers are kept as floats: exact below 2**53, and nothing here divides integers.
-    if value.dtype != xp.bool:
-        return xp.trunc(value)
-    return xp.where(value, xp.asarray(1.0, dtype=dtype), xp.asarray(0.0, dtype=dtype))
+    # Integers are kept as floats: exact below 2**53, and stored in 32 bits.
+    if value.dtype == xp.bool:
+        return xp.where(value, xp.asarray(1.0, dtype=dtype), xp.asarray(0.0, dtype=dtype))
+    whole = xp.trunc(value) + 0.0  # an integer has no negative zero
+    fits = xp.logical_and(whole >= LEAST_INTEGER, whole < -LEAST_INTEGER)
+    return xp.where(fits, whole, float(LEAST_INTEGER))
+
+
+def _clip(xp: Any, value: Any, low: Any, high: Any) -> Any:
+    # Libraries differ in the sign of a zero that equals a bound.
+    return xp.clip(value, low, high) + 0.0
+
+
+def _sign(xp: Any, value: Any) -> Any:
+    return xp.where(value == value, xp.sign(value), value)  # noqa: PLR0124 - NaN stays NaN
 
 
 def _timestep(xp: Any, time: Any, dt: Any) -> Any:
@@ -57,7 +78,6 @@ def _timestep(xp: Any, time: Any, dt: Any) -> Any:
 
 
 def _exprel(xp: Any, value: Any) -> Any:
-    # The branch that is not taken must stay finite: its derivative reaches the gradient too.
-    small = xp.abs(value) < 1e-16
-    safe = xp.where(small, xp.ones_like(value), value)
-    return xp.where(small, xp.ones_like(value), xp.expm1(safe) / safe)
+    safe = xp.where(xp.abs(value) < 1e-16, 1e-16, value)
+    # Near the largest number, exp(x) is infinite and (exp(x) - 1)/x is not.
+    return xp.where(value > 717, float("inf"), xp.expm1(safe) / safe)

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bioae.equations.expressions import Expression, names_in
+from bioae.equations.operators import OPERATORS, power
 from bioae.equations.program import Program, Statement
 
 __all__ = [
+    "SOURCE",
+    "STATEMENTS",
     "Block",
     "Stepper",
     "Write",
@@ -20,6 +23,9 @@ __all__ = [
     "compile_statements",
     "guarded",
 ]
+
+#: The file name of compiled statements, and the name of the statements by line in their globals.
+SOURCE, STATEMENTS = "<neuron model>", "_statements"
 
 Array = Any
 Functions = Mapping[str, Callable[..., Any]]
@@ -64,7 +70,8 @@ def compile_statements(
     lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
     # PyTorch imports parts of itself at the first use of some operators.
     scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
-    exec(compile("\n".join(lines), "<neuron model>", "exec"), scope)
+    scope[STATEMENTS] = (None, *statements)  # by line
+    exec(compile("\n".join(lines), SOURCE, "exec"), scope)
     return scope["step"]  # type: ignore[no-any-return]
 
 
@@ -90,8 +97,7 @@ class _Emit(ast.NodeTransformer):
 
     _AS_IS = (
         ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Add, ast.Sub, ast.Mult,
-        ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Lt, ast.LtE, ast.Gt,
-        ast.GtE, ast.Eq, ast.NotEq,
+        ast.Div, ast.Pow, ast.USub, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
     )  # fmt: skip
 
     def emit(self, expression: Expression) -> ast.AST:
@@ -122,14 +128,24 @@ class _Emit(ast.NodeTransformer):
         return first
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if type(node.op) in OPERATORS:
+            return _call(OPERATORS[type(node.op)], *map(self._array, (node.left, node.right)))
+        function = power(node)
+        if function is not None:
+            return _call(function, self._array(node.left))
         # Python raises an error for 1/0; arrays give infinity, which a refractory neuron ignores.
-        if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod | ast.Pow) and not names_in(node):
+        if isinstance(node.op, ast.Div | ast.Pow) and not names_in(node):
             return _Numbers().generic_visit(node)
+        if isinstance(node.op, ast.Div):
+            # PyTorch multiplies a Python number by the rounded reciprocal.
+            return ast.BinOp(self._array(node.left), node.op, self.visit(node.right))  # type: ignore[arg-type]
         return self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.Not):
             return _call("not", self._array(node.operand))
+        if isinstance(node.op, ast.UAdd):
+            return self.visit(node.operand)  # type: ignore[no-any-return]
         return self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:

@@ -20,7 +20,7 @@ from brian2.equations.equations import (
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
 from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
 from bioae.equations.expressions import (
     Expression,
@@ -28,7 +28,13 @@ from bioae.equations.expressions import (
     parse_assignments,
     parse_expression,
 )
-from bioae.equations.language import BUILT_IN, REFRACTORINESS, complaint, copied_variables
+from bioae.equations.language import (
+    BUILT_IN,
+    REFRACTORINESS,
+    check_name,
+    complaint,
+    copied_variables,
+)
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
@@ -222,6 +228,7 @@ class _Checks:
                 raise self._not_written(target, key, by, written)
             else:
                 # A temporary variable of the statements.
+                check_name(target, where=where)
                 own.add(target)
                 unread.add(target)
                 variables[target] = _variable(target, unit)
@@ -318,7 +325,9 @@ class _Checks:
 def _brian2(where: str) -> Iterator[None]:
     try:
         yield
-    except (DimensionMismatchError, SyntaxError, TypeError, ValueError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # Brian2 raises many kinds
         raise ModelError(complaint(error), where=where) from error
 
 

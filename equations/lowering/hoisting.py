@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bioae.equations.expressions import Expression, is_condition, names_in
+from bioae.equations.lowering.conditions import with_numbers
 from bioae.equations.lowering.refractory import ACTIVE, Activity
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import REFRACTORY_PREFIX
@@ -30,6 +31,8 @@ class Hoist:
         The values of units, by name.
     inline
         The expressions of subexpressions, by name.
+    conditions
+        The names of variables that are true or false; may change between calls.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class Hoist:
         constant: AbstractSet[str],
         literals: Mapping[str, float],
         inline: Mapping[str, Expression],
+        conditions: AbstractSet[str] = frozenset(),
     ) -> None:
         self._constant = constant
+        self._conditions = conditions
         self._values = {n: Expression.of(ast.Constant(number)) for n, number in literals.items()}
         self._inline = inline
         self._names: dict[Expression, str] = {}
@@ -52,6 +57,7 @@ class Hoist:
         """Return the expression with names in place of its constant parts."""
         while expression.names & self._inline.keys():
             expression = expression.substituted(self._inline)
+        expression = with_numbers(expression, self._conditions)
         return Expression.of(self._hoisted(expression.substituted(self._values).tree))
 
     def _hoisted(self, node: Any) -> Any:

@@ -20,16 +20,19 @@ from bioae.equations.declarations import (
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables
 from bioae.equations.lowering.checks import check_model
+from bioae.equations.lowering.conditions import is_true_or_false
 from bioae.equations.lowering.hoisting import Hoist
-from bioae.equations.lowering.noise import MEANS, Draws
+from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.ranges import check_ranges
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
+    TEMPORARY,
     Event,
     Parameter,
     Program,
@@ -91,15 +94,21 @@ class _Lowering:
             if each.type == SUBEXPRESSION:
                 self.subexpressions[name] = Expression(str(each.expr))
             elif each.type == PARAMETER and "constant" in each.flags:
-                self.parameters[name] = Parameter(unit_name(each.dim), per_neuron=not shared)
+                self.parameters[name] = Parameter(
+                    unit_name(each.dim), per_neuron=not shared, dtype=each.var_type
+                )
             else:
                 self.states[name] = State(unit_name(each.dim), each.var_type, shared)
         units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
-        self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, self.subexpressions)
+        self.conditions = {n for n, each in self.equations.items() if each.var_type == "boolean"}
+        self.hoist = Hoist(
+            {"dt", "i", "N", *self.parameters}, units, self.subexpressions, self.conditions
+        )
 
     def program(self) -> Program:
         guarded = [name for name in self.states if self._guarded(name)]
-        integration = without_refractory(self.probe.update(), guarded, self.states)
+        integration = in_order_of_text(self.probe.update(), self.model.equations)
+        integration = without_refractory(integration, guarded, self.states)
         update = self._statements(integration)
         refractoriness = self._statements(self.probe.refractoriness())
         parts: dict[str, Any] = {
@@ -203,23 +212,39 @@ class _Lowering:
 
     def _statements(self, code: Iterable[Assignment], *, may_guard: bool = True) -> Statements:
         statements = []
-        for target, value, _ in code:
+        temporaries: dict[str, Expression] = {}
+        for target, assigned, _ in code:
+            value = assigned.substituted(temporaries)
+            if target not in self.equations:  # a temporary variable has the type of its value
+                condition = is_true_or_false(value, self.conditions)
+                (self.conditions.add if condition else self.conditions.discard)(target)
             drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.by_name.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.
-                statements.append(Statement(f"_{target}", self.hoist(drawn)))
-                drawn = Expression(f"_{target}")
-            statements.append(Statement(target, self.hoist(drawn), guarded))
+                temporary = f"{RESERVED_PREFIX}drawn_{target}"
+                statements.append(Statement(temporary, self.hoist(drawn)))
+                drawn = Expression(temporary)
+            written = target
+            if target not in self.states:
+                # The name may be one of generated code, such as `_idx` of a variable `idx`.
+                written = f"{TEMPORARY}{target}"
+                temporaries[target] = Expression(written)
+            statements.append(Statement(written, self.hoist(drawn), guarded))
         return tuple(statements)
 
     def _as_stored(self, target: str, value: Expression) -> Expression:
         """Return a value, converted to the type of the target."""
-        kind = self.states[target].dtype if target in self.states else "float"
-        if kind == "integer" and not isinstance(value.tree, ast.Constant):
+        if target not in self.states:
+            return value
+        kind = self.states[target].dtype
+        if kind == "boolean":
+            # The name of a parameter is a number on arrays.
+            return value if is_condition(value.tree) else Expression(f"({value}) != 0")
+        if is_true_or_false(value, self.conditions) or (
+            kind == "integer" and not _is_whole(value.tree)
+        ):
             return Expression(f"int({value})")
-        if kind == "boolean" and not is_condition(value.tree):
-            return Expression(f"({value}) != 0")
         return value
 
     def _start(self, target: str, value: Expression) -> Expression:
@@ -236,6 +261,14 @@ class _Lowering:
     def _in_order(self, initial: dict[str, Expression]) -> dict[str, Expression]:
         needed = {name: value.names & initial.keys() for name, value in initial.items()}
         return {name: initial[name] for name in in_order(needed, where=f"{self.where}, [initial]")}
+
+
+def _is_whole(node: ast.AST) -> bool:
+    """Return whether a syntax tree is an integer of 32 bits."""
+    match node:
+        case ast.Constant(value=int() as value):
+            return LEAST_INTEGER <= value < -LEAST_INTEGER
+    return False
 
 
 def _check_noise(model: NeuronModel, equations: Equations) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import groupby
 from typing import Literal
 
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Assignment, Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Draw, Program
 
-__all__ = ["MEANS", "Draws", "with_background_noise", "with_background_spikes"]
+__all__ = [
+    "MEANS",
+    "Draws",
+    "in_order_of_text",
+    "with_background_noise",
+    "with_background_spikes",
+]
 
 #: The distributions of Brian2's functions; `xi` becomes ``dt**.5*randn()``.
 _DISTRIBUTIONS: dict[str, Literal["uniform", "normal"]] = {"rand": "uniform", "randn": "normal"}
@@ -18,8 +27,38 @@ _DISTRIBUTIONS: dict[str, Literal["uniform", "normal"]] = {"rand": "uniform", "r
 #: The means of these distributions, as expressions.
 MEANS = {"uniform": Expression("0.5"), "normal": Expression("0")}
 
+_NOISE = re.compile(r"\bxi(?:_\w+)?\b")
+
 _BACKGROUND = f"{RESERVED_PREFIX}background"
 _BACKGROUND_DRAW = f"{RESERVED_PREFIX}background_draw"
+
+
+def in_order_of_text(assignments: Iterable[Assignment], equations: str) -> list[Assignment]:
+    """Return an integration step with its noise in the order of the equations.
+
+    Brian2 iterates over a set of the noise variables, whose order changes from session to session.
+
+    Parameters
+    ----------
+    assignments
+        The integration step: neighbours that differ only in the noise variable of their targets,
+        such as ``xi_a`` and ``xi_b``, are independent.
+    equations
+        The text of the equations.
+    """
+    order = {name: place for place, name in enumerate(dict.fromkeys(_NOISE.findall(equations)))}
+    longest_first = sorted(order, key=len, reverse=True)
+
+    def parts(each: Assignment) -> tuple[str, int]:
+        for name in longest_first:
+            if each.target == name or each.target.endswith(f"_{name}"):
+                return each.target.removesuffix(name), order[name]
+        return each.target, 0
+
+    ordered: list[Assignment] = []
+    for _, group in groupby(assignments, key=lambda each: parts(each)[0]):
+        ordered += sorted(group, key=lambda each: parts(each)[1])
+    return ordered
 
 
 class Draws:

@@ -25,6 +25,7 @@ from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.expressions import Assignment, Expression, parse_assignments
 from bioae.equations.language import complaint
+from bioae.equations.lowering.exact import Exact, TooSlow
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import physical_constants
 from bioae.errors import ModelError
@@ -32,7 +33,7 @@ from bioae.errors import ModelError
 # The package brian2.devices hides this module behind an object of the same name.
 brian2_device: Any = import_module("brian2.devices.device")
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "group_of"]
 
 
 class Probe:
@@ -64,37 +65,43 @@ class Probe:
         self._model = model
         self._declared = declared
         self._make_group({})
-        aliases = {name: _alias(name, declared) for name in declared.names if _is_taken(name)}
-        if aliases and not self._understood():
+        taken = {name for name in declared.names if _is_taken(name)}
+        misread = taken if taken and not self._understood() else set()
+        aliases = {name: _alias(name, declared) for name in misread | self._overwritten()}
+        if aliases:
             self._make_group(aliases)
 
     def _make_group(self, aliases: Mapping[str, str]) -> None:
-        model = self._model
         self._aliases = aliases
         self._names = {alias: name for name, alias in aliases.items()}
+        exact = Exact(self._model, aliases)
+        chosen = {None: (exact, "euler", "heun"), "exact": exact, "linear": exact}
+        method: Any = chosen.get(self._model.method, self._model.method)
         with self._asking("equations"), catch_logs():
-            self._group = _SilentGroup(
-                1,
-                self._declared.substitute(**aliases),
-                threshold=self._aliased(model.threshold),
-                reset="" if model.threshold is not None else None,
-                refractory=self._aliased(model.refractory) or False,
-                namespace=dict(physical_constants(besides=self._declared.names)),
-                dt=1 * ms,
-                name="bioae_probe*",
-                **({"method": model.method} if model.method else {}),
-            )
-            self._group.before_run({})
+            self._group = group_of(self._model, self._declared, aliases, method=method)
         self.equations: Equations = self._group.equations.substitute(**self._names)
 
     def _understood(self) -> bool:
         """Return whether SymPy read every variable as one: to it, ``E`` is Euler's number."""
         try:
             update = self.update()
+        except TooSlow:
+            raise
         except ModelError:
             return False
         read = set().union(*(each.value.names for each in update))
         return bool(self.equations.diff_eq_names <= read)
+
+    def _overwritten(self) -> set[str]:
+        """Return the variables whose new value has the name of another temporary of Brian2's.
+
+        For a variable ``v``, exponential Euler computes ``_BA_v``, the new value of ``BA_v``.
+        """
+        names = self.equations.diff_eq_names
+        if not any(name.endswith(f"_{other}") for name in names for other in names):
+            return set()
+        targets = [each.target for each in self.update()]
+        return {name for name in names if targets.count(f"_{name}") > 1}
 
     def update(self) -> list[Assignment]:
         """Return the integration step, without its statements for refractoriness."""
@@ -138,14 +145,14 @@ class Probe:
         return assignment._replace(value=Expression(text))
 
     def _assignments(self, code: str) -> list[Assignment]:
-        return [*parse_assignments(self._named(code), where="abstract code")]
+        return [*parse_assignments(self._named(code), where="abstract code", derived=True)]
 
     def _refractoriness(self) -> str:
         with self._asking("refractory"):
             return str(self._group.state_updater._get_refractory_code({}))
 
-    def _aliased(self, text: str | None) -> Any:
-        return None if text is None else word_substitute(text, self._aliases)
+    def _aliased(self, text: str) -> str:
+        return str(word_substitute(text, self._aliases))
 
     def _named(self, code: str) -> str:
         return str(word_substitute(code, self._names))
@@ -172,6 +179,39 @@ class _SilentGroup(NeuronGroup):  # type: ignore[misc]
 
     def __del__(self) -> None:
         """Give no warning."""
+
+
+def group_of(
+    model: NeuronModel, declared: Equations, aliases: Mapping[str, str], *, method: Any
+) -> NeuronGroup:
+    """Return a model's neuron as a group that never runs.
+
+    Parameters
+    ----------
+    model, declared
+        See `Probe`.
+    aliases
+        Other names for some of its variables.
+    method
+        As Brian2 takes it.
+    """
+
+    def aliased(text: str | None) -> Any:
+        return None if text is None else word_substitute(text, aliases)
+
+    group = _SilentGroup(
+        1,
+        declared.substitute(**aliases),
+        threshold=aliased(model.threshold),
+        reset="" if model.threshold is not None else None,
+        refractory=aliased(model.refractory) or False,
+        namespace=dict(physical_constants(besides=declared.names)),
+        dt=1 * ms,
+        name="bioae_probe*",
+        method=method,
+    )
+    group.before_run({})
+    return group
 
 
 def _alias(name: str, declared: Equations) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command and its processes at once, with one line, and keeps finished work."""
+"""Ctrl-C ends a command and its processes at once, and leaves no part of a file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from safetensors.numpy import load_file
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
-KEPT = "bioae: interrupted; finished work is kept\n"
+ENDED = "bioae: interrupted\n"
 
 
-def assert_ended(session: Any, done: Any, line: str = KEPT) -> None:
+def assert_ended(session: Any, done: Any, line: str = ENDED) -> None:
     assert done == (130, "", line)
     assert session.running() == []
     assert list(session.temporary.glob("bioae-*")) == []
@@ -83,7 +83,7 @@ def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     done = subprocess.run(
         command, cwd=here, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", KEPT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", ENDED)
     assert not (here / "r.nc").exists()
 
 
@@ -147,4 +147,4 @@ def test_an_interrupt_in_a_finaliser_is_not_lost() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_A_FINALISER], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", KEPT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", ENDED)

@@ -13,6 +13,8 @@ import pytest
 from bioae.cli import main
 from bioae.equations import NeuronModel, available, load_model
 
+NUMPY = ("--target", "numpy")
+
 
 def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("neurons", "list")
@@ -49,7 +51,7 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
     status, printed, _ = run("neurons", "show", "lif", "--dt", "2*ms", "--json")
     assert status == 0
     derived = json.loads(printed)["derived"]
-    assert derived["update"] == ["_v = v * bioae_c0", "v = _v"]
+    assert derived["update"] == ["bioae_tmp_v = v * bioae_c0", "v = bioae_tmp_v"]
     name, text, value = derived["constants"][0].split(" = ")
     assert (name, text) == ("bioae_c0", "exp(-dt / tau)")
     assert float(value) == pytest.approx(math.exp(-2 / 100), rel=1e-5)
@@ -85,11 +87,11 @@ def test_show_prints_events_and_the_reason_of_inexact_parity(
 
 def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     (here / "mine.toml").write_text(load_model("lif").to_toml(), encoding="utf-8")
-    status, printed, _ = run("neurons", "check", "mine.toml")
+    status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
     assert status == 0
     assert "mine.toml: loads" in printed
     assert " 0 of 0 " not in printed
-    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
+    report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
     assert report["parity"]["differing"] == 0
     assert report["parity"]["spikes"] > 0
 
@@ -98,11 +100,11 @@ def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
     (here / "mine.toml").write_text(load_model("leaky_readout").to_toml(), encoding="utf-8")
-    status, printed, _ = run("neurons", "check", "mine.toml")
+    status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
     assert status == 0
     assert "never fires" in printed
     assert "; 0 of 80,000 states differ between the mirror and Brian2" in printed
-    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
+    report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
     assert report["parity"]["silent"]
     assert report["parity"]["active_fraction"] >= 0.5
     assert report["class"] == "exact"

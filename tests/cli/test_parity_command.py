@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 
+from bioae.cli.simulate import simulate
+from bioae.equations import load_model
+from bioae.simulation.targets import activation
 from bioae.trainers import parity as library
 from bioae.trainers.parity import comparison
 
 Run = Callable[..., Any]
 
-SMALL = ("--neurons", 10, "--steps", 30, "--examples", 2)
+SIZE = ("--neurons", 10, "--steps", 30, "--examples", 2)
+SMALL = (*SIZE, "--target", "numpy")
 KEYS = {
     "model", "target", "steps", "neurons", "spikes", "active_fraction", "differing", "identical",
     "spike_agreement", "one_step", "max_state_error", "excused", "exact", "self_agreement",
-    "chaotic", "passed",
+    "chaotic", "passed", "explained", "targets",
 }  # fmt: skip
 
 
@@ -64,7 +71,7 @@ def test_a_model_that_never_fires(run: Run) -> None:
 
 
 def test_a_trained_network(run: Run, tiny_model: Path) -> None:
-    done = run("parity", tiny_model, "--examples", 3, "--json")
+    done = run("parity", tiny_model, "--examples", 3, "--json", "--target", "numpy")
     assert (done.status, done.err) == (0, "")
     report = json.loads(done.out)
     assert (report["differing"], report["one_step"]) == (0, 1.0)
@@ -76,6 +83,71 @@ def test_a_comparison_that_fails_has_status_1(run: Run, monkeypatch: pytest.Monk
     done = run("parity", "lif", *SMALL)
     assert (done.status, done.err) == (1, "")
     assert "FAILED" in done.out
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
+    """The targets of all comparisons, none of which is compiled."""
+    (here / "mine.toml").write_text(load_model("lif").to_toml(), encoding="utf-8")
+    (report,) = comparison.model_parities(load_model("lif"), ["numpy"], neurons=6, steps=20)
+    targets: list[str] = []
+
+    def compared(_: object, each: Iterable[str], **__: object) -> list[library.Parity]:
+        targets[:] = each
+        # The C++ target disagrees, if it is tried.
+        failing = {"numpy": 0, "cython": 0, "cpp_standalone": 3}
+        return [replace(report, target=name, differing=failing[name]) for name in targets]
+
+    monkeypatch.setattr(library, "model_parities", compared)
+    return targets
+
+
+COMMANDS = [("parity", "lif"), ("neurons", "check", "mine.toml")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_target_of_simulate_is_tried_too(
+    command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation, "check_target", lambda target: target)
+    done = run(*command)
+    assert tried == ["numpy", simulate_default()]
+    assert (done.status, done.err) == (1, "")
+    assert "Targets tried: numpy, cpp_standalone\n" in done.out
+    report = json.loads(run(*command, "--json").out)
+    report = report.get("parity", report)
+    assert (report["target"], report["targets"]) == ("cpp_standalone", tried)
+    assert not report["passed"]
+    done = run(*command, "--target", "cython")
+    assert tried == ["cython"]
+    assert done.status == 0
+    assert "Targets tried: cython\n" in done.out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_without_a_compiler_only_numpy_is_tried(
+    command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation.shutil, "which", lambda _: None)
+    done = run(*command)
+    assert tried == ["numpy"]
+    assert (done.status, done.err) == (0, "")
+    reason = "not cpp_standalone: the target 'cpp_standalone' needs g++ and make"
+    assert f"Targets tried: numpy ({reason}, which cannot be found)\n" in done.out
+
+
+def simulate_default() -> str:
+    default: str = inspect.signature(simulate).parameters["target"].default
+    return default
+
+
+@pytest.mark.slow
+def test_a_model_is_compared_in_cpp(run: Run) -> None:
+    builders.need("cpp_standalone")
+    done = run("parity", "lif", *SIZE)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count("differing (neuron, step) pairs: 0\n") == 2
+    assert done.out.endswith("Targets tried: numpy, cpp_standalone\n")
 
 
 @pytest.mark.parametrize(

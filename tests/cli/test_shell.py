@@ -119,7 +119,7 @@ def test_bad_usage_is_one_line_with_advice(
             "out.nc: Permission denied\n",
         ),
         (MemoryError(), 2, "error: out of memory. Ask for fewer images or smaller chunks\n"),
-        (KeyboardInterrupt(), 130, "bioae: interrupted; finished work is kept\n"),
+        (KeyboardInterrupt(), 130, "bioae: interrupted\n"),
         (BrokenPipeError(), 141, ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -202,4 +202,4 @@ def test_interrupt_from_outside() -> None:
         process.send_signal(signal.SIGINT)
         _, written = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert written == "bioae: interrupted; finished work is kept\n"
+    assert written == "bioae: interrupted\n"

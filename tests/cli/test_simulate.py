@@ -238,12 +238,11 @@ def test_a_file_never_replaces_a_folder_or_a_special_file(
     (here / "folder").mkdir()
     (here / "folder" / "notes").write_text("mine")
     os.mkfifo(here / "pipe")
-    for out, result in (("folder", "a folder"), (".", "a folder"), ("pipe", "a special file")):
+    for out, result in (("folder", "a folder"), (".", "a folder"), ("pipe", "a pipe")):
         command = ("simulate", tiny_model, "--out", out, "--overwrite", "--images", 1)
         line = refused(*command, "--target", "numpy")
-        assert line.endswith(
-            f"which was kept; expected a file; found {result}. Choose another path"
-        )
+        assert "which was kept; expected a file" in line
+        assert line.endswith(f"; found {result}. Choose another path")
 
 
 @pytest.mark.parametrize("out", ["file/r.nc", "file/deep/r.nc", "/proc/r.nc", "/proc/deep/r.nc"])

@@ -21,7 +21,8 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Smaller arguments for the tests, and a target that compiles nothing.
 SMALLER = {
     "simulate": {"--target": "numpy", "--images": "2"},
-    "parity": {"--neurons": "20", "--steps": "50", "--examples": "2"},
+    "parity": {"--target": "numpy", "--neurons": "20", "--steps": "50", "--examples": "2"},
+    "neurons check": {"--target": "numpy"},
 }
 # Has a separate test.
 TESTED_ELSEWHERE = ("bioae demo",)
@@ -51,7 +52,8 @@ def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     line, _, output = command.partition(" > ")
     program, *arguments = shlex.split(line, comments=True)
     assert program == "bioae", command
-    for option, value in SMALLER.get(arguments[0], {}).items():
+    smaller = SMALLER.get(" ".join(arguments[:2])) or SMALLER.get(arguments[0], {})
+    for option, value in smaller.items():
         if option in arguments:
             arguments[arguments.index(option) + 1] = value
         else:

@@ -23,7 +23,7 @@ COMMON = ("bioae.errors", "bioae.documents", "bioae.fields", "bioae.files")
 
 # What each part may import besides itself.
 ALLOWED = {
-    "bioae.equations": ("bioae.errors", "bioae.documents", "bioae.fields"),
+    "bioae.equations": COMMON,
     "bioae.analysis": (
         *COMMON,
         "bioae.simulation.results",

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state, settle
 from bioae.equations.arrays.stepping import Stepper, compile_expression
 from bioae.equations.expressions import Expression
 from bioae.equations.program import Program
 from bioae.noise import settling_noise
+from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["Constants"]
@@ -149,7 +149,7 @@ class Constants:
         run = {**values, **noise(0)}
         run |= {name: self._tensor(array, like) for name, array in start.items()}
         self._attach_expressions(run, program.initial, {*learning})
-        settle(Stepper(program, array_functions(torch, like.dtype)), run, dt=self._dt, noise=noise)
+        settle(Stepper(program, torch_functions(like.dtype)), run, dt=self._dt, noise=noise)
         for name in start:
             if run[name].requires_grad:
                 values[name] = values[name] + (run[name] - run[name].detach())
@@ -164,5 +164,5 @@ class Constants:
 
 @cache
 def _compiled(expression: Expression, dtype: torch.dtype) -> Callable[[Values], Tensor]:
-    function = compile_expression(expression, array_functions(torch, dtype))
+    function = compile_expression(expression, torch_functions(dtype))
     return lambda values: torch.as_tensor(function(values), dtype=dtype)

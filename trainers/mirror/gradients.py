@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import Stepper, Write, guarded
 from bioae.equations.expressions import Expression
 from bioae.equations.program import Program, State, Statement
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
+from bioae.trainers.mirror.functions import StraightThrough, torch_functions
 
 __all__ = ["ACTIVE", "AttachedWrite", "Backward", "StraightThrough", "stepper", "torch_stepper"]
 
@@ -99,20 +99,6 @@ class Backward:
         return self.truncate is not None and step > 0 and step % self.truncate == 0
 
 
-class StraightThrough(torch.autograd.Function):
-    """An assignment whose gradient passes unchanged to the old value."""
-
-    @staticmethod
-    def forward(ctx: Any, old: Tensor, new: Tensor) -> Tensor:  # noqa: ARG004
-        """Return `new`."""
-        return new.view_as(new)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        """Pass the gradient to `old`."""
-        return gradients[0], None
-
-
 class AttachedWrite(torch.autograd.Function):
     """A conditional write that is differentiable with respect to its condition.
 
@@ -153,7 +139,7 @@ def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> S
         program,
         backward,
         {
-            **array_functions(torch, dtype),
+            **torch_functions(dtype),
             "straight_through": StraightThrough.apply,
             "written": _written,
             "guarded": _guarded,
@@ -175,7 +161,7 @@ def stepper(
         The options. The derivative's `straight_through` sets the derivative of the state update
         with respect to the input variable to 1.
     functions
-        Those of `array_functions`, and ``straight_through``, ``written``, ``guarded`` and
+        Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded`` and
         ``released``, whose gradients differ from those of their formulas.
     """
     attached = program.refractory and not backward.detach_refractory

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
-from bioae.trainers.mirror.compiled.build import Unsupported
+from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.connections.events import EventConnection
@@ -131,6 +132,7 @@ class LayerMirror(nn.Module):
                         found=str(reason),
                         mend='Set compile = "auto", which leaves such layers uncompiled',
                     ) from reason
+                warn_uncompiled(self.placed.name, str(reason))
         run = self.neuron(
             self.arriving(emitted),
             recurrence=self.recurrence,
@@ -173,6 +175,15 @@ class LayerMirror(nn.Module):
         trace = results.pop(variable, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
+
+    @contextmanager
+    def uncompiled(self) -> Iterator[None]:
+        """Run every step by PyTorch's operations within the block."""
+        compiled, self._compiled = self._compiled, None
+        try:
+            yield
+        finally:
+            self._compiled = compiled
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return weights and trained parameters, by their names in the network."""

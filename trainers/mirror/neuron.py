@@ -227,10 +227,12 @@ class NeuronMirror(nn.Module):
         recurrence: Recurrence | None = None,
         *,
         at_threshold: Callable[[Values], None] | None = None,
+        fired: Tensor | None = None,
     ) -> Arrived | None:
         """Run one step on `values`, in the order of the schedule; return its whole input.
 
-        `at_threshold` is called with the values just before the threshold is evaluated.
+        `at_threshold` is called with the values just before the threshold is evaluated. If `fired`
+        is given, these neurons fire, whatever their state.
         """
         self._stepper.prepare(values)
         for slot in self.schedule.blocks:
@@ -240,7 +242,7 @@ class NeuronMirror(nn.Module):
                 case "thresholds":
                     if at_threshold is not None:
                         at_threshold(values)
-                    self._threshold(values)
+                    self._threshold(values, fired)
                     self._stepper.watch(values)
                 case "resets":
                     self._stepper.reset(values)
@@ -262,8 +264,8 @@ class NeuronMirror(nn.Module):
         self._stepper.receive(values)
         return arriving
 
-    def _threshold(self, values: Values) -> None:
-        fired = self._stepper.condition(values)
+    def _threshold(self, values: Values, given: Tensor | None) -> None:
+        fired = self._stepper.condition(values) if given is None else given
         if fired is None:
             return
         # The condition may be a scalar that all neurons share.

@@ -7,8 +7,8 @@ depend on rounding; `report` holds the result.
 
 from __future__ import annotations
 
-from bioae.trainers.parity.comparison import compare, model_parity
+from bioae.trainers.parity.comparison import compare, model_parities, model_parity
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import AGREEMENT, Parity
 
-__all__ = ["AGREEMENT", "Parity", "compare", "model_parity", "parity_network"]
+__all__ = ["AGREEMENT", "Parity", "compare", "model_parities", "model_parity", "parity_network"]

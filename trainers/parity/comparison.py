@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -17,26 +20,16 @@ from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
 from bioae.trainers.parity.one_step import one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
+from bioae.trainers.parity.threshold import explained
 
-__all__ = ["compare", "model_parity", "recorded", "report"]
+__all__ = ["compare", "model_parities", "model_parity", "recorded", "report"]
 
 #: The accepted difference of silent states, relative to the largest, if they need not be equal.
 _CLOSE = 1e-9
 
 
-def model_parity(
-    model: NeuronModel,
-    *,
-    target: Target = "numpy",
-    neurons: int = 100,
-    steps: int = 200,
-    examples: int = 4,
-    seed: int = 0,
-    perturb: bool = False,
-) -> Parity:
+def model_parity(model: NeuronModel, *, target: Target = "numpy", **options: Any) -> Parity:
     """Compare the mirror with Brian2 on a small random network of a neuron model.
-
-    For a model that never fires, states are compared instead of spikes.
 
     Parameters
     ----------
@@ -44,6 +37,38 @@ def model_parity(
         The neuron model.
     target
         Brian2's target.
+    options
+        See `model_parities`.
+
+    Raises
+    ------
+    ModelError
+        If no input makes half of the neurons fire.
+    """
+    (parity,) = model_parities(model, [target], **options)
+    return parity
+
+
+def model_parities(
+    model: NeuronModel,
+    targets: Iterable[Target],
+    *,
+    neurons: int = 100,
+    steps: int = 200,
+    examples: int = 4,
+    seed: int = 0,
+    perturb: bool = False,
+) -> list[Parity]:
+    """Compare the mirror with Brian2 on several targets, on one network of a neuron model.
+
+    For a model that never fires, states are compared instead of spikes.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    targets
+        Brian2's targets.
     neurons
         The number of neurons in both layers together.
     steps, examples
@@ -59,11 +84,13 @@ def model_parity(
         If no input makes half of the neurons fire.
     """
     size = {"neurons": neurons, "steps": steps, "examples": examples, "seed": seed}
+    options: dict[str, Any] = {"name": model.name, "seed": seed}
     if model.threshold is None:
         network, images = silent_network(model, **size)
-        return _compare_states(network, images, name=model.name, target=target, seed=seed)
+        return [_compare_states(network, images, target=each, **options) for each in targets]
     network, images = parity_network(model, **size)
-    return compare(network, images, name=model.name, target=target, seed=seed, perturb=perturb)
+    options["perturb"] = perturb
+    return [compare(network, images, target=each, **options) for each in targets]
 
 
 def compare(
@@ -141,6 +168,7 @@ def report(
         spike_agreement=agreement,
         one_step=restarted.agreement,
         excused=restarted.excused,
+        explained=explained(restarted.around),
         max_state_error=_state_error(network, brian, mirror),
         exact=exact,
         self_agreement=_self_agreement(network, images, seed) if perturb else None,
@@ -222,6 +250,7 @@ def _compare_states(
         spike_agreement=1.0,
         one_step=identical,
         excused=0,
+        explained=0,
         max_state_error=worst,
         exact=exact,
         silent=True,

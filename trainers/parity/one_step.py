@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +17,26 @@ from bioae.noise import Key
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.parity.threshold import undecided
+from bioae.trainers.parity.threshold import ULPS, WIDER, same, undecided
 
 __all__ = ["OneStep", "one_step"]
 
 
 class OneStep(NamedTuple):
-    """Numbers of (neuron, step) pairs: compared, differing, and differing but excused."""
+    """Numbers of (neuron, step) pairs.
+
+    Attributes
+    ----------
+    compared, differing, excused
+        All of them; those that differ; those that differ within rounding, in distance and state.
+    around
+        Those whose distance to threshold is small, but beyond rounding: see `explained`.
+    """
 
     compared: int
     differing: int
     excused: int
+    around: int
 
     @property
     def agreement(self) -> float:
@@ -49,19 +59,16 @@ def one_step(network: Network, presentations: Presentations, brian: xr.DataTree)
     """
     mirror = NetworkMirror(network, dtype=torch.float64)
     emitted = torch.from_numpy(presentations.drive()).double()
-    compared = differing = excused = 0
+    total = OneStep(0, 0, 0, 0)
     for placed in network.config.placed:
         layer = mirror.layers[placed.name]
         assert isinstance(layer, LayerMirror)
         spikes = torch.from_numpy(_raster(brian, placed))
-        wrong, close = _Restart(layer, presentations.key(), network.config.dt_seconds)(
-            emitted, spikes, brian[f"/layers/{placed.name}"]
-        )
-        compared += wrong.size
-        differing += int(wrong.sum())
-        excused += int((wrong & close).sum())
+        restart = _Restart(layer, presentations.key(), network.config.dt_seconds)
+        found = restart(emitted, spikes, brian[f"/layers/{placed.name}"])
+        total = OneStep(*(a + b for a, b in zip(total, found, strict=True)))
         emitted = spikes.double().reshape(*spikes.shape[:2], *placed.shape)
-    return OneStep(compared, differing, excused)
+    return total
 
 
 def _raster(result: xr.DataTree, placed: PlacedLayer) -> NDArray[np.bool_]:
@@ -84,23 +91,43 @@ class _Restart:
         self._key = key
         self._dt = dt
 
-    def __call__(
-        self, emitted: Tensor, spikes: Tensor, states: Any
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return masks of wrong and of undecided predictions (step, example, neuron)."""
-        steps, examples = spikes.shape[:2]
-        values = self._before(steps, examples, spikes, states)
-        close: list[NDArray[np.bool_]] = []
-        neuron = self._layer.neuron
+    def __call__(self, emitted: Tensor, spikes: Tensor, states: Any) -> OneStep:
+        """Predict each step, and count the predictions that are wrong."""
+        neuron, condition = self._layer.neuron, self._layer.neuron.program.condition
+        assert condition is not None
+        before = self._before(*spikes.shape[:2], spikes, states)
+        arriving, shape = self._arriving(emitted, spikes), before["_spike"].shape
+        bands: list[NDArray[np.bool_]] = []
 
         def look(values: dict[str, Tensor]) -> None:
-            condition = neuron.program.condition
-            assert condition is not None
-            close.append(undecided(condition, values, values["_spike"].shape))
+            bands.extend(
+                undecided(condition, values, shape, width) for width in (ULPS, WIDER * ULPS)
+            )
 
-        neuron.step(values, self._arriving(emitted, spikes), at_threshold=look)
-        wrong = values["_spike"].bool().reshape(spikes[1:].shape) != spikes[1:]
-        return wrong.numpy(), close[0].reshape(wrong.shape)
+        values = dict(before)
+        neuron.step(values, arriving, at_threshold=look)
+        actual = spikes[1:].reshape(shape)
+        wrong = (values["_spike"].bool() != actual).numpy()
+        close, near = bands
+        excused = wrong & close
+        if excused.any():
+            values = dict(before)
+            neuron.step(values, arriving, fired=actual)
+            excused &= self._agree(condition.names, values, states)
+        counts = (wrong, excused, near & ~close)
+        return OneStep(wrong.size, *(int(mask.sum()) for mask in counts))
+
+    def _agree(
+        self, names: Collection[str], values: dict[str, Tensor], states: Any
+    ) -> NDArray[np.bool_]:
+        """Return a mask of steps that end in Brian2's state, up to rounding, after its spikes."""
+        agree = np.ones(values["_spike"].shape, dtype=bool)
+        for name, state in self._layer.neuron.program.states.items():
+            if name in names and state.dtype == "float":
+                after = states[f"state_{name}"].to_numpy()[:, 1:].swapaxes(0, 1)
+                after = after.reshape(-1, *self._placed.shape)
+                agree &= same(np.broadcast_to(values[name].numpy(), after.shape), after)
+        return agree
 
     def _before(self, steps: int, examples: int, spikes: Tensor, states: Any) -> dict[str, Tensor]:
         neuron, shape = self._layer.neuron, self._placed.shape

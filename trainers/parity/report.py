@@ -36,7 +36,9 @@ class Parity:
         count as agreeing.
     excused
         The number of pairs that disagree in a single step, but within a few units in the last place
-        of the threshold.
+        of the threshold, and of the other side's state.
+    explained
+        The largest number of excused pairs that the density of distances to threshold explains.
     max_state_error
         The largest difference of a state variable, in base units.
     exact
@@ -63,6 +65,7 @@ class Parity:
     spike_agreement: float
     one_step: float
     excused: int
+    explained: int
     max_state_error: float
     exact: bool
     self_agreement: float | None = None
@@ -82,6 +85,8 @@ class Parity:
             return False
         if self.exact:
             return self.differing == 0
+        if self.excused > self.explained:
+            return False
         return self.one_step == 1.0 and (self.spike_agreement >= AGREEMENT or bool(self.chaotic))
 
     def to_json(self) -> dict[str, Any]:

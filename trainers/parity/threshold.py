@@ -1,4 +1,8 @@
-"""Spikes that depend on rounding: thresholds that the last bits of the state decide."""
+"""Spikes that depend on rounding: thresholds that the last bits of the state decide.
+
+A difference in such a spike is excused if the states of both sides differ by that little too, and
+if there are no more of them than distances that happen to be this small.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import chi2, poisson
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.expressions import Expression
+from bioae.trainers.mirror.functions import torch_functions
 
-__all__ = ["ULPS", "undecided"]
+__all__ = ["ULPS", "WIDER", "explained", "same", "undecided"]
 
 #: Units in the last place of a comparison's larger side within which both outcomes are accepted.
 ULPS = 4
+
+#: The width of the band in which the density of distances is measured, in units of `ULPS`.
+WIDER = 1024
+
+#: The probability that a bound is exceeded by chance.
+_RISK = 1e-4
 
 Mask = NDArray[np.bool_]
 
@@ -30,10 +41,37 @@ class _Verdict(NamedTuple):
     perhaps: Mask
 
 
-def undecided(condition: Expression, values: Mapping[str, Tensor], shape: tuple[int, ...]) -> Mask:
+def explained(around: int) -> int:
+    """Return the largest number of distances within `ULPS` that chance explains.
+
+    Parameters
+    ----------
+    around
+        The number of distances beyond `ULPS` and within `WIDER` times as much.
+
+    Notes
+    -----
+    The expected number is at most the upper limit of the mean of a Poisson variable that was
+    observed as `around` (Garwood 1936, Biometrika 28:437), over the ratio of the widths.
+    """
+    expected = chi2.ppf(1 - _RISK, 2 * (around + 1)) / 2 / (WIDER - 1)
+    return int(poisson.ppf(1 - _RISK, expected))
+
+
+def same(a: NDArray[Any], b: NDArray[Any]) -> Mask:
+    """Return a mask of numbers that differ by at most `ULPS` units in their last place."""
+    return _close(a, b, ULPS) | (a == b)
+
+
+def undecided(
+    condition: Expression,
+    values: Mapping[str, Tensor],
+    shape: tuple[int, ...],
+    ulps: float = ULPS,
+) -> Mask:
     """Return a mask of neurons whose condition depends on comparisons equal up to rounding.
 
-    Each comparison within `ULPS` units in the last place of its larger side is evaluated as true
+    Each comparison within `ulps` units in the last place of its larger side is evaluated as true
     and as false; the condition is undecided if its value, through ``and``, ``or`` and ``not``,
     depends on it.
 
@@ -45,36 +83,38 @@ def undecided(condition: Expression, values: Mapping[str, Tensor], shape: tuple[
         The values that it names.
     shape
         The shape of the population's arrays.
+    ulps
+        The width of the band around equality.
     """
-    verdict = _judge(condition.tree, values)
+    verdict = _judge(condition.tree, values, ulps)
     return np.broadcast_to(verdict.perhaps & ~verdict.surely, shape)
 
 
-def _judge(node: ast.expr, values: Mapping[str, Tensor]) -> _Verdict:
+def _judge(node: ast.expr, values: Mapping[str, Tensor], ulps: float) -> _Verdict:
     match node:
         case ast.BoolOp(op=op, values=parts):
             join = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            first, *rest = (_judge(part, values) for part in parts)
+            first, *rest = (_judge(part, values, ulps) for part in parts)
             for part in rest:
                 first = _Verdict(*(join(a, b) for a, b in zip(first, part, strict=True)))
             return first
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            surely, perhaps = _judge(operand, values)
+            surely, perhaps = _judge(operand, values, ulps)
             return _Verdict(~perhaps, ~surely)
         case ast.Compare(left=left, comparators=[right]):
             holds = _evaluate(node, values).astype(bool)
-            close = _close(_evaluate(left, values), _evaluate(right, values))
+            close = _close(_evaluate(left, values), _evaluate(right, values), ulps)
             return _Verdict(holds & ~close, holds | close)
     holds = _evaluate(node, values).astype(bool)
     return _Verdict(holds, holds)
 
 
-def _close(left: NDArray[Any], right: NDArray[Any]) -> Mask:
+def _close(left: NDArray[Any], right: NDArray[Any], ulps: float) -> Mask:
     larger = np.maximum(np.abs(left), np.abs(right)).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(left - right) <= ULPS * np.spacing(larger))
+        return np.asarray(np.abs(left - right) <= ulps * np.spacing(larger))
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> NDArray[Any]:
-    function = compile_expression(Expression.of(node), array_functions(torch, torch.float64))
+    function = compile_expression(Expression.of(node), torch_functions(torch.float64))
     return np.asarray(function(values))

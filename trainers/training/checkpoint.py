@@ -24,7 +24,7 @@ from torch import Tensor
 from bioae.documents import parse_json
 from bioae.errors import ArtefactError, NetworkError, describe
 from bioae.fields import Table, Threads
-from bioae.files import atomic_output
+from bioae.files import atomic_output, check_input
 
 __all__ = [
     "VERSION",
@@ -186,6 +186,7 @@ def load(path: Path) -> Checkpoint:
     ArtefactError
         If there is none, or it is truncated, foreign or of another version.
     """
+    path = check_input(path, ArtefactError)
     if not path.is_file():
         raise ArtefactError(
             "there is no checkpoint to resume from",

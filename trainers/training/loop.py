@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.files import atomic_output
+from bioae.files import atomic_output, remove
+from bioae.trainers.mirror.diagnosis import first_not_finite
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.checkpoint import Checkpoint, Position
 from bioae.trainers.training.objective import evaluate as evaluate_regularisers
@@ -101,8 +101,8 @@ def fit(
         temporary.write_text(problem.config.to_toml(), encoding="utf-8")
     with reproducible(run.threads):
         run.save()
-        if not resume and (out / MODEL).is_dir():
-            shutil.rmtree(out / MODEL)  # of the run that this one has replaced
+        if not resume:
+            remove(out / MODEL)  # of the run that this one has replaced
         try:
             run.train(progress)
         except KeyboardInterrupt:
@@ -219,13 +219,13 @@ class TrainingRun:
         terms = self._terms(batch)
         # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
-        self._check_finite(values)
+        self._check_finite(values, batch)
         self.optimiser.zero_grad()
         terms["loss"].backward()  # type: ignore[no-untyped-call]
         self._check_reached()
         limit = self.problem.config.training.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
-        self._check_finite({"norm of the gradient": norm.item()})
+        self._check_finite({"norm of the gradient": norm.item()}, batch)
         self.consistent = False
         self.optimiser.step()
         self.problem.mirror.clamp_()
@@ -287,16 +287,22 @@ class TrainingRun:
         self.consistent = True
         self.save()
 
-    def _check_finite(self, values: dict[str, float]) -> None:
+    def _check_finite(self, values: dict[str, float], batch: Batch | None = None) -> None:
+        """Refuse to continue with NaN or infinity; name what made it in a batch."""
         for name, value in values.items():
-            if not math.isfinite(value):
-                raise NetworkError(
-                    f"the {name} is no longer finite",
-                    where=f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}",
-                    found=str(value),
-                    mend="Lower training.learning_rate or the regularisers' coefficients; the last "
-                    "checkpoint was kept",
-                )
+            if math.isfinite(value):
+                continue
+            cause = batch and first_not_finite(
+                self.problem.mirror, lambda: self._terms(batch)["loss"]
+            )
+            raise NetworkError(
+                f"the {name} is no longer finite",
+                where=f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}",
+                found=f"{value}; {cause}" if cause else str(value),
+                mend=(cause and cause.mend)
+                or "Lower training.learning_rate or the regularisers' coefficients; the last "
+                "checkpoint was kept",
+            )
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(json.dumps(self.problem.config.to_mapping()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 import torch
 
 from bioae.datasets import Images, load
-from bioae.errors import DataError, NetworkError
-from bioae.files import check_output
+from bioae.errors import DataError, NetworkError, OutputError
+from bioae.files import as_path, check_output, remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
@@ -103,7 +102,7 @@ def train(
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
-    out = _check_folder(Path(out), replace=resume or overwrite)
+    out = _check_folder(as_path(out, OutputError, "output"), replace=resume or overwrite)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
     stored = out / START
@@ -259,8 +258,8 @@ def _check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
 def _store_start(start: Network | None, path: Path) -> None:
     if start is not None:
         artefact.save(start, path, overwrite=True)
-    elif path.is_dir():
-        shutil.rmtree(path)  # of the run that this one replaces
+    else:
+        remove(path)  # of the run that this one replaces
 
 
 def _check_folder(out: Path, *, replace: bool) -> Path:

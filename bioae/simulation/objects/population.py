@@ -10,8 +10,11 @@ from brian2 import Clock, NeuronGroup
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
+from bioae.arithmetic.brian import brian2_arithmetic
+from bioae.arithmetic.rendering import rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
+from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Program, Statement
 from bioae.equations.quantities import physical_constants
@@ -110,6 +113,7 @@ class Population(VariablesGroup):
             namespace={
                 **physical_constants(besides=program.states.keys() | program.parameters.keys()),
                 **(brian2_functions() if program.draws else {}),
+                **brian2_arithmetic(),
             },
             clock=clock,
             name=name,
@@ -170,11 +174,8 @@ class Population(VariablesGroup):
         # Random values last: they may depend on others.
         fixed = [name for name in program.written if name not in program.random_start]
         lines = [f"{name} = {_start_name(name)}" for name in fixed]
-        draws = _draws(program, step=str(START_STEP))
-        lines += [
-            f"{name} = {word_substitute(expression.text, draws)}"
-            for name, expression in program.random_start.items()
-        ]
+        random = [Statement(name, value) for name, value in program.random_start.items()]
+        lines.append(_code(program, random, step=str(START_STEP)))
         ConditionalRunner(
             self, f"{STEP} == {-lead_in}", "\n".join(lines),
             when="before_start", order=-10, name=f"{self.name}__start",
@@ -244,21 +245,23 @@ def _firing(program: Program) -> dict[str, Any]:
     if program.threshold is None:
         return {}
     return {
-        "threshold": word_substitute(program.threshold.text, _draws(program)),
+        "threshold": _condition(program, program.threshold),
         "reset": _code(program, program.reset),
         "refractory": program.model.refractory or False,
     }
 
 
 def _conditions(program: Program) -> dict[str, str]:
-    return {
-        name: str(word_substitute(event.condition.text, _draws(program)))
-        for name, event in program.events.items()
-    }
+    return {name: _condition(program, event.condition) for name, event in program.events.items()}
 
 
-def _code(program: Program, statements: Iterable[Statement]) -> str:
-    return str(word_substitute("\n".join(map(str, statements)), _draws(program)))
+def _code(program: Program, statements: Iterable[Statement], step: str = STEP) -> str:
+    lines = (str(rendered_statement(each, program.integers)) for each in statements)
+    return str(word_substitute("\n".join(lines), _draws(program, step)))
+
+
+def _condition(program: Program, condition: Expression) -> str:
+    return str(word_substitute(rendered(condition, program.integers).text, _draws(program)))
 
 
 def _draws(program: Program, step: str = STEP) -> dict[str, str]:

@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.files import atomic_output
+from bioae.simulation.results.guard import trust
 from bioae.simulation.results.tree import group_of
 
 __all__ = ["Piece", "write_pieces", "write_result"]
@@ -68,6 +69,7 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
                 target = file if group == "/" else file.create_group(group)
                 _write_group(target, [(piece, group) for piece in pieces], disk)
         disk.check()
+    trust(Path(path))
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,14 +25,18 @@ from safetensors.numpy import save
 from bioae.documents import parse_json
 from bioae.errors import OutputError
 from bioae.fields import Table
-from bioae.files import atomic_output
+from bioae.files import atomic_output, read_input, remove, remove_stale
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
-__all__ = ["Parts", "missing", "remove_parts"]
+__all__ = ["Parts", "check_parts", "missing", "remove_parts"]
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _RECONSTRUCTION = "reconstruction"
 _COLUMNS = ("neuron", "counts")
+#: What reading a file raises that is damaged, or that a stranger wrote.
+_DAMAGED = (
+    OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RecursionError
+)  # fmt: skip
 
 
 class _Run(Table):
@@ -74,7 +78,7 @@ class Parts:
         OutputError
             If the folder holds another run, or something else.
         """
-        if not self.folder.exists():
+        if not os.path.lexists(self.folder):
             return []
         _check_same(self.folder, self.identity)
         finished: list[slice] = []
@@ -82,8 +86,7 @@ class Parts:
         for start, stop, file in sorted(self._files()):
             if start < end or stop > length:
                 continue
-            chunk = _read(file)
-            if chunk is not None and len(chunk.reconstruction) == stop - start:
+            if _holds(file, examples=stop - start):
                 finished.append(slice(start, stop))
                 end = stop
         return finished
@@ -129,7 +132,7 @@ class Parts:
     def _files(self) -> Iterator[tuple[int, int, Path]]:
         for file in self.folder.glob(f"*{_SUFFIX}"):
             start, _, stop = file.stem.partition("-")
-            if start.isdecimal() and stop.isdecimal():
+            if start.isdecimal() and stop.isdecimal() and file.is_file():
                 yield int(start), int(stop), file
 
 
@@ -141,9 +144,21 @@ def remove_parts(folder: Path) -> None:
     OutputError
         If the folder is not one of parts.
     """
-    if folder.exists():
+    check_parts(folder)
+    remove(folder)
+    remove_stale(folder)
+
+
+def check_parts(folder: Path) -> None:
+    """Refuse what is there in the place of a folder of parts, if it is none.
+
+    Raises
+    ------
+    OutputError
+        If there is something else, a link among others.
+    """
+    if os.path.lexists(folder):
         _run_of(folder)
-        shutil.rmtree(folder)
 
 
 def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
@@ -170,7 +185,9 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
 def _run_of(folder: Path) -> dict[str, str]:
     file = folder / _RUN
     try:
-        stored = parse_json(file.read_bytes(), where=str(file), error=OutputError)
+        if folder.is_symlink():  # it could not be removed in the end
+            raise OutputError("it is a link", where=str(folder))
+        stored = parse_json(read_input(file), where=str(file), error=OutputError)
         return _Run.model_validate(stored).model_dump()
     except (OSError, ValidationError, OutputError) as error:
         raise OutputError(
@@ -209,26 +226,30 @@ def _to_bytes(chunk: Chunk) -> bytes:
     return save(arrays, metadata={"layers": description, "sha256": digest})
 
 
-def _read(file: Path) -> Chunk | None:
-    """Return the chunk in a file, or None if it is damaged."""
-    with suppress(OSError, SafetensorError, KeyError, ValueError):
+def _holds(file: Path, *, examples: int) -> bool:
+    """Return whether a file holds a chunk of some examples, and is not damaged."""
+    with suppress(*_DAMAGED):
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         if metadata["sha256"] == _sha256(arrays, metadata["layers"]):
-            entries = enumerate(json.loads(metadata["layers"]))
-            layers = tuple(_layer(arrays, number, entry) for number, entry in entries)
-            return Chunk(layers, arrays[_RECONSTRUCTION])
-    return None
+            for number, entry in enumerate(json.loads(metadata["layers"])):
+                _layer(arrays, number, entry)
+            return len(arrays[_RECONSTRUCTION]) == examples
+    return False
 
 
 def _layer(
     arrays: Mapping[str, NDArray[Any]], number: int, entry: Mapping[str, Any]
 ) -> LayerSpikes:
+    columns = {name: arrays[f"{number}/{name}"] for name in _COLUMNS}
+    for (name, values), axes in zip(columns.items(), (1, 2), strict=True):
+        if values.dtype.kind not in "ui" or values.ndim != axes:
+            raise ValueError(f"{name} is no array of whole numbers")
     return LayerSpikes(
-        entry["name"],
-        tuple(entry["shape"]),
-        **{name: arrays[f"{number}/{name}"] for name in _COLUMNS},
+        str(entry["name"]),
+        tuple(map(int, entry["shape"])),
+        **columns,
         states={
             name: Trace(arrays[f"{number}/states/{name}"], units)
             for name, units in entry["units"].items()
@@ -246,7 +267,7 @@ def _opened(file: Path) -> Iterator[Any]:
     try:
         with safe_open(file, framework="numpy") as opened:
             yield opened
-    except (OSError, SafetensorError) as error:
+    except _DAMAGED as error:
         raise _lost(file) from error
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bioae.errors import OutputError
-from bioae.files import atomic_output, user_cache
+from bioae.files import atomic_output, read_input, remove, user_cache
 
 __all__ = ["BuildCache", "KeptBuild"]
 
@@ -106,7 +105,7 @@ class BuildCache:
         """
         builds = self.kept()
         for folder in self._folders(complete=False):
-            shutil.rmtree(folder)
+            remove(folder)
         return builds
 
     def _folders(self, *, complete: bool = True) -> list[Path]:
@@ -124,10 +123,10 @@ class BuildCache:
     def _fetch(self, key: str, program: Path) -> bool:
         folder = self.folder / key
         try:
-            content = (folder / _PROGRAM).read_bytes()
-            if (folder / _HASH).read_text(encoding="ascii") != _sha256(content):
+            content = read_input(folder / _PROGRAM, self.limit)
+            if read_input(folder / _HASH) != _sha256(content).encode("ascii"):
                 return False
-        except (OSError, UnicodeDecodeError):
+        except OSError:
             return False
         program.write_bytes(content)
         program.chmod(0o755)
@@ -149,7 +148,8 @@ class BuildCache:
             if total <= self.limit:
                 return
             if build.key != keep:
-                shutil.rmtree(self.folder / build.key, ignore_errors=True)
+                with suppress(OSError):
+                    remove(self.folder / build.key)
                 total -= build.bytes
 
     @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,12 @@ from bioae.simulation.workers.runner import Build, Finished, Runner
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["PATIENCE_SECONDS", "connected", "count_workers", "run_on_cluster"]
+__all__ = ["CONNECT_SECONDS", "PATIENCE_SECONDS", "connected", "count_workers", "run_on_cluster"]
 
-#: Time to wait for the scheduler, and for a worker if there is none.
+#: Time to wait for the scheduler, which a wrong address never reaches.
+CONNECT_SECONDS = 3.0
+
+#: Time to wait for a worker if there is none.
 PATIENCE_SECONDS = 30.0
 
 _POLL_SECONDS = 1.0
@@ -55,16 +60,30 @@ def connected(address: str) -> Iterator[Client]:
             mend="pip install 'bioae[distributed]', here and on the cluster; or use --workers",
         ) from error
     try:
-        client = Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+        _ask(address)
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except Exception as error:  # an address that cannot be read raises many kinds
         raise TargetError(
-            f"no Dask cluster answers: {error}",
-            where=address,
+            f"no Dask cluster answers: {str(error) or f'silence for {CONNECT_SECONDS:g} s'}",
+            where=repr(address),
             mend="Start one with dask scheduler and dask worker --nthreads 1, "
             "and give the address that the scheduler prints",
         ) from error
     with client:
         yield client
+
+
+def _ask(address: str) -> None:
+    """Ask the scheduler who it is; a client that fails would still write lines when it ends."""
+    from distributed import rpc
+
+    async def identity() -> None:
+        async with rpc(address, timeout=CONNECT_SECONDS) as scheduler:
+            await asyncio.wait_for(scheduler.identity(), CONNECT_SECONDS)
+
+    # In a thread, since a notebook runs a loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, identity()).result()
 
 
 def count_workers(client: Client) -> int:

@@ -49,4 +49,4 @@ def test_an_exponential_euler_step_is_finite_while_refractory() -> None:
     }
     program = lower(model(fields))
     kept = [s.target for s in program.update if "int(not_refractory)" in s.value.text]
-    assert kept == ["_BA_x"]
+    assert kept == ["bioae_tmp_BA_x"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -15,13 +17,14 @@ from builders import two_layers
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks import Network
 from bioae.simulation import Backend, BrianNetwork, simulate_to
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.parts import missing
+from bioae.simulation.results.parts import Parts, missing
 from bioae.simulation.workers import job as runners
 
 Images = NDArray[np.float64]
@@ -202,3 +205,50 @@ def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -
     assert all(0 < part.stop - part.start <= size for part in parts)
     covered = [n for part in [*parts, *finished] for n in range(part.start, part.stop)]
     assert sorted(covered) == list(range(length))
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "file", "pipe inside"])
+def test_what_is_no_folder_of_parts_is_kept(
+    kind: str, network: Network, images: Images, half: Path, tmp_path: Path
+) -> None:
+    parts, elsewhere = parts_of(half), tmp_path / "elsewhere"
+    parts.rename(elsewhere)
+    match kind:
+        case "file":
+            parts.touch()
+        case "pipe inside":
+            parts.mkdir()
+            os.mkfifo(parts / "run.json")
+        case _:
+            parts.symlink_to(elsewhere if kind == "link" else "nowhere")
+    for options in ({"resume": True}, {"resume": False, "overwrite": True}):
+        with pytest.raises(OutputError, match="not the folder of an interrupted run, and was kept"):
+            simulate_to(half, network, images, Backend("numpy"), **options)
+    assert os.path.lexists(parts)
+    assert len(list(elsewhere.iterdir())) == 3
+
+
+@pytest.mark.parametrize("path", [None, b"r.nc", 3])
+def test_an_output_that_is_no_path(path: Any, network: Network, images: Images) -> None:
+    with pytest.raises(OutputError, match="the output is not a path; expected text or a pathlib"):
+        simulate_to(path, network, images, Backend("numpy"))
+
+
+def test_parts_of_a_stranger(half: Path) -> None:
+    """A hash that fits does not make a chunk fit."""
+    identity = json.loads((parts_of(half) / "run.json").read_text())
+    parts = Parts(parts_of(half), identity)
+    first, second = parts.finished(7)
+    with parts_of(half).joinpath("000000000-000000002.safetensors").open("wb") as file:
+        layers = json.dumps([{"name": 3, "shape": "x", "units": None}])
+        arrays = {"reconstruction": np.zeros((2, 1, 4, 4)), "0/neuron": np.zeros(3)}
+        arrays["0/counts"] = np.zeros((2, 5))
+        hashed = hashlib.sha256(layers.encode())
+        for name, values in sorted(arrays.items()):
+            hashed.update(f"{name}{values.dtype}{values.shape}".encode() + values.tobytes())
+        file.write(save(arrays, metadata={"layers": layers, "sha256": hashed.hexdigest()}))
+    parts_of(half).joinpath("000000009-000000011.safetensors").mkdir()
+    assert parts.finished(7) == [second]
+    for read in (lambda: parts.layer(first, 0), lambda: parts.layer(second, 5)):
+        with pytest.raises(OutputError, match="cannot be read any more"):
+            read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import signal
 import socket
@@ -127,17 +128,29 @@ def test_other_versions_are_refused(
         simulate(network, images, "numpy", workers=threads)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "nonsense://x", "127.0.0.1"])
-def test_nobody_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
-    with socket.socket() as held:  # bound, and listening to nobody
+@pytest.mark.parametrize("listens", [False, True])
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://127.0.0.1:{port}", "nonsense://x", "127.0.0.1", "", "tcp://127.0.0.1:x", "inproc://x"],
+)
+def test_nobody_answers(
+    address: str, listens: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert module.CONNECT_SECONDS < 5
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.5)
+    with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
+        if listens:  # to whoever connects, and says nothing
+            held.listen()
         address = address.format(port=held.getsockname()[1])
         with (
-            pytest.raises(TargetError, match=f"{address}: no Dask cluster answers"),
+            pytest.raises(TargetError, match=f"{address}': no Dask cluster answers: .") as caught,
             module.connected(address),
         ):
             pass
+    assert "\n" not in str(caught.value)
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_no_workers(network: Network, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:

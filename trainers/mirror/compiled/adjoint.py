@@ -114,7 +114,7 @@ def differentiate(
 
 
 #: Operations that pass no gradient.
-_FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number"})
+_FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number", "floordiv"})
 
 
 def _depending(nodes: list[Node], leaves: Collection[Node]) -> set[Node]:
@@ -166,6 +166,10 @@ class _Rules:
     def _div(self, g: Node, node: Node, _: Node, b: Node) -> Gradients:
         do = self._do
         return do("div", g, b), do("mul", do("neg", g), do("div", node, b))
+
+    def _mod(self, g: Node, _: Node, a: Node, b: Node) -> Gradients:
+        do = self._do
+        return g, do("neg", do("mul", g, do("floordiv", a, b)))
 
     def _pow(self, g: Node, node: Node, a: Node, b: Node) -> Gradients:
         do = self._do
@@ -225,6 +229,7 @@ _Do = Callable[..., Node]
 _SLOPES: dict[str, Callable[[_Do, Node, Node], Node]] = {
     "exp": lambda _, f, __: f,
     "expm1": lambda do, f, _: do("add", f, 1.0),
+    "exprel": lambda do, _, a: do("exprel_slope", a),
     "log": lambda do, _, a: do("div", 1.0, a),
     "log10": lambda do, _, a: do("div", 1.0, do("mul", a, math.log(10))),
     "log1p": lambda do, _, a: do("div", 1.0, do("add", a, 1.0)),

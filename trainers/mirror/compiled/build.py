@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import platform
 import shlex
@@ -19,7 +20,7 @@ import torch
 
 from bioae.files import user_cache
 
-__all__ = ["REALS", "Unsupported", "compile_cpp", "compiler"]
+__all__ = ["REALS", "Unsupported", "compile_cpp", "compiler", "warn_uncompiled"]
 
 #: The C++ types of the numbers that are compiled for.
 REALS = {torch.float32: "float", torch.float64: "double"}
@@ -33,6 +34,17 @@ _FLAGS = (
 
 class Unsupported(Exception):  # noqa: N818 - no error where the plain mirror takes over
     """An operation or layer that cannot be compiled; the message names the reason."""
+
+
+_warned: set[str] = set()
+
+
+def warn_uncompiled(layer: str, reason: str) -> None:
+    """Say in one line why a layer runs uncompiled: of several with one reason, for the first."""
+    if reason not in _warned:
+        _warned.add(reason)
+        line = "bioae: layer %s runs uncompiled, which is slower: %s"
+        logging.getLogger(__name__).warning(line, layer, reason)
 
 
 @functools.cache

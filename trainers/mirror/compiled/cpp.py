@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of", "safe"]
+__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of"]
 
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
@@ -25,7 +25,8 @@ FORMS = {
     "where": "{} ? {} : {}", "clip": "smaller(larger({}, {}), {})",
     "minimum": "smaller({}, {})", "maximum": "larger({}, {})", "detach": "{}",
     "number": "{} ? R(1) : R(0)", "spike": "{0} ? R(1) : R(0)", "written": "{0} ? {2} : {3}",
-    "through": "{1}",
+    "through": "{1}", "exprel": "bioae_exprel({})", "exprel_slope": "exprel_slope({})",
+    "floordiv": "bioae_floordiv({}, {})", "mod": "bioae_mod({}, {})",
 }  # fmt: skip
 
 #: The beginning of the source.
@@ -35,10 +36,20 @@ HEAD = """\
 #include <limits>
 #include <vector>
 typedef {real} R;
+{arithmetic}
 static const R MOST = std::numeric_limits<R>::max();
 // NaN propagates, as in PyTorch.
 static inline R smaller(R a, R b) {{ return a != a ? a : b != b ? b : a < b ? a : b; }}
 static inline R larger(R a, R b) {{ return a != a ? a : b != b ? b : a > b ? a : b; }}
+// The derivative of exprel: by a series where the formula loses all digits.
+static inline R exprel_slope(R x) {{
+  if (std::fabs(x) < 1) {{
+    R sum = 0, factor = 1;
+    for (int k = 0; k <= 20; ++k) {{ sum += factor / (k + 2); factor *= x / (k + 1); }}
+    return sum;
+  }}
+  return x > 709 ? R(INFINITY) : (std::exp(x) - bioae_exprel(x)) / x;
+}}
 enum {{ W = {width}, K = {carried} }};
 struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, held, threads; }};
 """
@@ -73,8 +84,3 @@ def kind_of(node: Node) -> str:
 def name_of(node: Node) -> str:
     """Return the name of a node's value."""
     return f"({node.text})" if node.operation == "literal" else f"v{node.index}"
-
-
-def safe(name: str) -> str:
-    """Return a name as part of a C++ identifier."""
-    return name.replace(" ", "__")

@@ -114,7 +114,7 @@ OPERATIONS = frozenset({
     *_CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "expm1", "log", "log10",
     "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "sqrt", "square",
     "reciprocal", "floor", "ceil", "trunc", "sign", "where", "clip", "minimum", "maximum",
-    "ones_like", "detach", "number", "spike", "written", "through",
+    "ones_like", "detach", "number", "spike", "written", "through", "exprel", "floordiv", "mod",
 })  # fmt: skip
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS, Unsupported
@@ -17,6 +17,7 @@ from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, sy
 from bioae.trainers.mirror.compiled.kernel import Kernel, Timeline
 from bioae.trainers.mirror.compiled.source import STARTS, Plan
 from bioae.trainers.mirror.connections.pathways import Arrived
+from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.gradients import stepper
 from bioae.trainers.mirror.neuron import NeuronMirror
 
@@ -84,7 +85,7 @@ class CompiledLayer:
         Raises
         ------
         Unsupported
-            If the layer contains an operation that is not compiled.
+            If the layer contains an operation that is not compiled, or compilation fails.
         """
         read = any(name.startswith(READOUT) for name in (*record, *final))
         prefixes = ("", READOUT) if read else ("",)
@@ -120,6 +121,9 @@ class CompiledLayer:
                 self._kernels[key] = Kernel.build(plan)
             except Unsupported as reason:
                 self._kernels[key] = reason
+            except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
+                reason = " ".join(str(error).split())
+                self._kernels[key] = Unsupported(f"{type(error).__name__}: {reason}")
         kernel = self._kernels[key]
         if isinstance(kernel, Unsupported):
             raise kernel
@@ -160,7 +164,7 @@ def _record(
     values["t"] = Symbol(graph, graph.leaf("t"))
     tracing = copy.copy(neuron)
     tracing.__dict__["_stepper"] = stepper(
-        program, neuron.backward, {**array_functions(torch, torch.float64), **_functions(graph)}
+        program, neuron.backward, {**torch_functions(torch.float64), **_functions(graph)}
     )
     tracing.step(values, arrived)
     for name in (*program.states, *STARTS):
@@ -175,7 +179,7 @@ def _kind(value: Tensor | float) -> Kind:
 
 
 def _functions(graph: Graph) -> dict[str, Any]:
-    """Return the operations with a custom gradient, see `gradients.stepper`."""
+    """Return the operations with a custom value or gradient, see `gradients.stepper`."""
 
     def written(condition: Symbol, weight: Symbol, value: Any, old: Symbol) -> Symbol:
         if not old.is_floating_point():
@@ -193,6 +197,7 @@ def _functions(graph: Graph) -> dict[str, Any]:
         return record(graph, "where", active, 1, weight - weight.detach())
 
     return {
+        **{name: partial(record, graph, name) for name in ("exprel", "floordiv", "mod", "sqrt")},
         "straight_through": lambda old, new: record(graph, "through", old, new),
         "written": written,
         "guarded": guarded,

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bioae.arithmetic.brian import cpp_source
 from bioae.trainers.mirror.compiled.adjoint import Step
-from bioae.trainers.mirror.compiled.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of, safe
+from bioae.trainers.mirror.compiled.cpp import FORMS, HEAD, LOOP, function, kind_of, name_of
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.gradients import ACTIVE
 
@@ -87,6 +88,11 @@ class Plan:
         leaf = self.step.graph.leaf
         return tuple(n for n in self.learning if n in earlier or leaf(n) in others)
 
+    @cached_property
+    def later(self) -> tuple[str, ...]:
+        """The names of the carried values that get a gradient from the step after."""
+        return tuple(sorted({*self.gradients[0], *self.final}))
+
     @property
     def outputs(self) -> int:
         """The number of output arrays: `recorded`, `final` and `summed`."""
@@ -106,7 +112,12 @@ class Plan:
     def text(self) -> str:
         """Return the source."""
         assert self.gradients  # they add to the graph
-        head = HEAD.format(real=self.real, width=self.width, carried=max(len(self.carried), 1))
+        head = HEAD.format(
+            real=self.real,
+            arithmetic=cpp_source("R"),
+            width=self.width,
+            carried=max(len(self.carried), 1),
+        )
         return f"{head}\n{self._forward()}\n{self._backward()}"
 
     def _forward(self) -> str:
@@ -147,7 +158,7 @@ class Plan:
         ends = [*earlier.values(), *others.values()]
         summed = [name for name in self.learned if name not in earlier]
         after = [step.carried[name][1] for name in self.carried]
-        later = sorted({*earlier, *self.final})
+        later = self.later
         body = [
             "std::vector<R> kept(s.steps * K * W);",
             *self._start(),
@@ -161,17 +172,17 @@ class Plan:
             *self._hand_on(),
             "}",
             "}",
-            *(f"R l_{safe(name)}[W] = {{}};" for name in later),
-            *(f"R a_{safe(name)}[W] = {{}};" for name in summed),
+            *(f"R l{k}[W] = {{}};" for k in range(len(later))),
+            *(f"R a{k}[W] = {{}};" for k in range(len(summed))),
             *(
-                f"if (grad[{k}]) {{ {LOOP} l_{safe(name)}[i] = grad[{k}][j + i]; }} }}"
+                f"if (grad[{k}]) {{ {LOOP} l{later.index(name)}[i] = grad[{k}][j + i]; }} }}"
                 for k, name in enumerate(self.final, len(self.recorded))
             ),
             "for (long t = s.steps - 1; t >= 0; --t) {",
             *(
                 f"if (s.cut && t + 1 < s.steps && (t + 1) % s.cut == 0) {{ {LOOP} "
-                f"l_{safe(name)}[i] = 0; }} }}"
-                for name in later
+                f"l{k}[i] = 0; }} }}"
+                for k in range(len(later))
             ),
             *self._at(),
             "const R* keep = kept.data() + t * K * W;",
@@ -196,16 +207,20 @@ class Plan:
                 f"d{k}[i] = e{k}[i] + {name_of(others[node]) if node in others else 'R(0)'};"
                 for k, node in enumerate(inputs)
             ),
-            *(f"a_{safe(name)}[i] += {name_of(others[step.graph.leaf(name)])};" for name in summed),
             *(
-                f"l_{safe(name)}[i] = {name_of(earlier[name]) if name in earlier else 'R(0)'};"
-                for name in later
+                f"a{k}[i] += {name_of(others[step.graph.leaf(name)])};"
+                for k, name in enumerate(summed)
+            ),
+            *(
+                f"l{k}[i] = {name_of(earlier[name]) if name in earlier else 'R(0)'};"
+                for k, name in enumerate(later)
             ),
             "}",
             "}",
         ]
         for k, name in enumerate(self.learned, len(inputs)):
-            variable = f"a_{safe(name)}" if name in summed else f"l_{safe(name)}"
+            known = name in summed
+            variable = f"a{summed.index(name)}" if known else f"l{later.index(name)}"
             body.append(f"{LOOP} to[{k}][j + i] = {variable}[i]; }}")
         arguments = (
             "const R* const* in, const R* const* par, const R* times, const R* const* grad, "
@@ -261,7 +276,7 @@ class Plan:
                 value = f"r{self.recorded.index(name)}[i]"
                 value += f" + q{self.summed.index(name)}[i]" if name in self.summed else ""
             elif node.text.startswith("later "):
-                value = f"l_{safe(node.text.removeprefix('later '))}[i]"
+                value = f"l{self.later.index(node.text.removeprefix('later '))}[i]"
             else:
                 place = self.parameters.index(node.text)
                 value = f"par[{place}][n + i]" if self.initial[node.text] else f"p{place}"

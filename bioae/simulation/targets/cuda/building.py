@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import brian2
 from brian2 import prefs
 
+from bioae.arithmetic import brian as arithmetic
 from bioae.errors import TargetError
-from bioae.noise.brian import CUDA_HEADER, cuda_source
+from bioae.noise import brian as noise
 from bioae.simulation.brian2_internals.sources import merge_cuda_sources, prepare_cuda_makefile
 from bioae.simulation.targets.build_cache import BuildCache
 from bioae.simulation.targets.cuda.requirements import (
@@ -38,7 +39,9 @@ def cuda_device() -> Any:
 
     class Device(ValueFreeCUDADevice):
         least_capability = LEAST_CAPABILITY
-        added_headers: ClassVar = {CUDA_HEADER: cuda_source()}
+        added_headers: ClassVar = {
+            part.CUDA_HEADER: part.cuda_source() for part in (noise, arithmetic)
+        }
 
     return Device()
 

@@ -18,7 +18,7 @@ from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
-from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.compiled import build, kernel, layer, source
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
     ArcTan,
@@ -280,6 +280,39 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: s
     # The last layer of the two lif networks is compiled.
     for name, grad in expected.items():
         close(found[name], grad, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "error"),
+    [
+        (layer, "_record", TypeError("unsupported operand")),
+        (layer, "stepper", AttributeError("no operation")),
+        (source.Plan, "text", KeyError("a node")),
+        (kernel, "compile_cpp", OSError(28, "No space left on device")),
+        (kernel, "compile_cpp", build.Unsupported("the C++ compiler failed: ...")),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_whatever_fails_while_compiling_leaves_a_layer_uncompiled(
+    part: Any, name: str, error: Exception,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(part, name, fail)
+    monkeypatch.setattr(build, "_warned", set())
+    network = firing(described("lif"))
+    mirrors = (NetworkMirror(network, potentials="all", compile=each) for each in (False, "auto"))
+    plain, found = (learn(mirror)[1] for mirror in mirrors)
+    assert plain
+    for each, grad in plain.items():
+        assert torch.equal(found[each], grad)
+    (line,) = (record.getMessage() for record in caplog.records if "uncompiled" in record.msg)
+    assert line.startswith("bioae: layer first runs uncompiled, which is slower: ")
+    assert str(error) in line
+    with pytest.raises(NetworkError, match="the layer cannot be compiled"):
+        learn(NetworkMirror(network, potentials="all", compile=True))
 
 
 def test_only_noise_keeps_a_model_from_being_compiled() -> None:

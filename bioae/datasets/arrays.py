@@ -1,0 +1,79 @@
+"""Arrays in the files of NumPy: those that are asked for, and nothing of the others."""
+
+from __future__ import annotations
+
+import math
+import os
+import tokenize
+from pathlib import Path
+from typing import IO, Any
+
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from bioae.archives import DAMAGED, member_of, open_archive
+from bioae.errors import DataError
+from bioae.files import open_input
+
+__all__ = ["array_names", "read_array"]
+
+_SUFFIX = ".npy"
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def array_names(path: Path) -> list[str]:
+    """Return the names of the arrays in an ``.npz`` file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        with open_archive(path) as archive:
+            return [name.removesuffix(_SUFFIX) for name in archive.namelist()]
+    except (*DAMAGED, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_array(path: Path, name: str | None = None) -> NDArray[Any]:
+    """Read an array from an ``.npz`` file, or without a name that of an ``.npy`` file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, holds Python objects, or its size is not the one it declares.
+    """
+    try:
+        if name is None:
+            with open_input(path) as file:
+                return _read(file, os.fstat(file.fileno()).st_size)
+        with open_archive(path) as archive:
+            member = member_of(archive, f"{name}{_SUFFIX}")
+            with archive.open(member) as file:
+                return _read(file, member.file_size)
+    except (*DAMAGED, KeyError, OSError, MemoryError, tokenize.TokenError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(file: IO[bytes], size: int) -> NDArray[Any]:
+    version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+    if version not in _HEADERS:
+        raise ValueError(f"the version {version} of the format is not read")
+    shape, _, dtype = _HEADERS[version](file)  # type: ignore[no-untyped-call]
+    declared = file.tell() + math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or declared != size:
+        kind = "Python objects" if dtype.hasobject else f"{declared} bytes declared, {size} present"
+        raise ValueError(kind)
+    file.seek(0)
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+    return array
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        "the file cannot be read as NumPy arrays",
+        where=str(path),
+        expected="an .npy or .npz file without Python objects",
+        found=str(error),
+    )

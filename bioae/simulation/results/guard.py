@@ -1,0 +1,90 @@
+"""Guard of results from strangers: a file is inspected before the HDF5 library reads it here.
+
+What this process wrote itself, and what it has inspected, is not inspected again while the file
+stays the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import h5netcdf
+
+from bioae.errors import ResultError
+
+__all__ = ["open_inspected", "trust"]
+
+Identity: TypeAlias = tuple[int, int, int, int, int]
+
+_SCRIPT = Path(__file__).with_name("inspection.py")
+_SAFE: set[Identity] = set()
+
+
+def trust(path: Path) -> None:
+    """Declare that a file is safe to read as it is now: this process wrote it."""
+    _SAFE.add(_identity(path))
+
+
+def open_inspected(path: str, mode: str = "r", **options: Any) -> h5netcdf.File:
+    """Open a netCDF file for reading, after inspection.
+
+    xarray calls it again when it opens the file again, here or in another process.
+
+    Raises
+    ------
+    ResultError
+        If the file is not safe to read, or changes meanwhile.
+    OSError
+        If it cannot be read.
+    """
+    before = _identity(Path(path))
+    if before not in _SAFE:
+        _inspect(path)
+    file = h5netcdf.File(path, mode, **options)
+    if _identity(Path(path)) != before:
+        file.close()
+        raise ResultError("the file changes while it is read", where=path, mend="Read it later")
+    _SAFE.add(before)
+    return file
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    # The time of the last change, unlike that of the last write, cannot be set.
+    return (
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )  # fmt: skip
+
+
+def _run(path: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", str(_SCRIPT), path]
+    # Threads of a library for linear algebra would take memory, and nothing needs them.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=environment, check=False
+    )
+
+
+def _inspect(path: str) -> None:
+    done = _run(path)
+    if done.returncode:
+        raise ResultError(
+            "the file cannot be read as netCDF4; it is truncated, damaged or of another kind",
+            where=path,
+            expected="the result of a simulation",
+            found=_reason(done),
+            mend="Simulate again, or name another file",
+        )
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode == -signal.SIGALRM:
+        return "a structure that is not read in time"
+    if done.returncode < 0:
+        return f"a structure on which the HDF5 library fails (signal {-done.returncode})"
+    return done.stdout.strip()[:300] or "a structure that takes too much memory"

@@ -1,0 +1,124 @@
+"""Exact integration ends in time, and only what SymPy may take long for starts a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+
+from bioae.equations import NeuronModel, available, load_model
+from bioae.equations.declarations import brian2_equations
+from bioae.equations.lowering import exact
+from bioae.equations.lowering.probing import Probe
+from bioae.errors import ModelError
+
+RING: dict[str, Any] = {
+    "description": "A circle of three.",
+    "equations": """
+    dx/dt = (a*y - x)/tau_x : 1
+    dy/dt = (b*z - y)/tau_y : 1
+    dz/dt = (c*x - z)/tau_z : 1
+    """,
+    "threshold": "x > 1",
+    "reset": "x = 0",
+    "input": "x",
+    "parameters": {
+        "a": "0.5", "b": "0.3", "c": "0.2", "tau_x": "10*ms", "tau_y": "20*ms", "tau_z": "30*ms",
+    },
+}  # fmt: skip
+LINE = (
+    "mine.toml, {key}: the exact integration of 3 equations takes more than {limit} s. "
+    'Set method = "exponential_euler" or method = "rk4"'
+)
+
+
+def update(model: NeuronModel) -> list[str]:
+    probe = Probe(model, brian2_equations(model))
+    return [f"{each.target} = {each.value}" for each in probe.update()]
+
+
+def refusal(model: NeuronModel) -> str:
+    with pytest.raises(ModelError) as caught:
+        update(model)
+    return str(caught.value)
+
+
+@pytest.fixture
+def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(exact.subprocess, "run", fail)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "LIMIT", 1.0)
+
+
+@pytest.mark.parametrize(("method", "key"), [("exact", "method"), (None, "equations")])
+def test_three_coupled_equations_end_in_a_line(method: str | None, key: str, short: None) -> None:
+    model = builders.model(RING, method=method)
+    expected = LINE.format(key=key, limit=1)
+    lines: list[str] = [refusal(model)]
+    # The answer is remembered, in every thread.
+    thread = threading.Thread(target=lambda: lines.append(refusal(model)))
+    thread.start()
+    thread.join()
+    assert lines == [expected, expected]
+
+
+@pytest.mark.parametrize("method", ["exponential_euler", "rk4"])
+def test_the_methods_that_the_line_names_work(method: str, no_process: None) -> None:
+    assert len(update(builders.model(RING, method=method))) > 5
+
+
+def test_shipped_models_and_uncoupled_equations_start_no_process(no_process: None) -> None:
+    models = [load_model(name) for name in available()]
+    models = [model for model in models if model.method in ("exact", None)]
+    assert len(models) > 5
+    uncoupled = "\n".join(f"dx{k}/dt = (1 - x{k})/tau_x : 1" for k in range(4))
+    models.append(builders.model(RING, equations=uncoupled, method="exact", input="x0",
+                                 threshold="x0 > 1", reset="x0 = 0"))  # fmt: skip
+    assert all(update(model) for model in models if "/dt" in model.equations)
+
+
+def test_equations_that_are_not_linear_start_no_process(no_process: None) -> None:
+    equations = str(RING["equations"]).replace("c*x", "c*x*x")
+    assert "0.5" not in update(builders.model(RING, equations=equations))  # Brian2 takes euler
+
+
+def test_a_process_gives_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    equations = "dx/dt = (a - E*x)/tau_x : 1\nE : 1 (constant)"  # SymPy has another E
+    model = builders.model(RING, method="exact", equations=equations)
+    here = update(model)
+    monkeypatch.setattr(exact, "_hard", lambda *_: 1)
+    asked: list[str] = []
+    answer = exact._answer
+    monkeypatch.setattr(exact, "_answer", lambda *each: (asked.append(each[0]), answer(*each))[1])
+    assert update(model) == here
+    assert asked
+
+
+@pytest.mark.slow
+def test_the_whole_limit_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(builders.model(RING, method="exact").to_toml(), encoding="utf-8")
+    command = [sys.executable, "-m", "bioae", "neurons", "show", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"bioae: error: {LINE.format(key='method', limit=20)}\n"
+
+
+@pytest.mark.slow
+def test_a_daemonic_worker_may_integrate_coupled_equations() -> None:
+    equations = "dx/dt = (a*y - x)/tau_x : 1\ndy/dt = (-x - y)/tau_y : 1"
+    model = builders.model(RING, method="exact", equations=equations)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(update, (model,)) == update(model)

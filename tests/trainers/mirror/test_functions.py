@@ -1,0 +1,120 @@
+"""Gradients of operators and functions that PyTorch lacks, compiled and uncompiled."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import dense, described, model
+
+from bioae.networks import Network
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.mirror.functions import torch_functions
+
+FUNCTIONS = torch_functions(torch.float64)
+
+
+def leaf(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+def test_gradients_of_remainders_are_those_of_the_floor() -> None:
+    a, b = leaf(5.5, -5.5, 0.0, 6.0), leaf(2.0, 2.0, 2.0, -3.0)
+    FUNCTIONS["mod"](a, b).sum().backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert a.grad.tolist() == [1, 1, 1, 1]
+    assert b.grad.tolist() == [-2, 3, 0, 2]
+    assert not FUNCTIONS["floordiv"](leaf(5.5), leaf(2.0)).requires_grad
+
+
+def test_square_roots_are_rounded_as_ieee_754_says() -> None:
+    values = np.random.default_rng(0).uniform(0, 10, 10_000)
+    assert np.array_equal(FUNCTIONS["sqrt"](torch.from_numpy(values)).numpy(), np.sqrt(values))
+    root = leaf(4.0)
+    FUNCTIONS["sqrt"](root).sum().backward()
+    assert root.grad is not None
+    assert root.grad.tolist() == [0.25]
+
+
+def moment(x: float, order: int) -> float:
+    """Return the derivative of (exp(x) - 1)/x of some order, by its series in exact fractions."""
+    exact = Fraction(x)
+    terms = (exact**k / (math.factorial(k) * (k + order + 1)) for k in range(60))
+    return float(sum(terms))
+
+
+@pytest.mark.parametrize(
+    "x", [0.0, 1e-300, 1e-17, -1e-12, 1e-8, -1e-5, 1e-3, -0.3, 0.999, -1, 2, -5]
+)
+def test_exprel_has_derivatives_of_every_order_without_cancellation(x: float) -> None:
+    value = leaf(x)
+    result = FUNCTIONS["exprel"](value)
+    for order in range(4):
+        expected = moment(x, order)
+        assert result.item() == pytest.approx(expected, rel=1e-13), order
+        (result,) = torch.autograd.grad(result.sum(), value, create_graph=True)
+
+
+def test_exprel_far_from_zero() -> None:
+    value = leaf(-1e300, -math.inf, 710.0, math.inf)
+    FUNCTIONS["exprel"](value).sum().backward()
+    assert value.grad is not None
+    assert value.grad.tolist() == [0, 0, math.inf, math.inf]
+
+
+def network() -> Network:
+    """Return a network whose potential goes through every operation that PyTorch lacks."""
+    fields = {
+        "description": "Remainders.",
+        "equations": """
+dv/dt = (0.2*(v % 0.7) + 0.1*(w // 0.3) + 0.1*exprel(w - w)*w - +v)/tau : 1
+dw/dt = (sqrt(1 + v % 1) - w)/tau : 1
+k : integer
+""",
+        "threshold": "v % 4 > 0.6 and k // 2 < 40 or v > 2",
+        "reset": "v = (v % 0.5) + 1/(3 + w); k += 1",
+        "method": "euler",
+        "input": "v",
+        "parameters": {"tau": "10*ms"},
+    }
+    config = described(
+        dense("only", 4, gain=3.0), input_shape=[1, 1, 4], steps=30, dt="1*ms",
+        neuron="mine", neurons={"mine": model(fields).to_mapping()},
+        encoder={"kind": "bernoulli", "rate": 0.3}, decoder={"kind": "count"},
+    )  # fmt: skip
+    return Network.initialise(config, seed=1)
+
+
+def learned(*, compiled: bool) -> dict[str, Any]:
+    net = network()
+    mirror = NetworkMirror(
+        net, derivative=ArcTan(), potentials="last", dtype=torch.float64, compile=compiled
+    )
+    images = np.random.default_rng(0).random((3, 1, 1, 4))
+    drive = net.config.encoder.encode(images, [0, 1, 2], steps=30)
+    given = torch.from_numpy(drive).double().requires_grad_()
+    layer = mirror(given).layers["only"]
+    (layer.spikes.sum() + layer.final_potential.sum()).backward()
+    return {
+        "spikes": layer.spikes,
+        "drive": given.grad,
+        **{name: weights.grad for name, weights in mirror.weights.items()},
+    }
+
+
+@pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
+def test_remainders_of_states_can_be_trained_compiled_and_uncompiled() -> None:
+    plain, fused = learned(compiled=False), learned(compiled=True)
+    assert plain["spikes"].sum() > 10
+    assert torch.equal(plain["spikes"], fused["spikes"])
+    for name in plain.keys() - {"spikes"}:
+        assert plain[name].isfinite().all()
+        assert plain[name].abs().sum() > 0
+        torch.testing.assert_close(fused[name], plain[name], rtol=1e-9, atol=1e-12)
