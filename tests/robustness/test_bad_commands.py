@@ -89,7 +89,7 @@ def fault(case: Case, done: Done, *, unchanged: bool) -> str | None:
 
 @pytest.mark.parametrize(
     ("count", "processes"),
-    [(40, 1), pytest.param(667, 14, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [(40, 1), pytest.param(400, 8, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
 )
 def test_bad_inputs(
     count: int, processes: int, material: Material, tmp_path: Path, figures: Any
