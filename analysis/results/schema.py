@@ -124,7 +124,7 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
 def _open(path: Path) -> xr.DataTree:
     """Open a file as `xarray.open_datatree` does, by way of its inspection."""
     # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
-    options = {"decode_vlen_strings": True, "phony_dims": "sort"}
+    options = {"where": str(path), "decode_vlen_strings": True, "phony_dims": "sort"}
     manager = CachingFileManager(open_inspected, str(path.absolute()), mode="r", kwargs=options)
     try:
         with warnings.catch_warnings(), manager.acquire_context() as file:

@@ -113,7 +113,7 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
 
 def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
     path = folder / indices_name(split)
-    return read_idx(path, ndim=1) if path.is_file() else None
+    return read_idx(path, ndim=1) if path.exists() else None
 
 
 def _from_numpy(path: Path, split: Split) -> Images:
