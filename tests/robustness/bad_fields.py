@@ -147,7 +147,7 @@ TRAINING_FIELDS = (
     Field(("training", "compile"), one_of(False, "auto"), (0, 1, "true", "no", 0.5, [], False)),
     Field(("training", "dtype"), nothing),
     Field(("training", "device"), one_of("cpu"), _DEVICES),
-    Field(("training", "grid_bits"), lambda v: whole(0, 20)(v) or (type(v) is float and v == 0)),
+    Field(("training", "grid_bits"), whole(0, 20)),
     Field(("training", "checkpoint_seconds"), number(0, 1e9)),
     Field(("training", "truncate"), whole(1, 10**6)),
     Field(("training", "recompute"), whole(1, 10**6)),

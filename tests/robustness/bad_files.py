@@ -59,7 +59,7 @@ def artefact_weights(rng: random.Random, material: Material) -> Case:
         case 5:
             arrays["hidden.tau"] = np.full(3, rng.choice([0.0, -0.01, math.nan]))
         case 6:
-            arrays["hidden.recurrent"] = np.ones((3, 3))
+            name, values = "hidden.recurrent", np.ones((3, 3))
         case _:
             name = ""
     arrays = {key: array for key, array in {**arrays, name: values}.items() if key}

@@ -29,6 +29,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("good")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        # The first process waits for the import of the libraries.
+        assert forked(Case("", ["--version"], {}), folder, folder).status == 0
         (folder / "run.toml").write_text(tomli_w.dumps(TRAINING))
         write(Case("", [], {"images.npy": Material({}, {}, b"").images}), folder)
         assert main(["train", "run.toml", "--out=run"]) == 0
@@ -39,8 +41,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return Material(files, run, (folder / "r.nc").read_bytes())
 
 
-#: The longest time of a refusal, in seconds.
-LIMIT = 10.0
+#: The longest time of a refusal, and of valid work on a busy machine, in seconds.
+LIMIT, LIMIT_OF_WORK = 10.0, 60.0
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
@@ -53,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 def forked(case: Case, folder: Path, logs: Path) -> Done:
     """Run a case in a process that has imported the libraries."""
     command = Command(*case.arguments, folder=folder, logs=logs, environment=case.environment)
-    return command.wait(LIMIT)
+    return command.wait(LIMIT_OF_WORK)
 
 
 def separate(case: Case, folder: Path) -> Done:
@@ -70,7 +72,7 @@ def separate(case: Case, folder: Path) -> Done:
 
 def fault(case: Case, done: Done, *, unchanged: bool) -> str | None:
     """Return the kind of a fault, or None."""
-    if done.status == -signal.SIGKILL:
+    if done.status == -signal.SIGKILL or (done.status == 2 and done.seconds > LIMIT):
         return "hang"
     if "Traceback" in done.err or done.status not in (0, 1, 2):
         return "traceback"
@@ -87,7 +89,7 @@ def fault(case: Case, done: Done, *, unchanged: bool) -> str | None:
 
 @pytest.mark.parametrize(
     ("count", "processes"),
-    [(50, 1), pytest.param(2000, 40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [(40, 1), pytest.param(667, 14, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
 )
 def test_bad_inputs(
     count: int, processes: int, material: Material, tmp_path: Path, figures: Any

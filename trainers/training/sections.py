@@ -70,6 +70,10 @@ class DerivativeConfig(Table):
         return dict(self.model_extra or {})
 
 
+#: Keys of which 0 means no limit, and the types of that 0.
+_NO_LIMIT: dict[object, tuple[type, ...]] = {"gradient_clip": (int, float), "grid_bits": (int,)}
+
+
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
@@ -203,7 +207,7 @@ class OptimisationConfig(Table):
         # TOML has no null: 0 means none where 0 itself makes no sense.
         if isinstance(values, dict):
             return {
-                key: None if key in ("gradient_clip", "grid_bits") and value == 0 else value
+                key: None if type(value) in _NO_LIMIT.get(key, ()) and value == 0 else value
                 for key, value in values.items()
             }
         return values
