@@ -24,7 +24,14 @@ from bioae.equations.limits import LONGEST_NAME, MOST_DIFFERENTIAL, MOST_EQUATIO
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError
 
-__all__ = ["BUILT_IN", "REFRACTORINESS", "check_name", "complaint", "copied_variables", "declared_equations"]
+__all__ = [
+    "BUILT_IN",
+    "REFRACTORINESS",
+    "check_name",
+    "complaint",
+    "copied_variables",
+    "declared_equations",
+]
 
 #: Names that every model may use without declaring them.
 BUILT_IN = frozenset({"t", "dt", "i", "N"})

@@ -32,6 +32,10 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
     ModelError
         If there is no such model, or its file cannot be read or has the wrong keys.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise ModelError(
+            "this is neither a name nor a path", expected='such as "lif"', found=repr(name_or_path)
+        )
     text = str(name_or_path)
     if text in available():
         path = _FOLDER / f"{text}.toml"
@@ -41,14 +45,17 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
         raise _unknown(text)
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"this is not valid TOML: {error}", where=text) from error
+    except RecursionError:
+        raise ModelError("the tables are nested too deeply", where=text) from None
     except FileNotFoundError:
         raise ModelError("there is no such neuron model file", where=text) from None
     except UnicodeDecodeError as error:
         raise ModelError("this is not a text file in UTF-8", where=text) from error
-    except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=text) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"this is not valid TOML: {error}", where=text) from error
+    except (OSError, ValueError) as error:  # a path may hold a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"the file cannot be read: {reason}", where=text) from error
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
     return NeuronModel.from_mapping(path.stem, fields, where=where)
 

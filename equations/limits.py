@@ -92,9 +92,7 @@ class Size(NamedTuple):
     value: float | None = None
 
 
-def measured(
-    node: ast.AST, operands: list[Size], named: Mapping[str, Size] | None = None
-) -> Size:
+def measured(node: ast.AST, operands: list[Size], named: Mapping[str, Size] | None = None) -> Size:
     """Return the size of an expression from those of its operands.
 
     Parameters

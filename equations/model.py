@@ -69,7 +69,9 @@ class NeuronModel(BaseModel):
         max_length=MOST_EVENTS,
         description="custom events, checked after the threshold in each step",
     )
-    method: _Text | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
+    method: _Text | None = Field(
+        None, description="a Brian2 state updater; default: Brian2 chooses"
+    )
     input: _Text = Field(description="the variable that a presynaptic spike adds to")
     inhibition: _Text | None = Field(
         None,

@@ -25,7 +25,7 @@ from brian2.units.fundamentalunits import (
 from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.errors import InputError
 
-__all__ = ["constants", "evaluate", "physical_constants", "time_in_seconds", "unit_name"]
+__all__ = ["constants", "evaluate", "physical_constants", "text_of", "time_in_seconds", "unit_name"]
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -61,7 +61,7 @@ def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantit
 
 
 def evaluate(
-    expression: str,
+    expression: str | Quantity,
     names: Mapping[str, Any] | None = None,
     *,
     dimensions_of: Any = None,
@@ -73,7 +73,7 @@ def evaluate(
     Parameters
     ----------
     expression
-        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions.
+        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions; or a quantity.
     names
         The values of other names, such as parameters.
     dimensions_of
@@ -89,6 +89,14 @@ def evaluate(
         (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
         real number, or has the wrong dimensions.
     """
+    expression = text_of(expression)
+    if not isinstance(expression, str):
+        raise error(
+            "this is neither text nor a quantity",
+            where=where,
+            expected='such as "2*ms", or 2*brian2.ms',
+            found=repr(expression),
+        )
     parsed = parse_expression(expression, where=where, error=error)
     known = {**constants(), **(names or {})}
     listed = (*(names or ()), "a unit")
@@ -131,7 +139,17 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     raise TypeError(f"{Expression.of(node).text!r} is not a constant")
 
 
-def time_in_seconds(expression: str, *, where: str, error: type[InputError] = InputError) -> float:
+def text_of(value: Any) -> Any:
+    """Return one quantity as text in base units; return anything else unchanged."""
+    if not isinstance(value, Quantity) or value.ndim:
+        return value
+    unit = unit_name(value)
+    return repr(float(value)) if unit == "1" else f"{float(value)!r}*({unit})"
+
+
+def time_in_seconds(
+    expression: str | Quantity, *, where: str, error: type[InputError] = InputError
+) -> float:
     """Return a positive time, such as ``"1*ms"``, in seconds.
 
     Raises
@@ -143,7 +161,7 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
     value = float(evaluate(expression, dimensions_of=second, where=where, error=error))
     if not 0 < value < float("inf"):
         raise error(
-            "this time does not fit", where=where, expected="a positive time", found=expression
+            "this time does not fit", where=where, expected="a positive time", found=str(expression)
         )
     return value
 

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from bioae.checks import instance
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.files import atomic_output
 from bioae.networks.base import NetworkBase
@@ -96,6 +97,8 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
+    instance(network, "the network", NetworkBase, error=ArtefactError)
+    instance(path, "the path", (str, Path), error=OutputError)
     path = Path(path)
     description = {
         "format_version": FORMAT_VERSION,
@@ -135,6 +138,7 @@ def load(path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
+    instance(path, "the path", (str, Path), error=ArtefactError)
     path = Path(path)
     text, weights = _read(path, _DESCRIPTION), _read(path, _WEIGHTS)
     where = f"{path}, {_DESCRIPTION}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hostile import EXPRESSIONS, FIELDS, LIF, outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hostile import EXPRESSIONS, FIELDS, LIF, outcome
 
 from bioae.equations import NeuronModel, lower
 from bioae.equations.limits import MOST_DIFFERENTIAL, MOST_NAMES

@@ -1,4 +1,4 @@
-"""Random hostile texts in every field of a neuron model: accepted, or refused in a line, in time."""
+"""Random hostile texts in every field of a neuron model: accepted or refused, in time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
+from hostile import EXPRESSIONS, FIELDS, outcome
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hostile import EXPRESSIONS, FIELDS, outcome
 
 
 @pytest.mark.slow
