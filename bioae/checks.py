@@ -100,7 +100,7 @@ def one_of(
 def instance(
     value: Any,
     name: str,
-    kind: type[Any] | tuple[type[Any], ...],
+    kind: Any,
     *,
     mend: str | None = None,
     error: type[InputError] = InputError,

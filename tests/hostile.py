@@ -79,7 +79,7 @@ def outcome(changes: dict[str, Any]) -> ModelError | None:
 
 _LEAVES = st.sampled_from(
     [
-        "v", "theta", "tau", "dt", "t", "i", "N", "1", "2", "0", "9", "0.5", "1e308", "1e-308", "99",
+        "v", "theta", "tau", "dt", "t", "i", "N", "1", "2", "0", "9", "0.5", "1e308", "1e-99", "99",
         "volt", "ms", "pi", "e", "inf", "True", "rand()", "xi", "9**9", "(-1)", "2**31", "E", "zoo",
         "oo", "nan", "spikespace", "_spikespace", "int", "v\u200b", "1j", "0x" + "f" * 9000,
         "9" * 400, "a" * 5000, "lastspike", "not_refractory", "1 # one", "'1'", "[1]", "v.real",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bioae.analysis.firing.counts import check_reference
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.results.layers import duration_s, layer_data, steps
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["fit_rates", "rate_distribution", "rate_statistics"]
@@ -62,11 +63,11 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     ResultError
         If `bins` is not positive.
     """
-    if bins < 1:
-        raise ResultError("bins must be positive", expected="at least 1", found=str(bins))
+    bins = whole(bins, "bins", least=1, error=ResultError)
     data = layer_data(tree, layer)
     rates = firing_rate(tree, layer).to_numpy()
-    lowest = 1 / (duration_s(tree) * data.sizes["example"])
+    # Without examples there are no rates; one serves for the edges.
+    lowest = 1 / (duration_s(tree) * max(1, data.sizes["example"]))
     highest = steps(tree) / duration_s(tree)
     # A margin keeps rounding from moving a rate beyond the outer edges.
     edges = np.geomspace(lowest / 1.1, highest * 1.1, bins + 1)

@@ -7,7 +7,7 @@ import xarray as xr
 
 from bioae.analysis.firing.counts import is_alive
 from bioae.analysis.measures.definitions import DEFINITIONS
-from bioae.analysis.results.layers import Dims, described, duration_s, layer_data, steps
+from bioae.analysis.results.layers import Dims, averaged, described, duration_s, layer_data, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
@@ -22,7 +22,7 @@ def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.
 
     (neuron,) by default; (example, neuron) with ``dims=()``.
     """
-    rate = layer_data(tree, layer)["spike_count"].mean(dims) / duration_s(tree)
+    rate = averaged(layer_data(tree, layer)["spike_count"], dims) / duration_s(tree)
     return described(rate, "firing_rate", "firing rate", "Hz")
 
 
@@ -32,7 +32,7 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     Over ``("example", "neuron")`` it is the *density* of Hübotter, Lanillos & Tomczak (2021),
     arXiv:2109.11045.
     """
-    rate = layer_data(tree, layer)["spike_count"].mean(dims) / steps(tree)
+    rate = averaged(layer_data(tree, layer)["spike_count"], dims) / steps(tree)
     return described(rate, "rate_per_step", "rate per step", "spikes/step")
 
 

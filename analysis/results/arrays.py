@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.layers import layer_data, steps
+from bioae.analysis.results.layers import layer_data, root_of, steps
 from bioae.errors import ResultError
 
 __all__ = [
@@ -94,7 +94,7 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ResultError
         If the result has no labels.
     """
-    root = tree.to_dataset()
+    root = root_of(tree).to_dataset()
     if "label" not in root:
         raise ResultError(
             "the classes of the examples are not known",
@@ -113,12 +113,14 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
     ResultError
         If the time, the parameter `name`, is not positive and finite.
     """
-    if not 0 < ms < np.inf:
+    dt_ms = float(root_of(tree).attrs["dt_ms"])
+    number = not isinstance(ms, bool) and isinstance(ms, int | float | np.number)
+    if not number or not 0 < ms < np.inf:
         raise ResultError(
-            "a time must be positive", where=name, expected="milliseconds", found=str(ms)
+            "a time must be positive", where=name, expected="milliseconds", found=repr(ms)
         )
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 4.
-    return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
+    return int(np.ceil(ms / dt_ms - 1e-9))
 
 
 def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:

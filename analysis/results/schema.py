@@ -8,6 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.simulation.results.tree import SCHEMA_VERSION
 
@@ -110,6 +111,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
+    instance(tree, where, xr.DataTree, error=ResultError)
     version = tree.attrs.get("schema_version")
     if version is None:
         raise ResultError(
