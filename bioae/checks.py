@@ -9,7 +9,7 @@ from typing import Any
 
 from bioae.errors import InputError
 
-__all__ = ["instance", "number", "one_of", "whole"]
+__all__ = ["instance", "number", "one_of", "real", "whole"]
 
 
 def whole(
@@ -71,16 +71,30 @@ def number(
     InputError
         (or `error`) If it is not one.
     """
-    real = isinstance(value, int | float) or getattr(value, "dtype", None) is not None
-    try:
-        as_float = float(value) if real and not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError, OverflowError):
-        as_float = math.nan
+    as_float = real(value, name, error=error)
     if not (math.isfinite(as_float) and as_float >= least and as_float > above):
         bound = f" of {least:g} or more" if least > -math.inf else ""
         bound = f" above {above:g}" if above > -math.inf else bound
         raise error(f"{name} does not fit", expected=f"a number{bound}", found=_shown(value))
     return as_float
+
+
+def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
+    """Return a number of any value; neither text nor a truth value is one.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not one.
+    """
+    kind = getattr(value, "dtype", None)
+    numeric = isinstance(value, int | float) if kind is None else kind.kind in "iuf"
+    try:
+        if numeric and not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise error(f"{name} does not fit", expected="a number", found=_shown(value))
 
 
 def one_of(

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.results.layers import Dims, averaged, check_dims, described, layer_data, steps
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = [
@@ -127,7 +128,7 @@ def is_bursting(
     ResultError
         If `threshold` is outside 0 to 1.
     """
-    if not 0 <= threshold <= 1:
+    if not 0 <= real(threshold, "the bursting threshold", error=ResultError) <= 1:
         raise ResultError(
             "the bursting threshold is out of range",
             expected="0 to 1 spikes per step",

@@ -204,10 +204,8 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
     ----------
     Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723, doi:10.1109/TAC.1974.1100705.
     """
-    if resamples < 0:
-        raise ResultError(
-            "resamples must not be negative", expected="0 or more", found=str(resamples)
-        )
+    resamples = whole(resamples, "resamples", error=ResultError)
+    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
     rates = firing_rate(tree, layer).to_numpy()
     rates = rates[rates > 0]
     names = [name for name in _FITTED if name != "p_value" or resamples]

@@ -9,6 +9,7 @@ from bioae.analysis.firing.counts import is_alive
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.layers import Dims, averaged, described, duration_s, layer_data, steps
 from bioae.analysis.results.spikes import blocks
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = ["density_alive", "firing_rate", "population_rate", "rate_per_step"]
@@ -72,7 +73,7 @@ def population_rate(
     Nawrot, Aertsen & Rotter (1999), Single-trial estimation of neuronal firing rates, Journal of
     Neuroscience Methods 94, 81-92, doi:10.1016/S0165-0270(99)00127-2.
     """
-    if sigma_ms is not None and not 0 < sigma_ms < np.inf:
+    if sigma_ms is not None and not 0 < real(sigma_ms, "sigma_ms", error=ResultError) < np.inf:
         raise ResultError(
             "the kernel's width is out of range", expected="above 0 ms", found=str(sigma_ms)
         )

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
 from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
-from bioae.analysis.results.layers import first_example, layer_names, root_of
+from bioae.analysis.results.layers import chosen_layers, first_example, root_of
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
@@ -47,7 +47,7 @@ def rasters(
             expected=f"one of the {known.size}, such as {known[0]}",
             found=str(chosen),
         )
-    names = layer_names(tree) if layers is None else list(layers)
+    names = chosen_layers(tree, layers)
     figure = new_figure(7.2, 0.6 + 1.15 * len(names))
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     duration = tree.attrs["steps"] * tree.attrs["dt_ms"]

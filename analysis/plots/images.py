@@ -112,6 +112,8 @@ def filter_grid(
         If there is no result, or none has a filter.
     """
     needed(filters, "filters")
+    columns = whole(columns, "columns", least=1, error=ResultError)
+    most = whole(most, "most", least=1, error=ResultError)
     drawn = {name: _filters(array, most) for name, array in filters.items() if array.size}
     needed(drawn, "filters")
     rows = [-(-len(pictures) // columns) for _, pictures in drawn.values()]

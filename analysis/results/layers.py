@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ __all__ = [
     "Dims",
     "averaged",
     "check_dims",
+    "chosen_layers",
     "described",
     "duration_s",
     "first_example",
@@ -72,6 +73,20 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
         )
     return tree["layers"].children[layer].to_dataset()
+
+
+def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
+    """Return the names of some layers, all by default.
+
+    Raises
+    ------
+    ResultError
+        If `layers` is not a list of names.
+    """
+    if layers is None:
+        return layer_names(tree)
+    instance(layers, "layers", (list, tuple), error=ResultError)
+    return list(layers)
 
 
 def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bioae import analysis
 from bioae.analysis import plots
+from bioae.errors import BioaeError
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.tree import build_result
 
@@ -123,3 +124,21 @@ def call(function: Callable[..., Any], tree: xr.DataTree, /, **changes: Any) -> 
     }
     value = function(**{**needed, **changes})
     return list(value) if inspect.isgenerator(value) else value
+
+
+def refusal(function: Callable[..., Any], tree: xr.DataTree, /, **changes: Any) -> str | None:
+    """Return the line by which a function refuses its arguments; None if it accepts them.
+
+    Raises
+    ------
+    Exception
+        Whatever else the function raises, with the function's name.
+    """
+    try:
+        call(function, tree, **changes)
+    except BioaeError as error:
+        return str(error)
+    except Exception as error:
+        error.add_note(f"in {function.__name__}, {changes}")
+        raise
+    return None
