@@ -25,7 +25,15 @@ from brian2.units.fundamentalunits import (
 from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.errors import InputError, ModelError
 
-__all__ = ["constants", "evaluate", "finite", "physical_constants", "time_in_seconds", "unit_name"]
+__all__ = [
+    "constants",
+    "evaluate",
+    "finite",
+    "physical_constants",
+    "text_of",
+    "time_in_seconds",
+    "unit_name",
+]
 
 #: The largest constant, in base units; the shortest and the longest time, in seconds.
 _LARGEST = 3e38
@@ -65,7 +73,7 @@ def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantit
 
 
 def evaluate(
-    expression: str,
+    expression: str | Quantity,
     names: Mapping[str, Any] | None = None,
     *,
     dimensions_of: Any = None,
@@ -77,7 +85,7 @@ def evaluate(
     Parameters
     ----------
     expression
-        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions.
+        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions; or a quantity.
     names
         The values of other names, such as parameters.
     dimensions_of
@@ -93,6 +101,14 @@ def evaluate(
         (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
         real number, or has the wrong dimensions.
     """
+    expression = text_of(expression)
+    if not isinstance(expression, str):
+        raise error(
+            "this is neither text nor a quantity",
+            where=where,
+            expected='such as "2*ms", or 2*brian2.ms',
+            found=repr(expression),
+        )
     parsed = parse_expression(expression, where=where, error=error)
     known = {**constants(), **(names or {})}
     listed = (*(names or ()), "a unit")
@@ -154,7 +170,17 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     raise TypeError(f"{Expression.of(node).text!r} is not a constant")
 
 
-def time_in_seconds(expression: str, *, where: str, error: type[InputError] = InputError) -> float:
+def text_of(value: Any) -> Any:
+    """Return one quantity as text in base units; return anything else unchanged."""
+    if not isinstance(value, Quantity) or value.ndim:
+        return value
+    unit = unit_name(value)
+    return repr(float(value)) if unit == "1" else f"{float(value)!r}*({unit})"
+
+
+def time_in_seconds(
+    expression: str | Quantity, *, where: str, error: type[InputError] = InputError
+) -> float:
     """Return a positive time, such as ``"1*ms"``, in seconds.
 
     Raises
@@ -169,7 +195,7 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
             "this time does not fit",
             where=where,
             expected=f"a positive time ({_SHORTEST:g} to {_LONGEST:g} seconds)",
-            found=expression,
+            found=str(expression),
         )
     return value
 

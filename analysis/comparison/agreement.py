@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import layer_data, layer_names, steps
+from bioae.analysis.results.layers import layer_data, layer_names, root_of, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
@@ -69,7 +69,7 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
         Naming what differs.
     """
     for name in ("steps", "dt_ms"):
-        _check_equal(name, a.attrs[name], b.attrs[name])
+        _check_equal(name, root_of(a).attrs[name], root_of(b).attrs[name])
     _check_same_examples_and_layers(a, b)
     sizes = [[layer_data(tree, name).sizes["neuron"] for name in layer_names(a)] for tree in (a, b)]
     _check_equal("layer sizes", *sizes)
@@ -134,7 +134,7 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
-    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
+    first, second = (np.sort(root_of(tree)["example"].to_numpy()) for tree in (a, b))
     if not np.array_equal(first, second):
         raise _different("examples", _shorten(first), _shorten(second))
     _check_equal("layers", layer_names(a), layer_names(b))

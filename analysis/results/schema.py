@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
 from bioae.analysis.results.contents import check_contents
+from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
 from bioae.files import check_input
@@ -190,6 +191,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
+    instance(tree, where, xr.DataTree, error=ResultError)
     version = tree.attrs.get("schema_version")
     if version is None:
         raise ResultError(
