@@ -70,9 +70,7 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
             print(f"# {heading if place == 0 else '':14} {line}".rstrip())
 
 
-def check_neurons(
-    file: Path, /, *, target: Target | None = None, json: bool = False
-) -> int:
+def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
     Loads the model, and compares the mirror with Brian2.

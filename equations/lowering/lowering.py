@@ -206,8 +206,8 @@ class _Lowering:
         statements = []
         temporaries: dict[str, Expression] = {}
         for target, value, _ in code:
-            value = value.substituted(temporaries)
-            drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
+            stored = self._as_stored(target, value.substituted(temporaries))
+            drawn = self.draws(stored, shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.by_name.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.

@@ -13,7 +13,6 @@ import pytest
 from bioae.cli import main
 from bioae.equations import NeuronModel, available, load_model
 
-
 NUMPY = ("--target", "numpy")
 
 

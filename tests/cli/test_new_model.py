@@ -77,7 +77,9 @@ def test_from_a_file_to_a_trained_network(run: Run, here: Path, config: str) -> 
     printed = json.loads(done("neurons", "show", "mine.toml", "--json"))["derived"]
     assert printed["trainable"] == ["tau_S from 20*ms to 200*ms", "beta from 5*nS to 20*nS"]
     assert "exp" in printed["parity"]
-    checked = json.loads(done("neurons", "check", "mine.toml", "--json", "--target", "numpy"))["parity"]
+    checked = json.loads(done("neurons", "check", "mine.toml", "--json", "--target", "numpy"))[
+        "parity"
+    ]
     assert checked["active_fraction"] >= 0.5
     assert checked["one_step"] == 1.0
 

@@ -1,8 +1,8 @@
 """No name of a user's collides with one of generated code.
 
 The names are read from the code that is generated for a model: the mirror's Python and C++, and
-Brian2's code objects. Each is then a variable, a parameter, a subexpression and a temporary variable
-of a model, which must do the same as with other names.
+Brian2's code objects. Each is then a variable, a parameter, a subexpression and a temporary
+variable of a model, which must do the same as with other names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import torch
 from builders import dense, described
-from numpy.typing import NDArray
 
 from bioae.equations.arrays import stepping
 from bioae.equations.language import check_name
@@ -188,10 +187,7 @@ def _assert_close(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) 
         torch.testing.assert_close(grad, b[name], rtol=1e-9, atol=1e-12)
 
 
-
-def test_names_of_the_mirror_and_of_numpy(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_names_of_the_mirror_and_of_numpy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     net = network(["q0", "q1"])
     found = of_mirror(net, monkeypatch) | of_brian2(net, "numpy", tmp_path)
     names = free(name for name in found if name.startswith("_"))

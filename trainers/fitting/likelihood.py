@@ -92,7 +92,7 @@ class ForcedNeuron(NeuronMirror):
                 loss = loss + torch.where(values["_ready"], terms, 0).sum()
         return loss / spikes.sum()
 
-    def _threshold(self, values: dict[str, Tensor], given: Tensor | None) -> None:  # noqa: ARG002
+    def _threshold(self, values: dict[str, Tensor], given: Tensor | None) -> None:
         forced = values["_forced"]
         ready = values["not_refractory"] if self.program.refractory else torch.tensor(True)
         distance, scale = self._stepper.distance(values), self._stepper.scale(values)
