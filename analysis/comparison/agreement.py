@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ _COLUMNS = {
 }
 #: The numbers of `summary` that a change is described by.
 _FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
+#: The number of examples whose images are in memory at a time.
+_IMAGES = 1000
 
 
 def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
@@ -125,12 +127,20 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     columns = {
         measure.__name__: (
             "when",
-            [float(measure(tree).mean()) for tree in (before, after)],
+            [_mean(measure, tree) for tree in (before, after)],
             {"long_name": f"squared error {unit}", "units": "1"},
         )
         for unit, measure in measures.items()
     }
     return xr.Dataset(columns, coords={"when": ["before", "after"]})
+
+
+def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> float:
+    """Return the mean of a measure of images over all examples, read block by block."""
+    root = tree.to_dataset(inherit=False)
+    starts = range(0, root.sizes["example"], _IMAGES)
+    parts = (xr.DataTree(root.isel(example=slice(start, start + _IMAGES))) for start in starts)
+    return float(xr.concat([measure(part) for part in parts], "example").mean())
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:

@@ -203,8 +203,11 @@ class Network(NetworkBase):
         weights = dict(self.weights)
         for name, variation in spread.items():
             number(
-                variation, f"the spread of {name!r}",
-                least=0, most=_LARGEST_SPREAD, error=NetworkError,
+                variation,
+                f"the spread of {name!r}",
+                least=0,
+                most=_LARGEST_SPREAD,
+                error=NetworkError,
             )
             layers = [placed for placed in self.config.placed if name in placed.program.parameters]
             if not layers:
