@@ -130,7 +130,8 @@ def _copied(node: _Node) -> _Node:
             fields[name] = [*map(_copied, value)]
         else:
             fields[name] = _copied(value) if isinstance(value, ast.AST) else value
-    return type(node)(**fields)
+    # Brian2's error messages need its place in the text.
+    return ast.copy_location(type(node)(**fields), node)
 
 
 def names_in(node: ast.AST) -> set[str]:
