@@ -52,7 +52,8 @@ def whole(
             bounds = f"{least} or more"
             if integer is None:
                 bounds = expected or f"a whole number, {bounds}"
-        raise error(f"{name} does not fit", expected=bounds, found=_shown(value))
+        found = _shown(value if integer is None else integer)
+        raise error(f"{name} does not fit", expected=bounds, found=found)
     return integer
 
 

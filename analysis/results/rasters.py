@@ -47,7 +47,9 @@ def raster(
     if example is not None:
         return _with_time(tree, _of_example(tree, layer, example), "neuron")
     return _with_time(
-        tree, _of_neuron(tree, layer, whole(neuron, "neuron", error=ResultError)), "example"
+        tree,
+        _of_neuron(tree, layer, whole(neuron, "neuron", least=-(2**63), error=ResultError)),
+        "example",
     )
 
 

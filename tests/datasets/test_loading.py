@@ -155,7 +155,7 @@ def test_unknown_split() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_limit_of_nothing(limit: int) -> None:
-    with pytest.raises(DataError, match=f"at least 1; found {limit}"):
+    with pytest.raises(DataError, match=f"expected 1 or more; found {limit}"):
         load("sample", limit=limit)
 
 
