@@ -56,7 +56,7 @@ _CPP_KEYWORDS = """
     typename union unsigned using virtual void volatile wchar_t xor xor_eq
     """
 
-#: Macros that Brian2's C++ reads. Any other is undefined where a variable has its name.
+#: Macros that Brian2's C++ reads; others are undefined where a variable has their name.
 _MACROS = frozenset({"INFINITY", "NAN", "M_PI", "M_E", "NULL"})
 
 #: Brian2 does not run code in which this text occurs, wherever it does.
