@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
@@ -170,7 +171,7 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
             where=where,
             expected="an attribute 'schema_version'",
         )
-    if version != SCHEMA_VERSION:
+    if np.ndim(version) or version != SCHEMA_VERSION:
         raise ResultError(
             "the result has another version",
             where=where,
