@@ -199,7 +199,7 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
             where=where,
             expected="an attribute 'schema_version'",
         )
-    if version != SCHEMA_VERSION:
+    if np.ndim(version) or version != SCHEMA_VERSION:
         raise ResultError(
             "the result has another version",
             where=where,
