@@ -26,6 +26,8 @@ from bioae.equations.expressions import Expression, check_names, parse_expressio
 from bioae.errors import InputError, ModelError
 
 __all__ = [
+    "LONGEST",
+    "SHORTEST",
     "constants",
     "evaluate",
     "finite",
@@ -37,7 +39,7 @@ __all__ = [
 
 #: The largest constant, in base units; the shortest and the longest time, in seconds.
 _LARGEST = 3e38
-_SHORTEST, _LONGEST = 1e-12, 1e6
+SHORTEST, LONGEST = 1e-12, 1e6
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -190,11 +192,11 @@ def time_in_seconds(
     """
     second = DEFAULT_UNITS["second"]
     value = float(evaluate(expression, dimensions_of=second, where=where, error=error))
-    if not _SHORTEST <= value <= _LONGEST:
+    if not SHORTEST <= value <= LONGEST:
         raise error(
             "this time does not fit",
             where=where,
-            expected=f"a positive time ({_SHORTEST:g} to {_LONGEST:g} seconds)",
+            expected=f"a positive time ({SHORTEST:g} to {LONGEST:g} seconds)",
             found=str(expression),
         )
     return value

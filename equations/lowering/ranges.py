@@ -11,7 +11,7 @@ from brian2.units.fundamentalunits import have_same_dimensions
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import constants, evaluate
+from bioae.equations.quantities import LONGEST, SHORTEST, constants, evaluate
 from bioae.errors import ModelError
 
 __all__ = ["check_ranges", "positive_times"]
@@ -37,7 +37,7 @@ def check_ranges(
     """
     for name in _divisors(equations) & parameters.keys():
         value, time = float(parameters[name]), have_same_dimensions(parameters[name], second)
-        if value == 0 or (time and value < 0):
+        if value == 0 or (time and value < SHORTEST):
             raise ModelError(
                 "the equations divide by this parameter",
                 where=f"{model.name}.toml, [parameters] {name}",
@@ -86,7 +86,10 @@ def _check_refractory(model: NeuronModel, parameters: Mapping[str, Quantity]) ->
         return  # it may be random
     where = f"{model.name}.toml, refractory"
     value = evaluate(text, parameters, where=where, error=ModelError)
-    if have_same_dimensions(value, second) and not 0 <= float(value) < float("inf"):
+    if have_same_dimensions(value, second) and not 0 <= float(value) <= LONGEST:
         raise ModelError(
-            "the refractory time does not fit", where=where, expected="0 or more", found=text
+            "the refractory time does not fit",
+            where=where,
+            expected=f"0 to {LONGEST:g} seconds",
+            found=text,
         )

@@ -203,3 +203,29 @@ def test_interrupt_from_outside() -> None:
         _, written = process.communicate(timeout=30)
     assert process.returncode == 130
     assert written == "bioae: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("", "an argument is empty; found ''"),
+        ("--out=", "--out: an argument is empty; found '--out='"),
+        ("a\0b", "an argument is not text in UTF-8; found 'a\\x00b'"),
+        ("a\udcff", "an argument is not text in UTF-8; found 'a\\udcff'"),
+    ],
+)
+def test_words_that_cannot_be_meant(
+    word: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "path", word]) == 2
+    assert capsys.readouterr().err == f"bioae: error: {line}\n"
+
+
+def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> None:
+    code = (
+        "import sys, warnings, logging; from bioae.cli import data, main; "
+        "warn = lambda *, json=False: (warnings.warn('careful'), logging.error('careful')); "
+        "data.list_data = warn; sys.argv = ['bioae', 'data', 'list']; main()"
+    )
+    assert run_python("-c", code).stderr == ""
+    assert run_python("-W", "default", "-c", code).stderr.count("careful") >= 2

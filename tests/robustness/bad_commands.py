@@ -109,10 +109,10 @@ def simulate_option(rng: random.Random, material: Material) -> Case:
 
 
 _COMMANDS: tuple[tuple[list[str], str, Callable[[str], bool]], ...] = (
-    (["parity", "lif", "--neurons=4", "--steps=4"], "--examples", text_number(1, 2)),
-    (["parity", "lif", "--neurons=4", "--examples=1"], "--steps", text_number(2, 2)),
-    (["parity", "lif", "--steps=4", "--examples=1"], "--neurons", text_number(2, 2)),
-    (["parity", "lif", "--neurons=4", "--steps=4"], "--seed", text_number(0, 2**64 - 1)),
+    (["parity", "lif", "--neurons=8", "--steps=30"], "--examples", text_number(1, 2)),
+    (["parity", "lif", "--neurons=8", "--examples=1"], "--steps", text_number(2, 1)),
+    (["parity", "lif", "--steps=30", "--examples=1"], "--neurons", text_number(2, 1)),
+    (["parity", "lif", "--neurons=8", "--steps=30"], "--seed", text_number(0, 2**64 - 1)),
     (["parity", "lif"], "--target", lambda t: False),
     (["parity"], "", lambda t: False),
     (["neurons", "show"], "", lambda t: False),
@@ -199,7 +199,7 @@ def _neuron(rng: random.Random, material: Material, content: bytes, valid: bool)
     commands = [
         ["neurons", "check", "mine.toml"],
         ["neurons", "show", "mine.toml"],
-        ["parity", "mine.toml", "--neurons=4", "--steps=4", "--examples=1"],
+        ["parity", "mine.toml", "--neurons=8", "--steps=30", "--examples=1"],
         ["simulate", "model", "--out=r.nc", "--target=numpy", "--data=images.npy",
          "--neuron=mine.toml", "--calibrate=none"],
     ]  # fmt: skip

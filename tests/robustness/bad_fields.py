@@ -96,6 +96,7 @@ _DELAYS = (
 )  # fmt: skip
 _TERMS = ({}, [], True, "1", math.nan, {"layers": "all"}, {"coefficient": True})
 _LAYERS = ("all", "hidden", [], ["nobody"], [1], True, 1, ["hidden", "x"], ["hidden"], {})
+_EPOCHS = (True, 0, -1, 1, 2, 10**6 + 1, 2**63, 10**30, 1.0, "1", math.inf, [1], {})
 _THREADS = (True, 0, -1, 1, 2, 1025, 100_000, 2**63, 1.0, "1", math.inf)
 
 
@@ -138,7 +139,7 @@ TRAINING_FIELDS = (
     Field(_dense(0, "readout"), nothing),
     Field(_dense(1, "shape"), nothing),
     Field((*_dense(1, "shape"), 1), one_of(SIDE)),
-    Field(("training", "epochs"), one_of(1, 2), _THREADS),
+    Field(("training", "epochs"), whole(1, 10**6), _EPOCHS),
     Field(("training", "batch_size"), whole(1, 10**9)),
     Field(("training", "learning_rate"), number(0, 1e3, above=True)),
     Field(("training", "gradient_clip"), lambda v: number(1e-12, 1e12)(v) or number(0, 0)(v)),
@@ -169,17 +170,18 @@ TRAINING_FIELDS = (
 NEURON_FIELDS = (
     Field(("description",), lambda v: text(v) and bool(v.strip())),
     Field(("reference",), text),
-    *(Field((key,), nothing) for key in ("threshold", "method", "input", "surrogate", "events")),
-    Field(("refractory",), time(0), TIMES),
+    *(Field((key,), nothing) for key in ("threshold", "method", "input", "surrogate")),
+    Field(("events",), one_of({})),
+    Field(("refractory",), lambda v: v == "tau" or time(0)(v), TIMES),
     Field(("weight",), one_of("1", "0.5"), NUMBERS),
     Field(("dt",), time(), TIMES),
     Field(("parameters",), nothing),
     Field(("parameters", "tau"), time(), TIMES),
     Field(("parameters", "theta"), one_of("1", "0.5"), NUMBERS),
-    Field(("parameters", "theta"), nothing),
+    Field(("parameters", "theta"), one_of("1")),
     Field(("initial",), one_of({})),
     Field(("initial", "settle"), time(), TIMES),
-    Field(("surrogate", "scale"), nothing),
+    Field(("surrogate", "scale"), one_of("1")),
     Field(("trainable",), one_of({})),
     Field(("trainable", "tau"), one_of(["5*ms", "500*ms"]), BOUNDS),
     Field(("run_regularly",), nothing, (1, True, "", " ", {"v": "0"}, [], math.nan)),

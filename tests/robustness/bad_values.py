@@ -141,7 +141,7 @@ SECONDS = {"1*ms": 1e-3, "0.5*ms": 5e-4, "ms": 1e-3}
 
 def time(least: float = 1e-12, most: float = 1e6) -> Rule:
     """Return the rule of a text of a time, in seconds."""
-    zero = {"0*ms": 0.0, "-0.0*ms": 0.0} if least == 0 else {}
+    zero = {"0*ms": 0.0, "-0.0*ms": 0.0, "1e-300*second": 1e-300} if least == 0 else {}
     known = {**SECONDS, **zero}
     return lambda value: type(value) is str and least <= known.get(value, math.nan) <= most
 

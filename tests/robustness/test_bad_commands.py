@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -59,15 +59,20 @@ def forked(case: Case, folder: Path, logs: Path) -> Done:
 
 
 def separate(case: Case, folder: Path) -> Done:
-    """Run a case as a shell does."""
+    """Run a case as a shell does; its time is the processor's, since it imports the libraries."""
     words = [os.fsencode(word) for word in (sys.executable, "-m", "bioae", *case.arguments)]
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **case.environment}
-    begin = time.monotonic()
+    begin = _processor_seconds()
     done = subprocess.run(
-        words, cwd=folder, env=variables, capture_output=True, timeout=60, check=False
+        words, cwd=folder, env=variables, capture_output=True, timeout=120, check=False
     )
     out, err = (part.decode(errors="backslashreplace") for part in (done.stdout, done.stderr))
-    return Done(done.returncode, out, err, time.monotonic() - begin)
+    return Done(done.returncode, out, err, _processor_seconds() - begin)
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def fault(case: Case, done: Done, *, unchanged: bool) -> str | None:
@@ -89,7 +94,7 @@ def fault(case: Case, done: Done, *, unchanged: bool) -> str | None:
 
 @pytest.mark.parametrize(
     ("count", "processes"),
-    [(40, 1), pytest.param(667, 14, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [(40, 1), pytest.param(2000, 40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
 )
 def test_bad_inputs(
     count: int, processes: int, material: Material, tmp_path: Path, figures: Any
