@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from bioae.errors import InputError
+from bioae.checks import whole
 
 __all__ = ["MAX_SEED", "check_key", "stream", "uniform"]
 
@@ -27,12 +27,7 @@ def check_key(value: int, name: str) -> None:
     InputError
         If it is not.
     """
-    if not 0 <= value <= MAX_SEED:
-        raise InputError(
-            f"the {name} does not fit",
-            expected=f"a whole number from 0 to {MAX_SEED}",
-            found=str(value),
-        )
+    whole(value, f"the {name}", most=MAX_SEED)
 
 
 def stream(seed: int, key: int) -> Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -81,15 +82,23 @@ class Expression:
     @classmethod
     def of(cls, node: ast.AST) -> Expression:
         """Return the expression of a syntax tree."""
-        return cls(ast.unparse(node))
+        with _readable():
+            return cls(ast.unparse(node))
 
     def __str__(self) -> str:
         return self.text
 
     @property
     def tree(self) -> ast.expr:
-        """A syntax tree of the expression; each access returns a new copy, free to be changed."""
-        return _copied(self._tree)
+        """A syntax tree of the expression; each access returns a new copy, free to be changed.
+
+        Raises
+        ------
+        ModelError
+            If the text is not an expression, or is nested too deeply to be read.
+        """
+        with _readable(self.text):
+            return _copied(self._tree)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -98,7 +107,8 @@ class Expression:
 
     def rewritten(self, transformer: ast.NodeTransformer) -> Expression:
         """Return the expression after a transformation of its syntax tree."""
-        return Expression.of(transformer.visit(self.tree))
+        with _readable(self.text):
+            return Expression.of(transformer.visit(self.tree))
 
     def substituted(self, values: Mapping[str, Expression]) -> Expression:
         """Return the expression with other expressions in place of some of its variables."""
@@ -110,7 +120,23 @@ class Expression:
     @cached_property
     def _tree(self) -> ast.expr:
         # Syntax trees are mutable, and programs are cached: this one never leaves the class.
-        return ast.parse(self.text, mode="eval").body
+        with _readable(self.text):
+            return ast.parse(self.text, mode="eval").body
+
+
+@contextmanager
+def _readable(text: str = "") -> Iterator[None]:
+    """Turn the errors of Python's parser, which may be those of its stack, into one line."""
+    try:
+        yield
+    except (SyntaxError, ValueError, MemoryError):
+        raise ModelError(
+            "this is not a Brian2 expression",
+            expected='for instance "20*ms" or "v > theta"',
+            found=_quoted(text),
+        ) from None
+    except RecursionError:
+        raise ModelError("the expression is nested too deeply", found=_quoted(text)) from None
 
 
 class _Substitute(ast.NodeTransformer):
@@ -203,12 +229,9 @@ def sized_expression(
     expression = Expression(text)
     try:
         tree = expression._tree
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except ModelError as reason:
         raise error(
-            "this is not a Brian2 expression",
-            where=where,
-            expected='for instance "20*ms" or "v > theta"',
-            found=_quoted(text),
+            reason.what, where=where, expected=reason.expected, found=reason.found
         ) from None
     return expression, _Grammar(where, error, random, sizes=sizes).check(tree)
 

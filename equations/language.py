@@ -56,6 +56,9 @@ _CPP_KEYWORDS = """
     typename union unsigned using virtual void volatile wchar_t xor xor_eq
     """
 
+#: Macros that Brian2's C++ reads; others are undefined where a variable has their name.
+_MACROS = frozenset({"INFINITY", "NAN", "M_PI", "M_E", "NULL"})
+
 #: Brian2 does not run code in which this text occurs, wherever it does.
 _NO_CODE = "EMPTY_CODE_BLOCK"
 
@@ -63,6 +66,7 @@ _NO_CODE = "EMPTY_CODE_BLOCK"
 _RESERVED = (
     BUILT_IN
     | REFRACTORINESS
+    | _MACROS
     | {"t_in_timesteps", "settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
 )
 

@@ -32,6 +32,10 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
     ModelError
         If there is no such model, or its file cannot be read or has the wrong keys.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise ModelError(
+            "this is neither a name nor a path", expected='such as "lif"', found=repr(name_or_path)
+        )
     text = str(name_or_path)
     if text in available():
         path = _FOLDER / f"{text}.toml"

@@ -32,6 +32,7 @@ __all__ = [
     "evaluate",
     "finite",
     "physical_constants",
+    "text_of",
     "time_in_seconds",
     "unit_name",
 ]
@@ -74,7 +75,7 @@ def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantit
 
 
 def evaluate(
-    expression: str,
+    expression: str | Quantity,
     names: Mapping[str, Any] | None = None,
     *,
     dimensions_of: Any = None,
@@ -86,7 +87,7 @@ def evaluate(
     Parameters
     ----------
     expression
-        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions.
+        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions; or a quantity.
     names
         The values of other names, such as parameters.
     dimensions_of
@@ -102,6 +103,14 @@ def evaluate(
         (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
         real number, or has the wrong dimensions.
     """
+    expression = text_of(expression)
+    if not isinstance(expression, str):
+        raise error(
+            "this is neither text nor a quantity",
+            where=where,
+            expected='such as "2*ms", or 2*brian2.ms',
+            found=repr(expression),
+        )
     parsed = parse_expression(expression, where=where, error=error)
     known = {**constants(), **(names or {})}
     listed = (*(names or ()), "a unit")
@@ -163,7 +172,17 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     raise TypeError(f"{Expression.of(node).text!r} is not a constant")
 
 
-def time_in_seconds(expression: str, *, where: str, error: type[InputError] = InputError) -> float:
+def text_of(value: Any) -> Any:
+    """Return one quantity as text in base units; return anything else unchanged."""
+    if not isinstance(value, Quantity) or value.ndim:
+        return value
+    unit = unit_name(value)
+    return repr(float(value)) if unit == "1" else f"{float(value)!r}*({unit})"
+
+
+def time_in_seconds(
+    expression: str | Quantity, *, where: str, error: type[InputError] = InputError
+) -> float:
     """Return a positive time, such as ``"1*ms"``, in seconds.
 
     Raises
@@ -178,7 +197,7 @@ def time_in_seconds(expression: str, *, where: str, error: type[InputError] = In
             "this time does not fit",
             where=where,
             expected=f"a positive time ({SHORTEST:g} to {LONGEST:g} seconds)",
-            found=expression,
+            found=str(expression),
         )
     return value
 

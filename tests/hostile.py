@@ -65,21 +65,21 @@ def outcome(changes: dict[str, Any]) -> ModelError | None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # brian2 uses pyparsing's old names
+        refusal = None
         try:
             lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
         except ModelError as error:
-            assert "\n" not in str(error)
-            assert len(str(error)) < 3000
             refusal = error
-        else:
-            refusal = None
+    line = str(refusal)
+    assert "\n" not in line
+    assert len(line) < 3000
     assert not caught, caught[0].message
     return refusal
 
 
 _LEAVES = st.sampled_from(
     [
-        "v", "theta", "tau", "dt", "t", "i", "N", "1", "2", "0", "9", "0.5", "1e308", "1e-308", "99",
+        "v", "theta", "tau", "dt", "t", "i", "N", "1", "2", "0", "9", "0.5", "1e308", "1e-99", "99",
         "volt", "ms", "pi", "e", "inf", "True", "rand()", "xi", "9**9", "(-1)", "2**31", "E", "zoo",
         "oo", "nan", "spikespace", "_spikespace", "int", "v\u200b", "1j", "0x" + "f" * 9000,
         "9" * 400, "a" * 5000, "lastspike", "not_refractory", "1 # one", "'1'", "[1]", "v.real",

@@ -52,7 +52,7 @@ def class_sums(tree: xr.DataTree, layer: str, *, by_label: bool = True) -> Class
 
     sizes = layer_data(tree, layer).sizes
     index = classes(tree)[1] if by_label else np.zeros(sizes["example"], np.int64)
-    members = np.bincount(index, minlength=1)
+    members = np.bincount(index, minlength=0 if by_label else 1)
     total, squares = (np.zeros((members.size, sizes["neuron"]), np.int64) for _ in range(2))
     for start, counts in count_blocks(tree, layer):
         block = index[start : start + len(counts)]
@@ -73,7 +73,7 @@ def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """
     names, _ = classes(tree)
     sums = class_sums(tree, layer)
-    rate = sums.total / (sums.sizes[:, None] * duration_s(tree))
+    rate = ratio(sums.total, sums.sizes[:, None] * duration_s(tree))
     array = along(layer_data(tree, layer), rate, "class", "neuron")
     array = array.assign_coords({"class": ("class", names, {"long_name": "class"})})
     return described(array, "rates_by_class", "firing rate by class", "Hz")

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.layers import layer_data, layer_names, steps
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = ["cost"]
@@ -58,6 +59,7 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
     """
     names = layer_names(tree)
     counts = {} if fan_out is None else fan_out
+    instance(counts, "fan_out", Mapping, error=ResultError)
     unknown = [name for name in counts if name not in names]
     if unknown:
         raise ResultError(
@@ -98,7 +100,10 @@ def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, 
 
 
 def _checked(fan_out: ArrayLike, neurons: int, layer: str) -> NDArray[np.float64]:
-    out = np.asarray(fan_out, dtype=np.float64)
+    try:
+        out = np.asarray(fan_out, dtype=np.float64)
+    except (TypeError, ValueError):
+        out = np.full(1, np.nan)
     if out.shape not in {(), (neurons,)} or not (out >= 0).all():
         raise ResultError(
             "the fan-out does not fit the layer",

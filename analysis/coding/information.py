@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["Correction", "count_information", "latency_information"]
@@ -148,10 +149,8 @@ def _measured(
         raise ResultError(
             "there is no such correction", expected="miller_madow or none", found=repr(correction)
         )
-    if shuffles < 0:
-        raise ResultError(
-            "shuffles must not be negative", expected="0 or more", found=str(shuffles)
-        )
+    shuffles = whole(shuffles, "shuffles", error=ResultError)
+    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
     data = layer_data(tree, layer)
     _, index = classes(tree)
     shape = (data.sizes["neuron"], different)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import classes, count_blocks
 from bioae.analysis.results.layers import layer_data
+from bioae.checks import real, whole
 from bioae.errors import ResultError
 
 __all__ = ["linear_readout"]
@@ -62,6 +63,9 @@ def linear_readout(
     -----
     All counts are in memory, in single precision, twice.
     """
+    folds = whole(folds, "folds", error=ResultError)
+    whole(seed, "the seed", most=2**32 - 1, error=ResultError)
+    real(penalty, "penalty", error=ResultError)
     if folds < 2 or not 0 < penalty < np.inf or model not in {"logistic", "ridge"}:
         raise ResultError(
             "an argument of the read-out is out of range",

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import along, count_blocks, ratio
-from bioae.analysis.results.layers import Dims, described, images_of, layer_data
+from bioae.analysis.results.layers import Dims, check_dims, described, images_of, layer_data
 
 __all__ = ["inverse_participation_ratio", "spike_triggered_average"]
 
@@ -108,6 +108,7 @@ def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x"))
     50, 55-61, doi:10.1039/DF9705000055; for receptive fields: Ingrosso & Goldt (2022), PNAS 119,
     e2201854119, doi:10.1073/pnas.2201854119.
     """
+    check_dims(field, dims)
     # Scaled to at most 1, so that no fourth power vanishes or overflows.
     largest = abs(field).max(dims, skipna=False)
     squares = (field / largest.where(largest > 0)) ** 2

@@ -131,7 +131,10 @@ def _image_dims(tree: xr.DataTree) -> list[Any]:
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
-    mean = np.asarray(images).mean(axis=0)
+    pixels = np.asarray(images)
+    if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
+        raise ResultError("the training images do not fit", expected="images (example, y, x)")
+    mean = pixels.mean(axis=0)
     if mean.shape[:1] == (1,) and mean.ndim == like.ndim + 1:
         mean = mean[0]
     if mean.shape != like.shape:

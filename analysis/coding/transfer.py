@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import count_blocks, ratio
 from bioae.analysis.results.layers import duration_s, images_of, layer_data, layer_names
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["transfer_curve"]
@@ -44,8 +45,8 @@ def transfer_curve(
     ResultError
         If there is no such layer, or `patch` or `bins` is not positive.
     """
-    if patch < 1 or bins < 1:
-        raise ResultError("patch and bins must be positive", found=f"{patch} and {bins}")
+    patch = whole(patch, "patch", least=1, error=ResultError)
+    bins = whole(bins, "bins", least=1, error=ResultError)
     layer = layer_names(tree)[0] if layer is None else layer
     data, images = layer_data(tree, layer), images_of(tree, "input")
     sums = np.zeros((3, bins))

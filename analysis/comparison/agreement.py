@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import layer_data, layer_names, steps
+from bioae.analysis.results.layers import layer_data, layer_names, root_of, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
@@ -28,6 +28,8 @@ _COLUMNS = {
 }
 #: The numbers of `summary` that a change is described by.
 _FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
+#: The number of examples whose images are in memory at a time.
+_IMAGES = 1000
 
 
 def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
@@ -69,7 +71,7 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
         Naming what differs.
     """
     for name in ("steps", "dt_ms"):
-        _check_equal(name, a.attrs[name], b.attrs[name])
+        _check_equal(name, root_of(a).attrs[name], root_of(b).attrs[name])
     _check_same_examples_and_layers(a, b)
     sizes = [[layer_data(tree, name).sizes["neuron"] for name in layer_names(a)] for tree in (a, b)]
     _check_equal("layer sizes", *sizes)
@@ -125,7 +127,7 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     columns = {
         measure.__name__: (
             "when",
-            [float(measure(tree).mean()) for tree in (before, after)],
+            [_mean(measure, tree) for tree in (before, after)],
             {"long_name": f"squared error {unit}", "units": "1"},
         )
         for unit, measure in measures.items()
@@ -133,8 +135,16 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     return xr.Dataset(columns, coords={"when": ["before", "after"]})
 
 
+def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> float:
+    """Return the mean of a measure of images over all examples, read block by block."""
+    root = tree.to_dataset(inherit=False)
+    starts = range(0, root.sizes["example"], _IMAGES)
+    parts = (xr.DataTree(root.isel(example=slice(start, start + _IMAGES))) for start in starts)
+    return float(xr.concat([measure(part) for part in parts], "example").mean())
+
+
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
-    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
+    first, second = (np.sort(root_of(tree)["example"].to_numpy()) for tree in (a, b))
     if not np.array_equal(first, second):
         raise _different("examples", _shorten(first), _shorten(second))
     _check_equal("layers", layer_names(a), layer_names(b))

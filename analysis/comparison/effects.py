@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.tables import Table, as_table
-from bioae.analysis.results.layers import layer_names
+from bioae.analysis.results.layers import layer_data, layer_names, root_of
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
@@ -70,7 +71,8 @@ def compare(
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
     """Return False for results of different networks, else None: it depends on the layer."""
-    return None if a.attrs["network_sha256"] == b.attrs["network_sha256"] else False
+    networks = {root_of(tree).attrs["network_sha256"] for tree in (a, b)}
+    return None if len(networks) == 1 else False
 
 
 def neuron_values(
@@ -81,6 +83,10 @@ def neuron_values(
     By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
     """
     if statistics is not None:
+        layer_data(tree, layer)
+        instance(statistics, "statistics", Mapping, error=ResultError)
+        for name, function in statistics.items():
+            instance(function, f"the statistic {name!r}", Callable, error=ResultError)
         values = {name: function(tree, layer) for name, function in statistics.items()}
         return xr.Dataset(values).compute()
     from bioae.analysis.measures.statistics import neuron_statistics
@@ -153,6 +159,9 @@ def compare_values(
 
 def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
     """Return a comparison as a table, one row for each layer and statistic."""
+    instance(effects, "effects", xr.Dataset, error=ResultError)
+    if not {"layer", "statistic"} <= effects.sizes.keys():
+        raise ResultError("effects do not fit", expected="the dataset from `compare`")
     frame = effects.to_dataframe(["layer", "statistic"]).reset_index()
     test = np.where(frame.pop("paired"), "Wilcoxon, pairs", "Mann-Whitney")
     long_names = {name: array.attrs["long_name"] for name, array in effects.data_vars.items()}

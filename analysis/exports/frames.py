@@ -13,7 +13,8 @@ from bioae.analysis.exports.recordings import needs
 from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import layer_data, layer_names
+from bioae.analysis.results.layers import chosen_layers, layer_data, layer_names
+from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.files import atomic_output
 
@@ -52,7 +53,7 @@ def to_pandas(
         If pandas is not installed.
     """
     pandas = needs("pandas", "pandas")
-    names = layer_names(tree) if layers is None else list(layers)
+    names = chosen_layers(tree, layers)
     if statistics is not None and len(names) != 1:
         raise ResultError(
             "statistics are those of the neurons of one layer",
@@ -147,6 +148,8 @@ def neuron_frame(
         "bursting": is_bursting(tree, layer),
     }
     columns |= {name: array.to_numpy() for name, array in measures.items()}
+    if statistics is not None:
+        instance(statistics, "statistics", xr.Dataset, error=ResultError)
     for name, array in ({} if statistics is None else statistics.data_vars).items():
         if name != "firing_rate":  # it is there, with its unit
             columns[str(name)] = array.to_numpy()

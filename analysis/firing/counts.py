@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.results.layers import Dims, described, layer_data, steps
+from bioae.analysis.results.layers import Dims, averaged, check_dims, described, layer_data, steps
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = [
@@ -35,6 +36,7 @@ BURSTING_THRESHOLD = 0.5
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:
     """Spike count of each neuron in each example, (example, neuron), summed over `dims`."""
     count = layer_data(tree, layer)["spike_count"]
+    check_dims(count, dims)
     if dims != ():
         count = count.sum(dims)
     return described(count, "spike_count", "spikes", "1")
@@ -102,7 +104,7 @@ def is_silent(tree: xr.DataTree, layer: str) -> xr.DataArray:
 
 def silent_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Fraction of examples in which no neuron of the layer spikes."""
-    silent = is_silent(tree, layer).mean()
+    silent = averaged(is_silent(tree, layer), "example")
     return described(silent, "silent_fraction", "silent examples", "1")
 
 
@@ -126,7 +128,7 @@ def is_bursting(
     ResultError
         If `threshold` is outside 0 to 1.
     """
-    if not 0 <= threshold <= 1:
+    if not 0 <= real(threshold, "the bursting threshold", error=ResultError) <= 1:
         raise ResultError(
             "the bursting threshold is out of range",
             expected="0 to 1 spikes per step",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bioae.analysis.firing.counts import check_reference
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.results.layers import duration_s, layer_data, steps
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["fit_rates", "rate_distribution", "rate_statistics"]
@@ -62,11 +63,11 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     ResultError
         If `bins` is not positive.
     """
-    if bins < 1:
-        raise ResultError("bins must be positive", expected="at least 1", found=str(bins))
+    bins = whole(bins, "bins", least=1, error=ResultError)
     data = layer_data(tree, layer)
     rates = firing_rate(tree, layer).to_numpy()
-    lowest = 1 / (duration_s(tree) * data.sizes["example"])
+    # Without examples there are no rates; one serves for the edges.
+    lowest = 1 / (duration_s(tree) * max(1, data.sizes["example"]))
     highest = steps(tree) / duration_s(tree)
     # A margin keeps rounding from moving a rate beyond the outer edges.
     edges = np.geomspace(lowest / 1.1, highest * 1.1, bins + 1)
@@ -203,10 +204,8 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
     ----------
     Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723, doi:10.1109/TAC.1974.1100705.
     """
-    if resamples < 0:
-        raise ResultError(
-            "resamples must not be negative", expected="0 or more", found=str(resamples)
-        )
+    resamples = whole(resamples, "resamples", error=ResultError)
+    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
     rates = firing_rate(tree, layer).to_numpy()
     rates = rates[rates > 0]
     names = [name for name in _FITTED if name != "p_value" or resamples]

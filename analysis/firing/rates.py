@@ -7,8 +7,9 @@ import xarray as xr
 
 from bioae.analysis.firing.counts import is_alive
 from bioae.analysis.measures.definitions import DEFINITIONS
-from bioae.analysis.results.layers import Dims, described, duration_s, layer_data, steps
+from bioae.analysis.results.layers import Dims, averaged, described, duration_s, layer_data, steps
 from bioae.analysis.results.spikes import blocks
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = ["density_alive", "firing_rate", "population_rate", "rate_per_step"]
@@ -22,7 +23,7 @@ def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.
 
     (neuron,) by default; (example, neuron) with ``dims=()``.
     """
-    rate = layer_data(tree, layer)["spike_count"].mean(dims) / duration_s(tree)
+    rate = averaged(layer_data(tree, layer)["spike_count"], dims) / duration_s(tree)
     return described(rate, "firing_rate", "firing rate", "Hz")
 
 
@@ -32,7 +33,7 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     Over ``("example", "neuron")`` it is the *density* of Hübotter, Lanillos & Tomczak (2021),
     arXiv:2109.11045.
     """
-    rate = layer_data(tree, layer)["spike_count"].mean(dims) / steps(tree)
+    rate = averaged(layer_data(tree, layer)["spike_count"], dims) / steps(tree)
     return described(rate, "rate_per_step", "rate per step", "spikes/step")
 
 
@@ -72,7 +73,7 @@ def population_rate(
     Nawrot, Aertsen & Rotter (1999), Single-trial estimation of neuronal firing rates, Journal of
     Neuroscience Methods 94, 81-92, doi:10.1016/S0165-0270(99)00127-2.
     """
-    if sigma_ms is not None and not 0 < sigma_ms < np.inf:
+    if sigma_ms is not None and not 0 < real(sigma_ms, "sigma_ms", error=ResultError) < np.inf:
         raise ResultError(
             "the kernel's width is out of range", expected="above 0 ms", found=str(sigma_ms)
         )

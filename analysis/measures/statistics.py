@@ -43,7 +43,7 @@ from bioae.analysis.firing.sparseness import lifetime_sparseness, population_spa
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
-from bioae.analysis.results.layers import described, layer_data, layer_names
+from bioae.analysis.results.layers import averaged, described, layer_data, layer_names
 from bioae.errors import ResultError
 
 __all__ = [
@@ -272,7 +272,7 @@ def _of_counts(
         "bursting_fraction": bursting.mean(),
         "density_alive": density_alive(tree, layer),
         "active_fraction_mean": active.mean(),
-        "silent_fraction": (spikes == 0).mean(),
+        "silent_fraction": averaged(spikes == 0, "example"),
     }
 
 

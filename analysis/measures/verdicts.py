@@ -20,7 +20,14 @@ import xarray as xr
 
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.measures.tables import Table, as_table, format_value
-from bioae.analysis.results.layers import duration_s, images_of, layer_data, steps
+from bioae.analysis.results.layers import (
+    averaged,
+    duration_s,
+    images_of,
+    layer_data,
+    root_of,
+    steps,
+)
 
 __all__ = [
     "Context",
@@ -109,7 +116,7 @@ class Verdict:
 
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
-    seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
+    seconds, timing = has_time_constants(str(root_of(tree).attrs.get("neuron_model", "")))
     return Context(seconds, timing, duration_s(tree), steps(tree), _repeated(tree))
 
 
@@ -199,7 +206,7 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
         numbers["mean_rate"] = float(values["firing_rate"].mean())
         numbers["median_rate"] = float(np.median(values["firing_rate"].to_numpy()))
     fast = layer_data(tree, layer)["spike_count"] > 20 * duration_s(tree)
-    return numbers | {"fraction_above_20_hz": float(fast.mean())}
+    return numbers | {"fraction_above_20_hz": float(averaged(fast, fast.dims))}
 
 
 def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:

@@ -10,10 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.pairs.pair_matrices import check_neurons, chosen_neurons, pair_matrix
-from bioae.analysis.results.arrays import along, ratio, runs, whole_steps
+from bioae.analysis.results.arrays import along, ratio, runs, whole_numbers, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.rasters import rasters
 from bioae.analysis.results.spikes import Spikes, blocks, trains
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = ["cross_correlogram", "spike_time_tiling", "synchrony"]
@@ -59,7 +60,10 @@ def cross_correlogram(
         If there is no such neuron, or the lag is negative.
     """
     data = layer_data(tree, layer)
-    chosen = np.asarray(pairs, np.int64).reshape(-1, 2)
+    chosen = whole_numbers(pairs, "pairs")
+    if chosen.size and chosen.shape[1:] != (2,):
+        raise ResultError("pairs do not fit", expected="pairs of neurons", found=repr(pairs))
+    chosen = chosen.reshape(-1, 2)
     check_neurons(layer, chosen, data.sizes["neuron"])
     longest = _longest_lag(tree, max_lag_ms)
     used, place = np.unique(chosen, return_inverse=True)
@@ -132,7 +136,7 @@ def _longest_lag(tree: xr.DataTree, max_lag_ms: float | None) -> int:
     longest = steps(tree) - 1
     if max_lag_ms is None:
         return longest
-    if not max_lag_ms >= 0:
+    if not real(max_lag_ms, "max_lag_ms", error=ResultError) >= 0:
         raise ResultError("a lag must not be negative", where="max_lag_ms", found=str(max_lag_ms))
     return int(min(longest, np.floor(max_lag_ms / float(tree.attrs["dt_ms"]) + 1e-9)))
 
@@ -171,7 +175,7 @@ def spike_time_tiling(
     ResultError
         If the window is negative, or there is no such neuron, or more than 4096.
     """
-    if not window_ms >= 0:
+    if not real(window_ms, "window_ms", error=ResultError) >= 0:
         raise ResultError("a window must not be negative", where="window_ms", found=str(window_ms))
     chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 2.

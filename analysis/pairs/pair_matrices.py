@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.arrays import count_blocks
+from bioae.analysis.results.arrays import count_blocks, whole_numbers
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.errors import ResultError
 
@@ -39,7 +39,7 @@ def chosen_neurons(
         If a neuron does not exist or is chosen twice, or there are more than `most`.
     """
     total = data.sizes["neuron"]
-    chosen = np.arange(total) if neurons is None else np.asarray(neurons, np.int64)
+    chosen = np.arange(total) if neurons is None else whole_numbers(neurons, "neurons")
     check_neurons(layer, chosen, total)
     if np.unique(chosen).size < chosen.size:
         raise ResultError("a neuron is chosen twice", where="neurons", found=str(list(chosen)))

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
 from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
-from bioae.analysis.results.layers import layer_names
+from bioae.analysis.results.layers import chosen_layers, first_example, root_of
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
@@ -39,15 +39,15 @@ def rasters(
     ResultError
         If the result has no such example or layer.
     """
-    known = tree["example"].to_numpy()
-    chosen = int(known[0] if example is None else example)
+    known = root_of(tree)["example"].to_numpy()
+    chosen = first_example(tree) if example is None else example
     if chosen not in known:
         raise ResultError(
             "there is no such example",
             expected=f"one of the {known.size}, such as {known[0]}",
             found=str(chosen),
         )
-    names = layer_names(tree) if layers is None else list(layers)
+    names = chosen_layers(tree, layers)
     figure = new_figure(7.2, 0.6 + 1.15 * len(names))
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     duration = tree.attrs["steps"] * tree.attrs["dt_ms"]
@@ -87,7 +87,7 @@ def population_activity(
     """
     needed(results, "spikes")
     first = next(iter(results.values()))
-    chosen = int(first["example"].to_numpy()[0]) if example is None else example
+    chosen = first_example(first) if example is None else example
     figure = new_figure(7.2, 1.9 + 1.6 * len(results))
     ratios = [*[1.2] * len(results), 1.0]
     axes = figure.subplots(

@@ -25,6 +25,8 @@ from bioae.analysis.plots.style import (
     panels,
     styled,
 )
+from bioae.checks import whole
+from bioae.errors import ResultError
 
 __all__ = ["cv_against_rate", "fitted_rates", "interval_histograms"]
 
@@ -73,6 +75,7 @@ def fitted_rates(
         If there is no result.
     """
     needed(rates, "rates")
+    bins = whole(bins, "bins", least=1, error=ResultError)
     names = layers_in(rates)
     curves = {
         name: {label: _curves(fit, which) for _, label, fit in of_layer(fits or {}, name)}

@@ -16,6 +16,7 @@ from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.tables import format_value
 from bioae.analysis.plots.style import INK, needed, new_figure, styled
 from bioae.analysis.results.layers import images_of
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["filter_grid", "reconstructions"]
@@ -40,12 +41,11 @@ def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> 
     ResultError
         If there is no result, or `images` is not positive.
     """
-    if not results or images < 1:
-        raise ResultError(
-            "there are no images to draw", expected="at least one result and one image"
-        )
+    needed(results, "images")
+    whole(images, "images", least=1, error=ResultError)
     rows = _rows(results, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
+    needed(dict.fromkeys(range(columns)), "images")
     figure = new_figure(1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows))
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes_row, (name, pictures, errors) in zip(grid, rows, strict=True):
@@ -111,6 +111,9 @@ def filter_grid(
     ResultError
         If there is no result, or none has a filter.
     """
+    needed(filters, "filters")
+    columns = whole(columns, "columns", least=1, error=ResultError)
+    most = whole(most, "most", least=1, error=ResultError)
     drawn = {name: _filters(array, most) for name, array in filters.items() if array.size}
     needed(drawn, "filters")
     rows = [-(-len(pictures) // columns) for _, pictures in drawn.values()]

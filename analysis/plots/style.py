@@ -140,7 +140,11 @@ def of_layer(results: Mapping[str, Mapping[str, T]], layer: str) -> list[tuple[i
 
 
 def needed(items: object, name: str) -> None:
-    """Raise a `ResultError` if there is nothing to draw."""
+    """Raise a `ResultError` if there is nothing to draw, or no mapping."""
+    if not isinstance(items, Mapping):
+        raise ResultError(
+            f"the {name} do not fit", expected="a mapping by names", found=type(items).__name__
+        )
     if not items:
         raise ResultError(f"there are no {name} to draw", expected="at least one result")
 

@@ -16,7 +16,7 @@ from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.pairs.correlations import correlation_matrix
-from bioae.analysis.results.layers import layer_data, layer_names, layers_of
+from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -223,7 +223,7 @@ def _some(tree: xr.DataTree) -> xr.DataTree:
 def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
     from bioae.analysis import plots
 
-    example = int(tree["example"].to_numpy()[0])
+    example = first_example(tree)
     # The place separates names that differ only in what a file's name cannot hold.
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
     return Illustration(

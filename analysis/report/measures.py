@@ -25,6 +25,7 @@ from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
 from bioae.analysis.results.layers import layers_of
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = ["Measures", "measure"]
@@ -157,6 +158,7 @@ def measure(
     ResultError
         If there is no result, or an argument does not fit.
     """
+    instance(results, "results", Mapping, error=ResultError)
     if not results:
         raise ResultError("there are no results to measure", expected="at least one")
     first, *others = results

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.layers import layer_data, steps
+from bioae.analysis.results.layers import layer_data, root_of, steps
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ratio",
     "runs",
     "several_examples",
+    "whole_numbers",
     "whole_steps",
 ]
 
@@ -94,7 +96,7 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ResultError
         If the result has no labels.
     """
-    root = tree.to_dataset()
+    root = root_of(tree).to_dataset()
     if "label" not in root:
         raise ResultError(
             "the classes of the examples are not known",
@@ -113,12 +115,30 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
     ResultError
         If the time, the parameter `name`, is not positive and finite.
     """
-    if not 0 < ms < np.inf:
+    dt_ms = float(root_of(tree).attrs["dt_ms"])
+    if not 0 < real(ms, name, error=ResultError) < np.inf:
         raise ResultError(
-            "a time must be positive", where=name, expected="milliseconds", found=str(ms)
+            "a time must be positive", where=name, expected="milliseconds", found=repr(ms)
         )
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 4.
-    return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
+    return int(np.ceil(ms / dt_ms - 1e-9))
+
+
+def whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    """Return whole numbers in one dimension or more, unchanged in shape.
+
+    Raises
+    ------
+    ResultError
+        If they are not.
+    """
+    try:
+        numbers = np.asarray(values)
+    except ValueError:
+        numbers = np.asarray(None)
+    if numbers.ndim < 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise ResultError(f"{name} do not fit", expected="whole numbers", found=repr(values))
+    return numbers.astype(np.int64)
 
 
 def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 
+import numpy as np
 import xarray as xr
 
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = [
     "Dims",
+    "averaged",
+    "check_dims",
+    "chosen_layers",
     "described",
     "duration_s",
+    "first_example",
     "images_of",
     "layer_data",
     "layer_names",
     "layers_of",
+    "root_of",
     "steps",
 ]
 
 Dims = str | Collection[Hashable]
 
 
+def root_of(tree: xr.DataTree) -> xr.DataTree:
+    """Return a result as it is; refuse everything else.
+
+    Raises
+    ------
+    ResultError
+        If it is not a result.
+    """
+    instance(tree, "the result", xr.DataTree, error=ResultError)
+    if "layers" not in tree.children or not {"steps", "dt_ms"} <= tree.attrs.keys():
+        raise ResultError(
+            "this is not the result of a simulation",
+            expected="the xarray.DataTree of bioae.simulate or open_result",
+            found=type(tree).__name__,
+        )
+    return tree
+
+
 def layer_names(tree: xr.DataTree) -> list[str]:
-    """Return the names of the layers, from the input's side."""
-    return list(tree["layers"].children)
+    """Return the names of the layers, from the input's side.
+
+    Raises
+    ------
+    ResultError
+        If it is not a result.
+    """
+    return list(root_of(tree).children["layers"].children)
 
 
 def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
@@ -36,6 +67,7 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
         If the result has no such layer.
     """
     names = layer_names(tree)
+    instance(layer, "the layer", str, error=ResultError)
     if layer not in names:
         raise ResultError(
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
@@ -43,14 +75,61 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     return tree["layers"].children[layer].to_dataset()
 
 
+def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
+    """Return the names of some layers, all by default.
+
+    Raises
+    ------
+    ResultError
+        If `layers` is not a list of names.
+    """
+    if layers is None:
+        return layer_names(tree)
+    instance(layers, "layers", (list, tuple), error=ResultError)
+    return list(layers)
+
+
 def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """Return the variables of all layers by name, from the input's side."""
     return {name: layer_data(tree, name) for name in layer_names(tree)}
 
 
+def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
+    """Return the mean over some dimensions, NaN of nothing.
+
+    Raises
+    ------
+    ResultError
+        If the array has no such dimension.
+    """
+    check_dims(array, dims)
+    with np.errstate(invalid="ignore"):
+        return array.mean(dims)
+
+
+def check_dims(array: xr.DataArray, dims: Dims) -> None:
+    """Refuse dimensions that an array does not have.
+
+    Raises
+    ------
+    ResultError
+        If one of `dims` is not a dimension of the array.
+    """
+    instance(array, "the array", xr.DataArray, error=ResultError)
+    instance(dims, "dims", (str, Collection), error=ResultError)
+    named = [dims] if isinstance(dims, str) else dims
+    if not all(name in array.dims for name in named):
+        raise ResultError(
+            "there is no such dimension",
+            where="dims",
+            expected=f"some of {', '.join(map(str, array.dims))}",
+            found=repr(dims),
+        )
+
+
 def steps(tree: xr.DataTree) -> int:
     """Return the number of steps of a presentation."""
-    return int(tree.attrs["steps"])
+    return int(root_of(tree).attrs["steps"])
 
 
 def duration_s(tree: xr.DataTree) -> float:
@@ -58,9 +137,23 @@ def duration_s(tree: xr.DataTree) -> float:
     return steps(tree) * float(tree.attrs["dt_ms"]) / 1000
 
 
+def first_example(tree: xr.DataTree) -> int:
+    """Return the number of the first example.
+
+    Raises
+    ------
+    ResultError
+        If there is none.
+    """
+    known = root_of(tree)["example"].to_numpy()
+    if not known.size:
+        raise ResultError("there are no examples", expected="at least one")
+    return int(known[0])
+
+
 def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
     """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x)."""
-    return tree.to_dataset()[name]
+    return root_of(tree).to_dataset()[name]
 
 
 def described(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks, find_run, read_runs, steps_of
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["raster", "rasters"]
@@ -45,7 +46,11 @@ def raster(
         raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
     if example is not None:
         return _with_time(tree, _of_example(tree, layer, example), "neuron")
-    return _with_time(tree, _of_neuron(tree, layer, int(neuron or 0)), "example")
+    return _with_time(
+        tree,
+        _of_neuron(tree, layer, whole(neuron, "neuron", least=-(2**63), error=ResultError)),
+        "example",
+    )
 
 
 def rasters(

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
 from bioae.analysis.results.contents import check_contents
+from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
 from bioae.files import check_input
@@ -124,7 +125,7 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
 def _open(path: Path) -> xr.DataTree:
     """Open a file as `xarray.open_datatree` does, by way of its inspection."""
     # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
-    options = {"decode_vlen_strings": True, "phony_dims": "sort"}
+    options = {"where": str(path), "decode_vlen_strings": True, "phony_dims": "sort"}
     manager = CachingFileManager(open_inspected, str(path.absolute()), mode="r", kwargs=options)
     try:
         with warnings.catch_warnings(), manager.acquire_context() as file:
@@ -190,6 +191,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
+    instance(tree, where, xr.DataTree, error=ResultError)
     version = tree.attrs.get("schema_version")
     if version is None:
         raise ResultError(
@@ -197,7 +199,7 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
             where=where,
             expected="an attribute 'schema_version'",
         )
-    if version != SCHEMA_VERSION:
+    if np.ndim(version) or version != SCHEMA_VERSION:
         raise ResultError(
             "the result has another version",
             where=where,

@@ -19,6 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import layer_data, steps
+from bioae.checks import whole
+from bioae.errors import ResultError
 
 __all__ = [
     "BLOCK",
@@ -106,6 +108,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
         If there is no such layer.
     """
     data = layer_data(tree, layer)
+    spikes = whole(spikes, "spikes", least=1, error=ResultError)
     runs = _find_runs(data, spikes)
     examples = data.sizes["example"]
     counts = np.zeros(examples, np.int64)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from bioae.cli.options import decimal
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
 
@@ -123,13 +121,14 @@ def print_change(before: Path, after: Path) -> None:
     """Print how firing and reconstruction differ between two results."""
     from rich.console import Console
 
-    from bioae.analysis import as_table, firing_change, open_result
+    from bioae.analysis import as_table, firing_change, open_result, reconstruction_change
     from bioae.cli.tables import rich_table
 
     console = Console()
     with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
-        first, second = _squared_error(old), _squared_error(new)
+        errors = reconstruction_change(old, new)["sum_squared_error"]
         effects = firing_change(old, new)
+    first, second = map(float, errors)
     rows = [
         {
             "layer": str(layer),
@@ -146,16 +145,3 @@ def print_change(before: Path, after: Path) -> None:
     line = f"Squared error per image: {first:.4g} before, {second:.4g} after{percent}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(rich_table(table, console, heading_width=7), crop=False)
-
-
-def _squared_error(result: xr.DataTree, block: int = 1000) -> float:
-    """Return the squared error per image of a result on disk, read block by block."""
-    import numpy as np
-    import xarray as xr
-
-    from bioae.analysis import sum_squared_error
-
-    root = result.to_dataset(inherit=False)
-    starts = range(0, root.sizes["example"], block)
-    blocks = (xr.DataTree(root.isel(example=slice(start, start + block))) for start in starts)
-    return float(np.concatenate([sum_squared_error(each).to_numpy() for each in blocks]).mean())

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
-from cyclopts.exceptions import UnknownCommandError, UnusedCliTokensError
+from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
 from bioae.cli.interrupts import interrupts_kept
@@ -88,11 +88,21 @@ def _usage(error: CycloptsError) -> str:
     match error:
         case UnknownCommandError():
             what = _unknown_command(error)
+        case UnknownOptionError():
+            what = _unknown_option(error)
         case UnusedCliTokensError(unused_tokens=[token, *_]):
             what = f"The argument {token!r} is not expected."
         case _:
             what = str(error)
     return f"{what} See {command} --help"
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    # The library's own message also compares the dashes: it would take --dt for --seed.
+    token = error.token.keyword or error.token.value
+    names = [name.lstrip("-") for each in error.argument_collection for name in each.names]
+    near = difflib.get_close_matches(token.lstrip("-"), names, n=1)
+    return f"Unknown option: {token}.{f' Did you mean --{near[0]}?' if near else ''}"
 
 
 def _unknown_command(error: UnknownCommandError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import tokenize
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,7 +52,7 @@ def read_array(path: Path, name: str | None = None) -> NDArray[Any]:
             member = member_of(archive, f"{name}{_SUFFIX}")
             with archive.open(member) as file:
                 return _read(file, member.file_size)
-    except (*DAMAGED, KeyError, OSError, MemoryError, tokenize.TokenError) as error:
+    except Exception as error:
         raise _unreadable(path, error) from error
 
 
@@ -60,7 +60,9 @@ def _read(file: IO[bytes], size: int) -> NDArray[Any]:
     version = npy.read_magic(file)  # type: ignore[no-untyped-call]
     if version not in _HEADERS:
         raise ValueError(f"the version {version} of the format is not read")
-    shape, _, dtype = _HEADERS[version](file)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers by Python 2
+        shape, _, dtype = _HEADERS[version](file)  # type: ignore[no-untyped-call]
     declared = file.tell() + math.prod(shape) * dtype.itemsize
     if dtype.hasobject or declared != size:
         kind = "Python objects" if dtype.hasobject else f"{declared} bytes declared, {size} present"

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.checks import instance, whole
 from bioae.datasets.arrays import array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.idx import read_idx
@@ -48,10 +49,9 @@ def load(
     """
     if split not in get_args(Split):
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
-    if limit is not None and limit < 1:
-        raise DataError(
-            "no images were requested", where="limit", expected="at least 1", found=f"{limit}"
-        )
+    instance(name_or_path, "the data set", (str, Path), error=DataError)
+    if limit is not None:
+        whole(limit, "limit", least=1, error=DataError)
     images = _load(name_or_path, split)
     if limit is None:
         return images
@@ -113,7 +113,7 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
 
 def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
     path = folder / indices_name(split)
-    return read_idx(path, ndim=1) if path.is_file() else None
+    return read_idx(path, ndim=1) if path.exists() else None
 
 
 def _from_numpy(path: Path, split: Split) -> Images:

@@ -50,7 +50,7 @@ def indices_name(split: Split) -> str:
 def find_file(folder: Path, split: Split, kind: Kind) -> Path | None:
     """Return the IDX file of a split in a folder, or None."""
     paths = (folder / name for name in file_names(split, kind))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if path.exists()), None)
 
 
 def locate(name: str) -> Path | None:

@@ -22,6 +22,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from bioae.archives import DAMAGED, member_of, open_archive
+from bioae.checks import instance
 from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
@@ -96,6 +97,7 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
+    instance(network, "the network", NetworkBase, error=ArtefactError)
     path = as_path(path, OutputError, "output")
     description = {
         "format_version": FORMAT_VERSION,

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.inputs import Steps, draw_delays, in_steps
@@ -117,7 +118,7 @@ class NetworkBase:
 
         Sums of such weights are exact in any order, so all targets agree to the last bit.
         """
-        grid = 2.0**bits
+        grid = 2.0 ** whole(bits, "bits", most=60)
         synaptic = {name for placed in self.config.placed for name in placed.weight_shapes}
         rounded = {
             name: np.rint(self.weights[name].astype(np.float64) * grid) / grid for name in synaptic

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, ValidationError, model_validator
+from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
@@ -18,7 +18,7 @@ from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
 from bioae.networks.inputs import check_background, check_delay
-from bioae.networks.layers import Layer, Shape
+from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 
@@ -56,6 +56,11 @@ class NetworkConfig(Table):
     neurons: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="neuron models that are part of the description, in full"
     )
+
+    @field_validator("dt", mode="before")
+    @classmethod
+    def _time(cls, value: Any) -> Any:
+        return as_text(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
@@ -239,12 +244,12 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
         return {}
     from bioae.equations.declarations import parameter_values
     from bioae.equations.expressions import Expression
-    from bioae.equations.quantities import unit_name
+    from bioae.equations.quantities import text_of
 
     values, own = parameter_values(model), parameter_values(readout)
     texts = {
         # The text itself, unless it names other parameters of the neuron.
-        name: f"{float(values[name])!r}*{unit_name(values[name])}"
+        name: str(text_of(values[name]))
         if Expression(model.parameters[name]).names & model.parameters.keys()
         else model.parameters[name]
         for name in differing

@@ -7,12 +7,14 @@ target computes it in its own way.
 from __future__ import annotations
 
 import math
+import sys
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
 
 from bioae.fields import Natural, Positive, Size, Table
 
@@ -27,6 +29,7 @@ __all__ = [
     "LayerBase",
     "Shape",
     "all_to_all",
+    "as_text",
 ]
 
 Shape = tuple[int, ...]
@@ -38,6 +41,19 @@ Delay = str | Annotated[tuple[str, str], Strict(False)] | None
 #: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
 #: or the weight and the rate of background spikes.
 Background = float | Annotated[tuple[float, str], Strict(False)] | None
+
+
+def as_text(value: Any) -> Any:
+    """Return a quantity of Brian2 as text; return anything else unchanged."""
+    if "brian2" not in sys.modules or value is None or isinstance(value, str):
+        return value  # nobody has a quantity who has not imported it
+    from bioae.equations.quantities import text_of
+
+    return text_of(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
 
 
 class Connections(NamedTuple):
@@ -62,6 +78,9 @@ class LayerBase(Table):
     Initial weights are drawn from a normal distribution of mean 0 and standard deviation
     ``gain * sqrt(2 / fan_in)``.
     """
+
+    # Instances too: `model_copy` does not check what it changes.
+    model_config = ConfigDict(revalidate_instances="always")
 
     name: str = Field(
         pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
@@ -97,12 +116,40 @@ class LayerBase(Table):
     @field_validator("delay", "recurrent_delay", mode="before")
     @classmethod
     def _time_or_pair(cls, value: Any) -> Any:
+        value = [*map(as_text, value)] if isinstance(value, list | tuple) else as_text(value)
         pair = isinstance(value, list | tuple) and [type(text) for text in value] == [str, str]
         if value is None or isinstance(value, str) or pair:
             return value
         raise ValueError(
             f'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found {value!r}'
         )
+
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        return as_text(value)
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _texts(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {name: as_text(value) for name, value in values.items()}
+
+    @field_validator("background", mode="before")
+    @classmethod
+    def _noise_or_spikes(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            value = [*map(as_text, value)]
+            fits = [_is_number(each) for each in value] == [True, False] and type(value[1]) is str
+        else:
+            fits = value is None or _is_number(value)
+        if not fits:
+            raise ValueError(
+                "expected a standard deviation such as 0.1, or the weight and rate of spikes, such "
+                f'as [0.1, "20*Hz"], found {value!r}'
+            )
+        return value
 
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:

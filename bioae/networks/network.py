@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.checks import instance, number, whole
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.base import NetworkBase
 from bioae.networks.layers import Background
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.random import stream
+from bioae.random import check_key, stream
 
 if TYPE_CHECKING:
+    from brian2 import Quantity
+
     from bioae.responses.calibration import Calibration
 
 __all__ = ["Network"]
@@ -64,8 +67,11 @@ class Network(NetworkBase):
             If there is no such model, or it cannot be calibrated.
         """
         model = _model(neuron)
-        if isinstance(calibrate, str):
+        if not isinstance(calibrate, Mapping):
             calibrate = self.calibration_factors(model, calibrate)
+        for layer in self.config.layers:
+            factor = calibrate.get(layer.name)
+            number(factor, f"the factor of layer {layer.name!r}", above=0, error=NetworkError)
         finer = self.with_dt_of(model)
         config = finer.config.varied(
             layers=tuple(
@@ -151,7 +157,7 @@ class Network(NetworkBase):
         input per millisecond stays the same.
         """
         config = self.config
-        if parts <= 1:
+        if whole(parts, "parts", least=1) == 1:
             return self
         changed = config.varied(
             dt=f"{config.dt}/{parts}",
@@ -168,6 +174,8 @@ class Network(NetworkBase):
         NetworkError
             If a value does not fit.
         """
+        if "steps" in changes:
+            whole(changes["steps"], "steps", least=1, most=2**31 - 1, error=NetworkError)
         return replace(self, config=self.config.varied(**changes))
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
@@ -190,15 +198,17 @@ class Network(NetworkBase):
         NetworkError
             If no layer has such a parameter, or it cannot differ between neurons.
         """
+        check_key(seed, "seed")
+        instance(spread, "spread", Mapping, error=NetworkError)
         weights = dict(self.weights)
         for name, variation in spread.items():
-            if not 0 <= variation <= _LARGEST_SPREAD:
-                raise NetworkError(
-                    "the coefficient of variation does not fit",
-                    where=f"spread of {name!r}",
-                    expected=f"a number from 0 to {_LARGEST_SPREAD}",
-                    found=str(variation),
-                )
+            number(
+                variation,
+                f"the spread of {name!r}",
+                least=0,
+                most=_LARGEST_SPREAD,
+                error=NetworkError,
+            )
             layers = [placed for placed in self.config.placed if name in placed.program.parameters]
             if not layers:
                 known = {n for placed in self.config.placed for n in placed.program.parameters}
@@ -233,8 +243,8 @@ class Network(NetworkBase):
         """
         return self._with_layers(background=background)
 
-    def with_delay(self, delay: str) -> Self:
-        """Return the network with a delay between layers, such as ``"2*ms"``.
+    def with_delay(self, delay: str | Quantity) -> Self:
+        """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``.
 
         Raises
         ------
@@ -295,7 +305,9 @@ class Network(NetworkBase):
 
 
 def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
-    return neuron if isinstance(neuron, NeuronModel) else load_model(neuron)
+    if isinstance(neuron, NeuronModel):
+        return neuron
+    return load_model(neuron)
 
 
 def _times(factor: float, weight: str) -> str | None:

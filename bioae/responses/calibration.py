@@ -12,9 +12,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.checks import one_of
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
-from bioae.errors import InputError, ModelError
+from bioae.errors import ModelError
 from bioae.networks.schedule import ScheduleName
 from bioae.responses.isolated import Parameters
 from bioae.responses.stimulation import drive_range, rate_curve, threshold_weight
@@ -92,12 +93,7 @@ def check_calibration(by: str) -> None:
     InputError
         If `by` is not one of `CALIBRATIONS`.
     """
-    if by not in CALIBRATIONS:
-        raise InputError(
-            "there is no such calibration",
-            expected=" or ".join(map(repr, CALIBRATIONS)),
-            found=repr(by),
-        )
+    one_of(by, "the calibration", CALIBRATIONS)
 
 
 def _rate_factor(

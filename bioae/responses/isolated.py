@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from brian2.units import Quantity
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import instance, number, one_of
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
@@ -64,13 +66,19 @@ class IsolatedNeuron:
         seed: int = 0,
     ) -> None:
         self.program = lower(model)
-        model.with_parameters(dict.fromkeys(parameters or {}, ""))  # refuses unknown names
+        one_of(schedule, "schedule", tuple(SCHEDULES))
+        parameters = parameters or {}
+        instance(parameters, "parameters", Mapping)
+        model.with_parameters(dict.fromkeys(parameters, ""))  # refuses unknown names
         self.dt = dt
         self._seed = seed
         self._blocks = SCHEDULES[schedule].blocks
         self._step = 0
         self._stepper = Stepper(self.program, array_functions(np))
-        changed = {name: np.asarray(value, float) for name, value in (parameters or {}).items()}
+        changed = {
+            name: np.asarray(number(value, f"the parameter {name!r}"))
+            for name, value in parameters.items()
+        }
         known = {**default_parameters(self.program), **changed}
         size: dict[str, Any] = {"dt": dt, "n": 1}
         noise = settling_noise(self.program.draws, population=1, n=1)
@@ -180,12 +188,15 @@ class IsolatedNeuron:
         }
 
 
-def time_step(model: NeuronModel, dt: str | None = None) -> float:
+def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
     """Return the time step in seconds: `dt`, or the model's own, or 0.1 ms."""
-    return time_in_seconds(dt or model.dt or _DEFAULT_DT, where="dt")
+    lower(model)  # refuses what is not a neuron model
+    if dt is not None:
+        return time_in_seconds(dt, where="dt")
+    return time_in_seconds(model.dt or _DEFAULT_DT, where="dt")
 
 
-def steps_of(text: str, dt: float, name: str, *, least: int = 1) -> int:
+def steps_of(text: str | Quantity, dt: float, name: str, *, least: int = 1) -> int:
     """Return a time in steps, rounded to the nearest.
 
     Raises
@@ -196,11 +207,15 @@ def steps_of(text: str, dt: float, name: str, *, least: int = 1) -> int:
     steps = float(evaluate(text, dimensions_of=_SECOND, where=name)) / dt
     if not least - 0.5 <= steps < np.inf:
         raise InputError(
-            "the time is out of range", where=name, expected=f"{least} steps or more", found=text
+            "the time is out of range",
+            where=name,
+            expected=f"{least} steps or more",
+            found=str(text),
         )
     return max(round(steps), least)
 
 
 def drive_scale(per: Per, dt: float) -> float:
     """Return the factor that turns a drive into one per step."""
+    one_of(per, "per", get_args(Per))
     return dt * 1e3 if per == "ms" else 1.0

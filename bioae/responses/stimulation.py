@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import number
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import ScheduleName
@@ -84,7 +85,7 @@ def rate_curve(
     if drives is None:
         _, top = drive_range(model, dt=dt, per=per, schedule=schedule, parameters=parameters)
         drives = np.linspace(0.0, top, 61)
-    chosen = np.atleast_1d(np.asarray(drives, dtype=np.float64))
+    chosen = _numbers(drives, "drives")
     neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
     fired = _raster(neuron, chosen * drive_scale(per, step), steps)
     neuron.check_finite()
@@ -125,6 +126,7 @@ def drive_range(
     step = time_step(model, dt)
     steps = steps_of(duration, step, "duration")
     scale = drive_scale(per, step)
+    rate = number(rate, "rate", above=0)
     count = rate * steps * step
 
     def counts(drives: Drives) -> NDArray[np.int64]:
@@ -251,7 +253,7 @@ def step_response(
         steps_of(text, step, name, least=0)
         for name, text in (("before", before), ("during", during), ("after", after))
     ]
-    course = np.repeat([0.0, drive, 0.0], lengths)
+    course = np.repeat([0.0, number(drive, "drive"), 0.0], lengths)
     neuron = IsolatedNeuron(model, dt=step, parameters=parameters)
     states = neuron.program.states
     names = [name for name in states if name not in ("lastspike", "not_refractory")]
@@ -273,6 +275,17 @@ def step_response(
         coords={"time": ("time", time, {"long_name": "time", "units": "ms"})},
         attrs={"dt_ms": step * 1e3},
     )
+
+
+def _numbers(values: ArrayLike, name: str) -> Drives:
+    """Return finite numbers along one dimension."""
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
+    if numbers.ndim != 1 or not np.isfinite(numbers).all():
+        raise InputError(f"{name} does not fit", expected="finite numbers", found=repr(values))
+    return numbers
 
 
 def _raster(neuron: IsolatedNeuron, drives: Drives, steps: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images, check_images
-from bioae.datasets.images import intensities
+from bioae.datasets.images import check_labels, intensities
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
@@ -77,26 +77,23 @@ class Presentations:
         InputError
             If the seed is not an unsigned 64-bit integer.
         """
+        labels, numbers = None, examples
         if isinstance(images, Images):
-            pixels, labels, numbers = check_images(images.pixels), images.labels, images.indices
+            pixels = check_images(images.pixels)
+            numbers = images.indices if examples is None else examples
+            if images.labels is not None:
+                labels = check_labels(images.labels, examples=len(pixels))
         else:
-            pixels, labels = check_images(images), None
-            numbers = np.arange(len(pixels))
+            pixels = check_images(images)
+            numbers = np.arange(len(pixels)) if examples is None else examples
         if pixels.shape[1:] != config.input_shape:
             raise DataError(
                 "the images do not fit the network",
                 expected=f"(channel, y, x) = {config.input_shape}",
                 found=f"{pixels.shape[1:]}",
             )
-        numbers = np.asarray(numbers if examples is None else examples, dtype=np.int64)
-        if numbers.shape != (len(pixels),) or len(np.unique(numbers)) != len(numbers):
-            raise DataError(
-                "the examples' numbers do not fit the images",
-                expected=f"{len(pixels)} different whole numbers",
-                found=f"{len(np.unique(numbers))} in the shape {numbers.shape}",
-            )
         check_key(seed, "seed")
-        return cls(config, pixels, numbers, labels, seed)
+        return cls(config, pixels, _numbers(numbers, len(pixels)), labels, int(seed))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -139,3 +136,23 @@ class Presentations:
             hashed.update(f"{values.dtype}{values.shape}".encode())
             hashed.update(np.ascontiguousarray(values).tobytes())
         return hashed.hexdigest()
+
+
+def _numbers(examples: ArrayLike | None, count: int) -> NDArray[np.int64]:
+    """Return the numbers of the examples, which key their random input."""
+    try:
+        numbers = np.asarray(examples)
+    except (ValueError, OverflowError):
+        numbers = np.asarray(None)
+    whole = numbers.dtype.kind in "iu" and numbers.shape == (count,)
+    distinct = len(np.unique(numbers)) if whole else 0
+    if distinct != count or numbers.min() < 0 or numbers.max() >= 2**63:
+        raise DataError(
+            "the examples' numbers do not fit the images",
+            where="examples",
+            expected=f"{count} different whole numbers, 0 or more",
+            found=f"{distinct} in the shape {numbers.shape}"
+            if whole
+            else f"the type {numbers.dtype}, shape {numbers.shape}",
+        )
+    return numbers.astype(np.int64)

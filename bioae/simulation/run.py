@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bioae.checks import whole
 from bioae.datasets import Images
 from bioae.errors import InputError, OutputError
 from bioae.files import check_output
@@ -215,11 +215,10 @@ class _Simulation:
             )
         backend = Backend.of(backend)
         check_record(backend.record, network.config)
-        chunk = None if chunk is None else _positive("chunk", chunk, expected="a whole number")
+        chunk = None if chunk is None else whole(chunk, "chunk", least=1)
         if not _is_client(workers):
-            workers = _positive(
-                "workers", workers, expected="a whole number or a distributed.Client"
-            )
+            expected = "a whole number or a distributed.Client"
+            workers = whole(workers, "workers", least=1, expected=expected)
             check_target(backend.target)
         presented = Presentations.of(network.config, images, examples=examples, seed=seed)
         return cls(network, presented, backend, chunk, workers)
@@ -269,17 +268,6 @@ class _Simulation:
         """Return the result of all images."""
         target, dtype = self.backend.target, self.backend.dtype
         return result_of(self.network, self.images, chunk, target=target, dtype=dtype)
-
-
-def _positive(name: str, value: Any, *, expected: str) -> int:
-    """Return a whole number of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(f"{name} does not fit", expected=expected, found=repr(value)) from None
-    if number < 1:
-        raise InputError(f"{name} does not fit", expected="1 or more", found=str(value))
-    return number
 
 
 def _is_client(workers: object) -> bool:

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 
-__all__ = ["Exact", "TooSlow"]
+__all__ = ["Exact", "TooSlowError"]
 
 #: The time limit of an exact integration in seconds.
 LIMIT = 20.0
@@ -36,7 +36,7 @@ _COUPLED, _CIRCLE, _ALL = 2, 1, 8
 _SOLVER = "bioae.equations.lowering.solver"
 
 
-class TooSlow(ModelError):
+class TooSlowError(ModelError):
     """The exact integration of a model takes too long."""
 
 
@@ -63,7 +63,7 @@ class Exact:
 
         Raises
         ------
-        TooSlow
+        TooSlowError
             If it takes too long.
         UnsupportedEquationsException
             If the equations cannot be integrated exactly.
@@ -74,7 +74,7 @@ class Exact:
         get_linear_system(equations, variables)  # refuses other equations at once
         answer = _answer(self._request, LIMIT)
         if answer is None:
-            raise TooSlow(
+            raise TooSlowError(
                 f"the exact integration of {coupled} equations takes more than {LIMIT:g} s",
                 where=f"{self._model.name}.toml, {'method' if self._model.method else 'equations'}",
                 mend='Set method = "exponential_euler" or method = "rk4"',

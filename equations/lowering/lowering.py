@@ -60,6 +60,13 @@ def lower(model: NeuronModel) -> Program:
         If Brian2 refuses the model (an unknown name, wrong units, a method that cannot integrate
         the equations), or the model uses a construct that is not supported.
     """
+    if not isinstance(model, NeuronModel):
+        raise ModelError(
+            "this is not a neuron model",
+            expected="a bioae.NeuronModel",
+            found=type(model).__name__,
+            mend='Load one: bioae.load_model("lif")',
+        )
     return _lower(model.name, model.model_dump_json())
 
 

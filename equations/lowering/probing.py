@@ -25,7 +25,7 @@ from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.expressions import Assignment, Expression, parse_assignments
 from bioae.equations.language import complaint
-from bioae.equations.lowering.exact import Exact, TooSlow
+from bioae.equations.lowering.exact import Exact, TooSlowError
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import physical_constants
 from bioae.errors import ModelError
@@ -85,7 +85,7 @@ class Probe:
         """Return whether SymPy read every variable as one: to it, ``E`` is Euler's number."""
         try:
             update = self.update()
-        except TooSlow:
+        except TooSlowError:
             raise
         except ModelError:
             return False

@@ -36,6 +36,7 @@ CASES = {
     "an unknown method": ('input = "v"', 'input = "v"\nmethod = "exakt"', "method"),
     "GSL": ('input = "v"', 'input = "v"\nmethod = "gsl_rk4"', "mine.toml, method: "),
     "poisson": ("v = 0", "v = poisson(1)", "mine.toml, reset: poisson() is not supported"),
+    "units in a floor": ("v = 0", "v = t // (3*ms)", "mine.toml, reset: "),
     "a linked variable": (
         "-v/tau : 1",
         "-v/tau : 1\\nx : 1 (linked)",

@@ -155,10 +155,18 @@ def test_unknown_split() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_limit_of_nothing(limit: int) -> None:
-    with pytest.raises(DataError, match=f"at least 1; found {limit}"):
+    with pytest.raises(DataError, match=f"expected 1 or more; found {limit}"):
         load("sample", limit=limit)
 
 
 def test_limit_beyond_the_set() -> None:
     with pytest.raises(DataError, match="expected a limit of at most 500; found 501"):
         load("sample", "test", limit=501)
+
+
+@pytest.mark.parametrize("header", [b"{1: 2, 'a': 3}", b"(", b"{'descr': 3}", b"[" * 90, b"1 if"])
+def test_headers_that_describe_no_array(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + bytes([118, 0]) + header.ljust(117) + b"\n" + bytes(8))
+    with pytest.raises(DataError, match="cannot be read as NumPy arrays"):
+        load(path)

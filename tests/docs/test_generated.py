@@ -13,6 +13,7 @@ from typing import Any
 
 import make_analysis
 import make_models
+import make_operators
 import make_tables
 import pytest
 from model_pages import pictures, responses
@@ -23,6 +24,7 @@ from benchmarks.training import table as training_table
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.equations import available, load_model
+from bioae.equations.expressions import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.trainers.training.sections import OptimisationConfig
 
@@ -54,6 +56,11 @@ def test_generated_tables(script: ModuleType, page: str, tables: int) -> None:
     content = text(f"docs/{page}")
     assert content.count("<!-- end -->") == tables
     assert script.filled(content) == content, f"run python docs/{script.__name__}.py"
+
+
+def test_generated_page_of_operators() -> None:
+    assert make_operators.described() == set(SUPPORTED)
+    assert text("docs/operators.md") == make_operators.page(), "run python docs/make_operators.py"
 
 
 def test_generated_pages_of_models() -> None:

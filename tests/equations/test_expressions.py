@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -226,3 +227,27 @@ def test_names_of_units_do_not_depend_on_units_made_before() -> None:
     made = mV / ms  # Brian2 registers it under the dimensions of volt / second
     assert unit_name(made) == "volt / second"
     assert unit_name(mV) == "volt"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a =", "this is not a Brian2 expression; expected .*; found 'a ='"),
+        ("", "this is not a Brian2 expression"),
+        ("a\0", "this is not a Brian2 expression"),
+        ("(" * 150 + "a", "this is not a Brian2 expression"),
+        (" + ".join(["a"] * 3000), "the expression is nested too deeply"),
+        ("-" * 3000 + "a", "nested too deeply|not a Brian2 expression"),
+        ("-" * 100_000 + "a", "nested too deeply|not a Brian2 expression"),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_what_cannot_be_read_ends_in_a_line(text: str, reason: str) -> None:
+    uses: list[Callable[[Expression], object]] = [
+        lambda each: each.tree,
+        lambda each: each.rewritten(ast.NodeTransformer()),
+        lambda each: each.substituted({"a": Expression("b")}),
+    ]
+    for use in uses:
+        with pytest.raises(ModelError, match=reason):
+            use(Expression(text))

@@ -144,7 +144,9 @@ def test_background_spikes_come_at_their_rate() -> None:
             for layer in counting.config.layers
         )
     )
-    result = simulate_mirror(Network(config, counting.weights), np.zeros((4, 1, 4, 4)), record="v")
+    result = simulate_mirror(
+        Network(config, counting.weights), np.zeros((4, 1, 4, 4)), record=["v"]
+    )
     count = result["/layers/a/state_v"].isel(time=-1) / 0.125
     assert (count == np.rint(count)).all()
     # 50 steps bring input, the last of them too late for the threshold but in time for v.
@@ -259,7 +261,7 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
             lambda n: n.with_spread({"taw": 0.1}),
             "no layer's neuron model has a parameter 'taw'; expected one of tau, theta",
         ),
-        (lambda n: n.with_spread({"tau": -0.1}), "spread of 'tau': the coefficient of variation"),
+        (lambda n: n.with_spread({"tau": -0.1}), "the spread of 'tau' does not fit"),
         (lambda n: n.with_spread({"tau": np.nan}), "a number of 0 or more; found nan"),
         (
             lambda n: n.with_neuron(ZERO, calibrate="none").with_spread({"shift": 0.1}),

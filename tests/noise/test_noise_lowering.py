@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import builders
@@ -83,3 +86,43 @@ def test_random_numbers_in_the_wrong_place_are_refused(
     line = str(error.value)
     assert line.startswith("noisy.toml")
     assert [word for word in words if word not in line] == []
+
+
+SEVERAL = """
+description = "Several noises."
+equations = '''
+dv/dt = -v/tau + sqrt(2/tau)*xi_b + 0.1*sqrt(2/tau)*xi_a + (late + early)/tau : 1
+dw/dt = -w/tau + sqrt(2/tau)*xi_c + xi*sqrt(1/tau) : 1
+late = rand() + first : 1 (constant over dt)
+first = rand() : 1 (constant over dt)
+early = randn() : 1 (constant over dt)
+'''
+threshold = "v > 1"
+reset = "v = 0"
+method = "METHOD"
+input = "v"
+[parameters]
+tau = "10*ms"
+"""
+
+
+@pytest.mark.parametrize("method", ["euler", "heun"])
+def test_the_order_of_draws_does_not_depend_on_the_hash_seed(method: str) -> None:
+    text = SEVERAL.replace("METHOD", method)
+    code = (
+        "import tomllib; from bioae.equations import NeuronModel, lower\n"
+        f"fields = tomllib.loads({text!r})\n"
+        "program = lower(NeuronModel.from_mapping('several', fields, where='several.toml'))\n"
+        "print(*map(str, (*program.prepare, *program.update)), program.draws, sep='\\n')\n"
+    )
+    programs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, timeout=120, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert programs[0] == programs[1]
+    drawn = [line.partition(" = ")[0] for line in programs[0].splitlines() if "_draw" in line]
+    assert [name for name in drawn if name.startswith("xi")] == ["xi_b", "xi_a", "xi_c", "xi"]

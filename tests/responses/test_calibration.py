@@ -41,7 +41,7 @@ def test_calibration_of_a_model_to_itself_is_1(name: str, by: Calibration) -> No
 
 
 def test_an_unknown_calibration_is_refused(network: Network) -> None:
-    message = "no such calibration; expected 'rate' or 'psp' or 'none'; found 'x'"
+    message = "the calibration does not fit; expected rate or psp or none; found 'x'"
     with pytest.raises(InputError, match=message):
         network.with_neuron("alif", calibrate="x")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Random hostile texts in every field of a neuron model: accepted, or refused in a line, in time."""
+"""Random hostile texts in every field of a neuron model: accepted or refused, in time."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from bioae.checks import one_of
 from bioae.errors import NetworkError
 
 __all__ = [
@@ -239,12 +240,7 @@ def derivative(name: str, **parameters: Any) -> SpikeDerivative:
     NetworkError
         If there is no such rule, or it has no such parameter, or a parameter does not fit.
     """
-    if name not in DERIVATIVES:
-        raise NetworkError(
-            "unknown spike derivative",
-            expected=f"one of {', '.join(DERIVATIVES)}",
-            found=repr(name),
-        )
+    one_of(name, "the spike derivative", tuple(DERIVATIVES), error=NetworkError)
     rule = DERIVATIVES[name]
     known = [field.name for field in fields(rule)]
     unknown = sorted(set(parameters) - set(known))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -166,7 +167,8 @@ def _finite(values: Iterable[Any]) -> bool:
 
 def _statement() -> Statement | None:
     """Return the statement of a neuron model that is running."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename != SOURCE:
-        frame = frame.f_back  # type: ignore[assignment]
-    return frame and frame.f_globals[STATEMENTS][frame.f_lineno - 1]
+        frame = frame.f_back
+    statement: Statement | None = frame and frame.f_globals[STATEMENTS][frame.f_lineno - 1]
+    return statement

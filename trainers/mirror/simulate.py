@@ -9,10 +9,12 @@ import torch
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bioae.checks import instance, whole
 from bioae.datasets import Images
+from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.simulation.backend import Dtype
+from bioae.simulation.backend import Backend, Dtype, check_record
 from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 from bioae.simulation.results.chunk import join_chunks as join
@@ -51,6 +53,10 @@ def simulate_mirror(
     DataError
         If the images do not fit the network.
     """
+    instance(network, "the network", Network, error=NetworkError)
+    chunk = whole(chunk, "chunk", least=1)
+    record = Backend("numpy", dtype, record=record).record
+    check_record(record, network.config)
     presentations = Presentations.of(network.config, images, examples=examples, seed=seed)
     mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
     chunks = []

@@ -10,10 +10,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
+from bioae.checks import whole
 from bioae.datasets import Images
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
-from bioae.simulation.backend import Backend, Target
+from bioae.random import MAX_SEED
+from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 from bioae.trainers.mirror.simulate import simulate_mirror
@@ -83,7 +86,15 @@ def model_parities(
     ModelError
         If no input makes half of the neurons fire.
     """
-    size = {"neurons": neurons, "steps": steps, "examples": examples, "seed": seed}
+    lower(model)  # refuses what is not a neuron model
+    for target in targets:
+        known_target(target)
+    size = {
+        "neurons": whole(neurons, "neurons", least=2),
+        "steps": whole(steps, "steps", least=2),
+        "examples": whole(examples, "examples", least=1),
+        "seed": whole(seed, "the seed", most=MAX_SEED),
+    }
     options: dict[str, Any] = {"name": model.name, "seed": seed}
     if model.threshold is None:
         network, images = silent_network(model, **size)

@@ -95,7 +95,7 @@ class _Restart:
         """Predict each step, and count the predictions that are wrong."""
         neuron, condition = self._layer.neuron, self._layer.neuron.program.condition
         assert condition is not None
-        before = self._before(*spikes.shape[:2], spikes, states)
+        before = self._before(spikes, states)
         arriving, shape = self._arriving(emitted, spikes), before["_spike"].shape
         bands: list[NDArray[np.bool_]] = []
 
@@ -129,8 +129,9 @@ class _Restart:
                 agree &= same(np.broadcast_to(values[name].numpy(), after.shape), after)
         return agree
 
-    def _before(self, steps: int, examples: int, spikes: Tensor, states: Any) -> dict[str, Tensor]:
+    def _before(self, spikes: Tensor, states: Any) -> dict[str, Tensor]:
         neuron, shape = self._layer.neuron, self._placed.shape
+        steps, examples = spikes.shape[:2]
         rows = Key(self._key.seed, np.tile(self._key.examples, steps - 1))
         values = neuron.start((steps - 1) * examples, rows)
         values |= neuron.noise(self._key, range(1, steps), values["_spike"])

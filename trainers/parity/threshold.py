@@ -60,7 +60,7 @@ def explained(around: int) -> int:
 
 def same(a: NDArray[Any], b: NDArray[Any]) -> Mask:
     """Return a mask of numbers that differ by at most `ULPS` units in their last place."""
-    return _close(a, b, ULPS) | (a == b)
+    return np.asarray(_close(a, b, ULPS) | (a == b))
 
 
 def undecided(

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
+from bioae.checks import one_of
 from bioae.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def loss_function(name: str) -> Loss:
     NetworkError
         If there is no such loss.
     """
-    if name not in LOSSES:
-        raise NetworkError("unknown loss", expected=f"one of {', '.join(LOSSES)}", found=repr(name))
+    one_of(name, "the loss", tuple(LOSSES), error=NetworkError)
     return LOSSES[name]
 
 

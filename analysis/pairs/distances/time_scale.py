@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.pairs.distances.trains import as_matrix, raster_of, step_ms
+from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = ["van_rossum_distance", "victor_purpura_distance"]
@@ -51,7 +52,7 @@ def van_rossum_distance(trains: xr.DataArray, *, tau_ms: float) -> xr.DataArray:
     from scipy.signal import lfilter
     from scipy.spatial.distance import pdist, squareform
 
-    if not tau_ms >= 0:
+    if not real(tau_ms, "tau_ms", error=ResultError) >= 0:
         raise ResultError(
             "the time constant is out of range", expected="0 ms or more", found=str(tau_ms)
         )
@@ -91,7 +92,7 @@ def victor_purpura_distance(trains: xr.DataArray, *, cost_per_ms: float) -> xr.D
     Victor & Purpura (1996), Nature and precision of temporal coding in visual cortex: a
     metric-space analysis, Journal of Neurophysiology 76, 1310-1326, doi:10.1152/jn.1996.76.2.1310.
     """
-    if not cost_per_ms >= 0:
+    if not real(cost_per_ms, "cost_per_ms", error=ResultError) >= 0:
         raise ResultError("the cost is out of range", expected="0 or more", found=str(cost_per_ms))
     raster = raster_of(trains)
     # Above a cost of 2, deleting and inserting is cheaper than shifting.

@@ -139,6 +139,12 @@ def sum_over_intervals(
 
 def raster_of(trains: xr.DataArray) -> NDArray[np.bool_]:
     """Return the trains as an array (train, time) bool; raise a `ResultError` for other data."""
+    if not isinstance(trains, xr.DataArray):
+        raise ResultError(
+            "the trains are not a raster",
+            expected="bool (train, time), as from `raster`",
+            found=type(trains).__name__,
+        )
     if trains.ndim != 2 or "time" not in trains.dims or trains.dtype != bool:
         raise ResultError(
             "the trains are not a raster",

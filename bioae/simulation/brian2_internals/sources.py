@@ -29,6 +29,10 @@ _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 _SOURCES = re.compile(r"^SRCS = (.*)$", re.MULTILINE)
 _HELPERS = re.compile(r"^namespace \{", re.MULTILINE)
 _MACROS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
+_INCLUDES = re.compile(r"(?:^[ \t]*#[ \t]*include[^\n]*\n|^[ \t]*\n)+", re.MULTILINE)
+_DECLARED = re.compile(
+    r"^[ \t]*(?:const )?(?:double|float|bool|char|u?int\d+_t) ([A-Za-z]\w*)(?: = |;)", re.MULTILINE
+)
 _BODY = "using namespace brian;"
 
 #: Helpers of brian2cuda that are in no namespace: in the code that runs once before a run.
@@ -124,10 +128,20 @@ def _merge(
     for number, unit in enumerate(units):
         parts = []
         for place, name in enumerate(names[number::count]):
-            source = (folder / name).read_text(encoding="utf-8")
+            source = _without_macros((folder / name).read_text(encoding="utf-8"))
             parts.append(_isolate(source, f"bioae_part{number}_{place}", enclose))
         (folder / unit).write_text("\n".join(parts), encoding="utf-8")
     return units
+
+
+def _without_macros(source: str) -> str:
+    """Undefine the headers' macros that variables have the names of, such as ``NAN``."""
+    names = sorted(set(_DECLARED.findall(source)))
+    places = [match.end() for match in _INCLUDES.finditer(source) if "include" in match[0]]
+    if not places:
+        return source
+    undefined = "".join(f"#undef {name}\n" for name in names)
+    return f"{source[: places[-1]]}{undefined}{source[places[-1] :]}"
 
 
 def _isolate(source: str, namespace: str, enclose: Callable[[str, str], str]) -> str:

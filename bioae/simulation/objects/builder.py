@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from brian2 import (
@@ -16,6 +16,7 @@ from brian2 import (
 )
 from brian2 import Network as Brian2Network
 
+from bioae.checks import instance, one_of, whole
 from bioae.networks.base import NetworkBase
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
@@ -68,6 +69,9 @@ def build(
     -------
     BrianNetwork
     """
+    instance(network, "the network", NetworkBase)
+    presentations = whole(presentations, "presentations", least=1)
+    one_of(connectivity, "connectivity", get_args(Connectivity))
     prefs.codegen.loop_invariant_optimisations = False
     builder = _Builder(
         network, presentations,

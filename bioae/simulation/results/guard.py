@@ -30,10 +30,17 @@ def trust(path: Path) -> None:
     _SAFE.add(_identity(path))
 
 
-def open_inspected(path: str, mode: str = "r", **options: Any) -> h5netcdf.File:
+def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5netcdf.File:
     """Open a netCDF file for reading, after inspection.
 
     xarray calls it again when it opens the file again, here or in another process.
+
+    Parameters
+    ----------
+    path, mode, options
+        As for `h5netcdf.File`; only for reading.
+    where
+        The path that an error names.
 
     Raises
     ------
@@ -44,11 +51,11 @@ def open_inspected(path: str, mode: str = "r", **options: Any) -> h5netcdf.File:
     """
     before = _identity(Path(path))
     if before not in _SAFE:
-        _inspect(path)
+        _inspect(path, where)
     file = h5netcdf.File(path, mode, **options)
     if _identity(Path(path)) != before:
         file.close()
-        raise ResultError("the file changes while it is read", where=path, mend="Read it later")
+        raise ResultError("the file changes while it is read", where=where, mend="Read it later")
     _SAFE.add(before)
     return file
 
@@ -70,12 +77,12 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _inspect(path: str) -> None:
+def _inspect(path: str, where: str) -> None:
     done = _run(path)
     if done.returncode:
         raise ResultError(
-            "the file cannot be read as netCDF4; it is truncated, damaged or of another kind",
-            where=path,
+            "the file cannot be read as netCDF4; it is truncated or of another kind",
+            where=where,
             expected="the result of a simulation",
             found=_reason(done),
             mend="Simulate again, or name another file",

@@ -160,7 +160,7 @@ def test_a_rate_is_in_the_bin_that_holds_it(counted: xr.DataTree) -> None:
     expected = [sum(a <= rate < b for rate in rates) for a, b in zip(low, high, strict=True)]
     assert sum(expected) == 4
     assert values(found["neurons"]) == expected
-    with pytest.raises(ResultError, match="bins must be positive"):
+    with pytest.raises(ResultError, match="bins does not fit"):
         analysis.rate_distribution(counted, "latent", bins=0)
 
 

@@ -74,7 +74,7 @@ def test_a_file_that_xarray_wrote_is_read(path: Path) -> None:
 def test_what_this_process_wrote_is_not_inspected(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def inspect(path: str) -> None:
+    def inspect(path: str, where: str) -> None:
         raise AssertionError(path)
 
     monkeypatch.setattr(guard, "_inspect", inspect)

@@ -55,6 +55,13 @@ def test_another_version_is_refused() -> None:
         check_result(tree)
 
 
+def test_a_version_that_is_several_numbers() -> None:
+    tree = example_result()
+    tree.attrs["schema_version"] = np.ones(3)
+    with pytest.raises(ResultError, match="expected schema_version 1; found"):
+        check_result(tree)
+
+
 def test_missing_parts_are_named() -> None:
     for name in ("dt_ms", "steps", "target"):
         tree = example_result()

@@ -415,6 +415,37 @@ weight = "0.3"
 [parameters]
 tau = "20*ms"
 """,
+    "remainders, integers and crossed bounds": """
+equations = '''
+dv/dt = (0.2*(v % 0.3) + 0.05*(-v // 0.1) - v + 0.2*clip(v, bound, 0.5))/tau : 1
+bound : 1
+n : integer
+m : integer
+'''
+threshold = "v > 1 + 0.3*int(t % (5*ms) < 2*ms) - 0.1*(n % -3) and (n/10 <= 0.7 or n // 3 % 2 == 0)"
+reset = '''
+bound = (bound + 0.4) % 1.1
+v = 0.3*(n/7) % 0.7 - int(bound > 0.5)/3
+n += 1 + m % 2
+m = n*n // (m + 1)
+'''
+method = "euler"
+input = "v"
+weight = "0.4"
+[parameters]
+tau = "20*ms"
+[initial]
+n = "i"
+""",
+    "functions in conditions and random starts": """
+equations = "dv/dt = -v/tau : 1"
+threshold = "expm1(v) > 0.5*exprel(v) + log1p(clip(v, 0, 1))"
+reset = "v = 0.1*int(log1p(v) > 0.6)"
+input = "v"
+weight = "0.3"
+[parameters]
+tau = "20*ms"
+""",
     "no differential equation": """
 equations = "v : 1"
 threshold = "v > 2"
@@ -568,7 +599,16 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prefs, "codegen.loop_invariant_optimisations", False)
 
 
-@pytest.mark.parametrize("case", ["subexpressions", "integers and booleans", "operators"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "subexpressions",
+        "integers and booleans",
+        "operators",
+        "remainders, integers and crossed bounds",
+        "functions in conditions and random starts",
+    ],
+)
 def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
     from bioae.trainers import model_parity
 

@@ -93,7 +93,7 @@ def test_too_few_workers_or_images(name: str, value: int, small: Network, images
         ),
         ({"workers": np.int64(0)}, "workers does not fit; expected 1 or more; found 0"),
         ({"chunk": np.int64(-1)}, "chunk does not fit; expected 1 or more; found -1"),
-        ({"chunk": 1.5}, "chunk does not fit; expected a whole number; found 1.5"),
+        ({"chunk": 1.5}, "chunk does not fit; expected a whole number, 1 or more; found 1.5"),
         (
             {"backend": Backend("numpy", record=["u"])},
             "no layer has a variable 'u'; expected one of",

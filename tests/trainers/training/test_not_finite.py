@@ -46,15 +46,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "function", "variable", "mend"), CASES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[1])
 def test_the_function_that_made_the_first_nan_is_named(
-    small_run: ModuleType,
-    changes: dict[str, Any],
-    function: str,
-    variable: str,
-    mend: str,
-    tmp_path: Path,
+    small_run: ModuleType, case: tuple[dict[str, Any], str, str, str], tmp_path: Path
 ) -> None:
+    changes, function, variable, mend = case
     line = complaint(small_run, config(small_run, changes), tmp_path)
     assert line.startswith("epoch 1, batch 1: the ")
     assert f"layer output, neuron model 'changed', the variable {variable!r}: the " in line

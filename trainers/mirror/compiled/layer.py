@@ -122,8 +122,8 @@ class CompiledLayer:
             except Unsupported as reason:
                 self._kernels[key] = reason
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
-                reason = " ".join(str(error).split())
-                self._kernels[key] = Unsupported(f"{type(error).__name__}: {reason}")
+                text = " ".join(str(error).split())
+                self._kernels[key] = Unsupported(f"{type(error).__name__}: {text}")
         kernel = self._kernels[key]
         if isinstance(kernel, Unsupported):
             raise kernel

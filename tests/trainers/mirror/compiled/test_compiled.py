@@ -18,7 +18,8 @@ from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
-from bioae.trainers.mirror.compiled import build, kernel, layer, source
+from bioae.trainers.mirror.compiled import build, kernel, source
+from bioae.trainers.mirror.compiled import layer as compiled_layer
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
     ArcTan,
@@ -285,8 +286,8 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: s
 @pytest.mark.parametrize(
     ("part", "name", "error"),
     [
-        (layer, "_record", TypeError("unsupported operand")),
-        (layer, "stepper", AttributeError("no operation")),
+        (compiled_layer, "_record", TypeError("unsupported operand")),
+        (compiled_layer, "stepper", AttributeError("no operation")),
         (source.Plan, "text", KeyError("a node")),
         (kernel, "compile_cpp", OSError(28, "No space left on device")),
         (kernel, "compile_cpp", build.Unsupported("the C++ compiler failed: ...")),

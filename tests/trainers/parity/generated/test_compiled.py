@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from generated_models import make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,14 +46,12 @@ def learned(case: Any, *, compiled: bool, attached: bool) -> dict[str, torch.Ten
 @pytest.mark.parametrize(
     "count", [8, pytest.param(120, marks=pytest.mark.slow, id="many")], ids=str
 )
-def test_compiled(models: ModuleType, count: int) -> None:
+def test_compiled(count: int) -> None:
     checked = []
 
     @st.composite
     def cases(draw: st.DrawFn) -> Any:
-        return models.make(
-            lambda a, o: draw(st.sampled_from([c for c in o if c in LEFT.get(a, o)]))
-        )
+        return make(lambda a, o: draw(st.sampled_from([c for c in o if c in LEFT.get(a, o)])))
 
     @settings(max_examples=count, suppress_health_check=[*HealthCheck])
     @given(cases(), st.booleans())

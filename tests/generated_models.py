@@ -23,6 +23,9 @@ from bioae.trainers.parity.networks import scaled
 
 UNITS, STEPS, EXAMPLES = 6, 40, 2
 
+#: Names of a user's variable: those of functions and arguments of ours among them.
+NAMES = ("w_2", "mod", "number", "value", "rest", "step", "shown", "R", "sum", "j")
+
 AXES: Mapping[str, tuple[str, ...]] = {
     "method": ("default", "exact", "linear", "independent", "euler", "exponential_euler", "rk2",
                "rk4", "heun", "milstein"),
@@ -34,6 +37,9 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "variable": ("none", "integer", "boolean", "shared", "per_neuron"),
     "threshold": ("greater", "at_least", "mirrored", "negated", "both", "either"),
     "reset": ("value", "subtract", "several", "after_spike"),
+    "arithmetic": ("none", "remainder", "floor", "division", "crossed", "rhythm", "truth"),
+    "event": ("none", "integer"),
+    "name": NAMES,
     "refractory": ("none", "time", "expression", "condition", "variable"),
     "unless_refractory": ("no", "yes"),
     "unit": ("1", "volt"),
@@ -270,6 +276,45 @@ def _reset(text: Text, choice: str) -> None:
         text.equations.append("dw/dt = -w/tau_d : unit")
 
 
+def _arithmetic(text: Text, choice: str) -> None:
+    match choice:
+        case "remainder":
+            text.limit.append("0.2*theta*(v/theta % 0.7)")
+            text.reset.append("v -= 0.1*theta*(v/theta % -0.3)")
+        case "floor":
+            text.limit.append("0.05*theta*(v/theta // 0.3)")
+            text.reset.append("v -= 0.02*theta*(v/theta // 0.1)")
+        case "division":
+            text.equations.append("n : integer")
+            text.limit += ["0.2*theta*int(n/10 >= 0.3)", "0.1*theta*(n // 3 % 2)"]
+            text.reset += ["n = n + 1 + n % 2", "v += 0.3*theta*((n % 4)/7 - 1/(3 + n))"]
+        case "crossed":
+            text.equations.append("bound : 1")
+            text.limit.append("0.2*theta*clip(v/theta, bound, 0.5)")
+            text.reset += ["bound = (bound + 0.4) % 1.1", "v -= 0.1*theta*sign(bound - 0.5)"]
+        case "rhythm":
+            text.limit.append("0.3*theta*int(t % (5*ms) < 2*ms)")
+            text.reset.append("v -= 0.02*theta*(t/(3*ms) // 1 % 4)")
+        case "truth":
+            text.equations.append("even_n : boolean")
+            text.limit.append("0.3*theta*(even_n/3)")
+            text.reset += ["even_n = not even_n", "v += 0.3*theta*(even_n - (v < 0*theta))/7"]
+
+
+def _event(text: Text, choice: str) -> None:
+    if choice == "integer":
+        text.equations += ["z : integer", "high = v > 0.5*theta and z % 3 != 1 : boolean"]
+        text.keys["events"] = {"rise": {"condition": "high", "reset": "z += 1"}}
+        text.limit.append("0.1*theta*clip(z // 2, 0, 3)")
+        text.reset.append("z = z/2 + 1")
+
+
+def _name(text: Text, choice: str) -> None:
+    text.equations.append(f"{choice} : unit")
+    text.limit.append(f"0.2*{choice}")
+    text.reset.append(f"{choice} = 0.5*{choice} + 0.1*theta")
+
+
 def _refractory(text: Text, choice: str) -> None:
     if choice == "none":
         return
@@ -295,5 +340,8 @@ _WRITERS: Mapping[str, Callable[[Text, str], None]] = {
     "subexpression": _subexpression,
     "variable": _variable,
     "reset": _reset,
+    "arithmetic": _arithmetic,
+    "event": _event,
+    "name": _name,
     "refractory": _refractory,
 }

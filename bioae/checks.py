@@ -1,0 +1,144 @@
+"""Checks of arguments: whole numbers, numbers, choices and types, each refused in one line."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from bioae.errors import InputError
+
+__all__ = ["instance", "number", "one_of", "real", "whole"]
+
+
+def whole(
+    value: Any,
+    name: str,
+    *,
+    least: int = 0,
+    most: int = 2**63 - 1,
+    expected: str | None = None,
+    error: type[InputError] = InputError,
+) -> int:
+    """Return a whole number within bounds; neither text, a fraction nor a truth value is one.
+
+    Parameters
+    ----------
+    value
+        An integer of Python or NumPy.
+    name
+        The argument, named in errors.
+    least, most
+        The bounds.
+    expected
+        The description of the type in errors.
+    error
+        The class of error to raise.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not one.
+    """
+    try:
+        truth = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+        integer = None if truth else operator.index(value)
+    except TypeError:
+        integer = None
+    if integer is None or not least <= integer <= most:
+        bounds = f"a whole number from {least} to {most}"
+        if most == 2**63 - 1:
+            bounds = f"{least} or more"
+            if integer is None:
+                bounds = expected or f"a whole number, {bounds}"
+        found = _shown(value if integer is None else integer)
+        raise error(f"{name} does not fit", expected=bounds, found=found)
+    return integer
+
+
+def number(
+    value: Any,
+    name: str,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    error: type[InputError] = InputError,
+) -> float:
+    """Return a finite number that is at least `least`, more than `above` and at most `most`.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not one.
+    """
+    as_float = real(value, name, error=error)
+    if not (math.isfinite(as_float) and least <= as_float <= most and as_float > above):
+        bound = f" of {least:g} or more" if least > -math.inf else ""
+        bound = f" above {above:g}" if above > -math.inf else bound
+        bound = f" from {least:g} to {most:g}" if least > -math.inf and most < math.inf else bound
+        raise error(f"{name} does not fit", expected=f"a number{bound}", found=_shown(value))
+    return as_float
+
+
+def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
+    """Return a number of any value; neither text nor a truth value is one.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not one.
+    """
+    kind = getattr(value, "dtype", None)
+    numeric = isinstance(value, int | float) if kind is None else kind.kind in "iuf"
+    try:
+        if numeric and not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise error(f"{name} does not fit", expected="a number", found=_shown(value))
+
+
+def one_of(
+    value: Any, name: str, options: Sequence[str], *, error: type[InputError] = InputError
+) -> None:
+    """Refuse a text that is not one of some options.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not.
+    """
+    if not isinstance(value, str) or value not in options:
+        raise error(f"{name} does not fit", expected=" or ".join(options), found=_shown(value))
+
+
+def instance(
+    value: Any,
+    name: str,
+    kind: Any,
+    *,
+    mend: str | None = None,
+    error: type[InputError] = InputError,
+) -> None:
+    """Refuse an object that is not of a class, or of one of several.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is of another.
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        raise error(
+            f"{name} does not fit",
+            expected=" or ".join(each.__name__ for each in kinds),
+            found=_shown(value),
+            mend=mend,
+        )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,112 @@
+"""Every public function on degenerate results and wrong objects: an answer, or one line."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from degenerate import RESULTS, functions, refusal
+
+FUNCTIONS = functions()
+
+WRONG = ({}, None, 3, "x", xr.DataTree(), xr.Dataset(), np.zeros(3), xr.DataArray(1.0))
+
+#: Values of options that never fit, by their parameter's name.
+OPTIONS: dict[str, tuple[Any, ...]] = {
+    "layer": ("x", None, 3, ["latent"], True, {}),
+    "dims": ("time", ("time",), ("example", "x"), 3),
+    "of": ("some", None, 1),
+    "kind": ("x", None),
+    "measure": ("x", None),
+    "correction": ("x", None),
+    "model": ("x", None),
+    "statistics": ("x", ["isi_cv"], {"isi_cv": "isi_cv"}, 3),
+    "window_ms": (0, -1, "x", float("nan"), float("inf"), True, 0.3),
+    "bin_ms": (0, -1, "x", float("nan"), True, 0.3),
+    "max_lag_ms": (-1, "x", float("nan"), True),
+    "sigma_ms": (-1, "x", float("nan"), True),
+    "shorter_than_ms": (0, "x", float("nan"), True, None),
+    "period_ms": (0, "x", float("nan"), True, None),
+    "tau_ms": (0, -1, "x", float("nan"), True, None),
+    "cost_per_ms": (-1, "x", float("nan"), True, None),
+    "refractoriness_ms": (-1, "x", float("nan"), True),
+    "bins": (0, -1, 1.5, "x", True),
+    "shuffles": (-1, 1.5, "x", True),
+    "resamples": (-1, 1.5, "x", True),
+    "folds": (1, 1.5, "x", True, 10**6),
+    "penalty": (-1, "x", float("nan"), True),
+    "patch": (0, 2, 1.5, "x", True),
+    "seed": (-1, 1.5, "x", True, None, 2**64),
+    "threshold": ("x", float("nan"), True, None),
+    "bursting_threshold": ("x", float("nan"), True, None),
+    "spikes": (0, 1.5, "x", True),
+    "neurons": ([99], [-1], ["x"], [0.5], 3),
+    "pairs": ([(0, 99)], [(0,)], "x", 3, [(0, "x")]),
+    "example": (99, "x", 0.5),
+    "neuron": (99, -1, "x", 0.5),
+    "layers": (["x"], 3),
+    "fan_out": ({"x": 1}, 3, {"latent": "x"}),
+    "images": (0, "x", -1),
+    "columns": (0, "x"),
+    "most": (0, "x"),
+    "sums": (3, "x"),
+}
+
+
+#: Values of these options that fit one of the functions.
+ACCEPTED: set[tuple[str, str, str]] = {
+    ("transfer_curve", "layer", "None"),
+    ("spike_time_tiling", "window_ms", "0"),
+    ("spike_time_tiling", "window_ms", "inf"),
+    ("spike_time_tiling", "window_ms", "0.3"),
+    ("van_rossum_distance", "tau_ms", "0"),
+    ("transfer_curve", "patch", "2"),
+}
+
+
+#: A few of them stand for all in a quick run.
+KINDS = [
+    kind
+    if kind in {"no examples", "one of each", "one neuron"}
+    else pytest.param(kind, marks=pytest.mark.slow)
+    for kind in RESULTS
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_degenerate_result_gives_an_answer_or_one_line(kind: str) -> None:
+    tree = RESULTS[kind]()
+    lines = [refusal(function, tree) for function in FUNCTIONS.values()]
+    assert lines.count(None) > 30
+    assert not any("\n" in line for line in lines if line)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)
+def test_a_wrong_object_is_refused_in_one_line(wrong: Any) -> None:
+    tree = RESULTS["usual"]()
+    for name, function in FUNCTIONS.items():
+        first = next(iter(inspect.signature(function).parameters))
+        line = refusal(function, tree, **{first: wrong})
+        assert line, name
+        assert "\n" not in line
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_that_does_not_fit_is_refused_in_one_line(option: str) -> None:
+    tree, tried = RESULTS["usual"](), 0
+    for name, function in FUNCTIONS.items():
+        known = inspect.signature(function).parameters
+        for value in OPTIONS[option] if option in known else ():
+            line = refusal(function, tree, **{option: value})
+            fits = (name, option, repr(value)) in ACCEPTED
+            assert fits or line, (name, value)
+            assert "\n" not in (line or "")
+            tried += 1
+    assert tried
+
+
+def test_the_functions_are_those_of_the_package() -> None:
+    assert len(FUNCTIONS) > 80

@@ -1,0 +1,144 @@
+"""Degenerate results, wrong objects, and a call of every public function that takes a result."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae import analysis
+from bioae.analysis import plots
+from bioae.errors import BioaeError
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.tree import build_result
+
+LAYER = "latent"
+
+
+def _result(raster: NDArray[np.bool_], *, labels: bool = True) -> xr.DataTree:
+    """Build a result of one layer from its raster (example, step, neuron)."""
+    examples, steps, neurons = raster.shape
+    example, step, neuron = np.nonzero(raster)
+    layer = LayerSpikes.of(
+        LAYER, (neurons,),
+        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
+    )  # fmt: skip
+    images = np.full((examples, 1, 2, 2), 0.5)
+    return build_result(
+        images=images,
+        reconstruction=images,
+        example=np.arange(examples),
+        label=np.arange(examples) % 2 if labels else None,
+        layers=[layer],
+        dt_ms=0.5,
+        steps=steps,
+        target="numpy",
+        seed=1,
+        neuron_model="a model",
+        network_sha256="abc",
+    )
+
+
+def _random(examples: int, steps: int, neurons: int) -> NDArray[np.bool_]:
+    return np.random.default_rng(0).random((examples, steps, neurons)) < 0.3
+
+
+def _one_spike() -> NDArray[np.bool_]:
+    raster = np.zeros((3, 8, 4), bool)
+    raster[1, 3, 2] = True
+    return raster
+
+
+RESULTS: dict[str, Callable[[], xr.DataTree]] = {
+    "usual": lambda: _result(_random(6, 20, 5)),
+    "no labels": lambda: _result(_random(6, 20, 5), labels=False),
+    "no examples": lambda: _result(_random(6, 20, 5)).isel(example=[]),
+    "one example": lambda: _result(_random(1, 20, 5)),
+    "two examples": lambda: _result(_random(2, 20, 5)),
+    "one neuron": lambda: _result(_random(6, 20, 1)),
+    "one of each": lambda: _result(_random(1, 1, 1)),
+    "no spikes": lambda: _result(np.zeros((6, 20, 5), bool)),
+    "one spike": lambda: _result(_one_spike()),
+    "one step": lambda: _result(_random(6, 1, 5)),
+    "every step": lambda: _result(np.ones((4, 6, 3), bool)),
+}
+
+#: What a parameter without a default gets, by its name.
+_ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
+    "tree": lambda tree: tree,
+    "a": lambda tree: tree,
+    "b": lambda tree: tree,
+    "before": lambda tree: tree,
+    "after": lambda tree: tree,
+    "layer": lambda _: LAYER,
+    "results": lambda tree: {"a": tree, "b": tree},
+    "shorter_than_ms": lambda _: 2.0,
+    "period_ms": lambda _: 1.0,
+    "window_ms": lambda _: 0.5,
+    "tau_ms": lambda _: 2.0,
+    "cost_per_ms": lambda _: 0.5,
+    "pairs": lambda _: [(0, 1)],
+    "example": lambda tree: int(tree["example"][0]) if tree.sizes["example"] else 0,
+    "trains": lambda tree: analysis.raster(tree, LAYER, neuron=0),
+    "field": lambda tree: analysis.spike_triggered_average(tree, LAYER)["average"],
+    "plane": lambda tree: analysis.principal_plane(tree, LAYER),
+    "matrices": lambda tree: {"a": analysis.correlation_matrix(tree, LAYER)},
+    "curves": lambda tree: {"a": analysis.transfer_curve(tree)},
+    "filters": lambda tree: {"a": analysis.spike_triggered_average(tree, LAYER)["average"]},
+    "values": lambda tree: {"a": {LAYER: analysis.neuron_statistics(tree, LAYER)}},
+    "rates": lambda tree: {"a": {LAYER: analysis.firing_rate(tree, LAYER)}},
+    "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
+    "effects": lambda tree: analysis.compare(tree, tree),
+}
+
+#: Functions of other things: files, figures, plain values.
+_OTHERS = {
+    "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
+    "layer_verdicts", "load_references", "open_result", "read_metrics", "save_figure", "to_csv",
+    "to_neo", "to_nwb", "to_svg", "training_curves", "verdict", "verdict_table",
+    "wasserstein_distance", "write_report",
+}  # fmt: skip
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """Return the public functions that take a result, or something computed from one."""
+    found = {
+        name: getattr(package, name)
+        for package in (plots, analysis)
+        for name in dir(package)
+        if inspect.isfunction(getattr(package, name)) and not name.startswith("_")
+    }
+    return {name: function for name, function in found.items() if name not in _OTHERS}
+
+
+def call(function: Callable[..., Any], tree: xr.DataTree, /, **changes: Any) -> Any:
+    """Call a function with what its parameters without defaults need."""
+    needed = {
+        name: changes[name] if name in changes else _ARGUMENTS[name](tree)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is inspect.Parameter.empty and parameter.kind != parameter.VAR_KEYWORD
+    }
+    value = function(**{**needed, **changes})
+    return list(value) if inspect.isgenerator(value) else value
+
+
+def refusal(function: Callable[..., Any], tree: xr.DataTree, /, **changes: Any) -> str | None:
+    """Return the line by which a function refuses its arguments; None if it accepts them.
+
+    Raises
+    ------
+    Exception
+        Whatever else the function raises, with the function's name.
+    """
+    try:
+        call(function, tree, **changes)
+    except BioaeError as error:
+        return str(error)
+    except Exception as error:
+        error.add_note(f"in {function.__name__}, {changes}")
+        raise
+    return None

@@ -1,0 +1,211 @@
+"""Arguments of Python's functions: refused in one line before any work, or as good as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import Hz, ms, mV
+from builders import dense, described, pictures, two_layers
+
+import bioae
+from bioae import responses, trainers
+from bioae.datasets import Images, load
+from bioae.errors import BioaeError
+from bioae.networks import Network
+from bioae.networks.artefact import save
+
+NETWORK = two_layers()
+IMAGES = pictures(2, 4, 4)
+LIF = bioae.load_model("lif")
+DATA = Images(IMAGES[:, None], np.arange(2), "test", "test", np.arange(2))
+
+Call = Callable[..., Any]
+SIMULATE: Call = partial(bioae.simulate, NETWORK, IMAGES, "numpy")
+MIRROR: Call = partial(trainers.simulate_mirror, NETWORK, IMAGES)
+
+#: Values that are no whole number of 1 or more.
+NOT_WHOLE = (0, -1, 1.5, float("nan"), True, "1", [1], 2**70, np.True_, np.float64(2))
+#: Values that are no seed.
+NOT_SEED = (-1, 1.5, 1.0, float("nan"), True, "1", None, 2**64, [0])
+NOT_TEXT = (None, 1, True, "x", b"v", ["v"], {})
+NOT_TIME = ("x", "1", "1*mV", "-1*ms", 5, True, 2 * mV, [1], "inf*ms", "nan*ms")
+NOT_NUMBER = ("x", "0.1", True, float("nan"), float("inf"), [0.1, 0.2, 0.3], {})
+NOT_MODEL = (None, 3, "lif", {})
+
+
+def each(call: Call, name: str, values: Iterable[Any]) -> list[tuple[Call, dict[str, Any]]]:
+    return [(call, {name: value}) for value in values]
+
+
+def changed_images(**changes: Any) -> Call:
+    return lambda: bioae.simulate(NETWORK, replace(DATA, **changes), "numpy")
+
+
+CASES: list[tuple[Call, dict[str, Any]]] = [
+    *each(SIMULATE, "seed", NOT_SEED),
+    *each(SIMULATE, "chunk", NOT_WHOLE),
+    *each(SIMULATE, "workers", [*NOT_WHOLE, None]),
+    *each(
+        SIMULATE, "examples",
+        [[0.0, 1.5], [1, 1], [True, False], ["0", "1"], [0], [-1, 0], [0, 2**63], [0, 2**70], 1,
+         "01", [[0, 1]], [0, None], {0: 1}],
+    ),
+    *each(partial(bioae.simulate, images=IMAGES), "network", NOT_MODEL),
+    *each(partial(bioae.simulate, NETWORK, IMAGES), "backend", NOT_TEXT),
+    *each(partial(bioae.Backend, "numpy"), "dtype", NOT_TEXT),
+    *each(partial(bioae.Backend, "numpy"), "connectivity", NOT_TEXT),
+    *each(partial(bioae.Backend, "numpy"), "record", ["v", None, 1, {"v": 1}, [1], b"v"]),
+    *each(
+        partial(bioae.simulate, NETWORK, backend="numpy"), "images",
+        [None, "x", 1, [], IMAGES + 2, IMAGES * np.nan, IMAGES.astype(str), IMAGES[0], IMAGES * 1j,
+         IMAGES[:, :3], [[1], [1, 2]], IMAGES.astype(object)],
+    ),
+    (changed_images(pixels=[[1, 2], [3]]), {}),
+    (changed_images(labels=np.arange(3)), {}),
+    (changed_images(labels=["a", "b"]), {}),
+    (changed_images(indices=np.array([0.5, 1])), {}),
+    (changed_images(indices=[0]), {}),
+    *each(NETWORK.with_time, "steps", [0, -1, 1.5, "x", True, None, 2**63]),
+    *each(NETWORK.with_time, "dt", [*NOT_TIME, "0*ms", None]),
+    *each(NETWORK.with_time, "nonsense", [1]),
+    *each(
+        NETWORK.with_background, "background",
+        ["x", (0.1,), True, (0.1, "x"), (0.1, 20), ("0.1", "20*Hz"), (True, "20*Hz"), -1, np.nan,
+         (0.1, 20 * ms), (0.1, "1e9*Hz"), [], {}],
+    ),
+    *each(NETWORK.with_delay, "delay", [v for v in NOT_TIME if v != "x"] + [("1*ms",), (1, 2)]),
+    *[
+        (partial(NETWORK.with_spread, {"tau": value}), {})
+        for value in (*NOT_NUMBER, None, -0.1)
+    ],
+    *each(NETWORK.with_spread, "spread", [None, 1, ["tau"], "tau", {"x": 0.1}, {1: 0.1}]),
+    *each(partial(NETWORK.with_spread, {"tau": 0.1}), "seed", NOT_SEED),
+    *each(NETWORK.with_neuron, "neuron", [None, 3, "x", {}]),
+    *each(
+        partial(NETWORK.with_neuron, LIF), "calibrate",
+        ["x", None, 1, {}, {"first": 1.0}, {"first": "1", "output": 1.0}],
+    ),
+    *each(NETWORK.in_finer_steps, "parts", NOT_WHOLE),
+    *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
+    *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),
+    *each(bioae.load_model, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
+    *each(bioae.load, "path", [None, 1, "x", b"x", "a\0"]),
+    *each(partial(save, NETWORK), "path", [None, 1]),
+    *each(partial(save, path="/nowhere/x"), "network", NOT_MODEL),
+    *each(load, "name_or_path", [None, 1, "x", b"x"]),
+    *each(load, "limit", [*NOT_WHOLE, 10**6]),
+    *each(load, "split", ["x", None, 1, ["train"]]),
+    *each(bioae.build, "network", NOT_MODEL),
+    *each(partial(bioae.build, NETWORK), "presentations", NOT_WHOLE),
+    *each(partial(bioae.build, NETWORK), "connectivity", NOT_TEXT),
+    # responses of single neurons
+    *each(responses.time_step, "model", NOT_MODEL),
+    *each(responses.rate_curve, "model", NOT_MODEL),
+    *each(responses.rheobase, "model", NOT_MODEL),
+    *each(responses.threshold_weight, "model", NOT_MODEL),
+    *each(partial(responses.step_response, drive=1.0), "model", NOT_MODEL),
+    *each(partial(responses.time_step, LIF), "dt", [*NOT_TIME, ""]),
+    *each(partial(responses.rate_curve, LIF, [0.1]), "duration", NOT_TIME),
+    *each(partial(responses.rate_curve, LIF, [0.1]), "per", NOT_TEXT),
+    *each(partial(responses.rate_curve, LIF, [0.1]), "schedule", NOT_TEXT),
+    *each(
+        partial(responses.rate_curve, LIF, [0.1]), "parameters",
+        ["tau", {"x": 1.0}, {"tau": "1"}, {"tau": float("nan")}, 3, ["tau"]],
+    ),
+    *each(
+        partial(responses.rate_curve, LIF), "drives",
+        ["x", ["x"], [[1.0]], [float("nan")], [float("inf")], {}],
+    ),
+    *each(partial(responses.step_response, LIF), "drive", NOT_NUMBER),
+    *each(partial(responses.drive_range, LIF), "rate", [*NOT_NUMBER, 0, -1]),
+    # the PyTorch side
+    *each(MIRROR, "seed", NOT_SEED),
+    *each(MIRROR, "chunk", NOT_WHOLE),
+    *each(MIRROR, "dtype", NOT_TEXT),
+    *each(MIRROR, "record", ["v", ["x"], None, 1]),
+    *each(partial(trainers.simulate_mirror, images=IMAGES), "network", NOT_MODEL),
+    *each(trainers.model_parity, "model", NOT_MODEL),
+    *each(partial(trainers.model_parity, LIF), "neurons", [*NOT_WHOLE, 1]),
+    *each(partial(trainers.model_parity, LIF), "steps", NOT_WHOLE),
+    *each(partial(trainers.model_parity, LIF), "examples", NOT_WHOLE),
+    *each(partial(trainers.model_parity, LIF), "seed", NOT_SEED),
+    *each(partial(trainers.model_parity, LIF), "target", NOT_TEXT),
+    *each(trainers.derivative, "name", NOT_TEXT),
+    *each(trainers.loss_function, "name", NOT_TEXT),
+    *each(trainers.load_config, "path", ["x", "a\0"]),
+]  # fmt: skip
+
+
+def _name(case: tuple[Call, dict[str, Any]]) -> str:
+    call, arguments = case
+    function = call.func if isinstance(call, partial) else call
+    return f"{getattr(function, '__name__', 'call')}-{arguments!r}"[:80]
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, Any]]) -> None:
+    call, arguments = case
+    with pytest.raises(BioaeError) as caught:
+        call(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_arguments_before_their_change_are_accepted() -> None:
+    result = SIMULATE(
+        examples=np.array([3, 2**63 - 1]), chunk=np.int64(1), seed=np.uint64(2**64 - 1)
+    )
+    assert result.sizes["example"] == 2
+    assert MIRROR(record=["v"]).sizes["example"] == 2
+    assert bioae.simulate(NETWORK, DATA, "numpy").sizes["example"] == 2
+
+
+QUANTITIES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+    "with_delay": (lambda value: NETWORK.with_delay(value).sha256, 2 * ms, "0.002*second"),
+    "with_background": (
+        lambda value: NETWORK.with_background(value).config.layers[0].background,
+        (0.1, 20 * Hz),
+        (0.1, "20.0*(hertz)"),
+    ),
+    "with_time": (
+        lambda value: NETWORK.with_time(dt=value).config.dt_seconds, 0.5 * ms, "0.5*ms"
+    ),
+    "parameters": (
+        lambda value: bioae.simulate(
+            Network.initialise(
+                described(
+                    dense("output", shape=[1, 4, 4], parameters={"tau": value}, gain=4.0),
+                    input_shape=[1, 4, 4],
+                )
+            ),
+            IMAGES,
+            "numpy",
+        )["/layers/output/spike_count"].to_numpy().tolist(),
+        20 * ms,
+        "20*ms",
+    ),
+    "pair of delays": (
+        lambda value: described(
+            dense("output", shape=[1, 4, 4], delay=value), input_shape=[1, 4, 4]
+        ).placed[0].delays,
+        [1 * ms, 3 * ms],
+        ["0.001*(second)", "0.003*(second)"],
+    ),
+    "time_step": (lambda value: responses.time_step(LIF, value), 0.5 * ms, "0.5*ms"),
+    "rate_curve": (
+        lambda value: responses.rate_curve(LIF, [0.1], duration=value, discard=0 * ms).item(),
+        100 * ms,
+        "100*ms",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", QUANTITIES)
+def test_a_quantity_of_brian2_is_as_good_as_text(case: str) -> None:
+    function, quantity, text = QUANTITIES[case]
+    value = function(quantity)
+    assert str(value) == str(function(text)) if case != "with_delay" else value is not None
