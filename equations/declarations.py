@@ -18,10 +18,15 @@ from brian2.units import Quantity
 from bioae.equations.expressions import parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables
 from bioae.equations.model import NeuronModel
+from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.quantities import evaluate, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values"]
+
+
+#: The numbers that an integer variable can hold.
+_INTEGERS = range(LEAST_INTEGER, -LEAST_INTEGER)
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -132,6 +137,10 @@ def check_trainable(
             )
         if "constant" not in equations[name].flags:
             raise ModelError("this is a variable, and not a constant", where=where)
+        if equations[name].var_type != "float":
+            raise ModelError(
+                f"training cannot move {equations[name].var_type} parameters", where=where
+            )
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:
@@ -170,6 +179,11 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             mend="Give its initial value in [initial]"
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
+        )
+    whole = {"integer": "an integer of 32 bits", "boolean": "0 or 1"}.get(equation.var_type)
+    if whole and float(value) not in ((0, 1) if equation.var_type == "boolean" else _INTEGERS):
+        raise ModelError(
+            "this value does not fit", where=where, expected=whole, found=model.parameters[name]
         )
     if equation.dim != value.dim:
         raise ModelError(
