@@ -25,10 +25,6 @@ from bioae.errors import ModelError
 __all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values"]
 
 
-#: The numbers that an integer variable can hold.
-_INTEGERS = range(LEAST_INTEGER, -LEAST_INTEGER)
-
-
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     """Return the values of a model's parameters, which may name one another.
 
@@ -180,15 +176,24 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )
-    whole = {"integer": "an integer of 32 bits", "boolean": "0 or 1"}.get(equation.var_type)
-    if whole and float(value) not in ((0, 1) if equation.var_type == "boolean" else _INTEGERS):
-        raise ModelError(
-            "this value does not fit", where=where, expected=whole, found=model.parameters[name]
-        )
+    _check_whole(equation.var_type, float(value), where, model.parameters[name])
     if equation.dim != value.dim:
         raise ModelError(
             f"{model.parameters[name]!r} has the wrong unit",
             where=where,
             expected=f"{unit_name(equation.dim)}, as the equations declare it",
             found=unit_name(value),
+        )
+
+
+def _check_whole(kind: str, value: float, where: str, text: str) -> None:
+    """Refuse a value that a variable of this kind cannot hold."""
+    fits = {
+        "integer": value.is_integer() and LEAST_INTEGER <= value < -LEAST_INTEGER,
+        "boolean": value in (0, 1),
+    }
+    expected = {"integer": "an integer of 32 bits", "boolean": "0 or 1"}
+    if not fits.get(kind, True):
+        raise ModelError(
+            "this value does not fit", where=where, expected=expected[kind], found=text
         )
