@@ -84,11 +84,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a fraction as an integer": (
         equations("dv/dt = -v/tau : 1\nk : integer (constant)", **parameters(k="2.5")),
-        "[parameters] k: this value does not fit; expected an integer of 32 bits, found 2.5",
+        "[parameters] k: this value does not fit; expected an integer of 32 bits; found 2.5",
     ),
     "a number as a condition": (
         equations("dv/dt = -v/tau : 1\nk : boolean (constant)", **parameters(k="2")),
-        "[parameters] k: this value does not fit; expected 0 or 1, found 2",
+        "[parameters] k: this value does not fit; expected 0 or 1; found 2",
     ),
     "a trained integer": (
         equations(
