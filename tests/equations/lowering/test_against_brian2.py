@@ -623,8 +623,6 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         "subexpressions",
         "integers and booleans",
         "operators",
-        "remainders, integers and crossed bounds",
-        "functions in conditions",
         "constant integers and conditions",
     ],
 )
