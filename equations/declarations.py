@@ -17,6 +17,7 @@ from brian2.units import Quantity
 from bioae.equations.expressions import parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
 from bioae.equations.model import NeuronModel
+from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.quantities import evaluate, finite, unit_name
 from bioae.errors import ModelError
 
@@ -128,6 +129,10 @@ def check_trainable(
             )
         if "constant" not in equations[name].flags:
             raise ModelError("this is a variable, and not a constant", where=where)
+        if equations[name].var_type != "float":
+            raise ModelError(
+                f"training cannot move {equations[name].var_type} parameters", where=where
+            )
 
 
 def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
@@ -191,10 +196,24 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )
+    _check_whole(equation.var_type, float(value), where, model.parameters[name])
     if equation.dim != value.dim:
         raise ModelError(
             f"{model.parameters[name]!r} has the wrong unit",
             where=where,
             expected=f"{unit_name(equation.dim)}, as the equations declare it",
             found=unit_name(value),
+        )
+
+
+def _check_whole(kind: str, value: float, where: str, text: str) -> None:
+    """Refuse a value that a variable of this kind cannot hold."""
+    fits = {
+        "integer": value.is_integer() and LEAST_INTEGER <= value < -LEAST_INTEGER,
+        "boolean": value in (0, 1),
+    }
+    expected = {"integer": "an integer of 32 bits", "boolean": "0 or 1"}
+    if not fits.get(kind, True):
+        raise ModelError(
+            "this value does not fit", where=where, expected=expected[kind], found=text
         )

@@ -82,6 +82,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"threshold": None, "reset": None, "surrogate": {"distance": "v", "scale": "1"}},
         "needs a threshold",
     ),
+    "a fraction as an integer": (
+        equations("dv/dt = -v/tau : 1\nk : integer (constant)", **parameters(k="2.5")),
+        "[parameters] k: this value does not fit; expected an integer of 32 bits; found 2.5",
+    ),
+    "a number as a condition": (
+        equations("dv/dt = -v/tau : 1\nk : boolean (constant)", **parameters(k="2")),
+        "[parameters] k: this value does not fit; expected 0 or 1; found 2",
+    ),
+    "a trained integer": (
+        equations(
+            "dv/dt = -v/tau : 1\nk : integer (constant)",
+            **parameters(k="2"),
+            trainable={"k": ["1", "3"]},
+        ),
+        "[trainable] k: training cannot move integer parameters",
+    ),
     # names
     "equation": ({"equations": "dv/dt = -v/tua : 1"}, "equations: unknown name 'tua'"),
     "near name": ({"equations": "dv/dt = -v/tua : 1"}, "Did you mean 'tau'?"),
