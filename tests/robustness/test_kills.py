@@ -37,7 +37,7 @@ class Killer:
     restart
         Called when the command was quicker: removes its output, so that it has work again.
     seconds
-        The time that the command takes.
+        The time that the command takes at first.
     patience
         The time that the processes it started get to end by themselves.
     """
@@ -58,12 +58,14 @@ class Killer:
         moments = random.Random(kills)
         while self.kills < kills:
             command = self.start()
-            time.sleep(moments.uniform(0, self.seconds))
+            begin = time.monotonic()
+            command.process.join(moments.uniform(0, self.seconds))
             if command.kill():
                 self.kills += 1
             else:
                 assert command.process.exitcode == 0
                 self.completed += 1
+                self.seconds = time.monotonic() - begin  # it depends on the machine's load
             self.left += len(command.left(self.patience))
             self.check()
             if command.process.exitcode == 0:
