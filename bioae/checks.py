@@ -11,13 +11,15 @@ from bioae.errors import InputError
 
 __all__ = ["instance", "number", "one_of", "real", "whole"]
 
+_MOST = 2**63 - 1
+
 
 def whole(
     value: Any,
     name: str,
     *,
     least: int = 0,
-    most: int = 2**63 - 1,
+    most: int = _MOST,
     expected: str | None = None,
     error: type[InputError] = InputError,
 ) -> int:
@@ -48,10 +50,10 @@ def whole(
         integer = None
     if integer is None or not least <= integer <= most:
         bounds = f"a whole number from {least} to {most}"
-        if most == 2**63 - 1:
-            bounds = f"{least} or more"
-            if integer is None:
-                bounds = expected or f"a whole number, {bounds}"
+        if integer is None:
+            bounds = expected or (f"a whole number, {least} or more" if most == _MOST else bounds)
+        elif most == _MOST:
+            bounds = f"{least} or more" if integer < least else "a number of 64 bits"
         found = _shown(value if integer is None else integer)
         raise error(f"{name} does not fit", expected=bounds, found=found)
     return integer
@@ -75,10 +77,17 @@ def number(
     """
     as_float = real(value, name, error=error)
     if not (math.isfinite(as_float) and least <= as_float <= most and as_float > above):
-        bound = f" of {least:g} or more" if least > -math.inf else ""
-        bound = f" above {above:g}" if above > -math.inf else bound
-        bound = f" from {least:g} to {most:g}" if least > -math.inf and most < math.inf else bound
-        raise error(f"{name} does not fit", expected=f"a number{bound}", found=_shown(value))
+        bounds = [
+            text
+            for bound, text in (
+                (least, f"of {least:g} or more"),
+                (above, f"above {above:g}"),
+                (most, f"of at most {most:g}"),
+            )
+            if math.isfinite(bound)
+        ]
+        expected = " ".join(["a number", " and ".join(bounds)]).strip()
+        raise error(f"{name} does not fit", expected=expected, found=_shown(value))
     return as_float
 
 

@@ -17,7 +17,8 @@ __all__ = ["parse_json", "parse_toml", "read_toml"]
 
 # A key of more parts than tables may nest: tomllib's time and memory grow with their square.
 _DEEP_KEY = re.compile(
-    rf"""(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{DEEPEST},}}""", re.ASCII
+    rf"""(?:^|[\[{{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{DEEPEST},}}""",
+    re.ASCII | re.MULTILINE,
 )
 
 
@@ -83,10 +84,20 @@ def parse_toml(
 
 
 def parse_json(
-    content: bytes, *, where: str, error: type[InputError], largest: int = LARGEST_TEXT
+    content: bytes,
+    *,
+    where: str,
+    error: type[InputError],
+    largest: int = LARGEST_TEXT,
+    finite: bool = True,
 ) -> Any:
-    """Return the value of a JSON document of at most `largest` bytes; see `parse_toml`."""
-    return _parsed(content, json.loads, "JSON", where=where, error=error, largest=largest)
+    """Return the value of a JSON document of at most `largest` bytes; see `parse_toml`.
+
+    Unless `finite`, numbers may be infinite or NaN.
+    """
+    return _parsed(
+        content, json.loads, "JSON", where=where, error=error, largest=largest, finite=finite
+    )
 
 
 def _parsed(
@@ -98,12 +109,13 @@ def _parsed(
     error: type[InputError],
     mend: str | None = None,
     largest: int = LARGEST_TEXT,
+    finite: bool = True,
 ) -> Any:
     try:
         if len(content) > largest:
             raise ValueError(f"it is larger than {largest // 2**20} MiB")
         value = parse(content.decode())
-        check_plain(value)
+        check_plain(value, finite=finite)
     except UnicodeDecodeError as reason:
         raise error("this is not a text file in UTF-8", where=where, mend=mend) from reason
     except (ValueError, RecursionError) as reason:

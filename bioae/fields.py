@@ -51,8 +51,15 @@ class Table(BaseModel):
         return values
 
 
-def check_plain(value: Any) -> None:
-    """Refuse deep nesting, numbers that are not finite or too long, and texts with NUL.
+def check_plain(value: Any, *, finite: bool = True) -> None:
+    """Refuse deep nesting, numbers that are too long or not finite, and texts with NUL.
+
+    Parameters
+    ----------
+    value
+        A value of a document.
+    finite
+        Whether to refuse infinity and NaN.
 
     Raises
     ------
@@ -72,7 +79,7 @@ def check_plain(value: Any) -> None:
                 remaining += ((key, item, depth + 1) for item in each)
             case str():
                 _check_text(key, each)
-            case float() if not math.isfinite(each):
+            case float() if finite and not math.isfinite(each):
                 raise ValueError(f"{key} must be a finite number, found {each}")
             case int() if not -(2**63) <= each < 2**64:
                 raise ValueError(f"{key} is a whole number of more than 64 bits")

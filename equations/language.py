@@ -6,7 +6,6 @@ from graphlib import CycleError, TopologicalSorter
 
 from brian2.core.base import BrianObjectException
 from brian2.equations.equations import (
-    DIFFERENTIAL_EQUATION,
     EQUATIONS,
     SUBEXPRESSION,
     Equations,
@@ -20,7 +19,7 @@ from bioae.equations.expressions import (
     parse_expression,
     sized_expression,
 )
-from bioae.equations.limits import LONGEST_NAME, MOST_DIFFERENTIAL, MOST_EQUATIONS, Size
+from bioae.equations.limits import LONGEST_NAME, MOST_EQUATIONS, Size
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError
 
@@ -108,14 +107,12 @@ def declared_equations(model: NeuronModel) -> Equations:
         parsed = EQUATIONS.parse_string(model.equations, parse_all=True)
     except ParseException:
         return Equations(model.equations)  # which says what is wrong
-    kinds = [each.get_name() for each in parsed]
-    differential = kinds.count(DIFFERENTIAL_EQUATION)
-    if len(kinds) > MOST_EQUATIONS or differential > MOST_DIFFERENTIAL:
+    if len(parsed) > MOST_EQUATIONS:
         raise ModelError(
             "there are too many equations",
             where=where,
-            expected=f"at most {MOST_EQUATIONS}, of which {MOST_DIFFERENTIAL} are differential",
-            found=f"{len(kinds)}, of which {differential} are differential",
+            expected=f"at most {MOST_EQUATIONS}",
+            found=str(len(parsed)),
         )
     for each in parsed:
         parse_expression(each["unit"], where=f"{where}, unit of {each['identifier']}")

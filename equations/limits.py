@@ -17,7 +17,6 @@ __all__ = [
     "DEEPEST",
     "LONGEST_NAME",
     "LONGEST_TEXT",
-    "MOST_DIFFERENTIAL",
     "MOST_EQUATIONS",
     "MOST_EVENTS",
     "MOST_NAMES",
@@ -32,9 +31,8 @@ LONGEST_NAME = 100
 #: The entries of a table, such as a model's parameters, and the statements of a block.
 MOST_NAMES = 200
 
-#: The equations of a model, and those of them that are differential.
+#: The equations of a model.
 MOST_EQUATIONS = 100
-MOST_DIFFERENTIAL = 30
 
 #: The custom events of a model.
 MOST_EVENTS = 20

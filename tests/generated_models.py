@@ -24,7 +24,7 @@ from bioae.trainers.parity.networks import scaled
 UNITS, STEPS, EXAMPLES = 6, 40, 2
 
 #: Names of a user's variable: those of functions and arguments of ours among them.
-NAMES = ("w_2", "mod", "number", "value", "rest", "step", "shown", "R", "sum", "j")
+NAMES = ("active", "fn", "w_2", "mod", "number", "value", "rest", "step", "shown", "R", "sum", "j")
 
 AXES: Mapping[str, tuple[str, ...]] = {
     "method": ("default", "exact", "linear", "independent", "euler", "exponential_euler", "rk2",

@@ -137,9 +137,8 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
 
 def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> float:
     """Return the mean of a measure of images over all examples, read block by block."""
-    root = tree.to_dataset(inherit=False)
-    starts = range(0, root.sizes["example"], _IMAGES)
-    parts = (xr.DataTree(root.isel(example=slice(start, start + _IMAGES))) for start in starts)
+    starts = range(0, max(1, tree.sizes["example"]), _IMAGES)
+    parts = (tree.isel(example=slice(start, start + _IMAGES)) for start in starts)
     return float(xr.concat([measure(part) for part in parts], "example").mean())
 
 

@@ -49,7 +49,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
 
 def _parse(line: str, path: Path | str, number: int, *, last: bool) -> dict[str, Any] | None:
     try:
-        record = parse_json(line.encode(), where=str(path), error=ResultError)
+        record = parse_json(line.encode(), where=str(path), error=ResultError, finite=False)
     except ResultError as error:
         if last:
             return None

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,10 +106,11 @@ def _hard(equations: Equations, variables: Any) -> int:
 @cache
 def _answer(request: str, limit: float) -> dict[str, str] | None:
     """Return the answer of a new process, or None if it takes too long."""
-    path = os.pathsep.join(filter(None, sys.path))
+    # Nothing is imported from the working directory: a stranger's files may lie there.
+    path = os.pathsep.join(folder for folder in sys.path if Path(folder).is_absolute())
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _SOLVER, str(int(limit) + 5)],
+            [sys.executable, "-P", "-m", _SOLVER, str(int(limit) + 5)],
             input=request, capture_output=True, text=True, timeout=limit, check=False,
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip

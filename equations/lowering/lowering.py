@@ -222,9 +222,6 @@ class _Lowering:
         temporaries: dict[str, Expression] = {}
         for target, assigned, _ in code:
             value = assigned.substituted(temporaries)
-            if target not in self.equations:  # a temporary variable has the type of its value
-                condition = is_true_or_false(value, self.conditions)
-                (self.conditions.add if condition else self.conditions.discard)(target)
             drawn = self.draws(self._as_stored(target, value), shared=target in self.copied)
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.by_name.keys():
@@ -237,6 +234,9 @@ class _Lowering:
                 # The name may be one of generated code, such as `_idx` of a variable `idx`.
                 written = f"{TEMPORARY}{target}"
                 temporaries[target] = Expression(written)
+                # It has the type of its value.
+                condition = is_true_or_false(value, self.conditions)
+                (self.conditions.add if condition else self.conditions.discard)(written)
             statements.append(Statement(written, self.hoist(drawn), guarded))
         return tuple(statements)
 

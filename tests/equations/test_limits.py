@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioae.equations import NeuronModel, lower
-from bioae.equations.limits import MOST_DIFFERENTIAL, MOST_NAMES
+from bioae.equations.limits import MOST_EQUATIONS, MOST_NAMES
 from bioae.errors import ModelError
 
 # Without its limit, each of these texts would run for minutes.
@@ -53,7 +53,7 @@ LARGE: dict[str, tuple[dict[str, Any], str]] = {
     "functions": ({"reset": "v = " + "sqrt(" * 20 + "v" + ")" * 20}, "functions are nested"),
     "conditions": ({"threshold": " and ".join(["v > 1"] * 500)}, "nested too deeply"),
     "equations": (
-        equations("\n".join(f"dx{n}/dt = -x{n}/tau : 1" for n in range(MOST_DIFFERENTIAL))),
+        equations("\n".join(f"dx{n}/dt = -x{n}/tau : 1" for n in range(MOST_EQUATIONS))),
         "too many equations",
     ),
     "statements": ({"reset": "v = 2*v + 1\n" * (MOST_NAMES + 1)}, "too many statements"),
@@ -84,7 +84,7 @@ def test_a_size_is_bounded(case: str) -> None:
 def test_a_model_may_be_as_large_as_models_of_the_field() -> None:
     text = "\n".join(
         f"dx{n}/dt = (v**3*(theta - x{n})**4 - exp(-v/10)*x{n})/tau : 1 # comment ä"
-        for n in range(MOST_DIFFERENTIAL - 1)
+        for n in range(MOST_EQUATIONS - 1)
     )
     assert outcome(equations(text, method="euler", reset="v = 0 # zurück")) is None
 

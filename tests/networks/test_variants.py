@@ -262,13 +262,16 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
             "no layer's neuron model has a parameter 'taw'; expected one of tau, theta",
         ),
         (lambda n: n.with_spread({"tau": -0.1}), "the spread of 'tau' does not fit"),
-        (lambda n: n.with_spread({"tau": np.nan}), "a number of 0 or more; found nan"),
+        (
+            lambda n: n.with_spread({"tau": np.nan}),
+            "expected a number of 0 or more and of at most 10; found nan",
+        ),
         (
             lambda n: n.with_neuron(ZERO, calibrate="none").with_spread({"shift": 0.1}),
             "layer 'a', spread of 'shift': a parameter of 0 has no relative spread",
         ),
         (lambda n: n.with_background(-0.1), "layer 'a', background: the background does not fit"),
-        (lambda n: n.with_background(np.inf), "the background does not fit"),
+        (lambda n: n.with_background(np.inf), "must be a finite number, found inf"),
         (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one per step, 1000 Hz"),
         (lambda n: n.with_background((0.1, "2*ms")), "'2*ms' has the wrong unit"),
         (lambda n: n.with_delay("-1*ms"), "the delay does not fit"),

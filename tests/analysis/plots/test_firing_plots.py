@@ -239,7 +239,7 @@ def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     assert legend(axes) == ["a", "b"]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["rate"])
     assert axes.get_ylabel() == "firing rate (Hz)"
-    with pytest.raises(ResultError, match="must be positive"):
+    with pytest.raises(ResultError, match="expected 1 or more"):
         transfer_curve(tree, bins=0)
 
 

@@ -54,10 +54,10 @@ def test_expressions_of_parameters_and_of_one_another_in_any_order() -> None:
 
 def test_a_declared_variable_starts_at_its_parameter() -> None:
     equations = CONDUCTANCE["equations"] + "x : 1\nk : integer\nb : boolean\n"
-    parameters = {**CONDUCTANCE["parameters"], "x": "3", "k": "7/2"}
+    parameters = {**CONDUCTANCE["parameters"], "x": "3", "k": "7"}
     result = start({"equations": equations, "parameters": parameters, "initial": {"b": "i > 0"}})
     assert result["x"].tolist() == [3.0] * 3
-    assert result["k"].tolist() == [3.0] * 3
+    assert result["k"].tolist() == [7.0] * 3
     assert result["b"].tolist() == [False, True, True]
 
 

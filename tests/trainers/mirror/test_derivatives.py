@@ -151,7 +151,7 @@ def test_registry_and_configuration_agree() -> None:
 
 
 def test_unknown_names_and_parameters() -> None:
-    with pytest.raises(NetworkError, match=r"one of membrane, fast_sigmoid.*'sigmoid'"):
+    with pytest.raises(NetworkError, match=r"expected membrane or fast_sigmoid.*'sigmoid'"):
         derivative("sigmoid")
     with pytest.raises(NetworkError, match=r"no parameter 'slope'; expected one of alpha"):
         derivative("arctan", slope=2)

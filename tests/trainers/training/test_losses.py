@@ -32,5 +32,5 @@ def test_squared_error_by_image() -> None:
 
 def test_names() -> None:
     assert set(get_args(LossName)) == set(LOSSES)
-    with pytest.raises(NetworkError, match=r"one of sum_squared_error.*'mse'"):
+    with pytest.raises(NetworkError, match=r"expected sum_squared_error or .*'mse'"):
         loss_function("mse")
