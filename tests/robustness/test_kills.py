@@ -16,10 +16,7 @@ from safetensors import safe_open
 
 from bioae.simulation.targets.build_cache import BuildCache
 
-COUNTS = [
-    pytest.param(3, id="3"),
-    pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)], id="100"),
-]
+FULL = pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])
 
 #: What a killed command must have left, asked after each kill.
 Check = Callable[[], None]
@@ -78,7 +75,7 @@ def timed(command: Command) -> float:
     return done.seconds
 
 
-@pytest.mark.parametrize("kills", COUNTS)
+@pytest.mark.parametrize("kills", [2, FULL])
 def test_training(
     kills: int,
     config: str,
@@ -128,7 +125,7 @@ def weights(out: Path) -> bytes:
     return content
 
 
-@pytest.mark.parametrize("kills", COUNTS)
+@pytest.mark.parametrize("kills", [2, FULL])
 def test_simulation(
     kills: int,
     model: Path,
@@ -168,7 +165,7 @@ def test_simulation(
     figures("kills of simulate", kills=killer.kills, completed=killer.completed, left=killer.left)
 
 
-@pytest.mark.parametrize("kills", COUNTS)
+@pytest.mark.parametrize("kills", [FULL])
 def test_builds(
     kills: int, model: Path, here: Path, start: Callable[..., Command], figures: Callable[..., None]
 ) -> None:
@@ -199,7 +196,7 @@ def test_builds(
     figures("kills of builds", kills=killer.kills, completed=killer.completed)
 
 
-@pytest.mark.parametrize("kills", COUNTS)
+@pytest.mark.parametrize("kills", [FULL])
 def test_analysis(
     kills: int, model: Path, here: Path, start: Callable[..., Command], figures: Callable[..., None]
 ) -> None:

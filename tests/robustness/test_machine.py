@@ -105,10 +105,8 @@ def test_a_full_disk(
     figures("full disk", refused=refused, completed=succeeded)
 
 
-@pytest.mark.parametrize(
-    "cache",
-    ["file/folder", *(pytest.param(name, marks=pytest.mark.slow) for name in ("file", "/proc/1"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cache", ["file/folder", "file", "/proc/1"])
 def test_a_cache_that_cannot_be_written(cache: str, model: Path, here: Path, start: Start) -> None:
     (here / "file").touch()
     simulate = ["simulate", model, "--images", 1]
@@ -121,6 +119,7 @@ def test_a_cache_that_cannot_be_written(cache: str, model: Path, here: Path, sta
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps(model: Path, config: str, here: Path, start: Start) -> None:
     often = config.replace("epochs = 2", "epochs = 2\ncheckpoint_seconds = 1")
     (here / "run.toml").write_text(often)
