@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -52,6 +54,18 @@ def model_parity(model: NeuronModel, *, target: Target = "numpy", **options: Any
     return parity
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run PyTorch in one thread: on layers this small, several wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def model_parities(
     model: NeuronModel,
     targets: Iterable[Target],
