@@ -20,6 +20,8 @@ from bioae.files import atomic_output, check_output
 
 __all__ = ["analyze", "analyze_files", "open_results"]
 
+#: The largest file in bytes that is read into memory as a whole.
+_SMALL = 2**24
 _FOLDERS = ("tables", "figures")
 _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
@@ -37,8 +39,8 @@ def analyze(
     Parameters
     ----------
     paths
-        The files of the results, of any size: they are read by blocks. The first is compared with
-        each other one.
+        The files of the results, of any size: large ones are read by blocks. The first is compared
+        with each other one.
     out
         The folder to write to.
     overwrite
@@ -120,7 +122,9 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     for file, path in zip(files, paths, strict=True):
         # Damage within a file is found when it is read.
         stack.enter_context(readable(path))
-        results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=True))
+        # Reading a variable of an open file again and again takes longer than all else.
+        lazy = not file.is_file() or file.stat().st_size > _SMALL
+        results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=lazy))
     return results
 
 

@@ -54,6 +54,11 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
+    from bioae.documents import read_toml
+    from bioae.errors import NetworkError
+
+    read_toml(config, "training configuration", error=NetworkError)  # before PyTorch is imported
+
     from bioae.cli.progress import training_progress
     from bioae.trainers.training.config import load_config
     from bioae.trainers.training.loop import CHECKPOINT
