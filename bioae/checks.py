@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from bioae.errors import InputError
+from bioae.errors import InputError, shortened
 
 __all__ = ["instance", "number", "one_of", "real", "whole"]
 
@@ -52,7 +52,7 @@ def whole(
             bounds = f"{least} or more"
             if integer is None:
                 bounds = expected or f"a whole number, {bounds}"
-        found = _shown(value if integer is None else integer)
+        found = shortened(repr(value if integer is None else integer))
         raise error(f"{name} does not fit", expected=bounds, found=found)
     return integer
 
@@ -78,7 +78,9 @@ def number(
         bound = f" of {least:g} or more" if least > -math.inf else ""
         bound = f" above {above:g}" if above > -math.inf else bound
         bound = f" from {least:g} to {most:g}" if least > -math.inf and most < math.inf else bound
-        raise error(f"{name} does not fit", expected=f"a number{bound}", found=_shown(value))
+        raise error(
+            f"{name} does not fit", expected=f"a number{bound}", found=shortened(repr(value))
+        )
     return as_float
 
 
@@ -97,7 +99,7 @@ def real(value: Any, name: str, *, error: type[InputError] = InputError) -> floa
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise error(f"{name} does not fit", expected="a number", found=_shown(value))
+    raise error(f"{name} does not fit", expected="a number", found=shortened(repr(value)))
 
 
 def one_of(
@@ -111,7 +113,9 @@ def one_of(
         (or `error`) If it is not.
     """
     if not isinstance(value, str) or value not in options:
-        raise error(f"{name} does not fit", expected=" or ".join(options), found=_shown(value))
+        raise error(
+            f"{name} does not fit", expected=" or ".join(options), found=shortened(repr(value))
+        )
 
 
 def instance(
@@ -134,11 +138,6 @@ def instance(
         raise error(
             f"{name} does not fit",
             expected=" or ".join(each.__name__ for each in kinds),
-            found=_shown(value),
+            found=shortened(repr(value)),
             mend=mend,
         )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

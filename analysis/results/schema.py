@@ -17,7 +17,7 @@ from bioae.analysis.results.contents import check_contents
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
-from bioae.files import check_input
+from bioae.inputs import check_input
 from bioae.simulation.results.guard import open_inspected
 from bioae.simulation.results.tree import SCHEMA_VERSION
 
@@ -69,7 +69,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         If there is no such file, it is truncated or not a result, or its version is another; if it
         refers to other files, or declares more than it holds.
     """
-    path = check_input(path, ResultError)
+    path = check_input(path, ResultError, "result")
     if not path.is_file():
         raise ResultError(
             "there is no such file", where=str(path), expected="the result of a simulation"

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import h5netcdf
 
-from bioae.errors import ResultError
+from bioae.errors import ResultError, shortened
 
 __all__ = ["open_inspected", "trust"]
 
@@ -94,4 +94,4 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
         return "a structure that is not read in time"
     if done.returncode < 0:
         return f"a structure on which the HDF5 library fails (signal {-done.returncode})"
-    return done.stdout.strip()[:300] or "a structure that takes too much memory"
+    return shortened(done.stdout.strip(), 300) or "a structure that takes too much memory"

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 from hdf5_changes import cases, inflating_too_much, virtual
 
+from bioae import archives
 from bioae.analysis import example_result, open_result
 from bioae.errors import ResultError
 from bioae.simulation.results import guard, inspection
@@ -36,6 +37,10 @@ def test_what_no_result_needs_is_refused(case: str, path: Path) -> None:
         change(file)
     with pytest.raises(inspection.Refused, match=message):
         inspected(path)
+
+
+def test_the_limit_of_zlib_is_that_of_archives() -> None:
+    assert inspection._MOST_INFLATED == archives.MOST_INFLATED  # one imports nothing of bioae
 
 
 def inspected(path: Path) -> None:
