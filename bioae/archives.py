@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bioae.files import open_input
+from bioae.inputs import open_input
 
 __all__ = ["DAMAGED", "MOST_INFLATED", "member_of", "open_archive"]
 

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from bioae.errors import InputError
+from bioae.errors import InputError, shortened
 
 __all__ = ["instance", "number", "one_of", "real", "whole"]
 
@@ -54,7 +54,7 @@ def whole(
             bounds = expected or (f"a whole number, {least} or more" if most == _MOST else bounds)
         elif most == _MOST:
             bounds = f"{least} or more" if integer < least else "a number of 64 bits"
-        found = _shown(value if integer is None else integer)
+        found = shortened(repr(value if integer is None else integer))
         raise error(f"{name} does not fit", expected=bounds, found=found)
     return integer
 
@@ -87,7 +87,7 @@ def number(
             if math.isfinite(bound)
         ]
         expected = " ".join(["a number", " and ".join(bounds)]).strip()
-        raise error(f"{name} does not fit", expected=expected, found=_shown(value))
+        raise error(f"{name} does not fit", expected=expected, found=shortened(repr(value)))
     return as_float
 
 
@@ -106,7 +106,7 @@ def real(value: Any, name: str, *, error: type[InputError] = InputError) -> floa
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise error(f"{name} does not fit", expected="a number", found=_shown(value))
+    raise error(f"{name} does not fit", expected="a number", found=shortened(repr(value)))
 
 
 def one_of(
@@ -120,7 +120,9 @@ def one_of(
         (or `error`) If it is not.
     """
     if not isinstance(value, str) or value not in options:
-        raise error(f"{name} does not fit", expected=" or ".join(options), found=_shown(value))
+        raise error(
+            f"{name} does not fit", expected=" or ".join(options), found=shortened(repr(value))
+        )
 
 
 def instance(
@@ -143,11 +145,6 @@ def instance(
         raise error(
             f"{name} does not fit",
             expected=" or ".join(each.__name__ for each in kinds),
-            found=_shown(value),
+            found=shortened(repr(value)),
             mend=mend,
         )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

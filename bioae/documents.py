@@ -11,7 +11,7 @@ from typing import Any
 
 from bioae.errors import InputError
 from bioae.fields import DEEPEST, check_plain
-from bioae.files import LARGEST_TEXT, read_input
+from bioae.inputs import LARGEST_TEXT, read_input
 
 __all__ = ["parse_json", "parse_toml", "read_toml"]
 

@@ -32,6 +32,7 @@ __all__ = [
     "ResultError",
     "TargetError",
     "describe",
+    "shortened",
 ]
 
 
@@ -68,7 +69,7 @@ class BioaeError(Exception):
 
     def _line(self) -> str:
         # Both may quote a file, whose names may have any length.
-        what, found = (_clipped(text or "") for text in (self.what, self.found))
+        what, found = (shortened(text or "", 1000) for text in (self.what, self.found))
         line = f"{self.where}: {what}" if self.where else what
         if self.expected:
             line += f"; expected {self.expected}"
@@ -79,7 +80,8 @@ class BioaeError(Exception):
         return " ".join(line.split())
 
 
-def _clipped(text: str, most: int = 1000) -> str:
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text of at most some characters, with an ellipsis in place of its end."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
@@ -135,8 +137,6 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
     """
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    value = repr(first["input"])
-    value = value if len(value) <= 80 else f"{value[:77]}..."
     match first["type"]:
         case "missing":
             return {"what": f"the key {key!r} is missing"}
@@ -153,5 +153,5 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             return {
                 "what": f"{key or 'the value'} does not fit",
                 "expected": expected,
-                "found": value,
+                "found": shortened(repr(first["input"])),
             }

@@ -1,4 +1,4 @@
-"""Inputs and outputs: regular files and folders only; outputs are written whole or not at all.
+"""Outputs: regular files and folders only, written whole or not at all.
 
 An output is written into a temporary folder next to it, and then renamed. A process holds a lock on
 its temporary folders, which tells them from those of a process that was killed.
@@ -12,27 +12,20 @@ import fcntl
 import os
 import re
 import shutil
-import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
-from bioae.errors import InputError, OutputError
+from bioae.errors import OutputError
+from bioae.inputs import as_path, expanded, is_system, kind_of
 
 __all__ = [
-    "LARGEST_TEXT",
     "Kind",
-    "as_path",
     "atomic_output",
-    "check_input",
     "check_output",
-    "expanded",
-    "open_input",
-    "read_input",
     "remove",
     "remove_stale",
     "temporary_folder",
@@ -41,98 +34,9 @@ __all__ = [
 
 Kind = Literal["file", "folder"]
 
-#: The most bytes of a file of text: a description, a configuration, a neuron model.
-LARGEST_TEXT = 4 * 2**20
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Files of the system are no data; those in /dev/shm are ordinary ones, in memory.
-_SYSTEM, _MEMORY = ("/dev", "/proc", "/sys"), "/dev/shm"
 _MOST_LINKS = 40  # as in Linux
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-
-
-def as_path(path: object, error: type[InputError], name: str) -> Path:
-    """Return text or a path as a path.
-
-    Raises
-    ------
-    InputError
-        Of the given class, if it is anything else.
-    """
-    if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str):
-        return Path(text)
-    raise error(
-        f"the {name} is not a path",
-        expected="text or a pathlib.Path",
-        found=repr(path)[:80],
-    )
-
-
-def check_input(path: Path | str, error: type[InputError]) -> Path:
-    """Refuse an input that is neither a file nor a folder: reading it might never end.
-
-    A missing input is not refused: its reader knows what was expected.
-
-    Parameters
-    ----------
-    path
-        The input.
-    error
-        The class of the error.
-
-    Raises
-    ------
-    InputError
-        If `path` is a pipe, a socket, a device or a file of the system, or no path.
-    """
-    path = as_path(path, error, "input")
-    try:
-        kind = _kind(path.stat().st_mode)
-        system = _is_system(path.resolve())
-    except (OSError, ValueError):
-        return path
-    if kind not in ("file", "folder") or system:
-        found = f"a {kind}" if kind not in ("file", "folder") else f"a {kind} of the system"
-        raise error(
-            "this is no file that holds data",
-            where=str(path),
-            expected="a file or a folder",
-            found=found,
-        )
-    return path
-
-
-def open_input(path: Path | str) -> BufferedReader:
-    """Open a regular file for reading, without waiting.
-
-    Raises
-    ------
-    OSError
-        If there is none, it is something else, or it cannot be read.
-    """
-    path = Path(path)
-    _check_regular(path, path.stat().st_mode)  # opening some devices has effects
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    try:
-        _check_regular(path, os.fstat(file.fileno()).st_mode)
-    except OSError:
-        file.close()
-        raise
-    return file
-
-
-def read_input(path: Path | str, most: int = LARGEST_TEXT) -> bytes:
-    """Read a regular file of at most a number of bytes.
-
-    Raises
-    ------
-    OSError
-        As for `open_input`; or if the file is larger.
-    """
-    with open_input(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB", str(path))
-        return file.read()
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
@@ -249,20 +153,6 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def expanded(path: Path | str, *, where: str | None = None) -> Path:
-    """Return a path with the home folder in place of ``~``.
-
-    Raises
-    ------
-    InputError
-        If there is no such user.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise InputError("there is no such home folder", where=where, found=str(path)) from None
-
-
 def user_cache() -> Path:
     """Return the cache folder: ``BIOAE_CACHE``, or the user's cache."""
     if os.environ.get("BIOAE_CACHE"):
@@ -270,26 +160,6 @@ def user_cache() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("bioae")
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISREG(mode):
-        return "file"
-    if stat.S_ISDIR(mode):
-        return "folder"
-    return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
-
-
-def _is_system(path: Path) -> bool:
-    return any(map(path.is_relative_to, _SYSTEM)) and not path.is_relative_to(_MEMORY)
-
-
-def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode) or _is_system(path.resolve()):
-        found = f"a {_kind(mode)}" if not stat.S_ISREG(mode) else "a file of the system"
-        raise OSError(errno.EINVAL, f"it is {found}, and holds no data", str(path))
 
 
 def _target(path: Path) -> Path:
@@ -302,7 +172,7 @@ def _target(path: Path) -> Path:
     """
     target, found = path, "a circle of links"
     for _ in range(_MOST_LINKS):
-        if _is_system(Path(os.path.realpath(target.parent))):
+        if is_system(Path(os.path.realpath(target.parent))):
             found = f"{target}, a file of the system"
             break
         if not target.is_symlink():
@@ -323,7 +193,7 @@ def _target(path: Path) -> Path:
 def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
     if not target.exists():
         return
-    actual = _kind(target.stat().st_mode)
+    actual = kind_of(target.stat().st_mode)
     if actual not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
             "the output would replace something of another kind, which was kept",

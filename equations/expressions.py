@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from bioae.equations.limits import DEEPEST, LONGEST_TEXT, MOST_NAMES, Size, measured
-from bioae.errors import InputError, ModelError
+from bioae.errors import InputError, ModelError, shortened
 
 __all__ = [
     "EXTREMES",
@@ -427,5 +427,4 @@ def _no_assignment(text: str, where: str) -> ModelError:
 
 
 def _quoted(text: str) -> str:
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    return repr(shortened(" ".join(text.split()), 60))

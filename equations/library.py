@@ -8,6 +8,7 @@ from pathlib import Path
 from bioae.documents import read_toml
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
+from bioae.inputs import as_path, check_input
 
 __all__ = ["available", "load_model"]
 
@@ -32,15 +33,12 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
     ModelError
         If there is no such model, or its file cannot be read or has the wrong keys.
     """
-    if not isinstance(name_or_path, str | Path):
-        raise ModelError(
-            "this is neither a name nor a path", expected='such as "lif"', found=repr(name_or_path)
-        )
-    text = str(name_or_path)
+    path = as_path(name_or_path, ModelError, "neuron model")
+    text = str(name_or_path)  # ./lif is no name
     if text in available():
         path = _FOLDER / f"{text}.toml"
     elif text.endswith(".toml"):
-        path = Path(text)
+        path = check_input(path, ModelError, "neuron model")
     else:
         raise _unknown(text)
     fields = read_toml(path, "neuron model file", error=ModelError)

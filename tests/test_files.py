@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,16 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from special_files import special
 
-from bioae.errors import DataError, OutputError
-from bioae.files import (
-    atomic_output,
-    check_input,
-    check_output,
-    open_input,
-    read_input,
-    remove_stale,
-)
+from bioae.errors import OutputError
+from bioae.files import atomic_output, check_output, remove_stale
 
 
 def names(folder: Path) -> set[str]:
@@ -163,21 +156,6 @@ def test_a_kind_never_replaces_another(kind: str, tmp_path: Path) -> None:
     assert names(path) == {"old"} if kind == "file" else path.read_text() == "old"
 
 
-def special(folder: Path) -> dict[str, Path]:
-    """Return places that hold no data: the kind of each, and its path."""
-    os.mkfifo(folder / "pipe")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "socket"))
-    (folder / "to a pipe").symlink_to("pipe")
-    (folder / "to a device").symlink_to("/dev/null")
-    (folder / "nowhere").symlink_to("missing")
-    (folder / "circle").symlink_to("circle")
-    (folder / "to a dangling link").symlink_to("nowhere")
-    places = {path.name: path for path in folder.iterdir()}
-    system = ("/dev/null", "/dev/stdout", "/dev/full", "/proc/self/environ", "/proc/self/fd/1")
-    return places | {path: Path(path) for path in system}
-
-
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_nothing_but_files_and_folders_is_replaced(tmp_path: Path, overwrite: bool) -> None:
     places = special(tmp_path)
@@ -191,22 +169,6 @@ def test_nothing_but_files_and_folders_is_replaced(tmp_path: Path, overwrite: bo
             temporary.touch()
     assert {path.lstat().st_ino for path in places.values()} == before
     assert len(names(tmp_path)) == 7
-
-
-def test_special_inputs_are_refused_at_once(tmp_path: Path) -> None:
-    for name, path in special(tmp_path).items():
-        if name in ("/dev/stdout", "/proc/self/fd/1"):  # where the output goes: perhaps a file
-            continue
-        with pytest.raises(OSError):  # noqa: PT011 - of several classes
-            open_input(path)
-        if path.exists():
-            with pytest.raises(DataError, match=r"holds data; expected a file or a folder; found"):
-                check_input(path, DataError)
-    (tmp_path / "large").write_text("123")
-    assert read_input(tmp_path / "large", most=3) == b"123"
-    for path, most in ((tmp_path / "large", 2), (tmp_path, 2**20)):
-        with pytest.raises(OSError, match=r"larger|directory"):
-            read_input(path, most)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -230,8 +192,6 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(kind: str, tmp_path: Path
 def test_what_is_no_path(path: Any) -> None:
     with pytest.raises(OutputError, match="the output is not a path; expected text or a pathlib"):
         check_output(path)
-    with pytest.raises(DataError, match="the input is not a path"):
-        check_input(path, DataError)
 
 
 KILLED = """

@@ -15,6 +15,8 @@ __all__ = ["check_contents"]
 
 # Numbers that are held at a time: pixels of images, or steps of trains.
 _BLOCK = 2**22
+#: The most by which the time of a spike may differ from that of its step, in steps.
+_OFF_GRID = 0.01
 
 
 def check_contents(tree: xr.DataTree, *, where: str) -> None:
@@ -80,7 +82,7 @@ def _trains(
     step = np.rint(time / dt_ms)
     inside = np.isfinite(time).all() and _within(step, 0, length - 1)
     _refuse(not inside, "a spike's time is outside the presentation", where)
-    on_grid = np.abs(step * dt_ms - time) <= 1e-6 * dt_ms * length
+    on_grid = np.abs(step * dt_ms - time) <= dt_ms * min(1e-6 * length, _OFF_GRID)
     _refuse(not on_grid.all(), "a spike's time is not that of a step", where)
     return example, neuron.astype(np.int64), step.astype(np.int64)
 

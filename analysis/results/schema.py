@@ -17,7 +17,7 @@ from bioae.analysis.results.contents import check_contents
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
-from bioae.files import check_input
+from bioae.inputs import check_input
 from bioae.simulation.results.guard import open_inspected
 from bioae.simulation.results.tree import SCHEMA_VERSION
 
@@ -25,6 +25,7 @@ __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
 _IMAGE_DIMS = ({"example", "y", "x"}, {"example", "channel", "y", "x"})
 _IMAGES = ("input", "reconstruction")
+_ROOT = (*_IMAGES, "example", "label")
 
 #: The variables of a layer: dimensions, and kinds of number by NumPy's letters.
 _LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -33,6 +34,7 @@ _LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
     "spike_neuron": (("spike",), "iu"),
     "spike_time_ms": (("spike",), "f"),
 }
+_COORDINATES = ("channel", "y", "x", "time")
 _KINDS = {"iu": "whole numbers", "f": "floating-point numbers"}
 
 
@@ -69,7 +71,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         If there is no such file, it is truncated or not a result, or its version is another; if it
         refers to other files, or declares more than it holds.
     """
-    path = check_input(path, ResultError)
+    path = check_input(path, ResultError, "result")
     if not path.is_file():
         raise ResultError(
             "there is no such file", where=str(path), expected="the result of a simulation"
@@ -77,10 +79,10 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     with readable(path, Exception):
         tree = _open(path)
     try:
+        check_result(tree, where=str(path))
         if not lazy:
             with readable(path, Exception):
                 tree = tree.load()
-        check_result(tree, where=str(path))
         with readable(path):
             check_contents(tree, where=str(path))
     except BaseException:
@@ -123,7 +125,10 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
 
 
 def _open(path: Path) -> xr.DataTree:
-    """Open a file as `xarray.open_datatree` does, by way of its inspection."""
+    """Open a file as `xarray.open_datatree` does, by way of its inspection.
+
+    What no result has is left out: xarray would read it, in part at once.
+    """
     # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
     options = {"where": str(path), "decode_vlen_strings": True, "phony_dims": "sort"}
     manager = CachingFileManager(open_inspected, str(path.absolute()), mode="r", kwargs=options)
@@ -132,9 +137,11 @@ def _open(path: Path) -> xr.DataTree:
             warnings.simplefilter("ignore")  # of attributes that are none of ours
             groups = {}
             for name, group in _groups(file):
-                _check_axes(group)
-                store = H5NetCDFStore(manager, group=name)
-                groups[name] = xr.open_dataset(store, decode_times=False)  # nothing is a date
+                groups[name] = xr.open_dataset(
+                    H5NetCDFStore(manager, group=name),
+                    decode_times=False,  # nothing is a date
+                    drop_variables=[each for each in group.variables if not _is_known(name, each)],
+                )
         tree = xr.DataTree.from_dict(groups)
     except BaseException:
         manager.close()
@@ -143,18 +150,17 @@ def _open(path: Path) -> xr.DataTree:
     return tree
 
 
-def _check_axes(group: Any) -> None:
-    """Refuse variables whose dimensions have other lengths: a lazy one would be read wrongly."""
-    for name, variable in group.variables.items():
-        stored = variable._h5ds.shape
-        if variable.shape != stored:
-            raise ValueError(f"{name} has axes of {stored}, and dimensions of {variable.shape}")
+def _groups(file: Any) -> Iterator[tuple[str, Any]]:
+    yield "/", file
+    layers = file.groups.get("layers")
+    if layers is not None:
+        yield from ((f"/layers/{name}", layer) for name, layer in layers.groups.items())
 
 
-def _groups(group: Any, path: str = "/") -> Iterator[tuple[str, Any]]:
-    yield path, group
-    for name, child in group.groups.items():
-        yield from _groups(child, f"{path.rstrip('/')}/{name}")
+def _is_known(group: str, name: str) -> bool:
+    if group == "/":
+        return name in _ROOT
+    return name in _LAYER or name in _COORDINATES or name.startswith("state_")
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bioae.documents import parse_json
 from bioae.errors import ResultError
-from bioae.files import read_input
+from bioae.inputs import check_input, read_input
 
 __all__ = ["read_metrics"]
 
@@ -26,9 +26,10 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
     ResultError
         If the file is missing, holds no complete line, or a line before the last is not JSON.
     """
+    path = check_input(path, ResultError, "metrics")
     try:
         lines = read_input(path, _LARGEST).decode("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ResultError(
             "the metrics cannot be read",
             where=str(path),

@@ -9,6 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
+from bioae.errors import shortened
+
 __all__ = ["Positive", "Seed", "Several", "Steps", "Workers", "decimal", "integer", "whole"]
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
@@ -51,8 +53,7 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
     try:
         return integer(text)
     except ValueError:
-        found = text if len(text) <= 40 else f"{text[:37]}..."
-        raise ValueError(f"expected a whole number, found {found!r}.") from None
+        raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.") from None
 
 
 #: The number of images, neurons or epochs; of steps; of processes.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.archives import DAMAGED, member_of, open_archive
 from bioae.errors import DataError
-from bioae.files import open_input
+from bioae.inputs import open_input
 
 __all__ = ["array_names", "read_array"]
 

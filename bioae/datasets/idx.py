@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from bioae.archives import MOST_INFLATED
 from bioae.errors import DataError
-from bioae.files import atomic_output, open_input
+from bioae.files import atomic_output
+from bioae.inputs import open_input
 
 __all__ = ["read_idx", "write_idx"]
 

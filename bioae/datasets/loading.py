@@ -8,14 +8,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import instance, whole
+from bioae.checks import whole
 from bioae.datasets.arrays import array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images, check_labels
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
-from bioae.errors import DataError
-from bioae.files import as_path, check_input, expanded
+from bioae.errors import DataError, shortened
+from bioae.inputs import check_input
 
 __all__ = ["load"]
 
@@ -49,7 +49,6 @@ def load(
     """
     if split not in get_args(Split):
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
-    instance(name_or_path, "the data set", (str, Path), error=DataError)
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
     images = _load(name_or_path, split)
@@ -68,7 +67,7 @@ def load(
 def _load(name_or_path: str | Path, split: Split) -> Images:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
-    path = check_input(expanded(as_path(name_or_path, DataError, "data set")), DataError)
+    path = check_input(name_or_path, DataError, "data set")
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix in (".npz", ".npy"):
@@ -126,7 +125,7 @@ def _from_numpy(path: Path, split: Split) -> Images:
             "there are no images in the file",
             where=str(path),
             expected=f"an array named images or x_{split}",
-            found=", ".join(names)[:200] or "no array",
+            found=shortened(", ".join(names), 200) or "no array",
         )
     labels_name = "labels" if images_name == "images" else f"y_{split}"
     labels = read_array(path, labels_name) if labels_name in names else None

@@ -11,7 +11,8 @@ from typing import Literal
 from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.idx import read_idx
 from bioae.errors import DataError
-from bioae.files import expanded, user_cache
+from bioae.files import user_cache
+from bioae.inputs import expanded
 
 __all__ = [
     "VARIABLE",

@@ -6,7 +6,6 @@ It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` a
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ from bioae.checks import instance
 from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
-from bioae.files import LARGEST_TEXT, as_path, atomic_output, check_input, open_input
+from bioae.files import atomic_output
+from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
@@ -137,7 +137,7 @@ def load(path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    path = check_input(path, ArtefactError)
+    path = check_input(path, ArtefactError, "trained network")
     text, weights = _read(path, _DESCRIPTION, LARGEST_TEXT), _read(path, _WEIGHTS)
     where = f"{path}, {_DESCRIPTION}"
     description = _parse(text, where)
@@ -169,9 +169,7 @@ def _check_replaced(path: Path) -> None:
 def _read(path: Path, name: str, most: int | None = None) -> bytes:
     try:
         if path.is_dir():
-            with open_input(path / name) as file:
-                _check_size(name, os.fstat(file.fileno()).st_size, most)
-                return file.read()
+            return read_input(path / name, most)
         if path.is_file():
             with open_archive(path) as archive:
                 member = member_of(archive, name)
@@ -179,7 +177,8 @@ def _read(path: Path, name: str, most: int | None = None) -> bytes:
                     raise ValueError(
                         f"{name} is compressed, and only uncompressed archives are read"
                     )
-                _check_size(name, member.file_size, most)
+                if most is not None and member.file_size > most:
+                    raise ValueError(f"{name} is larger than {most // 2**20} MiB")
                 return archive.read(member)
     except (*DAMAGED, KeyError, OSError) as error:
         missing = isinstance(error, KeyError | FileNotFoundError)
@@ -195,11 +194,6 @@ def _read(path: Path, name: str, most: int | None = None) -> bytes:
         where=str(path),
         mend="bioae demo and bioae train each write one, in the folder 'model'",
     )
-
-
-def _check_size(name: str, size: int, most: int | None) -> None:
-    if most is not None and size > most:
-        raise ValueError(f"{name} is larger than {most // 2**20} MiB")
 
 
 def _reason(name: str, error: Exception) -> str:

@@ -19,7 +19,14 @@ PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".p
 ROOTS = ("bioae.cli", "bioae.__main__")
 FACE = "bioae"  # names the parts, and imports them lazily
 CORE = "bioae"  # the files of no other part and no root
-COMMON = ("bioae.checks", "bioae.errors", "bioae.documents", "bioae.fields", "bioae.files")
+COMMON = (
+    "bioae.checks",
+    "bioae.errors",
+    "bioae.documents",
+    "bioae.fields",
+    "bioae.files",
+    "bioae.inputs",
+)
 
 # What each part may import besides itself.
 ALLOWED = {

@@ -42,7 +42,7 @@ from bioae.trainers.training import checkpoint
 BATCH = 50
 SECONDS = 30
 MARKER = "the text of the secret file"
-IDENTITY = {"network": "a", "seed": "0"}
+IDENTITY = {"network": "a", "images": "b", "seed": "0"}
 
 Loader = Callable[[Path], object]
 

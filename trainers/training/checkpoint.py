@@ -24,7 +24,8 @@ from torch import Tensor
 from bioae.documents import parse_json
 from bioae.errors import ArtefactError, NetworkError, describe
 from bioae.fields import Table, Threads
-from bioae.files import atomic_output, check_input
+from bioae.files import atomic_output
+from bioae.inputs import check_input
 
 __all__ = [
     "VERSION",
@@ -186,7 +187,7 @@ def load(path: Path) -> Checkpoint:
     ArtefactError
         If there is none, or it is truncated, foreign or of another version.
     """
-    path = check_input(path, ArtefactError)
+    path = check_input(path, ArtefactError, "checkpoint")
     if not path.is_file():
         raise ArtefactError(
             "there is no checkpoint to resume from",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from bioae.documents import read_toml
 from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Table
-from bioae.files import as_path
+from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.sections import (
     DataConfig,
@@ -129,7 +129,7 @@ def load_config(
     NetworkError
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
-    path = as_path(path, NetworkError, "training configuration")
+    path = check_input(path, NetworkError, "training configuration")
     values = read_toml(path, "training configuration", error=NetworkError)
     changes = {key: value for key, value in (init or {}).items() if value is not None}
     if changes:

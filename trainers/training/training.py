@@ -12,7 +12,8 @@ import torch
 
 from bioae.datasets import Images, load
 from bioae.errors import DataError, NetworkError, OutputError
-from bioae.files import as_path, check_output, remove
+from bioae.files import check_output, remove
+from bioae.inputs import as_path
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import h5netcdf
+import h5py
 
-from bioae.errors import ResultError
+from bioae.errors import ResultError, shortened
+from bioae.simulation.results.inspection import time_limit
 
 __all__ = ["open_inspected", "trust"]
 
 Identity: TypeAlias = tuple[int, int, int, int, int]
 
+_START_SECONDS = 30  # of Python and its libraries, on a busy machine
 _SCRIPT = Path(__file__).with_name("inspection.py")
 _SAFE: set[Identity] = set()
 
@@ -46,18 +49,39 @@ def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5net
     ------
     ResultError
         If the file is not safe to read, or changes meanwhile.
-    OSError
+    OSError, ValueError
         If it cannot be read.
     """
     before = _identity(Path(path))
     if before not in _SAFE:
         _inspect(path, where)
     file = h5netcdf.File(path, mode, **options)
-    if _identity(Path(path)) != before:
+    try:
+        with h5py.File(path) as stored:
+            _check_axes(file, stored)
+        if _identity(Path(path)) != before:
+            raise ResultError(
+                "the file changes while it is read", where=where, mend="Read it later"
+            )
+    except BaseException:
         file.close()
-        raise ResultError("the file changes while it is read", where=where, mend="Read it later")
+        raise
     _SAFE.add(before)
     return file
+
+
+def _check_axes(group: Any, stored: h5py.Group) -> None:
+    """Refuse variables whose dimensions have other lengths: a lazy one would be read wrongly."""
+    for name, found in stored.items():
+        if isinstance(found, h5py.Group):
+            _check_axes(group.groups[name], found)
+            continue
+        # The library's prefix tells a variable from a dimension of the same name.
+        variable = group.variables.get(name.replace("_nc4_non_coord_", ""))
+        if variable is not None and variable.shape != found.shape:
+            raise ValueError(
+                f"{name} has axes of {found.shape}, and dimensions of {variable.shape}"
+            )
 
 
 def _identity(path: Path) -> Identity:
@@ -72,9 +96,13 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", str(_SCRIPT), path]
     # Threads of a library for linear algebra would take memory, and nothing needs them.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", env=environment, check=False
-    )
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=environment, check=False,
+            timeout=_START_SECONDS + time_limit(Path(path)),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, -signal.SIGALRM, "", "")
 
 
 def _inspect(path: str, where: str) -> None:
@@ -91,7 +119,7 @@ def _inspect(path: str, where: str) -> None:
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode == -signal.SIGALRM:
-        return "a structure that is not read in time"
+        return "arrays that are not read in time"
     if done.returncode < 0:
         return f"a structure on which the HDF5 library fails (signal {-done.returncode})"
-    return done.stdout.strip()[:300] or "a structure that takes too much memory"
+    return shortened(done.stdout.strip(), 300) or "a structure that takes too much memory"

@@ -25,7 +25,8 @@ from safetensors.numpy import save
 from bioae.documents import parse_json
 from bioae.errors import OutputError
 from bioae.fields import Table
-from bioae.files import atomic_output, read_input, remove, remove_stale
+from bioae.files import atomic_output, remove, remove_stale
+from bioae.inputs import read_input
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
 __all__ = ["Parts", "check_parts", "missing", "remove_parts"]

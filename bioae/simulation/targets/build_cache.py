@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bioae.errors import OutputError
-from bioae.files import atomic_output, read_input, remove, user_cache
+from bioae.files import atomic_output, remove, user_cache
+from bioae.inputs import read_input
 
 __all__ = ["BuildCache", "KeptBuild"]
 

@@ -56,6 +56,11 @@ def attribute(name: str, value: object) -> Change:
     return change
 
 
+def long(root: Any, layer: Any) -> None:
+    root.attrs["steps"] = 10**6
+    layer["spike_time_ms"][0] += 0.3
+
+
 def other_shape(root: Any, layer: Any) -> None:
     layer.attrs["shape"] = 1
 
@@ -65,6 +70,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "a negative time": (first("spike_time_ms", -1.0), "outside the presentation"),
     "a late time": (first("spike_time_ms", 1e9), "outside the presentation"),
     "a time between steps": (first("spike_time_ms", 0.3), "not that of a step"),
+    "a time between many steps": (long, "not that of a step"),
     "reversed times": (reverse, "not in order"),
     "a spike twice": (repeat, "not in order|not those counted"),
     "dates": (dates, "outside the presentation"),

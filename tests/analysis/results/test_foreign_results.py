@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import h5py
@@ -13,6 +16,7 @@ import pytest
 import xarray as xr
 from hdf5_changes import cases, inflating_too_much, virtual
 
+from bioae import archives
 from bioae.analysis import example_result, open_result
 from bioae.errors import ResultError
 from bioae.simulation.results import guard, inspection
@@ -36,6 +40,10 @@ def test_what_no_result_needs_is_refused(case: str, path: Path) -> None:
         change(file)
     with pytest.raises(inspection.Refused, match=message):
         inspected(path)
+
+
+def test_the_limit_of_zlib_is_that_of_archives() -> None:
+    assert inspection._MOST_INFLATED == archives.MOST_INFLATED  # one imports nothing of bioae
 
 
 def inspected(path: Path) -> None:
@@ -97,6 +105,46 @@ def test_a_file_that_is_opened_again_is_inspected_again(path: Path) -> None:
         tree["input"].to_numpy()
 
 
+@pytest.mark.parametrize("name", ["more", "layers/more", "layers/latent/more", "a/b/more"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_no_result_has_is_not_read(name: str, whole: bool, path: Path) -> None:
+    size, options = 2**21, {"dtype": "f8", "chunks": (2**18,), "compression": "gzip"}
+    with h5py.File(path, "r+") as file:
+        if not whole:
+            for each in list(file):
+                del file[each]
+        made = file.create_dataset(name, (size,), **options)
+        block = zlib.compress(bytes(2**21))
+        for start in range(0, size, 2**18):
+            made.id.write_direct_chunk((start,), block)
+        made.make_scale()
+        if not whole:
+            file.attrs.clear()
+    guard.trust(path)
+    tracemalloc.start()
+    try:
+        if whole:
+            assert open_result(path).identical(example_result())
+        else:
+            with pytest.raises(ResultError, match="not the result of a simulation"):
+                open_result(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * size / 2
+    finally:
+        tracemalloc.stop()
+
+
+def test_inflating_is_within_the_limit_of_time(path: Path) -> None:
+    script = """
+import sys, time
+from bioae.simulation.results import inspection
+inspection._SECONDS = 0.2
+inspection.inflate = lambda *_: time.sleep(60)
+sys.exit(inspection.main())
+"""
+    command = [sys.executable, "-c", script, str(path)]
+    assert subprocess.run(command, timeout=50, check=False).returncode == -signal.SIGALRM
+
+
 def test_a_library_that_loops_or_crashes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = path.with_name("script.py")
     monkeypatch.setattr(guard, "_SCRIPT", script)
@@ -109,6 +157,10 @@ def test_a_library_that_loops_or_crashes(path: Path, monkeypatch: pytest.MonkeyP
         script.write_text(code)
         with pytest.raises(ResultError, match=reason):
             open_result(path)
+    monkeypatch.setattr(guard, "_START_SECONDS", -6)
+    script.write_text("import signal; signal.pause()")
+    with pytest.raises(ResultError, match="not read in time"):
+        open_result(path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system has no /proc")

@@ -91,7 +91,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "a truncated description": (cut(TEXT, 300), f"{TEXT}: this is not valid TOML"),
     "a deep description": (written("x = " + "[" * 100_000), "this is not valid TOML"),
     "a huge number": (written("x = " + "1" * 5_000), "this is not valid TOML"),
-    "a huge description": (written(b"#" * (2**22 + 1)), f"{TEXT} is larger than 4 MiB"),
+    "a huge description": (
+        written(b"#" * (2**22 + 1)),
+        f"{TEXT} cannot be read: it is larger than 4 MiB",
+    ),
     "no tables": (written("format_version = 1"), "the key 'network' is missing"),
     "a table that is none": (
         written("format_version = 1\nnetwork = 3\narrays = {}\ntraining = {}\nmetrics = {}"),
