@@ -80,7 +80,8 @@ def _trains(
     step = np.rint(time / dt_ms)
     inside = np.isfinite(time).all() and _within(step, 0, length - 1)
     _refuse(not inside, "a spike's time is outside the presentation", where)
-    on_grid = np.abs(step * dt_ms - time) <= 1e-6 * dt_ms * length
+    # Rounding grows with the number of steps, but stays a small part of one.
+    on_grid = np.abs(step * dt_ms - time) <= min(1e-6 * length, 0.01) * dt_ms
     _refuse(not on_grid.all(), "a spike's time is not that of a step", where)
     return example, neuron.astype(np.int64), step.astype(np.int64)
 

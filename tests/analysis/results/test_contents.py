@@ -42,6 +42,11 @@ def dates(root: Any, layer: Any) -> None:
     layer["spike_time_ms"][0] = -5.0
 
 
+def between_many(root: Any, layer: Any) -> None:
+    root.attrs["steps"] = 10**6
+    layer["spike_time_ms"][0] += 0.4 * root.attrs["dt_ms"]
+
+
 def root_value(name: str, value: float) -> Change:
     def change(root: Any, layer: Any) -> None:
         root[name][(0,) * root[name].ndim] = value
@@ -65,6 +70,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "a negative time": (first("spike_time_ms", -1.0), "outside the presentation"),
     "a late time": (first("spike_time_ms", 1e9), "outside the presentation"),
     "a time between steps": (first("spike_time_ms", 0.3), "not that of a step"),
+    "a time between a million steps": (between_many, "not that of a step"),
     "reversed times": (reverse, "not in order"),
     "a spike twice": (repeat, "not in order|not those counted"),
     "dates": (dates, "outside the presentation"),
