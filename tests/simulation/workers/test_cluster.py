@@ -162,9 +162,9 @@ def certified(tmp_path: Path) -> Iterator[None]:
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl to make a certificate with")
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
-    options = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=bioae".split()
-    command = ["openssl", "req", "-x509", *options, "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-subj", "/CN=bioae", "-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
     settings = {"ca-file": certificate}
     for part in ("client", "scheduler", "worker"):
         settings |= {f"{part}.key": key, f"{part}.cert": certificate}
