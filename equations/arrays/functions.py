@@ -79,5 +79,5 @@ def _timestep(xp: Any, time: Any, dt: Any) -> Any:
 
 def _exprel(xp: Any, value: Any) -> Any:
     safe = xp.where(xp.abs(value) < 1e-16, 1e-16, value)
-    # Near the largest number, exp(x) is infinite and (exp(x) - 1)/x is not.
+    # expm1(inf)/inf is NaN; from 710 on, expm1(x)/x is infinite by itself.
     return xp.where(value > 717, float("inf"), xp.expm1(safe) / safe)

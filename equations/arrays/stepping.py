@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from types import FrameType
 from typing import Any
 
 from bioae.equations.expressions import Expression, names_in
@@ -15,17 +17,20 @@ from bioae.equations.program import Program, Statement
 
 __all__ = [
     "SOURCE",
-    "STATEMENTS",
     "Block",
     "Stepper",
     "Write",
     "compile_expression",
     "compile_statements",
     "guarded",
+    "running",
 ]
 
-#: The file name of compiled statements, and the name of the statements by line in their globals.
-SOURCE, STATEMENTS = "<neuron model>", "_statements"
+#: The file name of compiled statements.
+SOURCE = "<neuron model>"
+
+#: The names of the statements and their code, by line, in the globals of compiled statements.
+_STATEMENTS, _LINES = "_statements", "_lines"
 
 Array = Any
 Functions = Mapping[str, Callable[..., Any]]
@@ -64,13 +69,13 @@ def compile_statements(
     """
     lines = [f"def step({', '.join(arguments)}):"]
     for statement in statements:
-        value = ast.unparse(_Emit().emit(statement.value))
+        value = _code(statement.value)
         value = write(statement, f"({value})") if write else value
         lines.append(f"    {statement.target} = {value}")
     lines.append(f"    return ({''.join(f'{name}, ' for name in results)})")
     # PyTorch imports parts of itself at the first use of some operators.
     scope: dict[str, Any] = {"_fn": functions, "__builtins__": {"__import__": __import__}}
-    scope[STATEMENTS] = (None, *statements)  # by line
+    scope |= {_STATEMENTS: (None, *statements), _LINES: lines}
     exec(compile("\n".join(lines), SOURCE, "exec"), scope)
     return scope["step"]  # type: ignore[no-any-return]
 
@@ -90,6 +95,28 @@ def compile_expression(
     names = tuple(sorted(expression.names))
     function = compile_statements([Statement("_value", expression)], names, ["_value"], functions)
     return lambda values: function(*[values[name] for name in names])[0]
+
+
+def running(frame: FrameType) -> tuple[Statement, ast.expr | None]:
+    """Return the statement that a frame of `SOURCE` runs, and the operation in it.
+
+    Returns
+    -------
+    tuple
+        The statement, and the part of its value whose operation runs as it is written there, such
+        as a power where the code calls ``sqrt``; None if it is no part of the value.
+    """
+    number = frame.f_lineno - 1
+    statement: Statement = frame.f_globals[_STATEMENTS][number]
+    places = frame.f_code.co_positions()
+    _, _, start, end = next(islice(places, frame.f_lasti // 2, None))
+    code = frame.f_globals[_LINES][number].encode()[start:end].decode()
+    parts = (part for part in ast.walk(statement.value.tree) if isinstance(part, ast.expr))
+    return statement, next((part for part in parts if _code(Expression.of(part)) == code), None)
+
+
+def _code(expression: Expression) -> str:
+    return ast.unparse(_Emit().emit(expression))
 
 
 class _Emit(ast.NodeTransformer):

@@ -27,7 +27,7 @@ from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.ranges import check_ranges
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.program import (
     INHIBITION,
@@ -226,7 +226,7 @@ class _Lowering:
             guarded = may_guard and self._guarded(target)
             if guarded and drawn.names & self.draws.by_name.keys():
                 # Brian2 draws for all neurons; a guarded write would draw for some of them.
-                temporary = f"{RESERVED_PREFIX}drawn_{target}"
+                temporary = f"{TEMPORARY}{target}"
                 statements.append(Statement(temporary, self.hoist(drawn)))
                 drawn = Expression(temporary)
             written = target

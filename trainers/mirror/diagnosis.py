@@ -6,9 +6,11 @@ operation.
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -16,23 +18,30 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from bioae.equations.arrays.stepping import SOURCE, STATEMENTS
-from bioae.equations.program import TEMPORARY, Statement
+from bioae.equations.arrays.stepping import SOURCE, running
+from bioae.equations.expressions import Expression
+from bioae.equations.program import TEMPORARY, Program, Statement
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.mirror.neuron import NeuronMirror
 
 __all__ = ["Culprit", "first_not_finite"]
 
-_SYMBOLS = {
-    "truediv": "/", "div": "/", "rtruediv": "/", "rdiv": "/", "pow": "**", "rpow": "**",
-    "mul": "*", "rmul": "*", "add": "+", "radd": "+", "sub": "-", "rsub": "-", "rdivide": "/",
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
+    ast.Pow: "**",
 }  # fmt: skip
+
+_RANDOM = {"uniform": Expression("rand()"), "normal": Expression("randn()")}
 
 _MEND = {
     "sqrt": "Add a small number under the root, as in sqrt(x + 1e-9)",
-    "**": "Keep the base of the power away from 0, for instance with clip(x, 1e-9, 1e9)",
-    "/": "Keep the divisor away from 0, for instance by adding a small number to it",
-    "exp": "Bound the argument, as in exp(clip(x, -50, 50))",
+    "**": "Keep the base of the power away from 0 and infinity, as in clip(x, 1e-9, 1e9)",
+    **dict.fromkeys(("/", "//", "%"), "Keep the divisor away from 0, as in x/(y + 1e-9)"),
+    **{
+        name: f"Bound the argument, as in {name}(clip(x, -50, 50))"
+        for name in ("exp", "expm1", "exprel", "sinh", "cosh")
+    },
     **dict.fromkeys(("log", "log10", "log1p"), "Keep the argument above 0, with clip"),
     **dict.fromkeys(("arcsin", "arccos"), "Keep the argument inside -1 to 1, with clip"),
 }
@@ -45,32 +54,28 @@ class Culprit(NamedTuple):
     ----------
     layer, model
         The layer, and its neuron model.
-    statement
-        The statement that contains the operation.
+    place
+        The part of the model that contains the operation.
+    expression
+        Its expression, without the names that bioae gave to parts of it.
     function
-        The function or operator.
+        The function or operator, as the model's text has it.
     derivative
         Whether its derivative is not finite; else its result.
     """
 
     layer: str
     model: str
-    statement: Statement
+    place: str
+    expression: Expression
     function: str
     derivative: bool
 
-    @property
-    def variable(self) -> str | None:
-        """The variable that the statement writes; None in the threshold."""
-        name = self.statement.target.removeprefix(TEMPORARY).lstrip("_")
-        return None if self.statement.target == "_value" else name
-
     def __str__(self) -> str:
         what = "derivative" if self.derivative else "result"
-        place = "the threshold" if self.variable is None else f"the variable {self.variable!r}"
         return (
-            f"layer {self.layer}, neuron model {self.model!r}, {place}: "
-            f"the {what} of {self.function!r} in {str(self.statement.value)!r} is not finite"
+            f"layer {self.layer}, neuron model {self.model!r}, {self.place}: "
+            f"the {what} of {self.function!r} in {str(self.expression)!r} is not finite"
         )
 
     @property
@@ -99,8 +104,9 @@ def first_not_finite(mirror: NetworkMirror, loss: Callable[[], Tensor]) -> Culpr
         for layer in mirror.layers.values():
             assert isinstance(layer, LayerMirror)
             stack.enter_context(layer.uncompiled())
-            entering = layer.register_forward_pre_hook(lambda each, _: watch.enter(each))
-            stack.callback(entering.remove)
+            for population in (layer.neuron, layer.readout):
+                enter = partial(watch.enter, layer.placed.name)
+                stack.callback(population.register_forward_pre_hook(enter).remove)
         with torch.enable_grad(), watch:
             value = loss()
         if watch.result is None:
@@ -120,11 +126,13 @@ class _Watch(TorchFunctionMode):
         self.result: Culprit | None = None
         self.infinite: Culprit | None = None
         self.derivative: Culprit | None = None
-        self._layer: LayerMirror | None = None
+        self._known: dict[tuple[int, int], tuple[Statement, ast.expr | None]] = {}
+        self._layer = ""
+        self._program: Program | None = None
 
-    def enter(self, layer: Any) -> None:
-        """Remember the layer that runs."""
-        self._layer = layer
+    def enter(self, layer: str, population: NeuronMirror, _: Any) -> None:
+        """Remember the population that runs."""
+        self._layer, self._program = layer, population.program
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -136,27 +144,31 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _look(self, func: Callable[..., Any], args: Any, result: Tensor) -> None:
-        statement = _statement()
-        if statement is None or self._layer is None:
+        frame = _frame()
+        if frame is None or self._program is None:
             return
         name = getattr(func, "__name__", "").strip("_")
-        placed = self._layer.placed
-        culprit = Culprit(
-            placed.name, placed.model.name, statement, _SYMBOLS.get(name, name), derivative=False
-        )
+        culprit = partial(_culprit, self._layer, self._program, name, *self._running(frame))
         if not result.isfinite().all() and _finite(args):
             if result.isnan().any():
-                self.result = self.infinite or culprit
-            self.infinite = self.infinite or culprit
+                self.result = self.infinite or culprit(derivative=False)
+            self.infinite = self.infinite or culprit(derivative=False)
         elif result.isnan().any() and self.infinite is not None:
             self.result = self.infinite
         if result.grad_fn is not None:
-            self._follow(result.grad_fn, culprit._replace(derivative=True))
+            self._follow(result.grad_fn, partial(culprit, derivative=True))
 
-    def _follow(self, node: Any, culprit: Culprit) -> None:
+    def _running(self, frame: FrameType) -> tuple[Statement, ast.expr | None]:
+        """Look up the operation that a frame runs, once for all steps."""
+        key = id(frame.f_globals), frame.f_lasti
+        if key not in self._known:
+            self._known[key] = running(frame)
+        return self._known[key]
+
+    def _follow(self, node: Any, culprit: Callable[[], Culprit]) -> None:
         def look(to: tuple[Tensor | None, ...], come: tuple[Tensor | None, ...]) -> None:
             if self.derivative is None and _finite(come) and not _finite(to):
-                self.derivative = culprit
+                self.derivative = culprit()
 
         node.register_hook(look)
 
@@ -165,10 +177,63 @@ def _finite(values: Iterable[Any]) -> bool:
     return all(bool(each.isfinite().all()) for each in values if isinstance(each, Tensor))
 
 
-def _statement() -> Statement | None:
-    """Return the statement of a neuron model that is running."""
+def _frame() -> FrameType | None:
+    """Return the frame in which a statement of a neuron model runs."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename != SOURCE:
         frame = frame.f_back
-    statement: Statement | None = frame and frame.f_globals[STATEMENTS][frame.f_lineno - 1]
-    return statement
+    return frame
+
+
+def _culprit(
+    layer: str,
+    program: Program,
+    torch_name: str,
+    statement: Statement,
+    operation: ast.expr | None,
+    *,
+    derivative: bool,
+) -> Culprit:
+    match operation:
+        case ast.Call(func=ast.Name(id=function)):
+            pass
+        case ast.BinOp(op=op):
+            function = _OPERATORS[type(op)]
+        case _:  # an assignment, for instance, that selects the neurons which fired
+            function = torch_name
+    place = _places(program).get(statement.value) if statement.target == "_value" else None
+    return Culprit(
+        layer,
+        program.model.name,
+        place or f"the variable {_plain(statement.target)!r}",
+        _readable(statement.value, program),
+        function,
+        derivative,
+    )
+
+
+def _places(program: Program) -> dict[Expression | None, str]:
+    """Return the parts of a model that are expressions, and no assignments."""
+    return {
+        **dict.fromkeys(program.constants.values(), "a constant of the equations"),
+        **{value: f"the initial value of {name!r}" for name, value in program.initial.items()},
+        **dict.fromkeys((program.distance, program.scale), "the spike derivative"),
+        **{
+            event.condition: f"the condition of the event {name!r}"
+            for name, event in program.events.items()
+        },
+        **dict.fromkeys((program.threshold, program.condition), "the threshold"),
+    }
+
+
+def _readable(expression: Expression, program: Program) -> Expression:
+    """Return an expression without the names that lowering gave to parts of it."""
+    while expression.names & program.constants.keys():
+        expression = expression.substituted(program.constants)
+    calls = {name: _RANDOM[draw.distribution] for name, draw in program.draws.items()}
+    plain = {name: Expression(_plain(name)) for name in expression.names - calls.keys()}
+    return expression.substituted(plain | calls)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(TEMPORARY).lstrip("_")

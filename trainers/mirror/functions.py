@@ -113,10 +113,12 @@ def _moment(value: Tensor, order: int) -> Tensor:
     if order == 0:
         return moment
     # By parts, which loses all digits near 0; there, by the series sum(x**k/(k! (k + n + 1))).
+    power = value.exp()
     for n in range(1, order + 1):
-        moment = (value.exp() - n * moment) / value
+        moment = (power - n * moment) / value
     series = torch.zeros_like(value)
     for k in range(_TERMS, -1, -1):
         series = series * value + 1 / (math.factorial(k) * (k + order + 1))
     moment = torch.where(value.abs() < 1, series, moment)
-    return torch.where(value > 709, math.inf, moment)
+    # Where the power overflows, so does the difference: by parts it would be NaN.
+    return torch.where(power.isposinf(), math.inf, moment)

@@ -76,9 +76,14 @@ def connected(address: str) -> Iterator[Client]:
 def _ask(address: str) -> None:
     """Ask the scheduler who it is; a client that fails would still write lines when it ends."""
     from distributed import rpc
+    from distributed.security import Security
+
+    # Certificates of a cluster with TLS are those of Dask's configuration, as in the client.
+    secured = Security().get_connection_args("client")
 
     async def identity() -> None:
-        async with rpc(address, timeout=CONNECT_SECONDS) as scheduler:
+        asked = rpc(address, timeout=CONNECT_SECONDS, connection_args=secured)
+        async with asked as scheduler:
             await asyncio.wait_for(scheduler.identity(), CONNECT_SECONDS)
 
     # In a thread, since a notebook runs a loop in this one.

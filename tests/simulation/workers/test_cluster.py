@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import gc
 import os
+import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from functools import wraps
 from pathlib import Path
@@ -26,6 +28,7 @@ from bioae.simulation.workers import dask_cluster as module
 from bioae.simulation.workers.job import Job
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 Images = NDArray[np.float64]
 
@@ -151,6 +154,34 @@ def test_nobody_answers(
     assert "\n" not in str(caught.value)
     gc.collect()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Iterator[None]:
+    """Configure Dask with a certificate that vouches for every part of a cluster."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-subj", "/CN=bioae", "-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
+    settings = {"ca-file": certificate}
+    for part in ("client", "scheduler", "worker"):
+        settings |= {f"{part}.key": key, f"{part}.cert": certificate}
+    prefix = "distributed.comm.tls"
+    with dask.config.set({f"{prefix}.{name}": path for name, path in settings.items()}):
+        yield
+
+
+@pytest.mark.usefixtures("certified")
+def test_a_cluster_with_tls_answers() -> None:
+    options = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(protocol="tls://", **options) as cluster,
+        module.connected(cluster.scheduler_address) as client,
+    ):
+        assert cluster.scheduler_address.startswith("tls://")
+        assert client.status == "running"
 
 
 def test_no_workers(network: Network, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:

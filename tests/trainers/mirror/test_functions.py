@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from fractions import Fraction
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 import torch
 from builders import dense, described, model
 
+from bioae.arithmetic.brian import cpp_source
 from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.compiled.cpp import HEAD
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.mirror.functions import torch_functions
 
@@ -67,6 +70,41 @@ def test_exprel_far_from_zero() -> None:
     FUNCTIONS["exprel"](value).sum().backward()
     assert value.grad is not None
     assert value.grad.tolist() == [0, 0, math.inf, math.inf]
+
+
+#: In float32 the power overflows at 88.7, in float64 at 709.8.
+ARGUMENTS = [0.0, 1.5, 80.0, 89.0, 100.0, 500.0, 709.5, 710.0, 800.0, math.inf, -100.0, -math.inf]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_slope_of_exprel_is_never_nan(dtype: torch.dtype, compiled: bool) -> None:
+    value = torch.tensor(ARGUMENTS, dtype=dtype, requires_grad=True)
+    result = torch_functions(dtype)["exprel"](value)
+    (slope,) = torch.autograd.grad(result.sum(), value)
+    if compiled:
+        slope = compiled_slope(value.detach())
+    overflows = value.exp().isinf()
+    assert overflows.sum() == (7 if dtype == torch.float32 else 3)
+    assert torch.equal(slope.isposinf(), overflows)
+    assert not slope.isnan().any()
+    assert slope[:2].tolist() == pytest.approx([moment(x, 1) for x in ARGUMENTS[:2]], rel=1e-5)
+
+
+def compiled_slope(value: torch.Tensor) -> torch.Tensor:
+    """Return the derivative of exprel by its C++."""
+    if build.compiler() is None:
+        pytest.skip("there is no C++ compiler to compile with")
+    real = build.REALS[value.dtype]
+    head = HEAD.format(real=real, arithmetic=cpp_source("R"), width=1, carried=1)
+    line = "for (long i = 0; i < n; ++i) to[i] = exprel_slope(from[i]);"
+    slope = torch.empty_like(value)
+    library = build.compile_cpp(
+        f'{head} extern "C" void slope(const R* from, R* to, long n) {{ {line} }}'
+    )
+    pointers = (ctypes.c_void_p(each.data_ptr()) for each in (value, slope))
+    library.slope(*pointers, ctypes.c_long(len(value)))
+    return slope
 
 
 def network() -> Network:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from bioae.errors import NetworkError
 from bioae.trainers.mirror import NetworkMirror, diagnosis
@@ -56,6 +57,69 @@ def test_the_function_that_made_the_first_nan_is_named(
     assert f"layer output, neuron model 'changed', the variable {variable!r}: the " in line
     assert f" of {function!r} in " in line
     assert mend in line
+
+
+def euler(change: str) -> dict[str, Any]:
+    return {"equations": f"dv/dt = ({change} - v)/tau : 1", "method": "euler"}
+
+
+REFRACTORY = {"equations": "dv/dt = -v/tau : 1 (unless refractory)", "refractory": "1*ms"}
+WRITTEN = [
+    (euler("sqrt(1 + v*v) + abs(v)**0.5"), "derivative of '**' in", "the variable 'v'"),
+    (euler("(1 + v*v)**0.5 + sqrt(abs(v))"), "derivative of 'sqrt' in", "the variable 'v'"),
+    (
+        {"reset": "v = clip(v, 0, 0)**-1"},
+        "result of '**' in 'clip(v, 0, 0) ** (-1)'",
+        "the variable 'v'",
+    ),
+    (
+        {"reset": "v = v % clip(v, 0, 0)"},
+        "result of '%' in 'v % clip(v, 0, 0)'",
+        "the variable 'v'",
+    ),
+    ({"reset": "v = exprel(800.0 + v)"}, "result of 'exprel' in", "the variable 'v'"),
+    (
+        {"reset": "v = log(v - v - 1.0/(5*ms)*tau)"},
+        "result of 'log' in 'log(v - v - ",
+        "the variable 'v'",
+    ),
+    (
+        {"initial": {"v": "log(rand() - 1)"}},
+        "result of 'log' in 'log(rand() - 1)'",
+        "the initial value of 'v'",
+    ),
+    (
+        REFRACTORY | {"run_regularly": "v = v + log(randn()**2 - 1000)"},
+        "result of 'log' in 'v + log(randn() ** 2 - 1000)'",
+        "the variable 'v'",
+    ),
+    (
+        {"threshold": "log(v - 100) > 1"},
+        "result of 'log' in 'log(v - 100) > 1'",
+        "the threshold",
+    ),
+    (
+        {"events": {"burst": {"condition": "v > log(-1 - v**2)", "reset": "v = 0"}}},
+        "result of 'log' in 'v > log(-1 - v ** 2)'",
+        "the condition of the event 'burst'",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", WRITTEN, ids=lambda case: case[1])
+def test_an_operation_is_named_as_the_model_has_it(
+    small_run: ModuleType, case: tuple[dict[str, Any], str, str]
+) -> None:
+    changes, what, place = case
+    problem = small_run.problem(config(small_run, changes))
+    batch = problem.batch(problem.train, 0)
+
+    def spikes() -> Tensor:
+        return problem.mirror(batch.drive, key=batch.key).layers["output"].spikes.sum()
+
+    culprit = diagnosis.first_not_finite(problem.mirror, spikes)
+    assert f"neuron model 'changed', {place}: the {what}" in str(culprit)
+    assert "bioae_" not in str(culprit)
 
 
 @pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler to compile with")
