@@ -15,7 +15,14 @@ from bioae.equations.program import REFRACTORY_PREFIX, Noise, Program
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import ModelError
 
-__all__ = ["NEVER", "constant_values", "default_parameters", "initial_state", "settle"]
+__all__ = [
+    "NEVER",
+    "constant_values",
+    "default_parameters",
+    "environment",
+    "initial_state",
+    "settle",
+]
 
 Array = Any
 Values = dict[str, NDArray[Any]]
@@ -53,7 +60,7 @@ def constant_values(
     dict
         By name, a scalar array or an array (neuron).
     """
-    values = _environment(program, parameters, dt=dt, n=n)
+    values = environment(program, parameters, dt=dt, n=n)
     functions = array_functions(np)
     with np.errstate(all="ignore"):
         for name, expression in program.constants.items():
@@ -99,7 +106,7 @@ def initial_state(
     ModelError
         If settling does not end in finite numbers.
     """
-    values = _environment(program, parameters, dt=dt, n=n)
+    values = environment(program, parameters, dt=dt, n=n)
     values |= constant_values(program, parameters, dt=dt, n=n)
     if program.model.settle is not None:
         values |= noise(0) if noise else {}
@@ -113,7 +120,8 @@ def initial_state(
     return {name: np.asarray(values[name]) for name in program.states}
 
 
-def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+def environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+    """Return the values that constants are computed from; see `constant_values`."""
     parameters = {**default_parameters(program), **parameters}
     values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
     builtins = {

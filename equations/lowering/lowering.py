@@ -21,6 +21,7 @@ from bioae.equations.expressions import Assignment, Expression, is_condition, pa
 from bioae.equations.language import copied_variables
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import is_true_or_false
+from bioae.equations.lowering.constants import check_constants
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
@@ -73,7 +74,9 @@ def lower(model: NeuronModel) -> Program:
 @lru_cache(maxsize=128)
 def _lower(name: str, fields: str) -> Program:
     model = NeuronModel.model_validate({**json.loads(fields), "name": name})
-    return _Lowering(model).program()
+    program = _Lowering(model).program()
+    check_constants(program)
+    return program
 
 
 class _Lowering:

@@ -168,6 +168,58 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": (parameters(theta="inf"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value that is a finite"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
+    **{
+        f"0 by {method}": (
+            equations("dv/dt = (I0 - g*v)/tau : 1", method=method, **parameters(I0=current, g="0")),
+            (
+                "with these parameters there is a division by 0; found g. "
+                'Change g, or use method = "euler" or "rk4"'
+            ),
+        )
+        for method in (None, "exact", "exponential_euler")
+        for current in ("0", "1")
+    },
+    "equal time constants": (
+        equations(
+            "dv/dt = (-v + I)/tau : 1\ndI/dt = -I/tau_s : 1",
+            method="exact",
+            **parameters(tau_s="20*ms"),
+        ),
+        "Change tau or tau_s, or use method",
+    ),
+    "a coupling of 0": (
+        equations(
+            "dv/dt = (-v - w)/tau : 1\ndw/dt = (a*v - w)/tau : 1",
+            method="exact",
+            **parameters(a="0"),
+        ),
+        "with these parameters there is a division by 0; found 2 * sqrt(-a). Change a",
+    ),
+    "a coupling of the wrong sign": (
+        equations(
+            "dv/dt = (-v - w)/tau : 1\ndw/dt = (a*v - w)/tau : 1",
+            method="exact",
+            **parameters(a="1"),
+        ),
+        "with these parameters a constant is not finite; found ",
+    ),
+    "infinity in an equation": (
+        equations("dv/dt = (-v + e*pi*inf)/tau : 1"),
+        "with these parameters a constant is not finite; found ",
+    ),
+    "infinity at the start": ({"initial": {"v": "-inf"}}, "a constant is not finite; found "),
+    "infinity in a bound": (
+        {"reset": "v = clip(v, 0, 1 - 1/exp(-1e3/theta))"},
+        "there is a division by 0; found exp(-1000.0 / theta). Change theta",
+    ),
+    "a divisor of 0 in an equation": (
+        equations("dv/dt = -v/(tau - late) : 1", **parameters(late="20*ms")),
+        ". Change late or tau",
+    ),
+    "a divisor of 0 in a reset": (
+        equations("dv/dt = -v/tau : 1", reset="v = v % k", **parameters(k="0")),
+        "with these parameters there is a division by 0; found k. Change k",
+    ),
     # form
     "no equation": ({"equations": "v' = -v/tau"}, "this is not an equation such as"),
     "no expression in an equation": ({"equations": "dv/dt = -v/ : 1"}, "'-v/'"),
