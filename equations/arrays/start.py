@@ -15,14 +15,7 @@ from bioae.equations.program import REFRACTORY_PREFIX, Noise, Program
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import ModelError
 
-__all__ = [
-    "NEVER",
-    "constant_values",
-    "default_parameters",
-    "environment",
-    "initial_state",
-    "settle",
-]
+__all__ = ["NEVER", "constant_values", "default_parameters", "initial_state", "settle"]
 
 Array = Any
 Values = dict[str, NDArray[Any]]
@@ -60,7 +53,7 @@ def constant_values(
     dict
         By name, a scalar array or an array (neuron).
     """
-    values = environment(program, parameters, dt=dt, n=n)
+    values = _environment(program, parameters, dt=dt, n=n)
     functions = array_functions(np)
     with np.errstate(all="ignore"):
         for name, expression in program.constants.items():
@@ -106,7 +99,7 @@ def initial_state(
     ModelError
         If settling does not end in finite numbers.
     """
-    values = environment(program, parameters, dt=dt, n=n)
+    values = _environment(program, parameters, dt=dt, n=n)
     values |= constant_values(program, parameters, dt=dt, n=n)
     if program.model.settle is not None:
         values |= noise(0) if noise else {}
@@ -120,8 +113,7 @@ def initial_state(
     return {name: np.asarray(values[name]) for name in program.states}
 
 
-def environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
-    """Return the values that constants are computed from; see `constant_values`."""
+def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
     parameters = {**default_parameters(program), **parameters}
     values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
     builtins = {

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, environment
-from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.expressions import Expression
 from bioae.equations.program import REFRACTORY_PREFIX, Program
 from bioae.errors import ModelError
 
 __all__ = ["check_constants"]
+
+_Function = Callable[[Mapping[str, Any]], Any]
 
 #: The time steps in seconds, and the sizes of a layer, for which constants are computed: one that
 #: overflows or is 0 by chance is not so for all of them.
@@ -24,26 +24,38 @@ _SIZES = ((1e-12, 7), (1e-6, 10), (1e-3, 10))
 _ALGEBRAIC = (None, "exact", "linear", "exponential_euler")
 
 
-def check_constants(program: Program) -> None:
-    """Check the constants of a program with its model's own parameters.
+def check_constants(
+    program: Program, parameters: Mapping[str, Any], compiled: Callable[[Expression], _Function]
+) -> None:
+    """Check the constants of a program.
+
+    Parameters
+    ----------
+    program
+        The program.
+    parameters
+        The values of its model's parameters; others are 0.
+    compiled
+        Returns an expression as a function of a mapping from names to arrays.
 
     Raises
     ------
     ModelError
         If a constant is not finite, or an expression divides by constants that are 0.
     """
-    known = [
-        {
-            **environment(program, {}, dt=dt, n=n),
-            **constant_values(program, {}, dt=dt, n=n),
-        }
-        for dt, n in _SIZES
-    ]
+    known = []
+    for dt, n in _SIZES:
+        values = {name: np.asarray(float(parameters.get(name, 0))) for name in program.parameters}
+        values |= {"dt": np.asarray(dt), "N": np.asarray(float(n)), "i": np.arange(float(n))}
+        with np.errstate(all="ignore"):
+            for name, expression in program.constants.items():
+                values[name] = np.asarray(compiled(expression)(values), dtype=np.float64)
+        known.append(values)
     used = {n: e for n, e in program.constants.items() if not n.startswith(REFRACTORY_PREFIX)}
-    constant = {*known[0]} - {"t"}
+    constant = {*known[0]}
     computed = (*program.computed, *program.initial.values())
     for divisor in _divisors((*used.values(), *computed), constant):
-        function = compile_expression(divisor, array_functions(np))
+        function = compiled(divisor)
         with np.errstate(all="ignore"):
             if not any(np.any(function(values)) for values in known):
                 raise _refusal(program, "there is a division by 0", divisor)

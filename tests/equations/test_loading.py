@@ -140,7 +140,27 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
     "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
+    # conditions
+    **{
+        f"{text} among numbers": (
+            equations(f"dv/dt = {text}/tau : 1\n{more}"),
+            f"numbers; found {condition!r} in the equation of {of}. Write int({condition})",
+        )
+        for text, more, condition, of in (
+            ("v*(v > 1)", "", "v > 1", "v"),
+            ("-(v > 1)", "", "v > 1", "v"),
+            ("exp(v > 1)", "", "v > 1", "v"),
+            ("(v + 0.1*(not b))", "b : boolean", "not b", "v"),
+            ("(-v + True)", "", "True", "v"),
+            ("(-v + b*0.1)", "b = v > 1 : boolean", "b", "v"),
+            ("(-v + u)", "u = w : 1\nw = 2*(v > 1) : 1", "v > 1", "w"),
+        )
+    },
     # units
+    "units of input and inhibition": (
+        equations("dv/dt = -v/tau : volt\ng : 1", input="v", inhibition="g", weight="15*mV"),
+        "inhibition: the inhibition has another unit than the input, and `weight` scales both",
+    ),
     "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
     "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
     "unit of a parameter": (parameters(tau="20*mV"), "expected unit hertz"),
