@@ -34,18 +34,14 @@ def check_integrated(model: NeuronModel) -> None:
         for each in parsed[:MOST_EQUATIONS]
         if "expression" in each
     }
-    inline = {
-        each["identifier"]: each["unit"].strip() == "boolean"
+    # Brian2 puts subexpressions in wherever they are named.
+    truths = {
+        each["identifier"]
         for each in parsed
-        if each.get_name() == SUBEXPRESSION
+        if each.get_name() == SUBEXPRESSION and each["unit"].strip() == "boolean"
     }
-    truths = {name for name, truth in inline.items() if truth}
-    named = {name: text.names & inline.keys() for name, text in texts.items()}
-    integrated = {*texts} - {*inline}
-    for _ in texts:
-        integrated = integrated.union(*(named[name] for name in integrated))
     for name, text in texts.items():
-        numbers = _Numbers(truths if name in integrated else frozenset())
+        numbers = _Numbers(truths)
         text.rewritten(numbers)
         for condition in numbers.found:
             raise ModelError(

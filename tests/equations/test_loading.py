@@ -153,6 +153,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             ("(v + 0.1*(not b))", "b : boolean", "not b", "v"),
             ("(-v + True)", "", "True", "v"),
             ("(-v + b*0.1)", "b = v > 1 : boolean", "b", "v"),
+            ("-v", "b = v > 1 : boolean\nu = 0.1*b : 1", "b", "u"),
             ("(-v + u)", "u = w : 1\nw = 2*(v > 1) : 1", "v > 1", "w"),
         )
     },
