@@ -105,14 +105,16 @@ or not.
 """
 
 _FOOT = """
-`rand()`, `randn()` and `xi` are exact: [the noise](gradient-bridge.md) is ours.
+`rand()`, `randn()` and `xi` are exact: bioae generates [the noise](neuron-models.md#noise),
+the same bits on every target.
 
 ## Integers and conditions
 
 - Integers are computed with as floating-point numbers of 64 bits, and stored in 32: `n/10` is not
   rounded, and `n*n` does not overflow. Where the stored result exceeds 32 bits, it is -2147483648;
   in Brian2 alone it would wrap around.
-- A condition in arithmetic, as in `v*(w > 1)`, is 1 or 0.
+- A condition in arithmetic is 1 or 0: `v*(w > 1)` in a threshold or in statements. In equations
+  write `v*int(w > 1)`, as in Brian2.
 - As in Brian2, `//` needs numbers without unit, and `%` two of the same unit, as `t % (5*ms)` has.
 
 ## Gradients

@@ -240,14 +240,17 @@ class Program:
     @property
     def inexact(self) -> tuple[str, ...]:
         """The functions of the state whose last bit depends on the library, such as ``exp``."""
-        statements = (*self.prepare, *self.refractoriness, *self._changes)
-        parts = [statement.value for statement in statements]
-        parts += [event.condition for event in self.events.values()]
-        parts += self.random_start.values()
-        if self.threshold is not None:
-            parts.append(self.threshold)
+        parts = (*self.computed, *self.random_start.values())
         nodes = (node for part in parts for node in ast.walk(part.tree))
         return tuple(sorted({name for node in nodes if (name := inexact(node)) is not None}))
+
+    @property
+    def computed(self) -> tuple[Expression, ...]:
+        """The expressions that are computed in each step, or for each spike or event."""
+        statements = (*self.prepare, *self.refractoriness, *self._changes)
+        conditions = (event.condition for event in self.events.values())
+        threshold = () if self.threshold is None else (self.threshold,)
+        return (*(statement.value for statement in statements), *conditions, *threshold)
 
     @property
     def integers(self) -> frozenset[str]:

@@ -152,10 +152,17 @@ class _Checks:
                 expected=f"one of {', '.join(sorted(writable)) or 'none'}",
             )
         where = self._where("weight")
+        unit, expected = self.declared[name].dim, self.declared[self.model.input].dim
+        if unit != expected:
+            raise ModelError(
+                "the inhibition has another unit than the input, and `weight` scales both",
+                where=self._where(key),
+                expected=f"{unit_name(expected)}, as {self.model.input} has",
+                found=f"{unit_name(unit)}, of {name}",
+            )
         weight = evaluate(
-            self.model.weight, self.parameters, dimensions_of=self.declared[name].dim,
-            where=where, error=ModelError,
-        )  # fmt: skip
+            self.model.weight, self.parameters, dimensions_of=unit, where=where, error=ModelError
+        )
         if not np.isfinite(weight) or float(weight) == 0:
             raise ModelError(
                 "a weight must be finite, and not 0", where=where, found=self.model.weight

@@ -5,9 +5,51 @@ from __future__ import annotations
 import ast
 from collections.abc import Set as AbstractSet
 
-from bioae.equations.expressions import Expression, is_condition
+from brian2.equations.equations import EQUATIONS, SUBEXPRESSION
+from pyparsing import ParseException
 
-__all__ = ["is_true_or_false", "with_numbers"]
+from bioae.equations.expressions import Expression, is_condition, parse_expression
+from bioae.equations.limits import MOST_EQUATIONS
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError
+
+__all__ = ["check_integrated", "is_true_or_false", "with_numbers"]
+
+
+def check_integrated(model: NeuronModel) -> None:
+    """Refuse conditions among the numbers of equations: SymPy cannot read them.
+
+    Raises
+    ------
+    ModelError
+        If there is one, or an equation is beyond a limit.
+    """
+    where = f"{model.name}.toml, equations"
+    try:
+        parsed = EQUATIONS.parse_string(model.equations, parse_all=True)
+    except ParseException:
+        return  # Brian2 says what is wrong
+    texts = {
+        each["identifier"]: parse_expression(each["expression"], where=where, random=True)
+        for each in parsed[:MOST_EQUATIONS]
+        if "expression" in each
+    }
+    # Brian2 puts subexpressions in wherever they are named.
+    truths = {
+        each["identifier"]
+        for each in parsed
+        if each.get_name() == SUBEXPRESSION and each["unit"].strip() == "boolean"
+    }
+    for name, text in texts.items():
+        numbers = _Numbers(truths)
+        text.rewritten(numbers)
+        for condition in numbers.found:
+            raise ModelError(
+                "a condition stands among numbers",
+                where=where,
+                found=f"{condition!r} in the equation of {name}",
+                mend=f"Write int({condition})",
+            )
 
 
 def is_true_or_false(value: Expression, conditions: AbstractSet[str]) -> bool:
@@ -37,6 +79,8 @@ def _is_true_or_false(node: ast.AST, conditions: AbstractSet[str]) -> bool:
 class _Numbers(ast.NodeTransformer):
     def __init__(self, conditions: AbstractSet[str]) -> None:
         self._conditions = conditions
+        #: The text of the conditions that were met among numbers.
+        self.found: list[str] = []
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -58,4 +102,5 @@ class _Numbers(ast.NodeTransformer):
     def _number(self, node: ast.expr) -> ast.expr:
         if not _is_true_or_false(node, self._conditions):
             return node
+        self.found.append(ast.unparse(node))
         return ast.Call(ast.Name("int", ast.Load()), [node], [])

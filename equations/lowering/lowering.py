@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
 from brian2.utils.stringtools import get_identifiers
 
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.declarations import (
     brian2_equations,
     check_trainable,
@@ -20,7 +23,8 @@ from bioae.equations.declarations import (
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables
 from bioae.equations.lowering.checks import check_model
-from bioae.equations.lowering.conditions import is_true_or_false
+from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
+from bioae.equations.lowering.constants import check_constants
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
@@ -73,7 +77,11 @@ def lower(model: NeuronModel) -> Program:
 @lru_cache(maxsize=128)
 def _lower(name: str, fields: str) -> Program:
     model = NeuronModel.model_validate({**json.loads(fields), "name": name})
-    return _Lowering(model).program()
+    lowering = _Lowering(model)
+    program = lowering.program()
+    compiled = partial(compile_expression, functions=array_functions(np))
+    check_constants(program, lowering.values, compiled)
+    return program
 
 
 class _Lowering:
@@ -83,6 +91,7 @@ class _Lowering:
         self.model = model
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
+        check_integrated(model)  # before Brian2 reads them
         declared = brian2_equations(model)
         _check_noise(model, declared)
         check_model(model, declared, self.values)

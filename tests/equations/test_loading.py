@@ -140,7 +140,28 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
     "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
+    # conditions
+    **{
+        f"{text} among numbers": (
+            equations(f"dv/dt = {text}/tau : 1\n{more}"),
+            f"numbers; found {condition!r} in the equation of {of}. Write int({condition})",
+        )
+        for text, more, condition, of in (
+            ("v*(v > 1)", "", "v > 1", "v"),
+            ("-(v > 1)", "", "v > 1", "v"),
+            ("exp(v > 1)", "", "v > 1", "v"),
+            ("(v + 0.1*(not b))", "b : boolean", "not b", "v"),
+            ("(-v + True)", "", "True", "v"),
+            ("(-v + b*0.1)", "b = v > 1 : boolean", "b", "v"),
+            ("-v", "b = v > 1 : boolean\nu = 0.1*b : 1", "b", "u"),
+            ("(-v + u)", "u = w : 1\nw = 2*(v > 1) : 1", "v > 1", "w"),
+        )
+    },
     # units
+    "units of input and inhibition": (
+        equations("dv/dt = -v/tau : volt\ng : 1", input="v", inhibition="g", weight="15*mV"),
+        "inhibition: the inhibition has another unit than the input, and `weight` scales both",
+    ),
     "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
     "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
     "unit of a parameter": (parameters(tau="20*mV"), "expected unit hertz"),
@@ -168,6 +189,58 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": (parameters(theta="inf"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value that is a finite"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
+    **{
+        f"0 by {method}": (
+            equations("dv/dt = (I0 - g*v)/tau : 1", method=method, **parameters(I0=current, g="0")),
+            (
+                "with these parameters there is a division by 0; found g. "
+                'Change g, or use method = "euler" or "rk4"'
+            ),
+        )
+        for method in (None, "exact", "exponential_euler")
+        for current in ("0", "1")
+    },
+    "equal time constants": (
+        equations(
+            "dv/dt = (-v + I)/tau : 1\ndI/dt = -I/tau_s : 1",
+            method="exact",
+            **parameters(tau_s="20*ms"),
+        ),
+        "Change tau or tau_s, or use method",
+    ),
+    "a coupling of 0": (
+        equations(
+            "dv/dt = (-v - w)/tau : 1\ndw/dt = (a*v - w)/tau : 1",
+            method="exact",
+            **parameters(a="0"),
+        ),
+        "with these parameters there is a division by 0; found 2 * sqrt(-a). Change a",
+    ),
+    "a coupling of the wrong sign": (
+        equations(
+            "dv/dt = (-v - w)/tau : 1\ndw/dt = (a*v - w)/tau : 1",
+            method="exact",
+            **parameters(a="1"),
+        ),
+        "with these parameters a constant is not finite; found ",
+    ),
+    "infinity in an equation": (
+        equations("dv/dt = (-v + e*pi*inf)/tau : 1"),
+        "with these parameters a constant is not finite; found ",
+    ),
+    "infinity at the start": ({"initial": {"v": "-inf"}}, "a constant is not finite; found "),
+    "infinity in a bound": (
+        {"reset": "v = clip(v, 0, 1 - 1/exp(-1e3/theta))"},
+        "there is a division by 0; found exp(-1000.0 / theta). Change theta",
+    ),
+    "a divisor of 0 in an equation": (
+        equations("dv/dt = -v/(tau - late) : 1", **parameters(late="20*ms")),
+        ". Change late or tau",
+    ),
+    "a divisor of 0 in a reset": (
+        equations("dv/dt = -v/tau : 1", reset="v = v % k", **parameters(k="0")),
+        "with these parameters there is a division by 0; found k. Change k",
+    ),
     # form
     "no equation": ({"equations": "v' = -v/tau"}, "this is not an equation such as"),
     "no expression in an equation": ({"equations": "dv/dt = -v/ : 1"}, "'-v/'"),

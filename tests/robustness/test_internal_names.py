@@ -8,6 +8,8 @@ variable of a model, which must do the same as with other names.
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from bioae.networks import Network
 from bioae.noise import Key
 from bioae.simulation import build, simulate
 from bioae.simulation.backend import Backend, Target
+from bioae.simulation.brian2_internals.sources import merge_cpp_sources
 from bioae.simulation.targets import activation
 from bioae.simulation.targets.activation import activated
 from bioae.trainers import simulate_mirror
@@ -36,6 +39,11 @@ from bioae.trainers.mirror.derivatives import ArcTan
 ROLES = ("variable", "parameter", "subexpression", "temporary")
 STEPS = 20
 IMAGES = builders.pictures(2, 1, 1, 3)
+#: Macros of C++'s headers.
+MACROS = {
+    "NAN", "M_PI", "EOF", "INT_MAX", "linux", "stdout", "errno", "BUFSIZ", "RAND_MAX", "HUGE_VAL",
+    "CLOCKS_PER_SEC", "stdin", "unix",
+}  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -207,6 +215,32 @@ def test_names_of_the_mirror_and_of_numpy(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert_same(names, "numpy")
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+def test_names_of_macros_with_an_integer(tmp_path: Path) -> None:
+    # Arithmetic with integers brings includes that a guard skips where they occur again.
+    names = sorted(MACROS - {"NAN", "M_PI"})
+    fields = {
+        "description": "Named like macros.",
+        "equations": "\n".join(["dv/dt = -v/tau : 1", "k : integer", *(f"{n} : 1" for n in names)]),
+        "threshold": "v > 1",
+        "reset": "\n".join(["v = 0", "k = (k + 1) % 3", *(f"{n} = {n}/2 + k" for n in names)]),
+        "method": "euler",
+        "input": "v",
+        "parameters": {"tau": "10*ms"},
+    }
+    layer = dense("a", 3, neuron="named")
+    config = described(layer, input_shape=[1, 1, 3], steps=2, neurons={"named": fields})
+    with activated("cpp_standalone") as device:
+        built = build(Network.initialise(config, seed=0), 1)
+        built.present(IMAGES[:1], seed=0)
+        built.run()
+        device.build(directory=str(tmp_path), compile=False, run=False)
+    sources = [name for name in merge_cpp_sources(tmp_path) if name.startswith("unit")]
+    command = ["g++", "-fsyntax-only", "-w", "-I.", *sources]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:2000]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["cpp_standalone", "cython"])
 def test_names_of_every_target(
@@ -215,7 +249,6 @@ def test_names_of_every_target(
     builders.need(target)
     monkeypatch.setattr(activation, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     net = network(["q0", "q1"])
-    macros = {"NAN", "M_PI", "EOF", "INT_MAX", "linux", "stdout", "errno"}  # of C++'s headers
-    names = free(of_mirror(net, monkeypatch) | of_brian2(net, target, tmp_path) | macros)
+    names = free(of_mirror(net, monkeypatch) | of_brian2(net, target, tmp_path) | MACROS)
     assert_same(names, target)
     figures(f"internal names, {target}", names=len(names), roles=len(ROLES), differing=0)

@@ -29,7 +29,9 @@ _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 _SOURCES = re.compile(r"^SRCS = (.*)$", re.MULTILINE)
 _HELPERS = re.compile(r"^namespace \{", re.MULTILINE)
 _MACROS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
-_INCLUDES = re.compile(r"(?:^[ \t]*#[ \t]*include[^\n]*\n|^[ \t]*\n)+", re.MULTILINE)
+_INCLUDES = re.compile(
+    r"^[ \t]*#[ \t]*include[^\n]*\n(?:[ \t]*#[ \t]*include[^\n]*\n|[ \t]*\n)*", re.MULTILINE
+)
 _DECLARED = re.compile(
     r"^[ \t]*(?:const )?(?:double|float|bool|char|u?int\d+_t) ([A-Za-z]\w*)(?: = |;)", re.MULTILINE
 )
@@ -49,8 +51,10 @@ def merge_cpp_sources(folder: Path) -> list[str]:
     (folder / "setup.cpp").write_text(set_up, encoding="utf-8")
     count = min(_MOST_CPP_UNITS, -(-len(code_objects) // _CPP_SOURCES_PER_UNIT))
     units = _merge(folder, code_objects, count, ".cpp")
-    with (folder / units[-1]).open("a", encoding="utf-8") as unit:
-        unit.write("".join(f'\n#include "{name}"\n' for name in _RUNTIME))
+    # First, because the code objects undefine macros that it uses.
+    runtime = "".join(f'#include "{name}"\n' for name in _RUNTIME)
+    last = folder / units[-1]
+    last.write_text(f"{runtime}\n{last.read_text(encoding='utf-8')}", encoding="utf-8")
     others = set(names) - set(code_objects) - {*_SET_UP, *_RUNTIME}
     return ["setup.cpp", *units, *sorted(others)]
 
@@ -137,11 +141,9 @@ def _merge(
 def _without_macros(source: str) -> str:
     """Undefine the headers' macros that variables have the names of, such as ``NAN``."""
     names = sorted(set(_DECLARED.findall(source)))
-    places = [match.end() for match in _INCLUDES.finditer(source) if "include" in match[0]]
-    if not places:
-        return source
     undefined = "".join(f"#undef {name}\n" for name in names)
-    return f"{source[: places[-1]]}{undefined}{source[places[-1] :]}"
+    # After each of the includes: a guard may skip any of them, with what follows it.
+    return _INCLUDES.sub(lambda match: f"{match[0]}{undefined}", source)
 
 
 def _isolate(source: str, namespace: str, enclose: Callable[[str, str], str]) -> str:
