@@ -79,10 +79,10 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
         )
     data = tree["layers"].children[layer].to_dataset()
-    for name in ("neuron", "spike"):
-        if name not in data.dims:
+    for variable, dimension in (("spike_count", "neuron"), ("spike_time_ms", "spike")):
+        if variable in data and dimension not in data[variable].dims:
             raise ResultError(
-                f"layer {layer!r} has no dimension {name!r}",
+                f"layer {layer!r} has no dimension {dimension!r}",
                 expected="a result with all its neurons and spikes",
                 mend="Select from the answer, not from the result",
             )

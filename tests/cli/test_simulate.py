@@ -106,7 +106,7 @@ def test_spread_background_and_delay(
 ) -> None:
     from bioae.datasets import load
 
-    options = ("--spread", "tau=0.2", "theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
+    options = ("--spread", "tau=0.2, theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
     done = run(*command, "--images", 3, "--seed", 4, "--compare", *options)
     assert done.out.startswith("r.nc\nSquared error per image: ")
     changed = tiny_network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
