@@ -92,21 +92,25 @@ def number(
 
 
 def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
-    """Return a number of any value; neither text nor a truth value is one.
+    """Return a number of any value; neither text, a truth value nor a quantity is one.
 
     Raises
     ------
     InputError
         (or `error`) If it is not one.
     """
-    kind = getattr(value, "dtype", None)
-    numeric = isinstance(value, int | float) if kind is None else kind.kind in "iuf"
+    dtype, unit = getattr(value, "dtype", None), getattr(value, "dim", None)
+    numeric = isinstance(value, int | float)
+    if dtype is not None:
+        numeric = getattr(dtype, "kind", "") in tuple("iuf") and not getattr(value, "ndim", 0)
+    bare = getattr(unit, "is_dimensionless", True)  # float() would drop a unit of Brian2
     try:
-        if numeric and not isinstance(value, bool):
+        if numeric and bare and not isinstance(value, bool):
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise error(f"{name} does not fit", expected="a number", found=shortened(repr(value)))
+    expected = "a number" if bare else "a number without a unit"
+    raise error(f"{name} does not fit", expected=expected, found=shortened(repr(value)))
 
 
 def one_of(

@@ -36,7 +36,7 @@ def as_path(path: object, error: type[InputError], name: str) -> Path:
     InputError
         Of the given class, if it is anything else.
     """
-    if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str):
+    if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str) and text:
         return Path(text)
     raise error(
         f"the {name} is not a path",

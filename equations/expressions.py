@@ -184,6 +184,7 @@ def parse_expression(
     where: str,
     random: bool = False,
     error: type[InputError] = ModelError,
+    expected: str | None = None,
 ) -> Expression:
     """Parse a Brian2 expression, and check its grammar and its limits.
 
@@ -197,6 +198,8 @@ def parse_expression(
         Whether it may draw random numbers.
     error
         The class of error to raise.
+    expected
+        An example for errors, where not every kind of expression fits.
 
     Raises
     ------
@@ -204,7 +207,7 @@ def parse_expression(
         (or `error`) If it is not an expression, contains a construct that Brian2's lack, or is
         beyond a limit (`bioae.equations.limits`).
     """
-    return sized_expression(text, where=where, random=random, error=error)[0]
+    return sized_expression(text, where=where, random=random, error=error, expected=expected)[0]
 
 
 def sized_expression(
@@ -213,6 +216,7 @@ def sized_expression(
     where: str,
     random: bool = False,
     error: type[InputError] = ModelError,
+    expected: str | None = None,
     sizes: Mapping[str, Size] | None = None,
 ) -> tuple[Expression, Size]:
     """Do what `parse_expression` does, and return the size too.
@@ -231,7 +235,7 @@ def sized_expression(
         tree = expression._tree
     except ModelError as reason:
         raise error(
-            reason.what, where=where, expected=reason.expected, found=reason.found
+            reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
     return expression, _Grammar(where, error, random, sizes=sizes).check(tree)
 

@@ -41,6 +41,9 @@ __all__ = [
 _LARGEST = 3e38
 SHORTEST, LONGEST = 1e-12, 1e6
 
+#: Constants in errors, by their unit.
+_EXAMPLES = {"second": "20*ms", "hertz": "20*Hz", "volt": "20*mV", "1": "0.5"}
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -111,7 +114,9 @@ def evaluate(
             expected='such as "2*ms", or 2*brian2.ms',
             found=repr(expression),
         )
-    parsed = parse_expression(expression, where=where, error=error)
+    unit = "second" if dimensions_of is None else unit_name(dimensions_of)
+    example = f'for instance "{_EXAMPLES.get(unit, f"2*{unit}")}"'
+    parsed = parse_expression(expression, where=where, error=error, expected=example)
     known = {**constants(), **(names or {})}
     listed = (*(names or ()), "a unit")
     check_names(parsed, known, where=where, listed=listed, error=error)

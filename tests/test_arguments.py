@@ -34,7 +34,9 @@ NOT_WHOLE = (0, -1, 1.5, float("nan"), True, "1", [1], 2**70, np.True_, np.float
 NOT_SEED = (-1, 1.5, 1.0, float("nan"), True, "1", None, 2**64, [0])
 NOT_TEXT = (None, 1, True, "x", b"v", ["v"], {})
 NOT_TIME = ("x", "1", "1*mV", "-1*ms", 5, True, 2 * mV, [1], "inf*ms", "nan*ms")
-NOT_NUMBER = ("x", "0.1", True, float("nan"), float("inf"), [0.1, 0.2, 0.3], {})
+NOT_NUMBER = (
+    "x", "0.1", True, float("nan"), float("inf"), [0.1, 0.2, 0.3], {}, np.array([0.1]), 0.1 * ms,
+)  # fmt: skip
 NOT_MODEL = (None, 3, "lif", {})
 
 
@@ -94,10 +96,12 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
     *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),
     *each(bioae.load_model, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
-    *each(bioae.load, "path", [None, 1, "x", b"x", "a\0"]),
+    *each(bioae.load, "path", [None, 1, "x", b"x", "a\0", ""]),
     *each(partial(save, NETWORK), "path", [None, 1]),
     *each(partial(save, path="/nowhere/x"), "network", NOT_MODEL),
-    *each(load, "name_or_path", [None, 1, "x", b"x"]),
+    *each(load, "name_or_path", [None, 1, "x", b"x", "", "none.npy", "none.npz"]),
+    *each(load("sample", "test", 3).__getitem__, "which", [0, np.int64(1), np.array(2)]),
+    *each(bioae.analysis.open_result, "path", [None, 1, "x", "", "/", "."]),
     *each(load, "limit", [*NOT_WHOLE, 10**6]),
     *each(load, "split", ["x", None, 1, ["train"]]),
     *each(bioae.build, "network", NOT_MODEL),
@@ -153,6 +157,28 @@ def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, An
     with pytest.raises(BioaeError) as caught:
         call(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: NETWORK.with_delay((1 * ms, 3 * ms)), "delay: this is no delay of all connect"),
+        (lambda: NETWORK.with_delay(2), 'delay: .* expected one time, such as "2\\*ms"; found 2$'),
+        (lambda: NETWORK.with_delay("1*ms ms"), 'delay: .*; expected for instance "20\\*ms"; fou'),
+        (lambda: NETWORK.with_delay("1*second"), "^delay: the delay does not fit"),
+        (lambda: NETWORK.with_background("x"), "^background: expected a standard deviation"),
+        (lambda: NETWORK.with_background((0.1, "1 Hz")), '^background: .* instance "20\\*Hz"'),
+        (lambda: NETWORK.with_time(dt="0.1"), "^dt: '0.1' has the wrong unit"),
+        (lambda: NETWORK.with_spread([("tau", 0.1)]), 'Give for instance {"tau": 0.1}$'),
+        (lambda: bioae.simulate(NETWORK, DATA[0], "numpy"), r"Write images\[\[0\]\] for a data"),
+        (lambda: load("none.npy"), "^none.npy: there is no such file$"),
+        (lambda: bioae.analysis.open_result("/"), "^/: this is a folder"),
+        (lambda: bioae.load(""), "is not a path; .*; found ''$"),
+    ],
+)  # fmt: skip
+def test_the_line_names_what_the_caller_wrote(call: Call, message: str) -> None:
+    with pytest.raises(BioaeError, match=message):
+        call()
 
 
 def test_the_arguments_before_their_change_are_accepted() -> None:

@@ -89,7 +89,9 @@ def analyze_files(
         }
         for name, path in zip(results, paths, strict=True):
             numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
-        _joined(measures.statistics).to_netcdf(outputs["statistics.nc"], engine="h5netcdf")
+        # On a full disk the HDF5 library prints lines of its own.
+        content = _joined(measures.statistics).to_netcdf(engine="h5netcdf")
+        outputs["statistics.nc"].write_bytes(content)
         text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         outputs["statistics.json"].write_text(text, encoding="utf-8")
         outputs["report.html"].write_text(html, encoding="utf-8")

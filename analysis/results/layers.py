@@ -35,7 +35,7 @@ def root_of(tree: xr.DataTree) -> xr.DataTree:
     Raises
     ------
     ResultError
-        If it is not a result.
+        If it is not a result, or has lost the dimension of its examples.
     """
     instance(tree, "the result", xr.DataTree, error=ResultError)
     if "layers" not in tree.children or not {"steps", "dt_ms"} <= tree.attrs.keys():
@@ -43,6 +43,12 @@ def root_of(tree: xr.DataTree) -> xr.DataTree:
             "this is not the result of a simulation",
             expected="the xarray.DataTree of bioae.simulate or open_result",
             found=type(tree).__name__,
+        )
+    if "example" not in tree.dims:
+        raise ResultError(
+            "the result has no dimension 'example'",
+            expected="a result with its examples, even if there is one",
+            mend="Select one with isel(example=[0]), and average the answer, not the result",
         )
     return tree
 
@@ -64,7 +70,7 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     Raises
     ------
     ResultError
-        If the result has no such layer.
+        If the result has no such layer, or the layer has lost a dimension.
     """
     names = layer_names(tree)
     instance(layer, "the layer", str, error=ResultError)
@@ -72,7 +78,15 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
         raise ResultError(
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
         )
-    return tree["layers"].children[layer].to_dataset()
+    data = tree["layers"].children[layer].to_dataset()
+    for variable, dimension in (("spike_count", "neuron"), ("spike_time_ms", "spike")):
+        if variable in data and dimension not in data[variable].dims:
+            raise ResultError(
+                f"layer {layer!r} has no dimension {dimension!r}",
+                expected="a result with all its neurons and spikes",
+                mend="Select from the answer, not from the result",
+            )
+    return data
 
 
 def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:

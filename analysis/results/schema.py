@@ -74,7 +74,9 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     path = check_input(path, ResultError, "result")
     if not path.is_file():
         raise ResultError(
-            "there is no such file", where=str(path), expected="the result of a simulation"
+            "this is a folder" if path.is_dir() else "there is no such file",
+            where=str(path),
+            expected="the result of a simulation",
         )
     with readable(path, Exception):
         tree = _open(path)

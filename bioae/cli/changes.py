@@ -46,14 +46,19 @@ def changed_network(
     NetworkError, ModelError
         If a change does not fit the network.
     """
+    from bioae.networks.inputs import check_background, check_delay
+
     coefficients, noise, message = _spread(spread), _background(background), ""
     if neuron is not None:
         network, message = _with_neuron(network, neuron, calibrate)
     if coefficients:
         network = network.with_spread(coefficients, seed=seed)
+    dt, steps = network.config.dt_seconds, network.config.steps
     if noise is not None:
+        check_background(noise, dt=dt, where="--background")
         network = network.with_background(noise)
     if delay is not None:
+        check_delay(delay, dt=dt, steps=steps, where="--delay")
         network = network.with_delay(delay)
     return network, message
 

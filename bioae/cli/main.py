@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cyclopts import CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
@@ -118,10 +119,11 @@ def _unknown_command(error: UnknownCommandError) -> str:
 
 def _check_words(words: Sequence[str]) -> None:
     """Refuse words that cannot be meant: nothing at all, or not text."""
-    for word in words:
+    for before, word in pairwise(["", *words]):
         option, equals, value = word.partition("=")
         if not (value if equals and option.startswith("-") else word):
-            raise InputError("an argument is empty", where=option or None, found=repr(word))
+            where = option or (before if before.startswith("-") else None)
+            raise InputError("an argument is empty", where=where, found=repr(word))
         if "\0" in word or word != word.encode(errors="ignore").decode():
             raise InputError("an argument is not text in UTF-8", found=repr(word))
 

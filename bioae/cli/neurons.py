@@ -111,7 +111,8 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         }
         print(json_format.dumps(report, allow_nan=False))
     else:
-        print(f"{file}: loads, and Brian2 integrates it; {tried}")
+        print(f"{file}: loads, and Brian2 integrates it.")
+        print(tried)
         for parity in reports:
             print(f"{parity.target}: {_agreement(parity)}{'' if parity.passed else ', FAILED'}")
         print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")

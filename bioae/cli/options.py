@@ -56,6 +56,10 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
         raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.") from None
 
 
+def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(part.strip() for token in tokens for part in token.value.split(","))
+
+
 #: The number of images, neurons or epochs; of steps; of processes.
 Positive = Annotated[int, whole(1)]
 Steps = Annotated[int, whole(1, 10**6)]
@@ -64,5 +68,5 @@ Workers = Annotated[int, whole(1, 1024)]
 #: A seed, an unsigned 64-bit integer.
 Seed = Annotated[int, whole(0, 2**64 - 1)]
 
-#: One or more words after one option.
-Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1)]
+#: One or more words after one option, separated by spaces or commas.
+Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1, converter=_separated)]

@@ -98,7 +98,7 @@ def simulate(
     dtype
         The type of state variables.
     record
-        Variables to record at the end of each step.
+        Variables to record at the end of each step, such as v,w.
     workers
         The number of processes that share the images.
     cluster
@@ -108,7 +108,8 @@ def simulate(
     resume
         Continue an interrupted run, if there is one.
     overwrite
-        Replace an existing result, or the finished chunks of an interrupted run.
+        Replace an existing result, or the finished chunks of an interrupted run; no other file is
+        replaced.
 
     Returns
     -------
@@ -117,12 +118,15 @@ def simulate(
     """
     from bioae.cli.changes import changed_network
     from bioae.cli.progress import counting
+    from bioae.equations.quantities import time_in_seconds
     from bioae.networks import artefact
     from bioae.simulation import Backend, simulate_to
     from bioae.simulation.backend import check_record
     from bioae.simulation.run import check_free, parts_folder
 
     check_free(out, resume=resume, overwrite=overwrite)
+    if dt is not None:
+        time_in_seconds(dt, where="--dt")
     time = {"steps": steps, "dt": dt}
     original = artefact.load(model).network
     original = original.with_time(**{k: v for k, v in time.items() if v is not None})
@@ -235,7 +239,7 @@ def images_of(
 def _positions(examples: str) -> list[int]:
     expected = "different places such as 3,17"
     try:
-        places = [integer(part) for part in examples.split(",")]
+        places = [integer(part.strip()) for part in examples.split(",")]
     except ValueError:
         raise DataError(
             "the examples cannot be read",

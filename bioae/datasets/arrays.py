@@ -73,6 +73,8 @@ def _read(file: IO[bytes], size: int) -> NDArray[Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError("there is no such file", where=str(path))
     return DataError(
         "the file cannot be read as NumPy arrays",
         where=str(path),

@@ -58,8 +58,21 @@ class Images:
         return len(self.pixels)
 
     def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Images:
-        """Return the images of a slice, a sequence of places or a mask, as `Images`."""
+        """Return the images of a slice, a sequence of places or a mask, as `Images`.
+
+        Raises
+        ------
+        DataError
+            If it is a single place, whose image has no axis of examples.
+        """
         key = which if isinstance(which, slice) else np.asarray(which)
+        if not isinstance(key, slice) and key.ndim == 0:
+            raise DataError(
+                "one place selects an image, not a data set",
+                where=f"images[{which!r}]",
+                expected="a slice, a sequence of places or a mask",
+                mend=f"Write images[[{which!r}]] for a data set of one image",
+            )
         return Images(
             pixels=self.pixels[key],
             labels=None if self.labels is None else self.labels[key],

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bioae.checks import instance, number, whole
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError
+from bioae.errors import ModelError, NetworkError, describe
 from bioae.networks.base import NetworkBase
-from bioae.networks.layers import Background
+from bioae.networks.inputs import check_background, check_delay
+from bioae.networks.layers import Background, Layer, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import check_key, stream
 
@@ -174,8 +176,12 @@ class Network(NetworkBase):
         NetworkError
             If a value does not fit.
         """
+        from bioae.equations.quantities import time_in_seconds
+
         if "steps" in changes:
             whole(changes["steps"], "steps", least=1, most=2**31 - 1, error=NetworkError)
+        if "dt" in changes:
+            time_in_seconds(changes["dt"], where="dt", error=NetworkError)
         return replace(self, config=self.config.varied(**changes))
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
@@ -199,7 +205,8 @@ class Network(NetworkBase):
             If no layer has such a parameter, or it cannot differ between neurons.
         """
         check_key(seed, "seed")
-        instance(spread, "spread", Mapping, error=NetworkError)
+        mend = 'Give for instance {"tau": 0.1}'
+        instance(spread, "spread", Mapping, mend=mend, error=NetworkError)
         weights = dict(self.weights)
         for name, variation in spread.items():
             number(
@@ -241,7 +248,9 @@ class Network(NetworkBase):
         NetworkError
             If it does not fit.
         """
-        return self._with_layers(background=background)
+        changed = self._layers_with(background=background)
+        check_background(changed[0].background, dt=self.config.dt_seconds, where="background")
+        return self._with_layers(changed)
 
     def with_delay(self, delay: str | Quantity) -> Self:
         """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``.
@@ -249,12 +258,33 @@ class Network(NetworkBase):
         Raises
         ------
         NetworkError
-            If it does not fit into a presentation.
+            If it is no time, or does not fit into a presentation.
         """
-        return self._with_layers(delay=delay)
+        text = as_text(delay)
+        if not isinstance(text, str):
+            raise NetworkError(
+                "this is no delay of all connections",
+                where="delay",
+                expected='one time, such as "2*ms"',
+                found=repr(delay)[:80],
+                mend="Only the configuration of a new network can give a pair of times"
+                if isinstance(text, list | tuple)
+                else None,
+            )
+        check_delay(text, dt=self.config.dt_seconds, steps=self.config.steps, where="delay")
+        return self._with_layers(self._layers_with(delay=text))
 
-    def _with_layers(self, **changes: Any) -> Self:
-        layers = tuple(layer.model_copy(update=changes) for layer in self.config.layers)
+    def _layers_with(self, **changes: Any) -> tuple[Layer, ...]:
+        """Return the layers with other values of some keys, which errors name as the caller did."""
+        try:
+            return tuple(
+                type(layer).model_validate(layer.model_copy(update=changes))
+                for layer in self.config.layers
+            )
+        except ValidationError as error:
+            raise NetworkError(**describe(error)) from error
+
+    def _with_layers(self, layers: tuple[Layer, ...]) -> Self:
         config = self.config.varied(layers=layers)
         former = {name for placed in self.config.placed for name in placed.delay_shapes}
         latter = {name for placed in config.placed for name in placed.delay_shapes}

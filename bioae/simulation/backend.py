@@ -66,7 +66,7 @@ class Backend:
     target
         ``"numpy"``, ``"cython"``, ``"cpp_standalone"`` or ``"cuda_standalone"``.
     dtype
-        The type of state variables: ``"float64"`` or ``"float32"``.
+        The type of state variables: ``"float64"`` or ``"float32"``, or NumPy's type of this name.
     connectivity
         ``"shared"`` stores each weight once; ``"unrolled"`` creates a `brian2.Synapses` synapse per
         connection, which takes far more memory and time. Pathways whose connections differ in
@@ -89,6 +89,7 @@ class Backend:
 
     def __post_init__(self) -> None:
         known_target(self.target)
+        object.__setattr__(self, "dtype", _dtype_name(self.dtype))
         for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
             value = getattr(self, name)
             if not _is_one(value, options):
@@ -105,6 +106,18 @@ class Backend:
 
 def _is_one(value: object, options: tuple[str, ...]) -> bool:
     return type(value) is str and value in options  # NumPy's strings cannot be stored
+
+
+def _dtype_name(dtype: object) -> object:
+    """Return the name of a type of NumPy that is known; return anything else unchanged."""
+    if isinstance(dtype, str):
+        return dtype  # without an import
+    import numpy as np
+
+    if not isinstance(dtype, type | np.dtype):
+        return dtype
+    known = (name for name in get_args(Dtype) if dtype in (getattr(np, name), np.dtype(name)))
+    return next(known, dtype)
 
 
 def _names(record: object) -> tuple[str, ...]:

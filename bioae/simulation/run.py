@@ -22,7 +22,7 @@ from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of, spread_text
-from bioae.simulation.results.netcdf import write_pieces, write_result
+from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
 from bioae.simulation.targets.activation import check_target
@@ -123,7 +123,8 @@ def simulate_to(
     resume
         Continue an interrupted run, if there is one.
     overwrite
-        Replace an existing file, or the finished chunks of an interrupted run.
+        Replace an existing result, or the finished chunks of an interrupted run. No other file is
+        replaced.
 
     Raises
     ------
@@ -166,6 +167,7 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
     OutputError
         As `simulate_to`.
     """
+    check_replaced(path)
     path = check_output(path, overwrite=overwrite, kind="file")
     folder = parts_folder(path)
     check_parts(folder)

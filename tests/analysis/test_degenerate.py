@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from brian2 import ms
 from degenerate import RESULTS, functions, refusal
 
 FUNCTIONS = functions()
@@ -106,6 +107,40 @@ def test_an_option_that_does_not_fit_is_refused_in_one_line(option: str) -> None
             assert "\n" not in (line or "")
             tried += 1
     assert tried
+
+
+LOST = {
+    "example": lambda tree: tree.isel(example=0),
+    "the mean over examples": lambda tree: tree.mean("example"),
+    "neuron": lambda tree: tree.isel(neuron=0, missing_dims="ignore"),
+    "spike": lambda tree: tree.isel(spike=0, missing_dims="ignore"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_result_without_a_dimension_is_refused_in_one_line(lost: str) -> None:
+    usual = RESULTS["usual"]()
+    tree, refused = LOST[lost](usual), 0
+    for name, function in FUNCTIONS.items():
+        known = inspect.signature(function).parameters
+        given = {each: tree for each in ("tree", "a", "b", "before", "after") if each in known}
+        line = refusal(function, usual, **given) if given else ""
+        assert "\n" not in (line or "")
+        refused += bool(line)
+        assert line or not given or "example" not in lost, name
+    assert refused > 30
+
+
+def test_a_time_with_a_unit_is_refused_by_the_parameters_name() -> None:
+    tree, tried = RESULTS["usual"](), 0
+    for name, function in FUNCTIONS.items():
+        for option in inspect.signature(function).parameters:
+            if option.endswith("_ms"):
+                line = refusal(function, tree, **{option: 2 * ms})
+                line = (line or "").removesuffix("; found 2. * msecond")
+                assert line == f"{option} does not fit; expected a number without a unit", name
+                tried += 1
+    assert tried > 8
 
 
 def test_the_functions_are_those_of_the_package() -> None:

@@ -221,6 +221,11 @@ def test_words_that_cannot_be_meant(
     assert capsys.readouterr().err == f"bioae: error: {line}\n"
 
 
+def test_an_empty_value_is_refused_by_its_options_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "model", "--out", ""]) == 2
+    assert capsys.readouterr().err == "bioae: error: --out: an argument is empty; found ''\n"
+
+
 def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> None:
     code = (
         "import sys, warnings, logging; from bioae.cli import data, main; "

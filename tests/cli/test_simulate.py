@@ -34,7 +34,7 @@ def test_the_result_is_that_of_the_library(
 ) -> None:
     from bioae.datasets import load
 
-    options = ("--examples", "17,3", "--seed", 5, "--record", "v", "--dtype", "float64")
+    options = ("--examples", "17, 3", "--seed", 5, "--record", "v,v", "--dtype", "float64")
     assert run(*command, *options) == (0, "r.nc\n", "")
     images = load("sample", "test")[[17, 3]]
     expected = simulate(tiny_network, images, Backend("numpy", record=["v"]), seed=5)
@@ -106,7 +106,7 @@ def test_spread_background_and_delay(
 ) -> None:
     from bioae.datasets import load
 
-    options = ("--spread", "tau=0.2", "theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
+    options = ("--spread", "tau=0.2, theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
     done = run(*command, "--images", 3, "--seed", 4, "--compare", *options)
     assert done.out.startswith("r.nc\nSquared error per image: ")
     changed = tiny_network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
@@ -124,8 +124,8 @@ def test_spread_background_and_delay(
         (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
         (("--spread", "taw=0.1"), "no layer's neuron model has a parameter 'taw'; expected one of"),
         (("--background", "much"), "--background: the background cannot be read; expected a stan"),
-        (("--background", "0.1,2*kHz"), "the rate of background spikes does not fit"),
-        (("--delay", "1*second"), "the delay does not fit"),
+        (("--background", "0.1,2*kHz"), "--background: the rate of background spikes does not fit"),
+        (("--delay", "1*second"), "--delay: the delay does not fit"),
         (("--compare",), "--compare: there is no change to compare; expected --neuron, --spread"),
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--neuron", "leaky_readout"), "the neuron model 'leaky_readout' never fires"),
@@ -140,9 +140,12 @@ def test_spread_background_and_delay(
         (("--examples", "3,17,3"), "--examples: an example is repeated; "),
         (("--examples", "3", "--images", 2), "--images and --examples exclude each other"),
         (("--steps", 0), 'Invalid value "0" for --steps. Must be >= 1.'),
-        (("--dt", "1*mV"), "dt: '1*mV' has the wrong unit; expected second; found volt"),
+        (("--dt", "1*mV"), "--dt: '1*mV' has the wrong unit; expected second; found volt"),
         (("--dt", "0*ms"), "expected a positive time (1e-12 to 1e+06 seconds); found 0*ms"),
-        (("--dt", "fast"), "unknown name 'fast'"),
+        (("--dt", "fast"), "--dt: unknown name 'fast'"),
+        (("--delay", "2ms"), '--delay: this is not a Brian2 expression; expected for instance "20'),
+        (("--background", "1,2Hz"), "--background: this is not a Brian2 expression; expected for"),
+        (("--record", "v,,v"), "--record: no layer has a variable ''"),
         (("--workers", 0), 'Invalid value "0" for --workers. Must be >= 1.'),
         (("--seed", -1), 'Invalid value "-1" for --seed. Must be >= 0.'),
         (("--seed", 2**64), "Must be <= 18446744073709551615"),
@@ -211,7 +214,7 @@ def test_files_that_hold_no_images(
         ("other.npz", "expected an array named images or x_test; found x"),
         ("cut.npy", "cannot be read as NumPy arrays"),
         ("empty.npy", "cannot be read as NumPy arrays"),
-        ("missing.npy", "cannot be read as NumPy arrays"),
+        ("missing.npy", "missing.npy: there is no such file"),
         ("folder", "there are no images of the split test"),
         ("notes.txt", "the kind of file is unknown"),
     ):
@@ -223,13 +226,32 @@ def test_files_that_hold_no_images(
 def test_an_existing_result_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path, command: tuple[object, ...]
 ) -> None:
-    (here / "r.nc").write_text("mine")
+    assert run(*command, "--images", 2).status == 0
     assert refused(*command, "--images", 1) == (
         "r.nc: the output exists already and was kept. Choose another path, or replace it with "
         "--overwrite (overwrite=True)"
     )
     assert run(*command, "--images", 1, "--overwrite").status == 0
     assert opened(here / "r.nc").sizes["example"] == 1
+
+
+@pytest.mark.parametrize("name", ["my.toml", "images.npy"])
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_a_file_that_is_no_result_is_kept(
+    name: str, options: list[str], refused: Refused, here: Path, tiny_model: Path
+) -> None:
+    (here / name).write_text("mine")
+    command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--images", 1)
+    line = refused(*command, *options)
+    assert line.startswith(f"{name}: the output would replace a file that is no result, which was")
+
+
+def test_an_empty_or_damaged_result_is_replaced(
+    run: Run, here: Path, command: tuple[object, ...]
+) -> None:
+    for content in (b"", b"\x89HDF\r\n\x1a\ncut"):
+        (here / "r.nc").write_bytes(content)
+        assert run(*command, "--images", 1, "--overwrite").status == 0
 
 
 def test_a_file_never_replaces_a_folder_or_a_special_file(

@@ -133,7 +133,7 @@ def test_damaged_numpy_file(tmp_path: Path, name: str, content: bytes) -> None:
 
 
 def test_missing_numpy_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no such file"):
         load(tmp_path / "none.npy")
 
 

@@ -43,7 +43,8 @@ def test_the_order_of_recorded_variables_does_not_matter() -> None:
         ),
         ({"record": b"v"}, InputError, "record does not fit; expected a list of names"),
         ({"target": np.array(["numpy", "x"])}, TargetError, "unknown target array"),
-        ({"dtype": np.dtype("float32")}, InputError, "expected float64 or float32; found dtype"),
+        ({"dtype": np.float16}, InputError, "expected float64 or float32; found <class 'numpy.flo"),
+        ({"dtype": np.dtype("int32")}, InputError, "expected float64 or float32; found dtype"),
     ],
     ids=str,
 )
@@ -52,6 +53,13 @@ def test_other_options_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         Backend(**options)
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_a_type_of_numpy_is_as_good_as_its_name(name: str) -> None:
+    for dtype in (np.dtype(name), getattr(np, name)):
+        assert Backend("numpy", dtype) == Backend("numpy", name)  # type: ignore[arg-type]
+        assert type(Backend("numpy", dtype).dtype) is str
 
 
 def test_it_needs_no_brian2() -> None:

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import h5netcdf
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.files import atomic_output
+from bioae.errors import OutputError
+from bioae.files import as_path, atomic_output
 from bioae.simulation.results.guard import trust
 from bioae.simulation.results.tree import group_of
 
-__all__ = ["Piece", "write_pieces", "write_result"]
+__all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
@@ -57,8 +59,9 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
     Raises
     ------
     OutputError
-        If `path` exists and `overwrite` is false, or it cannot be written.
+        If `path` exists and `overwrite` is false or it is no result, or it cannot be written.
     """
+    check_replaced(path)
     with (
         atomic_output(path, overwrite=overwrite) as temporary,
         temporary.open("w+b", buffering=0) as opened,
@@ -70,6 +73,24 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
                 _write_group(target, [(piece, group) for piece in pieces], disk)
         disk.check()
     trust(Path(path))
+
+
+def check_replaced(path: Path | str) -> None:
+    """Refuse to replace a file that is no HDF5 file, and so no result, nor a damaged one.
+
+    Raises
+    ------
+    OutputError
+        If it is another file, and not empty.
+    """
+    path = as_path(path, OutputError, "output")
+    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):
+        raise OutputError(
+            "the output would replace a file that is no result, which was kept",
+            where=str(path),
+            expected="a new file, or the result of a simulation (netCDF)",
+            mend="Choose another path",
+        )
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:

@@ -33,9 +33,9 @@ def test_files_other_than_netcdf_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("spikes, neurons\n" * 100)
     with pytest.raises(ResultError, match="another kind"):
         open_result(tmp_path / "text.nc")
-    for missing in (tmp_path / "none.nc", tmp_path):
-        with pytest.raises(ResultError, match="no such file"):
-            open_result(missing)
+    for path, message in ((tmp_path / "none.nc", "no such file"), (tmp_path, "this is a folder")):
+        with pytest.raises(ResultError, match=message):
+            open_result(path)
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
