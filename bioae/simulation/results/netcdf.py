@@ -19,7 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import OutputError
-from bioae.files import as_path, atomic_output
+from bioae.files import atomic_output
+from bioae.inputs import as_path
 from bioae.simulation.results.guard import trust
 from bioae.simulation.results.tree import group_of
 
