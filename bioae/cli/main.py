@@ -133,6 +133,18 @@ def _silence_libraries() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         logging.disable()
+        ours, handler = logging.getLogger("bioae"), logging.StreamHandler()
+        handler.setFormatter(_OneLine())
+        ours.addHandler(handler)
+        # `disable` acts on the loggers of one manager.
+        ours.manager = logging.Manager(logging.root)
+
+
+class _OneLine(logging.Formatter):
+    """Write a warning of bioae in one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(super().format(record).split())
 
 
 def _hush() -> None:

@@ -234,3 +234,13 @@ def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> N
     )
     assert run_python("-c", code).stderr == ""
     assert run_python("-W", "default", "-c", code).stderr.count("careful") >= 2
+
+
+def test_warnings_of_bioae_are_one_line_and_those_of_libraries_silent() -> None:
+    code = (
+        "import logging; from bioae.cli import main; main(); "
+        "from bioae.trainers.mirror.compiled.build import warn_uncompiled; "
+        "logging.getLogger('library').error('theirs'); warn_uncompiled('first', 'one\\ntwo')"
+    )
+    done = run_python("-c", code, "--version")
+    assert done.stderr == "bioae: layer first runs uncompiled, which is slower: one two\n"

@@ -219,8 +219,12 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
     for placed in network.config.placed:
         a, b = brian[f"/layers/{placed.name}"], mirror[f"/layers/{placed.name}"]
         for name in placed.program.states:
-            difference = a[f"state_{name}"].astype(float) - b[f"state_{name}"].astype(float)
-            worst = max(worst, float(np.abs(difference.values).max()))
+            left, right = (each[f"state_{name}"].to_numpy().astype(float) for each in (a, b))
+            same = (left == right) | (np.isnan(left) & np.isnan(right))
+            with np.errstate(invalid="ignore"):
+                error = np.where(same, 0.0, np.abs(left - right))
+            # NaN on one side only differs by any amount.
+            worst = max(worst, float(np.nan_to_num(error, nan=np.inf, posinf=np.inf).max()))
     return worst
 
 

@@ -42,8 +42,8 @@ class Parity:
     max_state_error
         The largest difference of a state variable, in base units.
     exact
-        Whether every spike must agree: weights on the grid, and no function of the state that
-        libraries compute differently.
+        Whether every spike and state must agree: weights on the grid, and no function of the state
+        that libraries compute differently.
     self_agreement
         `spike_agreement` of Brian2 with itself after a perturbation in the last bits of weights and
         initial states; None if it was not needed.
@@ -84,7 +84,7 @@ class Parity:
         if not self.spikes:
             return False
         if self.exact:
-            return self.differing == 0
+            return self.differing == 0 and self.max_state_error == 0
         if self.excused > self.explained:
             return False
         return self.one_step == 1.0 and (self.spike_agreement >= AGREEMENT or bool(self.chaotic))

@@ -40,8 +40,8 @@ __all__ = [
 
 VERSION = 1
 
-# The history of a million epochs fits.
-_LARGEST_HEADER = 2**30
+# That of safetensors: 1,000 bytes for each of the most epochs.
+_LARGEST_HEADER = 100_000_000
 
 #: Keys that may differ when a run is resumed: neither affects a weight.
 _FREE = frozenset({"training.epochs", "training.checkpoint_seconds"})

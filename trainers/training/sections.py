@@ -118,7 +118,8 @@ def _path(value: object) -> object:
 class OptimisationConfig(Table):
     """Optimisation: steps, gradients, computation and checkpoints."""
 
-    epochs: Steps = Field(default=10, description="passes over the training images")
+    # The metrics of all epochs fit into the header of a checkpoint.
+    epochs: int = Field(default=10, ge=1, le=10**5, description="passes over the training images")
     batch_size: Count = Field(default=32, description="images of one update")
     learning_rate: _Rate = Field(default=5e-4, description="Adam's step size")
     gradient_clip: Positive | None = Field(

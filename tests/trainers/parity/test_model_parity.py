@@ -133,5 +133,7 @@ def test_a_report_passes_if_it_meets_its_requirement() -> None:
     assert report.to_json()["passed"] is True
     assert not replace(report, differing=1).passed
     assert not replace(report, spikes=0).passed
+    assert not replace(report, max_state_error=1e-300).passed
+    assert replace(report, exact=False, max_state_error=1e-9).passed
     assert replace(report, exact=False, differing=1).passed
     assert not replace(report, exact=False, one_step=0.9999).passed

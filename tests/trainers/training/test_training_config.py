@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from builders import dense
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.objective import REGULARISERS
 from bioae.trainers.training.sections import DataConfig, OptimisationConfig
 
@@ -146,3 +149,15 @@ def test_every_key_is_documented() -> None:
             default = field.get_default(call_default_factory=True)
             text = getattr(default, "name", default)
             assert f"`{text}`" in row or text in (None, (), {}), row
+
+
+def test_the_metrics_of_the_most_epochs_fit_into_a_checkpoint(
+    small_run: ModuleType, tmp_path: Path
+) -> None:
+    most = small_run.config(epochs=100_000).training.epochs
+    with pytest.raises(NetworkError, match="epochs"):
+        small_run.config(epochs=most + 1)
+    (metrics,) = fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
+    # Text in JSON in JSON; safetensors accepts headers of 100 MB.
+    assert len(metrics) > 5
+    assert most * len(json.dumps(json.dumps(metrics))) < 0.9 * 100_000_000

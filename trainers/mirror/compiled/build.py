@@ -44,7 +44,8 @@ def warn_uncompiled(layer: str, reason: str) -> None:
     if reason not in _warned:
         _warned.add(reason)
         line = "bioae: layer %s runs uncompiled, which is slower: %s"
-        logging.getLogger(__name__).warning(line, layer, reason)
+        # The command line silences all other loggers.
+        logging.getLogger("bioae").warning(line, layer, reason)
 
 
 @functools.cache
