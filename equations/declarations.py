@@ -33,6 +33,8 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
         If one is not a finite Brian2 expression of constants, or they name each other in a circle.
     """
     where = f"{model.name}.toml, [parameters]"
+    for name in model.parameters:
+        check_name(name, where=where)
     needed = {
         name: parse_expression(text, where=f"{where} {name}").names & model.parameters.keys()
         for name, text in model.parameters.items()

@@ -329,11 +329,12 @@ def check_names(
         (or `error`) If the expression contains another name.
     """
     for name in sorted(expression.names - set(known)):
-        close = get_close_matches(name, listed or known, n=1)
+        shown = sorted(listed or known)
+        close = get_close_matches(name, shown, n=1)
         raise error(
             f"unknown name {name!r}",
             where=where,
-            expected=f"one of {', '.join(sorted(listed or known))}",
+            expected=f"{'one of ' if len(shown) > 1 else ''}{', '.join(shown)}",
             mend=f"Did you mean {close[0]!r}?" if close else None,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from brian2.core.base import BrianObjectException
 from brian2.equations.equations import (
@@ -30,6 +32,7 @@ __all__ = [
     "complaint",
     "copied_variables",
     "declared_equations",
+    "parsed_equations",
 ]
 
 #: Names that every model may use without declaring them.
@@ -84,6 +87,10 @@ def check_name(name: str, *, where: str) -> None:
             where=where,
             expected=f"at most {LONGEST_NAME} characters",
         )
+    if keyword.iskeyword(name):
+        raise ModelError(
+            f"the name {name!r} is a keyword of Python", where=where, mend="Choose another name"
+        )
     if name in _RESERVED or name.startswith(RESERVED_PREFIX) or _NO_CODE in name:
         raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
     try:
@@ -103,10 +110,25 @@ def declared_equations(model: NeuronModel) -> Equations:
         Brian2's, of many kinds, if the text cannot be parsed.
     """
     where = f"{model.name}.toml, equations"
+    parsed = parsed_equations(model)
+    texts = {each["identifier"]: each["expression"] for each in parsed if "expression" in each}
+    _check_sizes(texts, {e["identifier"] for e in parsed if e.get_name() == SUBEXPRESSION}, where)
+    return Equations(model.equations)  # which says what is wrong, if nothing could be parsed
+
+
+def parsed_equations(model: NeuronModel) -> list[Any]:
+    """Return the equations of a model as Brian2's grammar reads them; none if it cannot.
+
+    Raises
+    ------
+    ModelError
+        If a name is reserved, a unit is no expression, or there are too many.
+    """
+    where = f"{model.name}.toml, equations"
     try:
-        parsed = EQUATIONS.parse_string(model.equations, parse_all=True)
+        parsed = [*EQUATIONS.parse_string(model.equations, parse_all=True)]
     except ParseException:
-        return Equations(model.equations)  # which says what is wrong
+        return []
     if len(parsed) > MOST_EQUATIONS:
         raise ModelError(
             "there are too many equations",
@@ -115,10 +137,9 @@ def declared_equations(model: NeuronModel) -> Equations:
             found=str(len(parsed)),
         )
     for each in parsed:
+        check_name(each["identifier"], where=where)
         parse_expression(each["unit"], where=f"{where}, unit of {each['identifier']}")
-    texts = {each["identifier"]: each["expression"] for each in parsed if "expression" in each}
-    _check_sizes(texts, {e["identifier"] for e in parsed if e.get_name() == SUBEXPRESSION}, where)
-    return Equations(model.equations)
+    return parsed
 
 
 def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) -> None:

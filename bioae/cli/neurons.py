@@ -53,13 +53,11 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
     json
         Print one JSON object.
     """
-    from bioae.equations import load_model, lower
     from bioae.equations.quantities import time_in_seconds
 
-    model = load_model(name)
-    dt = dt or model.dt or "1*ms"
-    seconds = time_in_seconds(dt, where="--dt")
-    derived = _derived(lower(model), seconds)
+    model, program = _loaded(name)
+    dt = model.dt or "1*ms" if dt is None else dt
+    derived = _derived(program, time_in_seconds(dt, where="--dt"))
     if json:
         print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
         return
@@ -91,14 +89,9 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         the model never fires.
     """
     from bioae.cli.compared import summary, to_try
-    from bioae.equations import load_model, lower
-    from bioae.equations.declarations import trained_bounds
     from bioae.trainers.parity import model_parities
 
-    model = load_model(file)
-    program = lower(model)
-    for name in model.trainable:
-        trained_bounds(model, name)
+    model, program = _loaded(file)
     tried = to_try(target)
     reports = model_parities(model, tried.targets)
     passed = all(parity.passed for parity in reports)
@@ -118,6 +111,18 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")
         print(_trainable(model))
     return 0 if passed else 1
+
+
+def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:
+    """Return a model that fits in every respect, and its program."""
+    from bioae.equations import load_model, lower
+    from bioae.equations.declarations import trained_bounds
+
+    model = load_model(name)
+    program = lower(model)
+    for trained in model.trainable:
+        trained_bounds(model, trained)
+    return model, program
 
 
 def _agreement(parity: Parity) -> str:

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
-from brian2.equations.equations import EQUATIONS, SUBEXPRESSION
-from pyparsing import ParseException
+from brian2.equations.equations import SUBEXPRESSION
 
 from bioae.equations.expressions import Expression, is_condition, parse_expression
-from bioae.equations.limits import MOST_EQUATIONS
-from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 
 __all__ = ["check_integrated", "is_true_or_false", "with_numbers"]
 
 
-def check_integrated(model: NeuronModel) -> None:
+def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
     """Refuse conditions among the numbers of equations: SymPy cannot read them.
+
+    Parameters
+    ----------
+    parsed
+        The equations, as `bioae.equations.language.parsed_equations` returns them.
+    where
+        The file and key, named in errors.
 
     Raises
     ------
     ModelError
         If there is one, or an equation is beyond a limit.
     """
-    where = f"{model.name}.toml, equations"
-    try:
-        parsed = EQUATIONS.parse_string(model.equations, parse_all=True)
-    except ParseException:
-        return  # Brian2 says what is wrong
     texts = {
         each["identifier"]: parse_expression(each["expression"], where=where, random=True)
-        for each in parsed[:MOST_EQUATIONS]
+        for each in parsed
         if "expression" in each
     }
     # Brian2 puts subexpressions in wherever they are named.

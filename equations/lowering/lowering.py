@@ -21,7 +21,7 @@ from bioae.equations.declarations import (
     parameter_values,
 )
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
-from bioae.equations.language import copied_variables
+from bioae.equations.language import copied_variables, parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
 from bioae.equations.lowering.constants import check_constants
@@ -91,7 +91,8 @@ class _Lowering:
         self.model = model
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
-        check_integrated(model)  # before Brian2 reads them
+        # Before Brian2 reads them.
+        check_integrated(parsed_equations(model), where=f"{self.where}, equations")
         declared = brian2_equations(model)
         _check_noise(model, declared)
         check_model(model, declared, self.values)

@@ -117,6 +117,8 @@ def test_check_a_model_that_never_fires(
         ('tau = "100*ms"', 'tau = "100*mV"', "expected unit hertz"),
         ("-v/tau", "-v*tau", "mine.toml, equations: "),
         ('input = "v"', "input = v", "not valid TOML"),
+        ('input = "v"', 'input = "v"\ndt = "0.1"', "mine.toml, dt: '0.1' has the wrong unit"),
+        ('theta = "1"', 'theta = "11"', "the bounds exclude the parameter's value"),
     ],
 )
 def test_refused(

@@ -160,6 +160,8 @@ def test_quantities_are_brian2s(left: str, sign: str, right: str) -> None:
 
 def test_required_dimensions() -> None:
     assert float(evaluate("0.4*nA", dimensions_of=nA, where="here")) == float(0.4 * nA)
+    with pytest.raises(ModelError, match=r"^here: unknown name 'MS'; expected a unit$"):
+        time_in_seconds("2*MS", where="here", error=ModelError)
     with pytest.raises(ModelError, match=r"^here: '1\*mV' has the wrong unit; expected second"):
         evaluate("1*mV", dimensions_of=ms, where="here", error=ModelError)
     assert time_in_seconds("250*us", where="here") == 250e-6

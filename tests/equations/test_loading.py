@@ -137,6 +137,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         f"reserved {name}": (parameters(**{name: "1"}), name)
         for name in ("t", "dt", "i", "N", "ms", "exp", "pi", "lambda", "lastspike", "settle")
     },
+    **{
+        f"the name {name} of a {kind}": (
+            equations(f"dv/dt = (-v + {name})/tau : 1\n{text}", **fields),
+            "Choose another name",
+        )
+        for name in ("lambda", "is", "True", "None", "pi", "e", "mV", "i", "class")
+        for kind, text, fields in (
+            ("variable", f"{name} : 1", {}),
+            ("parameter", "", parameters(**{name: "1"})),
+        )
+    },
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
     "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
