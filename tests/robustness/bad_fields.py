@@ -65,7 +65,7 @@ NEURON: dict[str, Any] = {
     "parameters": {"tau": "100*ms", "theta": "1"},
     "initial": {"v": "0", "settle": "1*ms"},
     "surrogate": {"distance": "v - theta", "scale": "theta"},
-    "trainable": {"tau": ["5*ms", "500*ms"]},
+    "trainable": {"tau": ["0.1*ms", "500*ms"]},
 }
 BOUNDS = (
     ["5*ms", "500*ms"], ["500*ms", "5*ms"], ["200*ms", "500*ms"], ["1*ms", "2*ms"], ["5*ms"],
@@ -183,7 +183,7 @@ NEURON_FIELDS = (
     Field(("initial", "settle"), time(), TIMES),
     Field(("surrogate", "scale"), one_of("1")),
     Field(("trainable",), one_of({})),
-    Field(("trainable", "tau"), one_of(["5*ms", "500*ms"]), BOUNDS),
+    Field(("trainable", "tau"), one_of(["0.1*ms", "500*ms"]), BOUNDS),
     Field(("run_regularly",), nothing, (1, True, "", " ", {"v": "0"}, [], math.nan)),
     Field(("inhibition",), nothing),
 )
