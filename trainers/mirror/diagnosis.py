@@ -7,7 +7,7 @@ operation.
 from __future__ import annotations
 
 import ast
-import sys
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -179,7 +179,7 @@ def _finite(values: Iterable[Any]) -> bool:
 
 def _frame() -> FrameType | None:
     """Return the frame in which a statement of a neuron model runs."""
-    frame: FrameType | None = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_filename != SOURCE:
         frame = frame.f_back
     return frame
