@@ -76,7 +76,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
         ("foreign.nc", "this is not the result of a simulation"),
         ("newer.nc", "expected schema_version 1; found 9. Simulate again"),
         ("missing.nc", "there is no such file"),
-        (".", "there is no such file"),
+        (".", "this is a folder"),
     ):
         line = refused("analyze", name, "--out", "out")
         assert message in line

@@ -48,12 +48,13 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
-    (here / "r.nc").write_text("mine")
+    mine = b"\x89HDF\r\n\x1a\n, and no more"  # only results are replaced
+    (here / "r.nc").write_bytes(mine)
     command = ("simulate", tiny_model, "--images", 1, "--target", "numpy", "--overwrite")
     line = limited(4096, *command, "--out", "r.nc")
     assert "r.nc: writing failed: File too large. Free some space" in line
     limited(4096, *command, "--out", "new/folder/r.nc")
-    assert files(here) == {"r.nc": b"mine"}
+    assert files(here) == {"r.nc": mine}
     assert not (here / "new").exists()
 
 

@@ -114,7 +114,7 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
         ({"inhibition": "n_e"}, "`inhibition` must name a variable other than `input`"),
         (
             {"equations": "n_e : 1\nn_i : volt\nx : 1"},
-            "counter.toml, weight: '2' has the wrong unit",
+            "counter.toml, inhibition: the inhibition has another unit than the input",
         ),
     ],
 )
