@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CONNECT_SECONDS", "PATIENCE_SECONDS", "connected", "count_workers", "run_on_cluster"]
 
 #: Time to wait for the scheduler, which a wrong address never reaches.
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
 
 #: Time to wait for a worker if there is none.
 PATIENCE_SECONDS = 30.0
