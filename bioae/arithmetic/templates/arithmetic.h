@@ -1,7 +1,7 @@
 // Defined in equations/arrays/functions.py, which says the same in NumPy and PyTorch.
 // Compile without -ffast-math and with -ffp-contract=off to get the same bits.
-#ifndef BIOAE_ARITHMETIC_H
-#define BIOAE_ARITHMETIC_H
+#ifndef bioae_arithmetic_h
+#define bioae_arithmetic_h
 #include <cmath>
 
 // Remainder with the sign of the divisor. fmod is exact.
