@@ -89,7 +89,7 @@ def analyze_files(
         }
         for name, path in zip(results, paths, strict=True):
             numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
-        # On a full disk the HDF5 library prints lines of its own.
+        # On a full disk the HDF5 library prints lines to standard error.
         content = _joined(measures.statistics).to_netcdf(engine="h5netcdf")
         outputs["statistics.nc"].write_bytes(content)
         text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

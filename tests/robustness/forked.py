@@ -1,6 +1,6 @@
 """The command line in processes that start within milliseconds, ready to be killed.
 
-They are forked from a server that has imported the libraries, each in a session of its own, so that
+They are forked from a server that has imported the libraries, each in a separate session, so that
 processes they leave behind can be found.
 """
 
@@ -120,7 +120,7 @@ def _run(
         jumps = random.Random(0)
         clock = time.time
         time.time = lambda: clock() + jumps.uniform(-1e8, 1e8)
-    sys.argv = ["bioae", *words]  # as in a process of its own, which hushes libraries
+    sys.argv = ["bioae", *words]  # as in a separate process, which hushes libraries
     sys.exit(main())
 
 

@@ -1,6 +1,6 @@
 """Sweep of mutated files, as a program: ``python sweep_files.py CASES SEED FOLDER``.
 
-Each file is loaded in a process of its own batch, in full. The output is a JSON object of counts:
+Each file is loaded in full, by the process of its batch. The output is a JSON object of counts:
 outcomes, files elsewhere that were opened, and the memory that a batch took.
 """
 

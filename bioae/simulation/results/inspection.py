@@ -1,6 +1,6 @@
 """Inspection of an HDF5 file from strangers, as a program: ``python inspection.py FILE``.
 
-It is a process of its own, with limits of time and memory, because the HDF5 library may loop or
+It is a separate process, with limits of time and memory, because the HDF5 library may loop or
 crash on a damaged file. It imports nothing of bioae, to start at once. Its status is 0 if the file
 is safe to read; otherwise its output says why it is not.
 
