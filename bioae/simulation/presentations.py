@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images, check_images
-from bioae.datasets.images import check_labels, intensities
+from bioae.datasets.examples import check_labels
+from bioae.datasets.images import intensities
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
