@@ -17,7 +17,14 @@ from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
 from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
-from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
+from bioae.networks.encoders import (
+    Bernoulli,
+    ConstantCurrent,
+    FirstSpike,
+    Frames,
+    LevelCrossing,
+    Population,
+)
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
 
 PAGES = tuple(Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md"))
@@ -28,7 +35,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "dense": (Dense,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
-    "encoders": (Bernoulli, FirstSpike, ConstantCurrent),
+    "encoders": (Bernoulli, FirstSpike, ConstantCurrent, Frames, LevelCrossing, Population),
     "decoders": (MaxDecoder, LastDecoder, MeanDecoder, CountDecoder),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),

@@ -117,7 +117,7 @@ class NetworkMirror(nn.Module):
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
         emitted = drive.to(next(self.parameters()))
-        if self.config.encoder.constant:
+        if self.config.encoder.constant and not self.config.in_time:
             emitted = held(emitted)
         for name, layer in self._each():
             states = [state for state in record if state in layer.neuron.program.states]
