@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_images", "check_labels", "intensities"]
+__all__ = ["Images", "check_images", "check_labels", "check_targets", "intensities"]
 
 _AXES = ("example", "channel", "y", "x")
 
@@ -35,6 +35,9 @@ class Images:
         ``"train"`` or ``"test"``.
     indices
         The place of each image in the full data set, shape ``(example,)``.
+    targets
+        Numbers that a network is to give for each image, shape ``(example, output)``, or at each
+        step, ``(example, time, output)``; or None.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.float64]
@@ -42,6 +45,7 @@ class Images:
     name: str
     split: str
     indices: NDArray[np.int64]
+    targets: NDArray[np.float64] | None = None
 
     @property
     def images(self) -> NDArray[np.float64]:
@@ -79,6 +83,7 @@ class Images:
             name=self.name,
             split=self.split,
             indices=self.indices[key],
+            targets=None if self.targets is None else self.targets[key],
         )
 
 
@@ -147,6 +152,41 @@ def check_labels(array: ArrayLike, *, examples: int, where: str = "labels") -> N
             found=f"the type {labels.dtype}, shape {labels.shape}",
         )
     return labels.astype(np.int64)
+
+
+def check_targets(
+    array: ArrayLike, *, examples: int, where: str = "targets"
+) -> NDArray[np.float64]:
+    """Check the targets of `examples` images, and return them as numbers (example, ..., output).
+
+    Parameters
+    ----------
+    array
+        Shape ``(example,)`` for a single output, ``(example, output)`` or
+        ``(example, time, output)``.
+    examples
+        The number of images.
+    where
+        The file or argument that an error names.
+
+    Raises
+    ------
+    DataError
+        If they are not finite numbers, or have another shape.
+    """
+    targets = _as_array(array, where)
+    fits = targets.ndim in (1, 2, 3) and len(targets) == examples and 0 not in targets.shape
+    if targets.dtype.kind not in "buif" or not fits:
+        raise DataError(
+            "the targets do not fit the images",
+            where=where,
+            expected=f"numbers of {examples} images, (example, output) or (example, time, output)",
+            found=f"the type {targets.dtype}, shape {targets.shape}",
+        )
+    targets = targets.astype(np.float64)
+    if not np.isfinite(targets).all():
+        raise DataError("a target is not finite", where=where, expected="finite numbers")
+    return targets[:, None] if targets.ndim == 1 else targets
 
 
 def _as_array(array: ArrayLike, where: str) -> NDArray[Any]:

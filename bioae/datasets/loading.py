@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from bioae.checks import whole
 from bioae.datasets.arrays import array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.idx import read_idx
-from bioae.datasets.images import Images, check_images, check_labels
+from bioae.datasets.images import Images, check_images, check_labels, check_targets
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError, shortened
 from bioae.inputs import check_input
@@ -33,7 +34,8 @@ def load(
         ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (from the
         folder in ``BIOAE_DATA``, or fetched); or a folder of IDX files under MNIST's file names;
         or an ``.npy`` file of images; or an ``.npz`` file of ``images`` and, if known, ``labels``
-        (or ``x_train``, ``y_train``, ``x_test``, ``y_test``). A name takes precedence over a
+        and ``targets`` (or ``x_train``, ``y_train``, ``targets_train`` and the same with
+        ``_test``). A name takes precedence over a
         folder of the same name; write ``./mnist`` for the folder.
     split
         ``"train"`` or ``"test"``. A file with a single set of images returns it for both.
@@ -129,8 +131,14 @@ def _from_numpy(path: Path, split: Split) -> Images:
         )
     labels_name = "labels" if images_name == "images" else f"y_{split}"
     labels = read_array(path, labels_name) if labels_name in names else None
+    targets_name = "targets" if images_name == "images" else f"targets_{split}"
+    targets = read_array(path, targets_name) if targets_name in names else None
     pixels = check_images(read_array(path, images_name), where=f"{path}: {images_name}")
-    return _images(pixels, labels, str(path), split, where=f"{path}: labels")
+    images = _images(pixels, labels, str(path), split, where=f"{path}: labels")
+    if targets is None:
+        return images
+    where = f"{path}: {targets_name}"
+    return replace(images, targets=check_targets(targets, examples=len(pixels), where=where))
 
 
 def _images(

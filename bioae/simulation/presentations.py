@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Images, check_images
-from bioae.datasets.images import check_labels, intensities
+from bioae.datasets.images import check_labels, check_targets, intensities
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
@@ -40,6 +40,8 @@ class Presentations:
         The class of each image (example), where known.
     seed
         The seed of random input and of the noise of neurons.
+    targets
+        The targets of the outputs (example, ..., output), where known.
     """
 
     config: NetworkConfig
@@ -47,6 +49,7 @@ class Presentations:
     examples: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     seed: int
+    targets: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -73,16 +76,19 @@ class Presentations:
         Raises
         ------
         DataError
-            If the images are empty, not finite, out of range or of the wrong size.
+            If the images are empty, not finite, out of range or of the wrong size; or if their
+            labels or targets do not fit the task.
         InputError
             If the seed is not an unsigned 64-bit integer.
         """
-        labels, numbers = None, examples
+        labels, targets, numbers = None, None, examples
         if isinstance(images, Images):
             pixels = check_images(images.pixels)
             numbers = images.indices if examples is None else examples
             if images.labels is not None:
                 labels = check_labels(images.labels, examples=len(pixels))
+            if images.targets is not None:
+                targets = check_targets(images.targets, examples=len(pixels))
         else:
             pixels = check_images(images)
             numbers = np.arange(len(pixels)) if examples is None else examples
@@ -93,15 +99,29 @@ class Presentations:
                 found=f"{pixels.shape[1:]}",
             )
         check_key(seed, "seed")
-        return cls(config, pixels, _numbers(numbers, len(pixels)), labels, int(seed))
+        numbers = _numbers(numbers, len(pixels))
+        presented = cls(config, pixels, numbers, labels, int(seed), targets)
+        if config.task.target != "images":
+            config.task.known_target(presented, config.steps)
+        return presented
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def __getitem__(self, part: slice) -> Presentations:
         """Return some of the images."""
-        labels = None if self.labels is None else self.labels[part]
-        return replace(self, pixels=self.pixels[part], examples=self.examples[part], labels=labels)
+        return replace(
+            self,
+            pixels=self.pixels[part],
+            examples=self.examples[part],
+            labels=None if self.labels is None else self.labels[part],
+            targets=None if self.targets is None else self.targets[part],
+        )
+
+    @property
+    def images(self) -> NDArray[np.float64]:
+        """The pixels as numbers in [0, 1] (example, channel, y, x)."""
+        return self.intensities()
 
     def intensities(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return the pixels as numbers in [0, 1] (example, channel, y, x)."""

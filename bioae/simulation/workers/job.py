@@ -39,14 +39,17 @@ _DENSITY = 0.1
 def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
     """Return the number of presentations that fit into the memory of a chunk.
 
-    A pixel takes one number and a decoded pixel another; a spike takes half a number, and a trace
-    one per step.
+    A pixel takes one number and an output another; a spike takes half a number, and a trace one
+    per step, as does a potential that is decoded from every step.
     """
     each_step = 0.0
     for placed in config.placed:
         recorded = placed.program.states.keys() & set(record)
         each_step += placed.size * (len(recorded) + _DENSITY / 2)
-    numbers = 2 * int(np.prod(config.input_shape)) + each_step * config.timing.period
+    if config.decoder.reads_potential and config.decoder.collects is None:
+        each_step += config.placed[-1].size
+    ends = int(np.prod(config.input_shape)) + int(np.prod(config.output_shape))
+    numbers = ends + each_step * config.timing.period
     return max(1, int(_CHUNK_BYTES / (8 * numbers)))
 
 
