@@ -124,8 +124,8 @@ class PeerNetwork(nn.Module):
                 potential = (potential + each) * self._leak
                 potentials.append(potential)
             activity = torch.stack(potentials)
-        mean_drive = config.encoder.mean_drive(config.steps)
-        decoded: Tensor = config.decoder.decode(activity, mean_drive=mean_drive)
+        scale = config.default_scale
+        decoded: Tensor = config.decoder.decode(activity, default_scale=scale)
         return decoded.reshape(-1, *config.input_shape)
 
 

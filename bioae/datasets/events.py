@@ -162,7 +162,7 @@ class Events(Examples):
             np.arange(examples),
             None
             if targets is None
-            else check_targets(targets, examples=examples, where=f"{name}: targets"),
+            else check_targets(targets, examples=examples, where=f"{name}: targets", kind="events"),
         )
 
     @classmethod

@@ -79,27 +79,37 @@ def check_labels(
 
 
 def check_targets(
-    array: ArrayLike, *, examples: int, where: str = "targets"
+    array: ArrayLike, *, examples: int, where: str = "targets", kind: str = "images"
 ) -> NDArray[np.float64]:
-    """Check targets, numbers of the shape (example, output) or (example, time, output).
+    """Check the targets of `examples` examples, and return them as numbers (example, ..., output).
+
+    Parameters
+    ----------
+    array
+        Shape ``(example,)`` for a single output, ``(example, output)`` or
+        ``(example, time, output)``.
+    examples
+        The number of examples.
+    where
+        The file or argument that an error names.
+    kind
+        What the examples are.
 
     Raises
     ------
     DataError
-        If they have another shape, or are not finite.
+        If they are not finite numbers, or have another shape.
     """
     targets = as_array(array, where)
-    if targets.dtype.kind not in "buif" or targets.ndim not in (2, 3) or 0 in targets.shape:
-        found = f"the type {targets.dtype}, shape {targets.shape}"
-    elif len(targets) != examples:
-        found = f"{len(targets)} examples"
-    elif not np.isfinite(targets).all():
-        found = "values that are not finite"
-    else:
-        return targets.astype(np.float64)
-    raise DataError(
-        "the targets do not fit the examples",
-        where=where,
-        expected=f"numbers of the shape ({examples}, output) or ({examples}, time, output)",
-        found=found,
-    )
+    fits = targets.ndim in (1, 2, 3) and len(targets) == examples and 0 not in targets.shape
+    if targets.dtype.kind not in "buif" or not fits:
+        raise DataError(
+            f"the targets do not fit the {kind}",
+            where=where,
+            expected=f"numbers of {examples} {kind}, (example, output) or (example, time, output)",
+            found=f"the type {targets.dtype}, shape {targets.shape}",
+        )
+    targets = targets.astype(np.float64)
+    if not np.isfinite(targets).all():
+        raise DataError("a target is not finite", where=where, expected="finite numbers")
+    return targets[:, None] if targets.ndim == 1 else targets

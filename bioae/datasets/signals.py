@@ -86,7 +86,7 @@ class Signals(Examples):
             np.arange(count),
             None
             if targets is None
-            else check_targets(targets, examples=count, where=f"{name}: targets"),
+            else check_targets(targets, examples=count, where=f"{name}: targets", kind="signals"),
         )
 
     @property

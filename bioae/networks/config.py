@@ -9,7 +9,14 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
@@ -21,6 +28,7 @@ from bioae.networks.inputs import check_background, check_delay
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
+from bioae.networks.tasks import Reconstruction, Task
 
 __all__ = ["NetworkConfig", "presets"]
 
@@ -34,7 +42,7 @@ def presets() -> tuple[str, ...]:
 
 
 class NetworkConfig(Table):
-    """The description of an auto-encoder: its layers, its encoder and decoder, its timing.
+    """The description of a network: its task, its layers, its encoder and decoder, its timing.
 
     Raises
     ------
@@ -50,6 +58,7 @@ class NetworkConfig(Table):
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
+    task: Task = Field(default_factory=Reconstruction)
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
     layers: Annotated[tuple[Layer, ...], Strict(False), Field(min_length=1)]
@@ -89,12 +98,28 @@ class NetworkConfig(Table):
                 _check_indices(max(weights, neurons**2 if layer.recurrent else neurons))
             except ValueError as error:
                 raise ValueError(f"layer {layer.name!r}: {error}") from None
-        if math.prod(shape) != math.prod(self.input_shape):
+        outputs = self.decoder.outputs(math.prod(shape))
+        if self.task.in_time != self.decoder.in_time:
+            each = {True: "an output for each step", False: "one output for a presentation"}
             raise ValueError(
-                f"the last layer has the shape {shape}, the images {self.input_shape}: an "
-                "auto-encoder needs as many outputs as inputs"
+                f"the task {self.task.kind!r} has {each[self.task.in_time]}, the decoder "
+                f"{self.decoder.kind!r} gives {each[self.decoder.in_time]}"
             )
+        if self.in_time and self.task.target == "images":
+            raise ValueError(
+                f"the task {self.task.kind!r} is of images, and input_shape = "
+                f"{list(self.input_shape)} for signals: choose another kind in [task]"
+            )
+        self.task.check_size(outputs, self.input_shape)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_default_task(self, serialise: Any) -> dict[str, Any]:
+        # Descriptions of auto-encoders, and their hashes, are older than tasks.
+        fields: dict[str, Any] = serialise(self)
+        if self.task == Reconstruction():
+            fields.pop("task", None)
+        return fields
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
@@ -196,6 +221,16 @@ class NetworkConfig(Table):
         """The number of points in time of a signal."""
         return self.encoder.points(self.steps)
 
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the decoded output for one example, as the task defines it."""
+        return self.task.output_shape(self.input_shape, self.steps)
+
+    @property
+    def default_scale(self) -> float:
+        """The divisor of the output where the decoder has no `scale`."""
+        return self.task.default_scale(self.encoder.mean_drive(self.steps))
+
     @cached_property
     def timing(self) -> Timing:
         """The steps of presentations."""
@@ -242,7 +277,7 @@ class NetworkConfig(Table):
         if not (encoder.in_time if self.in_time else encoder.of_images):
             kind, wanted = ("signals", "images") if self.in_time else ("images", "signals")
             raise ValueError(
-                f"the encoder {encoder.kind!r} is for {wanted}, and input_shape = {shape} for {kind}"
+                f"the encoder {encoder.kind!r} is for {wanted}, input_shape = {shape} is of {kind}"
             )
         if self.in_time:
             _ = self.points

@@ -303,10 +303,8 @@ class _Piece:
             config = network.config
             return layer_dataset(layer, images.examples, config.dt_seconds * 1e3, config.steps)
         backend = self.simulation.backend
-        reconstruction = self.parts.reconstruction(self.part)
-        root = describe_run(
-            network, images, reconstruction, target=backend.target, dtype=backend.dtype
-        )
+        output = self.parts.output(self.part)
+        root = describe_run(network, images, output, target=backend.target, dtype=backend.dtype)
         return root_dataset(**root)
 
     @property

@@ -25,10 +25,10 @@ ACTIVITY = np.array([[1.0, -2.0], [4.0, -1.0], [1.0, -3.0]])
     ],
 )
 def test_worked_examples(decoder: Any, expected: list[float]) -> None:
-    assert decoder.decode(ACTIVITY, mean_drive=1.0).tolist() == expected
-    assert decoder.decode(ACTIVITY, mean_drive=2.0).tolist() == [x / 2 for x in expected]
+    assert decoder.decode(ACTIVITY, default_scale=1.0).tolist() == expected
+    assert decoder.decode(ACTIVITY, default_scale=2.0).tolist() == [x / 2 for x in expected]
     scaled = type(decoder)(scale=4.0)
-    assert scaled.decode(ACTIVITY, mean_drive=2.0).tolist() == [x / 4 for x in expected]
+    assert scaled.decode(ACTIVITY, default_scale=2.0).tolist() == [x / 4 for x in expected]
 
 
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.kind)
@@ -37,8 +37,8 @@ def test_numpy_and_torch_give_the_same_bits(decoder: Any, steps: int) -> None:
     activity = stream(steps, 0).normal(size=(steps, 5, 1, 9, 7))
     if not decoder.reads_potential:
         activity = (activity > 0).astype(np.float64)
-    array = decoder.decode(activity, mean_drive=0.2 * steps)
-    tensor = decoder.decode(torch.from_numpy(activity), mean_drive=0.2 * steps)
+    array = decoder.decode(activity, default_scale=0.2 * steps)
+    tensor = decoder.decode(torch.from_numpy(activity), default_scale=0.2 * steps)
     assert array.shape == tensor.shape == (5, 1, 9, 7)
     assert array.any()
     assert (array == tensor.numpy()).all()
@@ -47,7 +47,7 @@ def test_numpy_and_torch_give_the_same_bits(decoder: Any, steps: int) -> None:
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.kind)
 def test_decoding_is_differentiable(decoder: Any) -> None:
     activity = torch.tensor(ACTIVITY).requires_grad_()
-    decoder.decode(activity, mean_drive=1.0).sum().backward()
+    decoder.decode(activity, default_scale=1.0).sum().backward()
     expected = {
         "max": [[0, 0], [1, 1], [0, 0]],
         "last": [[0, 0], [0, 0], [1, 1]],

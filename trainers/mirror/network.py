@@ -130,10 +130,8 @@ class NetworkMirror(nn.Module):
             emitted = activities[name].spikes
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
-        decoded = decoder.decode(
-            activity, mean_drive=self.config.encoder.mean_drive(self.config.steps)
-        )
-        return Activity(activities, decoded.reshape(-1, *self.config.input_shape))
+        decoded = decoder.decode(activity, default_scale=self.config.default_scale)
+        return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

@@ -75,7 +75,7 @@ def _run(
     drive = torch.from_numpy(presentations.drive(part)).to(dtype)
     activity = mirror(drive, record=record, key=presentations.key(part))
     layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
-    return Chunk(layers, activity.reconstruction.double().numpy())
+    return Chunk(layers, activity.output.double().numpy())
 
 
 def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:

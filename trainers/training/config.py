@@ -14,6 +14,7 @@ from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
+from bioae.networks.tasks import LossName
 from bioae.trainers.training.sections import (
     DataConfig,
     OptimisationConfig,
@@ -55,6 +56,18 @@ class TrainingConfig(Table):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _loss_fits(self) -> TrainingConfig:
+        if self.training.init is not None and not self.gives_network:
+            return self
+        task = self.network.task
+        if self.loss not in task.losses:
+            raise ValueError(
+                f"the loss {self.loss!r} is not one of the task {task.kind!r}; expected one of "
+                f"{', '.join(task.losses)}"
+            )
+        return self
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], where: str | None = None) -> TrainingConfig:
         """Validate plain data, as read from TOML.
@@ -85,6 +98,11 @@ class TrainingConfig(Table):
         """Return whether it describes the network, rather than using the default."""
         return "network" in self.model_fields_set
 
+    @property
+    def loss(self) -> LossName:
+        """The name of the loss: the task's default, unless another is set."""
+        return self.training.loss or self.network.task.losses[0]
+
     def with_network(self, network: NetworkConfig) -> TrainingConfig:
         """Return the configuration with another network.
 
@@ -98,7 +116,9 @@ class TrainingConfig(Table):
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data, defaults included, that describes the same run."""
-        mapping = self.model_dump(mode="json", exclude_none=True)
+        training = self.training.model_copy(update={"loss": self.loss})
+        whole = self.model_copy(update={"training": training})
+        mapping = whole.model_dump(mode="json", exclude_none=True)
         for key in ("gradient_clip", "grid_bits"):
             mapping["training"].setdefault(key, 0)
         for symbol, term in mapping["regularisers"].items():

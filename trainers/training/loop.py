@@ -256,10 +256,10 @@ class TrainingRun:
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""
         activity = self.problem.mirror(batch.drive, key=batch.key)
-        reconstruction = self.problem.loss(activity.reconstruction, batch.targets)
+        error = self.problem.loss(activity.output, batch.targets)
         terms = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
-        loss = torch.stack([reconstruction, *terms.values()]).sum()
-        return {"loss": loss, "reconstruction": reconstruction, **terms}
+        loss = torch.stack([error, *terms.values()]).sum()
+        return {"loss": loss, self.problem.config.network.task.kind: error, **terms}
 
     def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
         sums = self.position.sums
@@ -273,7 +273,8 @@ class TrainingRun:
     def _finish_epoch(self) -> None:
         done = self.position
         held_out = evaluate(self.problem)
-        self._check_finite({"held-out error": held_out["validation_sum_squared_error"]})
+        best, *_ = self.problem.config.network.task.scores
+        self._check_finite({"held-out error": held_out[f"validation_{best}"]})
         metrics = {
             "epoch": done.epoch + 1,
             **{name: total / done.examples for name, total in done.sums.items()},

@@ -25,7 +25,9 @@ from bioae.noise import Key
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.objective import Loss, Regulariser, loss_function, squared_error
+from bioae.trainers.training.losses import Loss, loss_function
+from bioae.trainers.training.objective import Regulariser
+from bioae.trainers.training.scores import Scores
 
 __all__ = [
     "Batch",
@@ -90,7 +92,7 @@ class Batch(NamedTuple):
     drive
         The input of the mirror (time, example, channel, y, x).
     targets
-        The images to reconstruct (example, channel, y, x).
+        The targets of the task: images, numbers (example, ...), or classes (example,).
     key
         The key of the neurons' noise.
     """
@@ -113,7 +115,7 @@ class Problem:
     train, validation
         The images to train on, and the held-out images.
     regularisers
-        The terms that the loss adds to the reconstruction.
+        The terms that the objective adds to the loss.
     """
 
     config: TrainingConfig
@@ -124,8 +126,8 @@ class Problem:
 
     @property
     def loss(self) -> Loss:
-        """The reconstruction loss."""
-        return loss_function(self.config.training.loss)
+        """The loss of the task."""
+        return loss_function(self.config.loss)
 
     def batch(self, images: Images, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
@@ -133,9 +135,11 @@ class Problem:
         pixels = images.images
         drive = network.encoder.encode(pixels, images.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
+        target = torch.from_numpy(network.task.target_of(images, network.steps))
+        whole = target.dtype == torch.int64  # classes stay whole numbers
         return Batch(
             torch.from_numpy(drive).to(**options),
-            torch.from_numpy(pixels).to(**options),
+            target.to(settings.device) if whole else target.to(**options),
             Key(seed, images.indices),
         )
 
@@ -166,13 +170,14 @@ def evaluate(problem: Problem) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``validation_sum_squared_error``: per image, pixels in [0, 1]; ``layers``: the figures of
-        `LayerTally` for each spiking layer, by name.
+        ``validation_SCORE`` for each score of the task, ``validation_sum_squared_error`` (per
+        image, pixels in [0, 1]) of an auto-encoder; ``layers``: the figures of `LayerTally` for
+        each spiking layer, by name.
     """
     settings = problem.config.training
     seed = encoder_seed(settings.seed, _VALIDATION)
     tallies: defaultdict[str, LayerTally] = defaultdict(LayerTally)
-    error = 0.0
+    scores = Scores(problem.config.network.task)
     weights = problem.mirror.weights
     synaptic = [weights[name] for name in problem.mirror.synaptic]
     with on_grid(synaptic, settings.grid_bits), torch.no_grad():
@@ -180,11 +185,11 @@ def evaluate(problem: Problem) -> dict[str, Any]:
             images = problem.validation[start : start + settings.batch_size]
             drive, targets, key = problem.batch(images, seed)
             activity = problem.mirror(drive, key=key)
-            error += squared_error(activity.reconstruction, targets).double().sum().item()
+            scores.add(activity.output, targets)
             for name, layer in activity.layers.items():
                 tallies[name].add(layer)
     return {
-        "validation_sum_squared_error": error / len(problem.validation),
+        **{f"validation_{name}": value for name, value in scores.values().items()},
         "layers": {name: tally.figures() for name, tally in tallies.items()},
     }
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from bioae.fields import Count, Positive, Steps, Table, Threads
+from bioae.networks.tasks import LossName
 
 __all__ = [
     "DataConfig",
@@ -24,7 +25,6 @@ __all__ = [
     "TermConfig",
 ]
 
-LossName: TypeAlias = Literal["sum_squared_error", "mean_squared_error"]
 DerivativeName: TypeAlias = Literal[
     "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
 ]
@@ -161,7 +161,9 @@ class OptimisationConfig(Table):
         default="auto",
         description='whether the steps of a layer are compiled; "auto": where possible',
     )
-    loss: LossName = Field(default="sum_squared_error", description="the reconstruction loss")
+    loss: LossName | None = Field(
+        default=None, description="the loss of the outputs; none: the task's default"
+    )
     dtype: Literal["float32", "float64"] = Field(
         default="float32", description="type of all numbers"
     )

@@ -231,6 +231,8 @@ def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
             expected=f"(channel, y, x) = {config.network.input_shape}",
             found=str(images.shape),
         )
+    if config.network.task.target != "images":  # refused before any training
+        config.network.task.target_of(images, config.network.steps)
     return images
 
 
