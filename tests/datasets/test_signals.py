@@ -48,7 +48,9 @@ def test_values_keep_their_type_until_they_are_used(dtype: Any) -> None:
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".hdf5"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_files(tmp_path: Path, suffix: str, split: Any) -> None:
-    plain = write_arrays(tmp_path / f"plain{suffix}", signals=VALUES, labels=LABELS, targets=TARGETS)
+    plain = write_arrays(
+        tmp_path / f"plain{suffix}", signals=VALUES, labels=LABELS, targets=TARGETS
+    )
     split_up = write_arrays(
         tmp_path / f"split{suffix}",
         **{f"signals_{split}": VALUES, f"labels_{split}": LABELS, f"targets_{split}": TARGETS},

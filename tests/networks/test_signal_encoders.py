@@ -167,7 +167,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"encoder": {"kind": "population", "neurons": 2}}, "encoder.population.neurons does not fit"),
     ({"encoder": {"kind": "population", "low": 1.0}}, "low = 1 is not below high = 1"),
     ({"encoder": {"kind": "level_crossing", "delta": -1.0}}, "encoder.level_crossing.delta does"),
-    ({"encoder": {"kind": "frames"}, "task": {"kind": "reconstruction"}}, "is of images, and input"),
+    (
+        {"encoder": {"kind": "frames"}, "task": {"kind": "reconstruction"}},
+        "is of images, and input",
+    ),
 ]
 
 
