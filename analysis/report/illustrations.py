@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
+from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +61,7 @@ def illustrate(
     images: int = 10,
     measured: Results | None = None,
 ) -> list[Illustration]:
-    """Draw reconstructions, firing, responses to the images, and training curves.
+    """Draw outputs, firing, responses to the images, and training curves.
 
     Parameters
     ----------
@@ -85,12 +88,7 @@ def illustrate(
     if measured is None:
         measured = {name: statistics(tree) for name, tree in results.items()}
     drawn = [
-        Illustration(
-            "reconstructions",
-            "Inputs and reconstructions",
-            "Inputs above their reconstructions, each with its squared error summed over pixels.",
-            plots.reconstructions(results, images=images),
-        ),
+        *_outputs(results, images),
         *_firing(measured),
         *_code(results),
         *_first_layer(results),
@@ -104,6 +102,59 @@ def illustrate(
     for each in drawn:
         lay_out(each.figure)
     return drawn
+
+
+def _outputs(results: Results, images: int) -> Iterator[Illustration]:
+    """Draw the outputs of the networks, as their tasks have them."""
+    from bioae.analysis import plots
+
+    of: dict[str, dict[str, xr.DataTree]] = {}
+    for name, tree in results.items():
+        of.setdefault(task_of(tree), {})[name] = tree
+    if "reconstruction" in of:
+        yield Illustration(
+            "reconstructions",
+            "Inputs and reconstructions",
+            "Inputs above their reconstructions, each with its squared error summed over pixels.",
+            plots.reconstructions(of["reconstruction"], images=images),
+        )
+    known = {n: tree for n, tree in of.get("classification", {}).items() if targets_known(tree)}
+    if known:
+        yield from _classes(known)
+    known = {n: tree for n, tree in of.get("regression", {}).items() if targets_known(tree)}
+    if known:
+        yield Illustration(
+            "outputs",
+            "Outputs and targets",
+            "Each output against its target; on the line they are equal.",
+            plots.predicted_values(known),
+        )
+    if "sequence" in of:
+        yield Illustration(
+            "traces",
+            "Outputs over time",
+            "Outputs of some examples over time, and their targets (dashed); a colour per output.",
+            plots.output_traces(of["sequence"]),
+        )
+
+
+def _classes(results: Results) -> Iterator[Illustration]:
+    from bioae.analysis import plots
+
+    yield Illustration(
+        "confusion",
+        "Confusion matrix",
+        "Fraction of the examples of each class that is predicted as each class; numbers are per "
+        "cent.",
+        plots.confusion_matrices({name: confusion_matrix(tree) for name, tree in results.items()}),
+    )
+    rates = {name: rates_by_class(tree, layer_names(tree)[-1]) for name, tree in results.items()}
+    yield Illustration(
+        "class-rates",
+        "Firing rate by class",
+        "Mean firing rate of each neuron of the last layer in response to each class.",
+        plots.class_rates(rates),
+    )
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
@@ -191,7 +242,13 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
     from bioae.analysis import plots
 
     layer = layer_names(next(iter(results.values())))[0]
-    some = {name: _some(tree) for name, tree in results.items() if layer in layer_names(tree)}
+    some = {
+        name: _some(tree)
+        for name, tree in results.items()
+        if layer in layer_names(tree) and has_images(tree)
+    }
+    if not some:
+        return
     averages = {}
     for name, tree in some.items():
         average = spike_triggered_average(tree, layer)["average"]

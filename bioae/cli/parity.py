@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +88,8 @@ def _compare(
 
     if _is_network(model):
         network = artefact.load(model).network
-        digits = load("sample", "test", examples)
+        # Without labels, which need not be those of the network's task.
+        digits = replace(load("sample", "test", examples), labels=None)
         options: dict[str, Any] = {"name": model, "seed": seed, "perturb": perturb}
         return [compare(network, digits, target=target, **options) for target in targets]
     return model_parities(

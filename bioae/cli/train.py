@@ -5,10 +5,14 @@ from __future__ import annotations
 import json as json_format
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
+
+if TYPE_CHECKING:
+    from bioae.networks.network import Network
 
 __all__ = ["train"]
 
@@ -25,7 +29,7 @@ def train(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Train a spiking auto-encoder from a configuration file.
+    """Train a spiking network from a configuration file.
 
     Parameters
     ----------
@@ -83,6 +87,14 @@ def train(
     if json:
         print(json_format.dumps(last))
     else:
-        error = last["validation_sum_squared_error"]
-        print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
+        print(f"{result.model}: {last['epoch']} epochs, {_held_out(result.network, last)}")
     return 0
+
+
+def _held_out(network: Network, metrics: Mapping[str, Any]) -> str:
+    """Return the first score of the task on the held-out images."""
+    score, *_ = network.config.task.scores
+    value = metrics[f"validation_{score}"]
+    if score == "sum_squared_error":
+        return f"held-out error {value:.2f} per image"
+    return f"held-out {score.replace('_', ' ')} {value:.4g}"
