@@ -88,6 +88,7 @@ def illustrate(
     if measured is None:
         measured = {name: statistics(tree) for name, tree in results.items()}
     drawn = [
+        *_signals(results),
         *_outputs(results, images),
         *_firing(measured),
         *_code(results),
@@ -102,6 +103,21 @@ def illustrate(
     for each in drawn:
         lay_out(each.figure)
     return drawn
+
+
+def _signals(results: Results) -> Iterator[Illustration]:
+    """Draw the input of the networks that receive signals."""
+    from bioae.analysis import plots
+
+    some = {name: tree for name, tree in results.items() if not has_images(tree)}
+    if some:
+        yield Illustration(
+            "signals",
+            "Input signals",
+            "Input of the first examples over time; a colour per channel, or with more than six "
+            "channels a row per channel.",
+            plots.input_signals(some),
+        )
 
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:

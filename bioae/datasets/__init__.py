@@ -9,12 +9,13 @@ from __future__ import annotations
 from bioae.datasets.catalogue import DATA_SETS, DataSet
 from bioae.datasets.events import Events
 from bioae.datasets.images import Images, check_images
-from bioae.datasets.loading import load
+from bioae.datasets.loading import Data, load
 from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import fetch, locate
 
 __all__ = [
     "DATA_SETS",
+    "Data",
     "DataSet",
     "Events",
     "Images",

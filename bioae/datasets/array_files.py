@@ -92,8 +92,9 @@ class ArrayFile:
                 f"signals_{self.split}, or event_example or event_example_{self.split}",
                 found=shortened(", ".join(self.names), 200) or "no array",
             )
-        load = {"images": self._images, "signals": self._signals, "event_example": self._events}
-        return load[found[0]]()
+        if found == ["images"]:
+            return self._images()
+        return self._signals() if found == ["signals"] else self._events()
 
     def _images(self) -> Images:
         pixels = check_images(self._array("images"), where=self._where("images"))

@@ -232,11 +232,11 @@ class Events(Examples):
         DataError
             If an event comes after the last point.
         """
-        time = self.addresses.time
-        if self.unit == "ms":
-            # Clipped, because a float may be beyond any whole number.
-            time = np.floor(np.minimum(time / point_ms, _MOST) + _ROUNDING).astype(np.int64)
-        if time.size and time.max() >= points:
+        points_ms = 1.0 if self.unit == "step" else point_ms
+        # Clipped, because a float may be beyond any whole number.
+        time = np.minimum(self.addresses.time / points_ms, _MOST)
+        point: NDArray[np.int64] = np.floor(time + _ROUNDING).astype(np.int64)
+        if point.size and point.max() >= points:
             last = self.addresses.time.max()
             end = points if self.unit == "step" else points * point_ms
             unit = "frame" if self.unit == "step" else "ms"
@@ -247,7 +247,7 @@ class Events(Examples):
                 found=f"{last:g}",
                 mend="Give the network more steps, or leave out later events",
             )
-        return time
+        return point
 
     def __len__(self) -> int:
         return len(self.addresses.counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from bioae.datasets.store import Split, fetch, file_names, find_file, indices_na
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["load"]
+__all__ = ["Data", "load"]
+
+#: Examples of any kind of input.
+Data: TypeAlias = Images | Signals | Events
 
 _SAMPLE: Literal["sample"] = "sample"
 
@@ -35,14 +38,12 @@ def load(
 
 
 @overload
-def load(
-    name_or_path: str | Path, split: Split = "train", limit: int | None = None
-) -> Images | Signals | Events: ...
+def load(name_or_path: str | Path, split: Split = "train", limit: int | None = None) -> Data: ...
 
 
 def load(
     name_or_path: str | Path = _SAMPLE, split: Split = "train", limit: int | None = None
-) -> Images | Signals | Events:
+) -> Data:
     """Load images by the name of a data set, or images, signals or events from a user's file.
 
     Parameters
@@ -83,7 +84,7 @@ def load(
     return loaded[np.arange(limit)]
 
 
-def _load(name_or_path: str | Path, split: Split) -> Images | Signals | Events:
+def _load(name_or_path: str | Path, split: Split) -> Data:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
     path = check_input(name_or_path, DataError, "data set")

@@ -6,25 +6,23 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets import Events, Images, Signals, check_images, check_signals
+from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
 from bioae.datasets.examples import check_labels, check_targets
+from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = ["Data", "Presentations", "Progress", "check_fit", "values_of"]
+__all__ = ["Presentations", "Progress", "check_fit", "values_of"]
 
 #: Called with the number of finished images, and of all images.
 Progress = Callable[[int, int], None]
-
-#: Examples of any kind of input.
-Data: TypeAlias = Images | Signals | Events
 
 #: Numbers that are hashed at a time.
 _BLOCK = 2**22
@@ -255,7 +253,7 @@ def _point_ms(config: NetworkConfig) -> float:
     return config.dt_seconds * 1e3 * config.steps / config.points
 
 
-def _arrays(data: Data) -> tuple[NDArray[np.generic], ...]:
+def _arrays(data: Data) -> tuple[NDArray[Any] | StoredArray, ...]:
     if isinstance(data, Images):
         return (data.pixels,)
     if isinstance(data, Signals):

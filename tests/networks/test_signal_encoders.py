@@ -151,9 +151,11 @@ def test_finer_steps_bring_the_same_signal_in_the_same_time(encoder: Any) -> Non
     assert (fine.steps, fine.points) == (24, 6)
     if encoder.graded:
         sums = [
-            config.encoder.held(SIGNALS, steps=config.steps).reshape(5, 6, -1, *config.encoded_shape).sum(2)
+            config.encoder.held(SIGNALS, steps=config.steps)
+            .reshape(5, 6, -1, *config.encoded_shape)
+            .sum(2)
             for config in (coarse.config, fine)
-        ]  # fmt: skip
+        ]
         np.testing.assert_allclose(*sums, atol=2.5 / 4096)
 
 

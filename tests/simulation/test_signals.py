@@ -181,5 +181,5 @@ def test_refused_in_one_line(data: Any, line: str) -> None:
 
 def test_a_network_of_images_receives_no_signals() -> None:
     net = drawn(dense("only", shape=[1, 3, 4]), input_shape=[1, 3, 4])
-    with pytest.raises(DataError, match="the network receives images; .*found signals"):
+    with pytest.raises(DataError, match=r"the network receives images; .*found signals"):
         simulate(net, Signals.of(SIGNALS), "numpy")

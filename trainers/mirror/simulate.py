@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import instance, whole
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
@@ -27,7 +27,7 @@ __all__ = ["simulate_mirror"]
 
 def simulate_mirror(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     *,
     examples: ArrayLike | None = None,
     seed: int = 0,

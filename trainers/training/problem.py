@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.analysis import BURSTING_THRESHOLD
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.noise import Key
+from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
@@ -120,8 +121,8 @@ class Problem:
 
     config: TrainingConfig
     mirror: NetworkMirror
-    train: Images
-    validation: Images
+    train: Data
+    validation: Data
     regularisers: tuple[Regulariser, ...] = ()
 
     @property
@@ -129,11 +130,11 @@ class Problem:
         """The loss of the task."""
         return loss_function(self.config.loss)
 
-    def batch(self, images: Images, seed: int) -> Batch:
+    def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
         network, settings = self.config.network, self.config.training
-        pixels = images.images
-        drive = network.encoder.encode(pixels, images.indices, steps=network.steps, seed=seed)
+        values = values_of(network, images)
+        drive = network.encoder.encode(values, images.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
         target = torch.from_numpy(network.task.target_of(images, network.steps))
         whole = target.dtype == torch.int64  # classes stay whole numbers

@@ -48,7 +48,7 @@ class Population(ValueEncoder):
     @property
     def centres(self) -> NDArray[np.float64]:
         """The preferred values (neuron)."""
-        return self.low + (np.arange(self.neurons) - 0.5) * self._distance
+        return np.asarray(self.low + (np.arange(self.neurons) - 0.5) * self._distance)
 
     @property
     def width(self) -> float:

@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
-from bioae.simulation.presentations import Data, Presentations
+from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.tree import versions
 from bioae.simulation.workers.runner import Build, Finished, Runner
