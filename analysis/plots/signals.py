@@ -49,13 +49,8 @@ def input_signals(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
         dt = float(results[name].attrs["dt_ms"])
         if values.shape[1] <= _TRACES:
             for channel, trace in enumerate(values.T):
-                axes.step(
-                    np.arange(len(trace)) * dt,
-                    trace,
-                    where="post",
-                    color=colour_of(channel),
-                    linewidth=1.1,
-                )
+                edges = np.arange(len(trace) + 1) * dt
+                axes.stairs(trace, edges, baseline=None, color=colour_of(channel), linewidth=1.1)
             axes.set_ylabel("input")
         else:
             ends = (0, len(values) * dt, values.shape[1] - 0.5, -0.5)

@@ -113,7 +113,7 @@ WRONG: list[tuple[Any, str]] = [
     (VALUES.astype(complex), "must be numbers"),
     (np.array(["a"] * 4).reshape(2, 2), "must be numbers"),
     ([[1.0], [2.0, 3.0]], "not a regular array"),
-    (np.where(VALUES == VALUES[2, 3, 1], np.nan, VALUES), "nan at example 2, time 3, channel 1"),
+    (np.where(VALUES[2, 3, 1] == VALUES, np.nan, VALUES), "nan at example 2, time 3, channel 1"),
     (np.full((2, 2, 1), np.inf), "inf at example 0"),
     (np.full((2, 2, 1), -1e13), "magnitude of at most 1e"),
 ]  # fmt: skip
