@@ -95,7 +95,10 @@ def _outcomes(measures: Measures) -> Iterator[Table]:
             yield _confusion(name, matrix)
         rates = measures.class_rates[name]
         rows = [
-            {"class": str(label), **dict(zip(map(str, rates["layer"].to_numpy()), row, strict=True))}
+            {
+                "class": str(label),
+                **dict(zip(map(str, rates["layer"].to_numpy()), row, strict=True)),
+            }
             for label, row in zip(rates["class"].to_numpy(), rates.to_numpy(), strict=True)
         ]
         yield as_table(f"Firing rate by class (Hz): {name}", rows)

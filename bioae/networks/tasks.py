@@ -211,7 +211,10 @@ class Classification(_Task):
     losses: ClassVar[tuple[LossName, ...]] = (
         "cross_entropy", "multi_margin", "sum_squared_error", "mean_squared_error",
     )  # fmt: skip
-    scores: ClassVar[Mapping[ScoreName, Direction]] = {"accuracy": "higher", "cross_entropy": "lower"}
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {
+        "accuracy": "higher",
+        "cross_entropy": "lower",
+    }
 
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:
         """Return (class,)."""

@@ -42,6 +42,7 @@ __all__ = [
     "evaluate",
 ]
 
+
 class LayerReading:
     """Quantities of one layer that the terms share, each computed once."""
 

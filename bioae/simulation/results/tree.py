@@ -210,7 +210,13 @@ def _root(
 ) -> xr.Dataset:
     dims = _input_dims(images)
     root = xr.Dataset(
-        {"input": (dims, images[:, 0] if len(dims) < images.ndim else images, _describe("input", "1"))},
+        {
+            "input": (
+                dims,
+                images[:, 0] if len(dims) < images.ndim else images,
+                _describe("input", "1"),
+            )
+        },
         coords={"example": ("example", example, _describe("index in the data set"))},
     )
     for name, values in outputs.items():
