@@ -12,7 +12,7 @@ from builders import dense, drawn, write_arrays
 from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
-from bioae.analysis import differing_spikes
+from bioae.analysis import differing_spikes, open_result
 from bioae.datasets import Events, Signals, load
 from bioae.errors import DataError
 from bioae.networks import Network
@@ -126,9 +126,14 @@ def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
     simulate_to(tmp_path / "whole.nc", net, events, Backend("numpy", record=["v"]))
     simulate_to(tmp_path / "pieces.nc", net, events, Backend("numpy", record=["v"]), chunk=2)
     assert (tmp_path / "whole.nc").read_bytes() == (tmp_path / "pieces.nc").read_bytes()
-    with xr.open_datatree(tmp_path / "whole.nc", engine="h5netcdf") as result:
-        assert result["input"].dims == ("example", "time", "channel")
-        np.testing.assert_array_equal(result["input"], FRAMES)
+    with (
+        xr.open_datatree(tmp_path / "whole.nc", engine="h5netcdf") as plain,
+        open_result(tmp_path / "whole.nc", lazy=True) as checked,
+    ):
+        for result in (plain, checked):
+            assert result["input"].dims == ("example", "time", "channel")
+            np.testing.assert_array_equal(result["input"], FRAMES)
+            assert result["/layers/last"]["state_v"].shape == (5, STEPS, 4)
 
 
 def test_frames_of_events_are_made_for_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

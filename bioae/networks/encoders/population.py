@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from bioae.fields import Positive
-from bioae.networks.encoders.values import ValueEncoder
+from bioae.networks.encoders.base import ValueEncoder
 
 __all__ = ["Population"]
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bioae.fields import Positive
-from bioae.networks.encoders.base import on_grid
-from bioae.networks.encoders.values import TimedEncoder, ValueEncoder
+from bioae.networks.encoders.base import TimedEncoder, ValueEncoder, on_grid
 
 __all__ = ["Frames", "LevelCrossing"]
 
