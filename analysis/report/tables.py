@@ -94,11 +94,9 @@ def _outcomes(measures: Measures) -> Iterator[Table]:
         if matrix.sizes["true"] <= _MOST_CLASSES:
             yield _confusion(name, matrix)
         rates = measures.class_rates[name]
+        layers = [str(layer) for layer in rates["layer"].to_numpy()]
         rows = [
-            {
-                "class": str(label),
-                **dict(zip(map(str, rates["layer"].to_numpy()), row, strict=True)),
-            }
+            {"class": str(label), **dict(zip(layers, row, strict=True))}
             for label, row in zip(rates["class"].to_numpy(), rates.to_numpy(), strict=True)
         ]
         yield as_table(f"Firing rate by class (Hz): {name}", rows)

@@ -202,11 +202,11 @@ def _check_root(tree: xr.DataTree, where: str) -> None:
     _check_dims(tree, "input", _INPUT_DIMS, where)
     task = tree.attrs.get("task", "reconstruction")
     if task == "reconstruction":
-        _check_dims(tree, "reconstruction", (tree["input"].dims,), where)
+        _check_dims(tree, "reconstruction", (tuple(tree["input"].dims),), where)
         return
     _check_dims(tree, "output", (_OUTPUT_DIMS[task == "sequence"],), where)
     if "target" in tree.variables:
-        _check_dims(tree, "target", (tree["output"].dims,), where)
+        _check_dims(tree, "target", (tuple(tree["output"].dims),), where)
 
 
 def _check_dims(

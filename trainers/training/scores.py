@@ -23,7 +23,8 @@ def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dic
     task
         The task, whose `scores` are computed.
     batches
-        At least one: outputs (example, ...) and targets of each batch, as in `bioae.trainers.training.losses`.
+        At least one: outputs (example, ...) and targets of each batch, as in
+        `bioae.trainers.training.losses`.
     """
     scores = Scores(task)
     for output, target in batches:

@@ -263,12 +263,12 @@ def _check_images(
                 mend="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt",
             )
-    for name, values in (("example", example), ("label", label)):
-        if values is not None and np.shape(values) != images.shape[:1]:
+    for name, numbers in (("example", example), ("label", label)):
+        if numbers is not None and np.shape(numbers) != images.shape[:1]:
             raise ResultError(
                 f"{name} does not fit the images",
                 expected=str(images.shape[:1]),
-                found=str(np.shape(values)),
+                found=str(np.shape(numbers)),
             )
     ordered = np.sort(example)
     repeated = ordered[1:][np.diff(ordered) == 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_what_needs_a_reconstruction_says_so(make: Make) -> None:
     for measure in (
         sum_squared_error,
         reconstruction_errors,
-        lambda t: reconstruction_change(t, t),
+        partial(reconstruction_change, tree),
     ):
         with pytest.raises(ResultError, match="no reconstruction; expected reconstruction; found"):
             measure(tree)
