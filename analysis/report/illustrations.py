@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,6 @@ from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
-from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
@@ -24,7 +23,14 @@ from bioae.analysis.results.outputs import has_images, targets_known, task_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Illustration", "illustrate"]
+__all__ = [
+    "Illustration",
+    "Picture",
+    "illustrate",
+    "illustrate_firing",
+    "illustrate_outputs",
+    "illustrate_responses",
+]
 
 Results = Mapping[str, xr.DataTree]
 
@@ -36,77 +42,126 @@ _FIELDS = 20
 _MOST_EXAMPLES = 2000
 
 
-@dataclass(frozen=True, eq=False)
-class Illustration:
-    """A figure, the `name` of its file without suffix, its heading and its caption."""
+class Picture(NamedTuple):
+    """An illustration as it is stored: the texts of `Illustration`, and the figure.
+
+    Attributes
+    ----------
+    width
+        In inches.
+    svg, png
+        The figure as files of these formats; `png` is empty unless it was asked for.
+    """
 
     name: str
     heading: str
     caption: str
-    figure: Figure
+    width: float
+    svg: str
+    png: bytes
 
-    @cached_property
-    def svg(self) -> str:
-        """The figure as the text of an SVG file."""
-        from bioae.analysis.plots import to_svg
 
-        return to_svg(self.figure)
+@dataclass(frozen=True)
+class Illustration:
+    """A figure to `draw`, the `name` of its file without suffix, its heading and its caption."""
+
+    name: str
+    heading: str
+    caption: str
+    draw: Callable[[], Figure]
+
+    def picture(self, *, png: bool = False) -> Picture:
+        """Draw the figure, and store it as SVG and, if asked for, as PNG."""
+        from bioae.analysis.plots.style import lay_out, render, to_svg
+
+        figure = self.draw()
+        lay_out(figure)
+        return Picture(
+            self.name,
+            self.heading,
+            self.caption,
+            float(figure.get_figwidth()),
+            to_svg(figure),
+            render(figure, "png") if png else b"",
+        )
 
 
 def illustrate(
     results: Results,
+    measured: Results,
     metrics: Mapping[str, Path | str] | None = None,
     *,
     metrics_keys: Sequence[str] | None = None,
     images: int = 10,
-    measured: Results | None = None,
 ) -> list[Illustration]:
-    """Draw outputs, firing, responses to the images, and training curves.
+    """Illustrate outputs, firing, responses to the images, and training, in this order.
 
     Parameters
     ----------
     results
         The results by name.
+    measured
+        `bioae.analysis.statistics` of each result.
     metrics
         The files of training metrics by the names of the runs.
     metrics_keys
         The metrics to draw; by default all that change.
     images
         The number of images to draw.
-    measured
-        `bioae.analysis.statistics` of each result, if they are computed already.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or the metrics cannot be read.
     """
-    # matplotlib takes a while to import.
     from bioae.analysis import plots
-    from bioae.analysis.plots.style import lay_out
 
-    if measured is None:
-        measured = {name: statistics(tree) for name, tree in results.items()}
     drawn = [
-        *_signals(results),
-        *_outputs(results, images),
-        *_firing(measured),
+        *illustrate_outputs(results, images=images),
+        *illustrate_firing(measured),
+        *illustrate_responses(results),
+    ]
+    if metrics:
+        draw = partial(plots.training_curves, metrics, keys=metrics_keys)
+        drawn.append(
+            Illustration("training", "Training", "The metrics of training, by epoch.", draw)
+        )
+    return drawn
+
+
+def illustrate_outputs(results: Results, *, images: int = 10) -> list[Illustration]:
+    """Illustrate input signals, and the outputs of the networks, as their tasks have them.
+
+    Parameters
+    ----------
+    results, images
+        As for `illustrate`.
+    """
+    return [*_signals(results), *_outputs(results, images)]
+
+
+def illustrate_responses(results: Results) -> list[Illustration]:
+    """Illustrate the code, responses of the first layer, and all spikes.
+
+    Parameters
+    ----------
+    results
+        As for `illustrate`.
+    """
+    return [
         *_code(results),
         *_first_layer(results),
         *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
     ]
-    if metrics:
-        curves = plots.training_curves(metrics, keys=metrics_keys)
-        drawn.append(
-            Illustration("training", "Training", "The metrics of training, by epoch.", curves)
-        )
-    for each in drawn:
-        lay_out(each.figure)
-    return drawn
+
+
+def illustrate_firing(measured: Results) -> list[Illustration]:
+    """Illustrate rates, intervals between spikes, and irregularity.
+
+    Parameters
+    ----------
+    measured
+        As for `illustrate`.
+    """
+    return list(_firing(measured))
 
 
 def _signals(results: Results) -> Iterator[Illustration]:
-    """Draw the input of the networks that receive signals."""
     from bioae.analysis import plots
 
     some = {name: tree for name, tree in results.items() if not has_images(tree)}
@@ -116,41 +171,39 @@ def _signals(results: Results) -> Iterator[Illustration]:
             "Input signals",
             "Input of the first examples over time; a colour per channel, or with more than six "
             "channels a row per channel.",
-            plots.input_signals(some),
+            partial(plots.input_signals, some),
         )
 
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:
-    """Draw the outputs of the networks, as their tasks have them."""
     from bioae.analysis import plots
 
     of: dict[str, dict[str, xr.DataTree]] = {}
     for name, tree in results.items():
-        of.setdefault(task_of(tree), {})[name] = tree
+        if targets_known(tree) or task_of(tree) == "sequence":
+            of.setdefault(task_of(tree), {})[name] = tree
     if "reconstruction" in of:
         yield Illustration(
             "reconstructions",
             "Inputs and reconstructions",
             "Inputs above their reconstructions, each with its squared error summed over pixels.",
-            plots.reconstructions(of["reconstruction"], images=images),
+            partial(plots.reconstructions, of["reconstruction"], images=images),
         )
-    known = {n: tree for n, tree in of.get("classification", {}).items() if targets_known(tree)}
-    if known:
-        yield from _classes(known)
-    known = {n: tree for n, tree in of.get("regression", {}).items() if targets_known(tree)}
-    if known:
+    if "classification" in of:
+        yield from _classes(of["classification"])
+    if "regression" in of:
         yield Illustration(
             "outputs",
             "Outputs and targets",
             "Each output against its target; on the line they are equal.",
-            plots.predicted_values(known),
+            partial(plots.predicted_values, of["regression"]),
         )
     if "sequence" in of:
         yield Illustration(
             "traces",
             "Outputs over time",
             "Outputs of some examples over time, and their targets (dashed); a colour per output.",
-            plots.output_traces(of["sequence"]),
+            partial(plots.output_traces, of["sequence"]),
         )
 
 
@@ -162,14 +215,17 @@ def _classes(results: Results) -> Iterator[Illustration]:
         "Confusion matrix",
         "Fraction of the examples of each class that is predicted as each class; numbers are per "
         "cent.",
-        plots.confusion_matrices({name: confusion_matrix(tree) for name, tree in results.items()}),
+        lambda: plots.confusion_matrices(
+            {name: confusion_matrix(tree) for name, tree in results.items()}
+        ),
     )
-    rates = {name: rates_by_class(tree, layer_names(tree)[-1]) for name, tree in results.items()}
     yield Illustration(
         "class-rates",
         "Firing rate by class",
         "Mean firing rate of each neuron of the last layer in response to each class.",
-        plots.class_rates(rates),
+        lambda: plots.class_rates(
+            {name: rates_by_class(tree, layer_names(tree)[-1]) for name, tree in results.items()}
+        ),
     )
 
 
@@ -194,21 +250,21 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "Number of neurons by firing rate, averaged over all examples, and the best fit (least "
         "AIC) of the log-normal, gamma and exponential distributions. Neurons that never fire have "
         "no place on a logarithmic axis; the labels give their number.",
-        plots.fitted_rates(column("firing_rate"), fits),
+        partial(plots.fitted_rates, column("firing_rate"), fits),
     )
     yield Illustration(
         "intervals",
         "Intervals between spikes",
         "Distribution of the intervals of each layer. Intervals are within one presentation, which "
         "cuts off long ones.",
-        plots.interval_histograms(column("isi_distribution")),
+        partial(plots.interval_histograms, column("isi_distribution")),
     )
     yield Illustration(
         "irregularity",
         "Irregularity and rate",
         "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
         "a Poisson process; on a grid of steps, chance gives less than that at high rates.",
-        plots.cv_against_rate(layers),
+        partial(plots.cv_against_rate, layers),
     )
 
 
@@ -231,7 +287,7 @@ def _code(results: Results) -> Iterator[Illustration]:
         f"Activity of {layer}",
         f"Spikes of the narrowest layer, {layer}, in response to one example, and its mean rate "
         "per neuron.",
-        plots.population_activity(with_it, layer),
+        partial(plots.population_activity, with_it, layer),
     )
     if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
         yield Illustration(
@@ -239,7 +295,7 @@ def _code(results: Results) -> Iterator[Illustration]:
             f"Map of {layer}",
             "First two principal components of the spike counts of each example; colours are "
             "classes.",
-            plots.latent_maps(some, layer),
+            partial(plots.latent_maps, some, layer),
         )
         if sizes[layer] <= _MOST_NEURONS:
             yield Illustration(
@@ -247,7 +303,7 @@ def _code(results: Results) -> Iterator[Illustration]:
                 f"Correlations in {layer}",
                 "Pearson correlation of the spike counts over examples, for all pairs of neurons. "
                 "Neurons that vary together are next to each other.",
-                plots.correlation_matrices(
+                lambda: plots.correlation_matrices(
                     {name: correlation_matrix(tree, layer) for name, tree in some.items()}
                 ),
             )
@@ -265,26 +321,29 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
     }
     if not some:
         return
-    averages = {}
-    for name, tree in some.items():
-        average = spike_triggered_average(tree, layer)["average"]
-        last = average.sizes["neuron"] - 1
-        chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
-        averages[name] = average.isel(neuron=chosen).assign_coords(neuron=chosen)
     yield Illustration(
         "fields",
         f"Receptive fields of {layer}",
         "Spike-triggered averages of some neurons, evenly chosen: the mean image weighted by spike "
         "counts, minus the mean image. Light is more, dark less; a crossed-out neuron never fired.",
-        plots.filter_grid(averages),
+        lambda: plots.filter_grid({name: _fields(tree, layer) for name, tree in some.items()}),
     )
     yield Illustration(
         "transfer",
         f"Rate and intensity in {layer}",
         "Firing rate against the mean intensity of the pixels around each neuron's position, as an "
         "f-I curve; the band is one standard deviation over neurons and images.",
-        plots.transfer_curves({name: transfer_curve(tree, layer) for name, tree in some.items()}),
+        lambda: plots.transfer_curves(
+            {name: transfer_curve(tree, layer) for name, tree in some.items()}
+        ),
     )
+
+
+def _fields(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    average = spike_triggered_average(tree, layer)["average"]
+    last = average.sizes["neuron"] - 1
+    chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
+    return average.isel(neuron=chosen).assign_coords(neuron=chosen)
 
 
 def _some(tree: xr.DataTree) -> xr.DataTree:
@@ -303,5 +362,5 @@ def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
         f"raster-{place}-{slug}",
         f"Spikes: {name}",
         f"Every spike of every layer in response to example {example}.",
-        plots.rasters(tree, example=example),
+        partial(plots.rasters, tree, example=example),
     )

@@ -12,7 +12,7 @@ each chunk of presentations.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from array_api_compat import array_namespace
 from pydantic import Field
@@ -45,6 +45,9 @@ class _Decoder(Table):
 
     #: Whether there is an output for each step.
     in_time: ClassVar[bool] = False
+
+    #: Whether outputs grow with the number of steps of a presentation, at the same activity.
+    sums_steps: ClassVar[bool] = False
 
     #: The number that a neuron keeps: its initial value, and its value after each step, in Brian2's
     #: language, from the number ``kept`` before and the ``potential``; None for a decoder that
@@ -109,6 +112,20 @@ class _Decoder(Table):
             As from `decode`.
         """
         return kept / (self.scale or default_scale)
+
+    def in_finer_steps(self, parts: int, *, default_scale: float) -> Self:
+        """Return the decoder that gives the same outputs when steps are divided.
+
+        Parameters
+        ----------
+        parts
+            The number of parts of each step.
+        default_scale
+            As for `decode`.
+        """
+        if not self.sums_steps:
+            return self
+        return self.model_copy(update={"scale": (self.scale or default_scale) * parts})
 
     @abstractmethod
     def _reduce(self, activity: Array) -> Array: ...
@@ -178,6 +195,8 @@ class FirstSpikeDecoder(_Decoder):
 
     kind: Literal["first_spike"] = "first_spike"
 
+    sums_steps: ClassVar[bool] = True
+
     @property
     def reads(self) -> Reads:
         """The steps from the first spike on."""
@@ -238,6 +257,8 @@ class SummedSoftmaxDecoder(_Decoder):
     """
 
     kind: Literal["summed_softmax"] = "summed_softmax"
+
+    sums_steps: ClassVar[bool] = True
 
     def _reduce(self, activity: Array) -> Array:
         xp = array_namespace(activity)

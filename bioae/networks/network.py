@@ -165,6 +165,7 @@ class Network(NetworkBase):
             dt=f"{config.dt}/{parts}",
             steps=config.steps * parts,
             encoder=config.encoder.in_finer_steps(parts),
+            decoder=config.decoder.in_finer_steps(parts, default_scale=config.default_scale),
         )
         return replace(self, config=changed)
 

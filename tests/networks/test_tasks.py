@@ -78,6 +78,23 @@ def test_the_scale_of_an_auto_encoder_alone_follows_the_encoder() -> None:
     assert network(task=NUMBERS, encoder=encoder).default_scale == 1.0
 
 
+@pytest.mark.parametrize(
+    ("decoder", "scale"),
+    [
+        ({"kind": "summed_softmax"}, 3.0),
+        ({"kind": "first_spike", "scale": 2.0}, 6.0),
+        ({"kind": "count"}, 1.0),
+        ({"kind": "mean", "scale": 2.0}, 2.0),
+    ],
+)
+def test_sums_over_steps_stay_the_same_in_finer_steps(
+    decoder: dict[str, Any], scale: float
+) -> None:
+    finer = Network.initialise(network(task=NUMBERS, decoder=decoder)).in_finer_steps(3).config
+    assert finer.steps == 15
+    assert (finer.decoder.scale or finer.default_scale) == scale
+
+
 def test_a_description_without_a_task_is_as_it_was() -> None:
     plain = network(4)
     assert plain.task == Reconstruction()

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,13 +22,15 @@ import h5py
 from bioae.errors import InputError, ResultError, shortened
 from bioae.simulation.results.inspection import time_limit
 
-__all__ = ["Refusal", "inspected", "open_inspected", "trust"]
+__all__ = ["Refusal", "begin_inspection", "inspected", "open_inspected", "trust"]
 
 Identity: TypeAlias = tuple[int, int, int, int, int]
 
 _START_SECONDS = 30  # of Python and its libraries, on a busy machine
 _SCRIPT = Path(__file__).with_name("inspection.py")
 _SAFE: set[Identity] = set()
+_BEGUN: dict[Identity, Future[subprocess.CompletedProcess[str]]] = {}
+_MOST_BEGUN = 2**24  # bytes of a file: a command that fails waits for the inspection's end
 
 
 class Refusal:
@@ -57,6 +60,21 @@ class Refusal:
 def trust(path: Path) -> None:
     """Declare that a file is safe to read as it is now: this process wrote it."""
     _SAFE.add(_identity(path))
+
+
+def begin_inspection(path: Path) -> None:
+    """Inspect a small file in the background: the next to open it waits for less.
+
+    Parameters
+    ----------
+    path
+        The file. If there is none, it is for the next to open it to say so.
+    """
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_size <= _MOST_BEGUN:
+            background = ThreadPoolExecutor(1)
+            _BEGUN[_identity(path)] = background.submit(_run, str(path.absolute()))
+            background.shutdown(wait=False)
 
 
 def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5netcdf.File:
@@ -150,7 +168,8 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
 
 
 def _inspect(path: str, refusal: Refusal) -> None:
-    done = _run(path)
+    begun = _BEGUN.pop(_identity(Path(path)), None)
+    done = begun.result() if begun else _run(path)
     if done.returncode:
         raise refusal.error(_reason(done))
 
