@@ -200,6 +200,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": (parameters(theta="inf"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value that is a finite"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
+    "no finite scale": ({"surrogate": {"distance": "v", "scale": "inf"}}, "positive and finite"),
     **{
         f"0 by {method}": (
             equations("dv/dt = (I0 - g*v)/tau : 1", method=method, **parameters(I0=current, g="0")),
