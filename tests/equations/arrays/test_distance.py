@@ -27,8 +27,8 @@ PARAMETERS = {"tau": "20*ms", "theta": "0.75", "low": "-0.5"}
 
 comparisons = st.sampled_from(
     [
-        "v > theta", "u >= v", "u < low", "v + u <= 0.25*theta", "v > 0", "k == 2", "k != 1", "near",
-        "v < inf", "inf*theta > u", "v > -inf", "k == inf",
+        "v > theta", "u >= v", "u < low", "v + u <= 0.25*theta", "v > 0", "k == 2", "k != 1",
+        "near", "v < inf", "inf*theta > u", "v > -inf", "k == inf",
     ]
 )  # fmt: skip
 
