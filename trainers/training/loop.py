@@ -1,8 +1,9 @@
 """The training loop: batches, epochs, and their files on disk.
 
-A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl``. The
-checkpoint also holds the metrics of all finished epochs, and ``metrics.jsonl`` is written from it,
-so that a run killed at any point resumes without a lost or repeated line.
+A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl``, and at the
+end ``test.json``. The checkpoint also holds the metrics of all finished epochs, and
+``metrics.jsonl`` is written from it, so that a run killed at any point resumes without a lost or
+repeated line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,8 +23,9 @@ from bioae.errors import NetworkError
 from bioae.files import atomic_output, remove
 from bioae.trainers.mirror.diagnosis import first_not_finite
 from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training.averaging import Average, in_place_of
 from bioae.trainers.training.checkpoint import Checkpoint, Position
-from bioae.trainers.training.objective import evaluate as evaluate_regularisers
+from bioae.trainers.training.optimisation import Optimisation
 from bioae.trainers.training.problem import (
     Batch,
     Problem,
@@ -31,14 +33,18 @@ from bioae.trainers.training.problem import (
     evaluate,
     example_order,
     reproducible,
+    score_name,
 )
-from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
+from bioae.trainers.training.stages import Stage
 
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
     "METRICS",
     "MODEL",
+    "TEST",
+    "Fitted",
     "Report",
     "Reporter",
     "TrainingRun",
@@ -50,6 +56,7 @@ CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
 MODEL = "model"
+TEST = "test.json"
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,28 @@ class Report:
 Reporter: TypeAlias = Callable[[Report], None]
 
 
+class Fitted(NamedTuple):
+    """The metrics of a finished run.
+
+    Attributes
+    ----------
+    history
+        The metrics of each epoch.
+    summary
+        Those of the selected epoch, and those on the test split.
+    """
+
+    history: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+
 def fit(
     problem: Problem, out: Path, *, resume: bool = False, progress: Reporter | None = None
-) -> list[dict[str, Any]]:
-    """Train a network in place, and return the metrics of each epoch.
+) -> Fitted:
+    """Train a network in place, and evaluate it on the test split.
+
+    The mirror ends with the weights of the selected epoch: the best one by validation, or the last.
+    With ``average`` they are the moving averages.
 
     A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
     the same versions of PyTorch and NumPy.
@@ -102,14 +127,15 @@ def fit(
     with reproducible(run.threads):
         run.save()
         if not resume:
-            remove(out / MODEL)  # of the run that this one has replaced
+            for name in (MODEL, TEST):
+                remove(out / name)  # of the run that this one has replaced
         try:
             run.train(progress)
         except KeyboardInterrupt:
             if run.consistent:
                 run.save()
             raise
-    return run.history
+        return Fitted(run.history, run.finish())
 
 
 def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
@@ -129,14 +155,6 @@ def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _groups(weights: Mapping[str, Tensor], settings: OptimisationConfig) -> list[dict[str, Any]]:
-    """Return the weights in groups of equal learning rate, in order of appearance."""
-    groups: dict[float, list[Tensor]] = {}
-    for name, weight in weights.items():
-        groups.setdefault(settings.rate(name), []).append(weight)
-    return [{"params": params, "lr": rate} for rate, params in groups.items()]
-
-
 class TrainingRun:
     """A training run in progress.
 
@@ -151,7 +169,10 @@ class TrainingRun:
         self.problem = problem
         self.out = out
         self.weights = dict(problem.mirror.weights)
-        self.optimiser = torch.optim.Adam(_groups(self.weights, settings), fused=True)
+        synaptic = problem.mirror.synaptic
+        self.optimisation = Optimisation(self.weights, synaptic, settings, problem.stages)
+        self.average = Average(self.weights, settings.average) if settings.average else None
+        self.best: dict[str, Tensor] = {}
         self.threads = settings.threads or torch.get_num_threads()
         self.position = Position()
         self.history: list[dict[str, Any]] = []
@@ -162,22 +183,43 @@ class TrainingRun:
         """Restore the checkpoint of the run's folder."""
         path = self.out / CHECKPOINT
         stored = checkpoints.load(path)
-        checkpoints.check_config(stored.config, self._config(), str(path))
-        checkpoints.restore(stored.tensors, self.weights, self.optimiser)
-        self.position, self.history = stored.position, stored.history
-        self.threads = stored.threads
-        if self.position.epoch > self.problem.config.training.epochs:
+        checkpoints.check_config(stored.config, self._config(), str(path), self._free())
+        epochs = self.problem.stages[-1].end
+        if stored.position.epoch > epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",
                 where=str(path),
-                expected=f"training.epochs of at least {self.position.epoch}",
-                found=str(self.problem.config.training.epochs),
+                expected=f"training.epochs of at least {stored.position.epoch}",
+                found=str(epochs),
             )
+        self.position, self.history = stored.position, stored.history
+        self.threads = stored.threads
+        if self.history and self.problem.config.training.select == "best":
+            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        optimiser = self.optimisation.optimiser
+        checkpoints.restore(stored.tensors, self._arrays(), self.weights, optimiser)
+
+    def _free(self) -> set[str]:
+        """Return the keys on which the finished part of the run does not depend."""
+        settings = self.problem.config.training
+        free = {"training.checkpoint_seconds"}
+        if not settings.stages and settings.schedule.extensible:
+            free.add("training.epochs")
+        return free
+
+    def _arrays(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return the tensors that have the names of the weights."""
+        arrays: dict[str, Mapping[str, Tensor]] = {"weight": self.weights}
+        if self.average:
+            arrays["average"] = self.average.values
+        if self.best:
+            arrays["best"] = self.best
+        return arrays
 
     def save(self) -> None:
         """Write the checkpoint, then the metrics, which follow from it."""
         state = Checkpoint(
-            tensors=checkpoints.capture(self.weights, self.optimiser),
+            tensors=checkpoints.capture(self._arrays(), self.weights, self.optimisation.optimiser),
             position=self.position,
             history=self.history,
             config=self._config(),
@@ -189,47 +231,87 @@ class TrainingRun:
 
     def train(self, progress: Reporter | None) -> None:
         """Train the remaining epochs."""
-        settings = self.problem.config.training
-        while self.position.epoch < settings.epochs:
-            self._train_epoch(progress)
-            self._finish_epoch()
+        for stage in self.problem.stages:
+            if self.position.epoch < stage.end:
+                self.optimisation.enter(stage)
+            while self.position.epoch < stage.end:
+                self._train_epoch(stage, progress)
+                self._finish_epoch()
 
-    def _train_epoch(self, progress: Reporter | None) -> None:
-        settings = self.problem.config.training
+    def finish(self) -> dict[str, Any]:
+        """Let the mirror have the selected weights, test it, and return its metrics."""
+        selected = self._selected()
+        with torch.no_grad():
+            for name, value in (self.best or self._evaluated()).items():
+                self.weights[name].copy_(value)
+        test = evaluate(self.problem, "test")
+        self._check_finite({"test error": test[score_name("test")]})
+        figures = {"epoch": selected["epoch"], **test}
+        with atomic_output(self.out / TEST, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
+        return {**selected, **test}
+
+    def _selected(self) -> dict[str, Any]:
+        """Return the metrics of the epoch whose network is stored."""
+        if self.problem.config.training.select == "last":
+            return self.history[-1]
+        return min(self.history, key=lambda metrics: metrics[score_name("validation")])
+
+    def _evaluated(self) -> Mapping[str, Tensor]:
+        """Return the weights that are evaluated: their averages, if there are any."""
+        return self.average.values if self.average else self.weights
+
+    def _train_epoch(self, stage: Stage, progress: Reporter | None) -> None:
+        settings = stage.settings
         epoch = self.position.epoch + 1
         images = self.problem.train
         order = example_order(settings.seed, epoch, len(images))
         seed = encoder_seed(settings.seed, epoch)
-        batches = math.ceil(len(images) / settings.batch_size)
+        batches = stage.batches(len(images))
         while self.position.batch < batches:
             started = time.monotonic()
             start = self.position.batch * settings.batch_size
             chosen = images[order[start : start + settings.batch_size]]
-            values = self._update(self.problem.batch(chosen, seed))
+            values = self._update(self.problem.batch(chosen, seed), stage)
             self._count(values, len(chosen), time.monotonic() - started)
             if progress:
-                progress(
-                    Report(epoch, settings.epochs, self.position.batch, batches, values["loss"])
-                )
+                epochs = self.problem.stages[-1].end
+                progress(Report(epoch, epochs, self.position.batch, batches, values["loss"]))
             if time.monotonic() - self._saved >= settings.checkpoint_seconds:
                 self.save()
 
-    def _update(self, batch: Batch) -> dict[str, float]:
+    def _update(self, batch: Batch, stage: Stage) -> dict[str, float]:
         """Update the weights on one batch, and return the terms of its loss."""
-        terms = self._terms(batch)
+        terms = self._terms(batch, stage)
         # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
-        self._check_finite(values, batch)
-        self.optimiser.zero_grad()
+        self._check_finite(values, (batch, stage))
+        self.optimisation.optimiser.zero_grad()
         terms["loss"].backward()  # type: ignore[no-untyped-call]
         self._check_reached()
-        limit = self.problem.config.training.gradient_clip or math.inf
+        limit = stage.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
-        self._check_finite({"norm of the gradient": norm.item()}, batch)
+        self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
         self.consistent = False
-        self.optimiser.step()
+        self.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
         self.problem.mirror.clamp_()
+        if self.average:
+            self.average.update(self._updates(stage))
         return values
+
+    def _time(self, stage: Stage) -> tuple[int, int, int]:
+        """Return the finished epochs, and the finished and all batches of the current one."""
+        at = self.position
+        return at.epoch, at.batch, stage.batches(len(self.problem.train))
+
+    def _updates(self, current: Stage) -> int:
+        """Return the number of updates of the run, the one in progress included."""
+        epoch, batch, batches = self._time(current)
+        before = (
+            stage.batches(len(self.problem.train)) * (stage.end - stage.start)
+            for stage in self.problem.stages[: current.number]
+        )
+        return sum(before) + (epoch - current.start) * batches + batch + 1
 
     def _check_reached(self) -> None:
         """Refuse to train a weight or parameter that no gradient reaches.
@@ -242,22 +324,27 @@ class TrainingRun:
         unreached = [
             name
             for name, weight in self.weights.items()
-            if weight.grad is None and (name in connections or _kind(name) not in reached)
+            if weight.requires_grad
+            and weight.grad is None
+            and (name in connections or _kind(name) not in reached)
         ]
         if unreached:
+            layer = unreached[0].rpartition(".")[0]
+            rule = self.problem.config.training.derivative_of(layer)
             raise NetworkError(
                 f"no gradient reaches {unreached[0]!r}",
                 where="training, trainable",
-                found=f"the derivative {self.problem.config.training.derivative.name!r}",
+                found=f"the derivative {rule.name!r}",
                 mend="The rule 'membrane' goes straight through the leak: choose another "
                 "derivative, or leave the parameter out of `trainable`",
             )
 
-    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+    def _terms(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""
         activity = self.problem.mirror(batch.drive, key=batch.key)
         reconstruction = self.problem.loss(activity.reconstruction, batch.targets)
-        terms = evaluate_regularisers(self.problem.regularisers, activity, self.weights)
+        elapsed = stage.regularised_for(*self._time(stage))
+        terms = evaluate_regularisers(stage.regularisers, activity, self.weights, elapsed)
         loss = torch.stack([reconstruction, *terms.values()]).sum()
         return {"loss": loss, "reconstruction": reconstruction, **terms}
 
@@ -272,8 +359,10 @@ class TrainingRun:
 
     def _finish_epoch(self) -> None:
         done = self.position
-        held_out = evaluate(self.problem)
-        self._check_finite({"held-out error": held_out["validation_sum_squared_error"]})
+        evaluated = self._evaluated()
+        with in_place_of(self.weights.values(), evaluated.values()):
+            held_out = evaluate(self.problem)
+        self._check_finite({"held-out error": held_out[score_name("validation")]})
         metrics = {
             "epoch": done.epoch + 1,
             **{name: total / done.examples for name, total in done.sums.items()},
@@ -284,16 +373,20 @@ class TrainingRun:
         self.consistent = False
         self.history.append(metrics)
         self.position = Position(epoch=done.epoch + 1)
+        if self.problem.config.training.select == "best" and self._selected() is metrics:
+            self.best = {name: value.detach().clone() for name, value in evaluated.items()}
         self.consistent = True
         self.save()
 
-    def _check_finite(self, values: dict[str, float], batch: Batch | None = None) -> None:
+    def _check_finite(
+        self, values: dict[str, float], update: tuple[Batch, Stage] | None = None
+    ) -> None:
         """Refuse to continue with NaN or infinity; name what made it in a batch."""
         for name, value in values.items():
             if math.isfinite(value):
                 continue
-            cause = batch and first_not_finite(
-                self.problem.mirror, lambda: self._terms(batch)["loss"]
+            cause = update and first_not_finite(
+                self.problem.mirror, lambda: self._terms(*update)["loss"]
             )
             raise NetworkError(
                 f"the {name} is no longer finite",

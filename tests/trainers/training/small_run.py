@@ -20,7 +20,6 @@ from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import Report, fit
 from bioae.trainers.training.problem import Problem
-from bioae.trainers.training.training import build_regularisers
 
 SIDE = 6
 #: Bounds so narrow that training meets them.
@@ -79,8 +78,8 @@ def problem(configuration: TrainingConfig) -> Problem:
         config=configuration,
         mirror=mirror,
         train=images(20, "train"),
-        validation=images(7, "test"),
-        regularisers=build_regularisers(configuration, ("hidden", "output")),
+        validation=images(7, "validation"),
+        test=images(5, "test"),
     )
 
 

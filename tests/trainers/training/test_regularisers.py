@@ -14,9 +14,9 @@ from bioae.errors import NetworkError
 from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative, spike
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.objective import REGULARISERS, Regulariser, evaluate
-from bioae.trainers.training.sections import RegularisersConfig
-from bioae.trainers.training.training import build_regularisers
+from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.stages import build_regularisers
+from bioae.trainers.training.terms import RegularisersConfig
 
 STEPS, EXAMPLES = 5, 3
 

@@ -59,7 +59,7 @@ def test_groups_of_learning_rates(tmp_path: Path) -> None:
     names = {id(weight): name for name, weight in run.weights.items()}
     rates = {
         names[id(each)]: group["lr"]
-        for group in run.optimiser.param_groups
+        for group in run.optimisation.optimiser.param_groups
         for each in group["params"]
     }
     assert rates == {
@@ -80,7 +80,7 @@ def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
     run = TrainingRun(problem, tmp_path)
-    run._update(problem.batch(problem.train[np.arange(8)], 0))
+    run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
     for name, each in problem.mirror.trained.items():
         start, rate = (0.1, 1e-2) if name.endswith("tau") else (1.0, 2e-2)
         # The last layer's potential is read, and its threshold with nothing to do.
@@ -120,8 +120,8 @@ def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
     run = TrainingRun(assemble(config()), tmp_path)
-    assert len(run.optimiser.param_groups) == 1
-    assert run.optimiser.param_groups[0]["params"] == [*run.weights.values()]
+    assert len(run.optimisation.optimiser.param_groups) == 1
+    assert run.optimisation.optimiser.param_groups[0]["params"] == [*run.weights.values()]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from builders import dense
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import fit
-from bioae.trainers.training.objective import REGULARISERS
+from bioae.trainers.training.regularisers import REGULARISERS
 from bioae.trainers.training.sections import DataConfig, OptimisationConfig
 
 FULL = """
