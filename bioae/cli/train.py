@@ -47,7 +47,8 @@ def train(
     overwrite
         Replace the run in the folder.
     json
-        Print the last epoch's metrics as one JSON object.
+        Print the metrics of the trained network as one JSON object: of its epoch, and on the test
+        split.
 
     Returns
     -------
@@ -79,10 +80,13 @@ def train(
             print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
             return 130
         raise
-    last = result.history[-1]
+    summary = result.summary
     if json:
-        print(json_format.dumps(last))
+        print(json_format.dumps(summary))
     else:
-        error = last["validation_sum_squared_error"]
-        print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
+        epoch, error = summary["epoch"], summary["test_sum_squared_error"]
+        print(
+            f"{result.model}: epoch {epoch} of {len(result.history)}, "
+            f"test error {error:.2f} per image"
+        )
     return 0

@@ -30,7 +30,7 @@ def config(**training: Any) -> TrainingConfig:
         "derivative": "arctan", "trainable": ["tau", "theta"], **training,
     }  # fmt: skip
     network = {"input_shape": [1, 28, 28], "steps": 8, "neuron": "lif", "layers": LAYERS}
-    data = {"train": 16, "validation": 8}
+    data = {"train": 24, "validation": 8, "test": 8}
     return TrainingConfig.from_mapping({"data": data, "network": network, "training": settings})
 
 
