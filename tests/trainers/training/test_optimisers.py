@@ -103,6 +103,18 @@ def test_bounds_of_a_layer_hold(tmp_path: Path) -> None:
     assert abs(float(weights["output.tau"]) - 0.1) > 0.01
 
 
+def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(
+    small_run: ModuleType, tmp_path: Path
+) -> None:
+    neuron = {key: value for key, value in small_run.LEAKY.items() if key != "trainable"}
+    layers = {"hidden": {"trainable": ["tau"], "bounds": {"tau": ["1*ms", "1*second"]}}}
+    values = config(layers=layers).to_mapping()
+    values["network"] |= {"neuron": "mine", "neurons": {"mine": neuron}}
+    weights = train(TrainingConfig.from_mapping(values), tmp_path / "run").network.weights
+    assert float(weights["hidden.tau"]) != 0.01
+    assert "output.tau" not in weights
+
+
 def test_written_and_read(tmp_path: Path) -> None:
     given = config(
         trainable=["tau"],
