@@ -35,7 +35,7 @@ def after_one_update(configuration: TrainingConfig, out: Path) -> dict[str, torc
     problem = assemble(configuration)
     run = TrainingRun(problem, out)
     run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
-    return {name: weight.detach().clone() for name, weight in run.weights.items()}
+    return {name: weight.detach().clone() for name, weight in run.state.weights.items()}
 
 
 def test_weight_decay_is_decoupled_and_acts_on_connections_only(tmp_path: Path) -> None:

@@ -90,14 +90,14 @@ def test_every_group_follows_in_proportion(
     )
     run = TrainingRun(small_run.problem(config), tmp_path)
     seen = []
-    step = run.optimisation.optimiser.step
-    groups = run.optimisation.optimiser.param_groups
+    step = run.state.optimisation.optimiser.step
+    groups = run.state.optimisation.optimiser.param_groups
 
     def look(*arguments: Any) -> None:
         seen.append(tuple(group["lr"] for group in groups))
         step(*arguments)
 
-    monkeypatch.setattr(run.optimisation.optimiser, "step", look)
+    monkeypatch.setattr(run.state.optimisation.optimiser, "step", look)
     run.train(None)
     assert seen == [(1e-3 * f, 4e-3 * f) for f in (1.0, 0.5, 0.25) for _ in range(4)]
 

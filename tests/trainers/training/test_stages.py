@@ -25,8 +25,8 @@ def rates(small_run: ModuleType, out: Path, **training: Any) -> list[list[float]
     def look(report: Report) -> None:
         (group,) = (
             group
-            for group in run.optimisation.optimiser.param_groups
-            if any(each is run.weights["hidden.weight"] for each in group["params"])
+            for group in run.state.optimisation.optimiser.param_groups
+            if any(each is run.state.weights["hidden.weight"] for each in group["params"])
         )
         seen.setdefault(report.epoch, []).append(group["lr"])
 
@@ -92,12 +92,12 @@ def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_
     ]
     run = TrainingRun(small_run.problem(small_run.config(trainable=[], stages=stages)), tmp_path)
     moved: list[set[str]] = []
-    before = {name: each.detach().clone() for name, each in run.weights.items()}
+    before = {name: each.detach().clone() for name, each in run.state.weights.items()}
 
     def look(report: Report) -> None:
         if report.batch == report.batches:
-            moved.append({n for n, each in run.weights.items() if not each.equal(before[n])})
-            before.update({n: each.detach().clone() for n, each in run.weights.items()})
+            moved.append({n for n, each in run.state.weights.items() if not each.equal(before[n])})
+            before.update({n: each.detach().clone() for n, each in run.state.weights.items()})
 
     run.train(look)
     assert moved == [{"hidden.weight"}, {"hidden.tau", "output.tau", "output.weight"}]
@@ -107,7 +107,7 @@ def test_the_optimiser_continues(small_run: ModuleType, tmp_path: Path) -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1, "batch_size": 5}]
     run = TrainingRun(small_run.problem(small_run.config(stages=stages)), tmp_path)
     run.train(None)
-    state = run.optimisation.optimiser.state[run.weights["hidden.weight"]]
+    state = run.state.optimisation.optimiser.state[run.state.weights["hidden.weight"]]
     assert state["step"].item() == 2 + 4
 
 
@@ -132,7 +132,7 @@ def test_the_average_is_evaluated_and_kept(small_run: ModuleType, tmp_path: Path
     plain = small_run.problem(small_run.config(**options))
     run = TrainingRun(plain, tmp_path / "plain")
     seen = []
-    run.train(lambda _: seen.append(run.weights["hidden.weight"].detach().double().clone()))
+    run.train(lambda _: seen.append(run.state.weights["hidden.weight"].detach().double().clone()))
     averaged = small_run.problem(small_run.config(**options, average=0.5))
     history, _ = fit(averaged, tmp_path / "averaged")
     shares = torch.tensor([0.5 ** (len(seen) - k) for k in range(1, len(seen) + 1)])
@@ -141,8 +141,8 @@ def test_the_average_is_evaluated_and_kept(small_run: ModuleType, tmp_path: Path
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(found, seen[-1], atol=1e-3)
     key = "validation_sum_squared_error"
-    assert history[0]["loss"] == run.history[0]["loss"]
-    assert history[0][key] != run.history[0][key]
+    assert history[0]["loss"] == run.state.history[0]["loss"]
+    assert history[0][key] != run.state.history[0][key]
 
 
 def test_written_and_read(small_run: ModuleType, tmp_path: Path) -> None:

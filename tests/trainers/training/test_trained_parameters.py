@@ -56,10 +56,10 @@ def test_read_and_written(tmp_path: Path) -> None:
 def test_groups_of_learning_rates(tmp_path: Path) -> None:
     given = config(**EVERYTHING)
     run = TrainingRun(assemble(given), tmp_path)
-    names = {id(weight): name for name, weight in run.weights.items()}
+    names = {id(weight): name for name, weight in run.state.weights.items()}
     rates = {
         names[id(each)]: group["lr"]
-        for group in run.optimisation.optimiser.param_groups
+        for group in run.state.optimisation.optimiser.param_groups
         for each in group["params"]
     }
     assert rates == {
@@ -120,8 +120,10 @@ def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
     run = TrainingRun(assemble(config()), tmp_path)
-    assert len(run.optimisation.optimiser.param_groups) == 1
-    assert run.optimisation.optimiser.param_groups[0]["params"] == [*run.weights.values()]
+    assert len(run.state.optimisation.optimiser.param_groups) == 1
+    assert run.state.optimisation.optimiser.param_groups[0]["params"] == [
+        *run.state.weights.values()
+    ]
 
 
 @pytest.mark.parametrize(

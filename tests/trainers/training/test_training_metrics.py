@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from bioae.errors import DataError
 from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.training.loop import write_metrics
 from bioae.trainers.training.problem import (
     LayerTally,
     encoder_seed,
@@ -21,6 +20,7 @@ from bioae.trainers.training.problem import (
     on_grid,
     reproducible,
 )
+from bioae.trainers.training.state import write_metrics
 
 
 def layer(spikes: torch.Tensor) -> LayerActivity:
