@@ -51,7 +51,8 @@ def train(
     overwrite
         Replace the run in the folder.
     json
-        Print the last epoch's metrics as one JSON object.
+        Print the metrics of the trained network as one JSON object: of its epoch, and on the test
+        split.
 
     Returns
     -------
@@ -80,18 +81,19 @@ def train(
             print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
             return 130
         raise
-    last = result.history[-1]
+    summary = result.summary
     if json:
-        print(json_format.dumps(last))
+        print(json_format.dumps(summary))
     else:
-        print(f"{result.model}: {last['epoch']} epochs, {_held_out(result.network, last)}")
+        epoch = f"epoch {summary['epoch']} of {len(result.history)}"
+        print(f"{result.model}: {epoch}, {_tested(result.network, summary)}")
     return 0
 
 
-def _held_out(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the held-out images."""
+def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
+    """Return the first score of the task on the test split."""
     score, *_ = network.config.task.scores
-    value = metrics[f"validation_{score}"]
+    value = metrics[f"test_{score}"]
     if score == "sum_squared_error":
-        return f"held-out error {value:.2f} per image"
-    return f"held-out {score.replace('_', ' ')} {value:.4g}"
+        return f"test error {value:.2f} per image"
+    return f"test {score.replace('_', ' ')} {value:.4g}"
