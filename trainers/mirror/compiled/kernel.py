@@ -13,9 +13,10 @@ from torch.autograd.function import once_differentiable
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.source import Plan
+from bioae.trainers.mirror.compiled.plan import Plan
+from bioae.trainers.mirror.compiled.source import Source
 
-__all__ = ["SUM", "Kernel", "Timeline"]
+__all__ = ["SUM", "Kernel", "Timeline", "pointers"]
 
 #: The prefix of the names of sums over time.
 SUM = "sum of "
@@ -65,7 +66,7 @@ class Kernel:
     @classmethod
     def build(cls, plan: Plan) -> Kernel:
         """Compile a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(plan.text()))
+        return cls(plan, compile_cpp(Source(plan).text()))
 
     def __call__(
         self,
@@ -136,8 +137,8 @@ class _Presentation(torch.autograd.Function):
             for _ in names
         ]
         kernel.library.forward(
-            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
-            ctypes.c_void_p(times.data_ptr()), _pointers(outputs),
+            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(times.data_ptr()), pointers(outputs),
         )  # fmt: skip
         return tuple(outputs)
 
@@ -164,8 +165,8 @@ class _Presentation(torch.autograd.Function):
             for _ in plan.learned
         ]
         ctx.kernel.library.backward(
-            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
-            ctypes.c_void_p(ctx.times.data_ptr()), _pointers(incoming), _pointers([*to, *learned]),
+            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(ctx.times.data_ptr()), pointers(incoming), pointers([*to, *learned]),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
         reduced = [
@@ -194,6 +195,7 @@ def _laid_out(tensor: Tensor, layout: torch.memory_format, times: Tensor) -> Ten
     return tensor.contiguous()
 
 
-def _pointers(tensors: Sequence[Tensor | None]) -> Any:
+def pointers(tensors: Sequence[Tensor | None]) -> Any:
+    """Return the addresses of tensors, null for None."""
     kind = ctypes.c_void_p * max(len(tensors), 1)
     return kind(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))

@@ -288,7 +288,7 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: s
     [
         (compiled_layer, "_record", TypeError("unsupported operand")),
         (compiled_layer, "stepper", AttributeError("no operation")),
-        (source.Plan, "text", KeyError("a node")),
+        (source.Source, "text", KeyError("a node")),
         (kernel, "compile_cpp", OSError(28, "No space left on device")),
         (kernel, "compile_cpp", build.Unsupported("the C++ compiler failed: ...")),
     ],

@@ -1,0 +1,122 @@
+"""The contents of a compiled kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.graph import Node
+from bioae.trainers.mirror.gradients import ACTIVE
+
+__all__ = ["SPIKE", "STARTS", "Plan"]
+
+#: The name of a population's spikes.
+SPIKE = "_spike"
+
+#: The initial values of every population, in addition to the states of its model.
+STARTS: Mapping[str, float | bool] = {SPIKE: 0.0, "_fired": False, ACTIVE: 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The contents of a compiled kernel.
+
+    Attributes
+    ----------
+    step
+        One step.
+    initial
+        The values before the first step, by name: whether each neuron has its own.
+    recorded, final, summed
+        The names recorded at the end of each step, and after the last step only; and those of
+        `recorded` that are summed over the steps too.
+    learning
+        The initial values that get a gradient.
+    real
+        The type of numbers in C++.
+    latency
+        For a recurrent layer, the steps from a spike to its arrival without a delay: 0 if neurons
+        fire before the input of a step arrives, else 1. None: the layer is not recurrent.
+    """
+
+    step: Step
+    initial: dict[str, bool]
+    recorded: tuple[str, ...]
+    final: tuple[str, ...]
+    summed: tuple[str, ...]
+    learning: tuple[str, ...]
+    real: str
+    latency: int | None = None
+
+    @cached_property
+    def carried(self) -> tuple[str, ...]:
+        """The values carried from step to step that the recorded values depend on."""
+        step = self.step
+        carried: set[str] = set()
+        ends = [step.values[name] for name in self.recorded]
+        ends += [step.carried[name][1] for name in self.final]
+        while True:
+            reached = set(step.graph.reached(ends))
+            now = {name for name, (before, _) in step.carried.items() if before in reached}
+            now |= set(self.final)
+            if now <= carried:
+                return tuple(sorted(carried))
+            carried |= now
+            ends += [step.carried[name][1] for name in now]
+
+    @property
+    def after(self) -> list[Node]:
+        """The carried values after the step, in the order of their names."""
+        return [self.step.carried[name][1] for name in self.carried]
+
+    @property
+    def ends(self) -> list[Node]:
+        """The recorded values, and the carried values after the step."""
+        return [*(self.step.values[name] for name in self.recorded), *self.after]
+
+    @cached_property
+    def gradients(self) -> tuple[dict[str, Node], dict[Node, Node]]:
+        """The gradients of the step, see `Step.adjoint`."""
+        graph, step = self.step.graph, self.step
+        read = {
+            name: graph.leaf(f"gradient {name}")
+            for name in self.recorded
+            if step.values[name].kind == "number"
+        }
+        learning = [graph.leaf(name) for name in self.learning if name not in step.carried]
+        return step.adjoint(read, self.final, [*step.inputs.values(), *learning])
+
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """The names in `learning` that a gradient reaches."""
+        earlier, others = self.gradients
+        leaf = self.step.graph.leaf
+        return tuple(n for n in self.learning if n in earlier or leaf(n) in others)
+
+    @property
+    def accumulated(self) -> tuple[str, ...]:
+        """The names in `learned` that are not carried: their gradients are summed over the steps."""
+        return tuple(name for name in self.learned if name not in self.gradients[0])
+
+    @cached_property
+    def later(self) -> tuple[str, ...]:
+        """The names of the carried values that get a gradient from the step after."""
+        return tuple(sorted({*self.gradients[0], *self.final}))
+
+    @property
+    def outputs(self) -> int:
+        """The number of output arrays: `recorded`, `final` and `summed`."""
+        return len(self.recorded) + len(self.final) + len(self.summed)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the initial values that the code reads, in the order of its arguments."""
+        nodes = self.step.graph.nodes
+        leaves = {node.text for node in nodes if node.operation == "leaf"}
+        return tuple(
+            name
+            for name in self.initial
+            if name in leaves and (name not in self.step.carried or name in self.carried)
+        )
