@@ -25,6 +25,7 @@ from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.recurrent import Path
+from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
@@ -295,7 +296,7 @@ def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor]
     """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
-        return partial(connect_innermost, *shapes)
+        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
     return EventConnection.for_layer(placed.layer, *shapes, arrays)
 
 

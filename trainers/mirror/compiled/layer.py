@@ -102,7 +102,7 @@ class CompiledLayer:
         times, arrays = neuron.times(timeline.steps), self._arrays.in_training()
         if isinstance(kernel, RecurrentKernel):
             assert recurrent is not None
-            results = kernel(send(), values, times, timeline, arrays, recurrent())
+            results = kernel(send(), values, times, timeline, arrays, paths=recurrent())
         else:
             results = kernel(send(), values, times, timeline, arrays)
         for name in record:

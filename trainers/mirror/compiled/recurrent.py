@@ -98,7 +98,8 @@ class RecurrentKernel:
         initial: Mapping[str, Tensor],
         times: Tensor,
         timeline: Timeline,
-        arrays: Arrays | None,
+        arrays: Arrays | None = None,
+        *,
         paths: Sequence[Path],
     ) -> dict[str, Tensor]:
         """Run a presentation.
@@ -123,7 +124,8 @@ class RecurrentKernel:
             *(initial[name] for name in plan.parameters),
             *(path.weight for path in paths),
         )
-        outputs = _Presentation.apply(self, arrays, times, timeline, wired, *tensors)  # type: ignore[no-untyped-call]
+        run = _Run(times, timeline, wired)
+        outputs = _Presentation.apply(self, arrays, run, *tensors)  # type: ignore[no-untyped-call]
         sums = [SUM + name for name in plan.summed]
         return dict(zip((*plan.recorded, *plan.final, *sums), outputs, strict=True))
 
@@ -153,6 +155,24 @@ class RecurrentKernel:
         return sizes, places
 
 
+class _Run(NamedTuple):
+    """The timing of a presentation.
+
+    Attributes
+    ----------
+    times
+        The time of each step (time).
+    timeline
+        The timing of the steps and input.
+    wired
+        The place of the input, and the delay, of each recurrent connection.
+    """
+
+    times: Tensor
+    timeline: Timeline
+    wired: Sequence[tuple[int, int]]
+
+
 class _Presentation(torch.autograd.Function):
     """All steps, forward and backward."""
 
@@ -161,12 +181,11 @@ class _Presentation(torch.autograd.Function):
         ctx: Any,
         kernel: RecurrentKernel,
         arrays: Arrays | None,
-        times: Tensor,
-        timeline: Timeline,
-        wired: Sequence[tuple[int, int]],
+        run: _Run,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         """Return the recorded values, the final values and the sums."""
+        times, timeline, wired = run
         plan, count = kernel.plan, len(kernel.plan.step.inputs)
         first = len(tensors) - len(wired)
         inputs = [tensor.contiguous() for tensor in tensors[:count]]
@@ -189,8 +208,8 @@ class _Presentation(torch.autograd.Function):
             ctypes.c_void_p(times.data_ptr()), pointers(outputs), pointers(total),
             _paths(wired, rows=rows),
         )  # fmt: skip
-        ctx.kernel, ctx.timeline, ctx.times, ctx.arrays_of = kernel, timeline, times, arrays_of
-        ctx.wired, ctx.sizes, ctx.places = wired, sizes, places
+        ctx.kernel, ctx.run, ctx.arrays_of = kernel, run, arrays_of
+        ctx.sizes, ctx.places = sizes, places
         ctx.shapes = [tensor.shape for tensor in tensors[:first]]
         ctx.save_for_backward(*total, *parameters, *weights)
         ctx.set_materialize_grads(False)
@@ -200,22 +219,23 @@ class _Presentation(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradients of the input, of the initial values and of the weights."""
-        kernel, sizes, wired = ctx.kernel, ctx.sizes, ctx.wired
+        kernel, sizes = ctx.kernel, ctx.sizes
+        times, timeline, wired = ctx.run
         plan: Plan = kernel.plan
         count, first = len(plan.step.inputs), len(ctx.saved_tensors) - len(wired)
         total, parameters = ctx.saved_tensors[:count], ctx.saved_tensors[count:first]
         weights = ctx.saved_tensors[first:]
         incoming = [g if g is None else g.contiguous() for g in gradients]
-        to = ctx.arrays_of(count, ctx.timeline.steps)
+        to = ctx.arrays_of(count, timeline.steps)
         learned = ctx.arrays_of(len(plan.learned), 1)
         parts = [
             weight.new_zeros((sizes.threads, sizes.size, sizes.padded)) if need else None
-            for weight, need in zip(weights, ctx.needs_input_grad[5 + first :], strict=True)
+            for weight, need in zip(weights, ctx.needs_input_grad[3 + first :], strict=True)
         ]
         panels = [_panels(weight, sizes.padded, plan.real) for weight in weights]
         kernel.loop.backward(
             ctypes.byref(sizes), kernel.steps(), pointers(parameters),
-            ctypes.c_void_p(ctx.times.data_ptr()), pointers(incoming), pointers(total),
+            ctypes.c_void_p(times.data_ptr()), pointers(incoming), pointers(total),
             _paths(wired, panels=panels, gradient=parts), pointers(to), pointers(learned),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
@@ -224,13 +244,13 @@ class _Presentation(torch.autograd.Function):
             for name, shape in zip(plan.parameters, ctx.shapes[count:], strict=True)
         ]
         own = [None if p is None else p.sum(0)[:, : sizes.size].T for p in parts]
-        return None, None, None, None, None, *(_sent(ctx, each) for each in to), *reduced, *own
+        sent = [_sent(each, timeline, sizes.examples) for each in to]
+        return None, None, None, *sent, *reduced, *own
 
 
-def _sent(ctx: Any, gradient: Tensor) -> Tensor:
+def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
     """Return the gradient of the input from that of the whole input in each step."""
-    timeline, sizes = ctx.timeline, ctx.sizes
-    each = gradient.view(timeline.steps, sizes.examples, *gradient.shape[1:])
+    each = gradient.view(timeline.steps, examples, *gradient.shape[1:])
     sent = each[timeline.delay : timeline.delay + timeline.sent]
     return sent.sum(0) if timeline.held else sent.flatten(0, 1)
 
