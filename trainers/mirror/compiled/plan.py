@@ -97,7 +97,7 @@ class Plan:
 
     @property
     def accumulated(self) -> tuple[str, ...]:
-        """The names in `learned` whose gradients are summed over the steps: they are not carried."""
+        """The names in `learned` that are not carried: gradients are summed over the steps."""
         return tuple(name for name in self.learned if name not in self.gradients[0])
 
     @cached_property
