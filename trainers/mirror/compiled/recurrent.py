@@ -147,7 +147,7 @@ class RecurrentKernel:
         ]
         sizes = _Sizes(
             steps, lead_in, examples, size, _padded(size, plan.real), sent, delay, cut, held,
-            threads, min(_GROUP, -(-examples // threads)), len(plan.step.inputs),
+            threads, _group(examples, threads), len(plan.step.inputs),
             len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
             len(plan.later), len(plan.accumulated), len(plan.learned), plan.latency, paths,
             *(ctypes.addressof(each) for each in places),
@@ -198,7 +198,7 @@ class _Presentation(torch.autograd.Function):
         def arrays_of(number: int, steps: int) -> list[Tensor]:
             whole = (steps * sizes.examples, *shape)
             layout = torch.contiguous_format
-            return [empty(arrays, whole, inputs[0], layout) for _ in range(number)]
+            return [empty(arrays, whole, times, layout) for _ in range(number)]
 
         outputs = arrays_of(len(plan.recorded), timeline.steps - timeline.lead_in)
         outputs += arrays_of(len(plan.final) + len(plan.summed), 1)
@@ -253,6 +253,12 @@ def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
     each = gradient.view(timeline.steps, examples, *gradient.shape[1:])
     sent = each[timeline.delay : timeline.delay + timeline.sent]
     return sent.sum(0) if timeline.held else sent.flatten(0, 1)
+
+
+def _group(examples: int, threads: int) -> int:
+    """Return the examples of a group, at most `_GROUP`, with as many groups for each thread."""
+    each = -(-examples // threads)
+    return -(-each // -(-each // _GROUP))
 
 
 def _padded(size: int, real: str) -> int:
