@@ -22,8 +22,8 @@ from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
-from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
+from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.recurrent import Path
 from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection

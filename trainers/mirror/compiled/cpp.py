@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bioae.arithmetic.brian import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "LOOP", "function", "head", "kind_of", "name_of", "sizes"]
+__all__ = ["FORMS", "FUNCTIONS", "GROUP", "LOOP", "function", "head", "kind_of", "name_of", "sizes"]
 
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
@@ -72,6 +72,24 @@ _BLOCK = """\
 
 #: The loop over the neurons of a block.
 LOOP = '_Pragma("omp simd") for (int i = 0; i < w; ++i) {'
+
+
+#: The functions of a step of a recurrent layer, in the order of the fields of ``Steps`` in
+#: ``templates/recurrent.cpp``.
+FUNCTIONS = ("start", "fire", "step", "replay", "arriving", "backward")
+
+#: Their argument. Arrays are (example, neuron), those with two stars of several
+#: names; `more` has rows of `padded` numbers.
+GROUP = """\
+struct Group {
+  long examples, size, padded;
+  R now;
+  const R* const* par;
+  R *carried, *spikes, *later;
+  const R *const *in, *const *read, *const *every, *more;
+  R *const *out, *const *sums, *const *to;
+};
+"""
 
 
 def head(real: str) -> str:

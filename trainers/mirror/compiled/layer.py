@@ -14,9 +14,11 @@ from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS, Unsupported
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
-from bioae.trainers.mirror.compiled.kernel import Kernel, Timeline
-from bioae.trainers.mirror.compiled.plan import STARTS, Plan
+from bioae.trainers.mirror.compiled.kernel import Kernel
+from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
 from bioae.trainers.mirror.compiled.recurrent import Path, RecurrentKernel
+from bioae.trainers.mirror.compiled.recurrent_source import RecurrentSource
+from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.gradients import stepper
@@ -128,8 +130,7 @@ class CompiledLayer:
             try:
                 step = self._trace(initial, arriving)
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
-                kind = Kernel if latency is None else RecurrentKernel
-                self._kernels[key] = kind.build(plan)
+                self._kernels[key] = _built(plan)
             except Unsupported as reason:
                 self._kernels[key] = reason
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
@@ -154,6 +155,12 @@ class CompiledLayer:
         for prefix, values in initial.items():
             _record(step, prefix, self._populations[prefix], values, arrived)
         return step
+
+
+def _built(plan: Plan) -> Kernel | RecurrentKernel:
+    if plan.latency is None:
+        return Kernel.build(plan, Source(plan).text())
+    return RecurrentKernel.build(plan, RecurrentSource(plan).text())
 
 
 def _prefixed(initial: _Initial) -> dict[str, Tensor]:

@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from bioae.trainers.mirror.compiled.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
 from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.kernel import SUM, Timeline, pointers
-from bioae.trainers.mirror.compiled.plan import Plan
-from bioae.trainers.mirror.compiled.recurrent_source import FUNCTIONS, GROUP, RecurrentSource
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
+from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
 
 __all__ = ["Path", "RecurrentKernel"]
 
@@ -88,9 +87,9 @@ class RecurrentKernel:
     loop: ctypes.CDLL
 
     @classmethod
-    def build(cls, plan: Plan) -> RecurrentKernel:
-        """Compile a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(RecurrentSource(plan).text()), _loop(plan.real))
+    def build(cls, plan: Plan, source: str) -> RecurrentKernel:
+        """Compile the source of a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(source), _loop(plan.real))
 
     def __call__(
         self,

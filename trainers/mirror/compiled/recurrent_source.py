@@ -8,28 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bioae.trainers.mirror.compiled.cpp import LOOP, head, name_of
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP, LOOP, head, name_of
 from bioae.trainers.mirror.compiled.graph import Node
-from bioae.trainers.mirror.compiled.plan import SPIKE
-from bioae.trainers.mirror.compiled.statements import Statements
+from bioae.trainers.mirror.compiled.plan import SPIKE, Statements
 
-__all__ = ["FUNCTIONS", "GROUP", "RecurrentSource"]
-
-#: The functions, in the order of the fields of ``Steps`` in the template.
-FUNCTIONS = ("start", "fire", "step", "replay", "arriving", "backward")
-
-#: The argument of the functions. Arrays are (example, neuron), those with two stars of several
-#: names; `more` has rows of `padded` numbers.
-GROUP = """\
-struct Group {
-  long examples, size, padded;
-  R now;
-  const R* const* par;
-  R *carried, *spikes, *later;
-  const R *const *in, *const *read, *const *every, *more;
-  R *const *out, *const *sums, *const *to;
-};
-"""
+__all__ = ["RecurrentSource"]
 
 _FUNCTION = """\
 extern "C" void {name}(const Group& s) {{

@@ -8,7 +8,7 @@ backward pass: it is recomputed, bit for bit, from the input.
 from __future__ import annotations
 
 from bioae.trainers.mirror.compiled.cpp import LOOP, function, head, name_of, sizes
-from bioae.trainers.mirror.compiled.statements import Statements
+from bioae.trainers.mirror.compiled.plan import Statements
 
 __all__ = ["Source"]
 
