@@ -25,8 +25,10 @@ from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
-from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
+from bioae.trainers.mirror.compiled.plan import SUM, Timeline
+from bioae.trainers.mirror.compiled.recurrent import Path
+from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
@@ -192,8 +194,8 @@ class LayerMirror(nn.Module):
         pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
         assert pathway is not None
         steps = len(emitted) + lead_in
-        if self.placed.layer.recurrent or not pathway.uniform:
-            raise Unsupported("a connection that is recurrent, or has several delays")
+        if not pathway.uniform:
+            raise Unsupported("a connection that has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
         variable = READOUT + self.placed.readout.input
         cut = self.neuron.backward.truncate or 0
@@ -204,11 +206,22 @@ class LayerMirror(nn.Module):
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
+            recurrent=self._own_paths if "recurrent" in self.pathways else None,
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
         trace = results.pop(variable, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
+
+    def _own_paths(self) -> list[Path]:
+        """Return the recurrent connections of each delay and sign."""
+        pathway = self._pathway("recurrent")
+        assert pathway is not None
+        return [
+            Path(name, delay, kernel)
+            for delay, kernels in pathway.kernels(self.weights["recurrent"])
+            for name, kernel in kernels.items()
+        ]
 
     @contextmanager
     def uncompiled(self) -> Iterator[None]:
@@ -317,7 +330,7 @@ def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor]
     """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
-        return partial(connect_innermost, *shapes)
+        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
     return EventConnection.for_layer(placed.layer, *shapes, arrays)
 
 
