@@ -49,7 +49,7 @@ class Store:
         OutputError
             If the folder holds other rows, or something else.
         """
-        if not (folder / _IDENTITY).exists() and not (folder.is_dir() and any(folder.iterdir())):
+        if not folder.exists() or _is_empty(folder):
             return cls(folder, identity)
         stored = _stored(folder)
         wanted = identity.model_copy(update={"target": stored.target})
@@ -117,7 +117,8 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
         If it has files and neither `resume` nor `overwrite` is set; or if they are not those of
         a run, or, to resume, of another run.
     """
-    if folder.is_dir() and any(folder.iterdir()):
+    check_output(folder, overwrite=True, kind="folder")
+    if folder.exists() and not _is_empty(folder):
         stored = _stored(folder)
         if resume:
             _same(folder, stored, identity)
@@ -125,7 +126,6 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
             raise OutputError(
                 "the folder holds rows already, which were kept", where=str(folder), mend=_MEND
             )
-    check_output(folder, overwrite=folder.is_dir(), kind="folder")
 
 
 @contextmanager
@@ -163,6 +163,10 @@ def _locked(path: Path, *, alone: bool) -> Iterator[None]:
         except OSError:
             pass  # a file system without locks
         yield
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _stored(folder: Path) -> Identity:
