@@ -1,4 +1,4 @@
-"""``bioae experiment``: rows, verdicts and exit statuses, with an experiment of plain arithmetic."""
+"""``bioae experiment``: rows, verdicts and statuses, with an experiment of plain arithmetic."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ UNDEFINED = ("score = trial", "score = float('nan') * trial")
         (UNDEFINED, "claim: our score: – (n = 3), threshold >= 0.75: undefined"),
     ],
 )
-def test_a_run_can_fail(change: tuple[str, str], line: str, run: Run, write: Write, here: Path) -> None:
+def test_a_run_can_fail(
+    change: tuple[str, str], line: str, run: Run, write: Write, here: Path
+) -> None:
     write(change)
     done = run("toy")
     assert done.status == 1
@@ -161,7 +163,10 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
     (here / "mine" / "notes.txt").write_text("mine")
     before = contents(here)
     for words, message in (
-        (("tox",), "there is no experiment 'tox'; expected list, or one of demo, toy. Did you mean toy?"),
+        (
+            ("tox",),
+            "there is no experiment 'tox'; expected list, or one of demo, toy. Did you mean toy?",
+        ),
         (("",), "an argument is empty"),
         (("runner",), "there is no experiment 'runner'"),
         (("../toy",), "there is no experiment '../toy'"),
@@ -236,12 +241,10 @@ def test_damaged_rows_are_computed_again(damage: str, run: Run, write: Write, he
     assert exports(here / "out") == straight
 
 
-KILLED = (
-    "    score = trial",
-    "    import pathlib, time\n"
-    "    while trial.seed == 1 and not pathlib.Path('go').exists(): time.sleep(0.01)\n"
-    "    score = trial",
-)
+WAITING = """    import pathlib, time
+    while trial.seed == 1 and not pathlib.Path("go").exists(): time.sleep(0.01)
+    score = trial"""
+KILLED = ("    score = trial", WAITING)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -280,7 +283,9 @@ def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here
     write(KILLED)
     first = start("toy", "--out", "out")
     wait_for(here / "out/runs/ours/1/calls", first)
-    assert "another process works on these rows" in refused(run("toy", "--out", "out", "--overwrite"))
+    assert "another process works on these rows" in refused(
+        run("toy", "--out", "out", "--overwrite")
+    )
     second = start("toy", "--out", "out", "--resume")
     wait_for(here / "out/runs/chance/1/calls", second)
     assert first.poll() is None
