@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import Positive, Several
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from bioae.datasets import Images
     from bioae.experiments.runner.experiment import Key, Plan
     from bioae.experiments.runner.rows import Document, Identity
     from bioae.experiments.runner.store import Store
+    from bioae.networks.network import Network
+    from bioae.simulation.backend import Backend
+    from bioae.trainers import TrainingResult
 
 __all__ = ["experiment"]
 
@@ -142,25 +149,52 @@ def _run(
     resume: bool,
     overwrite: bool,
 ) -> Document:
-    from rich.console import Console
-
-    from bioae.cli.progress import counting, training_progress
     from bioae.experiments.runner.run import document_of, export, run_rows
     from bioae.experiments.runner.store import check_folder, opened
-    from bioae.experiments.runner.trial import Reporting
     from bioae.simulation.targets.activation import check_target
 
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     check_target(identity.target)
-    console = Console(stderr=True)
-    reporting = Reporting(
-        lambda line: console.print(line, markup=False), training_progress, counting
-    )
     with opened(folder, identity, resume=resume, overwrite=overwrite) as store:
-        run_rows(plan, store, keys, reporting=reporting)
+        run_rows(plan, store, keys, _Means())
         document = document_of(plan, store)
         export(plan, document, folder)
     return document
+
+
+class _Means:
+    """Training, simulation and progress of trials; see `Means` of the runner."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+
+    def train(self, tables: Mapping[str, Any], folder: Path) -> TrainingResult:
+        from bioae.cli.progress import training_progress
+        from bioae.trainers import TrainingConfig, train
+
+        config = TrainingConfig.from_mapping(tables, where=folder.name)
+        resume = (folder / "checkpoint.safetensors").exists()
+        with training_progress() as progress:
+            return train(config, folder, resume=resume, overwrite=True, progress=progress)
+
+    def simulate(
+        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+    ) -> xr.DataTree:
+        from bioae.analysis import open_result
+        from bioae.cli.progress import counting
+        from bioae.simulation import simulate_to
+
+        with counting("images in Brian2") as progress:
+            simulate_to(
+                path, network, images, backend, seed=seed, progress=progress, resume=True,
+                overwrite=True,
+            )  # fmt: skip
+        return open_result(path)
+
+    def report(self, line: str) -> None:
+        self._console.print(line, markup=False)
 
 
 def _status(plan: Plan, store: Store, *, json: bool) -> int:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.experiments.runner.trial import Trial
-
 __all__ = ["FINISHED", "SPIKES", "Column", "Condition", "Experiment", "Key", "Plan"]
 
 #: The column by which a silent network is recognised: the spikes of its quietest layer.
@@ -104,7 +102,7 @@ class Experiment:
     claim: str
     conditions: Mapping[str, Condition]
     columns: Mapping[str, Column]
-    run: Callable[[Trial], Mapping[str, float]]
+    run: Callable[[Any], Mapping[str, float]]
     sizes: Mapping[str, Any]
     quick: Mapping[str, Any]
     criteria: tuple[Criterion, ...]

@@ -19,16 +19,14 @@ from bioae.experiments.runner.rows import (
     write_netcdf,
 )
 from bioae.experiments.runner.store import Store
-from bioae.experiments.runner.trial import Reporting, Trial
+from bioae.experiments.runner.trial import Means, Trial
 from bioae.files import atomic_output
 from bioae.simulation.backend import known_target
 
 __all__ = ["document_of", "export", "run_rows"]
 
 
-def run_rows(
-    plan: Plan, store: Store, keys: Sequence[Key], *, reporting: Reporting | None = None
-) -> None:
+def run_rows(plan: Plan, store: Store, keys: Sequence[Key], means: Means) -> None:
     """Run the rows that do not exist, and store each when it is finished.
 
     Rows on which other processes work come last: they exist by then, or the process was killed.
@@ -41,21 +39,20 @@ def run_rows(
         The rows.
     keys
         The rows to run, in order.
-    reporting
-        Where progress goes.
+    means
+        What trials are carried out with.
     """
-    reporting = reporting or Reporting()
     for wait in (False, True):
         for place, key in enumerate(keys, start=1):
             if store.has(key):
                 continue
             name = f"{key[0]}, seed {key[1]} (row {place} of {len(keys)})"
             if wait:
-                reporting.line(f"{name}: waiting for another process")
+                means.report(f"{name}: waiting for another process")
             with store.claimed(key, wait=wait) as mine:
                 if mine and not store.has(key):
-                    reporting.line(name)
-                    store.add(_run(plan, store, key, reporting))
+                    means.report(name)
+                    store.add(_run(plan, store, key, means))
 
 
 def document_of(plan: Plan, store: Store) -> Document:
@@ -80,7 +77,7 @@ def export(plan: Plan, document: Document, folder: Path) -> None:
     draw_figures(experiment, document, folder / FIGURES)
 
 
-def _run(plan: Plan, store: Store, key: Key, reporting: Reporting) -> Row:
+def _run(plan: Plan, store: Store, key: Key, means: Means) -> Row:
     condition, seed = key
     folder = store.trial(key)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +88,7 @@ def _run(plan: Plan, store: Store, key: Key, reporting: Reporting) -> Row:
         sizes=plan.sizes,
         folder=folder,
         target=known_target(store.identity.target),
-        reporting=reporting,
+        means=means,
     )
     started = time.monotonic()
     numbers = plan.experiment.run(trial)

@@ -1,12 +1,14 @@
-"""A trial: one condition with one seed, and the means to train, simulate and measure."""
+"""A trial: one condition with one seed, and the means to train and to simulate.
+
+The command line passes these means: nothing here needs PyTorch or Brian2.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bioae.simulation.backend import Backend, Target
 
@@ -16,37 +18,42 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Images
     from bioae.networks.network import Network
-    from bioae.simulation.presentations import Progress
-    from bioae.trainers import TrainingResult
-    from bioae.trainers.training.loop import Reporter
 
-__all__ = ["RESULTS", "Reporting", "Trial", "fewest_spikes"]
+__all__ = ["RESULTS", "Means", "Trained", "Trial", "fewest_spikes"]
 
 #: The endings of files that a trial does not need any more when its row is finished.
 RESULTS = (".nc", "checkpoint.safetensors")
 
 
-def _ignore(line: str) -> None:
-    """Print nothing."""
+class Trained(Protocol):
+    """A trained network, as `bioae.trainers.TrainingResult`."""
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+
+    @property
+    def history(self) -> Sequence[Mapping[str, Any]]:
+        """The metrics of each epoch."""
+
+    @property
+    def model(self) -> Path:
+        """The artefact of the network."""
 
 
-@dataclass(frozen=True)
-class Reporting:
-    """Where progress goes: nowhere by default.
+class Means(Protocol):
+    """What trials are carried out with."""
 
-    Attributes
-    ----------
-    line
-        Prints a line.
-    training
-        Opens the progress of a training run.
-    counting
-        Opens the progress of counted work, with a label.
-    """
+    def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
+        """Train by the tables of a configuration, or continue an interrupted run in the folder."""
 
-    line: Callable[[str], None] = _ignore
-    training: Callable[[], AbstractContextManager[Reporter | None]] = nullcontext
-    counting: Callable[[str], AbstractContextManager[Progress | None]] = lambda _: nullcontext()
+    def simulate(
+        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+    ) -> xr.DataTree:
+        """Simulate into a file, or continue an interrupted run, and return the result."""
+
+    def report(self, line: str) -> None:
+        """Print a line of progress."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,8 @@ class Trial:
         are removed when the row is finished.
     target
         The Brian2 target.
-    reporting
-        Where progress goes.
+    means
+        What it is carried out with.
     """
 
     condition: str
@@ -76,26 +83,20 @@ class Trial:
     sizes: Mapping[str, Any]
     folder: Path
     target: Target
-    reporting: Reporting = field(default_factory=Reporting)
+    means: Means
 
-    def train(self, values: Mapping[str, Any], name: str = "training") -> TrainingResult:
+    def train(self, tables: Mapping[str, Any], name: str = "training") -> Trained:
         """Train a network, or continue an interrupted run.
 
         Parameters
         ----------
-        values
+        tables
             The tables of a training configuration. The trial's seed takes the place of its seed.
         name
             The folder of the run in that of the trial.
         """
-        from bioae.trainers import TrainingConfig, train
-
-        out = self.folder / name
-        training = {**values.get("training", {}), "seed": self.seed}
-        config = TrainingConfig.from_mapping({**values, "training": training}, where=name)
-        resume = (out / "checkpoint.safetensors").exists()
-        with self.reporting.training() as progress:
-            return train(config, out, resume=resume, overwrite=True, progress=progress)
+        training = {**tables.get("training", {}), "seed": self.seed}
+        return self.means.train({**tables, "training": training}, self.folder / name)
 
     def simulate(
         self,
@@ -112,7 +113,7 @@ class Trial:
         network, images
             See `bioae.simulate`.
         name
-            The name of the result's file in the trial's folder.
+            The name of the result's file in the trial's folder, without its ending.
         backend
             The options; the trial's target and no other option by default.
 
@@ -121,16 +122,8 @@ class Trial:
         xarray.DataTree
             See `docs/result.md`.
         """
-        from bioae.analysis import open_result
-        from bioae.simulation import simulate_to
-
-        path = self.folder / f"{name}.nc"
-        with self.reporting.counting("images in Brian2") as progress:
-            simulate_to(
-                path, network, images, backend or Backend(self.target), seed=self.seed,
-                progress=progress, resume=True, overwrite=True,
-            )  # fmt: skip
-        return open_result(path)
+        backend = backend or Backend(self.target)
+        return self.means.simulate(network, images, self.folder / f"{name}.nc", backend, self.seed)
 
 
 def fewest_spikes(network: Network, result: xr.DataTree) -> int:
