@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bioae.experiments.runner.criteria import Criterion, difference, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
+from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.trial import Trial, fewest_spikes
 
 if TYPE_CHECKING:
@@ -73,34 +74,14 @@ def run(trial: Trial) -> Mapping[str, float]:
 
 
 def draw_firing(rows: xr.Dataset) -> Figure:
-    """Fractions of dead and bursting latent neurons, and reconstruction error; a dot is a seed."""
-    from bioae.analysis.plots.style import colour_of, new_figure, styled
+    """Dead and bursting latent neurons, and reconstruction error: seeds and their mean."""
+    panels = {
+        "dead": "dead fraction",
+        "bursting": "bursting fraction",
+        "error": "squared error per image",
+    }
+    return dots(rows, panels)
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(7.2, 2.4)
-        panels = figure.subplots(1, 3)
-        for axes, (name, label) in zip(panels, _PANELS.items(), strict=True):
-            for place, condition in enumerate(rows["condition"].to_numpy()):
-                values = rows[name].sel(condition=condition).dropna("seed")
-                axes.plot(
-                    [place] * values.size, values, "o", color=colour_of(place), markersize=5,
-                    alpha=0.7,
-                )  # fmt: skip
-            axes.set_xticks(range(rows.sizes["condition"]), rows["condition"].to_numpy())
-            axes.set_xlim(-0.5, rows.sizes["condition"] - 0.5)
-            axes.set_ylim(bottom=0)
-            axes.set_title(label)
-        return figure
-
-    return draw()
-
-
-_PANELS = {
-    "dead": "dead fraction",
-    "bursting": "bursting fraction",
-    "error": "squared error per image",
-}
 
 EXPERIMENT = Experiment(
     title="Dying and bursting without regularisers",
