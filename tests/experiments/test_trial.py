@@ -73,6 +73,21 @@ def test_a_run_that_is_killed_within_a_training(
     assert (training / "metrics.jsonl").read_text().splitlines()[: len(before)] == before
 
 
+def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
+    write(
+        ("\ndef run(trial):", TRAINING),
+        ("    }).network\n", "    }, share=True).network\n"),
+        ('quick={"spread": 0.5}', 'quick={"epochs": 2}'),
+        ('sizes={"spread": 1.0}', 'sizes={"epochs": 3}'),
+    )
+    run("toy", "--quick", "--out", "out")
+    rows = [line.split(",") for line in (here / "out/toy.csv").read_text().splitlines()[1:]]
+    assert [row[0] for row in rows] == ["ours", "chance"]
+    assert rows[0][2:] == rows[1][2:]
+    assert lines(here / "out/shared/0/training") == 2
+    assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
+
+
 def lines(training: Path) -> int:
     return len((training / "metrics.jsonl").read_text().splitlines())
 

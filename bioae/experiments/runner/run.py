@@ -87,6 +87,7 @@ def _run(plan: Plan, store: Store, key: Key, means: Means) -> Row:
         seed=seed,
         sizes=plan.sizes,
         folder=folder,
+        shared=store.shared(seed),
         target=known_target(store.identity.target),
         means=means,
     )

@@ -1,27 +1,29 @@
 """Rows of a run on disk, shared by all processes that work on it.
 
 The folder of a run holds ``experiment.json``, the identity of the run, a file per finished row
-below ``rows``, and the files of each trial below ``runs``. A process locks the row that it works
-on: several share the work. Rows that were lost in a kill are computed again.
+below ``rows``, the files of each trial below ``runs``, and what trials share below ``shared``. A
+process locks the row that it works on: several share the work. Rows that were lost in a kill are
+computed again.
 """
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bioae.errors import OutputError, ResultError
 from bioae.experiments.runner.experiment import Key
+from bioae.experiments.runner.locks import locked, present
 from bioae.experiments.runner.rows import Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
 
 __all__ = ["Store", "check_folder", "opened"]
 
-_IDENTITY, _ROWS, _RUNS, _LOCKS = "experiment.json", "rows", "runs", ".locks"
+_IDENTITY, _LOCKS = "experiment.json", ".locks"
+_ROWS, _RUNS, _SHARED = "rows", "runs", "shared"
 _MEND = "Continue it with --resume, or start over with --overwrite"
 
 
@@ -74,8 +76,11 @@ class Store:
         """Return the folder of a trial."""
         return self.folder / _RUNS / key[0] / str(key[1])
 
-    @contextmanager
-    def claimed(self, key: Key, *, wait: bool) -> Iterator[bool]:
+    def shared(self, seed: int) -> Path:
+        """Return the folder that the trials of a seed share."""
+        return self.folder / _SHARED / str(seed)
+
+    def claimed(self, key: Key, *, wait: bool) -> AbstractContextManager[bool]:
         """Keep other processes from a row, and tell whether it is this process's.
 
         Parameters
@@ -85,18 +90,7 @@ class Store:
         wait
             Whether to wait for a process that works on it.
         """
-        import filelock
-
-        path = self.folder / _LOCKS / f"{key[0]}-{key[1]}.lock"
-        lock = filelock.FileLock(path, timeout=-1 if wait else 0)
-        with ExitStack() as stack:
-            try:
-                with suppress(NotImplementedError):  # a file system without locks
-                    stack.enter_context(lock)
-            except filelock.Timeout:
-                yield False
-            else:
-                yield True
+        return locked(self.folder / _LOCKS / f"{key[0]}-{key[1]}.lock", wait=wait)
 
     def _file(self, key: Key) -> Path:
         return self.folder / _ROWS / key[0] / f"{key[1]}.json"
@@ -139,30 +133,13 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
     """
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     (folder / _LOCKS).mkdir(parents=True, exist_ok=True)
-    with _locked(folder / _LOCKS / "run", alone=not resume):
+    with present(folder / _LOCKS / "run", alone=not resume):
         if not resume and (folder / _IDENTITY).exists():
             _clear(folder, _stored(folder).experiment)
         if not (folder / _IDENTITY).exists():
             write_json(folder / _IDENTITY, identity)
-    with _locked(folder / _LOCKS / "run", alone=False):
+    with present(folder / _LOCKS / "run", alone=False):
         yield Store(folder, _same(folder, _stored(folder), identity))
-
-
-@contextmanager
-def _locked(path: Path, *, alone: bool) -> Iterator[None]:
-    """Share a folder with other processes, or refuse to be there with another one."""
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                "another process works on these rows",
-                where=str(path.parents[1]),
-                mend="Share its work with --resume, or end it first",
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-        yield
 
 
 def _is_empty(folder: Path) -> bool:
@@ -198,7 +175,7 @@ def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
 
 def _clear(folder: Path, name: str) -> None:
     """Remove the rows of a run, and what was made of them; nothing else."""
-    for each in (_ROWS, _RUNS, _IDENTITY):
+    for each in (_ROWS, _RUNS, _SHARED, _IDENTITY):
         remove(folder / each)
     for path in (*folder.glob(f"{name}.*"), *(folder / "figures").glob(f"{name}-*")):
         remove(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bioae.experiments.runner.locks import locked
 from bioae.simulation.backend import Backend, Target
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Trial:
     folder
         The trial's folder. Training runs in it are kept; results of simulations and checkpoints
         are removed when the row is finished.
+    shared
+        A folder that all trials of this seed share.
     target
         The Brian2 target.
     means
@@ -82,10 +85,13 @@ class Trial:
     seed: int
     sizes: Mapping[str, Any]
     folder: Path
+    shared: Path
     target: Target
     means: Means
 
-    def train(self, tables: Mapping[str, Any], name: str = "training") -> Trained:
+    def train(
+        self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False
+    ) -> Trained:
         """Train a network, or continue an interrupted run.
 
         Parameters
@@ -94,9 +100,16 @@ class Trial:
             The tables of a training configuration. The trial's seed takes the place of its seed.
         name
             The folder of the run in that of the trial.
+        share
+            Whether other conditions need the same network: the first that asks for this name
+            trains it, in the folder that they share, and the others get it.
         """
         training = {**tables.get("training", {}), "seed": self.seed}
-        return self.means.train({**tables, "training": training}, self.folder / name)
+        tables = {**tables, "training": training}
+        if not share:
+            return self.means.train(tables, self.folder / name)
+        with locked(self.shared / f".{name}.lock"):
+            return self.means.train(tables, self.shared / name)
 
     def simulate(
         self,
