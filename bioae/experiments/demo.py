@@ -54,10 +54,9 @@ def run(trial: Trial) -> Mapping[str, float]:
 
     sizes = trial.sizes
     values = recipe(**trial.settings)
-    values["data"] = {**values["data"], "train": sizes["train"]}
-    values["network"] = {**values["network"], "steps": sizes["steps"]}
-    keys = ("epochs", "batch_size", "learning_rate")
-    values["training"] = {**values["training"], **{key: sizes[key] for key in keys}}
+    values["data"] |= {"train": sizes["train"], "validation": sizes["train"] // 10}
+    values["network"] |= {"steps": sizes["steps"]}
+    values["training"] |= {key: sizes[key] for key in ("epochs", "batch_size", "learning_rate")}
     network = trial.train(values).network
     result = trial.simulate(network, load("sample", "test", sizes["test"]))
     latent = firing(result)["latent"]
