@@ -115,7 +115,7 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     done = run("toy", "--condition", "chance", "--seeds", 2, "--out", "out")
     assert done.status == 1
     assert "control: score of chance: 0.312 ± 0.0884 (n = 2), threshold <= 0.5: holds" in done.out
-    assert "claim: our score: – (n = 0), threshold >= 0.75: 2 rows missing" in done.out
+    assert "claim: our score: – (n = 0), threshold >= 0.75: rows missing: 2" in done.out
     assert "Verdict: rows are missing." in done.out
     before = contents(here)
     status = run("toy", "--status", "--out", "out")
@@ -130,7 +130,7 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     assert calls == ["x"] * 6
     # Fewer seeds than there are rows, and more.
     assert "(n = 1)" in run("toy", "--status", "--seeds", 1, "--out", "out").out
-    assert "1 rows missing" in run("toy", "--status", "--seeds", 4, "--out", "out").out
+    assert "rows missing: 1" in run("toy", "--status", "--seeds", 4, "--out", "out").out
 
 
 def test_status_of_nothing(run: Run, write: Write, here: Path) -> None:

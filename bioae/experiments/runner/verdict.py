@@ -41,7 +41,7 @@ class Judgement:
     def outcome(self) -> str:
         """The outcome in words."""
         if self.missing:
-            return f"{len(self.missing)} rows missing"
+            return f"rows missing: {len(self.missing)}"
         if math.isnan(self.estimate.value):
             return "undefined"
         return "holds" if self.holds else "misses"
