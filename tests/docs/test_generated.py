@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import make_analysis
+import make_experiments
 import make_models
 import make_operators
 import make_tables
@@ -26,6 +27,8 @@ from bioae.analysis import plots
 from bioae.equations import available, load_model
 from bioae.equations.expressions import SUPPORTED
 from bioae.equations.lowering.checks import methods
+from bioae.experiments.runner import page
+from bioae.experiments.runner.registry import load as load_experiment
 from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +92,30 @@ def test_every_file_of_a_model_page_has_its_model() -> None:
         assert names - {"index"} == set(available())
     drawn = {path for name in available() for path in make_models.pictures_of(name)}
     assert set((DOCS / "images/models").iterdir()) <= drawn
+
+
+def test_generated_pages_of_experiments() -> None:
+    documents = list(make_experiments.documents())
+    assert documents
+    index = make_experiments.PAGES / "index.md"
+    content = index.read_text(encoding="utf-8")
+    assert content.count("<!-- end -->") == 1
+    expected = {index: make_experiments.filled(content)}
+    figures = set()
+    for document in documents:
+        experiment = load_experiment(document.experiment)
+        plan = page.plan_of(experiment, document)
+        assert not document.quick
+        assert document.sizes == json.loads(json.dumps(experiment.sizes)), experiment.name
+        expected[index.with_name(f"{experiment.name}.md")] = page.page_of(experiment, document)
+        for name in page.figure_names(experiment):
+            figures.add(make_experiments.PAGES / page.FIGURES / name)
+            svg = (make_experiments.PAGES / page.FIGURES / name).read_text(encoding="utf-8")
+            assert svg.endswith(f"{page.figure_mark(plan, document)}\n"), name
+    outdated = [path.name for path, text in expected.items() if path.read_text("utf-8") != text]
+    assert outdated == [], "run python docs/make_experiments.py"
+    assert set(make_experiments.PAGES.glob("*.md")) == set(expected)
+    assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
 
 
 def test_markdown_of_the_benchmarks() -> None:
@@ -167,7 +194,7 @@ def test_readme_has_the_numbers_of_the_demo() -> None:
     assert f"{demo['spikes']:,} spikes" in FLAT_README
     assert f"; {demo['differing_spikes']} of them differ" in FLAT_README
     assert f"On {demo['images']} held-out digits" in FLAT_README
-    epochs = tomllib.loads(text("bioae/cli/demo.toml"))["training"]["epochs"]
+    epochs = tomllib.loads(text("bioae/experiments/demo.toml"))["training"]["epochs"]
     assert f"for {epochs} epochs" in FLAT_README
 
 
