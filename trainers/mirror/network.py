@@ -53,6 +53,8 @@ class NetworkMirror(nn.Module):
         not positive.
     """
 
+    _anchor: Tensor
+
     def __init__(
         self,
         network: Network,
@@ -75,6 +77,8 @@ class NetworkMirror(nn.Module):
         self.backward = Backward(
             derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
         )
+        # Holds the module's device and dtype, also without trained weights.
+        self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
         self.layers = nn.ModuleDict(
             {
@@ -116,7 +120,7 @@ class NetworkMirror(nn.Module):
         decoder = self.config.decoder
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
-        emitted = drive.to(next(self.parameters()))
+        emitted = drive.to(self._anchor)
         if self.config.encoder.constant:
             emitted = held(emitted)
         for name, layer in self._each():

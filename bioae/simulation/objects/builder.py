@@ -185,6 +185,7 @@ class _Builder:
         self, placed: PlacedLayer, before: NeuronGroup, population: Population
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
+        weights = self.source.connection_weights(placed)
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -193,7 +194,7 @@ class _Builder:
                 self._name(placed.name, kind),
                 placed.layer,
                 placed.input_shape,
-                self.source.weights[name],
+                weights[name],
                 delay,
                 recurrent=recurrent,
                 timing=self.timing,
