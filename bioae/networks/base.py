@@ -129,6 +129,13 @@ class NetworkBase:
         """Return the weights of a layer's connections by name, fixed ones included."""
         return {n: placed.fixed_weights.get(n, self.weights.get(n)) for n in placed.delays}
 
+    def biases(self, placed: PlacedLayer) -> NDArray[np.floating] | None:
+        """Return the biases of a layer's neurons (neuron), or None if it has none."""
+        for name in placed.bias_shapes:
+            biases = self.weights[name]
+            return np.repeat(biases, placed.size // len(biases))
+        return None
+
     def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
         """Return the delays of a layer's connections in steps, by the name of their weights.
 

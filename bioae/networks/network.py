@@ -152,8 +152,8 @@ class Network(NetworkBase):
     def in_finer_steps(self, parts: int) -> Self:
         """Return the network with each time step divided into parts.
 
-        Presentations last as long as before. The encoder emits less in each step, so that the
-        input per millisecond stays the same.
+        Presentations last as long as before. The encoder emits less in each step, and biases are
+        smaller, so that the input per millisecond stays the same.
         """
         config = self.config
         if whole(parts, "parts", least=1) == 1:
@@ -163,7 +163,9 @@ class Network(NetworkBase):
             steps=config.steps * parts,
             encoder=config.encoder.in_finer_steps(parts),
         )
-        return replace(self, config=changed)
+        biases = {name for placed in config.placed for name in placed.bias_shapes}
+        weights = {n: w / parts if n in biases else w for n, w in self.weights.items()}
+        return replace(self, config=changed, weights=weights)
 
     def with_time(self, **changes: Any) -> Self:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.

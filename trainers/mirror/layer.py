@@ -73,12 +73,17 @@ class LayerMirror(nn.Module):
         self._compile = compile
         arrays = arrays or Arrays()
         timing = network.config.timing
+        self.weights = nn.ParameterDict()
+        for name in (*placed.weight_shapes, *placed.bias_shapes):
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
         self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
             "backward": backward,
             "dtype": dtype,
+            "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
         starts = _starts(network, placed, trainable, per_neuron)
         trained = {
@@ -109,10 +114,6 @@ class LayerMirror(nn.Module):
             **common,
         )
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
-        self.weights = nn.ParameterDict()
-        for name in placed.weight_shapes:
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
         fixed = placed.fixed_weights.get(f"{placed.name}.weight")
         tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
         self.register_buffer("_fixed", tensor, persistent=False)

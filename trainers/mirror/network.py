@@ -141,7 +141,7 @@ class NetworkMirror(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The trained tensors: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
+        """The trained tensors, by name: weights, ``LAYER.bias`` and ``LAYER.PARAMETER``.
 
         Neuron parameters are dimensionless, see `trained`.
         """
@@ -162,8 +162,14 @@ class NetworkMirror(nn.Module):
 
     @property
     def synaptic(self) -> tuple[str, ...]:
-        """The names of `weights` that are connections, not neuron parameters."""
+        """The names of `weights` that are connections, not biases or neuron parameters."""
         return tuple(name for placed in self.config.placed for name in placed.weight_shapes)
+
+    @property
+    def gridded(self) -> tuple[str, ...]:
+        """The names of `weights` that an artefact stores on the grid: connections and biases."""
+        biases = (name for placed in self.config.placed for name in placed.bias_shapes)
+        return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
         """Project trained neuron parameters into the bounds of their models."""

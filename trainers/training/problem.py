@@ -174,8 +174,8 @@ def evaluate(problem: Problem) -> dict[str, Any]:
     tallies: defaultdict[str, LayerTally] = defaultdict(LayerTally)
     error = 0.0
     weights = problem.mirror.weights
-    synaptic = [weights[name] for name in problem.mirror.synaptic]
-    with on_grid(synaptic, settings.grid_bits), torch.no_grad():
+    stored = [weights[name] for name in problem.mirror.gridded]
+    with on_grid(stored, settings.grid_bits), torch.no_grad():
         for start in range(0, len(problem.validation), settings.batch_size):
             images = problem.validation[start : start + settings.batch_size]
             drive, targets, key = problem.batch(images, seed)

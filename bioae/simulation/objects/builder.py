@@ -177,6 +177,7 @@ class _Builder:
             name=self._name(placed.name, "readout" if readout else "neurons"),
             separate_inhibition=placed.separate_inhibition,
             shares_input=shares_input,
+            biases=self.source.biases(placed),
             number=population_number(placed.depth, readout=readout),
             keys=self.keys if program.draws else None,
         )
