@@ -18,7 +18,7 @@ from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
 from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
 
 PAGES = tuple(Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md"))
 
@@ -28,6 +28,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "dense": (Dense,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
+    "pooling": (Pool2d,),
     "encoders": (Bernoulli, FirstSpike, ConstantCurrent),
     "decoders": (MaxDecoder, LastDecoder, MeanDecoder, CountDecoder),
     "neuron": (NeuronModel,),
@@ -36,13 +37,6 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}}
 _MEANING = {
-    "channels": "output channels",
-    "kernel": "rows and columns of the kernel",
-    "stride": "rows and columns from one position of the kernel to the next",
-    "padding": "rows and columns of zeros around the image",
-    "dilation": "rows and columns from one tap of the kernel to the next",
-    "groups": "groups of channels, each connected within itself",
-    "output_padding": "rows and columns added at the far end of the output",
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
     "decoder": "a table, see [decoders](#decoders); `max` by default",

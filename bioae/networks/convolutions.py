@@ -16,12 +16,14 @@ __all__ = ["AvgPool2d", "Conv2d", "ConvTranspose2d", "Pool2d", "SumPool2d"]
 
 
 class _Convolution(LayerBase):
-    channels: Size
-    kernel: Size
-    stride: Size = 1
-    padding: Natural = 0
-    dilation: Size = 1
-    groups: Size = 1
+    channels: Size = Field(description="output channels")
+    kernel: Size = Field(description="rows and columns of the kernel")
+    stride: Size = Field(
+        1, description="rows and columns from one position of the kernel to the next"
+    )
+    padding: Natural = Field(0, description="rows and columns of zeros around the image")
+    dilation: Size = Field(1, description="rows and columns from one tap of the kernel to the next")
+    groups: Size = Field(1, description="groups of channels, each connected within itself")
 
     #: Whether the kernel slides over the output (transposed) rather than over the input.
     transposed: ClassVar[bool]
@@ -99,7 +101,9 @@ class ConvTranspose2d(_Convolution):
     """A transposed convolution; weights (in, out / groups, y, x)."""
 
     kind: Literal["conv_transpose2d"] = "conv_transpose2d"
-    output_padding: Natural = 0
+    output_padding: Natural = Field(
+        0, description="rows and columns added at the far end of the output"
+    )
     transposed = True
 
     @model_validator(mode="after")
