@@ -205,7 +205,7 @@ common = theta*t/second : 1 (shared, constant over dt)
     }
     layers = dense("a", 3, spread={"theta": 0.1}), dense("b", shape=[2, 6, 6])
     own = config(*layers, neuron="shared", neurons={"shared": shared})
-    with pytest.raises(NetworkError, match="'a'.*variables that all neurons share depend"):
+    with pytest.raises(NetworkError, match=r"'a'.*variables that all neurons share depend"):
         Network.initialise(own)
 
 
