@@ -17,6 +17,10 @@ from bioae.errors import ResultError
 __all__ = ["Plane", "participation_ratio", "principal_plane", "project"]
 
 
+#: The most multiplications, up to a small factor, of an exact decomposition.
+_EXACT = 10**6
+
+
 class Plane(NamedTuple):
     """A plane in the space of spike counts.
 
@@ -43,8 +47,6 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     ResultError
         If there are fewer than two neurons or examples, or no such layer.
     """
-    from sklearn.utils.extmath import randomized_svd
-
     counts = _counts(tree, layer)
     if min(counts.shape) < 2:
         raise ResultError(
@@ -54,9 +56,21 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
         )
     mean = counts.mean(0, dtype=np.float64)
     counts -= mean.astype(counts.dtype)
-    _, _, axes = randomized_svd(counts, 2, n_iter=7, random_state=0)
+    axes = _right_singular_vectors(counts)
     largest = np.abs(axes).argmax(1)
     return Plane(mean, axes * np.where(axes[[0, 1], largest] < 0, -1, 1)[:, None])
+
+
+def _right_singular_vectors(counts: NDArray[Any]) -> NDArray[Any]:
+    """Return the first two, (2, neuron)."""
+    if counts.size * min(counts.shape) <= _EXACT:
+        axes: NDArray[Any] = np.linalg.svd(counts, full_matrices=False)[2][:2]
+    else:
+        # It takes long to import.
+        from sklearn.utils.extmath import randomized_svd
+
+        axes = randomized_svd(counts, 2, n_iter=7, random_state=0)[2]
+    return axes
 
 
 def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:

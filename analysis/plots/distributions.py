@@ -20,6 +20,7 @@ from bioae.analysis.plots.style import (
     head,
     layers_in,
     line_of,
+    log_axis,
     needed,
     of_layer,
     panels,
@@ -100,12 +101,12 @@ def fitted_rates(
                 expected = _expected(curve, alive.size, edges)
                 text = f"{label}: {curve.name}"
                 panel.plot(*expected, linewidth=1.8, label=text, **style)
-        panel.set_xscale("log")
-        panel.set_xlim(edges[0], edges[-1])
         panel.set_ylim(bottom=0)
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         panel.set_ylabel("neurons")
         head(panel, name)
+    axes[0].set_xlim(edges[0], edges[-1])
+    log_axis(axes[0])
     return figure
 
 
@@ -207,23 +208,26 @@ def cv_against_rate(values: Mapping[str, Mapping[str, xr.Dataset]]) -> Figure:
     needed(values, "neurons")
     names = layers_in(values)
     figure, axes = panels(len(names), 2.3 + 0.16 * len(values), "firing rate (Hz)")
+    drawn = 0
     for panel, name in zip(axes, names, strict=True):
         for index, label, data in of_layer(values, name):
-            _draw_neurons(panel, data, label, index)
-        if any(np.size(line.get_xdata()) for line in panel.lines):
-            panel.set_xscale("log")
+            drawn += _draw_neurons(panel, data, label, index)
         panel.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="Poisson process")
         panel.set_ylim(bottom=0)
         panel.set_ylabel("CV of intervals")
         panel.yaxis.set_major_locator(MaxNLocator(4))
         head(panel, name)
+    if drawn:
+        log_axis(axes[0])
     return figure
 
 
-def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> None:
+def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> int:
+    """Draw the neurons of a result whose CV is defined, and return their number."""
     rate, cv = (data[name].to_numpy() for name in ("firing_rate", "isi_cv"))
     defined = np.isfinite(cv) & (rate > 0)
-    many = int(defined.sum()) > 500
+    number = int(defined.sum())
+    many = number > 500
     axes.plot(
         rate[defined],
         cv[defined],
@@ -235,5 +239,6 @@ def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> None:
         markeredgewidth=0.7,
         alpha=0.5 if many else 0.8,
         rasterized=True,
-        label=f"{label}: {int(defined.sum()):,} of {rate.size:,} neurons",
+        label=f"{label}: {number:,} of {rate.size:,} neurons",
     )
+    return number

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends import backend_agg, backend_svg  # noqa: F401 - matplotlib would later
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
@@ -25,10 +28,12 @@ __all__ = [
     "lay_out",
     "layers_in",
     "line_of",
+    "log_axis",
     "needed",
     "new_figure",
     "of_layer",
     "panels",
+    "render",
     "save_figure",
     "styled",
     "to_svg",
@@ -75,15 +80,18 @@ _STYLE: Any = {
     "ytick.labelsize": 8,
 }
 
+# `mpl.rcdefaults` would read the files of all styles.
+_DEFAULTS: Any = {
+    name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")
+}
+
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Make a function draw its figure in the shared style, independent of the user's settings."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(_STYLE)
+        with mpl.rc_context({**_DEFAULTS, **_STYLE}):
             return draw(*args, **kwargs)
 
     return drawn
@@ -96,8 +104,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 def lay_out(figure: Figure) -> None:
     """Lay out a finished figure once; each format would otherwise do so again, twice."""
-    with mpl.rc_context(_STYLE):
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        with mpl.rc_context(_STYLE):
+            engine.execute(figure)
         figure.set_layout_engine(None)
 
 
@@ -113,6 +123,17 @@ def panels(count: int, height: float, xlabel: str) -> tuple[Figure, list[Axes]]:
         lowest.set_xlabel(xlabel)
         lowest.tick_params(labelbottom=True)
     return figure, axes[:count]
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the horizontal axis of a panel with data, and of those that share it, logarithmic."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    decades = np.log10(high / low)
+    labelled = range(1, 10) if decades < 1 else (1, 2, 5) if decades < 2.5 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=labelled))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def line_of(index: int) -> dict[str, Any]:
@@ -180,15 +201,16 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
             found=repr(Path(path).suffix),
         )
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(_render(figure, kind))
+        temporary.write_bytes(render(figure, kind))
 
 
 def to_svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file; equal figures give equal text."""
-    return _render(figure, "svg").decode("utf-8")
+    return render(figure, "svg").decode("utf-8")
 
 
-def _render(figure: Figure, kind: str) -> bytes:
+def render(figure: Figure, kind: str) -> bytes:
+    """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
     buffer = io.BytesIO()
     # A date would make equal figures differ.
     metadata = {"Date": None} if kind == "svg" else None

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
-from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Illustration", "illustrate"]
+__all__ = ["Illustration", "Picture", "illustrate", "illustrate_firing", "illustrate_responses"]
 
 Results = Mapping[str, xr.DataTree]
 
@@ -33,77 +32,117 @@ _FIELDS = 20
 _MOST_EXAMPLES = 2000
 
 
-@dataclass(frozen=True, eq=False)
-class Illustration:
-    """A figure, the `name` of its file without suffix, its heading and its caption."""
+class Picture(NamedTuple):
+    """An illustration as it is stored: the texts of `Illustration`, and the figure.
+
+    Attributes
+    ----------
+    width
+        In inches.
+    svg, png
+        The figure as files of these formats; `png` is empty unless it was asked for.
+    """
 
     name: str
     heading: str
     caption: str
-    figure: Figure
+    width: float
+    svg: str
+    png: bytes
 
-    @cached_property
-    def svg(self) -> str:
-        """The figure as the text of an SVG file."""
-        from bioae.analysis.plots import to_svg
 
-        return to_svg(self.figure)
+@dataclass(frozen=True)
+class Illustration:
+    """A figure to `draw`, the `name` of its file without suffix, its heading and its caption."""
+
+    name: str
+    heading: str
+    caption: str
+    draw: Callable[[], Figure]
+
+    def picture(self, *, png: bool = False) -> Picture:
+        """Draw the figure, and store it as SVG and, if asked for, as PNG."""
+        from bioae.analysis.plots.style import lay_out, render, to_svg
+
+        figure = self.draw()
+        lay_out(figure)
+        return Picture(
+            self.name,
+            self.heading,
+            self.caption,
+            float(figure.get_figwidth()),
+            to_svg(figure),
+            render(figure, "png") if png else b"",
+        )
 
 
 def illustrate(
     results: Results,
+    measured: Results,
     metrics: Mapping[str, Path | str] | None = None,
     *,
     metrics_keys: Sequence[str] | None = None,
     images: int = 10,
-    measured: Results | None = None,
 ) -> list[Illustration]:
-    """Draw reconstructions, firing, responses to the images, and training curves.
+    """Illustrate reconstructions, firing, responses to the images, and training, in this order.
 
     Parameters
     ----------
     results
         The results by name.
+    measured
+        `bioae.analysis.statistics` of each result.
     metrics
         The files of training metrics by the names of the runs.
     metrics_keys
         The metrics to draw; by default all that change.
     images
         The number of images to draw.
-    measured
-        `bioae.analysis.statistics` of each result, if they are computed already.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or the metrics cannot be read.
     """
-    # matplotlib takes a while to import.
     from bioae.analysis import plots
-    from bioae.analysis.plots.style import lay_out
 
-    if measured is None:
-        measured = {name: statistics(tree) for name, tree in results.items()}
-    drawn = [
+    first, *others = illustrate_responses(results, images=images)
+    drawn = [first, *illustrate_firing(measured), *others]
+    if metrics:
+        draw = partial(plots.training_curves, metrics, keys=metrics_keys)
+        drawn.append(
+            Illustration("training", "Training", "The metrics of training, by epoch.", draw)
+        )
+    return drawn
+
+
+def illustrate_responses(results: Results, *, images: int = 10) -> list[Illustration]:
+    """Illustrate reconstructions, the code, responses of the first layer, and all spikes.
+
+    Parameters
+    ----------
+    results, images
+        As for `illustrate`.
+    """
+    from bioae.analysis import plots
+
+    return [
         Illustration(
             "reconstructions",
             "Inputs and reconstructions",
             "Inputs above their reconstructions, each with its squared error summed over pixels.",
-            plots.reconstructions(results, images=images),
+            partial(plots.reconstructions, results, images=images),
         ),
-        *_firing(measured),
         *_code(results),
         *_first_layer(results),
         *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
     ]
-    if metrics:
-        curves = plots.training_curves(metrics, keys=metrics_keys)
-        drawn.append(
-            Illustration("training", "Training", "The metrics of training, by epoch.", curves)
-        )
-    for each in drawn:
-        lay_out(each.figure)
-    return drawn
+
+
+def illustrate_firing(measured: Results) -> list[Illustration]:
+    """Illustrate rates, intervals between spikes, and irregularity.
+
+    Parameters
+    ----------
+    measured
+        As for `illustrate`.
+    """
+    return list(_firing(measured))
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
@@ -127,21 +166,21 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "Number of neurons by firing rate, averaged over all examples, and the best fit (least "
         "AIC) of the log-normal, gamma and exponential distributions. Neurons that never fire have "
         "no place on a logarithmic axis; the labels give their number.",
-        plots.fitted_rates(column("firing_rate"), fits),
+        partial(plots.fitted_rates, column("firing_rate"), fits),
     )
     yield Illustration(
         "intervals",
         "Intervals between spikes",
         "Distribution of the intervals of each layer. Intervals are within one presentation, which "
         "cuts off long ones.",
-        plots.interval_histograms(column("isi_distribution")),
+        partial(plots.interval_histograms, column("isi_distribution")),
     )
     yield Illustration(
         "irregularity",
         "Irregularity and rate",
         "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
         "a Poisson process; on a grid of steps, chance gives less than that at high rates.",
-        plots.cv_against_rate(layers),
+        partial(plots.cv_against_rate, layers),
     )
 
 
@@ -164,7 +203,7 @@ def _code(results: Results) -> Iterator[Illustration]:
         f"Activity of {layer}",
         f"Spikes of the narrowest layer, {layer}, in response to one example, and its mean rate "
         "per neuron.",
-        plots.population_activity(with_it, layer),
+        partial(plots.population_activity, with_it, layer),
     )
     if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
         yield Illustration(
@@ -172,7 +211,7 @@ def _code(results: Results) -> Iterator[Illustration]:
             f"Map of {layer}",
             "First two principal components of the spike counts of each example; colours are "
             "classes.",
-            plots.latent_maps(some, layer),
+            partial(plots.latent_maps, some, layer),
         )
         if sizes[layer] <= _MOST_NEURONS:
             yield Illustration(
@@ -180,7 +219,7 @@ def _code(results: Results) -> Iterator[Illustration]:
                 f"Correlations in {layer}",
                 "Pearson correlation of the spike counts over examples, for all pairs of neurons. "
                 "Neurons that vary together are next to each other.",
-                plots.correlation_matrices(
+                lambda: plots.correlation_matrices(
                     {name: correlation_matrix(tree, layer) for name, tree in some.items()}
                 ),
             )
@@ -192,26 +231,29 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
 
     layer = layer_names(next(iter(results.values())))[0]
     some = {name: _some(tree) for name, tree in results.items() if layer in layer_names(tree)}
-    averages = {}
-    for name, tree in some.items():
-        average = spike_triggered_average(tree, layer)["average"]
-        last = average.sizes["neuron"] - 1
-        chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
-        averages[name] = average.isel(neuron=chosen).assign_coords(neuron=chosen)
     yield Illustration(
         "fields",
         f"Receptive fields of {layer}",
         "Spike-triggered averages of some neurons, evenly chosen: the mean image weighted by spike "
         "counts, minus the mean image. Light is more, dark less; a crossed-out neuron never fired.",
-        plots.filter_grid(averages),
+        lambda: plots.filter_grid({name: _fields(tree, layer) for name, tree in some.items()}),
     )
     yield Illustration(
         "transfer",
         f"Rate and intensity in {layer}",
         "Firing rate against the mean intensity of the pixels around each neuron's position, as an "
         "f-I curve; the band is one standard deviation over neurons and images.",
-        plots.transfer_curves({name: transfer_curve(tree, layer) for name, tree in some.items()}),
+        lambda: plots.transfer_curves(
+            {name: transfer_curve(tree, layer) for name, tree in some.items()}
+        ),
     )
+
+
+def _fields(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    average = spike_triggered_average(tree, layer)["average"]
+    last = average.sizes["neuron"] - 1
+    chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
+    return average.isel(neuron=chosen).assign_coords(neuron=chosen)
 
 
 def _some(tree: xr.DataTree) -> xr.DataTree:
@@ -230,5 +272,5 @@ def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
         f"raster-{place}-{slug}",
         f"Spikes: {name}",
         f"Every spike of every layer in response to example {example}.",
-        plots.rasters(tree, example=example),
+        partial(plots.rasters, tree, example=example),
     )

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.exports.netcdf import to_netcdf
+from bioae.analysis.report.illustrations import (
+    Illustration,
+    Picture,
+    illustrate_firing,
+    illustrate_responses,
+)
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.report import render_report
 from bioae.analysis.results.schema import open_result, readable
 from bioae.errors import ResultError
 from bioae.files import atomic_output, check_output
+from bioae.processes import begun
 
 __all__ = ["analyze", "analyze_files", "open_results"]
 
@@ -64,20 +72,39 @@ def analyze(
 
 
 def analyze_files(
-    paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
+    paths: Sequence[Path | str],
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    fork: bool = False,
 ) -> tuple[Measures, dict[str, Any]]:
-    """Do what `analyze` does, and return the measures too."""
+    """Do what `analyze` does, and return the measures too.
+
+    Parameters
+    ----------
+    fork
+        Whether to draw some figures of small results in forked processes meanwhile, which is safe
+        where no other thread runs.
+    """
     out = Path(out)
     for name in _OUTPUTS:
         check_output(out / name, overwrite=overwrite)
     with ExitStack() as stack:
         results = open_results(paths, stack)
+        # A forked process would share the place in an open file.
+        draw = _drawn_meanwhile if fork and all(map(_is_small, paths)) else _drawn_later
+        responses = stack.enter_context(draw(illustrate_responses(results)))
         measures = measure(results)
-        drawn = illustrate(results, measured=measures.statistics)
+        *own, last = illustrate_firing(measures.statistics)
+        last_drawn = stack.enter_context(draw([last]))
+        firing = _draw(own)
         tables = measures.csv_files()
-        html = render_report(results, measures, drawn, title=_title(results))
+        statistics = to_netcdf(_joined(measures.statistics))
+        first, *others = responses()
+        pictures = [first, *firing, *last_drawn(), *others]
+        html = render_report(results, measures, pictures, title=_title(results))
     with _outputs(out, overwrite=overwrite) as outputs:
-        figures = _save_figures(outputs["figures"], drawn)
+        figures = _save_pictures(outputs["figures"], pictures)
         for name, text in tables.items():
             (outputs["tables"] / name).write_text(text, encoding="utf-8")
         numbers = {
@@ -90,12 +117,36 @@ def analyze_files(
         for name, path in zip(results, paths, strict=True):
             numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
         # On a full disk the HDF5 library prints lines to standard error.
-        content = _joined(measures.statistics).to_netcdf(engine="h5netcdf")
-        outputs["statistics.nc"].write_bytes(content)
+        outputs["statistics.nc"].write_bytes(statistics)
         text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         outputs["statistics.json"].write_text(text, encoding="utf-8")
         outputs["report.html"].write_text(html, encoding="utf-8")
     return measures, numbers
+
+
+_Pictures = Callable[[], list[Picture]]
+
+
+@contextmanager
+def _drawn_meanwhile(illustrations: Sequence[Illustration]) -> Iterator[_Pictures]:
+    """Draw in a forked process, and yield a function that waits for the pictures."""
+
+    def draw(_: None) -> list[Picture]:
+        gc.disable()  # it would copy the memory that the processes share
+        return _draw(illustrations)
+
+    with begun(draw, [None]) as drawn:
+        yield lambda: drawn()[0]
+
+
+@contextmanager
+def _drawn_later(illustrations: Sequence[Illustration]) -> Iterator[_Pictures]:
+    """Yield a function that draws."""
+    yield lambda: _draw(illustrations)
+
+
+def _draw(illustrations: Iterable[Illustration]) -> list[Picture]:
+    return [each.picture(png=True) for each in illustrations]
 
 
 def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.DataTree]:
@@ -125,9 +176,13 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
         # Damage within a file is found when it is read.
         stack.enter_context(readable(path))
         # Reading a variable of an open file again and again takes longer than all else.
-        lazy = not file.is_file() or file.stat().st_size > _SMALL
+        lazy = not _is_small(path)
         results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=lazy))
     return results
+
+
+def _is_small(path: Path | str) -> bool:
+    return Path(path).is_file() and Path(path).stat().st_size <= _SMALL
 
 
 def _name(file: Path, depth: int) -> str:
@@ -150,13 +205,11 @@ def _outputs(out: Path, *, overwrite: bool) -> Iterator[dict[str, Path]]:
         yield outputs
 
 
-def _save_figures(folder: Path, drawn: Sequence[Illustration]) -> list[str]:
-    from bioae.analysis.plots import save_figure
-
-    for illustration in drawn:
-        save_figure(illustration.figure, folder / f"{illustration.name}.png")
-        (folder / f"{illustration.name}.svg").write_text(illustration.svg, encoding="utf-8")
-    return [f"{each.name}{suffix}" for each in drawn for suffix in (".png", ".svg")]
+def _save_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
+    for picture in pictures:
+        (folder / f"{picture.name}.png").write_bytes(picture.png)
+        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
+    return [f"{each.name}{suffix}" for each in pictures for suffix in (".png", ".svg")]
 
 
 def _joined(trees: Mapping[str, xr.DataTree]) -> xr.DataTree:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, anchor
 from bioae.analysis.measures.tables import Rows, Table, as_table
-from bioae.analysis.report.illustrations import Illustration, illustrate
+from bioae.analysis.report.illustrations import Picture, illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.tables import measure_tables
 from bioae.files import atomic_output, check_output
@@ -22,7 +22,7 @@ __all__ = ["render_report", "write_report"]
 _REM_PER_INCH = 7.5
 
 
-class _Picture(NamedTuple):
+class _Embedded(NamedTuple):
     heading: str
     caption: str
     source: str
@@ -81,12 +81,13 @@ def write_report(
     """
     check_output(path, overwrite=overwrite)
     measures = measure(results, training_images=training_images, compare=compare)
+    illustrations = illustrate(
+        results, measures.statistics, metrics, metrics_keys=metrics_keys, images=images
+    )
     html = render_report(
         results,
         measures,
-        illustrate(
-            results, metrics, metrics_keys=metrics_keys, images=images, measured=measures.statistics
-        ),
+        [each.picture() for each in illustrations],
         title=title,
         tables=[as_table(caption, data) for caption, data in tables],
         notes=notes,
@@ -98,13 +99,13 @@ def write_report(
 def render_report(
     results: Mapping[str, xr.DataTree],
     measures: Measures,
-    illustrations: Sequence[Illustration],
+    pictures: Sequence[Picture],
     *,
     title: str,
     tables: Sequence[Table] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """Return the HTML of a report from measures and illustrations; see `write_report`."""
+    """Return the HTML of a report from measures and pictures; see `write_report`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -121,19 +122,18 @@ def render_report(
         first_tables=tables,
         tables=measure_tables(measures),
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},
-        pictures=[_picture(drawn) for drawn in illustrations],
+        pictures=[_embedded(picture) for picture in pictures],
         origins=_origins(measures.attributes),
         models={name: str(tree.attrs["neuron_model"]).strip() for name, tree in results.items()},
     )
 
 
-def _picture(drawn: Illustration) -> _Picture:
+def _embedded(picture: Picture) -> _Embedded:
     # As images, drawings cannot share identifiers; inline, these would collide.
-    data = base64.b64encode(drawn.svg.encode()).decode("ascii")
+    data = base64.b64encode(picture.svg.encode()).decode("ascii")
     source = f"data:image/svg+xml;base64,{data}"
     # Letters have the same size in all pictures, if the page is wide enough.
-    width = _REM_PER_INCH * float(drawn.figure.get_figwidth())
-    return _Picture(drawn.heading, drawn.caption, source, width)
+    return _Embedded(picture.heading, picture.caption, source, _REM_PER_INCH * picture.width)
 
 
 def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:

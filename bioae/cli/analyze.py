@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json as json_format
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 __all__ = ["analyze"]
@@ -27,14 +30,24 @@ def analyze(
     overwrite
         Replace an earlier analysis.
     """
+    from bioae.simulation.results.guard import begin_inspection
+
+    # The libraries below take as long to load.
+    for result in results[:1]:
+        begin_inspection(result)
     from rich.console import Console
 
+    from bioae.analysis import plots as _plots  # noqa: F401 - drawn with
     from bioae.analysis.report.pipeline import analyze_files
     from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import rich_table
 
-    with Console(stderr=True).status("Analysing"):
-        measures, numbers = analyze_files(results, out, overwrite=overwrite)
+    # The modules are no garbage: collections need not look at them, nor forked processes.
+    gc.freeze()
+    # It has a thread, which nobody sees elsewhere.
+    status = Console(stderr=True).status("Analysing") if sys.stderr.isatty() else nullcontext()
+    with status:
+        measures, numbers = analyze_files(results, out, overwrite=overwrite, fork=True)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0

@@ -54,18 +54,15 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.documents import read_toml
-    from bioae.errors import NetworkError
+    from bioae.trainers.training.config import load_config
 
-    read_toml(config, "training configuration", error=NetworkError)  # before PyTorch is imported
+    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
+    settings = load_config(config, init=start)  # before PyTorch is imported
 
     from bioae.cli.progress import training_progress
-    from bioae.trainers.training.config import load_config
     from bioae.trainers.training.loop import CHECKPOINT
     from bioae.trainers.training.training import train as run
 
-    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
-    settings = load_config(config, init=start)
     try:
         with terminated_as_interrupted(), training_progress() as progress:
             result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)

@@ -26,6 +26,7 @@ COMMON = (
     "bioae.fields",
     "bioae.files",
     "bioae.inputs",
+    "bioae.processes",
 )
 
 # What each part may import besides itself.

@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,18 +21,35 @@ import h5py
 from bioae.errors import ResultError, shortened
 from bioae.simulation.results.inspection import time_limit
 
-__all__ = ["open_inspected", "trust"]
+__all__ = ["begin_inspection", "open_inspected", "trust"]
 
 Identity: TypeAlias = tuple[int, int, int, int, int]
 
 _START_SECONDS = 30  # of Python and its libraries, on a busy machine
 _SCRIPT = Path(__file__).with_name("inspection.py")
 _SAFE: set[Identity] = set()
+_BEGUN: dict[Identity, Future[subprocess.CompletedProcess[str]]] = {}
+_MOST_BEGUN = 2**24  # bytes of a file: a command that fails waits for the inspection's end
 
 
 def trust(path: Path) -> None:
     """Declare that a file is safe to read as it is now: this process wrote it."""
     _SAFE.add(_identity(path))
+
+
+def begin_inspection(path: Path) -> None:
+    """Inspect a small file in the background: the next to open it waits for less.
+
+    Parameters
+    ----------
+    path
+        The file. If there is none, it is for the next to open it to say so.
+    """
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_size <= _MOST_BEGUN:
+            background = ThreadPoolExecutor(1)
+            _BEGUN[_identity(path)] = background.submit(_run, str(path.absolute()))
+            background.shutdown(wait=False)
 
 
 def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5netcdf.File:
@@ -106,7 +125,8 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
 
 
 def _inspect(path: str, where: str) -> None:
-    done = _run(path)
+    begun = _BEGUN.pop(_identity(Path(path)), None)
+    done = begun.result() if begun else _run(path)
     if done.returncode:
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",

@@ -92,6 +92,23 @@ def test_what_this_process_wrote_is_not_inspected(
         open_result(path)
 
 
+def test_an_inspection_that_has_begun_counts_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(path.read_bytes())
+    guard.begin_inspection(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(guard, "_run", None)
+        assert open_result(path).equals(example_result())
+    with h5py.File(path, "r+") as file:
+        virtual(file)
+    guard.begin_inspection(path)
+    guard.begin_inspection(path.with_name("missing.nc"))
+    for _ in range(2):
+        with pytest.raises(ResultError, match="are in another file"):
+            open_result(path)
+
+
 def test_a_file_that_is_opened_again_is_inspected_again(path: Path) -> None:
     other = path.with_name("other.nc")
     write_result(example_result(), other)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError, TargetError
 from bioae.networks import Artefact, Network
+from bioae.processes import TRIES, shared
 from bioae.simulation import simulate, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.workers.processes import TRIES, shared
 
 Images = NDArray[np.float64]
 
