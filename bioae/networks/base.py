@@ -127,7 +127,8 @@ class NetworkBase:
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""
-        return {n: placed.fixed_weights.get(n, self.weights.get(n)) for n in placed.delays}
+        known = {**self.weights, **placed.fixed_weights}
+        return {name: known[name] for name in placed.delays}
 
     def biases(self, placed: PlacedLayer) -> NDArray[np.floating] | None:
         """Return the biases of a layer's neurons (neuron), or None if it has none."""
