@@ -34,7 +34,7 @@ from bioae.networks.encoders import (
     LevelCrossing,
     Population,
 )
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
 from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
 
 PAGES = tuple(
@@ -47,6 +47,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "dense": (Dense,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
+    "pooling": (Pool2d,),
     "encoders": (Bernoulli, FirstSpike, ConstantCurrent, Frames, LevelCrossing, Population),
     "decoders": (
         MaxDecoder,
@@ -65,13 +66,6 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}, "tasks": set()}
 _MEANING = {
-    "channels": "output channels",
-    "kernel": "rows and columns of the kernel",
-    "stride": "rows and columns from one position of the kernel to the next",
-    "padding": "rows and columns of zeros around the image",
-    "dilation": "rows and columns from one tap of the kernel to the next",
-    "groups": "groups of channels, each connected within itself",
-    "output_padding": "rows and columns added at the far end of the output",
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",

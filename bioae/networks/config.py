@@ -24,7 +24,7 @@ from bioae.errors import ModelError, NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.inputs import check_background, check_delay
+from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
@@ -255,6 +255,8 @@ class NetworkConfig(Table):
             where = f"layer {layer.name!r}"
             self._check_dt(model, where=where)
             check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
+            for name, spread in layer.spread.items():
+                check_spread(model, name, spread, where=where)
             if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
                 raise NetworkError(
                     f"the neuron model {model.name!r} never fires",

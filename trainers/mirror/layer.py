@@ -86,6 +86,8 @@ class LayerMirror(nn.Module):
         If bounds do not fit a parameter.
     """
 
+    _fixed: Tensor | None
+
     def __init__(
         self,
         network: NetworkBase,
@@ -108,12 +110,17 @@ class LayerMirror(nn.Module):
         self._compile = compile
         arrays = arrays or Arrays()
         timing = network.config.timing
+        self.weights = nn.ParameterDict()
+        for name in (*placed.weight_shapes, *placed.bias_shapes):
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
         self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
             "backward": backward,
             "dtype": dtype,
+            "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
         starts = _starts(network, placed, model, trainable, per_neuron)
         trained = {
@@ -143,10 +150,9 @@ class LayerMirror(nn.Module):
             **common,
         )
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
-        self.weights = nn.ParameterDict()
-        for name in placed.weight_shapes:
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
+        fixed = placed.fixed_weights.get(f"{placed.name}.weight")
+        tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
+        self.register_buffer("_fixed", tensor, persistent=False)
 
     def forward(
         self,
@@ -200,7 +206,7 @@ class LayerMirror(nn.Module):
         variable = READOUT + self.placed.readout.input
         cut = self.neuron.backward.truncate or 0
         results = compiled(
-            partial(pathway.sums, emitted, self.weights["weight"], steps),
+            partial(pathway.sums, emitted, self._incoming, steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
@@ -255,7 +261,7 @@ class LayerMirror(nn.Module):
         steps = len(emitted) + self.neuron.schedule.lead_in
         pathway = self._pathway("weight")
         assert pathway is not None
-        return pathway.over(emitted, self.weights["weight"], steps)
+        return pathway.over(emitted, self._incoming, steps)
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
@@ -320,6 +326,11 @@ class LayerMirror(nn.Module):
         pathway = self.pathways[name]
         assert isinstance(pathway, Pathway)
         return pathway
+
+    @property
+    def _incoming(self) -> Tensor:
+        """The weights from the layer before."""
+        return self.weights["weight"] if self._fixed is None else self._fixed
 
     def _memory(self) -> int:
         pathway = self._pathway("recurrent")

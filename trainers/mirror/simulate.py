@@ -71,8 +71,7 @@ def simulate_mirror(
 def _run(
     mirror: NetworkMirror, presentations: Presentations, part: slice, record: Collection[str]
 ) -> Chunk:
-    dtype = next(mirror.parameters()).dtype
-    drive = torch.from_numpy(presentations.drive(part)).to(dtype)
+    drive = torch.from_numpy(presentations.drive(part))
     activity = mirror(drive, record=record, key=presentations.key(part))
     layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
     return Chunk(layers, activity.output.double().numpy())

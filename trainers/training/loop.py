@@ -231,7 +231,7 @@ class TrainingRun:
         reached = {
             _kind(name) for name, weight in self.state.weights.items() if weight.grad is not None
         }
-        connections = self.problem.mirror.synaptic
+        connections = self.problem.mirror.gridded
         unreached = [
             name
             for name, weight in self.state.weights.items()

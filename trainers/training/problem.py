@@ -195,8 +195,8 @@ def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
     tallies = {each.name: LayerTally() for each in placed if each.model.threshold is not None}
     scores = Scores(problem.config.network.task)
     weights = problem.mirror.weights
-    synaptic = [weights[name] for name in problem.mirror.synaptic]
-    with on_grid(synaptic, settings.grid_bits), torch.no_grad():
+    stored = [weights[name] for name in problem.mirror.gridded]
+    with on_grid(stored, settings.grid_bits), torch.no_grad():
         for start in range(0, len(images), size):
             drive, targets, key = problem.batch(images[start : start + size], seed)
             activity = problem.mirror(drive, key=key)

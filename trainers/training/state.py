@@ -71,8 +71,10 @@ class RunState:
         self.problem = problem
         self.out = out
         self.weights = dict(problem.mirror.weights)
-        synaptic = problem.mirror.synaptic
-        self.optimisation = Optimisation(self.weights, synaptic, settings, problem.stages)
+        mirror = problem.mirror
+        self.optimisation = Optimisation(
+            self.weights, mirror.synaptic, mirror.trained, settings, problem.stages
+        )
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.best: dict[str, Tensor] = {}
         self.threads = settings.threads or torch.get_num_threads()

@@ -166,6 +166,7 @@ class _Builder:
             name=self._name(placed.name, "readout" if readout else "neurons"),
             separate_inhibition=placed.separate_inhibition,
             shares_input=shares_input,
+            biases=self.source.biases(placed),
             number=population_number(placed.depth, readout=readout),
             keys=self.keys if program.draws else None,
         )
@@ -174,6 +175,7 @@ class _Builder:
         self, placed: PlacedLayer, before: NeuronGroup, population: Population
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
+        weights = self.source.connection_weights(placed)
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -182,7 +184,7 @@ class _Builder:
                 self._name(placed.name, kind),
                 placed.layer,
                 placed.input_shape,
-                self.source.weights[name],
+                weights[name],
                 delay,
                 recurrent=recurrent,
                 timing=self.timing,

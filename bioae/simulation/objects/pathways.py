@@ -14,7 +14,7 @@ from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
-from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
+from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Pool2d, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.standalone import active_target
@@ -97,6 +97,8 @@ class Pathway:
 
     def _layout(self) -> Layout:
         layer = self.layer
+        if isinstance(layer, Pool2d) and not self.recurrent:
+            layer = layer.convolution(self.input_shape)
         if self.recurrent or not isinstance(layer, Conv2d | ConvTranspose2d):
             targets, sources = self.weights.shape
             return dense(sources, targets)

@@ -1,4 +1,4 @@
-"""Dense and convolutional connections in PyTorch."""
+"""Dense, convolutional and pooling connections in PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import singledispatch
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d, Shape
 
 __all__ = ["connect", "connect_innermost"]
 
@@ -55,6 +55,15 @@ def _(layer: ConvTranspose2d, emitted: Tensor, weight: Tensor) -> Tensor:
         layer.groups,
         layer.dilation,
     )
+
+
+@connect.register
+def _(layer: Pool2d, emitted: Tensor, weight: Tensor) -> Tensor:
+    counts = functional.avg_pool2d(
+        emitted, layer.kernel, layer.stride, layer.padding, divisor_override=1
+    )
+    # All weights of a channel are the same.
+    return counts * weight[:, 0, :1, :1]
 
 
 def connect_innermost(

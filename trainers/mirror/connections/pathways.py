@@ -17,7 +17,17 @@ from torch import Tensor, nn
 from bioae.equations.program import INHIBITION, INPUT, Program
 from bioae.networks.inputs import Steps
 
-__all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
+__all__ = [
+    "Arrived",
+    "Pathway",
+    "Recurrence",
+    "add",
+    "by_sign",
+    "held",
+    "history",
+    "is_held",
+    "received",
+]
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` if inhibition is separate.
@@ -60,6 +70,15 @@ def received(program: Program, arrived: Arrived) -> Arrived:
     if INHIBITION not in arrived or program.inhibited:
         return arrived
     return {INPUT: arrived[INPUT] - arrived[INHIBITION]}
+
+
+def by_sign(weight: Tensor, *, separate: bool) -> Arrived:
+    """Return weights by the input that they are added to: by their sign if `separate`."""
+    if not separate:
+        return {INPUT: weight}
+    # Not `relu`: its gradient of 0 would never move a weight of 0.
+    zero = weight.new_zeros(())
+    return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
 
 
 class Pathway(nn.Module):
@@ -168,7 +187,7 @@ class Pathway(nn.Module):
             kernel = weight
             if self._delay is not None:
                 kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
-            kernels.append((delay, self._signs(kernel)))
+            kernels.append((delay, by_sign(kernel, separate=self._separate_inhibition)))
         return kernels
 
     def recurrence(self, weight: Tensor) -> Recurrence:
@@ -184,13 +203,6 @@ class Pathway(nn.Module):
             return arrived
 
         return send
-
-    def _signs(self, weight: Tensor) -> Arrived:
-        if not self._separate_inhibition:
-            return {INPUT: weight}
-        # Not `relu`: its gradient of 0 would never move a weight of 0.
-        zero = weight.new_zeros(())
-        return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
 
     def _join(self, emitted: Tensor, kernel: Tensor) -> Tensor:
         return self._connection(emitted, kernel).reshape(-1, *self._shape)
