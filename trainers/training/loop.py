@@ -149,7 +149,8 @@ class TrainingRun:
     def __init__(self, problem: Problem, out: Path) -> None:
         self.problem = problem
         self.out = out
-        self.state = RunState(problem, out)
+        score = score_name("validation")
+        self.state = RunState(problem.config, problem.mirror, problem.stages, out, score=score)
 
     def train(self, progress: Reporter | None) -> None:
         """Train the remaining epochs."""
