@@ -51,25 +51,23 @@ def train(
     overwrite
         Replace the run in the folder.
     json
-        Print the last epoch's metrics as one JSON object.
+        Print the metrics of the trained network as one JSON object: of its epoch, and on the test
+        split.
 
     Returns
     -------
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.documents import read_toml
-    from bioae.errors import NetworkError
+    from bioae.trainers.training.config import load_config
 
-    read_toml(config, "training configuration", error=NetworkError)  # before PyTorch is imported
+    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
+    settings = load_config(config, init=start)  # before PyTorch is imported
 
     from bioae.cli.progress import training_progress
-    from bioae.trainers.training.config import load_config
     from bioae.trainers.training.loop import CHECKPOINT
     from bioae.trainers.training.training import train as run
 
-    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
-    settings = load_config(config, init=start)
     try:
         with terminated_as_interrupted(), training_progress() as progress:
             result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
@@ -83,18 +81,21 @@ def train(
             print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
             return 130
         raise
-    last = result.history[-1]
+    summary = result.summary
     if json:
-        print(json_format.dumps(last))
+        print(json_format.dumps(summary))
     else:
-        print(f"{result.model}: {last['epoch']} epochs, {_held_out(result.network, last)}")
+        print(
+            f"{result.model}: epoch {summary['epoch']} of {len(result.history)}, "
+            f"{_tested(result.network, summary)}"
+        )
     return 0
 
 
-def _held_out(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the held-out images."""
+def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
+    """Return the first score of the task on the test images."""
     score, *_ = network.config.task.scores
-    value = metrics[f"validation_{score}"]
+    value = metrics[f"test_{score}"]
     if score == "sum_squared_error":
-        return f"held-out error {value:.2f} per image"
-    return f"held-out {score.replace('_', ' ')} {value:.4g}"
+        return f"test error {value:.2f} per image"
+    return f"test {score.replace('_', ' ')} {value:.4g}"

@@ -167,7 +167,7 @@ class NetworkBase:
         if not names:
             return
         from bioae.equations.declarations import brian2_equations, parameter_values
-        from bioae.equations.lowering.ranges import positive_times
+        from bioae.equations.lowering.constants import positive_times
 
         for prefix, model in ((layer, placed.model), (f"{layer}readout.", placed.readout)):
             times = positive_times(brian2_equations(model), parameter_values(model))

@@ -95,7 +95,7 @@ class NetworkConfig(Table):
                 f"the task {self.task.kind!r} has {each[self.task.in_time]}, the decoder "
                 f"{self.decoder.kind!r} gives {each[self.decoder.in_time]}"
             )
-        self.task.check_size(outputs, self.input_shape)
+        self.task.check_size(outputs, shape, self.input_shape)
         return self
 
     @model_serializer(mode="wrap")

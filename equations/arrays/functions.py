@@ -34,7 +34,7 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     ours = {
         "clip": partial(_clip, xp),
         "exprel": partial(_exprel, xp),
-        "int": partial(_int, xp, dtype),
+        "int": partial(_int, xp, dtype, xp.asarray(True).dtype),
         "sign": partial(_sign, xp),
         "timestep": partial(_timestep, xp),
     }
@@ -55,9 +55,9 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
 # `bioae/arithmetic/templates/arithmetic.h` says the same in C++.
 
 
-def _int(xp: Any, dtype: Any, value: Any) -> Any:
+def _int(xp: Any, dtype: Any, truth: Any, value: Any) -> Any:
     # Integers are kept as floats: exact below 2**53, and stored in 32 bits.
-    if value.dtype == xp.bool:
+    if value.dtype == truth:
         return xp.where(value, xp.asarray(1.0, dtype=dtype), xp.asarray(0.0, dtype=dtype))
     whole = xp.trunc(value) + 0.0  # an integer has no negative zero
     fits = xp.logical_and(whole >= LEAST_INTEGER, whole < -LEAST_INTEGER)

@@ -10,7 +10,7 @@ from typing import Any
 from brian2.equations.equations import SUBEXPRESSION
 
 from bioae.equations.expressions import Expression, is_condition, parse_expression
-from bioae.errors import ModelError
+from bioae.errors import ModelError, shortened
 
 __all__ = ["check_integrated", "is_true_or_false", "with_numbers"]
 
@@ -49,13 +49,13 @@ def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
                 "a condition stands among numbers",
                 where=where,
                 found=f"{condition!r} in the equation of {name}",
-                mend=f"Write int({condition})",
+                mend=f"Write int({shortened(condition, 500)})",
             )
 
 
-def is_true_or_false(value: Expression, conditions: AbstractSet[str]) -> bool:
-    """Return whether an expression is a condition, by its form or as one of the names given."""
-    return _is_true_or_false(value.tree, conditions)
+def is_true_or_false(node: ast.AST, conditions: AbstractSet[str]) -> bool:
+    """Return whether a syntax tree is a condition, by its form or as one of the names given."""
+    return is_condition(node) or (isinstance(node, ast.Name) and node.id in conditions)
 
 
 def with_numbers(expression: Expression, conditions: AbstractSet[str]) -> Expression:
@@ -71,10 +71,6 @@ def with_numbers(expression: Expression, conditions: AbstractSet[str]) -> Expres
         The names of variables that are true or false.
     """
     return expression.rewritten(_Numbers(conditions))
-
-
-def _is_true_or_false(node: ast.AST, conditions: AbstractSet[str]) -> bool:
-    return is_condition(node) or (isinstance(node, ast.Name) and node.id in conditions)
 
 
 class _Numbers(ast.NodeTransformer):
@@ -101,7 +97,7 @@ class _Numbers(ast.NodeTransformer):
         return node
 
     def _number(self, node: ast.expr) -> ast.expr:
-        if not _is_true_or_false(node, self._conditions):
+        if not is_true_or_false(node, self._conditions):
             return node
         self.found.append(ast.unparse(node))
         return ast.Call(ast.Name("int", ast.Load()), [node], [])

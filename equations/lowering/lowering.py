@@ -28,7 +28,6 @@ from bioae.equations.lowering.constants import check_constants
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
-from bioae.equations.lowering.ranges import check_ranges
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel
@@ -80,7 +79,7 @@ def _lower(name: str, fields: str) -> Program:
     lowering = _Lowering(model)
     program = lowering.program()
     compiled = partial(compile_expression, functions=array_functions(np))
-    check_constants(program, lowering.values, compiled)
+    check_constants(program, lowering.equations, lowering.values, compiled)
     return program
 
 
@@ -96,7 +95,6 @@ class _Lowering:
         declared = brian2_equations(model)
         _check_noise(model, declared)
         check_model(model, declared, self.values)
-        check_ranges(model, declared, self.values)
         self.draws = Draws()
         self.copied = copied_variables(model)
         self.probe = Probe(model, declared)
@@ -245,7 +243,7 @@ class _Lowering:
                 written = f"{TEMPORARY}{target}"
                 temporaries[target] = Expression(written)
                 # It has the type of its value.
-                condition = is_true_or_false(value, self.conditions)
+                condition = is_true_or_false(value.tree, self.conditions)
                 (self.conditions.add if condition else self.conditions.discard)(written)
             statements.append(Statement(written, self.hoist(drawn), guarded))
         return tuple(statements)
@@ -258,7 +256,7 @@ class _Lowering:
         if kind == "boolean":
             # The name of a parameter is a number on arrays.
             return value if is_condition(value.tree) else Expression(f"({value}) != 0")
-        if is_true_or_false(value, self.conditions) or (
+        if is_true_or_false(value.tree, self.conditions) or (
             kind == "integer" and not _is_whole(value.tree)
         ):
             return Expression(f"int({value})")

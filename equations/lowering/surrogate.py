@@ -6,6 +6,7 @@ Only the spike derivatives use it: whether a neuron fires is decided by the cond
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ def read_surrogate(
     Raises
     ------
     ModelError
-        If the file gives a constant scale that is not positive.
+        If the file gives a constant scale that is not positive and finite.
     """
     if model.surrogate is not None:
         return _checked(model, model.surrogate, values)
@@ -75,14 +76,14 @@ def _checked(
 ) -> tuple[Expression, Expression]:
     distance, scale = Expression(surrogate.distance), Expression(surrogate.scale)
     where = f"{model.name}.toml, [surrogate] scale"
-    if _is_constant(scale, values) and not (
-        evaluate(scale.text, values, where=where, error=ModelError) > 0
-    ):
-        raise ModelError(
-            "the scale of the distance to threshold must be positive",
-            where=where,
-            found=surrogate.scale,
-        )
+    if _is_constant(scale, values):
+        value = float(evaluate(scale.text, values, where=where, error=ModelError))
+        if not 0 < value < math.inf:
+            raise ModelError(
+                "the scale of the distance to threshold must be positive and finite",
+                where=where,
+                found=surrogate.scale,
+            )
     return distance, scale
 
 
@@ -167,13 +168,11 @@ class _Reader:
         return below  # each neuron has its own
 
     def _constant_scale(self, above: Expression, below: Expression) -> Expression:
-        """Return a positive constant of the distance's unit."""
+        """Return a positive, finite constant of the distance's unit."""
         for candidate in self._candidates(above, below):
             value = self._value(candidate)
-            if value is not None and value > 0:
-                return candidate
-            if value is not None and value < 0:
-                return Expression(f"abs({candidate})")
+            if value is not None and 0 < abs(float(value)) < math.inf:
+                return candidate if value > 0 else Expression(f"abs({candidate})")
         return Expression("1")
 
     def _candidates(self, above: Expression, below: Expression) -> Iterator[Expression]:

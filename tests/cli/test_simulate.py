@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -235,23 +236,34 @@ def test_an_existing_result_is_kept_unless_overwritten(
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
-@pytest.mark.parametrize("name", ["my.toml", "images.npy"])
+@pytest.mark.parametrize("name", ["my.toml", "images.npy", "session.nwb"])
 @pytest.mark.parametrize("options", [[], ["--overwrite"]])
 def test_a_file_that_is_no_result_is_kept(
     name: str, options: list[str], refused: Refused, here: Path, tiny_model: Path
 ) -> None:
-    (here / name).write_text("mine")
+    if name.endswith(".nwb"):
+        with h5py.File(here / name, "w") as file:
+            file.attrs["nwb_version"] = "2.7.0"
+            file["acquisition"] = np.arange(10)
+    else:
+        (here / name).write_text("mine")
+    content = (here / name).read_bytes()
     command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--images", 1)
     line = refused(*command, *options)
     assert line.startswith(f"{name}: the output would replace a file that is no result, which was")
+    assert (here / name).read_bytes() == content
 
 
 def test_an_empty_or_damaged_result_is_replaced(
     run: Run, here: Path, command: tuple[object, ...]
 ) -> None:
-    for content in (b"", b"\x89HDF\r\n\x1a\ncut"):
-        (here / "r.nc").write_bytes(content)
-        assert run(*command, "--images", 1, "--overwrite").status == 0
+    (here / "r.nc").touch()
+    assert run(*command, "--images", 1, "--overwrite").status == 0
+    with (here / "r.nc").open("r+b") as file:
+        file.seek(100)
+        file.write(bytes(1000))
+    assert run(*command, "--images", 1, "--overwrite").status == 0
+    assert opened(here / "r.nc").sizes["example"] == 1
 
 
 def test_a_file_never_replaces_a_folder_or_a_special_file(

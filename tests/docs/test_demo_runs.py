@@ -45,7 +45,7 @@ def test_a_small_demo(
 
     def few(text: str) -> dict[str, Any]:
         config = tomllib.loads(text)
-        config["data"] |= {"train": 32, "validation": 10}
+        config["data"] |= {"train": 42, "validation": 10, "test": 10}
         return config
 
     run = simulation.simulate

@@ -200,6 +200,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": (parameters(theta="inf"), "the value must be finite"),
     "too large": (parameters(theta="10**10**10"), "has no value that is a finite"),
     "no positive scale": ({"surrogate": {"distance": "v", "scale": "-theta"}}, "must be positive"),
+    "no finite scale": ({"surrogate": {"distance": "v", "scale": "inf"}}, "positive and finite"),
     **{
         f"0 by {method}": (
             equations("dv/dt = (I0 - g*v)/tau : 1", method=method, **parameters(I0=current, g="0")),
@@ -252,6 +253,31 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         equations("dv/dt = -v/tau : 1", reset="v = v % k", **parameters(k="0")),
         "with these parameters there is a division by 0; found k. Change k",
     ),
+    "a factor of 0 in a divisor": (
+        equations("dv/dt = -v/tau : 1", reset="v = v/(k*(1 + v**2))", **parameters(k="0")),
+        "with these parameters there is a division by 0; found k. Change k",
+    ),
+    "a divisor of 0 in a subexpression that nothing names": (
+        equations("dv/dt = -v/tau : 1\nx = v/k : 1", **parameters(k="0")),
+        "with these parameters there is a division by 0; found k. Change k",
+    ),
+    **{
+        f"{time} as a divisor": (
+            parameters(tau=time),
+            (
+                "[parameters] tau: the equations divide by this parameter; "
+                f"expected a positive time; found {time}"
+            ),
+        )
+        for time in ("0*ms", "-20*ms")
+    },
+    **{
+        f"a refractory time of {time}": (
+            {"refractory": time},
+            f"refractory time does not fit; expected 0 to 1e+06 seconds; found {time}",
+        )
+        for time in ("-1*ms", "1e7*second")
+    },
     # form
     "no equation": ({"equations": "v' = -v/tau"}, "this is not an equation such as"),
     "no expression in an equation": ({"equations": "dv/dt = -v/ : 1"}, "'-v/'"),
@@ -284,6 +310,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_refused(case: str, refusal: Spoilt) -> None:
     changes, message = REFUSED[case]
     assert message in refusal(changes)
+
+
+def test_an_equation_that_divides_by_0_does_so_with_every_method(refusal: Spoilt) -> None:
+    zero = parameters(k="0")
+    message = refusal(equations("dv/dt = -v/(k*tau) : 1", **zero))
+    assert message.endswith("there is a division by 0; found k. Change k")
+
+
+def test_a_long_condition_is_shortened(refusal: Spoilt) -> None:
+    message = refusal(equations(f"dv/dt = (({'t' * 3000} == inf) - v)/tau : 1"))
+    assert "a condition stands among numbers" in message
+    assert len(message) < 3000
 
 
 INJECTIONS: list[dict[str, Any]] = [

@@ -11,28 +11,24 @@ from one_build import Simulation, simulate_several
 
 from bioae.simulation.backend import Target
 
-#: Models per target. Cython compiles each code object by itself, which takes far longer.
-COUNTS: dict[Target, int] = {"numpy": 60, "cpp_standalone": 60, "cython": 20}
+#: Models per target.
+COUNT = 60
+TARGETS: tuple[Target, ...] = ("numpy", "cpp_standalone", "cython")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_generated_models_on_every_target(quick_compiler: None, figures: Any) -> None:
     need("cpp_standalone")
-    cases = draw_cases(60)
+    cases = draw_cases(COUNT)
     exact = sum(case.reproducible for case in cases)
     assert 12 <= exact <= 54
-    for target, count in COUNTS.items():
-        chosen = cases[:count]
-        results = simulate_several(
-            [Simulation(case.network, case.images, record=states_needed(case)) for case in chosen],
-            target=target,
-        )
-        for case, result in zip(chosen, results, strict=True):
+    simulations = [
+        Simulation(case.network, case.images, record=states_needed(case)) for case in cases
+    ]
+    for target in TARGETS:
+        results = simulate_several(simulations, target=target)
+        for case, result in zip(cases, results, strict=True):
             check(case, result)
-    figures(
-        "generated models",
-        exact=exact,
-        differing=0,
-        **dict(COUNTS.items()),
-    )
+    counts = dict.fromkeys(TARGETS, COUNT)
+    figures("generated models", exact=exact, differing=0, **counts)

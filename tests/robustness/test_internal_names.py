@@ -18,15 +18,17 @@ import builders
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from builders import dense, described
+from one_build import Simulation, simulate_several
 
 from bioae.equations.arrays import stepping
 from bioae.equations.language import check_name
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
-from bioae.simulation import build, simulate
-from bioae.simulation.backend import Backend, Target
+from bioae.simulation import build
+from bioae.simulation.backend import Target
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources
 from bioae.simulation.targets import activation
 from bioae.simulation.targets.activation import activated
@@ -174,16 +176,19 @@ PART = 90
 
 def assert_same(names: Sequence[str], target: Target) -> None:
     """Compare networks of these names with the same of neutral names, on all sides."""
-    for start in range(0, len(names), PART):
-        _assert_same(names[start : start + PART], target)
+    parts = [names[start : start + PART] for start in range(0, len(names), PART)]
+    simulations = [
+        Simulation(network(part), IMAGES, record={"qv", "qn", "qsum", *part}) for part in parts
+    ]
+    results = simulate_several(simulations, target=target)
+    for part, result in zip(parts, results, strict=True):
+        _assert_same(part, result)
 
 
-def _assert_same(names: Sequence[str], target: Target) -> None:
+def _assert_same(names: Sequence[str], ours: xr.DataTree) -> None:
     plain = [f"q{number}" for number in range(len(names))]
     nets = [network(names), network(plain)]
-    record = {"qv", "qn", "qsum", *names}
-    ours = simulate(nets[0], IMAGES, Backend(target, record=record))
-    mirror = simulate_mirror(nets[0], IMAGES, record=record)
+    mirror = simulate_mirror(nets[0], IMAGES, record={"qv", "qn", "qsum", *names})
     theirs = simulate_mirror(nets[1], IMAGES, record={"qv", "qn", "qsum", *plain})
     renamed = dict(zip(names, plain, strict=True))
     for role in ROLES:

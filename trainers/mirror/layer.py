@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
@@ -29,12 +31,32 @@ from bioae.trainers.mirror.connections.functional import connect, connect_innerm
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
-from bioae.trainers.mirror.trained import TrainedParameter, as_array
+from bioae.trainers.mirror.trained import TrainedParameter, as_array, with_bounds
 
-__all__ = ["Compile", "LayerMirror"]
+__all__ = ["Compile", "LayerMirror", "LayerOptions"]
 
 #: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """Options of a single layer, which replace those of all layers.
+
+    Attributes
+    ----------
+    backward
+        The options of back-propagation; None: those of all layers.
+    trainable
+        The neuron parameters to train; None: those of all layers.
+    bounds
+        The bounds of trained parameters as text, by name, in place of the model's. A parameter for
+        which the model has none can be trained, too.
+    """
+
+    backward: Backward | None = None
+    trainable: Collection[str] | None = None
+    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class LayerMirror(nn.Module):
@@ -52,6 +74,13 @@ class LayerMirror(nn.Module):
         See `NetworkMirror`.
     arrays
         The source of memory for compiled layers in training.
+    options
+        The options that differ from these.
+
+    Raises
+    ------
+    NetworkError
+        If bounds do not fit a parameter.
     """
 
     def __init__(
@@ -65,9 +94,14 @@ class LayerMirror(nn.Module):
         dtype: torch.dtype,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
         arrays: Arrays | None = None,
+        options: LayerOptions | None = None,
     ) -> None:
         super().__init__()
         self.placed = placed
+        options = options or LayerOptions()
+        backward = options.backward or backward
+        model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
+        trainable = trainable if options.trainable is None else options.trainable
         self._compile = compile
         arrays = arrays or Arrays()
         timing = network.config.timing
@@ -78,10 +112,9 @@ class LayerMirror(nn.Module):
             "backward": backward,
             "dtype": dtype,
         }
-        starts = _starts(network, placed, trainable, per_neuron)
+        starts = _starts(network, placed, model, trainable, per_neuron)
         trained = {
-            name: TrainedParameter(placed.model, name, start, dtype)
-            for name, start in starts.items()
+            name: TrainedParameter(model, name, start, dtype) for name, start in starts.items()
         }
         self.neuron = NeuronMirror(
             placed.program,
@@ -294,6 +327,7 @@ def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
 def _starts(
     network: NetworkBase,
     placed: PlacedLayer,
+    model: NeuronModel,
     trainable: Collection[str],
     per_neuron: Collection[str],
 ) -> dict[str, NDArray[np.float64]]:
@@ -301,7 +335,7 @@ def _starts(
     starts = {}
     for name, values in network.parameters(placed).items():
         shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
-        if name not in trainable or name not in placed.model.trainable or not shapes:
+        if name not in trainable or name not in model.trainable or not shapes:
             continue
         starts[name] = values
         if name in per_neuron and values.ndim == 0:

@@ -1,7 +1,7 @@
 // Defined in bioae/noise/__init__.py; the tables are filled in from transforms.py.
 // Compile without -ffast-math and with -ffp-contract=off to get the same bits as NumPy.
-#ifndef BIOAE_NOISE_H
-#define BIOAE_NOISE_H
+#ifndef bioae_noise_h
+#define bioae_noise_h
 #include <cmath>
 #include <stdint.h>
 

@@ -28,6 +28,7 @@ __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
+_MARK = b"network_sha256"  # an attribute of every result; HDF5 does not compress attributes
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
@@ -77,7 +78,7 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
 
 
 def check_replaced(path: Path | str) -> None:
-    """Refuse to replace a file that is no HDF5 file, and so no result, nor a damaged one.
+    """Refuse to replace a file that is not recognised as a result.
 
     Raises
     ------
@@ -85,13 +86,26 @@ def check_replaced(path: Path | str) -> None:
         If it is another file, and not empty.
     """
     path = as_path(path, OutputError, "output")
-    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):
+    if path.is_file() and path.stat().st_size and not _is_result(path):
         raise OutputError(
             "the output would replace a file that is no result, which was kept",
             where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
-            mend="Choose another path",
+            mend="Choose another path, or remove the file",
         )
+
+
+def _is_result(path: Path) -> bool:
+    """Return whether a file is a result, by its bytes: it may be damaged or open elsewhere."""
+    if not h5py.is_hdf5(path):
+        return False
+    end = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if _MARK in end + block:
+                return True
+            end = (end + block)[-len(_MARK) :]
+    return False
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:

@@ -26,8 +26,11 @@ near = v > 0.5*theta : boolean
 PARAMETERS = {"tau": "20*ms", "theta": "0.75", "low": "-0.5"}
 
 comparisons = st.sampled_from(
-    ["v > theta", "u >= v", "u < low", "v + u <= 0.25*theta", "v > 0", "k == 2", "k != 1", "near"]
-)
+    [
+        "v > theta", "u >= v", "u < low", "v + u <= 0.25*theta", "v > 0", "k == 2", "k != 1",
+        "near", "v < inf", "inf*theta > u", "v > -inf", "k == inf",
+    ]
+)  # fmt: skip
 
 
 def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -86,6 +89,7 @@ def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
         ("rand() < v", "v - bioae_draw0", "0.5"),
         ("v > theta + randn()", "v - (theta + bioae_draw0)", "bioae_c1"),
         ("k == 3", "-abs(k - 3) / 3", "1"),
+        ("v < inf", "bioae_c1 - v", "1"),
     ],
 )
 def test_distance_and_scale_of_a_condition(threshold: str, distance: str, scale: str) -> None:
@@ -118,6 +122,26 @@ def test_a_threshold_of_zero_is_measured_from_where_the_neuron_starts(
     _, distance, scale = evaluated(model, v=np.array([0.03]), I=np.array([0.0]))
     assert distance == pytest.approx(0.03 if threshold[4:] == "0*mV" else 0.08)
     assert float(scale) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("threshold", ["v < inf*mV and v > -50*mV", "v > -50*mV or v > inf*mV"])
+def test_an_infinite_bound_changes_neither_distance_nor_gradient(threshold: str) -> None:
+    model = model_of(
+        threshold,
+        equations="dv/dt = (I - v)/tau : volt\nI : volt",
+        reset="v = -65*mV", input="v", weight="1*mV", initial={"v": "0*mV"},
+    )  # fmt: skip
+    program = lower(model)
+    parameters = default_parameters(program)
+    constants = constant_values(program, parameters, dt=1e-3, n=1)
+    v = torch.tensor([-0.04], dtype=torch.float64, requires_grad=True)
+    values = {name: torch.as_tensor(value) for name, value in {**parameters, **constants}.items()}
+    stepper = Stepper(program, array_functions(torch))
+    distance = stepper.distance({**values, "v": v}) / stepper.scale(values)
+    distance.sum().backward()
+    assert distance.tolist() == pytest.approx([10 / 50])
+    assert v.grad is not None
+    assert v.grad.tolist() == pytest.approx([1 / 50e-3])
 
 
 def test_the_nearer_condition_gets_the_gradient() -> None:
