@@ -85,13 +85,15 @@ def train(
     if json:
         print(json_format.dumps(summary))
     else:
-        epoch = f"epoch {summary['epoch']} of {len(result.history)}"
-        print(f"{result.model}: {epoch}, {_tested(result.network, summary)}")
+        print(
+            f"{result.model}: epoch {summary['epoch']} of {len(result.history)}, "
+            f"{_tested(result.network, summary)}"
+        )
     return 0
 
 
 def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the test split."""
+    """Return the first score of the task on the test images."""
     score, *_ = network.config.task.scores
     value = metrics[f"test_{score}"]
     if score == "sum_squared_error":

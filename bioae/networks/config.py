@@ -110,7 +110,7 @@ class NetworkConfig(Table):
                 f"the task {self.task.kind!r} is of images, and input_shape = "
                 f"{list(self.input_shape)} for signals: choose another kind in [task]"
             )
-        self.task.check_size(outputs, self.input_shape)
+        self.task.check_size(outputs, shape, self.input_shape)
         return self
 
     @model_serializer(mode="wrap")

@@ -91,13 +91,15 @@ class _Task(Table):
             Steps of a presentation.
         """
 
-    def check_size(self, outputs: int, input_shape: Shape) -> None:
+    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
         """Check that the last layer, decoded, gives the number of outputs that the task needs.
 
         Parameters
         ----------
         outputs
             The number of decoded values, of one step where the task has an output for each.
+        shape
+            The shape of the last layer.
         input_shape
             The shape of the input.
 
@@ -184,12 +186,12 @@ class Reconstruction(_Task):
         """Return the shape of the image."""
         return input_shape
 
-    def check_size(self, outputs: int, input_shape: Shape) -> None:
+    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
         """Check that there is an output for each pixel."""
         if outputs != math.prod(input_shape):
             raise ValueError(
-                f"the last layer gives {outputs} outputs, the images have the shape "
-                f"{input_shape}: an auto-encoder needs as many outputs as inputs"
+                f"the last layer has the shape {shape}, the images {input_shape}: an "
+                "auto-encoder needs as many outputs as inputs"
             )
 
     def default_scale(self, mean_drive: float) -> float:

@@ -70,7 +70,8 @@ def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
     metrics = json.loads(trained.out)
     assert metrics["loss"] == metrics[task]
     kind = artefact.load(here / "run/model").network.config.task
-    assert {f"validation_{name}" for name in kind.scores} <= metrics.keys()
+    for split in ("validation", "test"):
+        assert {f"{split}_{name}" for name in kind.scores} <= metrics.keys()
 
     options = ("--data", "data.npz", "--target", "numpy", "--out", "r.nc")
     simulated = run("simulate", "run/model", *options)
@@ -96,7 +97,7 @@ def test_scores_of_training_and_brian2_agree(run: Run, here: Path) -> None:
     prepare(here, "classification")
     trained = run("train", "config.toml", "--out", "run", "--json")
     stored = artefact.load(here / "run/model").metrics
-    assert stored["validation_accuracy"] == json.loads(trained.out)["validation_accuracy"]
+    assert stored["test_accuracy"] == json.loads(trained.out)["test_accuracy"]
     run("simulate", "run/model", "--data", "data.npz", "--target", "numpy", "--out", "r.nc")
     result = open_result(here / "r.nc")
     found = accuracy(result)

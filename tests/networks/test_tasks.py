@@ -53,7 +53,7 @@ def test_shapes_of_outputs(fields: dict[str, Any], shape: tuple[int, ...]) -> No
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "gives 3 outputs, the images have the shape .*as many outputs as inputs"),
+        ({}, r"shape \(3,\), the images \(1, 2, 2\): .*as many outputs as inputs"),
         ({"task": {**CLASSES, "classes": 4}}, "gives 3 outputs: the task 'classification' needs 4"),
         ({"task": {**NUMBERS, "outputs": 2}}, "gives 3 outputs: the task 'regression' needs 2"),
         ({"task": TRACE}, "'sequence' has an output for each step, the decoder 'max' gives one"),

@@ -59,6 +59,9 @@ class TrainingConfig(Table):
                 f"the loss {self.loss!r} is not one of the task {task.kind!r}; expected one of "
                 f"{', '.join(task.losses)}"
             )
+        # A default that depends on another table; the configuration is frozen from here on.
+        training = self.training.model_copy(update={"loss": self.loss})
+        object.__setattr__(self, "training", training)
         return self
 
     @classmethod
@@ -109,9 +112,7 @@ class TrainingConfig(Table):
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data, defaults included, that describes the same run."""
-        training = self.training.model_copy(update={"loss": self.loss})
-        whole = self.model_copy(update={"training": training})
-        mapping = whole.model_dump(mode="json", exclude_none=True)
+        mapping = self.model_dump(mode="json", exclude_none=True)
         for key in ("gradient_clip", "grid_bits"):
             mapping["training"].setdefault(key, 0)
         mapping["regularisers"] = self.regularisers.to_mapping()

@@ -257,7 +257,7 @@ class TrainingRun:
         elapsed = stage.regularised_for(*self._time(stage))
         terms = evaluate_regularisers(stage.regularisers, activity, self.state.weights, elapsed)
         loss = torch.stack([error, *terms.values()]).sum()
-        return {"loss": loss, self.problem.config.network.task.kind: error, **terms}
+        return {"loss": loss, self.problem.task.kind: error, **terms}
 
     def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
         sums = self.state.position.sums

@@ -7,7 +7,7 @@ checkpoint would have to store.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +21,7 @@ from torch import Tensor
 from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
+from bioae.networks.tasks import Task
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import LayerActivity
@@ -132,10 +133,14 @@ class Problem:
         """The stages of the run."""
         return stages_of(self.config)
 
+    @property
+    def task(self) -> Task:
+        """The task of the network."""
+        return self.config.network.task
+
     def score_name(self, split: Split) -> str:
         """Return the name of the metric of a split by which networks are compared."""
-        score, *_ = self.config.network.task.scores
-        return f"{split}_{score}"
+        return f"{split}_{next(iter(self.task.scores))}"
 
     @property
     def loss(self) -> Loss:
@@ -183,8 +188,8 @@ def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
     Returns
     -------
     dict
-        ``SPLIT_SCORE`` for each score of the task, ``validation_sum_squared_error`` (per image,
-        pixels in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
+        ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image, pixels
+        in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
         figures of `LayerTally` for each layer that spikes, by name.
     """
     settings = problem.config.training
@@ -193,7 +198,7 @@ def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
     seed = encoder_seed(settings.seed, _VALIDATION)
     placed = problem.mirror.config.placed
     tallies = {each.name: LayerTally() for each in placed if each.model.threshold is not None}
-    scores = Scores(problem.config.network.task)
+    scores = Scores(problem.task)
     weights = problem.mirror.weights
     stored = [weights[name] for name in problem.mirror.gridded]
     with on_grid(stored, settings.grid_bits), torch.no_grad():
