@@ -19,6 +19,7 @@ import make_tables
 import pytest
 from model_pages import pictures, responses
 
+from benchmarks.recurrent import table as recurrent_table
 from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from benchmarks.training import table as training_table
@@ -125,8 +126,9 @@ def test_markdown_of_the_benchmarks() -> None:
         assert f"`{content['command']}`" in page
         for each in content["tables"]:
             assert Table(each["title"], each["rows"], each["notes"]).markdown() in page
-    rows = stored("benchmarks/results/training.json")["rows"]
-    assert training_table(rows) == (BENCHMARKS / "training.md").read_text(encoding="utf-8")
+    for name, table in (("training", training_table), ("recurrent", recurrent_table)):
+        rows = stored(f"benchmarks/results/{name}.json")["rows"]
+        assert table(rows) == (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def rows_of(name: str) -> list[list[str]]:
