@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioae.cli.interrupts import terminated_as_interrupted
-from bioae.cli.options import Positive, Several
+from bioae.cli.options import Seeds, Several
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def experiment(
     /,
     *,
     quick: bool = False,
-    seeds: Positive | None = None,
+    seeds: Seeds | None = None,
     condition: Several = (),
     target: Target | None = None,
     out: Path | None = None,
@@ -202,6 +202,7 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
 
     from bioae.analysis.measures.tables import Table
     from bioae.cli.tables import rich_table
+    from bioae.errors import shortened
     from bioae.experiments.runner.run import document_of
 
     document = document_of(plan, store)
@@ -212,7 +213,7 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
             seeds = plan.seeds_of(name)
             missing = [str(seed) for seed in seeds if (name, seed) not in finished]
             count = f"{len(seeds) - len(missing)} of {len(seeds)}"
-            rows.append((name, count, ", ".join(missing) or "none"))
+            rows.append((name, count, shortened(", ".join(missing), 40) or "none"))
         table = Table(
             f"Rows in {store.folder}", ("condition", "rows", "missing seeds"), tuple(rows)
         )

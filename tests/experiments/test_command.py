@@ -172,6 +172,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (("../toy",), "there is no experiment '../toy'"),
         (("toy", "--condition", "mine"), "no condition 'mine'; expected one of ours, chance"),
         (("toy", "--seeds", 0), "Must be >= 1"),
+        (("toy", "--seeds", 10_001), "Must be <= 10000"),
         (("toy", "--seeds", 1.5), "expected a whole number"),
         (("toy", "--target", "cuda"), "Choose from"),
         (("toy", "--out", "file"), "expected a folder; found a file"),
