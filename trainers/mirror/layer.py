@@ -22,6 +22,7 @@ from bioae.networks.layers import Dense
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
+from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
@@ -31,7 +32,7 @@ from bioae.trainers.mirror.connections.functional import connect, connect_innerm
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
-from bioae.trainers.mirror.trained import TrainedParameter, as_array, with_bounds
+from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
 __all__ = ["Compile", "LayerMirror", "LayerOptions"]
 

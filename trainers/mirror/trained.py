@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.equations.declarations import parameter_values, trained_bounds
-from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError
 
-__all__ = ["Scale", "TrainedParameter", "as_array", "with_bounds"]
+__all__ = ["Scale", "TrainedParameter", "as_array"]
 
 Array = NDArray[np.float64]
 
@@ -24,41 +21,6 @@ Array = NDArray[np.float64]
 def as_array(tensor: Tensor) -> NDArray[np.float64]:
     """Return a tensor's numbers in float64, from any device."""
     return np.asarray(tensor.detach().cpu().double().numpy())
-
-
-def with_bounds(
-    model: NeuronModel, bounds: Mapping[str, tuple[str, str]], where: str
-) -> NeuronModel:
-    """Return a neuron model with other bounds of trained parameters.
-
-    Parameters
-    ----------
-    model
-        The model.
-    bounds
-        The lower and the upper bound as text, by parameter.
-    where
-        The layer, named in errors.
-
-    Raises
-    ------
-    NetworkError
-        If there is no such parameter, or bounds have another unit, are not in order, or exclude
-        the parameter's value.
-    """
-    if not bounds:
-        return model
-    try:
-        fields = {**model.to_mapping(), "trainable": {**model.trainable, **bounds}}
-        changed = NeuronModel.from_mapping(model.name, fields, where=where)
-        lower(changed)
-        for name in bounds:
-            trained_bounds(changed, name)
-    except ModelError as error:
-        raise NetworkError(
-            error.what, where=f"{where}, bounds", expected=error.expected, found=error.found
-        ) from error
-    return changed
 
 
 @dataclass(frozen=True)

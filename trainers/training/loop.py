@@ -148,7 +148,9 @@ class TrainingRun:
     def __init__(self, problem: Problem, out: Path) -> None:
         self.problem = problem
         self.out = out
-        self.state = RunState(problem, out)
+        self.state = RunState(
+            problem.config, problem.mirror, problem.stages, out, cost=problem.cost
+        )
 
     def train(self, progress: Reporter | None) -> None:
         """Train the remaining epochs."""

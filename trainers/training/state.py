@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from torch import Tensor
 
 from bioae.errors import NetworkError
 from bioae.files import atomic_output
+from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.checkpoint import Checkpoint, Position
+from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.optimisation import Optimisation
-from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.stages import Stage
 
 __all__ = ["CHECKPOINT", "METRICS", "RunState", "write_metrics"]
 
@@ -44,6 +46,19 @@ def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
 class RunState:
     """The state of a run.
 
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    mirror
+        The network, of which the weights are shared.
+    stages
+        The stages of the run.
+    out
+        The run's folder.
+    cost
+        A number of the metrics of an epoch, by which the best one is selected: less is better.
+
     Attributes
     ----------
     weights
@@ -66,13 +81,23 @@ class RunState:
         The time of the last checkpoint, on the monotonic clock.
     """
 
-    def __init__(self, problem: Problem, out: Path) -> None:
-        settings = problem.config.training
-        self.problem = problem
-        self.out = out
-        self.weights = dict(problem.mirror.weights)
-        synaptic = problem.mirror.synaptic
-        self.optimisation = Optimisation(self.weights, synaptic, settings, problem.stages)
+    def __init__(
+        self,
+        config: TrainingConfig,
+        mirror: NetworkMirror,
+        stages: Sequence[Stage],
+        out: Path,
+        *,
+        cost: Callable[[Mapping[str, Any]], float],
+    ) -> None:
+        settings = config.training
+        self._settings = settings
+        self._plain: dict[str, Any] = json.loads(json.dumps(config.to_mapping()))
+        self._epochs = stages[-1].end
+        self._out = out
+        self._cost = cost
+        self.weights = dict(mirror.weights)
+        self.optimisation = Optimisation(self.weights, mirror.synaptic, settings, stages)
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.best: dict[str, Tensor] = {}
         self.threads = settings.threads or torch.get_num_threads()
@@ -83,27 +108,26 @@ class RunState:
 
     def restore(self) -> None:
         """Restore the checkpoint of the run's folder."""
-        path = self.out / CHECKPOINT
+        path = self._out / CHECKPOINT
         stored = checkpoints.load(path)
-        checkpoints.check_config(stored.config, self._config(), str(path), self._free())
-        epochs = self.problem.stages[-1].end
-        if stored.position.epoch > epochs:
+        checkpoints.check_config(stored.config, self._plain, str(path), self._free())
+        if stored.position.epoch > self._epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",
                 where=str(path),
                 expected=f"training.epochs of at least {stored.position.epoch}",
-                found=str(epochs),
+                found=str(self._epochs),
             )
         self.position, self.history = stored.position, stored.history
         self.threads = stored.threads
-        if self.history and self.problem.config.training.select == "best":
+        if self.history and self._settings.select == "best":
             self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
         optimiser = self.optimisation.optimiser
         checkpoints.restore(stored.tensors, self._arrays(), self.weights, optimiser)
 
     def _free(self) -> set[str]:
         """Return the keys on which the finished part of the run does not depend."""
-        settings = self.problem.config.training
+        settings = self._settings
         free = {"training.checkpoint_seconds"}
         if not settings.stages and settings.schedule.extensible:
             free.add("training.epochs")
@@ -124,18 +148,18 @@ class RunState:
             tensors=checkpoints.capture(self._arrays(), self.weights, self.optimisation.optimiser),
             position=self.position,
             history=self.history,
-            config=self._config(),
+            config=self._plain,
             threads=self.threads,
         )
-        checkpoints.save(self.out / CHECKPOINT, state)
-        write_metrics(self.out / METRICS, self.history)
+        checkpoints.save(self._out / CHECKPOINT, state)
+        write_metrics(self._out / METRICS, self.history)
         self.saved = time.monotonic()
 
     def selected(self) -> dict[str, Any]:
         """Return the metrics of the epoch whose network is stored."""
-        if self.problem.config.training.select == "last":
+        if self._settings.select == "last":
             return self.history[-1]
-        return min(self.history, key=self.problem.cost)
+        return min(self.history, key=self._cost)
 
     def evaluated(self) -> Mapping[str, Tensor]:
         """Return the weights that are evaluated: their averages, if there are any."""
@@ -146,7 +170,7 @@ class RunState:
         self.consistent = False
         self.history.append(metrics)
         self.position = Position(epoch=self.position.epoch + 1)
-        if self.problem.config.training.select == "best" and self.selected() is metrics:
+        if self._settings.select == "best" and self.selected() is metrics:
             self.best = {name: each.detach().clone() for name, each in self.evaluated().items()}
         self.consistent = True
         self.save()
@@ -157,7 +181,3 @@ class RunState:
         for name, value in (self.best or self.evaluated()).items():
             self.weights[name].copy_(value)
         return self.selected()
-
-    def _config(self) -> dict[str, Any]:
-        config: dict[str, Any] = json.loads(json.dumps(self.problem.config.to_mapping()))
-        return config
