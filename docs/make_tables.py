@@ -26,8 +26,15 @@ from bioae.networks.decoders import (
     SummedSoftmaxDecoder,
     TrajectoryDecoder,
 )
-from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.networks.encoders import (
+    Bernoulli,
+    ConstantCurrent,
+    FirstSpike,
+    Frames,
+    LevelCrossing,
+    Population,
+)
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
 from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
 
 PAGES = tuple(
@@ -40,7 +47,8 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "dense": (Dense,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
-    "encoders": (Bernoulli, FirstSpike, ConstantCurrent),
+    "pooling": (Pool2d,),
+    "encoders": (Bernoulli, FirstSpike, ConstantCurrent, Frames, LevelCrossing, Population),
     "decoders": (
         MaxDecoder,
         LastDecoder,
@@ -58,13 +66,6 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}, "tasks": set()}
 _MEANING = {
-    "channels": "output channels",
-    "kernel": "rows and columns of the kernel",
-    "stride": "rows and columns from one position of the kernel to the next",
-    "padding": "rows and columns of zeros around the image",
-    "dilation": "rows and columns from one tap of the kernel to the next",
-    "groups": "groups of channels, each connected within itself",
-    "output_padding": "rows and columns added at the far end of the output",
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",

@@ -73,7 +73,9 @@ class NeuronModel(Table):
         description="the variable that a spike of negative weight adds its magnitude to; "
         "default: it subtracts from `input`",
     )
-    weight: _Text = Field("1", description="input of a network weight of 1.0, with its unit")
+    weight: _Text = Field(
+        "1", description="input of a network weight of 1.0, with its unit; may contain `dt`"
+    )
     dt: _Text | None = Field(None, description="the largest time step that the model allows")
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")

@@ -16,6 +16,7 @@ from bioae.analysis.plots.outputs import (
     output_traces,
     predicted_values,
 )
+from bioae.analysis.plots.signals import input_signals
 from bioae.analysis.plots.style import save_figure, to_svg
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "cv_against_rate",
     "filter_grid",
     "fitted_rates",
+    "input_signals",
     "interval_histograms",
     "latent_maps",
     "output_traces",

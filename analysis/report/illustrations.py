@@ -125,14 +125,14 @@ def illustrate(
 
 
 def illustrate_outputs(results: Results, *, images: int = 10) -> list[Illustration]:
-    """Illustrate the outputs of the networks, as their tasks have them.
+    """Illustrate input signals, and the outputs of the networks, as their tasks have them.
 
     Parameters
     ----------
     results, images
         As for `illustrate`.
     """
-    return list(_outputs(results, images))
+    return [*_signals(results), *_outputs(results, images)]
 
 
 def illustrate_responses(results: Results) -> list[Illustration]:
@@ -159,6 +159,20 @@ def illustrate_firing(measured: Results) -> list[Illustration]:
         As for `illustrate`.
     """
     return list(_firing(measured))
+
+
+def _signals(results: Results) -> Iterator[Illustration]:
+    from bioae.analysis import plots
+
+    some = {name: tree for name, tree in results.items() if not has_images(tree)}
+    if some:
+        yield Illustration(
+            "signals",
+            "Input signals",
+            "Input of the first examples over time; a colour per channel, or with more than six "
+            "channels a row per channel.",
+            partial(plots.input_signals, some),
+        )
 
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:

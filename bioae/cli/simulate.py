@@ -16,7 +16,7 @@ from bioae.simulation.backend import Connectivity, Dtype, Target
 if TYPE_CHECKING:
     from distributed import Client
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
     from bioae.simulation import Backend
 
@@ -170,7 +170,7 @@ def simulate(
 def _compare(
     changed: Path,
     network: Network,
-    images: Images,
+    images: Data,
     backend: Backend,
     *,
     seed: int,
@@ -211,7 +211,7 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
 
 def images_of(
     data: str, split: Literal["train", "test"], count: int | None, examples: str | None
-) -> Images:
+) -> Data:
     """Load images: the first `count`, or those at some positions in the data set.
 
     Raises

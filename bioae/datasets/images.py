@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.datasets.examples import Examples, as_array
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_images", "check_labels", "check_targets", "intensities"]
+__all__ = ["Images", "check_images", "intensities"]
 
 _AXES = ("example", "channel", "y", "x")
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Examples):
     """Images, their labels if known, and their source.
 
     Bytes stay bytes until `images` is read, so 60,000 digits take 47 MB. Slice before reading it to
@@ -36,8 +36,8 @@ class Images:
     indices
         The place of each image in the full data set, shape ``(example,)``.
     targets
-        Numbers that a network is to give for each image, shape ``(example, output)``, or at each
-        step, ``(example, time, output)``; or None.
+        The numbers that a network should return for each image, shape ``(example, output)`` or
+        ``(example, time, output)``, or None.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.float64]
@@ -60,31 +60,6 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-    def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Images:
-        """Return the images of a slice, a sequence of places or a mask, as `Images`.
-
-        Raises
-        ------
-        DataError
-            If it is a single place, whose image has no axis of examples.
-        """
-        key = which if isinstance(which, slice) else np.asarray(which)
-        if not isinstance(key, slice) and key.ndim == 0:
-            raise DataError(
-                "one place selects an image, not a data set",
-                where=f"images[{which!r}]",
-                expected="a slice, a sequence of places or a mask",
-                mend=f"Write images[[{which!r}]] for a data set of one image",
-            )
-        return Images(
-            pixels=self.pixels[key],
-            labels=None if self.labels is None else self.labels[key],
-            name=self.name,
-            split=self.split,
-            indices=self.indices[key],
-            targets=None if self.targets is None else self.targets[key],
-        )
 
 
 def intensities(pixels: NDArray[Any]) -> NDArray[np.float64]:
@@ -118,7 +93,7 @@ def check_images(
         If the array is empty, not numeric, of another number of axes, not finite, or outside the
         range.
     """
-    pixels = _as_array(array, where)
+    pixels = as_array(array, where)
     _check_shape(pixels.shape, where)
     if pixels.dtype.kind not in "buif":
         raise DataError(
@@ -133,67 +108,6 @@ def check_images(
     pixels = pixels.astype(np.float64)
     _check_range(pixels, where)
     return pixels
-
-
-def check_labels(array: ArrayLike, *, examples: int, where: str = "labels") -> NDArray[np.int64]:
-    """Check the labels of `examples` images, one whole number for each.
-
-    Raises
-    ------
-    DataError
-        If it does not.
-    """
-    labels = _as_array(array, where)
-    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
-        raise DataError(
-            "the labels do not fit the images",
-            where=where,
-            expected=f"{examples} whole numbers, shape ({examples},)",
-            found=f"the type {labels.dtype}, shape {labels.shape}",
-        )
-    return labels.astype(np.int64)
-
-
-def check_targets(
-    array: ArrayLike, *, examples: int, where: str = "targets"
-) -> NDArray[np.float64]:
-    """Check the targets of `examples` images, and return them as numbers (example, ..., output).
-
-    Parameters
-    ----------
-    array
-        Shape ``(example,)`` for a single output, ``(example, output)`` or
-        ``(example, time, output)``.
-    examples
-        The number of images.
-    where
-        The file or argument that an error names.
-
-    Raises
-    ------
-    DataError
-        If they are not finite numbers, or have another shape.
-    """
-    targets = _as_array(array, where)
-    fits = targets.ndim in (1, 2, 3) and len(targets) == examples and 0 not in targets.shape
-    if targets.dtype.kind not in "buif" or not fits:
-        raise DataError(
-            "the targets do not fit the images",
-            where=where,
-            expected=f"numbers of {examples} images, (example, output) or (example, time, output)",
-            found=f"the type {targets.dtype}, shape {targets.shape}",
-        )
-    targets = targets.astype(np.float64)
-    if not np.isfinite(targets).all():
-        raise DataError("a target is not finite", where=where, expected="finite numbers")
-    return targets[:, None] if targets.ndim == 1 else targets
-
-
-def _as_array(array: ArrayLike, where: str) -> NDArray[Any]:
-    try:
-        return np.asarray(array)
-    except ValueError as error:
-        raise DataError("not a regular array", where=where, found=f"{error}") from error
 
 
 def _check_shape(shape: tuple[int, ...], where: str) -> None:

@@ -24,7 +24,7 @@ from bioae.errors import ModelError, NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.inputs import check_background, check_delay
+from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
@@ -50,8 +50,8 @@ class NetworkConfig(Table):
         From `from_mapping` and `preset`, if a key is unknown or the layers do not fit together.
     """
 
-    input_shape: Annotated[tuple[Size, Size, Size], Strict(False)] = Field(
-        (1, 28, 28), description="(channel, y, x) of an image"
+    input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
+        (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
     )
     dt: str = Field("1*ms", description="the time step")
     steps: Steps = Field(25, description="steps T of a presentation")
@@ -71,15 +71,25 @@ class NetworkConfig(Table):
     def _time(cls, value: Any) -> Any:
         return as_text(value)
 
+    @field_validator("input_shape")
+    @classmethod
+    def _image_or_signal(cls, shape: Shape) -> Shape:
+        if len(shape) not in (1, 3):
+            raise ValueError(
+                f"expected [channel, y, x] of images or [channel] of signals, found {list(shape)}"
+            )
+        return shape
+
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
+        self._check_encoder()
         names = [layer.name for layer in self.layers]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
             raise ValueError(f"the layer name {twice.pop()!r} is already used")
         if self.latent is not None and self.latent not in names:
             raise ValueError(f"the latent layer {self.latent!r} is not one of {', '.join(names)}")
-        shape: Shape = self.input_shape
+        shape = self.encoded_shape
         for layer in self.layers:
             try:
                 weights = math.prod(layer.weight_shape(shape))
@@ -94,6 +104,11 @@ class NetworkConfig(Table):
             raise ValueError(
                 f"the task {self.task.kind!r} has {each[self.task.in_time]}, the decoder "
                 f"{self.decoder.kind!r} gives {each[self.decoder.in_time]}"
+            )
+        if self.in_time and self.task.target == "images":
+            raise ValueError(
+                f"the task {self.task.kind!r} is of images, and input_shape = "
+                f"{list(self.input_shape)} for signals: choose another kind in [task]"
             )
         self.task.check_size(outputs, shape, self.input_shape)
         return self
@@ -192,6 +207,21 @@ class NetworkConfig(Table):
         return self.from_mapping({**fields, **changes}, where="the network")
 
     @property
+    def in_time(self) -> bool:
+        """Whether the network receives signals, which vary in time, and not images."""
+        return len(self.input_shape) == 1
+
+    @property
+    def encoded_shape(self) -> Shape:
+        """The shape of the input neurons."""
+        return self.encoder.output_shape(self.input_shape)
+
+    @property
+    def points(self) -> int:
+        """The number of points in time of a signal."""
+        return self.encoder.points(self.steps)
+
+    @property
     def output_shape(self) -> Shape:
         """The shape of the decoded output for one example, as the task defines it."""
         return self.task.output_shape(self.input_shape, self.steps)
@@ -217,7 +247,7 @@ class NetworkConfig(Table):
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
         placed = []
-        shape: Shape = self.input_shape
+        shape = self.encoded_shape
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
             if layer.weight is not None:
@@ -225,6 +255,8 @@ class NetworkConfig(Table):
             where = f"layer {layer.name!r}"
             self._check_dt(model, where=where)
             check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
+            for name, spread in layer.spread.items():
+                check_spread(model, name, spread, where=where)
             if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
                 raise NetworkError(
                     f"the neuron model {model.name!r} never fires",
@@ -241,6 +273,17 @@ class NetworkConfig(Table):
             placed.append(PlacedLayer(layer, depth, shape, model, readout))
             shape = layer.output_shape(shape)
         return tuple(placed)
+
+    def _check_encoder(self) -> None:
+        encoder, shape = self.encoder, list(self.input_shape)
+        if not (encoder.in_time if self.in_time else encoder.of_images):
+            kind, wanted = ("signals", "images") if self.in_time else ("images", "signals")
+            raise ValueError(
+                f"the encoder {encoder.kind!r} is for {wanted}, input_shape = {shape} is of {kind}"
+            )
+        if self.in_time:
+            _ = self.points
+        _check_indices(math.prod(self.encoded_shape))
 
     def _check_dt(self, model: NeuronModel, *, where: str) -> None:
         from bioae.equations.quantities import time_in_seconds

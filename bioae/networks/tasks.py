@@ -55,10 +55,6 @@ class Examples(Protocol):
     """Examples with what is known of them."""
 
     @property
-    def images(self) -> NDArray[np.float64]:
-        """The input (example, *shape)."""
-
-    @property
     def labels(self) -> NDArray[np.int64] | None:
         """The classes (example,)."""
 

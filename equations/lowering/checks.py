@@ -36,7 +36,7 @@ from bioae.equations.language import (
     copied_variables,
 )
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
+from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["check_model", "methods"]
@@ -160,8 +160,9 @@ class _Checks:
                 expected=f"{unit_name(expected)}, as {self.model.input} has",
                 found=f"{unit_name(unit)}, of {name}",
             )
+        names = {**self.parameters, "dt": SOME_DT}
         weight = evaluate(
-            self.model.weight, self.parameters, dimensions_of=unit, where=where, error=ModelError
+            self.model.weight, names, dimensions_of=unit, where=where, error=ModelError
         )
         if not np.isfinite(weight) or float(weight) == 0:
             raise ModelError(

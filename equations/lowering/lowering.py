@@ -43,7 +43,7 @@ from bioae.equations.program import (
     Statement,
     Statements,
 )
-from bioae.equations.quantities import constants, finite, unit_name
+from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["lower"]
@@ -211,9 +211,11 @@ class _Lowering:
         return tuple(statements)
 
     def _received(self, target: str, arrived: str) -> Statement:
-        weight = finite(self.model.weight, self.values, where=f"{self.where}, weight")
-        if float(weight) != 1.0:
-            arrived = f"{arrived}*{self.hoist(Expression(self.model.weight))}"
+        weight = Expression(self.model.weight)
+        names = {**self.values, "dt": SOME_DT}
+        value = finite(weight.text, names, where=f"{self.where}, weight")
+        if float(value) != 1.0 or "dt" in weight.names:
+            arrived = f"{arrived}*{self.hoist(weight)}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
 
     # Reading code

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from bioae import simulation
-from bioae.cli import demo, main
+from bioae.cli import main
+from bioae.experiments import demo as experiment
 from bioae.simulation.targets.activation import check_target
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ def test_a_small_demo(
         return config
 
     run = simulation.simulate
-    monkeypatch.setattr(demo, "tomllib", SimpleNamespace(loads=few))
+    monkeypatch.setattr(experiment, "tomllib", SimpleNamespace(loads=few))
     monkeypatch.setattr(
         simulation,
         "simulate",

@@ -25,8 +25,10 @@ from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
-from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
+from bioae.trainers.mirror.compiled.plan import SUM, Timeline
+from bioae.trainers.mirror.compiled.recurrent import Path
+from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
@@ -84,6 +86,8 @@ class LayerMirror(nn.Module):
         If bounds do not fit a parameter.
     """
 
+    _fixed: Tensor | None
+
     def __init__(
         self,
         network: NetworkBase,
@@ -106,12 +110,17 @@ class LayerMirror(nn.Module):
         self._compile = compile
         arrays = arrays or Arrays()
         timing = network.config.timing
+        self.weights = nn.ParameterDict()
+        for name in (*placed.weight_shapes, *placed.bias_shapes):
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
         self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
             "backward": backward,
             "dtype": dtype,
+            "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
         starts = _starts(network, placed, model, trainable, per_neuron)
         trained = {
@@ -141,10 +150,9 @@ class LayerMirror(nn.Module):
             **common,
         )
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
-        self.weights = nn.ParameterDict()
-        for name in placed.weight_shapes:
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
+        fixed = placed.fixed_weights.get(f"{placed.name}.weight")
+        tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
+        self.register_buffer("_fixed", tensor, persistent=False)
 
     def forward(
         self,
@@ -192,23 +200,34 @@ class LayerMirror(nn.Module):
         pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
         assert pathway is not None
         steps = len(emitted) + lead_in
-        if self.placed.layer.recurrent or not pathway.uniform:
-            raise Unsupported("a connection that is recurrent, or has several delays")
+        if not pathway.uniform:
+            raise Unsupported("a connection that has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
         variable = READOUT + self.placed.readout.input
         cut = self.neuron.backward.truncate or 0
         results = compiled(
-            partial(pathway.sums, emitted, self.weights["weight"], steps),
+            partial(pathway.sums, emitted, self._incoming, steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
+            recurrent=self._own_paths if "recurrent" in self.pathways else None,
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
         trace = results.pop(variable, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
+
+    def _own_paths(self) -> list[Path]:
+        """Return the recurrent connections of each delay and sign."""
+        pathway = self._pathway("recurrent")
+        assert pathway is not None
+        return [
+            Path(name, delay, kernel)
+            for delay, kernels in pathway.kernels(self.weights["recurrent"])
+            for name, kernel in kernels.items()
+        ]
 
     @contextmanager
     def uncompiled(self) -> Iterator[None]:
@@ -242,7 +261,7 @@ class LayerMirror(nn.Module):
         steps = len(emitted) + self.neuron.schedule.lead_in
         pathway = self._pathway("weight")
         assert pathway is not None
-        return pathway.over(emitted, self.weights["weight"], steps)
+        return pathway.over(emitted, self._incoming, steps)
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
@@ -308,6 +327,11 @@ class LayerMirror(nn.Module):
         assert isinstance(pathway, Pathway)
         return pathway
 
+    @property
+    def _incoming(self) -> Tensor:
+        """The weights from the layer before."""
+        return self.weights["weight"] if self._fixed is None else self._fixed
+
     def _memory(self) -> int:
         pathway = self._pathway("recurrent")
         return max(pathway.delays, default=0) if pathway else 0
@@ -317,7 +341,7 @@ def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor]
     """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
-        return partial(connect_innermost, *shapes)
+        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
     return EventConnection.for_layer(placed.layer, *shapes, arrays)
 
 

@@ -55,6 +55,8 @@ class NetworkMirror(nn.Module):
         not positive.
     """
 
+    _anchor: Tensor
+
     def __init__(
         self,
         network: Network,
@@ -78,6 +80,8 @@ class NetworkMirror(nn.Module):
         self.backward = Backward(
             derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
         )
+        # Holds the module's device and dtype, also without trained weights.
+        self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
         self.layers = nn.ModuleDict(
             {
@@ -120,8 +124,8 @@ class NetworkMirror(nn.Module):
         decoder = self.config.decoder
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
-        emitted = drive.to(next(self.parameters()))
-        if self.config.encoder.constant:
+        emitted = drive.to(self._anchor)
+        if self.config.encoder.constant and not self.config.in_time:
             emitted = held(emitted)
         for name, layer in self._each():
             states = [state for state in record if state in layer.neuron.program.states]
@@ -139,7 +143,7 @@ class NetworkMirror(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The trained tensors: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
+        """The trained tensors, by name: weights, ``LAYER.bias`` and ``LAYER.PARAMETER``.
 
         Neuron parameters are dimensionless, see `trained`.
         """
@@ -160,8 +164,14 @@ class NetworkMirror(nn.Module):
 
     @property
     def synaptic(self) -> tuple[str, ...]:
-        """The names of `weights` that are connections, not neuron parameters."""
+        """The names of `weights` that are connections, not biases or neuron parameters."""
         return tuple(name for placed in self.config.placed for name in placed.weight_shapes)
+
+    @property
+    def gridded(self) -> tuple[str, ...]:
+        """The names of `weights` that an artefact stores on the grid: connections and biases."""
+        biases = (name for placed in self.config.placed for name in placed.bias_shapes)
+        return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
         """Project trained neuron parameters into the bounds of their models."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive
 from bioae.checks import whole
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
@@ -118,7 +118,7 @@ def model_parities(
 
 def compare(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     *,
     name: str,
     target: Target = "numpy",
@@ -158,7 +158,7 @@ def recorded(network: Network) -> set[str]:
 
 def report(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     brian: xr.DataTree,
     *,
     name: str,
@@ -235,7 +235,7 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
     return worst
 
 
-def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> float:
+def _self_agreement(network: Network, images: Data | ArrayLike, seed: int) -> float:
     """Return the spike agreement of Brian2 with and without a perturbation.
 
     If this is low, the dynamics are chaotic, and no other implementation can agree.
@@ -250,7 +250,7 @@ def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> 
 
 
 def _compare_states(
-    network: Network, images: Images | ArrayLike, *, name: str, target: Target, seed: int
+    network: Network, images: Data | ArrayLike, *, name: str, target: Target, seed: int
 ) -> Parity:
     """Compare the states of a network whose neuron models have no threshold."""
     record = recorded(network)

@@ -148,9 +148,7 @@ class TrainingRun:
     def __init__(self, problem: Problem, out: Path) -> None:
         self.problem = problem
         self.out = out
-        self.state = RunState(
-            problem.config, problem.mirror, problem.stages, out, cost=problem.cost
-        )
+        self.state = RunState(problem.config, problem.mirror, problem.stages, out)
 
     def train(self, progress: Reporter | None) -> None:
         """Train the remaining epochs."""
@@ -233,7 +231,7 @@ class TrainingRun:
         reached = {
             _kind(name) for name, weight in self.state.weights.items() if weight.grad is not None
         }
-        connections = self.problem.mirror.synaptic
+        connections = self.problem.mirror.gridded
         unreached = [
             name
             for name, weight in self.state.weights.items()

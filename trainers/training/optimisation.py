@@ -24,14 +24,15 @@ class Optimisation:
     """An optimiser of a mirror's weights.
 
     Weights with the same learning rate in every stage, and the same decay, are a group. Weight
-    decay acts on connections only: a neuron parameter at 0 is its initial value.
+    decay acts on connections only: a neuron parameter at 0 is its initial value, and biases are
+    not decayed either.
 
     Parameters
     ----------
     weights
-        The weights and neuron parameters, by name.
-    synaptic
-        The names of those that are weights of connections.
+        The weights, biases and neuron parameters, by name.
+    synaptic, parameters
+        The names of those that are weights of connections, and of the neuron parameters.
     settings
         The settings of the run.
     stages
@@ -47,15 +48,16 @@ class Optimisation:
         self,
         weights: Mapping[str, nn.Parameter],
         synaptic: Collection[str],
+        parameters: Collection[str],
         settings: OptimisationConfig,
         stages: Sequence[Stage],
     ) -> None:
         self._weights = weights
-        self._synaptic = frozenset(synaptic)
+        self._parameters = frozenset(parameters)
         groups: dict[tuple[tuple[float, ...], float], list[nn.Parameter]] = {}
         for name, weight in weights.items():
             rates = tuple(stage.settings.rate(name) for stage in stages)
-            decay = settings.optimiser.weight_decay if name in self._synaptic else 0.0
+            decay = settings.optimiser.weight_decay if name in synaptic else 0.0
             groups.setdefault((rates, decay), []).append(weight)
         self._rates = [rates for rates, _ in groups]
         described: list[dict[str, Any]] = [
@@ -73,7 +75,8 @@ class Optimisation:
             If it trains none.
         """
         for name, weight in self._weights.items():
-            weight.requires_grad_(stage.settings.trains(name, weight=name in self._synaptic))
+            trains = stage.settings.trains(name, weight=name not in self._parameters)
+            weight.requires_grad_(trains)
             weight.grad = None
         if not any(weight.requires_grad for weight in self._weights.values()):
             raise NetworkError(

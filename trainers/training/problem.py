@@ -7,7 +7,7 @@ checkpoint would have to store.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.analysis import BURSTING_THRESHOLD
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
+from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
@@ -118,14 +119,14 @@ class Problem:
     mirror
         The network, on the configuration's device and of its dtype.
     train, validation, test
-        The images to train on, and those on which it is evaluated after each epoch and at the end.
+        The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: TrainingConfig
     mirror: NetworkMirror
-    train: Images
-    validation: Images
-    test: Images
+    train: Data
+    validation: Data
+    test: Data
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -141,21 +142,16 @@ class Problem:
         """Return the name of the metric of a split by which networks are compared."""
         return f"{split}_{next(iter(self.task.scores))}"
 
-    def cost(self, metrics: Mapping[str, Any]) -> float:
-        """Return the score of an epoch by validation, such that less is better."""
-        score: float = metrics[self.score_name("validation")]
-        return score if next(iter(self.task.scores.values())) == "lower" else -score
-
     @property
     def loss(self) -> Loss:
         """The loss of the task."""
         return loss_function(self.config.loss)
 
-    def batch(self, images: Images, seed: int) -> Batch:
+    def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
         network, settings = self.config.network, self.config.training
-        pixels = images.images
-        drive = network.encoder.encode(pixels, images.indices, steps=network.steps, seed=seed)
+        values = values_of(network, images)
+        drive = network.encoder.encode(values, images.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
         target = torch.from_numpy(network.task.target_of(images, network.steps))
         whole = target.dtype == torch.int64  # classes stay whole numbers
@@ -197,15 +193,15 @@ def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
         figures of `LayerTally` for each layer that spikes, by name.
     """
     settings = problem.config.training
-    images: Images = getattr(problem, split)
+    images: Data = getattr(problem, split)
     size = settings.evaluation_batch_size or settings.batch_size
     seed = encoder_seed(settings.seed, _VALIDATION)
     placed = problem.mirror.config.placed
     tallies = {each.name: LayerTally() for each in placed if each.model.threshold is not None}
     scores = Scores(problem.task)
     weights = problem.mirror.weights
-    synaptic = [weights[name] for name in problem.mirror.synaptic]
-    with on_grid(synaptic, settings.grid_bits), torch.no_grad():
+    stored = [weights[name] for name in problem.mirror.gridded]
+    with on_grid(stored, settings.grid_bits), torch.no_grad():
         for start in range(0, len(images), size):
             drive, targets, key = problem.batch(images[start : start + size], seed)
             activity = problem.mirror(drive, key=key)

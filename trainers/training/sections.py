@@ -27,7 +27,7 @@ from bioae.trainers.training.tables import (
     StageConfig,
 )
 
-__all__ = ["DataConfig", "LossName", "OptimisationConfig"]
+__all__ = ["DataConfig", "OptimisationConfig"]
 
 
 def _part(value: object) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError
 
 __all__ = ["held_out"]
@@ -13,7 +13,7 @@ __all__ = ["held_out"]
 _STREAM = 2
 
 
-def held_out(images: Images, part: float, seed: int) -> tuple[Images, Images]:
+def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
     """Cut a validation split from images.
 
     Where there are labels it is stratified: each class contributes its share, up to one image.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,6 @@ class RunState:
         The stages of the run.
     out
         The run's folder.
-    cost
-        A number of the metrics of an epoch, by which the best one is selected: less is better.
 
     Attributes
     ----------
@@ -82,22 +80,18 @@ class RunState:
     """
 
     def __init__(
-        self,
-        config: TrainingConfig,
-        mirror: NetworkMirror,
-        stages: Sequence[Stage],
-        out: Path,
-        *,
-        cost: Callable[[Mapping[str, Any]], float],
+        self, config: TrainingConfig, mirror: NetworkMirror, stages: Sequence[Stage], out: Path
     ) -> None:
         settings = config.training
         self._settings = settings
         self._plain: dict[str, Any] = json.loads(json.dumps(config.to_mapping()))
         self._epochs = stages[-1].end
         self._out = out
-        self._cost = cost
+        self._task = config.network.task
         self.weights = dict(mirror.weights)
-        self.optimisation = Optimisation(self.weights, mirror.synaptic, settings, stages)
+        self.optimisation = Optimisation(
+            self.weights, mirror.synaptic, mirror.trained, settings, stages
+        )
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.best: dict[str, Tensor] = {}
         self.threads = settings.threads or torch.get_num_threads()
@@ -159,7 +153,9 @@ class RunState:
         """Return the metrics of the epoch whose network is stored."""
         if self._settings.select == "last":
             return self.history[-1]
-        return min(self.history, key=self._cost)
+        score, direction = next(iter(self._task.scores.items()))
+        choose = max if direction == "higher" else min
+        return choose(self.history, key=lambda metrics: metrics[f"validation_{score}"])
 
     def evaluated(self) -> Mapping[str, Tensor]:
         """Return the weights that are evaluated: their averages, if there are any."""

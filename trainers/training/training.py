@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioae.datasets import Images, load
-from bioae.errors import DataError, NetworkError, OutputError
+from bioae.datasets import Data, load
+from bioae.errors import NetworkError, OutputError
 from bioae.files import check_output, remove
 from bioae.inputs import as_path
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
+from bioae.simulation.presentations import check_fit
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -159,7 +160,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     mirror = mirror.to(device)
     if settings.compile is True:
         # Layers are compiled on first use: those that cannot be are refused before any training.
-        silence = torch.zeros(config.network.steps, 1, *config.network.input_shape)
+        silence = torch.zeros(config.network.steps, 1, *config.network.encoded_shape)
         mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
     train, validation = held_out(
         _images(config, "train", data.train), data.validation, settings.seed
@@ -219,15 +220,9 @@ def _torch_device(name: str) -> torch.device:
     return device
 
 
-def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
+def _images(config: TrainingConfig, split: str, limit: int | None) -> Data:
     images = load(config.data.name, "test" if split == "test" else "train", limit)
-    if images.shape != config.network.input_shape:
-        raise DataError(
-            "the images do not have the network's size",
-            where=f"{images.name}, split {split}",
-            expected=f"(channel, y, x) = {config.network.input_shape}",
-            found=str(images.shape),
-        )
+    check_fit(config.network, images)
     if config.network.task.target != "images":  # refused before any training
         config.network.task.target_of(images, config.network.steps)
     return images

@@ -44,7 +44,7 @@ def describe_run(
     config = network.config
     models = {placed.model.name: placed.model for placed in config.placed}
     root: Root = {
-        "images": images.intensities(),
+        "images": images.inputs(),
         "example": images.examples,
         "dt_ms": config.dt_seconds * 1e3,
         "steps": config.steps,

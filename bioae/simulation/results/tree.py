@@ -243,10 +243,13 @@ def _check_images(
     example: NDArray[np.int64],
     label: NDArray[Any] | None,
 ) -> None:
-    if images.ndim not in (3, 4) or not images.size:
+    axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
+    if "reconstruction" in outputs:  # of images only
+        del axes[3]
+    if images.ndim not in axes or not images.size:
         raise ResultError(
             "the images do not fit",
-            expected="(example, channel, y, x) or (example, time, channel), and not empty",
+            expected=f"{' or '.join(axes.values())}, and not empty",
             found=str(images.shape),
         )
     first = next(iter(outputs.values()))
