@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from bioae.checks import whole
 
-__all__ = ["MAX_SEED", "check_key", "stream", "uniform"]
+__all__ = ["MAX_SEED", "REPEAT", "check_key", "stream", "uniform"]
 
 #: Seeds are unsigned 64-bit integers.
 MAX_SEED = 2**64 - 1
+
+#: The unit in which the number of a repeat is added to the highest word of the counter.
+REPEAT = 2**32
 
 
 def check_key(value: int, name: str) -> None:
@@ -30,11 +33,11 @@ def check_key(value: int, name: str) -> None:
     whole(value, f"the {name}", most=MAX_SEED)
 
 
-def stream(seed: int, key: int) -> Generator:
-    """Return the generator keyed by (seed, key).
+def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
+    """Return the generator keyed by (seed, key), and by the repeat of an example.
 
     Its n-th block of four 64-bit words, counted from 1, is Philox 4x64-10 of the counter
-    (n, 0, 0, 0), lowest word first, under the key (seed, key).
+    (n, 0, 0, 2^32 repeat), lowest word first, under the key (seed, key).
 
     Raises
     ------
@@ -43,10 +46,13 @@ def stream(seed: int, key: int) -> Generator:
     """
     check_key(seed, "seed")
     check_key(key, "key of random numbers")
-    return Generator(Philox(key=np.array([seed, key], dtype=np.uint64)))
+    counter = np.array([0, 0, 0, REPEAT * repeat], dtype=np.uint64)
+    return Generator(Philox(key=np.array([seed, key], dtype=np.uint64), counter=counter))
 
 
-def uniform(seed: int, keys: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def uniform(
+    seed: int, keys: NDArray[np.int64], count: int, *, repeats: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """Draw uniform numbers in [0, 1), from one stream per key.
 
     Parameters
@@ -57,6 +63,8 @@ def uniform(seed: int, keys: NDArray[np.int64], count: int) -> NDArray[np.float6
         The purpose of each stream, such as the number of an example (key).
     count
         The number of draws from each stream.
+    repeats
+        The repeat of each stream (key), below 2^31; 0 by default.
 
     Returns
     -------
@@ -69,6 +77,7 @@ def uniform(seed: int, keys: NDArray[np.int64], count: int) -> NDArray[np.float6
         If the seed or a key is not an unsigned 64-bit integer.
     """
     numbers = np.empty((len(keys), count))
-    for row, key in zip(numbers, keys, strict=True):
-        stream(seed, int(key)).random(out=row)
+    repeats = np.zeros(len(keys), np.int64) if repeats is None else repeats
+    for row, key, repeat in zip(numbers, keys, repeats, strict=True):
+        stream(seed, int(key), repeat=int(repeat)).random(out=row)
     return numbers

@@ -32,6 +32,7 @@ def simulate(
     split: Literal["train", "test"] = "test",
     images: Positive | None = None,
     examples: str | None = None,
+    repeats: Positive = 1,
     target: Target = "cpp_standalone",
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] = "rate",
@@ -66,6 +67,8 @@ def simulate(
         The number of images, starting with the first; all by default.
     examples
         The positions of the images in the data set, such as 3,17.
+    repeats
+        The number of presentations of each image, with different random input and noise.
     target
         The Brian2 target.
     neuron
@@ -147,8 +150,8 @@ def simulate(
         try:
             with terminated_as_interrupted(), counting("simulating") as progress:
                 simulate_to(
-                    out, network, presented, backend, seed=seed, workers=sharing, progress=progress,
-                    resume=resume, overwrite=overwrite,
+                    out, network, presented, backend, seed=seed, repeats=repeats, workers=sharing,
+                    progress=progress, resume=resume, overwrite=overwrite,
                 )  # fmt: skip
         except KeyboardInterrupt:
             if not parts_folder(out).exists():

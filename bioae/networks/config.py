@@ -232,6 +232,14 @@ class NetworkConfig(Table):
         return self.task.default_scale(self.encoder.mean_drive(self.steps))
 
     @cached_property
+    def noisy(self) -> bool:
+        """Whether presentations of one example differ: the encoder or a neuron model draws."""
+        programs = [placed.program for placed in self.placed]
+        if self.decoder.reads_potential:
+            programs.append(self.placed[-1].readout_program)
+        return self.encoder.draws or any(program.draws for program in programs)
+
+    @cached_property
     def timing(self) -> Timing:
         """The steps of presentations."""
         return Timing(SCHEDULES[self.schedule], self.steps)

@@ -10,6 +10,7 @@ from numpy.random import Philox
 from numpy.typing import NDArray
 
 from bioae.noise.transforms import normal, uniform
+from bioae.random import REPEAT
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Noise
@@ -41,11 +42,20 @@ class Key(NamedTuple):
     seed
         The seed.
     examples
-        The number of each example (example).
+        The number of each presentation's example (presentation).
+    repeats
+        The repeat of the example that each presentation is (presentation); None if all are the
+        first, 0.
     """
 
     seed: int
     examples: NDArray[np.int64]
+    repeats: NDArray[np.int64] | None = None
+
+    def tiled(self, times: int) -> Key:
+        """Return the key of the same presentations, several times in a row."""
+        repeats = None if self.repeats is None else np.tile(self.repeats, times)
+        return Key(self.seed, np.tile(self.examples, times), repeats)
 
 
 def population_number(depth: int, *, readout: bool = False) -> int:
@@ -91,6 +101,7 @@ def draw(
     population: int,
     count: int,
     first: int = 0,
+    repeats: Iterable[int] | None = None,
 ) -> NDArray[np.float64]:
     """Return random numbers for a population in one step of each example (example, neuron).
 
@@ -102,9 +113,15 @@ def draw(
         See `words`.
     examples
         The numbers of the examples (example).
+    repeats
+        The repeat of each, as in `Key`.
     """
-    read, place = _Reader(), (step, call, population)
-    rows = [read(seed, int(example), place, count, first) for example in examples]
+    read, examples = _Reader(), list(examples)
+    repeated = [0] * len(examples) if repeats is None else repeats
+    rows = [
+        read(seed, int(example), (step, call, population + REPEAT * int(repeat)), count, first)
+        for example, repeat in zip(examples, repeated, strict=True)
+    ]
     return _TRANSFORMS[distribution](np.array(rows, dtype=np.uint64).reshape(len(rows), count))
 
 

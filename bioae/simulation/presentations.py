@@ -1,4 +1,7 @@
-"""Images or signals that are presented to a network, and the drive that encodes them."""
+"""Images or signals that are presented to a network, and the drive that encodes them.
+
+Each is presented once, or several times in a row with different noise: its repeats.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
 from bioae.datasets.examples import check_labels, check_targets
+from bioae.checks import whole
 from bioae.datasets.stored import StoredArray
-from bioae.errors import DataError
+from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
 __all__ = ["Presentations", "Progress", "check_fit", "values_of"]
 
-#: Called with the number of finished images, and of all images.
+#: Called with the number of finished presentations, and of all presentations.
 Progress = Callable[[int, int], None]
 
 #: Numbers that are hashed at a time.
 _BLOCK = 2**22
 
+#: The number of a repeat shares a word of 64 bits with that of a population, and is not negative.
+_MOST_REPEATS = 2**31
+
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Images or signals that fit a network.
+    """Presentations of images or signals that fit a network: their repeats, example by example.
 
     Parameters
     ----------
@@ -40,11 +47,17 @@ class Presentations:
         The images or signals, whose indices key random input, and their labels and targets.
     seed
         The seed of random input and of the noise of neurons.
+    repeats
+        The number of presentations of each example.
+    cut
+        The number of presentations that are left out, of the first example and of the last.
     """
 
     config: NetworkConfig
     data: Data
     seed: int
+    repeats: int = 1
+    cut: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(
@@ -54,6 +67,7 @@ class Presentations:
         *,
         examples: ArrayLike | None = None,
         seed: int = 0,
+        repeats: int = 1,
     ) -> Presentations:
         """Check images or signals against a network.
 
@@ -68,6 +82,8 @@ class Presentations:
             The number of each image (example); their places in the data set by default.
         seed
             The seed of random input and of the noise of neurons.
+        repeats
+            The number of presentations of each example, which differ in their noise.
 
         Raises
         ------
@@ -75,23 +91,28 @@ class Presentations:
             If the images are empty, not finite, out of range or of the wrong size; or if their
             labels or targets do not fit the task.
         InputError
-            If the seed is not an unsigned 64-bit integer.
+            If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
+            several and the network has no noise.
         """
         data = _checked(images if isinstance(images, Data) else _of_array(config, images))
         check_fit(config, data)
         check_key(seed, "seed")
+        repeats = _checked_repeats(config, repeats)
         numbers = _numbers(data.indices if examples is None else examples, len(data))
-        presented = cls(config, replace(data, indices=numbers), int(seed))
+        presented = cls(config, replace(data, indices=numbers), int(seed), repeats)
         if config.task.target != "images":
             config.task.known_target(presented, config.steps)
         return presented
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.data) * self.repeats - sum(self.cut)
 
     def __getitem__(self, part: slice) -> Presentations:
-        """Return some of the images."""
-        return replace(self, data=self.data[part])
+        """Return some consecutive presentations."""
+        begin, end = (self.cut[0] + place for place in part.indices(len(self))[:2])
+        first, last = begin // self.repeats, -(-end // self.repeats)
+        cut = begin - first * self.repeats, last * self.repeats - end
+        return replace(self, data=self.data[first:last], cut=cut)
 
     def in_memory(self) -> Presentations:
         """Return the same presentations, with values that are in a file read."""
@@ -105,6 +126,11 @@ class Presentations:
         return self.data.indices
 
     @property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The place of each presentation's example in the data, and its repeat (presentation)."""
+        return np.divmod(self.cut[0] + np.arange(len(self)), self.repeats)
+
+    @property
     def labels(self) -> NDArray[np.int64] | None:
         """The class of each example (example), where known."""
         return self.data.labels
@@ -114,9 +140,9 @@ class Presentations:
         """The targets of the outputs (example, ..., output), where known."""
         return self.data.targets
 
-    def values(self, part: slice = slice(None)) -> NDArray[np.float64]:
+    def values(self) -> NDArray[np.float64]:
         """Return images in [0, 1] (example, channel, y, x), or signals (example, time, channel)."""
-        return values_of(self.config, self.data[part])
+        return values_of(self.config, self.data)
 
     def inputs(self) -> NDArray[np.float64]:
         """Return images, or signals in the time of the network's steps: what a result stores."""
@@ -126,19 +152,22 @@ class Presentations:
         return np.repeat(values, self.config.steps // self.config.points, axis=1)
 
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
-        """Return the emission of the input (time, example, *neurons)."""
+        """Return the emission of the input (time, presentation, *neurons)."""
+        chosen = self[part]
+        values, key = chosen._for_each(chosen.values()), chosen.key()
         return self.config.encoder.encode(
-            self.values(part), self.examples[part], steps=self.config.steps, seed=self.seed
+            values, key.examples, steps=self.config.steps, seed=key.seed, repeats=key.repeats
         )
 
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return the held values of the input, see `bioae.networks.encoders`.
 
-        They are (example, neuron) for images; for signals, which vary in time, (step, neuron), the
+        They are (presentation, neuron) for images; for signals, which vary in time, (step, neuron), the
         steps of one presentation and its lead-in after another.
         """
-        config = self.config
-        values = config.encoder.held(self.values(part), steps=config.steps)
+        config, chosen = self.config, self[part]
+        values = config.encoder.held(chosen.values(), steps=config.steps)
+        values = chosen._for_each(values)
         if not config.in_time:
             return values.reshape(len(values), -1)
         period = config.timing.period
@@ -147,13 +176,21 @@ class Presentations:
         return rows.reshape(len(values) * period, -1)
 
     def key(self, part: slice = slice(None)) -> Key:
-        """Return the key of the neurons' noise."""
-        return Key(self.seed, self.examples[part])
+        """Return the key of the noise."""
+        chosen = self[part]
+        if self.repeats == 1:
+            return Key(self.seed, chosen.examples)
+        example, repeat = chosen.places
+        return Key(self.seed, chosen.examples[example], repeat)
 
     def chunks(self, size: int) -> Iterator[slice]:
-        """Split the images into parts of a fixed size; the last may be smaller."""
+        """Split the presentations into parts of a fixed size; the last may be smaller."""
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
+
+    def _for_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values of examples for each of their presentations."""
+        return values if self.repeats == 1 else values[self.places[0]]
 
     @cached_property
     def sha256(self) -> str:
@@ -224,6 +261,18 @@ def check_fit(config: NetworkConfig, data: Data) -> None:
 
 #: The name of data sets that are made of arrays, which errors leave out.
 _UNNAMED = ("an array",)
+
+
+def _checked_repeats(config: NetworkConfig, repeats: int) -> int:
+    repeats = whole(repeats, "repeats", least=1, most=_MOST_REPEATS)
+    if repeats > 1 and not config.noisy:
+        raise InputError(
+            "the network has no noise: all repeats of an example would be equal",
+            where="repeats",
+            expected="1, or a network with a random encoder, noisy neurons or background",
+            found=str(repeats),
+        )
+    return repeats
 
 
 def _of_array(config: NetworkConfig, array: ArrayLike) -> Data:

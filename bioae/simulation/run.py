@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,14 @@ from bioae.simulation.presentations import Presentations, Progress
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of, spread_text
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
-from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
+from bioae.simulation.results.parts import (
+    Excerpt,
+    Parts,
+    check_parts,
+    excerpts,
+    missing,
+    remove_parts,
+)
 from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
@@ -43,6 +51,7 @@ def simulate(
     *,
     seed: int = 0,
     examples: ArrayLike | None = None,
+    repeats: int = 1,
     chunk: int | None = None,
     workers: int | Client = 1,
     progress: Progress | None = None,
@@ -62,15 +71,19 @@ def simulate(
         The seed of random input and of the noise of neurons.
     examples
         The number of each image (example); its place in the data set by default. Random input
-        and the noise of neurons depend on the seed and on this number, and on nothing else.
+        and the noise of neurons depend on the seed, on this number and on the repeat, and on
+        nothing else.
+    repeats
+        The number of presentations of each image, which differ in random input and noise. The
+        first, repeat 0, is the only one by default.
     chunk
-        The number of images that a run presents; chosen to bound memory by default. Results do
-        not depend on it.
+        The number of presentations of a run; chosen to bound memory by default. Results do not
+        depend on it.
     workers
         The number of processes that share the chunks, or the `distributed.Client` of a Dask
         cluster whose workers run them. Results do not depend on it.
     progress
-        Called after each chunk with the numbers of finished images and of all images.
+        Called after each chunk with the numbers of finished and of all presentations.
 
     Returns
     -------
@@ -85,11 +98,13 @@ def simulate(
         If there is no such target, or it is missing a requirement; or if the cluster has no
         workers.
     InputError
-        If an option does not fit, or `workers` or `chunk` is below 1.
+        If an option does not fit, or `workers`, `chunk` or `repeats` is below 1; or if there are
+        several repeats and the network has no noise.
     """
     simulation = _Simulation.of(
-        network, images, backend, seed=seed, examples=examples, chunk=chunk, workers=workers
-    )
+        network, images, backend,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+    )  # fmt: skip
     chunks = {part.start: each for part, each in simulation.run(progress=progress)}
     return simulation.result(join_chunks([chunks[start] for start in sorted(chunks)]))
 
@@ -102,6 +117,7 @@ def simulate_to(
     *,
     seed: int = 0,
     examples: ArrayLike | None = None,
+    repeats: int = 1,
     chunk: int | None = None,
     workers: int | Client = 1,
     progress: Progress | None = None,
@@ -112,13 +128,14 @@ def simulate_to(
 
     The file is the same as `bioae.write_result` writes of the tree from `bioae.simulate`. Finished
     chunks are stored in the folder ``PATH.parts`` until the file is made of them: memory is bounded
-    by a chunk, and an interrupted run loses only its unfinished chunks.
+    by a chunk and the repeats of one image, and an interrupted run loses only its unfinished
+    chunks.
 
     Parameters
     ----------
     path
         The netCDF file.
-    network, images, backend, seed, examples, chunk, workers, progress
+    network, images, backend, seed, examples, repeats, chunk, workers, progress
         As for `bioae.simulate`.
     resume
         Continue an interrupted run, if there is one.
@@ -137,8 +154,9 @@ def simulate_to(
     path = check_free(path, resume=resume, overwrite=overwrite)
     folder = parts_folder(path)
     simulation = _Simulation.of(
-        network, images, backend, seed=seed, examples=examples, chunk=chunk, workers=workers
-    )
+        network, images, backend,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+    )  # fmt: skip
     if not resume:
         remove_parts(folder)
     parts = Parts(folder, simulation.identity)
@@ -154,7 +172,7 @@ def simulate_to(
         write_result(whole, path, overwrite=overwrite)
     else:
         finished.sort(key=lambda part: part.start)
-        pieces = [_Piece(simulation, parts, part) for part in finished]
+        pieces = _pieces(simulation, parts, finished)
         write_pieces(pieces, path, overwrite=overwrite)
     remove_parts(folder)
 
@@ -204,6 +222,7 @@ class _Simulation:
         *,
         seed: int,
         examples: ArrayLike | None,
+        repeats: int,
         chunk: int | None,
         workers: int | Client,
     ) -> _Simulation:
@@ -222,7 +241,9 @@ class _Simulation:
             expected = "a whole number or a distributed.Client"
             workers = whole(workers, "workers", least=1, expected=expected)
             check_target(backend.target)
-        presented = Presentations.of(network.config, images, examples=examples, seed=seed)
+        presented = Presentations.of(
+            network.config, images, examples=examples, seed=seed, repeats=repeats
+        )
         return cls(network, presented, backend, chunk, workers)
 
     @property
@@ -235,6 +256,7 @@ class _Simulation:
             "spread": spread_text(self.network),
             "images": self.images.sha256,
             "seed": str(self.images.seed),
+            "repeats": str(self.images.repeats),
             **options,
             "recorded": recorded,
             **{f"version of {package}": number for package, number in versions().items()},
@@ -243,7 +265,7 @@ class _Simulation:
     def run(
         self, finished: Sequence[slice] = (), *, progress: Progress | None = None
     ) -> Iterator[tuple[slice, Chunk]]:
-        """Run the unfinished images, and yield each part when it is finished."""
+        """Run the unfinished presentations, and yield each part when it is finished."""
         total = len(self.images)
         done = sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
@@ -277,35 +299,50 @@ def _is_client(workers: object) -> bool:
     return distributed is not None and isinstance(workers, distributed.Client)
 
 
+def _pieces(simulation: _Simulation, parts: Parts, finished: Sequence[slice]) -> list[_Piece]:
+    """Return the pieces of whole examples that end with the finished parts."""
+    repeats = simulation.images.repeats
+    ends = sorted({part.stop // repeats * repeats for part in finished} - {0})
+    pieces = [slice(start, stop) for start, stop in pairwise([0, *ends])]
+    return [_Piece(simulation, parts, part, excerpts(finished, part)) for part in pieces]
+
+
 @dataclass(frozen=True)
 class _Piece:
-    """A finished part of a simulation as a piece of its file; arrays are read when needed."""
+    """Whole examples of a simulation as a piece of its file; arrays are read when needed."""
 
     simulation: _Simulation
     parts: Parts
     part: slice
+    excerpts: tuple[Excerpt, ...]
 
     @property
     def groups(self) -> list[str]:
         return ["/", *(f"/layers/{name}" for name in self._layers)]
 
     def sizes(self, group: str) -> dict[str, int]:
-        sizes = {"example": self.part.stop - self.part.start}
+        sizes = {"example": len(self._images.data)}
         if group != "/":
-            sizes["spike"] = self.parts.spikes(self.part, self._number(group))
+            sizes["spike"] = self.parts.spikes(self.excerpts, self._number(group))
         return sizes
 
     def dataset(self, group: str) -> xr.Dataset:
         # No tree: its nodes refer to each other, and would stay in memory for a while.
-        network, images = self.simulation.network, self.simulation.images[self.part]
+        network, images = self.simulation.network, self._images
         if group != "/":
-            layer = self.parts.layer(self.part, self._number(group))
-            config = network.config
-            return layer_dataset(layer, images.examples, config.dt_seconds * 1e3, config.steps)
+            layer = self.parts.layer(self.excerpts, self._number(group))
+            config, repeats = network.config, images.repeats
+            return layer_dataset(
+                layer, images.examples, config.dt_seconds * 1e3, config.steps, repeats
+            )
         backend = self.simulation.backend
-        output = self.parts.output(self.part)
+        output = self.parts.output(self.excerpts)
         root = describe_run(network, images, output, target=backend.target, dtype=backend.dtype)
         return root_dataset(**root)
+
+    @property
+    def _images(self) -> Presentations:
+        return self.simulation.images[self.part]
 
     @property
     def _layers(self) -> list[str]:

@@ -36,7 +36,7 @@ from bioae.networks import artefact
 from bioae.simulation.results import guard, inspection
 from bioae.simulation.results.chunk import Chunk, LayerSpikes
 from bioae.simulation.results.netcdf import write_result
-from bioae.simulation.results.parts import Parts
+from bioae.simulation.results.parts import Parts, excerpts
 from bioae.trainers.training import checkpoint
 
 BATCH = 50
@@ -58,7 +58,8 @@ def load_result(path: Path) -> object:
 def load_parts(path: Path) -> object:
     parts = Parts(path, IDENTITY)
     found: list[object] = []
-    for part in parts.finished(4):
+    for finished in parts.finished(4):
+        part = excerpts([finished], finished)
         found += [parts.spikes(part, 0), parts.layer(part, 0), parts.output(part)]
     return found
 

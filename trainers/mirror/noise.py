@@ -71,6 +71,7 @@ class Noise:
                         site.distribution,
                         seed=key.seed,
                         examples=key.examples,
+                        repeats=key.repeats,
                         step=step,
                         call=site.call,
                         population=self._number,

@@ -31,6 +31,7 @@ def simulate_mirror(
     *,
     examples: ArrayLike | None = None,
     seed: int = 0,
+    repeats: int = 1,
     dtype: Dtype = "float64",
     record: Collection[str] = (),
     chunk: int = 64,
@@ -40,7 +41,7 @@ def simulate_mirror(
 
     Parameters
     ----------
-    network, images, examples, seed, dtype, record, chunk, progress
+    network, images, examples, seed, repeats, dtype, record, chunk, progress
         See `bioae.simulation.simulate`.
 
     Returns
@@ -52,12 +53,16 @@ def simulate_mirror(
     ------
     DataError
         If the images do not fit the network.
+    InputError
+        If an option does not fit, or there are several repeats and the network has no noise.
     """
     instance(network, "the network", Network, error=NetworkError)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
     check_record(record, network.config)
-    presentations = Presentations.of(network.config, images, examples=examples, seed=seed)
+    presentations = Presentations.of(
+        network.config, images, examples=examples, seed=seed, repeats=repeats
+    )
     mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
     chunks = []
     for part in presentations.chunks(chunk):

@@ -156,7 +156,7 @@ class _Restart:
     def _before(self, spikes: Tensor, states: Any) -> dict[str, Tensor]:
         neuron, shape = self._layer.neuron, self._placed.shape
         steps, examples = spikes.shape[:2]
-        rows = Key(self._key.seed, np.tile(self._key.examples, steps - 1))
+        rows = self._key.tiled(steps - 1)
         values = neuron.start((steps - 1) * examples, rows)
         values |= neuron.noise(self._key, range(1, steps), values["_spike"])
         for name, state in neuron.program.states.items():

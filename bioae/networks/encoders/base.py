@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from typing import ClassVar, Self
 
@@ -39,8 +40,13 @@ class EncoderBase(Table):
 
         Its names are ``held``, the step of the presentation ``step``, and ``uniform``, a number in
         [0, 1) for neuron and step as `bioae.random.uniform` draws them: in order of (step, neuron),
-        one stream per example.
+        one stream per presentation.
         """
+
+    @property
+    def draws(self) -> bool:
+        """Whether neurons emit at random."""
+        return re.search(r"\buniform\b", self.emits) is not None
 
     @property
     def constant(self) -> bool:
@@ -69,6 +75,7 @@ class EncoderBase(Table):
         *,
         steps: int,
         seed: int = 0,
+        repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
         """Encode images or signals.
 
@@ -82,6 +89,8 @@ class EncoderBase(Table):
             Steps of a presentation.
         seed
             The seed of random numbers, used together with each example's number.
+        repeats
+            The repeat of each example (example), on which random numbers depend too; 0 by default.
 
         Returns
         -------
@@ -139,12 +148,13 @@ class TimedEncoder(EncoderBase):
         *,
         steps: int,
         seed: int = 0,
+        repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
         """Return the held events of each step, or spikes drawn with these probabilities."""
         held = self.held(values, steps=steps)
         held = held if values.ndim == 3 else held[:, None]
         if not self.graded:
-            return drawn(held, examples, steps=steps, seed=seed)
+            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
         in_order = held.astype(np.float32).swapaxes(0, 1)
         return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
 
@@ -193,7 +203,12 @@ def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def drawn(
-    probabilities: NDArray[np.float64], examples: NDArray[np.int64], *, steps: int, seed: int
+    probabilities: NDArray[np.float64],
+    examples: NDArray[np.int64],
+    *,
+    steps: int,
+    seed: int,
+    repeats: NDArray[np.int64] | None = None,
 ) -> Drive:
     """Draw spikes, from one stream per example in order of (step, neuron).
 
@@ -201,10 +216,10 @@ def drawn(
     ----------
     probabilities
         Of a spike in each step (example, step, *neurons); the axis of steps may have length 1.
-    examples, steps, seed
+    examples, steps, seed, repeats
         As for `EncoderBase.encode`.
     """
     shape = probabilities.shape[2:]
-    numbers = uniform(seed, examples, steps * int(np.prod(shape)))
+    numbers = uniform(seed, examples, steps * int(np.prod(shape)), repeats=repeats)
     spikes = numbers.reshape(len(examples), steps, *shape) < probabilities
     return np.ascontiguousarray(spikes.swapaxes(0, 1), dtype=np.float32)

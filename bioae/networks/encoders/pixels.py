@@ -32,9 +32,11 @@ class Bernoulli(EncoderBase):
         *,
         steps: int,
         seed: int = 0,
+        repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
         """Draw spikes, from one stream per example in order of (step, neuron)."""
-        return drawn(self.held(values, steps=steps)[:, None], examples, steps=steps, seed=seed)
+        held = self.held(values, steps=steps)[:, None]
+        return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the probability of a spike."""
@@ -69,6 +71,7 @@ class FirstSpike(EncoderBase):
         *,
         steps: int,
         seed: int = 0,
+        repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
         """Place one spike per pixel."""
         clock = np.arange(steps).reshape(steps, *(1 for _ in values.shape))
@@ -117,6 +120,7 @@ class ConstantCurrent(EncoderBase):
         *,
         steps: int,
         seed: int = 0,
+        repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
         """Repeat the scaled image at every step."""
         events = self.held(values, steps=steps).astype(np.float32)

@@ -94,7 +94,12 @@ class BrianNetwork:
         return self.steps * self.source.config.dt_seconds * second
 
     def present(
-        self, images: Data | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
+        self,
+        images: Data | ArrayLike,
+        *,
+        examples: ArrayLike | None = None,
+        seed: int = 0,
+        repeats: int = 1,
     ) -> None:
         """Set the images of the next run.
 
@@ -102,8 +107,8 @@ class BrianNetwork:
         ----------
         images
             A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1]; at most
-            `presentations` of them.
-        examples, seed
+            `presentations` of them, with their repeats.
+        examples, seed, repeats
             As for `bioae.simulate`.
 
         Raises
@@ -111,7 +116,8 @@ class BrianNetwork:
         DataError
             If the images do not fit the network, or are too many.
         InputError
-            If the network has run since it was built or restored.
+            If the network has run since it was built or restored; or if there are several repeats
+            and the network has no noise.
         """
         if float(self.network.t) > 0:
             raise InputError(
@@ -119,10 +125,12 @@ class BrianNetwork:
                 mend="Call network.store() before the first run and network.restore() before each "
                 "further present, or build the network again",
             )
-        checked = Presentations.of(self.source.config, images, examples=examples, seed=seed)
+        checked = Presentations.of(
+            self.source.config, images, examples=examples, seed=seed, repeats=repeats
+        )
         if len(checked) > self.presentations:
             raise DataError(
-                "there are more images than presentations",
+                "there are more images and repeats than presentations",
                 expected=f"at most {self.presentations}",
                 found=str(len(checked)),
                 mend="Build the network with more: build(network, presentations=...)",

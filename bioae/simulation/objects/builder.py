@@ -24,7 +24,7 @@ from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.groups import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array, held_at
+from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_at
 from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
 from bioae.simulation.objects.population import Population, collect
 from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
@@ -144,9 +144,7 @@ class _Builder:
                 mark_as_run(part, built.network)
 
     def _keys(self) -> NeuronGroup | None:
-        placed = self.config.placed
-        programs = [each.program for each in placed] + [placed[-1].readout_program]
-        if not draws(self.config.encoder) and not any(program.draws for program in programs):
+        if not self.config.noisy:
             return None
         return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
 

@@ -6,30 +6,25 @@ import math
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, TimedArray, second
-from brian2.utils.stringtools import get_identifiers, word_substitute
+from brian2.utils.stringtools import word_substitute
 
 from bioae.networks.config import NetworkConfig
-from bioae.networks.encoders import Encoder
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.simulation.brian2_internals.groups import VariablesGroup
 from bioae.simulation.code_runners import ConditionalRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
+    OFFSET,
     SEED,
     STEP,
     add_clock,
     add_clock_variables,
 )
 
-__all__ = ["HELD", "InputNeurons", "draws", "held_array", "held_at"]
+__all__ = ["HELD", "InputNeurons", "held_array", "held_at"]
 
 #: The variable with the value of an input neuron: an encoder's `held`.
 HELD = "held"
-
-
-def draws(encoder: Encoder) -> bool:
-    """Return whether an encoder emits at random."""
-    return "uniform" in get_identifiers(encoder.emits)
 
 
 def held_array(presentations: int, config: NetworkConfig, *, name: str) -> TimedArray:
@@ -93,11 +88,12 @@ class InputNeurons(VariablesGroup):
         keys: NeuronGroup | None,
     ) -> None:
         encoder, timing = config.encoder, config.timing
-        self._keys = keys if draws(encoder) else None
+        self._keys = keys if encoder.draws else None
         size = held.values.shape[1]
+        place = f"{STEP}*{size} + i"
         terms = {
             "step": STEP,
-            "uniform": f"{FUNCTIONS['uniform']}({STEP}*{size} + i, 0, 0, 0, {SEED}, {EXAMPLE})",
+            "uniform": f"{FUNCTIONS['uniform']}({place}, 0, 0, {OFFSET}, {SEED}, {EXAMPLE})",
         }
         emits = word_substitute(encoder.emits, terms)
         super().__init__(

@@ -32,6 +32,7 @@ from bioae.simulation.brian2_internals.groups import (
 from bioae.simulation.code_runners import ConditionalRunner, ValueRecorder, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
+    OFFSET,
     PRESENTATION,
     SEED,
     STEP,
@@ -285,8 +286,9 @@ def _condition(program: Program, condition: Expression) -> str:
 
 def _draws(program: Program, step: str = STEP) -> dict[str, str]:
     """Return Brian2 code that draws the program's random numbers, by their names in it."""
+    place = f"{_POPULATION} + {OFFSET}, {SEED}, {EXAMPLE}"
     return {
         name: f"{FUNCTIONS[draw.distribution]}"
-        f"({0 if draw.shared else 'i'}, {step}, {draw.call}, {_POPULATION}, {SEED}, {EXAMPLE})"
+        f"({0 if draw.shared else 'i'}, {step}, {draw.call}, {place})"
         for name, draw in program.draws.items()
     }

@@ -1,6 +1,6 @@
 """Presentation clock: shared variables that tell a group its presentation, step, and noise keys.
 
-Random numbers depend on a seed and on the number of the example that is presented.
+Random numbers depend on a seed, on the number of the example that is presented, and on its repeat.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from bioae.equations.model import RESERVED_PREFIX
 from bioae.networks.schedule import Timing
 from bioae.noise import Key
 from bioae.noise.brian import signed
+from bioae.random import REPEAT
 
 __all__ = [
     "EXAMPLE",
+    "OFFSET",
     "PRESENTATION",
     "SEED",
     "STEP",
@@ -29,14 +31,16 @@ __all__ = [
 STEP = f"{RESERVED_PREFIX}step"
 PRESENTATION = f"{RESERVED_PREFIX}presentation"
 
-#: The seed, the number of the group's example, and its index among the presentations of a run.
+#: The seed, the number of the group's example, what its repeat adds to the population's number, and
+#: its index among the presentations of a run.
 SEED = f"{RESERVED_PREFIX}seed"
 EXAMPLE = f"{RESERVED_PREFIX}example"
+OFFSET = f"{RESERVED_PREFIX}offset"
 _EXAMPLE_INDEX = f"{RESERVED_PREFIX}shown"
 
 
 def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
-    """Return a group that holds ``seed`` and, for each presentation of a run, ``example``.
+    """Return a group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``.
 
     They are variables, so that they may change between runs of one build, and 64-bit integers,
     which a `TimedArray` cannot hold. Populations refer to them.
@@ -46,8 +50,9 @@ def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
         """
         seed : integer (shared)
         example : integer
+        offset : integer
         """,
-        dtype={"seed": np.int64, "example": np.int64},
+        dtype=dict.fromkeys(("seed", "example", "offset"), np.int64),
         namespace={},
         clock=clock,
         name=name,
@@ -55,28 +60,31 @@ def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
 
 
 def key_arrays(key: Key, presentations: int) -> dict[str, NDArray[np.int64]]:
-    """Return the values of the variables of `noise_keys`; example 0 pads them.
+    """Return the values of the variables of `noise_keys`; repeat 0 of example 0 pads them.
 
     Parameters
     ----------
     key
-        The seed, and the examples that a run presents.
+        The seed, and the examples that a run presents, with their repeats.
     presentations
         The number of presentations in a run.
     """
-    example = np.zeros(presentations, dtype=np.int64)
+    example, offset = np.zeros((2, presentations), dtype=np.int64)
     example[: len(key.examples)] = key.examples
-    return {"seed": signed([key.seed]), "example": example}
+    if key.repeats is not None:
+        offset[: len(key.repeats)] = REPEAT * key.repeats
+    return {"seed": signed([key.seed]), "example": example, "offset": offset}
 
 
 def add_clock_variables(group: NeuronGroup, keys: NeuronGroup | None) -> None:
-    """Add a group's presentation and step to its variables; with `keys`, its seed and example."""
+    """Add a group's presentation and step to its variables; with `keys`, its key too."""
     for name in (STEP, PRESENTATION):
         group.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
     if keys is not None:
         group.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)
         group.variables.add_reference(SEED, keys, "seed")
-        group.variables.add_reference(EXAMPLE, keys, "example", index=_EXAMPLE_INDEX)
+        for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
+            group.variables.add_reference(name, keys, variable, index=_EXAMPLE_INDEX)
 
 
 def add_clock(

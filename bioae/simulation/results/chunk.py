@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 
-__all__ = ["Chunk", "LayerSpikes", "Trace", "join_chunks"]
+__all__ = ["Chunk", "LayerSpikes", "Trace", "join_chunks", "join_layers"]
 
 
 class Trace(NamedTuple):
@@ -101,6 +101,16 @@ class LayerSpikes:
         """The number of neurons."""
         return int(np.prod(self.shape))
 
+    def __getitem__(self, part: slice) -> LayerSpikes:
+        """Return the spikes of some consecutive presentations."""
+        bounds = [0, *np.cumsum(self.counts.sum(1, np.int64)).tolist()]
+        begin, end, _ = part.indices(len(self.counts))
+        states = {name: Trace(trace[0][part], trace[1]) for name, trace in self.states.items()}
+        return LayerSpikes(
+            self.name, self.shape, self.neuron[bounds[begin] : bounds[end]], self.counts[part],
+            states,
+        )  # fmt: skip
+
     def spike_count(self) -> NDArray[np.int32]:
         """Return the spikes of each neuron in each example (example, neuron)."""
         count = np.empty((len(self.counts), self.size), np.int32)
@@ -171,12 +181,15 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     """Join chunks into one, in their order."""
     if len(chunks) == 1:
         return chunks[0]
-    layers = tuple(map(_join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
+    layers = tuple(map(join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
     return Chunk(layers, np.concatenate([chunk.output for chunk in chunks]))
 
 
-def _join_layers(parts: tuple[LayerSpikes, ...]) -> LayerSpikes:
+def join_layers(parts: Sequence[LayerSpikes]) -> LayerSpikes:
+    """Join the spikes of one layer in several chunks into one, in their order."""
     first = parts[0]
+    if len(parts) == 1:
+        return first
     traces = [{name: Trace(*trace) for name, trace in part.states.items()} for part in parts]
     return LayerSpikes(
         first.name,

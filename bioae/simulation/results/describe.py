@@ -24,7 +24,7 @@ def result_of(
     network, images
         The network and its images.
     chunk
-        The activity.
+        The activity in all presentations.
     target, dtype
         The side that ran the network, and its type of state variables.
     """
@@ -45,6 +45,7 @@ def describe_run(
     models = {placed.model.name: placed.model for placed in config.placed}
     root: Root = {
         "images": images.inputs(),
+        "repeats": images.repeats,
         "example": images.examples,
         "dt_ms": config.dt_seconds * 1e3,
         "steps": config.steps,

@@ -1,7 +1,8 @@
 """Results as netCDF files, written piece by piece: at most one piece is in memory.
 
 A piece holds some examples of a result. The file does not depend on the pieces, to the byte:
-variables along examples or spikes are written in blocks of a fixed length.
+variables along examples or spikes are written in blocks of a fixed length. An example whose repeats
+are larger than a block is one block in a piece, and several in the file.
 """
 
 from __future__ import annotations
@@ -277,7 +278,12 @@ def _create(
     shape = tuple(sizes[dimension] for dimension in variable.dims)
     stored: dict[str, Any] = {}
     if all(shape):
-        stored = {"chunks": (block or shape[0], *shape[1:]), **_COMPRESSION}
+        chunks = [block or shape[0], *shape[1:]]
+        if "repeat" in variable.dims[1:]:
+            size = math.prod(chunks) * int(variable.dtype.itemsize)
+            repeats = variable.dims.index("repeat")
+            chunks[repeats] = max(1, min(chunks[repeats], chunks[repeats] * _BLOCK_BYTES // size))
+        stored = {"chunks": tuple(chunks), **_COMPRESSION}
     created = target.create_variable(name, variable.dims, variable.dtype, **stored)
     created.attrs.update(variable.attrs)
     others = [

@@ -1,7 +1,7 @@
 """Finished chunks of a run, stored until the result is complete.
 
 A folder of parts holds ``run.json``, the identity of the run, and a file of arrays for each
-finished chunk, named by the positions of its first image and of the one after its last. The
+finished chunk, named by the numbers of its first presentation and of the one after its last. The
 number of workers and the size of chunks may differ between attempts.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,9 @@ from bioae.errors import OutputError
 from bioae.fields import Table
 from bioae.files import atomic_output, remove, remove_stale
 from bioae.inputs import read_input
-from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
+from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace, join_layers
 
-__all__ = ["Parts", "check_parts", "missing", "remove_parts"]
+__all__ = ["Excerpt", "Parts", "check_parts", "excerpts", "missing", "remove_parts"]
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _OUTPUT = "output"
@@ -51,6 +51,13 @@ class _Run(Table):
     seed: str
 
 
+class Excerpt(NamedTuple):
+    """Presentations in a finished part: the part, and which of it; None is all."""
+
+    part: slice
+    chosen: slice | None
+
+
 @dataclass(frozen=True)
 class Parts:
     """The finished chunks of a run in a folder, which is made with the first.
@@ -67,12 +74,12 @@ class Parts:
     identity: Mapping[str, str]
 
     def finished(self, length: int) -> list[slice]:
-        """Return the finished parts of the images, in order; damaged files do not count.
+        """Return the finished parts of the presentations, in order; damaged files do not count.
 
         Parameters
         ----------
         length
-            The number of images.
+            The number of presentations.
 
         Raises
         ------
@@ -87,29 +94,42 @@ class Parts:
         for start, stop, file in sorted(self._files()):
             if start < end or stop > length:
                 continue
-            if _holds(file, examples=stop - start):
+            if _holds(file, presentations=stop - start):
                 finished.append(slice(start, stop))
                 end = stop
         return finished
 
-    def spikes(self, part: slice, layer: int) -> int:
-        """Return the number of spikes of a layer in a finished chunk."""
-        with _opened(self._file(part)) as opened:
-            return int(opened.get_slice(f"{layer}/neuron").get_shape()[0])
+    def spikes(self, excerpts: Sequence[Excerpt], layer: int) -> int:
+        """Return the number of spikes of a layer in some finished presentations."""
+        spikes = 0
+        for part, chosen in excerpts:
+            with _opened(self._file(part)) as opened:
+                if chosen is None:
+                    spikes += int(opened.get_slice(f"{layer}/neuron").get_shape()[0])
+                else:
+                    counts = opened.get_slice(f"{layer}/counts")[chosen]
+                    spikes += int(counts.sum(dtype=np.int64))
+        return spikes
 
-    def layer(self, part: slice, layer: int) -> LayerSpikes:
-        """Read the spikes of one layer in a finished chunk, and nothing else."""
-        with _opened(self._file(part)) as opened:
-            entry = json.loads(opened.metadata()["layers"])[layer]
-            names = [*_COLUMNS, *(f"states/{name}" for name in entry["units"])]
-            arrays = {f"{layer}/{name}": opened.get_tensor(f"{layer}/{name}") for name in names}
-        return _layer(arrays, layer, entry)
+    def layer(self, excerpts: Sequence[Excerpt], layer: int) -> LayerSpikes:
+        """Read the spikes of one layer in some finished presentations, and nothing else."""
+        layers = []
+        for part, chosen in excerpts:
+            with _opened(self._file(part)) as opened:
+                entry = json.loads(opened.metadata()["layers"])[layer]
+                names = [*_COLUMNS, *(f"states/{name}" for name in entry["units"])]
+                arrays = {f"{layer}/{name}": opened.get_tensor(f"{layer}/{name}") for name in names}
+            read = _layer(arrays, layer, entry)
+            layers.append(read if chosen is None else read[chosen])
+        return join_layers(layers)
 
-    def output(self, part: slice) -> NDArray[np.float64]:
-        """Return the decoded output of a finished chunk."""
-        with _opened(self._file(part)) as opened:
-            values: NDArray[np.float64] = opened.get_tensor(_OUTPUT)
-        return values
+    def output(self, excerpts: Sequence[Excerpt]) -> NDArray[np.float64]:
+        """Return the decoded output of some finished presentations."""
+        values: list[NDArray[np.float64]] = []
+        for part, chosen in excerpts:
+            with _opened(self._file(part)) as opened:
+                values.append(opened.get_tensor(_OUTPUT)[chosen or slice(None)])
+        return values[0] if len(values) == 1 else np.concatenate(values)
 
     def add(self, part: slice, chunk: Chunk) -> None:
         """Store a chunk.
@@ -135,6 +155,18 @@ class Parts:
             start, _, stop = file.stem.partition("-")
             if start.isdecimal() and stop.isdecimal() and file.is_file():
                 yield int(start), int(stop), file
+
+
+def excerpts(finished: Sequence[slice], part: slice) -> tuple[Excerpt, ...]:
+    """Return where finished parts, in order, hold some consecutive presentations."""
+    found = []
+    for each in finished:
+        begin, end = max(each.start, part.start), min(each.stop, part.stop)
+        if begin < end:
+            whole = (begin, end) == (each.start, each.stop)
+            chosen = None if whole else slice(begin - each.start, end - each.start)
+            found.append(Excerpt(each, chosen))
+    return tuple(found)
 
 
 def remove_parts(folder: Path) -> None:
@@ -163,16 +195,16 @@ def check_parts(folder: Path) -> None:
 
 
 def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
-    """Return the images that are not finished, in parts of at most a fixed size.
+    """Return the presentations that are not finished, in parts of at most a fixed size.
 
     Parameters
     ----------
     length
-        The number of images.
+        The number of presentations.
     finished
         The finished parts, in order.
     size
-        The largest number of images of a part.
+        The largest number of presentations of a part.
     """
     starts = [0, *(part.stop for part in finished)]
     stops = [*(part.start for part in finished), length]
@@ -227,8 +259,8 @@ def _to_bytes(chunk: Chunk) -> bytes:
     return save(arrays, metadata={"layers": description, "sha256": digest})
 
 
-def _holds(file: Path, *, examples: int) -> bool:
-    """Return whether a file holds a chunk of some examples, and is not damaged."""
+def _holds(file: Path, *, presentations: int) -> bool:
+    """Return whether a file holds a chunk of some presentations, and is not damaged."""
     with suppress(*_DAMAGED):
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
@@ -236,7 +268,7 @@ def _holds(file: Path, *, examples: int) -> bool:
         if metadata["sha256"] == _sha256(arrays, metadata["layers"]):
             for number, entry in enumerate(json.loads(metadata["layers"])):
                 _layer(arrays, number, entry)
-            return len(arrays[_OUTPUT]) == examples
+            return len(arrays[_OUTPUT]) == presentations
     return False
 
 

@@ -44,11 +44,14 @@ class Root(TypedDict, total=False):
         (example, time, channel).
     task
         The kind of the network's task, ``"reconstruction"`` by default.
+    repeats
+        The number of presentations of each image, 1 by default: repeats follow one another.
     reconstruction
-        Of that task: the decoded images, of the shape of `images`.
-    output, desired
-        Of any other task: (example, unit) or (example, time, unit) The decoded output, and the
-        target of it where known.
+        Of that task: the decoded image of each presentation, (presentation, channel, y, x).
+    output
+        Of any other task: (presentation, unit) or (presentation, time, unit) The decoded output.
+    desired
+        (example, unit) or (example, time, unit) The target of it where known.
     example
         (example,) The index of each image in its data set, each at most once.
     dt_ms, steps
@@ -77,6 +80,7 @@ class Root(TypedDict, total=False):
     network_sha256: Required[str]
     label: NDArray[np.integer[Any]] | None
     attrs: Mapping[str, str | int | float] | None
+    repeats: int
     task: str
     reconstruction: NDArray[np.floating[Any]]
     output: NDArray[np.floating[Any]]
@@ -107,7 +111,11 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
     _check_names(layers)
     data = root_dataset(**root)
     index, dt_ms, steps = data["example"].to_numpy(), data.attrs["dt_ms"], data.attrs["steps"]
-    nodes = {f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps) for layer in layers}
+    repeats = root.get("repeats", 1)
+    nodes = {
+        f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps, repeats)
+        for layer in layers
+    }
     return xr.DataTree.from_dict({"/": data, **nodes})
 
 
@@ -120,9 +128,9 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
         If the parts do not fit together, or an example is repeated.
     """
     index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
-    images, outputs = root["images"], _outputs(root)
-    _check_images(images, outputs, index, root.get("label"))
-    data = _root(images, outputs, index, root.get("label"))
+    images, outputs, repeats = root["images"], _outputs(root), root.get("repeats", 1)
+    _check_images(images, outputs, index, root.get("label"), repeats)
+    data = _root(images, outputs, index, root.get("label"), repeats)
     data.attrs = {
         "schema_version": SCHEMA_VERSION,
         "task": root.get("task", "reconstruction"),
@@ -146,7 +154,7 @@ def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
 
 
 def layer_dataset(
-    layer: LayerSpikes, example: NDArray[np.int64], dt_ms: float, steps: int
+    layer: LayerSpikes, example: NDArray[np.int64], dt_ms: float, steps: int, repeats: int = 1
 ) -> xr.Dataset:
     """Build the group of a layer: its spikes in order, their counts, its states and coordinates.
 
@@ -154,6 +162,8 @@ def layer_dataset(
     ----------
     example
         (example,) The coordinate `example` of the result.
+    dt_ms, steps, repeats
+        As in `Root`.
 
     Raises
     ------
@@ -161,15 +171,17 @@ def layer_dataset(
         If the spikes do not fit the layer or its presentations, or a recorded state has a wrong
         shape.
     """
-    layer.check(example.size, steps)
+    presentations = example.size * repeats
+    layer.check(presentations, steps)
     each = layer.counts.sum(1, np.int64)
-    time = np.tile(np.arange(steps) * dt_ms, example.size)
+    time = np.tile(np.arange(steps) * dt_ms, presentations)
+    count = _by_repeat(layer.spike_count(), repeats)
     data = xr.Dataset(
         {
-            "spike_count": (("example", "neuron"), layer.spike_count(), _describe("spikes", "1")),
+            "spike_count": ((*_presented(repeats), "neuron"), count, _describe("spikes", "1")),
             "spike_example": (
                 "spike",
-                np.repeat(example, each),
+                np.repeat(np.repeat(example, repeats), each),
                 _describe("value of the coordinate `example`"),
             ),
             "spike_neuron": (
@@ -186,7 +198,11 @@ def layer_dataset(
         coords=_neuron_coordinates(layer.shape),
         attrs={"shape": _shape_attribute(layer.shape)},
     )
-    return _with_states(data, layer, (example.size, steps, layer.size), dt_ms)
+    if repeats > 1:
+        repeat = np.tile(np.arange(repeats, dtype=np.int32), example.size)
+        numbers = ("spike", np.repeat(repeat, each), _describe("value of the coordinate `repeat`"))
+        data["spike_repeat"] = numbers
+    return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
 
 
 def versions() -> dict[str, str]:
@@ -207,6 +223,7 @@ def _root(
     outputs: Mapping[str, NDArray[Any]],
     example: NDArray[np.int64],
     label: NDArray[Any] | None,
+    repeats: int,
 ) -> xr.Dataset:
     dims = _input_dims(images)
     root = xr.Dataset(
@@ -219,15 +236,27 @@ def _root(
         },
         coords={"example": ("example", example, _describe("index in the data set"))},
     )
+    if repeats > 1:
+        root = root.assign_coords(repeat=("repeat", np.arange(repeats), _describe("repeat")))
     for name, values in outputs.items():
-        if name == "reconstruction":
-            root[name] = (dims, values[:, 0] if len(dims) < values.ndim else values)
-        else:
-            root[name] = (("example", *(["time"] if values.ndim == 3 else []), "unit"), values)
+        axes = dims[1:] if name == "reconstruction" else (*["time"][: values.ndim - 2], "unit")
+        values = values[:, 0] if name == "reconstruction" and len(dims) < values.ndim else values
+        presented = repeats if name != "target" else 1
+        root[name] = ((*_presented(presented), *axes), _by_repeat(values, presented))
         root[name].attrs = _describe(name, "1")
     if label is not None:
         root["label"] = ("example", np.asarray(label), _describe("class of the image"))
     return root
+
+
+def _presented(repeats: int) -> tuple[str, ...]:
+    """Return the dimensions of presentations."""
+    return ("example", "repeat") if repeats > 1 else ("example",)
+
+
+def _by_repeat(values: NDArray[Any], repeats: int) -> NDArray[Any]:
+    """Return values of presentations, (presentation, ...), along the dimensions of them."""
+    return values.reshape(-1, repeats, *values.shape[1:]) if repeats > 1 else values
 
 
 def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
@@ -242,6 +271,7 @@ def _check_images(
     outputs: Mapping[str, NDArray[Any]],
     example: NDArray[np.int64],
     label: NDArray[Any] | None,
+    repeats: int,
 ) -> None:
     axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
     if "reconstruction" in outputs:  # of images only
@@ -253,8 +283,9 @@ def _check_images(
             found=str(images.shape),
         )
     first = next(iter(outputs.values()))
-    shape = images.shape if "reconstruction" in outputs else (len(images), *first.shape[1:])
+    each = images.shape if "reconstruction" in outputs else (0, *first.shape[1:])
     for name, values in outputs.items():
+        shape = (len(images) * (repeats if name != "target" else 1), *each[1:])
         if values.shape != shape or ("output" in outputs and values.ndim not in (2, 3)):
             raise ResultError(
                 f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
@@ -301,7 +332,11 @@ def _check_names(layers: Sequence[LayerSpikes]) -> None:
 
 
 def _with_states(
-    data: xr.Dataset, layer: LayerSpikes, shape: tuple[int, int, int], dt_ms: float
+    data: xr.Dataset,
+    layer: LayerSpikes,
+    shape: tuple[int, int, int],
+    dt_ms: float,
+    repeats: int,
 ) -> xr.Dataset:
     for name, (values, units) in layer.states.items():
         if np.shape(values) != shape:
@@ -311,7 +346,8 @@ def _with_states(
                 expected=str(shape),
                 found=str(np.shape(values)),
             )
-        data[f"state_{name}"] = (("example", "time", "neuron"), values, _describe(name, units))
+        dims = (*_presented(repeats), "time", "neuron")
+        data[f"state_{name}"] = (dims, _by_repeat(values, repeats), _describe(name, units))
     if layer.states:
         time = ("time", np.arange(shape[1]) * dt_ms, _describe("time since the start", "ms"))
         data = data.assign_coords(time=time)

@@ -155,7 +155,7 @@ def run_on_cluster(
                 while waiting and len(running) < _AHEAD * workers:
                     part = waiting.pop()
                     sent = images[part].in_memory()
-                    future = client.submit(_work, ordered, sent.data, sent.seed, pure=False)
+                    future = client.submit(_work, ordered, sent.data, sent.cut, pure=False)
                     running[future] = part
                 try:
                     wait(list(running), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED")
@@ -223,8 +223,8 @@ def _same(order: _Order) -> _Order:
     return order
 
 
-def _work(order: _Order, data: Data, seed: int) -> Chunk:
-    return _bench.run(order, replace(order.empty, data=data, seed=seed))
+def _work(order: _Order, data: Data, cut: tuple[int, int]) -> Chunk:
+    return _bench.run(order, replace(order.empty, data=data, cut=cut))
 
 
 def _release(name: str) -> None:

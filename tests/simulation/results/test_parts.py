@@ -24,7 +24,7 @@ from bioae.errors import OutputError
 from bioae.networks import Network
 from bioae.simulation import Backend, BrianNetwork, simulate_to
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.parts import Parts, missing
+from bioae.simulation.results.parts import Parts, excerpts, missing
 from bioae.simulation.workers import job as runners
 
 Images = NDArray[np.float64]
@@ -249,6 +249,6 @@ def test_parts_of_a_stranger(half: Path) -> None:
         file.write(save(arrays, metadata={"layers": layers, "sha256": hashed.hexdigest()}))
     parts_of(half).joinpath("000000009-000000011.safetensors").mkdir()
     assert parts.finished(7) == [second]
-    for read in (lambda: parts.layer(first, 0), lambda: parts.layer(second, 5)):
+    for part, layer in ((first, 0), (second, 5)):
         with pytest.raises(OutputError, match="cannot be read any more"):
-            read()
+            parts.layer(excerpts([part], part), layer)

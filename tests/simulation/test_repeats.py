@@ -1,0 +1,260 @@
+"""Repeats: presentations of one example that differ in nothing but noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import conv, dense, described, drawn, need
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.errors import InputError, OutputError
+from bioae.networks import Network
+from bioae.noise import draw
+from bioae.random import stream, uniform
+from bioae.simulation import build, simulate, simulate_to, write_result
+from bioae.simulation.backend import Backend, Target
+from bioae.simulation.presentations import Presentations
+from bioae.trainers import simulate_mirror
+
+LAYERS = (conv("first", 2, 3), dense("output", shape=[1, 6, 6]))
+IMAGES: NDArray[np.float64] = np.random.default_rng(0).random((3, 6, 6))
+EXAMPLES = [17, 4, 250]
+REPEATS = 3
+
+#: Networks with noise of each kind.
+NOISY: dict[str, dict[str, Any]] = {
+    "encoder": {"encoder": {"kind": "bernoulli", "rate": 0.5}},
+    "neurons": {"encoder": {"kind": "constant_current"}, "neuron": "noisy_lif"},
+    "both": {"neuron": "noisy_lif", "encoder": {"kind": "bernoulli", "rate": 0.5}},
+    "decoded": {"neuron": "noisy_lif", "decoder": {"kind": "mean"}, "schedule": "paper"},
+}
+
+
+def network(kind: str = "both", **fields: Any) -> Network:
+    return drawn(*LAYERS, factor=2.0, input_shape=[1, 6, 6], steps=8, **NOISY[kind], **fields)
+
+
+def ran(target: str, net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
+    """Simulate on a Brian2 target, or in the mirror."""
+    options = {"seed": 5, "examples": EXAMPLES, **options}
+    if target == "torch":
+        return simulate_mirror(net, images, record=["v"], **options)
+    known: Any = target
+    return simulate(net, images, Backend(known, record=["v"]), **options)
+
+
+def repeat_of(tree: xr.DataTree, number: int) -> dict[str, NDArray[Any]]:
+    """Return the variables of one repeat, all of them if there is one."""
+    several = "repeat" in tree.dims
+    root = tree.to_dataset()
+    variables = {"/reconstruction": root["reconstruction"]}
+    for name, node in tree["layers"].children.items():
+        data = node.to_dataset()
+        chosen = data["spike_repeat"] == number if several else np.ones(data.sizes["spike"], bool)
+        spikes = data[["spike_example", "spike_neuron", "spike_time_ms"]]
+        variables |= {f"{name}/{key}": each[chosen] for key, each in spikes.data_vars.items()}
+        for key in ("spike_count", "state_v"):
+            variables[f"{name}/{key}"] = data[key]
+    return {
+        name: (each.isel(repeat=number) if "repeat" in each.dims else each).to_numpy()
+        for name, each in variables.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected() -> xr.DataTree:
+    return ran("numpy", network(), repeats=REPEATS)
+
+
+@pytest.mark.parametrize("kind", NOISY)
+def test_repeat_0_is_the_run_without_repeats_and_others_differ(kind: str) -> None:
+    net = network(kind)
+    once, repeated = ran("numpy", net), ran("numpy", net, repeats=REPEATS)
+    assert "repeat" not in once.dims
+    assert not any("spike_repeat" in layer for layer in once["layers"].children.values())
+    first, expected = repeat_of(repeated, 0), repeat_of(once, 0)
+    assert first.keys() == expected.keys()
+    assert expected["output/spike_neuron"].size
+    for name, values in expected.items():
+        np.testing.assert_array_equal(first[name], values, err_msg=name)
+    potential = repeated["/layers/output/state_v"].to_numpy()
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (potential[:, one] != potential[:, other]).any(axis=(1, 2)).all()
+
+
+def test_the_dimensions_of_a_result(expected: xr.DataTree) -> None:
+    assert expected["repeat"].to_numpy().tolist() == [0, 1, 2]
+    assert expected["input"].dims == ("example", "y", "x")
+    assert expected["reconstruction"].dims == ("example", "repeat", "y", "x")
+    layer = expected["/layers/first"].to_dataset()
+    assert layer["spike_count"].dims == ("example", "repeat", "neuron")
+    assert layer["state_v"].dims == ("example", "repeat", "time", "neuron")
+    place = layer.indexes["example"].get_indexer(layer["spike_example"]), layer["spike_repeat"]
+    counted = np.zeros(layer["spike_count"].shape, int)
+    np.add.at(counted, (*place, layer["spike_neuron"]), 1)
+    assert counted.sum() > 100
+    np.testing.assert_array_equal(counted, layer["spike_count"])
+
+
+def test_outputs_of_other_tasks() -> None:
+    net = drawn(
+        conv("first", 2, 3), dense("output", 4), factor=2.0, input_shape=[1, 6, 6], steps=8,
+        task={"kind": "classification", "classes": 4}, decoder={"kind": "count"},
+    )  # fmt: skip
+    tree = simulate(net, IMAGES, "numpy", repeats=2)
+    assert tree["output"].dims == ("example", "repeat", "unit")
+    once = simulate(net, IMAGES, "numpy")
+    np.testing.assert_array_equal(tree["output"].isel(repeat=0), once["output"])
+
+
+@pytest.mark.parametrize("target", ["torch", "cpp_standalone", "cuda_standalone"])
+def test_targets_agree(target: Target) -> None:
+    if target != "torch":
+        need(target)
+    net = network("decoded")
+    options: dict[str, Any] = {"repeats": REPEATS, "chunk": 4}
+    expected, tree = (ran(each, net, **options) for each in ("numpy", target))
+    assert int(expected["/layers/output/spike_count"].sum()) > 50
+    for name in ("first", "output"):
+        layers = (each[f"/layers/{name}"].to_dataset() for each in (expected, tree))
+        one, other = (each.drop_vars("state_v") for each in layers)
+        xr.testing.assert_equal(one, other)
+    np.testing.assert_allclose(tree["reconstruction"], expected["reconstruction"], rtol=1e-12)
+
+
+def test_numbers_of_example_and_repeat_are_all_that_noise_depends_on(expected: xr.DataTree) -> None:
+    alone = ran("numpy", network(), IMAGES[1:2], examples=EXAMPLES[1:2], repeats=2)
+    for number in range(2):
+        one = repeat_of(expected.isel(example=[1]), number)["output/spike_count"]
+        np.testing.assert_array_equal(repeat_of(alone, number)["output/spike_count"], one)
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"chunk": 2, "workers": 3}], ids=str)
+def test_workers(options: dict[str, int], expected: xr.DataTree) -> None:
+    assert ran("numpy", network(), repeats=REPEATS, **options).identical(expected)
+
+
+@pytest.mark.parametrize("chunk", [2, 4, 50])
+def test_files_do_not_depend_on_the_split(
+    chunk: int, expected: xr.DataTree, tmp_path: Path
+) -> None:
+    write_result(expected, tmp_path / "expected.nc")
+    options: dict[str, Any] = {"seed": 5, "examples": EXAMPLES, "repeats": REPEATS, "chunk": chunk}
+    simulate_to(tmp_path / "r.nc", network(), IMAGES, Backend("numpy", record=["v"]), **options)
+    assert (tmp_path / "r.nc").read_bytes() == (tmp_path / "expected.nc").read_bytes()
+
+
+def test_large_repeats_are_stored_in_several_blocks(
+    monkeypatch: pytest.MonkeyPatch, expected: xr.DataTree, tmp_path: Path
+) -> None:
+    import h5py
+
+    from bioae.simulation.results import netcdf
+
+    row = 8 * 36 * 8
+    monkeypatch.setattr(netcdf, "_BLOCK_BYTES", 2 * row)
+    write_result(expected, tmp_path / "r.nc")
+    with h5py.File(tmp_path / "r.nc") as file:
+        assert file["layers/output/state_v"].chunks == (1, 2, 8, 36)
+    with xr.open_datatree(tmp_path / "r.nc", engine="h5netcdf") as tree:
+        xr.testing.assert_equal(
+            tree["layers/output"].to_dataset()["state_v"],
+            expected["layers/output"].to_dataset()["state_v"],
+        )
+
+
+class Killed(Exception):
+    pass
+
+
+def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
+    expected: xr.DataTree, tmp_path: Path
+) -> None:
+    write_result(expected, tmp_path / "expected.nc")
+    backend, path = Backend("numpy", record=["v"]), tmp_path / "r.nc"
+    options: dict[str, Any] = {"seed": 5, "examples": EXAMPLES}
+
+    def kill(done: int, total: int) -> None:
+        assert total == 9
+        if done >= 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        simulate_to(
+            path, network(), IMAGES, backend, chunk=2, progress=kill, repeats=REPEATS, **options
+        )
+    with pytest.raises(OutputError, match="repeats differs; expected 3; found 2"):
+        simulate_to(path, network(), IMAGES, backend, resume=True, repeats=2, **options)
+    simulate_to(path, network(), IMAGES, backend, chunk=3, resume=True, repeats=REPEATS, **options)
+    assert path.read_bytes() == (tmp_path / "expected.nc").read_bytes()
+
+
+def test_brian2_objects_present_repeats(expected: xr.DataTree) -> None:
+    built = build(network(), 9, record=["v"])
+    built.present(IMAGES, examples=EXAMPLES, seed=5, repeats=REPEATS)
+    built.run()
+    xr.testing.assert_equal(built.result()["reconstruction"], expected["reconstruction"])
+    xr.testing.assert_equal(
+        built.result()["/layers/output"].to_dataset(), expected["/layers/output"].to_dataset()
+    )
+
+
+QUIET = {"encoder": {"kind": "constant_current"}}
+
+
+@pytest.mark.parametrize("run", [simulate, simulate_mirror])
+def test_a_network_without_noise_is_refused(run: Any) -> None:
+    quiet = drawn(*LAYERS, input_shape=[1, 6, 6], steps=4, **QUIET)
+    message = r"^repeats: the network has no noise: all repeats of an example would be equal; "
+    with pytest.raises(InputError, match=message):
+        run(quiet, IMAGES, repeats=2)
+    for refused in (0, -1, 1.5, "2", True, 2**32):
+        with pytest.raises(InputError, match="repeats"):
+            run(quiet, IMAGES, repeats=refused)
+
+
+def test_networks_with_and_without_noise() -> None:
+    quiet = drawn(*LAYERS, input_shape=[1, 6, 6], steps=4, **QUIET)
+    assert not quiet.config.noisy
+    assert quiet.with_background(0.1).config.noisy
+    for fields in NOISY.values():
+        assert described(*LAYERS, input_shape=[1, 6, 6], **fields).noisy
+
+
+@given(repeats=st.integers(1, 5), cuts=st.lists(st.integers(0, 20), min_size=2, max_size=2))
+def test_a_part_has_the_keys_and_the_input_of_its_presentations(
+    repeats: int, cuts: list[int]
+) -> None:
+    whole = Presentations.of(network("encoder").config, IMAGES, examples=EXAMPLES, repeats=repeats)
+    assert len(whole) == 3 * repeats
+    part = slice(*sorted(cuts))
+    inner = slice(1, 3)
+    for chosen, places in ((whole[part], [part]), (whole[part][inner], [part, inner])):
+        expected = np.arange(len(whole))
+        for place in places:
+            expected = expected[place]
+        assert len(chosen) == len(expected)
+        example, repeat = np.divmod(expected, repeats)
+        np.testing.assert_array_equal(chosen.key().examples, np.array(EXAMPLES)[example])
+        if repeats > 1:
+            np.testing.assert_array_equal(chosen.key().repeats, repeat)
+        if len(chosen):
+            np.testing.assert_array_equal(chosen.held(), whole.held()[expected])
+            np.testing.assert_array_equal(chosen.drive(), whole.drive()[:, expected])
+
+
+def test_the_keys_of_repeats() -> None:
+    """The stream of a repeat is that of NumPy's generator, and of population 2^32 r."""
+    drawn_numbers = uniform(3, np.array([7, 7]), 6, repeats=np.array([0, 2]))
+    np.testing.assert_array_equal(drawn_numbers[0], stream(3, 7).random(6))
+    philox = np.random.Philox(key=[3, 7], counter=[0, 0, 0, 2 * 2**32])
+    np.testing.assert_array_equal(drawn_numbers[1], np.random.Generator(philox).random(6))
+    place: dict[str, Any] = {"seed": 3, "step": 0, "call": 0, "count": 6}
+    noise = draw("uniform", examples=[7, 7], repeats=[0, 2], population=0, **place)
+    np.testing.assert_array_equal(noise, drawn_numbers)
