@@ -109,6 +109,7 @@ from .report.report import write_report as write_report
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names
 from .results.rasters import raster as raster
+from .results.repeats import presentations as presentations
 from .results.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from .results.schema import check_result as check_result
 from .results.schema import open_result as open_result

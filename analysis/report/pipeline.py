@@ -22,6 +22,7 @@ from bioae.analysis.report.illustrations import (
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.report import render_report
+from bioae.analysis.results.repeats import presentations
 from bioae.analysis.results.schema import open_result, readable
 from bioae.errors import ResultError
 from bioae.files import atomic_output, check_output
@@ -180,7 +181,8 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
         stack.enter_context(readable(path))
         # Reading a variable of an open file again and again takes longer than all else.
         lazy = not _is_small(path)
-        results[_name(file, depth)] = stack.enter_context(open_result(path, lazy=lazy))
+        opened = stack.enter_context(open_result(path, lazy=lazy))
+        results[_name(file, depth)] = presentations(opened)
     return results
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data, layer_names, steps
+from bioae.analysis.results.layers import REPEAT
 from bioae.errors import ResultError
 
 __all__ = ["check_contents"]
@@ -32,6 +32,8 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
     root = tree.to_dataset(inherit=False)
     example = root["example"].to_numpy()
     _refuse(len(np.unique(example)) < example.size, "an example is repeated", where)
+    repeat = root[REPEAT].to_numpy() if REPEAT in root.dims else np.zeros(1, np.int64)
+    _refuse(len(np.unique(repeat)) < repeat.size, "a repeat has the number of another", where)
     _check_outputs(tree, root, where)
     for name in {"input", "reconstruction", "output", "target"} & {*map(str, root.data_vars)}:
         pixels = name == "input" and "y" in root[name].dims
@@ -42,39 +44,44 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
             block = values.isel(example=slice(start, start + rows)).to_numpy()
             inside = np.isfinite(block).all() and _within(block, least, most)
             _refuse(not inside, f"{name!r} has values that are not finite or out of range", where)
-    for layer in layer_names(tree):
-        _check_layer(tree, layer, example, f"{where}, layer {layer!r}")
+    for layer, node in tree["layers"].children.items():
+        data = node.to_dataset().assign_attrs(root.attrs)
+        _check_layer(data, example, repeat, f"{where}, layer {layer!r}")
 
 
 def _check_outputs(tree: xr.DataTree, root: xr.Dataset, where: str) -> None:
     task = tree.attrs.get("task", "reconstruction")
     if task == "sequence":
-        wrong = root.sizes["time"] != steps(tree)
+        wrong = root.sizes["time"] != int(tree.attrs["steps"])
         _refuse(wrong, "there is not one output for each of `steps`", where)
     if task == "classification" and "label" in root:
         inside = _within(root["label"].to_numpy(), 0, root.sizes["unit"] - 1)
         _refuse(not inside, "a label is not that of a class", where)
 
 
-def _check_layer(tree: xr.DataTree, layer: str, example: NDArray[Any], where: str) -> None:
-    data, length = layer_data(tree, layer), steps(tree)
+def _check_layer(data: xr.Dataset, example: NDArray[Any], repeat: NDArray[Any], where: str) -> None:
+    length, dt_ms = int(data.attrs["steps"]), float(data.attrs["dt_ms"])
     neurons, spikes = data.sizes["neuron"], data.sizes["spike"]
-    rows = max(1, _BLOCK // max(1, neurons * length))
+    rows = max(1, _BLOCK // max(1, neurons * length * repeat.size))
     end = 0
     for start in range(0, example.size, rows):
         block = slice(start, start + rows)
         count = data["spike_count"].variable.isel(example=block).to_numpy()
+        count = count.reshape(-1, neurons)  # of presentations
         _refuse(not _within(count, 0, length), "a count of spikes is outside 0 to `steps`", where)
         begin, end = end, end + int(count.sum(dtype=np.int64))
         _refuse(end > spikes, "there are fewer spikes than counted", where)
-        train = _trains(data, slice(begin, end), float(tree.attrs["dt_ms"]), length, where)
-        owner = np.repeat(example[block], count.sum(1, dtype=np.int64))
+        train = _trains(data, slice(begin, end), dt_ms, length, where)
+        each = count.sum(1, dtype=np.int64)
+        owner = np.repeat(np.repeat(example[block], repeat.size), each)
+        known = np.array_equal(train[0], owner)
+        if known and "spike_repeat" in data:
+            numbers = np.repeat(np.tile(repeat, len(example[block])), each)
+            known = np.array_equal(data["spike_repeat"].variable[begin:end].to_numpy(), numbers)
         _refuse(
-            not np.array_equal(train[0], owner),
-            "the spikes are not in order of the examples, or not those counted",
-            where,
+            not known, "the spikes are not in order of the examples, or not those counted", where
         )
-        key = np.repeat(np.arange(len(count)), count.sum(1, dtype=np.int64)) * length + train[2]
+        key = np.repeat(np.arange(len(count)), each) * length + train[2]
         key = key * neurons + train[1]
         _refuse((key[1:] <= key[:-1]).any(), "spikes are not in order, or repeated", where)
         place = key // (length * neurons) * neurons + train[1]

@@ -11,6 +11,7 @@ from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = [
+    "REPEAT",
     "Dims",
     "averaged",
     "check_dims",
@@ -18,19 +19,49 @@ __all__ = [
     "described",
     "duration_s",
     "first_example",
+    "has_repeats",
     "images_of",
     "layer_data",
     "layer_names",
     "layers_of",
     "root_of",
     "steps",
+    "structured",
 ]
+
+#: The dimension, and the coordinate, of several presentations of one example.
+REPEAT = "repeat"
 
 Dims = str | Collection[Hashable]
 
 
 def root_of(tree: xr.DataTree) -> xr.DataTree:
     """Return a result as it is; refuse everything else.
+
+    Raises
+    ------
+    ResultError
+        If it is not a result, has lost the dimension of its examples, or has repeats of them.
+    """
+    tree = structured(tree)
+    if has_repeats(tree):
+        raise ResultError(
+            "the result has several repeats of each example",
+            where=REPEAT,
+            expected="a result in which each presentation is an example",
+            mend="Call bioae.analysis.presentations(result) first, and select repeats afterwards",
+        )
+    return tree
+
+
+def has_repeats(tree: xr.DataTree) -> bool:
+    """Return whether a result has the dimension `repeat`, or had it before a selection."""
+    layers = tree.children["layers"].children.values()
+    return any("spike_repeat" in layer.variables for layer in layers)
+
+
+def structured(tree: xr.DataTree) -> xr.DataTree:
+    """Return a result, also one with repeats, as it is; refuse everything else.
 
     Raises
     ------

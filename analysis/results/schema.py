@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
 from bioae.analysis.results.contents import check_contents
+from bioae.analysis.results.layers import REPEAT
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
@@ -31,12 +32,14 @@ _INPUT_DIMS = (
     ("example", "y", "x"), ("example", "channel", "y", "x"), ("example", "time", "channel")
 )  # fmt: skip
 _OUTPUT_DIMS = (("example", "unit"), ("example", "time", "unit"))
-_ROOT = ("input", "reconstruction", "output", "target", "example", "label")
+_ROOT = ("input", "reconstruction", "output", "target", "example", "repeat", "label")
 
-#: The variables of a layer: dimensions, and kinds of number by NumPy's letters.
+#: The variables of a layer: dimensions, and kinds of number by NumPy's letters. The dimension
+#: `repeat` and the variables of it are those of results with several presentations per example.
 _LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "spike_count": (("example", "neuron"), "iu"),
+    "spike_count": (("example", "repeat", "neuron"), "iu"),
     "spike_example": (("spike",), "iu"),
+    "spike_repeat": (("spike",), "iu"),
     "spike_neuron": (("spike",), "iu"),
     "spike_time_ms": (("spike",), "f"),
 }
@@ -186,27 +189,30 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from error
     _check_root(tree, where)
-    for name in ("example", "label"):
+    for name in ("example", "repeat", "label"):
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
     if "example" not in tree.coords:
         raise ResultError("a coordinate is missing", where=where, expected="'example'")
     if "layers" not in tree.children or not tree["layers"].children:
         raise ResultError("there are no layers", where=where, expected="groups /layers/NAME")
+    repeated = REPEAT in tree.dims
     for name, node in tree["layers"].children.items():
-        _check_layer(node, f"{where}, layer {name!r}")
+        _check_layer(node, f"{where}, layer {name!r}", repeated=repeated)
 
 
 def _check_root(tree: xr.DataTree, where: str) -> None:
     """Check the dimensions of the input, the outputs and their targets."""
     _check_dims(tree, "input", _INPUT_DIMS, where)
     task = tree.attrs.get("task", "reconstruction")
+    repeat = (REPEAT,) if REPEAT in tree.dims else ()
     if task == "reconstruction":
-        _check_dims(tree, "reconstruction", (tuple(tree["input"].dims),), where)
+        _check_dims(tree, "reconstruction", ((*tree["input"].dims, *repeat),), where)
         return
-    _check_dims(tree, "output", (_OUTPUT_DIMS[task == "sequence"],), where)
+    dims = _OUTPUT_DIMS[task == "sequence"]
+    _check_dims(tree, "output", ((*dims, *repeat),), where)
     if "target" in tree.variables:
-        _check_dims(tree, "target", (tuple(tree["output"].dims),), where)
+        _check_dims(tree, "target", (dims,), where)
 
 
 def _check_dims(
@@ -242,8 +248,11 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
         )
 
 
-def _check_layer(node: xr.DataTree, where: str) -> None:
-    for name, (dims, kind) in _LAYER.items():
+def _check_layer(node: xr.DataTree, where: str, *, repeated: bool) -> None:
+    for name, (every, kind) in _LAYER.items():
+        dims = every if repeated else tuple(dim for dim in every if dim != "repeat")
+        if name == "spike_repeat" and not repeated:
+            continue
         if name not in node.data_vars or node[name].dims != dims:
             raise ResultError(
                 f"{name!r} is missing or has other dimensions",

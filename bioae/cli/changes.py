@@ -128,11 +128,12 @@ def print_change(before: Path, after: Path) -> None:
     """Print how firing and the scores of the task differ between two results."""
     from rich.console import Console
 
-    from bioae.analysis import as_table, firing_change, open_result
+    from bioae.analysis import as_table, firing_change, open_result, presentations
     from bioae.cli.tables import rich_table
 
     console = Console()
-    with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
+    with open_result(before, lazy=True) as first, open_result(after, lazy=True) as second:
+        old, new = presentations(first), presentations(second)
         lines = _score_lines(old, new)
         effects = firing_change(old, new)
     rows = [
@@ -154,10 +155,11 @@ def print_change(before: Path, after: Path) -> None:
 
 def score_lines(path: Path) -> list[str]:
     """Return a line for each score of a result whose task is not reconstruction."""
-    from bioae.analysis import open_result, scores
+    from bioae.analysis import open_result, presentations, scores
     from bioae.analysis.results.outputs import targets_known, task_of
 
-    with open_result(path, lazy=True) as result:
+    with open_result(path, lazy=True) as opened:
+        result = presentations(opened)
         if task_of(result) == "reconstruction" or not targets_known(result):
             return []
         found = scores(result)

@@ -145,6 +145,12 @@ def simulate(
         )
     presented = images_of(data, split, images, examples)
     check_record(record, network.config, where="--record")
+    if compare and repeats > 1 and not original.config.noisy:
+        raise InputError(
+            "the unchanged network has no noise, and cannot be compared over repeats",
+            where="--compare",
+            mend="Leave out --repeats or --compare",
+        )
     backend = Backend(target, dtype, connectivity, record)
     with _workers(workers, cluster) as sharing:
         try:
@@ -166,7 +172,7 @@ def simulate(
             print(message)
         if compare:
             backend = Backend(target, dtype, connectivity)
-            _compare(out, original, presented, backend, seed=seed, workers=sharing)
+            _compare(out, original, presented, backend, seed=seed, repeats=repeats, workers=sharing)
     return 0
 
 
@@ -177,6 +183,7 @@ def _compare(
     backend: Backend,
     *,
     seed: int,
+    repeats: int,
     workers: int | Client,
 ) -> None:
     """Simulate the unchanged network into a temporary file, and print the differences."""
@@ -189,8 +196,9 @@ def _compare(
         unchanged = folder / "unchanged.nc"
         with terminated_as_interrupted(), counting("simulating unchanged") as progress:
             simulate_to(
-                unchanged, network, images, backend, seed=seed, workers=workers, progress=progress
-            )
+                unchanged, network, images, backend,
+                seed=seed, repeats=repeats, workers=workers, progress=progress,
+            )  # fmt: skip
         print_change(unchanged, changed)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import whole
 from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
 from bioae.datasets.examples import check_labels, check_targets
-from bioae.checks import whole
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
@@ -162,8 +162,8 @@ class Presentations:
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
         """Return the held values of the input, see `bioae.networks.encoders`.
 
-        They are (presentation, neuron) for images; for signals, which vary in time, (step, neuron), the
-        steps of one presentation and its lead-in after another.
+        They are (presentation, neuron) for images; for signals, which vary in time, (step, neuron),
+        the steps of one presentation and its lead-in after another.
         """
         config, chosen = self.config, self[part]
         values = config.encoder.held(chosen.values(), steps=config.steps)

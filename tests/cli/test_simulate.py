@@ -118,9 +118,23 @@ def test_spread_background_and_delay(
     assert expected.identical(result)
 
 
+def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network: Network) -> None:
+    from bioae.datasets import load
+
+    options = ("--images", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
+    done = run(*command, *options)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("r.nc\nSquared error per image: ")
+    changed = tiny_network.with_delay("1*ms")
+    expected = simulate(changed, load("sample", "test", 3), "numpy", repeats=4)
+    assert expected.sizes["repeat"] == 4
+    assert expected.identical(opened(here / "r.nc"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--repeats", 0), 'Invalid value "0" for --repeats. Must be >= 1.'),
         (("--spread", "tau"), "--spread: the spread cannot be read; expected a parameter and its"),
         (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
         (("--spread", "taw=0.1"), "no layer's neuron model has a parameter 'taw'; expected one of"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.errors import InputError, OutputError
+from bioae.analysis import open_result
+from bioae.errors import InputError, OutputError, ResultError
 from bioae.networks import Network
 from bioae.noise import draw
 from bioae.random import stream, uniform
@@ -153,8 +155,6 @@ def test_files_do_not_depend_on_the_split(
 def test_large_repeats_are_stored_in_several_blocks(
     monkeypatch: pytest.MonkeyPatch, expected: xr.DataTree, tmp_path: Path
 ) -> None:
-    import h5py
-
     from bioae.simulation.results import netcdf
 
     row = 8 * 36 * 8
@@ -169,7 +169,7 @@ def test_large_repeats_are_stored_in_several_blocks(
         )
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -183,9 +183,9 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
     def kill(done: int, total: int) -> None:
         assert total == 9
         if done >= 4:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         simulate_to(
             path, network(), IMAGES, backend, chunk=2, progress=kill, repeats=REPEATS, **options
         )
@@ -258,3 +258,25 @@ def test_the_keys_of_repeats() -> None:
     place: dict[str, Any] = {"seed": 3, "step": 0, "call": 0, "count": 6}
     noise = draw("uniform", examples=[7, 7], repeats=[0, 2], population=0, **place)
     np.testing.assert_array_equal(noise, drawn_numbers)
+
+
+def test_files_with_repeats_are_read(expected: xr.DataTree, tmp_path: Path) -> None:
+    write_result(expected, tmp_path / "r.nc")
+    for lazy in (False, True):
+        with open_result(tmp_path / "r.nc", lazy=lazy) as tree:
+            xr.testing.assert_identical(tree.load().to_dataset(), expected.to_dataset())
+            for name in ("first", "output"):
+                one, other = (each[f"/layers/{name}"].to_dataset() for each in (tree, expected))
+                xr.testing.assert_equal(one, other)
+
+
+@pytest.mark.parametrize("number", ["spike_repeat", "repeat"])
+def test_spikes_of_another_repeat_are_refused(
+    number: str, expected: xr.DataTree, tmp_path: Path
+) -> None:
+    write_result(expected, tmp_path / "r.nc")
+    with h5py.File(tmp_path / "r.nc", "r+") as file:
+        values = file["layers/output/spike_repeat" if number == "spike_repeat" else "repeat"]
+        values[0] = 1
+    with pytest.raises(ResultError, match=r"not those counted|the number of another"):
+        open_result(tmp_path / "r.nc")

@@ -239,11 +239,13 @@ def _root(
     if repeats > 1:
         root = root.assign_coords(repeat=("repeat", np.arange(repeats), _describe("repeat")))
     for name, values in outputs.items():
-        axes = dims[1:] if name == "reconstruction" else (*["time"][: values.ndim - 2], "unit")
-        values = values[:, 0] if name == "reconstruction" and len(dims) < values.ndim else values
+        if name == "reconstruction":
+            axes, stored = dims[1:], values[:, 0] if len(dims) < values.ndim else values
+        else:
+            axes, stored = ("time", "unit")[3 - values.ndim :], values
         presented = repeats if name != "target" else 1
-        root[name] = ((*_presented(presented), *axes), _by_repeat(values, presented))
-        root[name].attrs = _describe(name, "1")
+        variable = (*_presented(presented), *axes), _by_repeat(stored, presented)
+        root[name] = (*variable, _describe(name, "1"))
     if label is not None:
         root["label"] = ("example", np.asarray(label), _describe("class of the image"))
     return root
