@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import along, classes, count_blocks, ratio
 from bioae.analysis.results.layers import described, duration_s, layer_data
+from bioae.analysis.results.repeats import stimulus_index
 
 __all__ = ["ClassSums", "class_separation", "class_sums", "rates_by_class"]
 
@@ -40,8 +41,13 @@ class ClassSums(NamedTuple):
         return spread
 
 
-def class_sums(tree: xr.DataTree, layer: str, *, by_label: bool = True) -> ClassSums:
+def class_sums(
+    tree: xr.DataTree, layer: str, *, by_label: bool = True, by_stimulus: bool = False
+) -> ClassSums:
     """Sum spike counts by class or, without `by_label`, over all examples as one class.
+
+    With `by_stimulus`, each stimulus that has repeats is a class instead
+    (`bioae.analysis.presentations`), if there are any.
 
     Raises
     ------
@@ -51,7 +57,12 @@ def class_sums(tree: xr.DataTree, layer: str, *, by_label: bool = True) -> Class
     from scipy.sparse import csr_array
 
     sizes = layer_data(tree, layer).sizes
-    index = classes(tree)[1] if by_label else np.zeros(sizes["example"], np.int64)
+    index = np.zeros(sizes["example"], np.int64)
+    stimuli = stimulus_index(tree) if by_stimulus else None
+    if stimuli is not None:
+        index = stimuli
+    elif by_label:
+        index = classes(tree)[1]
     members = np.bincount(index, minlength=0 if by_label else 1)
     total, squares = (np.zeros((members.size, sizes["neuron"]), np.int64) for _ in range(2))
     for start, counts in count_blocks(tree, layer):

@@ -1,7 +1,8 @@
-"""Variability of spike counts over examples: Fano factor, and variance within classes.
+"""Variability of spike counts: Fano factor over repeats or examples, variance within classes.
 
-The examples are different images, so this is not the variability of repeated trials: most of it is
-the neuron's code for the images. `dispersion` separates the variance within classes.
+Where a result has repeats (`bioae.analysis.presentations`), the Fano factor is the variability of
+repeated trials. Elsewhere the examples are different images, and most of it is the neuron's code
+for the images. `dispersion` separates the variance within classes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import along, ratio, runs, several_examples, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import blocks, trains
 
 __all__ = ["dispersion", "fano_factor"]
@@ -24,6 +26,10 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     The variance is unbiased (ddof 1); `elephant.statistics.fanofactor` divides by n. It is 1 for a
     Poisson process. Fano (1947), Phys. Rev. 72:26.
 
+    In the result of `presentations`, the variance is that over the repeats of a stimulus: the sum
+    of squares around the means of the stimuli, divided by the number of presentations minus that of
+    stimuli. So the response to different stimuli adds nothing to it.
+
     Parameters
     ----------
     window_ms
@@ -34,7 +40,7 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     -------
     xarray.DataArray
         (neuron,), or (neuron, window) with the windows' starts in milliseconds as coordinate
-        `window`. NaN without a spike.
+        `window`. NaN without a spike. The attribute `over` is ``"repeats"`` or ``"examples"``.
 
     Raises
     ------
@@ -44,18 +50,21 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     """
     data = layer_data(tree, layer)
     examples = several_examples(data)
+    stimuli = stimulus_index(tree)
+    index = np.zeros(examples, np.int64) if stimuli is None else stimuli
+    sizes = np.bincount(index)
     if window_ms is None:
-        sums = class_sums(tree, layer, by_label=False)
-        total, squares = sums.total[0], sums.squares[0]
-        fano = along(data, _fano(total, squares, examples), "neuron")
+        sums = class_sums(tree, layer, by_label=False, by_stimulus=True)
+        fano = along(data, _fano(sums.total, sums.squares.sum(0), sizes), "neuron")
     else:
         width = whole_steps(tree, "window_ms", window_ms)
-        total, squares = _window_sums(tree, layer, width)
-        fano = along(data, _fano(total, squares, examples), "neuron", "window")
-        start = np.arange(total.shape[1]) * width * float(tree.attrs["dt_ms"])
+        total, squares = _window_sums(tree, layer, width, index)
+        fano = along(data, _fano(total, squares, sizes), "neuron", "window")
+        start = np.arange(total.shape[-1]) * width * float(tree.attrs["dt_ms"])
         attrs = {"long_name": "start of the window", "units": "ms"}
         fano = fano.assign_coords(window=("window", start, attrs))
-    return described(fano, "fano_factor", "Fano factor", "1")
+    fano = described(fano, "fano_factor", "Fano factor", "1")
+    return fano.assign_attrs(over="examples" if stimuli is None else "repeats")
 
 
 def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
@@ -80,7 +89,7 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     labelled = "label" in tree.to_dataset()
     sums = class_sums(tree, layer, by_label=labelled)
     total, squares = sums.total.sum(0), sums.squares.sum(0)
-    columns = {"total": ("Fano factor", _fano(total, squares, examples))}
+    columns = {"total": ("Fano factor", _fano(total[None], squares, np.array([examples])))}
     if labelled:
         within = sums.around_mean()
         freedom = examples - sums.sizes.size
@@ -97,25 +106,39 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def _fano(
-    total: NDArray[np.int64], squares: NDArray[np.int64], examples: int
+    total: NDArray[np.int64], squares: NDArray[np.int64], sizes: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    return ratio(examples * squares - total**2, (examples - 1) * total)
+    """Return Fano factors from counts by stimulus, (stimulus, ...), and their squares, (...)."""
+    examples, stimuli = int(sizes.sum()), len(sizes)
+    under = (examples - stimuli) * total.sum(0)
+    if (sizes == sizes[0]).all():  # in integers
+        return ratio(stimuli * (sizes[0] * squares - (total**2).sum(0)), under)
+    means = total / sizes.reshape(-1, *[1] * (total.ndim - 1))
+    return ratio(examples * (squares - (means * total).sum(0)), under)
 
 
 def _window_sums(
-    tree: xr.DataTree, layer: str, width: int
+    tree: xr.DataTree, layer: str, width: int, index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sum the counts in windows, and their squares, over examples, (neuron, window)."""
+    """Sum the counts in windows by stimulus, and the squares of all.
+
+    They are (stimulus, neuron, window) and (neuron, window); `index` is the stimulus of each
+    example.
+    """
     windows = steps(tree) // width
     neurons = layer_data(tree, layer).sizes["neuron"]
-    total, squares = (np.zeros(neurons * windows, np.int64) for _ in range(2))
+    stimuli, size = int(index.max()) + 1, neurons * windows
+    total, squares = np.zeros(stimuli * size, np.int64), np.zeros(size, np.int64)
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
         window = step // width
         inside = window < windows
         place = np.repeat(np.arange(neurons) * windows, np.diff(bounds)) + window
         # Spikes are sorted by neuron, example and time: those of a window are contiguous.
+        # A run is known by its place and example; that of its stimulus adds them up.
+        shown = index[block.start + position[inside]]
         places, count = runs(place[inside], position[inside])
-        np.add.at(total, places, count)
+        stimulus, _ = runs(shown, place[inside] * block.examples + position[inside])
+        np.add.at(total, stimulus * size + places, count)
         np.add.at(squares, places, count**2)
-    return total.reshape(neurons, windows), squares.reshape(neurons, windows)
+    return total.reshape(stimuli, neurons, windows), squares.reshape(neurons, windows)

@@ -93,7 +93,8 @@ DEFINITIONS: dict[str, Definition] = {
     "fano_mean": Definition(
         "Fano factor", "1", "Variance (over n − 1) of a neuron's spike counts over examples, over "
         "their mean, averaged over the neurons that spike. Examples are different images, so it is "
-        "no trial-to-trial variability. Fano (1947), Phys. Rev. 72:26.", _SILENT,
+        "no trial-to-trial variability; where each image is presented repeatedly, the variance is "
+        "that over the repeats of an image. Fano (1947), Phys. Rev. 72:26.", _SILENT,
     ),
     "sparseness_lifetime": Definition(
         "lifetime sparseness", "1", "Treves-Rolls: (1 − a)/(1 − 1/n) with a = mean(r)²/mean(r²) "

@@ -28,6 +28,7 @@ from bioae.analysis.results.layers import (
     root_of,
     steps,
 )
+from bioae.analysis.results.repeats import stimulus_index
 
 __all__ = [
     "Context",
@@ -64,7 +65,8 @@ class Context:
     steps
         The length of a presentation in steps.
     repeated
-        Whether all examples show the same image, so that variability over them is the network's.
+        Whether variability is the network's: there are repeats, or all examples show the same
+        image.
     """
 
     seconds: bool
@@ -117,7 +119,8 @@ class Verdict:
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
     seconds, timing = has_time_constants(str(root_of(tree).attrs.get("neuron_model", "")))
-    return Context(seconds, timing, duration_s(tree), steps(tree), _repeated(tree))
+    repeated = stimulus_index(tree) is not None or _repeated(tree)
+    return Context(seconds, timing, duration_s(tree), steps(tree), repeated)
 
 
 def has_time_constants(neuron_model: str) -> tuple[bool, str]:

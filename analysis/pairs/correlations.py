@@ -3,7 +3,9 @@
 The examples are different images, so *total* correlation mostly reflects the code for them.
 *Signal* correlation is the correlation of mean responses to the classes, *noise* correlation that
 of the deviations from these means (Cohen & Kohn 2011, Nat. Neurosci. 14:811). The latter includes
-differences between images of a class as well as the network's own noise.
+differences between images of a class as well as the network's own noise. Where a result has repeats
+(`bioae.analysis.presentations`), the means are those of each stimulus instead, and noise
+correlation is that of repeated trials.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from bioae.analysis.pairs.pair_matrices import (
 from bioae.analysis.results.arrays import count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data
 from bioae.analysis.results.rasters import raster
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.errors import ResultError
 
 __all__ = [
@@ -52,7 +55,8 @@ def correlation_matrix(
     ----------
     kind
         ``"total"``: of counts, over examples; ``"signal"``: of mean responses, over classes;
-        ``"noise"``: of deviations from the mean of the example's class, over examples.
+        ``"noise"``: of deviations from the mean of the example's class, over examples. In the
+        result of `presentations`, stimuli take the place of classes.
     neurons
         Indices of the neurons to compare; by default all neurons.
 
@@ -60,17 +64,19 @@ def correlation_matrix(
     -------
     xarray.DataArray
         (neuron, other). NaN, on the diagonal too, for a neuron whose responses do not vary.
-        With `neurons`, the coordinates `neuron` and `other` hold their indices.
+        With `neurons`, the coordinates `neuron` and `other` hold their indices. Unless the kind is
+        ``"total"``, the attribute `means_of` is ``"stimuli"``, where there are repeats, or
+        ``"classes"``.
 
     Raises
     ------
     ResultError
-        If the kind needs labels and there are none, there are fewer than two examples (for
-        ``"signal"``, classes), or more than 16384 neurons, whose matrix would take over 2 GiB.
+        If the kind needs labels or repeats and there are none, there are fewer than two examples
+        (for ``"signal"``, classes), or more than 16384 neurons, whose matrix would take over 2 GiB.
     """
     _check_kind(kind)
     chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
-    sums = class_sums(tree, layer, by_label=kind != "total")
+    sums = _sums(tree, layer, kind)
     _check_several(kind, sums)
     if kind == "signal":
         deviation, varies = _around_mean(sums.total[:, chosen] / sums.sizes[:, None])
@@ -79,7 +85,8 @@ def correlation_matrix(
         gram = _gram_around_class(tree, layer, sums, chosen)
         varies = sums.around_mean()[chosen] > 0
     matrix = _normalised(gram, varies)
-    return pair_matrix(matrix, neurons, "correlation_matrix", f"{kind} correlation")
+    array = pair_matrix(matrix, neurons, "correlation_matrix", f"{kind} correlation")
+    return _over(tree, array, kind)
 
 
 def temporal_correlation_matrix(
@@ -140,11 +147,11 @@ def mean_pairwise_correlation(
     Raises
     ------
     ResultError
-        If the kind needs labels and there are none, or there are fewer than two examples (for
-        ``"signal"``, classes).
+        If the kind needs labels or repeats and there are none, or there are fewer than two examples
+        (for ``"signal"``, classes).
     """
     _check_kind(kind)
-    sums = class_sums(tree, layer, by_label=kind != "total")
+    sums = _sums(tree, layer, kind)
     _check_several(kind, sums)
     if kind == "signal":
         deviation, varies = _around_mean(sums.total / sums.sizes[:, None])
@@ -158,7 +165,19 @@ def mean_pairwise_correlation(
     neurons = int(varies.sum())
     mean = (summed @ summed - neurons) / (neurons * (neurons - 1)) if neurons > 1 else np.nan
     name = f"mean {kind} correlation"
-    return described(xr.DataArray(mean), "mean_pairwise_correlation", name, "1")
+    return _over(tree, described(xr.DataArray(mean), "mean_pairwise_correlation", name, "1"), kind)
+
+
+def _sums(tree: xr.DataTree, layer: str, kind: CorrelationKind) -> ClassSums:
+    grouped = kind != "total"
+    return class_sums(tree, layer, by_label=grouped, by_stimulus=grouped)
+
+
+def _over(tree: xr.DataTree, array: xr.DataArray, kind: CorrelationKind) -> xr.DataArray:
+    """Note whether means are those of repeats of a stimulus or of the examples of a class."""
+    if kind == "total":
+        return array
+    return array.assign_attrs(means_of="classes" if stimulus_index(tree) is None else "stimuli")
 
 
 def _around_mean(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -27,8 +27,10 @@ from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
+from bioae.analysis.pairs.correlations import mean_pairwise_correlation
 from bioae.analysis.results.layers import layer_names, layers_of
 from bioae.analysis.results.outputs import targets_known, task_of
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
 from bioae.errors import ResultError
 
@@ -244,12 +246,19 @@ def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdic
         layer: {
             **cortical_values(tree, layer, data[list(COMPARED)]),
             "population_sparseness": float(data["sparseness_population"]),
-            # The references are over repeats of one image, where all correlation is noise.
-            "noise_correlation": float(data["pairwise_correlation_mean"]),
+            "noise_correlation": _noise_correlation(tree, layer, data),
         }
         for layer, data in layers_of(measured).items()
     }
     return layer_verdicts(values, context_of(tree))
+
+
+def _noise_correlation(tree: xr.DataTree, layer: str, data: xr.Dataset) -> float:
+    """Return the correlation over repeats of a stimulus, which is what references are about."""
+    if stimulus_index(tree) is not None:
+        return float(mean_pairwise_correlation(tree, layer, kind="noise"))
+    # Where all examples show one image, all correlation is noise.
+    return float(data["pairwise_correlation_mean"])
 
 
 def _or_reason(compare: Callable[[str, str], xr.Dataset], a: str, b: str) -> xr.Dataset | str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import REPEAT, has_repeats, root_of, structured
 from bioae.errors import ResultError
 
-__all__ = ["STIMULUS", "presentations", "repeats_known", "stimulus_index"]
+__all__ = ["STIMULUS", "presentations", "stimulus_index"]
 
 #: The coordinate with the example that a presentation shows.
 STIMULUS = "stimulus"
@@ -55,32 +55,30 @@ def presentations(tree: xr.DataTree) -> xr.DataTree:
     shown = np.repeat(example, repeat.size), np.tile(repeat, example.size)
     number = ("example", shown[0] * factor + shown[1], {"long_name": "example and repeat"})
     names = ((STIMULUS, "index in the data set"), (REPEAT, "repeat of the stimulus"))
-    coords = {
+    coords: dict[str, Any] = {
         name: ("example", values, {"long_name": long_name})
         for (name, long_name), values in zip(names, shown, strict=True)
     }
     nodes = {"/": _flat(root, repeat.size).assign_coords(example=number, **coords)}
     for name, node in tree["layers"].children.items():
         layer = _flat(node.to_dataset(inherit=False), repeat.size)
+        layer = layer.isel(spike=np.isin(layer["spike_repeat"], repeat))  # a selection keeps all
         spikes = layer["spike_example"].astype(np.int64) * factor + layer["spike_repeat"]
         spikes.attrs = layer["spike_example"].attrs
         nodes[f"/layers/{name}"] = layer.assign(spike_example=spikes).drop_vars("spike_repeat")
     return xr.DataTree.from_dict(nodes)
 
 
-def repeats_known(tree: xr.DataTree) -> bool:
-    """Return whether some stimulus was presented more than once."""
-    index = stimulus_index(tree)
-    return index is not None and int(index.max(initial=-1)) + 1 < index.size
-
-
 def stimulus_index(tree: xr.DataTree) -> NDArray[np.int64] | None:
-    """Return the index of the stimulus of each presentation (example); None if all differ."""
+    """Return the index of the stimulus of each presentation (example).
+
+    None if no stimulus was presented more than once, as far as `presentations` tells.
+    """
     root = root_of(tree).to_dataset()
     if STIMULUS not in root.coords:
         return None
-    _, index = np.unique(root[STIMULUS].to_numpy(), return_inverse=True)
-    return index.astype(np.int64)
+    stimuli, index = np.unique(root[STIMULUS].to_numpy(), return_inverse=True)
+    return index.astype(np.int64) if stimuli.size < index.size else None
 
 
 def _flat(data: xr.Dataset, repeats: int) -> xr.Dataset:

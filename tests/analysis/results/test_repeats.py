@@ -1,0 +1,201 @@
+"""Repeats in the analysis: presentations as examples, and variability over repeats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import dense, drawn
+from numpy.typing import NDArray
+
+from bioae.analysis import (
+    blocks,
+    correlation_matrix,
+    dispersion,
+    fano_factor,
+    firing_rate,
+    mean_pairwise_correlation,
+    presentations,
+    statistics,
+)
+from bioae.analysis.measures.verdicts import context_of
+from bioae.errors import ResultError
+from bioae.networks import Network
+from bioae.simulation import simulate
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.tree import build_result
+
+EXAMPLES, REPEATS, STEPS, NEURONS = 4, 30, 20, 6
+NUMBERS = np.array([3, 17, 5, 0])
+
+
+def trains(seed: int = 0) -> NDArray[np.bool_]:
+    """Return spikes (example, repeat, step, neuron) of neurons that stimuli drive differently."""
+    rng = np.random.default_rng(seed)
+    density = rng.uniform(0.05, 0.6, (EXAMPLES, 1, 1, NEURONS))
+    # A common input of each presentation, so that neurons share noise.
+    shared = rng.random((EXAMPLES, REPEATS, STEPS, 1)) < 0.1
+    return shared | (rng.random((EXAMPLES, REPEATS, STEPS, NEURONS)) < density)
+
+
+def result(spikes: NDArray[np.bool_], **root: Any) -> xr.DataTree:
+    examples, repeats, steps, neurons = spikes.shape
+    place, step, neuron = np.nonzero(spikes.reshape(-1, steps, neurons))
+    layer = LayerSpikes.of(
+        "only", (neurons,),
+        example=place, step=step, neuron=neuron, examples=examples * repeats, steps=steps,
+    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "images": np.random.default_rng(1).random((examples, 1, 2, 2)),
+        "reconstruction": np.random.default_rng(2).random((examples * repeats, 1, 2, 2)),
+        "example": NUMBERS[:examples], "dt_ms": 1.0, "steps": steps, "target": "test", "seed": 0,
+        "neuron_model": "", "network_sha256": "0" * 64, "repeats": repeats,
+        "label": np.arange(examples) % 2, **root,
+    }  # fmt: skip
+    return build_result(layers=[layer], **fields)
+
+
+@pytest.fixture(scope="module")
+def spikes() -> NDArray[np.bool_]:
+    return trains()
+
+
+@pytest.fixture(scope="module")
+def tree(spikes: NDArray[np.bool_]) -> xr.DataTree:
+    return presentations(result(spikes))
+
+
+def test_presentations_become_examples(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
+    assert tree.sizes["example"] == EXAMPLES * REPEATS
+    assert tree["stimulus"].to_numpy().tolist() == np.repeat(NUMBERS, REPEATS).tolist()
+    assert tree["repeat"].to_numpy().tolist() == [*range(REPEATS)] * EXAMPLES
+    assert tree["example"].sel(example=1703).item() == 1703
+    assert tree["stimulus"].sel(example=1703).item() == 17
+    repeated = result(spikes)
+    for name in ("input", "reconstruction", "label"):
+        one = repeated[name].sel(example=17)
+        one = one.sel(repeat=3) if "repeat" in one.dims else one
+        np.testing.assert_array_equal(tree[name].sel(example=1703), one)
+    (block,) = blocks(tree, "only")
+    dense_spikes = np.zeros((EXAMPLES * REPEATS, STEPS, NEURONS), bool)
+    dense_spikes[block.position, block.step, block.neuron] = True
+    np.testing.assert_array_equal(dense_spikes.reshape(spikes.shape), spikes)
+    assert presentations(tree) is tree
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"repeat": [4, 2]}, {"repeat": 4}, {"example": [2, 0]}], ids=str
+)
+def test_selections(chosen: dict[str, Any], spikes: NDArray[np.bool_]) -> None:
+    """Spikes of repeats that were not selected are left out."""
+    selected = presentations(result(spikes).isel(chosen))
+    indices: list[Any] = [slice(None), slice(None)]
+    for dim, index in chosen.items():
+        indices[("example", "repeat").index(dim)] = np.atleast_1d(index)
+    expected = spikes[tuple(indices)].reshape(-1, STEPS, NEURONS)
+    (block,) = blocks(selected, "only")
+    found = np.zeros(expected.shape, bool)
+    found[block.position, block.step, block.neuron] = True
+    np.testing.assert_array_equal(found, expected)
+    counts = selected["/layers/only/spike_count"].to_numpy()
+    np.testing.assert_array_equal(counts, expected.sum(1))
+
+
+def test_measures_refuse_repeats(spikes: NDArray[np.bool_]) -> None:
+    repeated = result(spikes)
+    for unfit in (repeated, repeated.isel(repeat=0), repeated.isel(repeat=[1])):
+        with pytest.raises(ResultError, match=r"^repeat: the result has several repeats of each"):
+            firing_rate(unfit, "only")
+
+
+def test_numbers_that_are_too_large(spikes: NDArray[np.bool_]) -> None:
+    large = result(spikes[:1], example=np.array([2**62]))
+    with pytest.raises(ResultError, match="too large to be joined with those of repeats"):
+        presentations(large)
+
+
+@pytest.mark.parametrize("width", [None, 7])
+def test_fano_factor_over_repeats(
+    width: int | None, spikes: NDArray[np.bool_], tree: xr.DataTree
+) -> None:
+    """An analysis of variance: the mean variance over repeats, over the mean count."""
+    windows = [slice(None)] if width is None else [slice(0, 7), slice(7, 14)]
+    counts = np.stack([spikes[:, :, part].sum(2) for part in windows], -1)
+    expected = counts.var(1, ddof=1).mean(0) / counts.mean((0, 1))
+    fano = fano_factor(tree, "only", window_ms=width)
+    np.testing.assert_allclose(fano.to_numpy().reshape(expected.shape), expected)
+    assert fano.attrs["over"] == "repeats"
+    total = dispersion(tree, "only")["total"].to_numpy()
+    flat = spikes.sum(2).reshape(-1, NEURONS)
+    np.testing.assert_allclose(total, flat.var(0, ddof=1) / flat.mean(0))
+    if width is None:
+        assert (total > fano.to_numpy()).all()
+
+
+def test_fano_factor_of_repeats_that_are_unequal_in_number(
+    spikes: NDArray[np.bool_], tree: xr.DataTree
+) -> None:
+    some = tree.isel(example=[0, 1, 2, REPEATS, REPEATS + 1])
+    counts = spikes[:2, :3].sum(2)
+    one, other = counts[0], counts[1, :2]
+    around = ((one - one.mean(0)) ** 2).sum(0) + ((other - other.mean(0)) ** 2).sum(0)
+    expected = around / 3 / np.concatenate([one, other]).mean(0)
+    np.testing.assert_allclose(fano_factor(some, "only"), expected)
+
+
+def test_equal_repeats_have_no_variability(spikes: NDArray[np.bool_]) -> None:
+    tree = presentations(result(np.repeat(spikes[:, :1], 3, axis=1)))
+    for width in (None, 5):
+        assert float(fano_factor(tree, "only", window_ms=width).max()) == 0.0
+
+
+def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
+    counts = spikes.sum(2)
+    deviation = (counts - counts.mean(1, keepdims=True)).reshape(-1, NEURONS)
+    expected = np.corrcoef(deviation.T)
+    noise = correlation_matrix(tree, "only", kind="noise")
+    np.testing.assert_allclose(noise, expected, atol=1e-12)
+    assert noise.attrs["means_of"] == "stimuli"
+    pairs = expected[np.triu_indices(NEURONS, 1)]
+    mean = mean_pairwise_correlation(tree, "only", kind="noise")
+    assert float(mean) == pytest.approx(pairs.mean())
+    assert pairs.mean() > 0.05
+    signal = correlation_matrix(tree, "only", kind="signal")
+    np.testing.assert_allclose(signal, np.corrcoef(counts.mean(1).T), atol=1e-12)
+
+
+def test_results_with_repeats_are_comparable_with_cortex(
+    spikes: NDArray[np.bool_], tree: xr.DataTree
+) -> None:
+    assert context_of(tree).repeated
+    assert not context_of(presentations(result(spikes[:, :1]))).repeated
+    mean = float(fano_factor(tree, "only").mean())
+    assert float(statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
+
+
+def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
+    """A neuron that passes on its input: counts of T draws with p have a Fano factor of 1 - p."""
+    rate, steps, repeats, neurons = 0.4, 25, 200, 9
+    net = drawn(
+        dense("relay", shape=[1, 3, 3]), input_shape=[1, 3, 3], steps=steps, schedule="paper",
+        encoder={"kind": "bernoulli", "rate": rate},
+    )  # fmt: skip
+    net = Network(net.config, {"relay.weight": 2.0 * np.eye(neurons)})
+    pixels = np.linspace(0.2, 1.0, 2 * neurons).reshape(2, 3, 3)
+    tree = presentations(simulate(net, pixels, "numpy", repeats=repeats))
+    p = rate * pixels.reshape(2, neurons)
+    counts = tree["/layers/relay/spike_count"].to_numpy().reshape(2, repeats, neurons)
+    standard_error = np.sqrt(steps * p * (1 - p) / repeats)
+    assert (np.abs(counts.mean(1) - steps * p) < 5 * standard_error).all()
+    # Pooled over the two images, weighted by their mean counts.
+    expected = (p * (1 - p)).sum(0) / p.sum(0)
+    fano = fano_factor(tree, "relay").to_numpy()
+    # The relative s.d. of a variance over n - 2 degrees of freedom is about sqrt(2/n).
+    assert (np.abs(fano / expected - 1) < 5 * np.sqrt(2 / (2 * repeats - 2))).all()
+    assert fano.mean() == pytest.approx(expected.mean(), rel=0.1)
+    off = correlation_matrix(tree, "relay", kind="noise").to_numpy()[np.triu_indices(neurons, 1)]
+    assert abs(off.mean()) < 0.03
+    total = mean_pairwise_correlation(tree, "relay")
+    assert float(total) > 0.2  # the images differ in brightness
