@@ -195,6 +195,28 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
     assert path.read_bytes() == (tmp_path / "expected.nc").read_bytes()
 
 
+@pytest.mark.parametrize("encoder", [{"kind": "frames", "random": True}, {"kind": "frames"}])
+def test_signals(encoder: dict[str, Any]) -> None:
+    net = drawn(
+        dense("first", 5, delay="2*ms", gain=3.0), dense("last", 3, gain=3.0),
+        input_shape=[2], steps=9, encoder=encoder, neuron="noisy_lif",
+        task={"kind": "classification", "classes": 3},
+    )  # fmt: skip
+    signals = np.random.default_rng(3).normal(size=(3, 9, 2))
+    expected = simulate(net, signals, "numpy", repeats=3)
+    assert int(expected["/layers/last/spike_count"].sum()) > 20
+    cut = simulate(net, signals, "numpy", repeats=3, chunk=2)
+    mirrored = simulate_mirror(net, signals, repeats=3, chunk=4)
+    alone = simulate(net, signals[1:2], "numpy", examples=[1])
+    for name in ("first", "last"):
+        one = expected[f"/layers/{name}"].to_dataset()
+        for other in (cut, mirrored):
+            xr.testing.assert_equal(one, other[f"/layers/{name}"].to_dataset())
+        counts = alone[f"/layers/{name}/spike_count"]
+        xr.testing.assert_equal(one["spike_count"].isel(example=[1], repeat=0, drop=True), counts)
+    assert expected["output"].sizes == {"example": 3, "repeat": 3, "unit": 3}
+
+
 def test_brian2_objects_present_repeats(expected: xr.DataTree) -> None:
     built = build(network(), 9, record=["v"])
     built.present(IMAGES, examples=EXAMPLES, seed=5, repeats=REPEATS)

@@ -69,7 +69,7 @@ def stored(
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("options", [{}, {"chunk": 1}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"chunk": 1}, {"chunk": 2, "repeats": 3}], ids=str)
 def test_the_same_bytes(
     options: dict[str, Any],
     threads: Any,
@@ -78,7 +78,8 @@ def test_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     device = get_device()
-    expected = stored(network, images, tmp_path / "alone.nc")
+    repeats = options.get("repeats", 1)
+    expected = stored(network, images, tmp_path / "alone.nc", repeats=repeats)
     assert stored(network, images, tmp_path / "r.nc", workers=threads, **options) == expected
     assert get_device() is device  # workers let go of their builds
     assert module._bench._name is None
