@@ -257,29 +257,6 @@ def test_last_potentials_are_those_of_all_steps() -> None:
     compare(network, potentials="last")
 
 
-#: The same convolution as a layer that pools, and biases.
-POOLED: list[dict[str, Any]] = [
-    {"kind": "avg_pool2d", "name": "first", "kernel": 3, "stride": 1, "padding": 1, "bias": True},
-    deconv("last", 2, 3, padding=1, bias=True),
-]
-
-
-@needs_compiler
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", ["lif", "coba"])
-def test_biases_and_pooling(model: str, schedule: str) -> None:
-    config = builders.described(
-        *POOLED, input_shape=[2, 5, 5], steps=15, schedule=schedule, neuron=model,
-        decoder={"kind": "mean"}, neurons={"coba": builders.COBA},
-    )  # fmt: skip
-    network = Network.initialise(config, seed=4)
-    biases = {
-        name: stream(6, key).normal(0.1, 0.2, network.weights[name].shape)
-        for key, name in enumerate(("first.bias", "last.bias"))
-    }
-    compare(Network(config, {**network.weights, **biases}))
-
-
 # What is not compiled
 
 RECURRENT = [{**DENSE[0], "recurrent": True}, DENSE[1]]
