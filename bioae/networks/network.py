@@ -162,6 +162,7 @@ class Network(NetworkBase):
             dt=f"{config.dt}/{parts}",
             steps=config.steps * parts,
             encoder=config.encoder.in_finer_steps(parts),
+            decoder=config.decoder.in_finer_steps(parts, default_scale=config.default_scale),
         )
         biases = {name for placed in config.placed for name in placed.bias_shapes}
         weights = {n: w / parts if n in biases else w for n, w in self.weights.items()}

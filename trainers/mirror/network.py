@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.layer import Compile, LayerMirror
+from bioae.trainers.mirror.layer import Compile, LayerMirror, LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["NetworkMirror"]
@@ -37,6 +37,8 @@ class NetworkMirror(nn.Module):
     per_neuron
         The trainable parameters of which each neuron trains its own. A layer trains one value of
         the others, unless the network already has one for each neuron.
+    layers
+        The options of single layers, by name, which replace these.
     potentials
         The potentials U to compute: of every layer in all steps, or after the last step only, or
         just of the last layer if it is decoded.
@@ -66,6 +68,7 @@ class NetworkMirror(nn.Module):
         recompute: int | None = None,
         trainable: Collection[str] = (),
         per_neuron: Collection[str] = (),
+        layers: Mapping[str, LayerOptions] | None = None,
         potentials: Literal["all", "last", "decoded"] = "decoded",
         dtype: torch.dtype = torch.float32,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
@@ -88,6 +91,7 @@ class NetworkMirror(nn.Module):
                     backward=self.backward,
                     trainable=trainable,
                     per_neuron=per_neuron,
+                    options=(layers or {}).get(placed.name),
                     dtype=dtype,
                     compile=compile,
                     arrays=arrays,
@@ -121,7 +125,7 @@ class NetworkMirror(nn.Module):
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
         emitted = drive.to(self._anchor)
-        if self.config.encoder.constant:
+        if self.config.encoder.constant and not self.config.in_time:
             emitted = held(emitted)
         for name, layer in self._each():
             states = [state for state in record if state in layer.neuron.program.states]
@@ -134,10 +138,8 @@ class NetworkMirror(nn.Module):
             emitted = activities[name].spikes
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
-        decoded = decoder.decode(
-            activity, mean_drive=self.config.encoder.mean_drive(self.config.steps)
-        )
-        return Activity(activities, decoded.reshape(-1, *self.config.input_shape))
+        decoded = decoder.decode(activity, default_scale=self.config.default_scale)
+        return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

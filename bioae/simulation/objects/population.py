@@ -201,7 +201,10 @@ class Population(VariablesGroup):
 
 
 def collect(readout: Population, potential: str, decoder: Decoder, timing: Timing) -> ValueRecorder:
-    """Let a read-out collect its potential, and return a recorder with a row per presentation.
+    """Let a read-out collect its potential for a decoder, and return a recorder of it.
+
+    The recorder has a row per presentation, or a row per step of the presentations where the
+    decoder needs every step.
 
     Parameters
     ----------
@@ -214,6 +217,10 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
     timing
         The times of presentations in the run.
     """
+    name = f"{readout.name}__collected"
+    if decoder.collects is None:
+        inside = f"{PRESENTATION} >= 0 and {STEP} >= 0"
+        return ValueRecorder(readout, potential, inside, when="end", order=10, name=name)
     readout.variables.add_array(_COLLECTED, size=len(readout))
     terms = {"kept": _COLLECTED, "potential": potential}
     ConditionalRunner(
@@ -224,10 +231,8 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
         readout, f"{STEP} >= 0", f"{_COLLECTED} = {word_substitute(decoder.collects, terms)}",
         when="end", name=f"{readout.name}__collects",
     )  # fmt: skip
-    return ValueRecorder(
-        readout, _COLLECTED, f"{PRESENTATION} >= 0 and {STEP} == {timing.steps - 1}",
-        when="end", order=10, name=f"{readout.name}__collected",
-    )  # fmt: skip
+    last = f"{PRESENTATION} >= 0 and {STEP} == {timing.steps - 1}"
+    return ValueRecorder(readout, _COLLECTED, last, when="end", order=10, name=name)
 
 
 def _by_input(biases: NDArray[Any], *, separate: bool) -> dict[str, NDArray[Any]]:
