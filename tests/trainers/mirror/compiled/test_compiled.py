@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import builders
 import pytest
 import torch
 from builders import SCHEDULES, conv, deconv
@@ -25,8 +24,6 @@ from compiled_mirror import (
 
 from bioae.equations import load_model
 from bioae.errors import NetworkError
-from bioae.networks import Network
-from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, source
 from bioae.trainers.mirror.compiled import layer as compiled_layer
