@@ -61,8 +61,9 @@ def learn(mirror: NetworkMirror) -> tuple[list[Tensor], dict[str, Tensor]]:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", ["lif", "coba"])
-def test_pooling_and_biases(model: str, schedule: str) -> None:
-    described_network = network(model, schedule)
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> None:
+    described_network = network(model, schedule, recurrent=recurrent)
     options: dict[str, Any] = {
         "derivative": ArcTan(), "potentials": "all", "dtype": torch.float64,
     }  # fmt: skip
