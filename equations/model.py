@@ -74,6 +74,10 @@ class NeuronModel(Table):
         "default: it subtracts from `input`",
     )
     weight: _Text = Field("1", description="input of a network weight of 1.0, with its unit")
+    inputs: _Table = Field(
+        default_factory=dict,
+        description="further variables that the same spike adds to, each with its own `weight`",
+    )
     dt: _Text | None = Field(None, description="the largest time step that the model allows")
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")
@@ -124,7 +128,7 @@ class NeuronModel(Table):
                 raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
         return bounds
 
-    @field_validator("parameters", "initial")
+    @field_validator("parameters", "initial", "inputs")
     @classmethod
     def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
@@ -150,6 +154,10 @@ class NeuronModel(Table):
             raise ValueError(
                 "`inhibition` must name a variable other than `input`; without the key, spikes of "
                 "negative weight subtract from `input`"
+            )
+        for name in self.inputs.keys() & {self.input, self.inhibition}:
+            raise ValueError(
+                f"[inputs] names further variables, but `input` or `inhibition` is {name!r} already"
             )
         return self
 
@@ -211,6 +219,17 @@ class NeuronModel(Table):
                 expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
             )
         return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
+
+    def with_weight(self, weight: str) -> NeuronModel:
+        """Return the same model with another `weight`; those of `inputs` change in proportion."""
+        ratio = f"(({weight})/({self.weight}))"
+        inputs = {name: f"({amount})*{ratio}" for name, amount in self.inputs.items()}
+        return self.model_copy(update={"weight": weight, "inputs": inputs})
+
+    @property
+    def received(self) -> dict[str, str]:
+        """The variables that a presynaptic spike adds to, with the input of a weight of 1.0."""
+        return {self.input: self.weight, **self.inputs}
 
     @property
     def settle(self) -> str | None:

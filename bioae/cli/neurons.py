@@ -186,7 +186,8 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
 
 
 def _weight(model: NeuronModel) -> str:
-    adds = f"a weight of 1 adds {model.weight} to {model.input}"
+    each = [f"{amount} to {name}" for name, amount in model.received.items()]
+    adds = f"a weight of 1 adds {' and '.join(each)}"
     return adds if model.inhibition is None else f"{adds}, one of -1 to {model.inhibition}"
 
 

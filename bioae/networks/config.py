@@ -191,7 +191,7 @@ class NetworkConfig(Table):
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
             if layer.weight is not None:
-                model = model.model_copy(update={"weight": layer.weight})
+                model = model.with_weight(layer.weight)
             where = f"layer {layer.name!r}"
             self._check_dt(model, where=where)
             check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")

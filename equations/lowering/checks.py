@@ -135,9 +135,14 @@ class _Checks:
             )
 
     def input(self) -> None:
-        self._received("input", self.model.input)
-        if self.model.inhibition is not None:
-            self._received("inhibition", self.model.inhibition)
+        model = self.model
+        self._received("input", model.input)
+        self._amount("weight", model.weight, model.input)
+        for name, amount in model.inputs.items():
+            self._received("[inputs]", name)
+            self._amount(f"[inputs] {name}", amount, name)
+        if model.inhibition is not None:
+            self._inhibition(model.inhibition)
 
     def _received(self, key: str, name: str) -> None:
         writable = [
@@ -146,27 +151,32 @@ class _Checks:
             if equation.var_type == "float" and not self._is_shared(other)
         ]
         if name not in writable:
+            kind = "inhibition" if key == "inhibition" else "input"
             raise ModelError(
-                f"the {key} variable {name!r} is not a variable of the neuron",
+                f"the {kind} variable {name!r} is not a variable of the neuron",
                 where=self._where(key),
                 expected=f"one of {', '.join(sorted(writable)) or 'none'}",
             )
-        where = self._where("weight")
+
+    def _inhibition(self, name: str) -> None:
+        self._received("inhibition", name)
         unit, expected = self.declared[name].dim, self.declared[self.model.input].dim
         if unit != expected:
             raise ModelError(
                 "the inhibition has another unit than the input, and `weight` scales both",
-                where=self._where(key),
+                where=self._where("inhibition"),
                 expected=f"{unit_name(expected)}, as {self.model.input} has",
                 found=f"{unit_name(unit)}, of {name}",
             )
+
+    def _amount(self, key: str, amount: str, variable: str) -> None:
+        where = self._where(key)
+        unit = self.declared[variable].dim
         weight = evaluate(
-            self.model.weight, self.parameters, dimensions_of=unit, where=where, error=ModelError
+            amount, self.parameters, dimensions_of=unit, where=where, error=ModelError
         )
         if not np.isfinite(weight) or float(weight) == 0:
-            raise ModelError(
-                "a weight must be finite, and not 0", where=where, found=self.model.weight
-            )
+            raise ModelError("a weight must be finite, and not 0", where=where, found=amount)
 
     def largest_dt(self) -> None:
         if self.model.dt is not None:

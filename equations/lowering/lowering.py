@@ -205,15 +205,17 @@ class _Lowering:
         return events
 
     def _receive(self) -> Statements:
-        statements = [self._received(self.model.input, INPUT)]
-        if self.model.inhibition is not None:
-            statements.append(self._received(self.model.inhibition, INHIBITION))
+        model = self.model
+        statements = [self._received(name, INPUT, text) for name, text in model.received.items()]
+        if model.inhibition is not None:
+            statements.append(self._received(model.inhibition, INHIBITION, model.weight))
         return tuple(statements)
 
-    def _received(self, target: str, arrived: str) -> Statement:
-        weight = finite(self.model.weight, self.values, where=f"{self.where}, weight")
+    def _received(self, target: str, arrived: str, amount: str) -> Statement:
+        key = f"[inputs] {target}" if target in self.model.inputs else "weight"
+        weight = finite(amount, self.values, where=f"{self.where}, {key}")
         if float(weight) != 1.0:
-            arrived = f"{arrived}*{self.hoist(Expression(self.model.weight))}"
+            arrived = f"{arrived}*{self.hoist(Expression(amount))}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
 
     # Reading code

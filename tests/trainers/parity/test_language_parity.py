@@ -1,0 +1,138 @@
+"""Keys of a file beyond Brian2's equations: the same bits in Brian2 and both mirrors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import model, need
+from torch import Tensor
+
+from bioae.equations.lowering.lowering import lower
+from bioae.networks import Network
+from bioae.noise import Key
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.simulation.backend import Backend, Target
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.parity import model_parities, parity_network
+
+SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
+
+#: A spike drives three variables, of two units; the last one only counts.
+SEVERAL: dict[str, Any] = {
+    "description": "A fast and a slow conductance.",
+    "equations": """
+    dv/dt = (-v + g_f*(4 - v) + g_s*(3 - v))/tau : 1 (unless refractory)
+    dg_f/dt = -g_f/(2*ms) : 1
+    dg_s/dt = -g_s/(20*ms) : 1 (unless refractory)
+    count : volt
+    """,
+    "threshold": "v > 1",
+    "reset": "v = 0",
+    "refractory": "3*ms",
+    "method": "euler",
+    "input": "g_f",
+    "inputs": {"g_s": "0.25", "count": "1*mV"},
+    "parameters": {"tau": "20*ms"},
+}
+
+MODELS: dict[str, dict[str, Any]] = {
+    "several inputs": SEVERAL,
+    "several inputs and inhibition": {
+        **SEVERAL,
+        "equations": f"{SEVERAL['equations']}\n dg_i/dt = -g_i/(5*ms) : 1",
+        "inhibition": "g_i",
+    },
+}
+
+#: Features that compiled steps do not have.
+UNCOMPILED: set[str] = set()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spikes_and_states_are_equal(name: str) -> None:
+    _check(name, "numpy")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spikes_and_states_are_equal_in_cpp(name: str) -> None:
+    _check(name, "cpp_standalone")
+
+
+def _check(name: str, target: Target) -> None:
+    need(target)
+    (report,) = model_parities(model(MODELS[name], "mine"), [target], **SMALL)
+    assert report.exact
+    assert report.passed
+    assert report.spikes > 10
+    assert report.max_state_error == 0
+
+
+@pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in UNCOMPILED])
+def test_compiled_steps_are_equal(name: str) -> None:
+    network, images = parity_network(model(MODELS[name], "mine"), **SMALL, seed=0)
+    plain, gradient = _learned(network, len(images), compile=False)
+    compiled, other = _learned(network, len(images), compile=True)
+    assert plain[0].any()
+    assert plain[1].any()
+    assert all(torch.equal(a, b) for a, b in zip(plain, compiled, strict=True))
+    largest = float(gradient.abs().max())
+    assert largest > 0
+    torch.testing.assert_close(other, gradient, rtol=1e-10, atol=1e-10 * largest)
+
+
+def _learned(network: Network, examples: int, **options: Any) -> tuple[list[Tensor], Tensor]:
+    """Return the spikes of the network without its recurrence, and the gradient of its input."""
+    config = network.config
+    forward = {"recurrent": False, "autapses": False, "recurrent_delay": None, "delay": None}
+    config = config.varied(layers=tuple(each.model_copy(update=forward) for each in config.layers))
+    weights = {name: w for name, w in network.weights.items() if name.endswith(".weight")}
+    mirror = NetworkMirror(
+        Network(config, {n: 2 * w for n, w in weights.items()}),
+        derivative=ArcTan(), dtype=torch.float64, **options,
+    )  # fmt: skip
+    drawn = stream(0, 0).random((config.steps, examples, *config.input_shape))
+    drive = torch.from_numpy(np.rint(2 * drawn) / 2).requires_grad_()
+    activity = mirror(drive, key=Key(3, np.arange(examples)))
+    output = activity.reconstruction
+    weighting = torch.linspace(1, 2, output.numel(), dtype=output.dtype).view_as(output)
+    (output * weighting).sum().backward()  # type: ignore[no-untyped-call]
+    assert drive.grad is not None
+    return [layer.spikes for layer in activity.layers.values()], drive.grad
+
+
+def test_every_variable_gets_its_amount() -> None:
+    counting = {
+        "description": "Counts.",
+        "equations": "x : 1\ny : volt\nz : 1",
+        "threshold": "x > z + 3",
+        "reset": "z += 3",
+        "input": "x",
+        "weight": "2",
+        "inputs": {"y": "-3*mV"},
+    }
+    network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
+    layer = simulate(network, images, Backend("numpy", record=["x", "y"]))["/layers/second"]
+    x, y = layer["state_x"].to_numpy(), layer["state_y"].to_numpy()
+    assert x.max() > 3
+    np.testing.assert_allclose(y, -1.5e-3 * x, rtol=1e-12)
+
+
+def test_a_layers_weight_scales_all_of_them() -> None:
+    twice = model(SEVERAL, "mine").with_weight("2*1")
+    program = lower(twice)
+    assert [str(each) for each in program.receive][:2] == [
+        "g_f += bioae_input * " + _constant(program, "2 * 1"),
+        "g_s += bioae_input * " + _constant(program, "0.25 * (2 * 1 / 1)"),
+    ]
+
+
+def _constant(program: Any, text: str) -> str:
+    (name,) = (name for name, value in program.constants.items() if value.text == text)
+    return str(name)
