@@ -20,6 +20,9 @@ RESERVED_PREFIX = "bioae_"
 
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
+_COMMENT = re.compile(r"#.*")
+_LAST_SPIKE = re.compile(r"\b(?:lastspike|not_refractory)\b")
+
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
 
@@ -225,6 +228,16 @@ class NeuronModel(Table):
         ratio = f"(({weight})/({self.weight}))"
         inputs = {name: f"({amount})*{ratio}" for name, amount in self.inputs.items()}
         return self.model_copy(update={"weight": weight, "inputs": inputs})
+
+    @property
+    def refractoriness(self) -> str | None:
+        """The refractory time or condition: 0 for a model that only names `lastspike`."""
+        if self.refractory is not None or self.threshold is None:
+            return self.refractory
+        events = (text for event in self.events.values() for _, text in event)
+        texts = (self.equations, self.threshold, self.reset, self.run_regularly, *events)
+        code = "\n".join(_COMMENT.sub("", text) for text in texts if text is not None)
+        return "0*second" if _LAST_SPIKE.search(code) else None
 
     @property
     def received(self) -> dict[str, str]:

@@ -90,7 +90,7 @@ class _Checks:
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
         self.copied = copied_variables(model)
-        self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractory else ())}
+        self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractoriness else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
         types = {name: _DTYPES[equation.var_type] for name, equation in equations.items()}
@@ -258,7 +258,7 @@ class _Checks:
             for name, equation in self.states.items()
             if shared or not self._is_shared(name)
         }
-        if self.model.refractory:
+        if self.model.refractoriness:
             written |= {"not_refractory": DIMENSIONLESS, "lastspike": second.dim}
         return written
 

@@ -116,9 +116,8 @@ class _Lowering:
                 self.states[name] = State(unit_name(each.dim), each.var_type, shared)
         units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
         self.conditions = {n for n, each in self.equations.items() if each.var_type == "boolean"}
-        self.hoist = Hoist(
-            {"dt", "i", "N", *self.parameters}, units, self.subexpressions, self.conditions
-        )
+        inline = {**self.subexpressions, "t_in_timesteps": Expression("floor(t/dt + 0.5)")}
+        self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, inline, self.conditions)
 
     def program(self) -> Program:
         guarded = [name for name in self.states if self._guarded(name)]
@@ -270,7 +269,7 @@ class _Lowering:
 
     def _guarded(self, target: str) -> bool:
         return (
-            self.model.refractory is not None
+            self.model.refractoriness is not None
             and target in self.equations
             and "unless refractory" in self.equations[target].flags
         )

@@ -173,6 +173,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         equations("dv/dt = -v/tau : volt\ng : 1", input="v", inhibition="g", weight="15*mV"),
         "inhibition: the inhibition has another unit than the input, and `weight` scales both",
     ),
+    "smaller of two": (
+        {"threshold": "min(v, 3) > theta"},
+        "this function is not supported; expected one of abs, ",
+    ),
+    "larger of two": (
+        {"reset": "v = max(v, 0)"},
+        "found 'max'. Write clip(a, b, inf) for the larger of a and b, inf with its unit",
+    ),
+    "last spike of a model that never fires": (
+        {"equations": "dv/dt = -v/tau*int(t > lastspike) : 1", "threshold": None, "reset": None},
+        "unknown name 'lastspike'",
+    ),
     "unit of a further input": (
         equations("dv/dt = -v/tau : 1\ng : volt", inputs={"g": "1"}),
         "[inputs] g: '1' has the wrong unit; expected volt; found 1",

@@ -107,7 +107,9 @@ class Population(VariablesGroup):
         lead_in = timing.schedule.lead_in
         super().__init__(
             size,
-            brian2_equations(program.model, {n for n, v in parameters.items() if np.ndim(v)}),
+            brian2_equations(
+                program.model, {n for n, v in parameters.items() if np.ndim(v)}
+            ).substitute(t_in_timesteps=STEP),
             method=_state_updater(program),
             events=_conditions(program),
             namespace={
@@ -247,7 +249,7 @@ def _firing(program: Program) -> dict[str, Any]:
     return {
         "threshold": _condition(program, program.threshold),
         "reset": _code(program, program.reset),
-        "refractory": program.model.refractory or False,
+        "refractory": program.model.refractoriness or False,
     }
 
 

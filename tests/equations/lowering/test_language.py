@@ -219,10 +219,6 @@ REFUSED: dict[str, tuple[str, str]] = {
         'equations = "dv/dt = -v/tau : 1 (shared)"',
         "mine.toml, equations: a shared variable cannot have a differential equation",
     ),
-    "time of a spike without refractoriness": (
-        'threshold = "v > lastspike/second"',
-        "mine.toml, threshold: unknown name 'lastspike'",
-    ),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import model, need
+from builders import SCHEDULES, model, need
 from torch import Tensor
 
 from bioae.equations.lowering.lowering import lower
@@ -16,6 +16,7 @@ from bioae.noise import Key
 from bioae.random import stream
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend, Target
+from bioae.trainers import simulate_mirror
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -48,6 +49,29 @@ MODELS: dict[str, dict[str, Any]] = {
         "equations": f"{SEVERAL['equations']}\n dg_i/dt = -g_i/(5*ms) : 1",
         "inhibition": "g_i",
     },
+    "steps and last spikes": {
+        "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
+        "equations": """
+        dv/dt = -v/(10*ms) + drive/ms : 1
+        drive = 0.0625*int(t_in_timesteps % 7 < 3) : 1
+        w : 1
+        k : integer
+        x : 1
+        """,
+        "threshold": "clip(v, -inf, 3) > 1 and t - lastspike > 4*ms and t_in_timesteps >= 5",
+        "reset": "v = 0; w += t_in_timesteps/4; k = t_in_timesteps//3",
+        "run_regularly": "x = clip(w, x, inf)",
+        "method": "euler",
+        "input": "v",
+    },
+}
+
+COUNTING: dict[str, Any] = {
+    "description": "Counts.",
+    "equations": "x : 1\ny : volt\nz : 1",
+    "threshold": "x > z + 3",
+    "reset": "z += 3",
+    "input": "x",
 }
 
 #: Features that compiled steps do not have.
@@ -108,20 +132,36 @@ def _learned(network: Network, examples: int, **options: Any) -> tuple[list[Tens
 
 
 def test_every_variable_gets_its_amount() -> None:
-    counting = {
-        "description": "Counts.",
-        "equations": "x : 1\ny : volt\nz : 1",
-        "threshold": "x > z + 3",
-        "reset": "z += 3",
-        "input": "x",
-        "weight": "2",
-        "inputs": {"y": "-3*mV"},
-    }
+    counting = {**COUNTING, "weight": "2", "inputs": {"y": "-3*mV"}}
     network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
     layer = simulate(network, images, Backend("numpy", record=["x", "y"]))["/layers/second"]
     x, y = layer["state_x"].to_numpy(), layer["state_y"].to_numpy()
     assert x.max() > 3
     np.testing.assert_allclose(y, -1.5e-3 * x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_steps_are_counted_from_the_presentations_start(schedule: str) -> None:
+    counting = {**COUNTING, "run_regularly": "y = t_in_timesteps*mV"}
+    network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
+    network = Network(network.config.varied(schedule=schedule), network.weights)
+    for result in (
+        simulate(network, images, Backend("numpy", record=["y"])),
+        simulate_mirror(network, images, record=["y"]),
+    ):
+        for layer in ("first", "second"):
+            y = result[f"/layers/{layer}"]["state_y"].to_numpy()
+            expected = 1e-3 * np.arange(SMALL["steps"])
+            assert (y == expected[:, None]).all()
+
+
+def test_a_last_spike_without_refractoriness_is_as_with_a_period_of_zero() -> None:
+    fields = {**MODELS["steps and last spikes"]}
+    written = lower(model({**fields, "refractory": "0*second"}, "mine"))
+    assert lower(model(fields, "mine")).update == written.update
+    assert lower(model(fields, "mine")).on_spike == written.on_spike
+    commented = {**COUNTING, "equations": f"{COUNTING['equations']}  # no lastspike here"}
+    assert not lower(model(commented, "mine")).refractory
 
 
 def test_a_layers_weight_scales_all_of_them() -> None:
