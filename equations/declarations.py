@@ -14,18 +14,29 @@ from brian2.equations.equations import (
 )
 from brian2.units import Quantity
 
-from bioae.equations.expressions import parse_expression
+from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
+from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.quantities import evaluate, finite, unit_name
 from bioae.errors import ModelError
 
-__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values", "trained_bounds"]
+__all__ = [
+    "brian2_equations",
+    "check_trainable",
+    "in_order",
+    "parameter_order",
+    "parameter_values",
+    "random_parameters",
+    "trained_bounds",
+]
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     """Return the values of a model's parameters, which may name one another.
+
+    Random numbers in them have their means.
 
     Raises
     ------
@@ -35,14 +46,43 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     where = f"{model.name}.toml, [parameters]"
     for name in model.parameters:
         check_name(name, where=where)
+    values: dict[str, Quantity] = {}
+    for name in parameter_order(model):
+        text = model.parameters[name]
+        draws = Draws()
+        expression = draws(Expression(text))
+        means = {draw: MEANS[each.distribution] for draw, each in draws.by_name.items()}
+        text = expression.substituted(means).text if means else text
+        values[name] = finite(text, values, where=f"{where} {name}")
+    return {name: values[name] for name in model.parameters}
+
+
+def parameter_order(model: NeuronModel) -> tuple[str, ...]:
+    """Return a model's parameters, each after those that its value names.
+
+    Raises
+    ------
+    ModelError
+        If one is no expression, or they name each other in a circle.
+    """
+    where = f"{model.name}.toml, [parameters]"
     needed = {
-        name: parse_expression(text, where=f"{where} {name}").names & model.parameters.keys()
+        name: parse_expression(text, where=f"{where} {name}", random=True).names
+        & model.parameters.keys()
         for name, text in model.parameters.items()
     }
-    values: dict[str, Quantity] = {}
-    for name in in_order(needed, where=where):
-        values[name] = finite(model.parameters[name], values, where=f"{where} {name}")
-    return {name: values[name] for name in model.parameters}
+    return in_order(needed, where=where)
+
+
+def random_parameters(model: NeuronModel) -> frozenset[str]:
+    """Return the parameters that are drawn for each neuron, and those whose values name them."""
+    if not model.drawn:
+        return frozenset()
+    random = {*model.drawn}
+    for name in parameter_order(model):
+        if Expression(model.parameters[name]).names & random:
+            random.add(name)
+    return frozenset(random)
 
 
 def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
@@ -116,8 +156,13 @@ def check_trainable(
     ModelError
         If bounds have another unit than their parameter, or are not in order.
     """
+    random = random_parameters(model)
     for name, bounds in model.trainable.items():
         where = f"{model.name}.toml, [trainable] {name}"
+        if name in random:
+            raise ModelError(
+                "training cannot move a random parameter", where=where, found=model.parameters[name]
+            )
         unit = parameters[name]
         low, high = (
             evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
@@ -198,6 +243,8 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )
+    if name in random_parameters(model):
+        _check_random(model, equation, where)
     _check_whole(equation.var_type, float(value), where, model.parameters[name])
     if equation.dim != value.dim:
         raise ModelError(
@@ -205,6 +252,16 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             where=where,
             expected=f"{unit_name(equation.dim)}, as the equations declare it",
             found=unit_name(value),
+        )
+
+
+def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> None:
+    if "constant" not in equation.flags or equation.var_type != "float":
+        raise ModelError(
+            "only constants that are no integers or booleans can be random parameters",
+            where=where,
+            found=model.parameters[equation.varname],
+            mend="Give the initial value of a variable in [initial]",
         )
 
 

@@ -21,6 +21,7 @@ RESERVED_PREFIX = "bioae_"
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
 _COMMENT = re.compile(r"#.*")
+_RANDOM = re.compile(r"\brandn?\s*\(")
 _LAST_SPIKE = re.compile(r"\b(?:lastspike|not_refractory)\b")
 
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
@@ -238,6 +239,11 @@ class NeuronModel(Table):
         texts = (self.equations, self.threshold, self.reset, self.run_regularly, *events)
         code = "\n".join(_COMMENT.sub("", text) for text in texts if text is not None)
         return "0*second" if _LAST_SPIKE.search(code) else None
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """The parameters whose text draws random numbers: once for each neuron of a network."""
+        return frozenset(n for n, text in self.parameters.items() if _RANDOM.search(text))
 
     @property
     def received(self) -> dict[str, str]:

@@ -242,15 +242,16 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     ]
     if not differing:
         return {}
-    from bioae.equations.declarations import parameter_values
+    from bioae.equations.declarations import parameter_values, random_parameters
     from bioae.equations.expressions import Expression
     from bioae.equations.quantities import text_of
 
     values, own = parameter_values(model), parameter_values(readout)
+    random = random_parameters(model)
     texts = {
-        # The text itself, unless it names other parameters of the neuron.
+        # The text itself, unless it names other parameters of the neuron or is drawn for it.
         name: str(text_of(values[name]))
-        if Expression(model.parameters[name]).names & model.parameters.keys()
+        if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
         else model.parameters[name]
         for name in differing
     }

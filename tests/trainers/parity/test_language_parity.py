@@ -49,6 +49,20 @@ MODELS: dict[str, dict[str, Any]] = {
         "equations": f"{SEVERAL['equations']}\n dg_i/dt = -g_i/(5*ms) : 1",
         "inhibition": "g_i",
     },
+    "random constants": {
+        "description": "Neurons that differ in threshold, weight and time constant.",
+        "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)",
+        "threshold": "v > theta",
+        "reset": "v -= theta",
+        "method": "euler",
+        "input": "v",
+        "weight": "gain",
+        "parameters": {
+            "theta": "1 + 0.25*randn()*rand()",
+            "gain": "theta/2",
+            "tau": "(10 + 10*rand())*ms",
+        },
+    },
     "steps and last spikes": {
         "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
         "equations": """
