@@ -19,11 +19,12 @@ from bioae.equations.language import check_name, complaint, copied_variables, de
 from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
-from bioae.equations.quantities import evaluate, finite, unit_name
+from bioae.equations.quantities import evaluate, finite, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
 __all__ = [
     "brian2_equations",
+    "check_interval",
     "check_trainable",
     "in_order",
     "parameter_order",
@@ -31,6 +32,9 @@ __all__ = [
     "random_parameters",
     "trained_bounds",
 ]
+
+#: The relative error that rounding may cause in a number of steps.
+_ROUNDING = 1e-9
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
@@ -137,6 +141,27 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     for name, value in values.items():
         _check_parameter(model, equations[name], value)
     return equations
+
+
+def check_interval(model: NeuronModel, dt: float) -> None:
+    """Refuse an interval of `run_regularly` that is no multiple of the time step (in seconds).
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    if model.run_every is None:
+        return
+    where = f"{model.name}.toml, run_every"
+    steps = time_in_seconds(model.run_every, where=where, error=ModelError) / dt
+    if round(steps) < 1 or abs(steps - round(steps)) > _ROUNDING * steps:
+        raise ModelError(
+            "statements run at a multiple of the time step",
+            where=where,
+            expected=f"a multiple of {dt * 1e3:g} ms",
+            found=model.run_every,
+        )
 
 
 def check_trainable(

@@ -63,6 +63,9 @@ class NeuronModel(Table):
     run_regularly: _Text | None = Field(
         None, description="Brian2 statements, run at the start of each step"
     )
+    run_every: _Text | None = Field(
+        None, description="the interval of `run_regularly`; default: every step"
+    )
     events: dict[str, CustomEvent] = Field(
         default_factory=dict,
         max_length=MOST_EVENTS,
@@ -91,7 +94,15 @@ class NeuronModel(Table):
     )
 
     @field_validator(
-        "description", "threshold", "refractory", "method", "input", "inhibition", "weight", "dt"
+        "description",
+        "threshold",
+        "refractory",
+        "run_every",
+        "method",
+        "input",
+        "inhibition",
+        "weight",
+        "dt",
     )
     @classmethod
     def _one_line(cls, text: str | None) -> str | None:
@@ -102,8 +113,8 @@ class NeuronModel(Table):
     def _on_one_clock(cls, code: Any) -> Any:
         if isinstance(code, dict):
             raise ValueError(
-                "statements run in every step of the network: a separate interval would be another "
-                f"clock, which is not supported, found {code}"
+                "these are statements as text, and `run_every` is their interval, such as "
+                f'"10*ms", found {code}'
             )
         return code
 
@@ -152,6 +163,8 @@ class NeuronModel(Table):
             )
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
+        if self.run_every is not None and self.run_regularly is None:
+            raise ValueError("`run_every` is the interval of `run_regularly`, which is missing")
         if self.threshold is None and self.surrogate:
             raise ValueError("[surrogate] needs a threshold")
         if self.inhibition == self.input:

@@ -179,7 +179,9 @@ class Program:
     prepare
         Run before each step: subexpressions that are constant over it.
     regularly
-        Run at the start of each step, in the slot ``start``.
+        Run at the start of each step in which `due` holds, in the slot ``start``.
+    due
+        A condition on the step within the presentation; None: every step.
     refractoriness, update
         Run in the slot ``groups``: leaving the refractory state, then the integration step.
     threshold
@@ -205,6 +207,7 @@ class Program:
     draws: Mapping[str, Draw]
     prepare: Statements
     regularly: Statements
+    due: Expression | None
     refractoriness: Statements
     update: Statements
     threshold: Expression | None

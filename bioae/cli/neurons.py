@@ -164,7 +164,9 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
         ],
         "constants": constants,
         "before a step": [str(statement) for statement in program.prepare],
-        "in each step": [str(statement) for statement in program.regularly],
+        f"every {program.model.run_every}" if program.due else "in each step": [
+            str(statement) for statement in program.regularly
+        ],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],
         "fires if": str(program.condition or ""),
         "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],

@@ -215,6 +215,10 @@ class NetworkConfig(Table):
     def _check_dt(self, model: NeuronModel, *, where: str) -> None:
         from bioae.equations.quantities import time_in_seconds
 
+        if model.run_every is not None:
+            from bioae.equations.declarations import check_interval
+
+            check_interval(model, self.dt_seconds)
         if model.dt is None:
             return
         largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)

@@ -174,7 +174,8 @@ class PlacedLayer:
 
 def _drawn(population: int, size: int, seed: int, each: Draw) -> NDArray[np.float64]:
     """Return the random numbers of one call in a parameter (neuron)."""
-    return draw(
+    numbers = draw(
         each.distribution, seed=seed, examples=[0], step=PARAMETER_STEP, call=each.call,
         population=population, count=size,
-    )[0]  # fmt: skip
+    )  # fmt: skip
+    return np.asarray(numbers[0])

@@ -103,6 +103,8 @@ def _firing(model: NeuronModel) -> str:
 
 
 def _rule(rule: Rule) -> str:
+    if rule.event is None and rule.condition:
+        return f"At multiples of ${rule.condition}$ {_statements(rule.statements)}."
     if rule.event is None:
         return f"At the start of every step {_statements(rule.statements)}."
     return f"When ${rule.condition}$ (`{rule.event}`) {_statements(rule.statements)}."

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import Stepper, compile_expression
-from bioae.equations.declarations import parameter_order, parameter_values, random_parameters
+from bioae.equations.declarations import (
+    check_interval,
+    parameter_order,
+    parameter_values,
+    random_parameters,
+)
 from bioae.equations.expressions import Expression
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.model import NeuronModel
@@ -150,6 +155,7 @@ def initial_state(
 
 
 def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+    check_interval(program.model, dt)
     parameters = {**default_parameters(program), **parameters}
     values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
     builtins = {

@@ -84,7 +84,7 @@ class Rule:
     event
         The custom event's name; None for the statements at the start of every step.
     condition
-        The condition of the event; empty for every step.
+        The condition of the event, or the interval of the statements; empty for every step.
     statements
         The assignments that follow, in order.
     """
@@ -141,7 +141,8 @@ def rules(model: NeuronModel) -> tuple[Rule, ...]:
     own, result = brian2_equations(model).names, []
     if model.run_regularly is not None:
         where = f"{model.name}.toml, run_regularly"
-        result.append(Rule(None, "", _assignments(model.run_regularly, own, where=where)))
+        every = "" if model.run_every is None else latex(model.run_every, own)
+        result.append(Rule(None, every, _assignments(model.run_regularly, own, where=where)))
     for name, event in model.events.items():
         where = f"{model.name}.toml, [events.{name}] reset"
         statements = _assignments(event.reset, own, where=where)

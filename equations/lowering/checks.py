@@ -184,6 +184,8 @@ class _Checks:
 
     def firing(self) -> None:
         model = self.model
+        if model.run_every is not None:
+            time_in_seconds(model.run_every, where=self._where("run_every"), error=ModelError)
         if model.threshold is not None:
             self._condition(model.threshold, "threshold")
         if model.refractory is not None:

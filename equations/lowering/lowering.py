@@ -130,6 +130,7 @@ class _Lowering:
             "update": update,
             "prepare": self._prepare(),
             "regularly": self._written("run_regularly", self.model.run_regularly),
+            "due": self._due(),
             **self._firing(),
             "on_spike": self._on_spike(),
             "reset": self._written("reset", self.model.reset, may_guard=False),
@@ -159,6 +160,13 @@ class _Lowering:
             key=lambda each: "shared" not in self.equations[each.target].flags,
         )
         return self._statements(code)
+
+    def _due(self) -> Expression | None:
+        every = self.model.run_every
+        if every is None:
+            return None
+        # `check_interval` refuses an interval that is no multiple of dt.
+        return self.hoist(Expression(f"t_in_timesteps % timestep({every}, dt) == 0"))
 
     def _firing(self) -> dict[str, Expression | None]:
         if self.model.threshold is None:

@@ -167,10 +167,15 @@ class Population(VariablesGroup):
             set_refractory_code(self, _code(program, program.refractoriness) + "\n")
         for event, each in program.events.items():
             self.run_on_event(event, _code(program, each.statements))
-        if program.regularly:
-            code = _code(program, program.regularly)
-            runner = self.run_regularly(code, when="start", name=f"{self.name}__regularly")
-            skip_unit_checks(runner)
+        self._add_regularly(program)
+
+    def _add_regularly(self, program: Program) -> None:
+        code, name = _code(program, program.regularly), f"{self.name}__regularly"
+        if program.due is not None:
+            condition = _condition(program, program.due)
+            ConditionalRunner(self, condition, code, when="start", name=name, overrides=False)
+        elif program.regularly:
+            skip_unit_checks(self.run_regularly(code, when="start", name=name))
 
     def _add_start(self, program: Program, lead_in: int) -> None:
         # Random values last: they may depend on others.

@@ -11,6 +11,7 @@ from builders import SCHEDULES, model, need
 from torch import Tensor
 
 from bioae.equations.lowering.lowering import lower
+from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
 from bioae.random import stream
@@ -42,6 +43,23 @@ SEVERAL: dict[str, Any] = {
     "parameters": {"tau": "20*ms"},
 }
 
+#: Both variables that are written at an interval are kept while the neuron is refractory.
+INTERVAL: dict[str, Any] = {
+    "description": "A threshold that halves its rise at an interval.",
+    "equations": """
+    dv/dt = -v/(10*ms) : 1 (unless refractory)
+    dw/dt = -w/(40*ms) : 1 (unless refractory)
+    n : integer
+    """,
+    "threshold": "v > 1 + w",
+    "reset": "v = 0; w += 0.5",
+    "run_regularly": "half = w/2; w = half; n += 1",
+    "run_every": "4*ms",
+    "refractory": "3*ms",
+    "method": "euler",
+    "input": "v",
+}
+
 MODELS: dict[str, dict[str, Any]] = {
     "several inputs": SEVERAL,
     "several inputs and inhibition": {
@@ -62,6 +80,11 @@ MODELS: dict[str, dict[str, Any]] = {
             "gain": "theta/2",
             "tau": "(10 + 10*rand())*ms",
         },
+    },
+    "statements at an interval": INTERVAL,
+    "noise at an interval": {
+        **INTERVAL,
+        "run_regularly": f"{INTERVAL['run_regularly']}; v += 0.25*rand()",
     },
     "steps and last spikes": {
         "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
@@ -89,7 +112,7 @@ COUNTING: dict[str, Any] = {
 }
 
 #: Features that compiled steps do not have.
-UNCOMPILED: set[str] = set()
+UNCOMPILED = {"noise at an interval"}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -167,6 +190,38 @@ def test_steps_are_counted_from_the_presentations_start(schedule: str) -> None:
             y = result[f"/layers/{layer}"]["state_y"].to_numpy()
             expected = 1e-3 * np.arange(SMALL["steps"])
             assert (y == expected[:, None]).all()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("interval", [1, 3])
+def test_an_interval_is_counted_from_the_presentations_start(schedule: str, interval: int) -> None:
+    fields = {
+        **COUNTING, "equations": f"{COUNTING['equations']}\nn : 1",
+        "run_regularly": "n += 1; y = t_in_timesteps*mV", "run_every": f"{interval}*ms",
+    }  # fmt: skip
+    network, images = parity_network(model(fields, "mine"), **SMALL, seed=0)
+    network = Network(network.config.varied(schedule=schedule), network.weights)
+    step = np.arange(SMALL["steps"])
+    # An interval of one step includes the lead-in.
+    lead_in = schedule == "brian2" and interval == 1
+    for result in (
+        simulate(network, images, Backend("numpy", record=["n", "y"])),
+        simulate_mirror(network, images, record=["n", "y"]),
+    ):
+        for layer in ("first", "second"):
+            states = result[f"/layers/{layer}"]
+            count, last = (states[f"state_{name}"].to_numpy() for name in "ny")
+            assert (count == (step // interval + 1 + lead_in)[:, None]).all()
+            assert (last == 1e-3 * (step - step % interval)[:, None]).all()
+
+
+@pytest.mark.parametrize("dt", ["3*ms", "0.3*ms", "5*ms"])
+def test_an_interval_is_a_multiple_of_the_time_step(dt: str) -> None:
+    network, _ = parity_network(model(INTERVAL, "mine"), **SMALL, seed=0)
+    with pytest.raises(ModelError, match=r"mine\.toml, run_every: statements run at a multiple of"):
+        Network(network.config.varied(dt=dt), network.weights)
+    finer = Network(network.config.varied(dt="0.1*ms"), network.weights)
+    assert finer.config.dt_seconds == 1e-4
 
 
 def test_a_last_spike_without_refractoriness_is_as_with_a_period_of_zero() -> None:
