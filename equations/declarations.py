@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -16,7 +17,6 @@ from brian2.units import Quantity
 
 from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
-from bioae.equations.lowering.noise import MEANS, Draws
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.quantities import evaluate, finite, time_in_seconds, unit_name
@@ -53,12 +53,18 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     values: dict[str, Quantity] = {}
     for name in parameter_order(model):
         text = model.parameters[name]
-        draws = Draws()
-        expression = draws(Expression(text))
-        means = {draw: MEANS[each.distribution] for draw, each in draws.by_name.items()}
-        text = expression.substituted(means).text if means else text
+        if name in model.drawn:
+            text = Expression(text).rewritten(_Means()).text
         values[name] = finite(text, values, where=f"{where} {name}")
     return {name: values[name] for name in model.parameters}
+
+
+class _Means(ast.NodeTransformer):
+    """Replace calls of ``rand()`` and ``randn()`` by their means."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        mean = {"rand": 0.5, "randn": 0.0}.get(ast.unparse(node.func))
+        return self.generic_visit(node) if mean is None else ast.Constant(mean)
 
 
 def parameter_order(model: NeuronModel) -> tuple[str, ...]:
