@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
+from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
 from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
@@ -33,6 +33,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
+    "timed": (TimedValues,),
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}}
 _MEANING = {

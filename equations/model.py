@@ -9,11 +9,17 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
-from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_EVENTS, MOST_NAMES
+from bioae.equations.limits import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_EVENTS,
+    MOST_NAMES,
+    MOST_VALUES,
+)
 from bioae.errors import ModelError, describe
 from bioae.fields import Table
 
-__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
+__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
 
 #: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
@@ -40,6 +46,28 @@ class CustomEvent(Table):
 
     condition: _Text = Field(min_length=1, description="a Brian2 condition")
     reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
+
+
+class TimedValues(Table):
+    """Values that change over a presentation: a Brian2 `TimedArray`."""
+
+    values: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Strict(False)] = Field(
+        min_length=1,
+        max_length=MOST_VALUES,
+        description="numbers, or the path of a `.csv` or `.npy` file next to this one",
+    )
+    dt: _Text = Field(min_length=1, description="the time for which each value holds")
+    unit: _Text = Field("1", min_length=1, description="the unit of the values")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _numbers(cls, values: Any) -> Any:
+        if isinstance(values, str):
+            raise ValueError("a path of values is read only where the model is a file")
+        for value in values if isinstance(values, list) else ():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"expected a list of numbers, found {str(value)[:40]}")
+        return values
 
 
 class NeuronModel(Table):
@@ -86,6 +114,11 @@ class NeuronModel(Table):
         description="further variables that the same spike adds to, each with its own `weight`",
     )
     dt: _Text | None = Field(None, description="the largest time step that the model allows")
+    timed_arrays: dict[str, TimedValues] = Field(
+        default_factory=dict,
+        max_length=MOST_EVENTS,
+        description="values that change over a presentation, used as `NAME(t)`",
+    )
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
@@ -127,6 +160,14 @@ class NeuronModel(Table):
             if name == "spike":
                 raise ValueError("`threshold` and `reset` already define the event 'spike'")
         return events
+
+    @field_validator("timed_arrays")
+    @classmethod
+    def _functions(cls, arrays: dict[str, TimedValues]) -> dict[str, TimedValues]:
+        for name in arrays:
+            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+                raise ValueError(f"{name!r} cannot be the name of a timed array")
+        return arrays
 
     @field_validator("equations", "run_regularly")
     @classmethod
@@ -172,6 +213,8 @@ class NeuronModel(Table):
                 "`inhibition` must name a variable other than `input`; without the key, spikes of "
                 "negative weight subtract from `input`"
             )
+        for name in self.timed_arrays.keys() & {*self.parameters, *self.initial}:
+            raise ValueError(f"{name!r} is a timed array, and a parameter or a variable")
         for name in self.inputs.keys() & {self.input, self.inhibition}:
             raise ValueError(
                 f"[inputs] names further variables, but `input` or `inhibition` is {name!r} already"

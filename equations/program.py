@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bioae.equations.arrays.timed import Timed
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.operators import inexact
@@ -182,6 +183,8 @@ class Program:
         Run at the start of each step in which `due` holds, in the slot ``start``.
     due
         A condition on the step within the presentation; None: every step.
+    timed
+        Values that change over a presentation, by the names that statements refer to.
     refractoriness, update
         Run in the slot ``groups``: leaving the refractory state, then the integration step.
     threshold
@@ -208,6 +211,7 @@ class Program:
     prepare: Statements
     regularly: Statements
     due: Expression | None
+    timed: Mapping[str, Timed]
     refractoriness: Statements
     update: Statements
     threshold: Expression | None

@@ -215,7 +215,7 @@ class NetworkConfig(Table):
     def _check_dt(self, model: NeuronModel, *, where: str) -> None:
         from bioae.equations.quantities import time_in_seconds
 
-        if model.run_every is not None:
+        if model.run_every is not None or model.timed_arrays:
             from bioae.equations.declarations import check_interval
 
             check_interval(model, self.dt_seconds)

@@ -163,7 +163,8 @@ def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, 
         "N": np.asarray(float(n)),
         "i": np.arange(n, dtype=np.float64),
     }
-    return {**values, **builtins, "t": np.asarray(0.0)}
+    timed = {name: each.at(0, dt) for name, each in program.timed.items()}
+    return {**values, **builtins, **timed, "t": np.asarray(0.0)}
 
 
 def _start(

@@ -280,6 +280,7 @@ class Stepper:
         reads: Sequence[str] = (),
     ) -> None:
         self.program = program
+        self._lookup = functions["lookup"]
         states = tuple(program.states)
         fired = ("_fired", *reads)
 
@@ -316,6 +317,8 @@ class Stepper:
 
     def prepare(self, values: dict[str, Array]) -> None:
         """Run what comes before a step, and in the slot ``start``."""
+        for name, timed in self.program.timed.items():
+            values[name] = self._lookup(name, timed, values["t"], values["dt"])
         self._prepare(values)
         if self._due is not None:
             values[_DUE] = self._due(values)

@@ -16,7 +16,7 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 
-from bioae.equations.declarations import brian2_equations
+from bioae.equations.declarations import brian2_equations, without_timed_arrays
 from bioae.equations.describing.typesetting import latex, symbol
 from bioae.equations.expressions import Expression, is_condition, parse_assignments
 from bioae.equations.model import NeuronModel
@@ -102,6 +102,7 @@ def dynamics(model: NeuronModel) -> tuple[str, ...]:
     ModelError
         If the equations cannot be read.
     """
+    model = without_timed_arrays(model)
     equations = brian2_equations(model)
     return tuple(
         _equation(equation, equations.names)
@@ -120,10 +121,11 @@ def firing(model: NeuronModel) -> Firing | None:
     """
     if model.threshold is None:
         return None
+    model = without_timed_arrays(model)
     equations = brian2_equations(model)
     own = equations.names
     return Firing(
-        threshold=latex(model.threshold, own),
+        threshold=latex(model.threshold or "", own),
         reset=_assignments(model.reset, own, where=f"{model.name}.toml, reset"),
         refractory=None if model.refractory is None else latex(model.refractory, own),
         lasts_while=model.refractory is not None and _is_condition(model.refractory, equations),
@@ -138,6 +140,7 @@ def rules(model: NeuronModel) -> tuple[Rule, ...]:
     ModelError
         If the equations, or the statements, cannot be read.
     """
+    model = without_timed_arrays(model)
     own, result = brian2_equations(model).names, []
     if model.run_regularly is not None:
         where = f"{model.name}.toml, run_regularly"

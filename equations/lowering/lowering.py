@@ -19,6 +19,8 @@ from bioae.equations.declarations import (
     check_trainable,
     in_order,
     parameter_values,
+    timed_arrays,
+    without_timed_arrays,
 )
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables, parsed_equations
@@ -87,7 +89,8 @@ class _Lowering:
     """Read the abstract code that Brian2 derives, name random numbers, hoist constants."""
 
     def __init__(self, model: NeuronModel) -> None:
-        self.model = model
+        self.timed = timed_arrays(model)
+        self.model = model = without_timed_arrays(model)
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
         # Before Brian2 reads them.
@@ -108,6 +111,8 @@ class _Lowering:
             shared = "shared" in each.flags
             if each.type == SUBEXPRESSION:
                 self.subexpressions[name] = Expression(str(each.expr))
+            elif name in self.timed:
+                continue
             elif each.type == PARAMETER and "constant" in each.flags:
                 self.parameters[name] = Parameter(
                     unit_name(each.dim), per_neuron=not shared, dtype=each.var_type
@@ -148,6 +153,7 @@ class _Lowering:
             initial=self._in_order(initial),
             constants=self.hoist.constants,
             draws=self.draws.by_name,
+            timed=self.timed,
             **parts,
         )
 
@@ -160,6 +166,12 @@ class _Lowering:
             key=lambda each: "shared" not in self.equations[each.target].flags,
         )
         return self._statements(code)
+
+    def _timed_starts(self) -> dict[str, Expression]:
+        return {
+            name: Expression(f"{each.values[0]!r}*({unit_name(self.equations[name].dim)})")
+            for name, each in self.timed.items()
+        }
 
     def _due(self) -> Expression | None:
         every = self.model.run_every
@@ -183,7 +195,7 @@ class _Lowering:
                 if each.var_type == "boolean"
             },
             states={name: state.unit for name, state in self.states.items()},
-            inline=self.subexpressions,
+            inline={**self.subexpressions, **self._timed_starts()},
             values=self.values,
             means={name: MEANS[draw.distribution] for name, draw in self.draws.by_name.items()},
         )

@@ -188,6 +188,7 @@ NEURON_FIELDS = (
     Field(("run_every",), nothing),
     Field(("inhibition",), nothing),
     Field(("inputs",), one_of({})),
+    Field(("timed_arrays",), one_of({})),
 )
 ARTEFACT_FIELDS = (
     Field(("format_version",), one_of(1)),

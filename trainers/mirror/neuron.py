@@ -138,6 +138,11 @@ class NeuronMirror(nn.Module):
         """Return parameters, constants and initial states, (*shape) or without dimensions."""
         return self._constants(self.trained, self._like)
 
+    @property
+    def dt(self) -> float:
+        """The time step in seconds."""
+        return self._dt
+
     def times(self, steps: int) -> Tensor:
         """Return the time of each step of a period, from the start of the presentation."""
         return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self._dt

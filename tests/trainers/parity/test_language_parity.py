@@ -60,6 +60,28 @@ INTERVAL: dict[str, Any] = {
     "input": "v",
 }
 
+#: A current and a rise of the threshold, each at an interval of its own; [surrogate] names one.
+TIMED: dict[str, Any] = {
+    "description": "A neuron with a given current, and a threshold that moves.",
+    "equations": """
+    dv/dt = (-v + R*current)/(10*ms) : 1 (unless refractory)
+    current = drive(t) : amp
+    R : 1/amp (constant)
+    w : 1
+    """,
+    "threshold": "v > 1 + lift(t)",
+    "reset": "v = 0; w += lift( t )",
+    "run_regularly": "w = w*drive(t)/nA",
+    "refractory": "2*ms",
+    "method": "euler",
+    "input": "v",
+    "parameters": {"R": "1/nA"},
+    "timed_arrays": {
+        "drive": {"values": [0.25, 0.5, 1.25, 0.0, 1.5], "unit": "nA", "dt": "5*ms"},
+        "lift": {"values": [0, 0.5, 0.25], "dt": "3*ms"},
+    },
+}
+
 MODELS: dict[str, dict[str, Any]] = {
     "several inputs": SEVERAL,
     "several inputs and inhibition": {
@@ -86,6 +108,7 @@ MODELS: dict[str, dict[str, Any]] = {
         **INTERVAL,
         "run_regularly": f"{INTERVAL['run_regularly']}; v += 0.25*rand()",
     },
+    "timed arrays": TIMED,
     "steps and last spikes": {
         "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
         "equations": """

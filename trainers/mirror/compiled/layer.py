@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -94,12 +94,23 @@ class CompiledLayer:
         values = _prefixed(initial)
         kernel = self._kernel(initial, values, tuple(arriving), requested)
         neuron = self._populations[""]
-        times, arrays = neuron.times(timeline.steps), self._arrays.in_training()
+        times, arrays = self._rows(timeline.steps, prefixes), self._arrays.in_training()
         results = kernel(send(), values, times, timeline, arrays)
         for name in record:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
         return results
+
+    def _rows(self, steps: int, prefixes: Sequence[str]) -> Tensor:
+        """Return what depends on the step alone (row, step): the time, and timed arrays."""
+        neuron = self._populations[""]
+        rows = [neuron.times(steps)]
+        step = range(-neuron.schedule.lead_in, steps - neuron.schedule.lead_in)
+        for prefix in prefixes:
+            population = self._populations[prefix]
+            for timed in population.program.timed.values():
+                rows.append(rows[0].new_tensor(timed.at(step, population.dt)))
+        return torch.stack(rows)
 
     def _kernel(
         self,
@@ -162,9 +173,16 @@ def _record(
     }
     values: dict[str, Any] = {name: Symbol(graph, node) for name, node in leaves.items()}
     values["t"] = Symbol(graph, graph.leaf("t"))
+    step.timed += [prefix + name for name in program.timed]
+
+    def lookup(name: str, *_: Any) -> Symbol:
+        return Symbol(graph, graph.leaf(f"timed {prefix}{name}"))
+
     tracing = copy.copy(neuron)
     tracing.__dict__["_stepper"] = stepper(
-        program, neuron.backward, {**torch_functions(torch.float64), **_functions(graph)}
+        program,
+        neuron.backward,
+        {**torch_functions(torch.float64), **_functions(graph), "lookup": lookup},
     )
     tracing.step(values, arrived)
     for name in (*program.states, *STARTS):

@@ -271,6 +271,9 @@ class Plan:
                 value = f"x{inputs[node]}[i]"
             elif node.text == "t":
                 value = "now"
+            elif node.text.startswith("timed "):
+                row = 1 + self.step.timed.index(node.text.removeprefix("timed "))
+                value = f"times[{row} * s.steps + t]"
             elif node.text.startswith("gradient "):
                 name = node.text.removeprefix("gradient ")
                 value = f"r{self.recorded.index(name)}[i]"
