@@ -2,6 +2,10 @@ from . import exports as exports
 from . import plots as plots
 from .coding.class_responses import class_separation as class_separation
 from .coding.class_responses import rates_by_class as rates_by_class
+from .coding.classification import accuracy as accuracy
+from .coding.classification import confusion_matrix as confusion_matrix
+from .coding.classification import predicted_class as predicted_class
+from .coding.classification import wilson_interval as wilson_interval
 from .coding.costs import cost as cost
 from .coding.information import count_information as count_information
 from .coding.information import latency_information as latency_information
@@ -17,11 +21,15 @@ from .coding.reconstruction import mean_image as mean_image
 from .coding.reconstruction import mean_squared_error as mean_squared_error
 from .coding.reconstruction import reconstruction_errors as reconstruction_errors
 from .coding.reconstruction import sum_squared_error as sum_squared_error
+from .coding.scores import output_errors as output_errors
+from .coding.scores import output_scores as output_scores
+from .coding.scores import scores as scores
 from .coding.transfer import transfer_curve as transfer_curve
 from .comparison.agreement import check_comparable as check_comparable
 from .comparison.agreement import differing_spikes as differing_spikes
 from .comparison.agreement import firing_change as firing_change
 from .comparison.agreement import reconstruction_change as reconstruction_change
+from .comparison.agreement import score_change as score_change
 from .comparison.effects import compare as compare
 from .comparison.effects import compare_values as compare_values
 from .comparison.effects import effects_table as effects_table

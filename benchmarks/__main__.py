@@ -11,7 +11,7 @@ from bioae.files import user_cache
 
 __all__ = ["main"]
 
-_BENCHMARKS = ("starting", "training", "simulation", "analysis")
+_BENCHMARKS = ("starting", "training", "recurrent", "simulation", "analysis")
 
 
 def main() -> None:

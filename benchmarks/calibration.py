@@ -35,6 +35,7 @@ CONFIG = """
 name       = "sample"
 train      = 2000
 validation = 100
+test       = 100
 
 [network]
 preset = "strided"

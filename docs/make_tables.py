@@ -16,11 +16,30 @@ from pydantic_core import PydanticUndefined
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
 from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
-from bioae.networks.decoders import CountDecoder, LastDecoder, MaxDecoder, MeanDecoder
-from bioae.networks.encoders import Bernoulli, ConstantCurrent, FirstSpike
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase
+from bioae.networks.decoders import (
+    CountDecoder,
+    FirstSpikeDecoder,
+    LastDecoder,
+    MaxDecoder,
+    MeanDecoder,
+    PopulationDecoder,
+    SummedSoftmaxDecoder,
+    TrajectoryDecoder,
+)
+from bioae.networks.encoders import (
+    Bernoulli,
+    ConstantCurrent,
+    FirstSpike,
+    Frames,
+    LevelCrossing,
+    Population,
+)
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
+from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
 
-PAGES = tuple(Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md"))
+PAGES = tuple(
+    Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md", "tasks.md")
+)
 
 _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "network": (NetworkConfig,),
@@ -28,23 +47,28 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "dense": (Dense,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
-    "encoders": (Bernoulli, FirstSpike, ConstantCurrent),
-    "decoders": (MaxDecoder, LastDecoder, MeanDecoder, CountDecoder),
+    "pooling": (Pool2d,),
+    "encoders": (Bernoulli, FirstSpike, ConstantCurrent, Frames, LevelCrossing, Population),
+    "decoders": (
+        MaxDecoder,
+        LastDecoder,
+        MeanDecoder,
+        CountDecoder,
+        FirstSpikeDecoder,
+        PopulationDecoder,
+        SummedSoftmaxDecoder,
+        TrajectoryDecoder,
+    ),
+    "tasks": (Reconstruction, Classification, Regression, Sequence),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
     "timed": (TimedValues,),
 }
-_COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}}
+_COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}, "tasks": set()}
 _MEANING = {
-    "channels": "output channels",
-    "kernel": "rows and columns of the kernel",
-    "stride": "rows and columns from one position of the kernel to the next",
-    "padding": "rows and columns of zeros around the image",
-    "dilation": "rows and columns from one tap of the kernel to the next",
-    "groups": "groups of channels, each connected within itself",
-    "output_padding": "rows and columns added at the far end of the output",
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
+    "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
     "decoder": "a table, see [decoders](#decoders); `max` by default",
     "layers": "the layers, from the input's side, see [layers](#layers)",
@@ -79,9 +103,13 @@ def _table(name: str) -> str:
 
 def _choice(model: type[BaseModel], common: set[str]) -> str:
     fields = {key: f for key, f in model.model_fields.items() if key not in {"kind", *common}}
-    keys = "; ".join(f"`{key} = {_default(f)}`: {f.description}" for key, f in fields.items())
+    keys = "; ".join(f"`{_assigned(key, f)}`: {f.description}" for key, f in fields.items())
     line = (model.__doc__ or "").partition("\n")[0].rstrip(".").replace("``", "`")
     return f"| `{model.model_fields['kind'].default}` | {line} | {keys} |"
+
+
+def _assigned(key: str, field: FieldInfo) -> str:
+    return key if field.is_required() else f"{key} = {_default(field)}"
 
 
 def _inherited(model: type[BaseModel]) -> set[str]:

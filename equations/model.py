@@ -108,7 +108,9 @@ class NeuronModel(Table):
         description="the variable that a spike of negative weight adds its magnitude to; "
         "default: it subtracts from `input`",
     )
-    weight: _Text = Field("1", description="input of a network weight of 1.0, with its unit")
+    weight: _Text = Field(
+        "1", description="input of a network weight of 1.0, with its unit; may contain `dt`"
+    )
     inputs: _Table = Field(
         default_factory=dict,
         description="further variables that the same spike adds to, each with its own `weight`",

@@ -13,6 +13,7 @@ from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.operators import inexact
 
 __all__ = [
+    "BIASES",
     "INHIBITION",
     "INPUT",
     "REFRACTORY_PREFIX",
@@ -35,6 +36,10 @@ INPUT = f"{RESERVED_PREFIX}input"
 
 #: The sum of the magnitudes of the negative ones, for a model that has `inhibition`.
 INHIBITION = f"{RESERVED_PREFIX}inhibition"
+
+#: The constant input of each neuron in every step, by the name of the input that it is added to. A
+#: model that has `inhibition` receives the magnitudes of negative ones separately.
+BIASES = {INPUT: f"{RESERVED_PREFIX}bias", INHIBITION: f"{RESERVED_PREFIX}bias_inhibition"}
 
 #: The names of constants that only refractory neurons use begin so: they need not be finite.
 REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"

@@ -28,6 +28,7 @@ from bioae.errors import InputError, ModelError
 __all__ = [
     "LONGEST",
     "SHORTEST",
+    "SOME_DT",
     "constants",
     "evaluate",
     "finite",
@@ -40,6 +41,9 @@ __all__ = [
 #: The largest constant, in base units; the shortest and the longest time, in seconds.
 _LARGEST = 3e38
 SHORTEST, LONGEST = 1e-12, 1e6
+
+#: A time step for checks of a model, which does not know its network's.
+SOME_DT = 1.2345e-4 * second
 
 #: Constants in errors, by their unit.
 _EXAMPLES = {"second": "20*ms", "hertz": "20*Hz", "volt": "20*mV", "1": "0.5"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -120,6 +122,21 @@ def model(fields: str | Mapping[str, Any], name: str = "mine", **changes: Any) -
 def pictures(count: int, *shape: int, seed: int = 0) -> NDArray[np.float64]:
     """Return random images (example, *shape) of pixels in [0, 1)."""
     return stream(seed, 0).random((count, *shape))
+
+
+# Files
+
+
+def write_arrays(path: Path, **arrays: Any) -> Path:
+    """Write named arrays to an ``.npz`` file or a compressed HDF5 file."""
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+        return path
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            options = {"chunks": True, "compression": "gzip"} if np.ndim(values) else {}
+            file.create_dataset(name, data=values, **options)
+    return path
 
 
 # Targets

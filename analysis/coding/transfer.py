@@ -49,6 +49,13 @@ def transfer_curve(
     bins = whole(bins, "bins", least=1, error=ResultError)
     layer = layer_names(tree)[0] if layer is None else layer
     data, images = layer_data(tree, layer), images_of(tree, "input")
+    if "time" in images.dims:
+        raise ResultError(
+            "the input varies in time: a transfer curve is one of images",
+            where="input",
+            expected="(example, y, x) or (example, channel, y, x)",
+            found=str(images.dims),
+        )
     sums = np.zeros((3, bins))
     for start, counts in count_blocks(tree, layer):
         part = images.isel(example=slice(start, start + len(counts)))

@@ -10,13 +10,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
+from bioae.analysis.coding.scores import scores
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import layer_data, layer_names, root_of, steps
+from bioae.analysis.results.outputs import task_of
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
 
-__all__ = ["check_comparable", "differing_spikes", "firing_change", "reconstruction_change"]
+__all__ = [
+    "check_comparable",
+    "differing_spikes",
+    "firing_change",
+    "reconstruction_change",
+    "score_change",
+]
 
 _COLUMNS = {
     "spikes_a": "spikes in the first",
@@ -133,6 +141,25 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
         for unit, measure in measures.items()
     }
     return xr.Dataset(columns, coords={"when": ["before", "after"]})
+
+
+def score_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
+    """Compare the scores of the task before and after a change of the network.
+
+    Returns
+    -------
+    xarray.Dataset
+        `bioae.analysis.scores` along ``when``: before, after.
+
+    Raises
+    ------
+    ResultError
+        If examples, layers or tasks differ, or the targets are not known.
+    """
+    _check_same_examples_and_layers(before, after)
+    _check_equal("tasks", task_of(before), task_of(after))
+    both = [scores(tree) for tree in (before, after)]
+    return xr.concat(both, xr.Variable("when", ["before", "after"]), coords="minimal")
 
 
 def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> float:

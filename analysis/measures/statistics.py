@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.coding.classification import predicted_class
 from bioae.analysis.coding.information import count_information
 from bioae.analysis.coding.latent_space import participation_ratio
 from bioae.analysis.coding.reconstruction import (
@@ -20,6 +21,7 @@ from bioae.analysis.coding.reconstruction import (
     mean_squared_error,
     sum_squared_error,
 )
+from bioae.analysis.coding.scores import output_errors
 from bioae.analysis.firing.counts import (
     BURSTING_THRESHOLD,
     active_fraction,
@@ -44,6 +46,7 @@ from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
 from bioae.analysis.results.layers import averaged, described, layer_data, layer_names
+from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
 
 __all__ = [
@@ -72,7 +75,8 @@ def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESH
     Returns
     -------
     xarray.DataTree
-        The root has the reconstruction errors of each example and the attributes of the result.
+        The root has the errors of each example (`sum_squared_error` and others; of a
+        classification the predicted class) and the attributes of the result.
         ``/layers/NAME`` has `neuron_statistics` along `neuron`, `example_statistics` along
         `example`, ``isi_distribution`` along `interval`, ``rate_fit_…`` along `distribution`, and
         `layer_statistics` as scalars. An undefined value is NaN, and the attribute ``undefined``
@@ -302,7 +306,17 @@ def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) 
 
 
 def _root(tree: xr.DataTree) -> xr.Dataset:
-    measures = (sum_squared_error, mean_squared_error, mean_absolute_error)
-    errors: Mapping[str, xr.DataArray] = {each.__name__: each(tree) for each in measures}
     label = {"label": tree["label"]} if "label" in tree.data_vars else {}
-    return xr.Dataset({**errors, **label}, attrs=dict(tree.attrs))
+    coords = {"example": tree["example"]}
+    return xr.Dataset({**_errors(tree), **label}, coords, dict(tree.attrs))
+
+
+def _errors(tree: xr.DataTree) -> Mapping[Any, xr.DataArray]:
+    """Return the errors of each example, or its predicted class, as the task has it."""
+    task = task_of(tree)
+    if task == "reconstruction":
+        measures = (sum_squared_error, mean_squared_error, mean_absolute_error)
+        return {each.__name__: each(tree) for each in measures}
+    if task == "classification":
+        return {"predicted_class": predicted_class(tree)}
+    return output_errors(tree).data_vars if targets_known(tree) else {}

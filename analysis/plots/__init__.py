@@ -10,16 +10,28 @@ from bioae.analysis.plots.curves import training_curves, transfer_curves
 from bioae.analysis.plots.distributions import cv_against_rate, fitted_rates, interval_histograms
 from bioae.analysis.plots.images import filter_grid, reconstructions
 from bioae.analysis.plots.maps import correlation_matrices, latent_maps
+from bioae.analysis.plots.outputs import (
+    class_rates,
+    confusion_matrices,
+    output_traces,
+    predicted_values,
+)
+from bioae.analysis.plots.signals import input_signals
 from bioae.analysis.plots.style import save_figure, to_svg
 
 __all__ = [
+    "class_rates",
+    "confusion_matrices",
     "correlation_matrices",
     "cv_against_rate",
     "filter_grid",
     "fitted_rates",
+    "input_signals",
     "interval_histograms",
     "latent_maps",
+    "output_traces",
     "population_activity",
+    "predicted_values",
     "rasters",
     "reconstructions",
     "save_figure",

@@ -12,15 +12,25 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
+from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Illustration", "Picture", "illustrate", "illustrate_firing", "illustrate_responses"]
+__all__ = [
+    "Illustration",
+    "Picture",
+    "illustrate",
+    "illustrate_firing",
+    "illustrate_outputs",
+    "illustrate_responses",
+]
 
 Results = Mapping[str, xr.DataTree]
 
@@ -84,7 +94,7 @@ def illustrate(
     metrics_keys: Sequence[str] | None = None,
     images: int = 10,
 ) -> list[Illustration]:
-    """Illustrate reconstructions, firing, responses to the images, and training, in this order.
+    """Illustrate outputs, firing, responses to the images, and training, in this order.
 
     Parameters
     ----------
@@ -101,8 +111,11 @@ def illustrate(
     """
     from bioae.analysis import plots
 
-    first, *others = illustrate_responses(results, images=images)
-    drawn = [first, *illustrate_firing(measured), *others]
+    drawn = [
+        *illustrate_outputs(results, images=images),
+        *illustrate_firing(measured),
+        *illustrate_responses(results),
+    ]
     if metrics:
         draw = partial(plots.training_curves, metrics, keys=metrics_keys)
         drawn.append(
@@ -111,23 +124,26 @@ def illustrate(
     return drawn
 
 
-def illustrate_responses(results: Results, *, images: int = 10) -> list[Illustration]:
-    """Illustrate reconstructions, the code, responses of the first layer, and all spikes.
+def illustrate_outputs(results: Results, *, images: int = 10) -> list[Illustration]:
+    """Illustrate input signals, and the outputs of the networks, as their tasks have them.
 
     Parameters
     ----------
     results, images
         As for `illustrate`.
     """
-    from bioae.analysis import plots
+    return [*_signals(results), *_outputs(results, images)]
 
+
+def illustrate_responses(results: Results) -> list[Illustration]:
+    """Illustrate the code, responses of the first layer, and all spikes.
+
+    Parameters
+    ----------
+    results
+        As for `illustrate`.
+    """
     return [
-        Illustration(
-            "reconstructions",
-            "Inputs and reconstructions",
-            "Inputs above their reconstructions, each with its squared error summed over pixels.",
-            partial(plots.reconstructions, results, images=images),
-        ),
         *_code(results),
         *_first_layer(results),
         *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
@@ -143,6 +159,74 @@ def illustrate_firing(measured: Results) -> list[Illustration]:
         As for `illustrate`.
     """
     return list(_firing(measured))
+
+
+def _signals(results: Results) -> Iterator[Illustration]:
+    from bioae.analysis import plots
+
+    some = {name: tree for name, tree in results.items() if not has_images(tree)}
+    if some:
+        yield Illustration(
+            "signals",
+            "Input signals",
+            "Input of the first examples over time; a colour per channel, or with more than six "
+            "channels a row per channel.",
+            partial(plots.input_signals, some),
+        )
+
+
+def _outputs(results: Results, images: int) -> Iterator[Illustration]:
+    from bioae.analysis import plots
+
+    of: dict[str, dict[str, xr.DataTree]] = {}
+    for name, tree in results.items():
+        if targets_known(tree) or task_of(tree) == "sequence":
+            of.setdefault(task_of(tree), {})[name] = tree
+    if "reconstruction" in of:
+        yield Illustration(
+            "reconstructions",
+            "Inputs and reconstructions",
+            "Inputs above their reconstructions, each with its squared error summed over pixels.",
+            partial(plots.reconstructions, of["reconstruction"], images=images),
+        )
+    if "classification" in of:
+        yield from _classes(of["classification"])
+    if "regression" in of:
+        yield Illustration(
+            "outputs",
+            "Outputs and targets",
+            "Each output against its target; on the line they are equal.",
+            partial(plots.predicted_values, of["regression"]),
+        )
+    if "sequence" in of:
+        yield Illustration(
+            "traces",
+            "Outputs over time",
+            "Outputs of some examples over time, and their targets (dashed); a colour per output.",
+            partial(plots.output_traces, of["sequence"]),
+        )
+
+
+def _classes(results: Results) -> Iterator[Illustration]:
+    from bioae.analysis import plots
+
+    yield Illustration(
+        "confusion",
+        "Confusion matrix",
+        "Fraction of the examples of each class that is predicted as each class; numbers are per "
+        "cent.",
+        lambda: plots.confusion_matrices(
+            {name: confusion_matrix(tree) for name, tree in results.items()}
+        ),
+    )
+    yield Illustration(
+        "class-rates",
+        "Firing rate by class",
+        "Mean firing rate of each neuron of the last layer in response to each class.",
+        lambda: plots.class_rates(
+            {name: rates_by_class(tree, layer_names(tree)[-1]) for name, tree in results.items()}
+        ),
+    )
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
@@ -230,7 +314,13 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
     from bioae.analysis import plots
 
     layer = layer_names(next(iter(results.values())))[0]
-    some = {name: _some(tree) for name, tree in results.items() if layer in layer_names(tree)}
+    some = {
+        name: _some(tree)
+        for name, tree in results.items()
+        if layer in layer_names(tree) and has_images(tree)
+    }
+    if not some:
+        return
     yield Illustration(
         "fields",
         f"Receptive fields of {layer}",

@@ -17,14 +17,18 @@ import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.reconstruction import reconstruction_errors
+from bioae.analysis.coding.scores import scores
 from bioae.analysis.comparison.agreement import differing_spikes
 from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
-from bioae.analysis.results.layers import layers_of
+from bioae.analysis.results.layers import layer_names, layers_of
+from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.checks import instance
 from bioae.errors import ResultError
 
@@ -43,7 +47,14 @@ class Measures:
     attributes
         The attributes of each result, and its number of examples.
     reconstruction
-        The errors of each (`bioae.analysis.reconstruction_errors`).
+        The errors of each auto-encoder (`bioae.analysis.reconstruction_errors`).
+    scores
+        The scores of each network with another task and known targets (`bioae.analysis.scores`).
+    confusion
+        The confusion matrix of each classifier of known classes
+        (`bioae.analysis.confusion_matrix`).
+    class_rates
+        The mean rate in Hz of the same by class and layer, (class, layer).
     statistics
         The firing of each (`bioae.analysis.statistics`).
     verdicts
@@ -60,6 +71,9 @@ class Measures:
 
     attributes: Mapping[str, Record]
     reconstruction: Mapping[str, xr.Dataset]
+    scores: Mapping[str, xr.Dataset]
+    confusion: Mapping[str, xr.Dataset]
+    class_rates: Mapping[str, xr.DataArray]
     statistics: Mapping[str, xr.DataTree]
     verdicts: Mapping[str, Mapping[str, Sequence[Verdict]]]
     spikes: Mapping[Pair, xr.Dataset | str]
@@ -103,6 +117,18 @@ class Measures:
         }
         return pd.concat(frames, names=["first", "second"]) if frames else None
 
+    @cached_property
+    def outcomes(self) -> pd.DataFrame | None:
+        """The scores, by result and score, if any task has some."""
+        frames = {name: data.to_dataframe() for name, data in self.scores.items()}
+        return pd.concat(frames, names=["result"]) if frames else None
+
+    @cached_property
+    def confusions(self) -> pd.DataFrame | None:
+        """The confusion matrices, by result, true and predicted class, if there are any."""
+        frames = {name: data.to_dataframe() for name, data in self.confusion.items()}
+        return pd.concat(frames, names=["result"]) if frames else None
+
     def csv_files(self) -> dict[str, str]:
         """Return the tables as CSV by file name, in full precision; undefined cells are empty."""
         tables = {
@@ -110,6 +136,8 @@ class Measures:
             "neurons": self.neurons,
             "cortex": self.cortex,
             "differences": self.differences,
+            "scores": self.outcomes,
+            "confusion": self.confusions,
         }
         return {
             f"{name}.csv": table.to_csv(lineterminator="\n")
@@ -161,8 +189,8 @@ def measure(
     instance(results, "results", Mapping, error=ResultError)
     if not results:
         raise ResultError("there are no results to measure", expected="at least one")
-    first, *others = results
-    pairs = [(first, other) for other in others] if compare is None else compare
+    first, *rest = results
+    pairs = [(first, other) for other in rest] if compare is None else compare
     trees = {
         name: statistics(tree, bursting_threshold=bursting_threshold)
         for name, tree in results.items()
@@ -178,11 +206,17 @@ def measure(
     def spikes(a: str, b: str) -> xr.Dataset:
         return differing_spikes(results[a], results[b])
 
+    encoders = {n: tree for n, tree in results.items() if task_of(tree) == "reconstruction"}
+    others = {n: tree for n, tree in results.items() if n not in encoders and targets_known(tree)}
+    classifiers = {n: tree for n, tree in others.items() if task_of(tree) == "classification"}
     return Measures(
         attributes={name: _attributes(tree) for name, tree in results.items()},
         reconstruction={
-            name: reconstruction_errors(tree, training_images) for name, tree in results.items()
+            name: reconstruction_errors(tree, training_images) for name, tree in encoders.items()
         },
+        scores={name: scores(tree) for name, tree in others.items()},
+        confusion={name: confusion_matrix(tree) for name, tree in classifiers.items()},
+        class_rates={name: _class_rates(tree) for name, tree in classifiers.items()},
         statistics=trees,
         verdicts={name: _verdicts(tree, trees[name]) for name, tree in results.items()},
         spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
@@ -197,6 +231,12 @@ def _neurons(data: xr.Dataset) -> pd.DataFrame:
     columns = [*position, *(name for name in own if name not in position)]
     # Positions stay integers next to a layer whose neurons have none.
     return data[own].to_dataframe()[columns].astype(dict.fromkeys(position, "Int32"))
+
+
+def _class_rates(tree: xr.DataTree) -> xr.DataArray:
+    names = layer_names(tree)
+    rates = [rates_by_class(tree, name).mean("neuron") for name in names]
+    return xr.concat(rates, xr.Variable("layer", names)).transpose("class", "layer")
 
 
 def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdict]]:

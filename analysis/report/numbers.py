@@ -37,14 +37,16 @@ def to_numbers(measures: Measures) -> Record:
     Returns
     -------
     dict
-        ``layers`` and ``reconstruction`` of the first result; the same, ``undefined``, ``cortex``
-        and ``attributes`` of each under ``results.NAME``; ``comparisons``; ``definitions``.
+        ``layers`` and ``reconstruction`` (null of another task) of the first result; the same,
+        ``undefined``, ``cortex`` and ``attributes`` of each under ``results.NAME``, where the
+        scores of other tasks are in ``scores`` and ``confusion``; ``comparisons``;
+        ``definitions``.
     """
     results = {name: _result(measures, name) for name in measures.statistics}
     first = next(iter(results.values()))
     return {
         "layers": first["layers"],
-        "reconstruction": first["reconstruction"],
+        "reconstruction": first.get("reconstruction"),
         "results": results,
         "bursting_threshold": measures.bursting_threshold,
         "comparisons": [_comparison(measures, *pair) for pair in measures.spikes],
@@ -60,7 +62,7 @@ def _result(measures: Measures, name: str) -> Record:
     numbers = measures.layers.loc[name].to_dict("index")
     return {
         "attributes": measures.attributes[name],
-        "reconstruction": _reconstruction(measures.reconstruction[name]),
+        **_outcome(measures, name),
         "layers": {layer: _plain_values(numbers[layer], DEFINITIONS) for layer in layers},
         "undefined": {
             layer: {
@@ -75,6 +77,19 @@ def _result(measures: Measures, name: str) -> Record:
             for layer, verdicts in measures.verdicts[name].items()
         },
     }
+
+
+def _outcome(measures: Measures, name: str) -> Record:
+    """Return the errors of a reconstruction, or the scores of another task."""
+    if name in measures.reconstruction:
+        return {"reconstruction": _reconstruction(measures.reconstruction[name])}
+    found: Record = {}
+    if name in measures.scores:
+        rows = measures.scores[name].drop_vars("label").to_dataframe().to_dict("index")
+        found["scores"] = {str(score): _plain_values(row, row) for score, row in rows.items()}
+    if name in measures.confusion:
+        found["confusion"] = measures.confusion[name]["count"].to_numpy().tolist()
+    return found
 
 
 def _reconstruction(errors: xr.Dataset) -> Record:

@@ -16,6 +16,7 @@ from bioae.analysis.report.illustrations import (
     Illustration,
     Picture,
     illustrate_firing,
+    illustrate_outputs,
     illustrate_responses,
 )
 from bioae.analysis.report.measures import Measures, measure
@@ -93,15 +94,17 @@ def analyze_files(
         results = open_results(paths, stack)
         # A forked process would share the place in an open file.
         draw = _drawn_meanwhile if fork and all(map(_is_small, paths)) else _drawn_later
-        responses = stack.enter_context(draw(illustrate_responses(results)))
+        first = illustrate_outputs(results)
+        shown = [*first, *illustrate_responses(results)]
+        responses = stack.enter_context(draw(shown))
         measures = measure(results)
         *own, last = illustrate_firing(measures.statistics)
         last_drawn = stack.enter_context(draw([last]))
         firing = _draw(own)
         tables = measures.csv_files()
         statistics = to_netcdf(_joined(measures.statistics))
-        first, *others = responses()
-        pictures = [first, *firing, *last_drawn(), *others]
+        drawn, count = responses(), len(first)
+        pictures = [*drawn[:count], *firing, *last_drawn(), *drawn[count:]]
         html = render_report(results, measures, pictures, title=_title(results))
     with _outputs(out, overwrite=overwrite) as outputs:
         figures = _save_pictures(outputs["figures"], pictures)

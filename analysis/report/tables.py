@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,16 @@ _ERRORS = (
     "averaged over its pixels, and then averaged over the images. The two baselines reconstruct "
     "an image of zeros and the mean of the inputs."
 )
+_SCORES = (
+    "The interval of an accuracy is Wilson's, of 95 %: it is about the choice of the images, not "
+    "about that of the network."
+)
+_CONFUSION = (
+    "Examples of each true class (rows) by predicted class (columns), and 95 % intervals (Wilson) "
+    "of their fraction of the row."
+)
+#: The most classes of a confusion matrix that is printed as a table.
+_MOST_CLASSES = 20
 _PAIRED = (
     "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
     "Wilcoxon's signed-rank test"
@@ -53,10 +63,7 @@ _LABELLED = {"firing_rate": "firing rate", "noise_correlation": "noise correlati
 def measure_tables(measures: Measures) -> list[Table]:
     """Return all tables, in the order of the report."""
     return [
-        replace(
-            as_table("Reconstruction error", _reconstruction(measures.reconstruction)),
-            notes=(_ERRORS,),
-        ),
+        *_outcomes(measures),
         *(_firing(measures, name) for name in measures.statistics),
         *(
             as_table(f"Spikes of {a} (first) against {b} (second)", data)
@@ -70,6 +77,52 @@ def measure_tables(measures: Measures) -> list[Table]:
         ),
         *(_cortex(measures, name) for name in measures.verdicts),
     ]
+
+
+def _outcomes(measures: Measures) -> Iterator[Table]:
+    """Return the tables of the outputs: errors of reconstructions, scores of other tasks."""
+    if measures.reconstruction:
+        errors = as_table("Reconstruction error", _reconstruction(measures.reconstruction))
+        yield replace(errors, notes=(_ERRORS,))
+    if measures.scores:
+        rows = [
+            {"": name, **{str(each["label"].item()): _with_interval(each) for each in _rows(data)}}
+            for name, data in measures.scores.items()
+        ]
+        yield replace(as_table("Scores", rows), notes=(_SCORES,))
+    for name, matrix in measures.confusion.items():
+        if matrix.sizes["true"] <= _MOST_CLASSES:
+            yield _confusion(name, matrix)
+        rates = measures.class_rates[name]
+        layers = [str(layer) for layer in rates["layer"].to_numpy()]
+        rows = [
+            {"class": str(label), **dict(zip(layers, row, strict=True))}
+            for label, row in zip(rates["class"].to_numpy(), rates.to_numpy(), strict=True)
+        ]
+        yield as_table(f"Firing rate by class (Hz): {name}", rows)
+
+
+def _rows(data: xr.Dataset) -> list[xr.Dataset]:
+    return [data.isel(score=place) for place in range(data.sizes["score"])]
+
+
+def _with_interval(score: xr.Dataset) -> str:
+    value, low, high = (format_value(float(score[name])) for name in ("value", "low", "high"))
+    return value if low == high == format_value(None) else f"{value} ({low} to {high})"
+
+
+def _confusion(name: str, matrix: xr.Dataset) -> Table:
+    """Return a row per true class, a column per predicted class."""
+    rows: Rows = []
+    for label in matrix["true"].to_numpy():
+        row: dict[str, Any] = {"true class": str(label)}
+        for other in matrix["predicted"].to_numpy():
+            cell = matrix.sel(true=label, predicted=other)
+            low, high = (100 * float(cell[end]) for end in ("low", "high"))
+            interval = f" ({low:.0f}–{high:.0f} %)" if int(cell["count"]) else ""
+            row[str(other)] = f"{int(cell['count']):,}{interval}"
+        rows.append(row)
+    return replace(as_table(f"Confusion matrix: {name}", rows), notes=(_CONFUSION,))
 
 
 def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:

@@ -1,4 +1,4 @@
-"""Contents of a result: images, examples, and spikes that agree with one another."""
+"""Contents of a result: input, outputs, examples, and spikes that agree with one another."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
     Raises
     ------
     ResultError
-        If a pixel is not finite or outside [0, 1], an example is repeated, or the spikes of an
-        example are not in order, outside its layer or presentation, or not those counted.
+        If a pixel is not finite or outside [0, 1], an output is not finite, a label is not that of
+        a class, an example is repeated, or the spikes of an example are not in order, outside its
+        layer or presentation, or not those counted.
     """
     root = tree.to_dataset(inherit=False)
     example = root["example"].to_numpy()
     _refuse(len(np.unique(example)) < example.size, "an example is repeated", where)
-    for name, least, most in (("input", 0.0, 1.0), ("reconstruction", -np.inf, np.inf)):
+    _check_outputs(tree, root, where)
+    for name in {"input", "reconstruction", "output", "target"} & {*map(str, root.data_vars)}:
+        pixels = name == "input" and "y" in root[name].dims
+        least, most = (0.0, 1.0) if pixels else (-np.inf, np.inf)
         values = root[name].variable
         rows = max(1, _BLOCK * example.size // max(1, values.size))
         for start in range(0, example.size, rows):
@@ -40,6 +44,16 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
             _refuse(not inside, f"{name!r} has values that are not finite or out of range", where)
     for layer in layer_names(tree):
         _check_layer(tree, layer, example, f"{where}, layer {layer!r}")
+
+
+def _check_outputs(tree: xr.DataTree, root: xr.Dataset, where: str) -> None:
+    task = tree.attrs.get("task", "reconstruction")
+    if task == "sequence":
+        wrong = root.sizes["time"] != steps(tree)
+        _refuse(wrong, "there is not one output for each of `steps`", where)
+    if task == "classification" and "label" in root:
+        inside = _within(root["label"].to_numpy(), 0, root.sizes["unit"] - 1)
+        _refuse(not inside, "a label is not that of a class", where)
 
 
 def _check_layer(tree: xr.DataTree, layer: str, example: NDArray[Any], where: str) -> None:

@@ -166,8 +166,22 @@ def first_example(tree: xr.DataTree) -> int:
 
 
 def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
-    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x)."""
-    return root_of(tree).to_dataset()[name]
+    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x).
+
+    Raises
+    ------
+    ResultError
+        If the network does not reconstruct images.
+    """
+    root = root_of(tree).to_dataset()
+    if name not in root:
+        raise ResultError(
+            f"the result has no {name}",
+            where="task",
+            expected="reconstruction",
+            found=str(tree.attrs.get("task")),
+        )
+    return root[name]
 
 
 def described(

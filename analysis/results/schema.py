@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -23,9 +23,15 @@ from bioae.simulation.results.tree import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
-_IMAGE_DIMS = ({"example", "y", "x"}, {"example", "channel", "y", "x"})
-_IMAGES = ("input", "reconstruction")
-_ROOT = (*_IMAGES, "example", "label")
+#: The versions of the format that can be read; 2 added tasks other than reconstruction.
+_VERSIONS = (1, SCHEMA_VERSION)
+
+#: The dimensions that the input, and the outputs of other tasks than reconstruction, may have.
+_INPUT_DIMS = (
+    ("example", "y", "x"), ("example", "channel", "y", "x"), ("example", "time", "channel")
+)  # fmt: skip
+_OUTPUT_DIMS = (("example", "unit"), ("example", "time", "unit"))
+_ROOT = ("input", "reconstruction", "output", "target", "example", "label")
 
 #: The variables of a layer: dimensions, and kinds of number by NumPy's letters.
 _LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -49,6 +55,7 @@ class _Attributes(Table):
     seed: int = Field(ge=0, lt=2**64)
     neuron_model: str
     network_sha256: str
+    task: Literal["reconstruction", "classification", "regression", "sequence"] = "reconstruction"
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
@@ -178,15 +185,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
         _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from error
-    for name in _IMAGES:
-        if name not in tree.data_vars or set(tree[name].dims) not in _IMAGE_DIMS:
-            raise ResultError(
-                f"{name!r} is missing or has other dimensions",
-                where=where,
-                expected="(example, y, x) or (example, channel, y, x)",
-                found=str(tree[name].dims) if name in tree.data_vars else None,
-            )
-        _check_kind(tree, name, "f", where)
+    _check_root(tree, where)
     for name in ("example", "label"):
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
@@ -198,6 +197,32 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
         _check_layer(node, f"{where}, layer {name!r}")
 
 
+def _check_root(tree: xr.DataTree, where: str) -> None:
+    """Check the dimensions of the input, the outputs and their targets."""
+    _check_dims(tree, "input", _INPUT_DIMS, where)
+    task = tree.attrs.get("task", "reconstruction")
+    if task == "reconstruction":
+        _check_dims(tree, "reconstruction", (tuple(tree["input"].dims),), where)
+        return
+    _check_dims(tree, "output", (_OUTPUT_DIMS[task == "sequence"],), where)
+    if "target" in tree.variables:
+        _check_dims(tree, "target", (tuple(tree["output"].dims),), where)
+
+
+def _check_dims(
+    tree: xr.DataTree, name: str, allowed: Sequence[tuple[Hashable, ...]], where: str
+) -> None:
+    present = name in tree.data_vars
+    if not present or set(tree[name].dims) not in [set(dims) for dims in allowed]:
+        raise ResultError(
+            f"{name!r} is missing or has other dimensions",
+            where=where,
+            expected=" or ".join(f"({', '.join(map(str, dims))})" for dims in allowed),
+            found=str(tree[name].dims) if present else None,
+        )
+    _check_kind(tree, name, "f", where)
+
+
 def _check_version(tree: xr.DataTree, where: str) -> None:
     instance(tree, where, xr.DataTree, error=ResultError)
     version = tree.attrs.get("schema_version")
@@ -207,11 +232,11 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
             where=where,
             expected="an attribute 'schema_version'",
         )
-    if np.ndim(version) or version != SCHEMA_VERSION:
+    if np.ndim(version) or version not in _VERSIONS:
         raise ResultError(
             "the result has another version",
             where=where,
-            expected=f"schema_version {SCHEMA_VERSION}",
+            expected=f"schema_version {' or '.join(map(str, _VERSIONS))}",
             found=str(version),
             mend="Simulate again, or use the version of bioae that wrote it",
         )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Conv2d, ConvTranspose2d
 
-__all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population"]
+__all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population", "RecurrentLayer", "Wiring"]
 
 #: The slope of the fast sigmoid, 1 / (1 + slope |x|)^2; Norse ignores any other.
 SLOPE = 1.0
@@ -32,6 +32,21 @@ class Lif(NamedTuple):
 
     decay: float
     threshold: float
+
+
+class Wiring(NamedTuple):
+    """The weights of a recurrent layer.
+
+    Attributes
+    ----------
+    feed
+        From the input (neuron, channel).
+    own
+        Between the neurons (target, source).
+    """
+
+    feed: Tensor
+    own: Tensor
 
 
 class Outcome(NamedTuple):
@@ -59,6 +74,26 @@ class Population(nn.Module, ABC):
     @abstractmethod
     def forward(self, arriving: Tensor) -> Tensor:
         """Return the spikes (time, example, ...) for an input (time, example, ...)."""
+
+
+class RecurrentLayer(nn.Module, ABC):
+    """A recurrent layer of a peer's neurons.
+
+    Parameters
+    ----------
+    wiring
+        The weights.
+    unit
+        The peer's factor of its input; weights are divided by it.
+    """
+
+    def __init__(self, wiring: Wiring, unit: float = 1.0) -> None:
+        super().__init__()
+        self.feed, self.own = (_linear(weight / unit) for weight in wiring)
+
+    @abstractmethod
+    def forward(self, drive: Tensor) -> Tensor:
+        """Return the spikes (time, example, neuron) for an input (time, example, channel)."""
 
 
 class PeerNetwork(nn.Module):
@@ -124,8 +159,8 @@ class PeerNetwork(nn.Module):
                 potential = (potential + each) * self._leak
                 potentials.append(potential)
             activity = torch.stack(potentials)
-        mean_drive = config.encoder.mean_drive(config.steps)
-        decoded: Tensor = config.decoder.decode(activity, mean_drive=mean_drive)
+        scale = config.default_scale
+        decoded: Tensor = config.decoder.decode(activity, default_scale=scale)
         return decoded.reshape(-1, *config.input_shape)
 
 
@@ -156,8 +191,12 @@ def _connection(placed: PlacedLayer, weight: Tensor) -> nn.Module:
             layer.groups, bias=False, dilation=layer.dilation,
         )  # fmt: skip
     else:
-        linear = nn.Linear(math.prod(placed.input_shape), placed.size, bias=False)
-        linear.weight = nn.Parameter(weight)
-        return nn.Sequential(nn.Flatten(), linear, nn.Unflatten(1, placed.shape))
+        return nn.Sequential(nn.Flatten(), _linear(weight), nn.Unflatten(1, placed.shape))
     module.weight = nn.Parameter(weight)
     return module
+
+
+def _linear(weight: Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    linear.weight = nn.Parameter(weight.clone())
+    return linear

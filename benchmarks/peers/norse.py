@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from norse.torch import LIFBoxCell, LIFBoxParameters
+from norse.torch import LIFBoxCell, LIFBoxParameters, LIFParameters, LIFRecurrent
 from torch import Tensor
 
-from benchmarks.peers.common import SLOPE, Lif, PeerNetwork, Population
+from benchmarks.peers.common import (
+    SLOPE,
+    Lif,
+    PeerNetwork,
+    Population,
+    RecurrentLayer,
+    Wiring,
+)
 from bioae.networks import Network
 
-__all__ = ["build"]
+__all__ = ["build", "recurrent"]
 
 _DT = 0.001
+
+
+def _options(neurons: Lif) -> dict[str, Any]:
+    return {
+        "tau_mem_inv": torch.tensor((1 - neurons.decay) / _DT),
+        "v_th": torch.tensor(neurons.threshold),
+        "method": "super",
+        "alpha": torch.tensor(SLOPE),
+    }
 
 
 class _LIFBox(Population):
     def __init__(self, neurons: Lif) -> None:
         super().__init__()
-        self._cell = LIFBoxCell(
-            LIFBoxParameters(
-                tau_mem_inv=torch.tensor((1 - neurons.decay) / _DT),
-                v_th=torch.tensor(neurons.threshold),
-                method="super",
-                alpha=torch.tensor(SLOPE),
-            ),
-            dt=_DT,
-        )
+        self._cell = LIFBoxCell(LIFBoxParameters(**_options(neurons)), dt=_DT)
         self._state: object = None
 
     def start(self) -> None:
@@ -43,3 +53,48 @@ def build(network: Network) -> PeerNetwork:
     """Return a network of `LIFBoxCell`, see `benchmarks.peers.build`."""
     # Its potential moves by (1 - decay) (input - potential) per step.
     return PeerNetwork(network, _LIFBox, unit=lambda neurons: 1 - neurons.decay)
+
+
+class _RecurrentBox(RecurrentLayer):
+    """`LIFBoxCell`, and a linear layer from its spikes to its input."""
+
+    def __init__(self, neurons: Lif, wiring: Wiring) -> None:
+        super().__init__(wiring, 1 - neurons.decay)
+        self._cell = LIFBoxCell(LIFBoxParameters(**_options(neurons)), dt=_DT)
+
+    def forward(self, drive: Tensor) -> Tensor:
+        arriving = self.feed(drive)
+        fired, state = torch.zeros_like(arriving[0]), None
+        spikes = []
+        for each in arriving.unbind(0):
+            fired, state = self._cell(each + self.own(fired), state)
+            spikes.append(fired)
+        return torch.stack(spikes)
+
+
+class _Recurrent(RecurrentLayer):
+    """`LIFRecurrent`, whose synaptic current lasts one step."""
+
+    def __init__(self, neurons: Lif, wiring: Wiring) -> None:
+        super().__init__(wiring, 1 - neurons.decay)
+        parameters = LIFParameters(tau_syn_inv=torch.tensor(1 / _DT), **_options(neurons))
+        self._cells = LIFRecurrent(
+            wiring.feed.shape[1],
+            len(wiring.own),
+            p=parameters,
+            input_weights=self.feed.weight,
+            recurrent_weights=self.own.weight,
+            dt=_DT,
+        )
+
+    def forward(self, drive: Tensor) -> Tensor:
+        spikes: Tensor = self._cells(drive)[0]
+        return spikes
+
+
+def recurrent(neurons: Lif, wiring: Wiring) -> dict[str, RecurrentLayer]:
+    """Return recurrent layers by the names of their parts in the library."""
+    return {
+        "LIFBoxCell and Linear": _RecurrentBox(neurons, wiring),
+        "LIFRecurrent": _Recurrent(neurons, wiring),
+    }

@@ -18,6 +18,7 @@ _COMMANDS = {
     "simulate": "Simulate a trained network in Brian2 on images.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
+    "experiment": "Test a claim over conditions and seeds, with its controls.",
 }
 
 _GROUPS = {

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from bioae.cli.options import decimal
 
 if TYPE_CHECKING:
+    from xarray import DataTree
+
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
 
-__all__ = ["changed_network", "print_change"]
+__all__ = ["changed_network", "print_change", "score_lines"]
 
 #: Headings of the printed table, short enough for 80 columns, and their numbers.
 _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
@@ -123,17 +125,16 @@ def _background(text: str | None) -> float | tuple[float, str] | None:
 
 
 def print_change(before: Path, after: Path) -> None:
-    """Print how firing and reconstruction differ between two results."""
+    """Print how firing and the scores of the task differ between two results."""
     from rich.console import Console
 
-    from bioae.analysis import as_table, firing_change, open_result, reconstruction_change
+    from bioae.analysis import as_table, firing_change, open_result
     from bioae.cli.tables import rich_table
 
     console = Console()
     with open_result(before, lazy=True) as old, open_result(after, lazy=True) as new:
-        errors = reconstruction_change(old, new)["sum_squared_error"]
+        lines = _score_lines(old, new)
         effects = firing_change(old, new)
-    first, second = map(float, errors)
     rows = [
         {
             "layer": str(layer),
@@ -146,7 +147,45 @@ def print_change(before: Path, after: Path) -> None:
         for layer in effects["layer"].to_numpy()
     ]
     table = as_table("Firing before and after", rows)
-    percent = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
-    line = f"Squared error per image: {first:.4g} before, {second:.4g} after{percent}"
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(rich_table(table, console, heading_width=7), crop=False)
+
+
+def score_lines(path: Path) -> list[str]:
+    """Return a line for each score of a result whose task is not reconstruction."""
+    from bioae.analysis import open_result, scores
+    from bioae.analysis.results.outputs import targets_known, task_of
+
+    with open_result(path, lazy=True) as result:
+        if task_of(result) == "reconstruction" or not targets_known(result):
+            return []
+        found = scores(result)
+    rows = found.to_dataframe().itertuples()
+    examples = f"{found.attrs['examples']:,} examples"
+    return [
+        f"{row.label}: {row.value:.4g}"
+        + ("" if row.low != row.low else f" (95 % interval {row.low:.4g} to {row.high:.4g})")
+        + (f", {examples}" if place == 0 else "")
+        for place, row in enumerate(rows)
+    ]
+
+
+def _score_lines(old: DataTree, new: DataTree) -> list[str]:
+    """Return lines on the scores of two results, none where the targets are not known."""
+    from bioae.analysis import reconstruction_change, score_change
+    from bioae.analysis.results.outputs import targets_known, task_of
+
+    if task_of(old) == "reconstruction":
+        first, second = map(float, reconstruction_change(old, new)["sum_squared_error"])
+        percent = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
+        return [f"Squared error per image: {first:.4g} before, {second:.4g} after{percent}"]
+    if not targets_known(old):
+        return []
+    change = score_change(old, new)
+    return [
+        f"{label}: {before:.4g} before, {after:.4g} after"
+        for label, before, after in zip(
+            change["label"].to_numpy(), *change["value"].to_numpy(), strict=True
+        )
+    ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,16 +87,15 @@ def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
     from bioae.cli.progress import training_progress
+    from bioae.experiments.demo import recipe
     from bioae.trainers import TrainingConfig, train
 
-    text = (files("bioae.cli") / "demo.toml").read_text(encoding="utf-8")
-    config = tomllib.loads(text)
-    if epochs is not None:
-        config["training"]["epochs"] = epochs
     runs = {}
     for name, folder in ((WITHOUT, "unregularised"), (WITH, "regularised")):
         console.print(f"Training {name} …")
-        values = config if name == WITH else {**config, "regularisers": {}}
+        values = recipe(regularised=name == WITH)
+        if epochs is not None:
+            values["training"]["epochs"] = epochs
         with training_progress() as progress:
             runs[name] = train(
                 TrainingConfig.from_mapping(values, where="demo.toml"),
@@ -138,6 +135,7 @@ def _simulate(
 def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
     """Return the demo's numbers as plain data."""
     from bioae.analysis import differing_spikes, reconstruction_errors
+    from bioae.experiments.demo import firing
 
     regularised, unregularised = results[BRIAN2], results[WITHOUT]
     errors = reconstruction_errors(regularised, training_images)["sum_squared_error"]
@@ -160,31 +158,10 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
             WITHOUT: float(other.sel(predictor="network")),
             WITH: float(errors.sel(predictor="network")),
         },
-        "firing": {WITHOUT: _firing(unregularised), WITH: _firing(regularised)},
+        "firing": {WITHOUT: firing(unregularised), WITH: firing(regularised)},
         "parity": parity,
         "spikes": sum(layer["brian2"] for layer in parity.values()),
         "differing_spikes": sum(layer["differing"] for layer in parity.values()),
-    }
-
-
-def _firing(result: xr.DataTree) -> dict[str, dict[str, float]]:
-    """Return dead and bursting fractions and density, for the latent layer and for all layers."""
-    from bioae.analysis import summary
-
-    table = summary(result)
-    neurons = table["neurons"]
-    columns = {
-        "dead": "dead_fraction",
-        "bursting": "bursting_fraction",
-        "density": "rate_per_step_mean",
-    }
-    return {
-        "latent": {
-            name: float(table[column].sel(layer="latent")) for name, column in columns.items()
-        },
-        "all layers": {
-            name: float(table[column].weighted(neurons).mean()) for name, column in columns.items()
-        },
     }
 
 

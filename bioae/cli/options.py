@@ -11,7 +11,17 @@ from cyclopts.validators import Number
 
 from bioae.errors import shortened
 
-__all__ = ["Positive", "Seed", "Several", "Steps", "Workers", "decimal", "integer", "whole"]
+__all__ = [
+    "Positive",
+    "Seed",
+    "Seeds",
+    "Several",
+    "Steps",
+    "Workers",
+    "decimal",
+    "integer",
+    "whole",
+]
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -64,6 +74,9 @@ def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
 Positive = Annotated[int, whole(1)]
 Steps = Annotated[int, whole(1, 10**6)]
 Workers = Annotated[int, whole(1, 1024)]
+
+#: The number of seeds of an experiment.
+Seeds = Annotated[int, whole(1, 10_000)]
 
 #: A seed, an unsigned 64-bit integer.
 Seed = Annotated[int, whole(0, 2**64 - 1)]

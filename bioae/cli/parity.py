@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,8 @@ from bioae.cli.options import Positive, Seed, whole
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
+    from bioae.datasets import Data
+    from bioae.networks import NetworkConfig
     from bioae.trainers.parity import Parity
 
 __all__ = ["parity"]
@@ -48,7 +51,7 @@ def parity(
     steps
         The number of steps per presentation of the random network.
     examples
-        The number of presentations, or of digits.
+        The number of presentations: digits, or of a trained network of signals random ones.
     seed
         The seed of weights and input.
     perturb
@@ -80,16 +83,15 @@ def _compare(
     seed: int,
     perturb: bool,
 ) -> list[Parity]:
-    from bioae.datasets import load
     from bioae.equations import load_model
     from bioae.networks import artefact
     from bioae.trainers.parity import compare, model_parities
 
     if _is_network(model):
         network = artefact.load(model).network
-        digits = load("sample", "test", examples)
+        shown = _shown_to(network.config, examples, seed)
         options: dict[str, Any] = {"name": model, "seed": seed, "perturb": perturb}
-        return [compare(network, digits, target=target, **options) for target in targets]
+        return [compare(network, shown, target=target, **options) for target in targets]
     return model_parities(
         load_model(model),
         targets,
@@ -99,6 +101,18 @@ def _compare(
         seed=seed,
         perturb=perturb,
     )
+
+
+def _shown_to(config: NetworkConfig, examples: int, seed: int) -> Data:
+    """Return digits, or for a network of signals random ones, of mean 0 and variance 1."""
+    from bioae.datasets import Signals, load
+    from bioae.random import stream
+
+    if config.in_time:
+        shape = (examples, config.points, *config.input_shape)
+        return Signals.of(stream(seed, 0).standard_normal(shape))
+    # Without labels, which need not be those of the network's task.
+    return replace(load("sample", "test", examples), labels=None)
 
 
 def _is_network(model: str) -> bool:

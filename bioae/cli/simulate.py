@@ -16,7 +16,7 @@ from bioae.simulation.backend import Connectivity, Dtype, Target
 if TYPE_CHECKING:
     from distributed import Client
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
     from bioae.simulation import Backend
 
@@ -86,7 +86,7 @@ def simulate(
         The delay of spikes between layers, in addition to the one step of every spike: 2*ms.
     compare
         Also run the network without the changes of --neuron, --spread, --background and --delay, at
-        the same steps and dt, and print how firing and reconstruction change.
+        the same steps and dt, and print how firing and the scores change.
     connectivity
         The storage of connections: each weight once (shared), or a Brian2 synapse per connection
         (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose
@@ -116,7 +116,7 @@ def simulate(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.cli.changes import changed_network
+    from bioae.cli.changes import changed_network, score_lines
     from bioae.cli.progress import counting
     from bioae.equations.quantities import time_in_seconds
     from bioae.networks import artefact
@@ -157,6 +157,8 @@ def simulate(
             print(line, file=sys.stderr)
             return 130
         print(out)
+        for line in score_lines(out):
+            print(line)
         if message:
             print(message)
         if compare:
@@ -168,7 +170,7 @@ def simulate(
 def _compare(
     changed: Path,
     network: Network,
-    images: Images,
+    images: Data,
     backend: Backend,
     *,
     seed: int,
@@ -209,7 +211,7 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
 
 def images_of(
     data: str, split: Literal["train", "test"], count: int | None, examples: str | None
-) -> Images:
+) -> Data:
     """Load images: the first `count`, or those at some positions in the data set.
 
     Raises

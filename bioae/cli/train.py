@@ -5,10 +5,14 @@ from __future__ import annotations
 import json as json_format
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
+
+if TYPE_CHECKING:
+    from bioae.networks.network import Network
 
 __all__ = ["train"]
 
@@ -25,7 +29,7 @@ def train(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Train a spiking auto-encoder from a configuration file.
+    """Train a spiking network from a configuration file.
 
     Parameters
     ----------
@@ -47,7 +51,8 @@ def train(
     overwrite
         Replace the run in the folder.
     json
-        Print the last epoch's metrics as one JSON object.
+        Print the metrics of the trained network as one JSON object: of its epoch, and on the test
+        split.
 
     Returns
     -------
@@ -76,10 +81,21 @@ def train(
             print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
             return 130
         raise
-    last = result.history[-1]
+    summary = result.summary
     if json:
-        print(json_format.dumps(last))
+        print(json_format.dumps(summary))
     else:
-        error = last["validation_sum_squared_error"]
-        print(f"{result.model}: {last['epoch']} epochs, held-out error {error:.2f} per image")
+        print(
+            f"{result.model}: epoch {summary['epoch']} of {len(result.history)}, "
+            f"{_tested(result.network, summary)}"
+        )
     return 0
+
+
+def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
+    """Return the first score of the task on the test images."""
+    score, *_ = network.config.task.scores
+    value = metrics[f"test_{score}"]
+    if score == "sum_squared_error":
+        return f"test error {value:.2f} per image"
+    return f"test {score.replace('_', ' ')} {value:.4g}"

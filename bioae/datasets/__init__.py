@@ -1,13 +1,28 @@
-"""Data sets: images for training and simulation, by name or from a user's files.
+"""Data sets: images, signals and events, by name or from a user's files.
 
-Code that turns a name or a path into `Images` belongs here, and nothing about neurons.
+Code that turns a name, a path or arrays into `Images`, `Signals` or `Events` belongs here, and
+nothing about neurons.
 """
 
 from __future__ import annotations
 
 from bioae.datasets.catalogue import DATA_SETS, DataSet
+from bioae.datasets.events import Events
 from bioae.datasets.images import Images, check_images
-from bioae.datasets.loading import load
+from bioae.datasets.loading import Data, load
+from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import fetch, locate
 
-__all__ = ["DATA_SETS", "DataSet", "Images", "check_images", "fetch", "load", "locate"]
+__all__ = [
+    "DATA_SETS",
+    "Data",
+    "DataSet",
+    "Events",
+    "Images",
+    "Signals",
+    "check_images",
+    "check_signals",
+    "fetch",
+    "load",
+    "locate",
+]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.datasets.examples import Examples, as_array
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_images", "check_labels", "intensities"]
+__all__ = ["Images", "check_images", "intensities"]
 
 _AXES = ("example", "channel", "y", "x")
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Examples):
     """Images, their labels if known, and their source.
 
     Bytes stay bytes until `images` is read, so 60,000 digits take 47 MB. Slice before reading it to
@@ -35,6 +35,9 @@ class Images:
         ``"train"`` or ``"test"``.
     indices
         The place of each image in the full data set, shape ``(example,)``.
+    targets
+        The numbers that a network should return for each image, shape ``(example, output)`` or
+        ``(example, time, output)``, or None.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.float64]
@@ -42,6 +45,7 @@ class Images:
     name: str
     split: str
     indices: NDArray[np.int64]
+    targets: NDArray[np.float64] | None = None
 
     @property
     def images(self) -> NDArray[np.float64]:
@@ -56,30 +60,6 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-    def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Images:
-        """Return the images of a slice, a sequence of places or a mask, as `Images`.
-
-        Raises
-        ------
-        DataError
-            If it is a single place, whose image has no axis of examples.
-        """
-        key = which if isinstance(which, slice) else np.asarray(which)
-        if not isinstance(key, slice) and key.ndim == 0:
-            raise DataError(
-                "one place selects an image, not a data set",
-                where=f"images[{which!r}]",
-                expected="a slice, a sequence of places or a mask",
-                mend=f"Write images[[{which!r}]] for a data set of one image",
-            )
-        return Images(
-            pixels=self.pixels[key],
-            labels=None if self.labels is None else self.labels[key],
-            name=self.name,
-            split=self.split,
-            indices=self.indices[key],
-        )
 
 
 def intensities(pixels: NDArray[Any]) -> NDArray[np.float64]:
@@ -113,7 +93,7 @@ def check_images(
         If the array is empty, not numeric, of another number of axes, not finite, or outside the
         range.
     """
-    pixels = _as_array(array, where)
+    pixels = as_array(array, where)
     _check_shape(pixels.shape, where)
     if pixels.dtype.kind not in "buif":
         raise DataError(
@@ -128,32 +108,6 @@ def check_images(
     pixels = pixels.astype(np.float64)
     _check_range(pixels, where)
     return pixels
-
-
-def check_labels(array: ArrayLike, *, examples: int, where: str = "labels") -> NDArray[np.int64]:
-    """Check the labels of `examples` images, one whole number for each.
-
-    Raises
-    ------
-    DataError
-        If it does not.
-    """
-    labels = _as_array(array, where)
-    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
-        raise DataError(
-            "the labels do not fit the images",
-            where=where,
-            expected=f"{examples} whole numbers, shape ({examples},)",
-            found=f"the type {labels.dtype}, shape {labels.shape}",
-        )
-    return labels.astype(np.int64)
-
-
-def _as_array(array: ArrayLike, where: str) -> NDArray[Any]:
-    try:
-        return np.asarray(array)
-    except ValueError as error:
-        raise DataError("not a regular array", where=where, found=f"{error}") from error
 
 
 def _check_shape(shape: tuple[int, ...], where: str) -> None:

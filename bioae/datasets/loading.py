@@ -1,82 +1,104 @@
-"""Loading of `Images` by name or path."""
+"""Loading of images, signals and events by name or path."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import whole
-from bioae.datasets.arrays import array_names, read_array
+from bioae.datasets.array_files import ARRAY_FILES, ArrayFile
+from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
+from bioae.datasets.events import Events
+from bioae.datasets.examples import check_labels
 from bioae.datasets.idx import read_idx
-from bioae.datasets.images import Images, check_images, check_labels
+from bioae.datasets.images import Images, check_images
+from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
-from bioae.errors import DataError, shortened
+from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["load"]
+__all__ = ["Data", "load"]
 
-_SAMPLE = "sample"
+#: Examples of any kind of input.
+Data: TypeAlias = Images | Signals | Events
+
+_SAMPLE: Literal["sample"] = "sample"
+
+
+@overload
+def load(
+    name_or_path: Literal["sample", "mnist", "fashion-mnist"] = _SAMPLE,
+    split: Split = "train",
+    limit: int | None = None,
+) -> Images: ...
+
+
+@overload
+def load(name_or_path: str | Path, split: Split = "train", limit: int | None = None) -> Data: ...
 
 
 def load(
     name_or_path: str | Path = _SAMPLE, split: Split = "train", limit: int | None = None
-) -> Images:
-    """Load images by the name of a data set, or from a user's file or folder.
+) -> Data:
+    """Load images by the name of a data set, or images, signals or events from a user's file.
 
     Parameters
     ----------
     name_or_path
         ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (from the
         folder in ``BIOAE_DATA``, or fetched); or a folder of IDX files under MNIST's file names;
-        or an ``.npy`` file of images; or an ``.npz`` file of ``images`` and, if known, ``labels``
-        (or ``x_train``, ``y_train``, ``x_test``, ``y_test``). A name takes precedence over a
-        folder of the same name; write ``./mnist`` for the folder.
+        or an ``.npy`` file of images; or an ``.npz`` or HDF5 file of ``images``, ``signals`` or
+        lists of events and, if known, ``labels`` and ``targets``, see `docs/data.md`. A name takes
+        precedence over a folder of the same name; write ``./mnist`` for the folder.
     split
-        ``"train"`` or ``"test"``. A file with a single set of images returns it for both.
+        ``"train"`` or ``"test"``. A file with a single set of examples returns it for both.
     limit
-        Return the first `limit` images. The sample is ordered so that they are balanced over the
+        Return the first `limit` examples. The sample is ordered so that they are balanced over the
         classes.
 
     Raises
     ------
     DataError
-        If there is no such data set or file, a file is damaged, the images do not fit the
-        requirements of `check_images`, or there are fewer than `limit`.
+        If there is no such data set or file, a file is damaged, its arrays do not fit the
+        requirements of `check_images`, `Signals.of` or `Events.of`, or there are fewer examples
+        than `limit`.
     """
     if split not in get_args(Split):
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
-    images = _load(name_or_path, split)
+    loaded = _load(name_or_path, split)
     if limit is None:
-        return images
-    if limit > len(images):
+        return loaded
+    if limit > len(loaded):
         raise DataError(
-            "there are too few images",
-            where=f"{images.name}, split {split}",
-            expected=f"a limit of at most {len(images)}",
+            f"there are too few {type(loaded).__name__.lower()}",
+            where=f"{loaded.name}, split {split}",
+            expected=f"a limit of at most {len(loaded)}",
             found=f"{limit}",
         )
-    return images[np.arange(limit)]
+    return loaded[np.arange(limit)]
 
 
-def _load(name_or_path: str | Path, split: Split) -> Images:
+def _load(name_or_path: str | Path, split: Split) -> Data:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
     path = check_input(name_or_path, DataError, "data set")
     if path.is_dir():
         return _from_folder(path, split, str(path))
-    if path.suffix in (".npz", ".npy"):
-        return _from_numpy(path, split)
+    if path.suffix == ".npy":
+        return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
+    if path.suffix in ARRAY_FILES:
+        return ArrayFile.of(path, split).load()
     if path.exists():
         raise DataError(
             "the kind of file is unknown",
             where=str(path),
-            expected="a folder of IDX files, or an .npz or .npy file",
+            expected="a folder of IDX files, or an .npz, .npy, .h5 or .hdf5 file",
         )
     # Neither a name nor a path: the error of the catalogue lists the names.
     return _from_folder(fetch(data_set(str(name_or_path)).name), split, str(name_or_path))
@@ -113,24 +135,6 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
 def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
     path = folder / indices_name(split)
     return read_idx(path, ndim=1) if path.exists() else None
-
-
-def _from_numpy(path: Path, split: Split) -> Images:
-    if path.suffix == ".npy":
-        return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
-    names = array_names(path)
-    images_name = next((name for name in ("images", f"x_{split}") if name in names), None)
-    if images_name is None:
-        raise DataError(
-            "there are no images in the file",
-            where=str(path),
-            expected=f"an array named images or x_{split}",
-            found=shortened(", ".join(names), 200) or "no array",
-        )
-    labels_name = "labels" if images_name == "images" else f"y_{split}"
-    labels = read_array(path, labels_name) if labels_name in names else None
-    pixels = check_images(read_array(path, images_name), where=f"{path}: {images_name}")
-    return _images(pixels, labels, str(path), split, where=f"{path}: labels")
 
 
 def _images(

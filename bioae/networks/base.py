@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
+from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
 from bioae.networks.placed_layer import PlacedLayer
@@ -41,11 +41,12 @@ class NetworkBase:
         The description.
     weights
         Arrays by name. ``LAYER.weight`` and ``LAYER.recurrent``: weights (target, source) in
-        PyTorch's order. ``LAYER.weight_delay`` and ``LAYER.recurrent_delay``: delays in seconds,
-        where each connection has its own. ``LAYER.PARAMETER``: any constant parameter of the
-        layer's neuron model that replaces the model's value, in base units, one value or one per
-        neuron; those that are random in the model's file are drawn with seed 0 if they are missing.
-        ``LAYER.readout.PARAMETER``: one that the read-out does not share with the neuron.
+        PyTorch's order. ``LAYER.bias``: biases (channel) or (neuron). ``LAYER.weight_delay`` and
+        ``LAYER.recurrent_delay``: delays in seconds, where each connection has its own.
+        ``LAYER.PARAMETER``: any constant parameter of the layer's neuron model that replaces the
+        model's value, in base units, one value or one per neuron; those that are random in the
+        model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
+        that the read-out does not share with the neuron.
     spread
         Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
         describe how some of the weights were made; nothing depends on them, and an artefact does
@@ -90,7 +91,9 @@ class NetworkBase:
 
     @classmethod
     def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Self:
-        """Return a network with random weights; each array has its own stream of random numbers.
+        """Return a network with random weights; each array has a separate stream of random numbers.
+
+        Biases are 0.
 
         Parameters
         ----------
@@ -101,14 +104,9 @@ class NetworkBase:
         """
         weights = {}
         for placed in config.placed:
-            for order, (name, shape) in enumerate(placed.weight_shapes.items()):
-                others = max(placed.size - (not placed.layer.autapses), 1)
-                fan_in = others if order else placed.layer.fan_in(placed.input_shape)
-                deviation = placed.layer.gain * math.sqrt(2.0 / fan_in)
-                number = 2 * placed.depth + order
-                weights[name] = stream(seed, number).normal(0.0, deviation, shape)
-                if name.endswith(".recurrent") and not placed.layer.autapses:
-                    np.fill_diagonal(weights[name], 0.0)
+            for name, shape in placed.weight_shapes.items():
+                number = 2 * placed.depth + name.endswith(".recurrent")
+                weights[name] = draw_weights(placed, name, stream(seed, number))
                 delay = placed.delays[name]
                 if isinstance(delay, tuple):
                     weights[f"{name}_delay"] = draw_delays(
@@ -116,6 +114,8 @@ class NetworkBase:
                         dt=config.dt_seconds, where=f"layer {placed.name!r}",
                     )  # fmt: skip
             weights |= placed.random_parameters(seed)
+            weights |= {name: np.zeros(shape) for name, shape in placed.bias_shapes.items()}
+            weights |= draw_spread(placed, seed)
         return cls(config, weights)
 
     def with_random_parameters(self, seed: int) -> Self:
@@ -134,16 +134,28 @@ class NetworkBase:
         return drawn
 
     def quantised(self, bits: int = 12) -> Self:
-        """Return the network with its connection weights rounded to multiples of ``2**-bits``.
+        """Return the network with its weights and biases rounded to multiples of ``2**-bits``.
 
         Sums of such weights are exact in any order, so all targets agree to the last bit.
         """
         grid = 2.0 ** whole(bits, "bits", most=60)
-        synaptic = {name for placed in self.config.placed for name in placed.weight_shapes}
+        names = (n for each in self.config.placed for n in (*each.weight_shapes, *each.bias_shapes))
         rounded = {
-            name: np.rint(self.weights[name].astype(np.float64) * grid) / grid for name in synaptic
+            name: np.rint(self.weights[name].astype(np.float64) * grid) / grid for name in names
         }
         return replace(self, weights={**self.weights, **rounded})
+
+    def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
+        """Return the weights of a layer's connections by name, fixed ones included."""
+        known = {**self.weights, **placed.fixed_weights}
+        return {name: known[name] for name in placed.delays}
+
+    def biases(self, placed: PlacedLayer) -> NDArray[np.floating] | None:
+        """Return the biases of a layer's neurons (neuron), or None if it has none."""
+        for name in placed.bias_shapes:
+            biases = self.weights[name]
+            return np.repeat(biases, placed.size // len(biases))
+        return None
 
     def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
         """Return the delays of a layer's connections in steps, by the name of their weights.

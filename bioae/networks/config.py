@@ -9,7 +9,14 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
@@ -17,10 +24,11 @@ from bioae.errors import ModelError, NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.inputs import check_background, check_delay
+from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
+from bioae.networks.tasks import Reconstruction, Task
 
 __all__ = ["NetworkConfig", "presets"]
 
@@ -34,7 +42,7 @@ def presets() -> tuple[str, ...]:
 
 
 class NetworkConfig(Table):
-    """The description of an auto-encoder: its layers, its encoder and decoder, its timing.
+    """The description of a network: its task, its layers, its encoder and decoder, its timing.
 
     Raises
     ------
@@ -42,14 +50,15 @@ class NetworkConfig(Table):
         From `from_mapping` and `preset`, if a key is unknown or the layers do not fit together.
     """
 
-    input_shape: Annotated[tuple[Size, Size, Size], Strict(False)] = Field(
-        (1, 28, 28), description="(channel, y, x) of an image"
+    input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
+        (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
     )
     dt: str = Field("1*ms", description="the time step")
     steps: Steps = Field(25, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
+    task: Task = Field(default_factory=Reconstruction)
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
     layers: Annotated[tuple[Layer, ...], Strict(False), Field(min_length=1)]
@@ -62,15 +71,25 @@ class NetworkConfig(Table):
     def _time(cls, value: Any) -> Any:
         return as_text(value)
 
+    @field_validator("input_shape")
+    @classmethod
+    def _image_or_signal(cls, shape: Shape) -> Shape:
+        if len(shape) not in (1, 3):
+            raise ValueError(
+                f"expected [channel, y, x] of images or [channel] of signals, found {list(shape)}"
+            )
+        return shape
+
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
+        self._check_encoder()
         names = [layer.name for layer in self.layers]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
             raise ValueError(f"the layer name {twice.pop()!r} is already used")
         if self.latent is not None and self.latent not in names:
             raise ValueError(f"the latent layer {self.latent!r} is not one of {', '.join(names)}")
-        shape: Shape = self.input_shape
+        shape = self.encoded_shape
         for layer in self.layers:
             try:
                 weights = math.prod(layer.weight_shape(shape))
@@ -79,12 +98,28 @@ class NetworkConfig(Table):
                 _check_indices(max(weights, neurons**2 if layer.recurrent else neurons))
             except ValueError as error:
                 raise ValueError(f"layer {layer.name!r}: {error}") from None
-        if math.prod(shape) != math.prod(self.input_shape):
+        outputs = self.decoder.outputs(math.prod(shape))
+        if self.task.in_time != self.decoder.in_time:
+            each = {True: "an output for each step", False: "one output for a presentation"}
             raise ValueError(
-                f"the last layer has the shape {shape}, the images {self.input_shape}: an "
-                "auto-encoder needs as many outputs as inputs"
+                f"the task {self.task.kind!r} has {each[self.task.in_time]}, the decoder "
+                f"{self.decoder.kind!r} gives {each[self.decoder.in_time]}"
             )
+        if self.in_time and self.task.target == "images":
+            raise ValueError(
+                f"the task {self.task.kind!r} is of images, and input_shape = "
+                f"{list(self.input_shape)} for signals: choose another kind in [task]"
+            )
+        self.task.check_size(outputs, shape, self.input_shape)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_default_task(self, serialise: Any) -> dict[str, Any]:
+        # Descriptions of auto-encoders, and their hashes, are older than tasks.
+        fields: dict[str, Any] = serialise(self)
+        if self.task == Reconstruction():
+            fields.pop("task", None)
+        return fields
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
@@ -171,6 +206,31 @@ class NetworkConfig(Table):
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.from_mapping({**fields, **changes}, where="the network")
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the network receives signals, which vary in time, and not images."""
+        return len(self.input_shape) == 1
+
+    @property
+    def encoded_shape(self) -> Shape:
+        """The shape of the input neurons."""
+        return self.encoder.output_shape(self.input_shape)
+
+    @property
+    def points(self) -> int:
+        """The number of points in time of a signal."""
+        return self.encoder.points(self.steps)
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the decoded output for one example, as the task defines it."""
+        return self.task.output_shape(self.input_shape, self.steps)
+
+    @property
+    def default_scale(self) -> float:
+        """The divisor of the output where the decoder has no `scale`."""
+        return self.task.default_scale(self.encoder.mean_drive(self.steps))
+
     @cached_property
     def timing(self) -> Timing:
         """The steps of presentations."""
@@ -187,7 +247,7 @@ class NetworkConfig(Table):
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
         placed = []
-        shape: Shape = self.input_shape
+        shape = self.encoded_shape
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
             if layer.weight is not None:
@@ -195,6 +255,8 @@ class NetworkConfig(Table):
             where = f"layer {layer.name!r}"
             self._check_dt(model, where=where)
             check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
+            for name, spread in layer.spread.items():
+                check_spread(model, name, spread, where=where)
             if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
                 raise NetworkError(
                     f"the neuron model {model.name!r} never fires",
@@ -211,6 +273,17 @@ class NetworkConfig(Table):
             placed.append(PlacedLayer(layer, depth, shape, model, readout))
             shape = layer.output_shape(shape)
         return tuple(placed)
+
+    def _check_encoder(self) -> None:
+        encoder, shape = self.encoder, list(self.input_shape)
+        if not (encoder.in_time if self.in_time else encoder.of_images):
+            kind, wanted = ("signals", "images") if self.in_time else ("images", "signals")
+            raise ValueError(
+                f"the encoder {encoder.kind!r} is for {wanted}, input_shape = {shape} is of {kind}"
+            )
+        if self.in_time:
+            _ = self.points
+        _check_indices(math.prod(self.encoded_shape))
 
     def _check_dt(self, model: NeuronModel, *, where: str) -> None:
         from bioae.equations.quantities import time_in_seconds

@@ -1,76 +1,131 @@
-"""Decoders: from the last layer's activity to an image, for NumPy arrays and PyTorch tensors.
+"""Decoders: from the last layer's activity to the outputs, for NumPy arrays and PyTorch tensors.
 
 `U` is the potential of the layer's read-out model, which integrates the layer's input and is never
 reset, sampled at the end of each step.
 
-Brian2 decodes U without storing it at every step: each neuron keeps one number, which is `start`
-before the presentation, and `collects` at the end of each step.
+Brian2 decodes U without storing it at every step where a decoder allows it: each neuron keeps one
+number, which is `start` before the presentation, and `collects` at the end of each step. For the
+other decoders of U, Brian2 records U of the last layer at every step, and `decode` reads it after
+each chunk of presentations.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from array_api_compat import array_namespace
 from pydantic import Field
 
-from bioae.fields import Positive, Table
+from bioae.fields import Positive, Size, Table
 
-__all__ = ["CountDecoder", "Decoder", "LastDecoder", "MaxDecoder", "MeanDecoder"]
+__all__ = [
+    "CountDecoder",
+    "Decoder",
+    "FirstSpikeDecoder",
+    "LastDecoder",
+    "MaxDecoder",
+    "MeanDecoder",
+    "PopulationDecoder",
+    "Reads",
+    "SummedSoftmaxDecoder",
+    "TrajectoryDecoder",
+]
 
 Array = Any
+
+#: What is decoded: U, the numbers of spikes, or the steps from the first spike on.
+Reads = Literal["potential", "count", "latency"]
 
 
 class _Decoder(Table):
     scale: Positive | None = Field(
-        None, description="divisor of the decoded image; the encoder's mean drive by default"
+        None, description="divisor of the output; the default depends on the task"
     )
 
-    #: Whether it decodes the read-out's potential rather than the spikes.
-    reads_potential: ClassVar[bool] = True
+    #: Whether there is an output for each step.
+    in_time: ClassVar[bool] = False
+
+    #: Whether outputs grow with the number of steps of a presentation, at the same activity.
+    sums_steps: ClassVar[bool] = False
 
     #: The number that a neuron keeps: its initial value, and its value after each step, in Brian2's
-    #: language, from the number ``kept`` before and the ``potential``.
+    #: language, from the number ``kept`` before and the ``potential``; None for a decoder that
+    #: needs all neurons or all steps at once.
     start: ClassVar[str] = "0"
-    collects: ClassVar[str]
+    collects: ClassVar[str | None] = None
 
-    def decode(self, activity: Array, *, mean_drive: float) -> Array:
+    @property
+    def reads(self) -> Reads:
+        """What is decoded."""
+        return "potential"
+
+    @property
+    def reads_potential(self) -> bool:
+        """Whether it decodes the read-out's potential rather than the spikes."""
+        return self.reads == "potential"
+
+    def outputs(self, neurons: int) -> int:
+        """Return the number of outputs, of one step if `in_time`, of a layer of some neurons.
+
+        Raises
+        ------
+        ValueError
+            If the decoder cannot read such a layer.
+        """
+        return neurons
+
+    def decode(self, activity: Array, *, default_scale: float) -> Array:
         """Decode a presentation.
 
         Parameters
         ----------
         activity
             The potential U, or the spikes, (time, example, ...).
-        mean_drive
-            The drive of a pixel of 1, summed over a presentation: `mean_drive` of the encoder.
+        default_scale
+            The divisor if the decoder has no `scale`: `NetworkConfig.default_scale`.
 
         Returns
         -------
         array
-            (example, ...).
+            (example, ...); (example, output) from `PopulationDecoder`, (example, time, ...) if
+            `in_time`.
         """
         kept = self._reduce(activity)
-        return self.finish(kept, steps=len(activity), mean_drive=mean_drive)
+        return self.finish(kept, steps=len(activity), default_scale=default_scale)
 
-    def finish(self, kept: Array, *, steps: int, mean_drive: float) -> Array:
+    def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
         """Decode the numbers that neurons keep at the end of a presentation.
 
         Parameters
         ----------
         kept
-            (example, ...); for `CountDecoder`, the numbers of spikes.
+            (example, ...); what `reads` says where spikes are read.
         steps
             Steps of the presentation.
-        mean_drive
+        default_scale
             As for `decode`.
 
         Returns
         -------
         array
-            (example, ...).
+            As from `decode`.
         """
-        return kept / (self.scale or mean_drive)
+        return kept / (self.scale or default_scale)
+
+    def in_finer_steps(self, parts: int, *, default_scale: float) -> Self:
+        """Return the decoder that gives the same outputs when steps are divided.
+
+        Parameters
+        ----------
+        parts
+            The number of parts of each step.
+        default_scale
+            As for `decode`.
+        """
+        if not self.sums_steps:
+            return self
+        return self.model_copy(update={"scale": (self.scale or default_scale) * parts})
 
     @abstractmethod
     def _reduce(self, activity: Array) -> Array: ...
@@ -82,7 +137,7 @@ class MaxDecoder(_Decoder):
     kind: Literal["max"] = "max"
 
     start: ClassVar[str] = "-inf"
-    collects: ClassVar[str] = "clip(potential, kept, inf)"
+    collects: ClassVar[str | None] = "clip(potential, kept, inf)"
 
     def _reduce(self, activity: Array) -> Array:
         return array_namespace(activity).max(activity, axis=0)
@@ -93,7 +148,7 @@ class LastDecoder(_Decoder):
 
     kind: Literal["last"] = "last"
 
-    collects: ClassVar[str] = "potential"
+    collects: ClassVar[str | None] = "potential"
 
     def _reduce(self, activity: Array) -> Array:
         return activity[-1]
@@ -104,11 +159,11 @@ class MeanDecoder(_Decoder):
 
     kind: Literal["mean"] = "mean"
 
-    collects: ClassVar[str] = "kept + potential"
+    collects: ClassVar[str | None] = "kept + potential"
 
-    def finish(self, kept: Array, *, steps: int, mean_drive: float) -> Array:
+    def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
         """Divide the sum by the steps first."""
-        return super().finish(kept / steps, steps=steps, mean_drive=mean_drive)
+        return super().finish(kept / steps, steps=steps, default_scale=default_scale)
 
     def _reduce(self, activity: Array) -> Array:
         # Step by step: libraries differ in the order in which they sum an axis, and in rounding.
@@ -119,12 +174,119 @@ class CountDecoder(_Decoder):
     """The number of spikes."""
 
     kind: Literal["count"] = "count"
-    reads_potential: ClassVar[bool] = False
+
+    @property
+    def reads(self) -> Reads:
+        """The numbers of spikes."""
+        return "count"
 
     def _reduce(self, activity: Array) -> Array:
         return array_namespace(activity).sum(activity, axis=0)
 
 
+class FirstSpikeDecoder(_Decoder):
+    """The steps from the first spike on, T - t for a first spike at step t; 0 without a spike.
+
+    The earliest neuron has the largest output. It is the sum over steps of one minus the product
+    of ``1 - s`` over the spikes s so far, which is what the gradient differentiates: a spike before
+    the first one would add the steps by which it is earlier, and losing the first one would cost
+    the steps until the second.
+    """
+
+    kind: Literal["first_spike"] = "first_spike"
+
+    sums_steps: ClassVar[bool] = True
+
+    @property
+    def reads(self) -> Reads:
+        """The steps from the first spike on."""
+        return "latency"
+
+    def _reduce(self, activity: Array) -> Array:
+        silent, steps = 1.0 - activity[0], activity[0]
+        for spikes in activity[1:]:
+            silent = silent * (1.0 - spikes)
+            steps = steps + (1.0 - silent)
+        return steps
+
+
+class PopulationDecoder(_Decoder):
+    """The mean over a group of neurons of their mean potential, or of their spikes.
+
+    Output k reads the neurons from ``k * neurons`` to ``(k + 1) * neurons - 1``.
+    """
+
+    kind: Literal["population"] = "population"
+    neurons: Size = Field(description="neurons per output")
+    of: Literal["potential", "spikes"] = Field(
+        "potential",
+        description='`"potential"`, averaged over the presentation, or `"spikes"`, counted',
+    )
+
+    collects: ClassVar[str | None] = MeanDecoder.collects
+
+    @property
+    def reads(self) -> Reads:
+        """The potential or the numbers of spikes."""
+        return "potential" if self.of == "potential" else "count"
+
+    def outputs(self, neurons: int) -> int:
+        """Return the number of groups."""
+        if neurons % self.neurons:
+            raise ValueError(
+                f"groups of {self.neurons} neurons do not divide the {neurons} of the last layer"
+            )
+        return neurons // self.neurons
+
+    def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
+        """Average over each group."""
+        grouped = kept.reshape(len(kept), -1, self.neurons)
+        # One by one, as in `MeanDecoder`.
+        total = sum(grouped[..., each] for each in range(self.neurons))
+        mean = total / (self.neurons * steps if self.reads_potential else self.neurons)
+        return super().finish(mean, steps=steps, default_scale=default_scale)
+
+    def _reduce(self, activity: Array) -> Array:
+        return sum(activity)
+
+
+class SummedSoftmaxDecoder(_Decoder):
+    """The softmax of the potentials over the neurons, summed over the steps.
+
+    As in Bittar & Garner 2022, arXiv:2212.01187.
+    """
+
+    kind: Literal["summed_softmax"] = "summed_softmax"
+
+    sums_steps: ClassVar[bool] = True
+
+    def _reduce(self, activity: Array) -> Array:
+        xp = array_namespace(activity)
+        flat = activity.reshape(*activity.shape[:2], -1)
+        powers = xp.exp(flat - xp.max(flat, axis=-1, keepdims=True))
+        each = powers / xp.sum(powers, axis=-1, keepdims=True)
+        return sum(each).reshape(activity.shape[1:])
+
+
+class TrajectoryDecoder(_Decoder):
+    """The potential at each step."""
+
+    kind: Literal["trajectory"] = "trajectory"
+
+    in_time: ClassVar[bool] = True
+
+    def _reduce(self, activity: Array) -> Array:
+        return array_namespace(activity).moveaxis(activity, 0, 1)
+
+
 Decoder = Annotated[
-    MaxDecoder | LastDecoder | MeanDecoder | CountDecoder, Field(discriminator="kind")
+    MaxDecoder
+    | LastDecoder
+    | MeanDecoder
+    | CountDecoder
+    | SummedSoftmaxDecoder
+    | TrajectoryDecoder
+    | PopulationDecoder
+    | FirstSpikeDecoder,
+    Field(discriminator="kind"),
 ]

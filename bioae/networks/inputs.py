@@ -1,29 +1,38 @@
-"""Delays and background input of a layer: texts with units, checked and converted to numbers."""
+"""Delays, background input and spread of a layer: texts with units, checked and converted."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import number
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
-from bioae.networks.layers import Background, Delay
+from bioae.networks.layer_base import Background, Delay, Spread
 
 __all__ = [
     "Steps",
     "background_rate",
     "check_background",
     "check_delay",
+    "check_spread",
+    "check_variation",
     "draw_delays",
     "in_steps",
+    "spread_ends",
 ]
 
 Steps = NDArray[np.int64]
 
 #: The largest background, in network weights.
 _LARGEST = 1e6
+
+#: The largest coefficient of variation of a parameter.
+_LARGEST_VARIATION = 10
 
 #: The rounding error of a multiple of dt, in steps.
 _ROUNDING = 1e-6
@@ -143,6 +152,74 @@ def background_rate(text: str, where: str = "background") -> float:
     from bioae.equations.quantities import evaluate
 
     return float(evaluate(text, dimensions_of=hertz, where=where, error=NetworkError))
+
+
+def check_variation(variation: Any, name: str, where: str | None = None) -> None:
+    """Check a coefficient of variation of a parameter.
+
+    Raises
+    ------
+    NetworkError
+        If it is not a number from 0 to 10.
+    """
+    subject = f"the spread of {name!r}"
+    number(
+        variation,
+        subject if where is None else f"{where}, {subject}",
+        least=0,
+        most=_LARGEST_VARIATION,
+        error=NetworkError,
+    )
+
+
+def check_spread(model: NeuronModel, name: str, spread: Spread, *, where: str) -> None:
+    """Check the initial spread of a parameter of a layer.
+
+    Raises
+    ------
+    NetworkError
+        If the model has no such parameter, or the spread does not fit it.
+    """
+    if name not in model.parameters:
+        raise NetworkError(
+            f"neuron model {model.name!r} has no parameter {name!r}",
+            where=f"{where}, spread",
+            expected=f"one of {', '.join(sorted(model.parameters)) or 'none'}",
+        )
+    if isinstance(spread, tuple):
+        spread_ends(model, name, spread, where=where)
+    else:
+        check_variation(spread, name, where)
+
+
+def spread_ends(
+    model: NeuronModel, name: str, spread: tuple[str, str], *, where: str
+) -> tuple[float, float]:
+    """Return the ends of a uniform distribution of a parameter, in base units.
+
+    Raises
+    ------
+    NetworkError
+        If they are not in order, have another unit, or are not within the bounds of training.
+    """
+    from bioae.equations.declarations import parameter_values, trained_bounds
+    from bioae.equations.quantities import evaluate
+
+    values, where = parameter_values(model), f"{where}, spread of {name!r}"
+    low, high = (
+        float(evaluate(text, values, dimensions_of=values[name], where=where, error=NetworkError))
+        for text in spread
+    )
+    least, most = trained_bounds(model, name) if name in model.trainable else (-np.inf, np.inf)
+    if not least <= low <= high <= most or not np.isfinite(high - low):
+        raise NetworkError(
+            "the ends do not fit",
+            where=where,
+            expected="the smaller one first"
+            + (f", within {' to '.join(model.trainable[name])}" if name in model.trainable else ""),
+            found=", ".join(spread),
+        )
+    return low, high
 
 
 def _between(delay: tuple[str, str], *, dt: float, where: str) -> tuple[int, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -18,10 +16,11 @@ from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
 from bioae.networks.base import NetworkBase
-from bioae.networks.inputs import check_background, check_delay
+from bioae.networks.initial import draw_parameters
+from bioae.networks.inputs import check_background, check_delay, check_variation
 from bioae.networks.layers import Background, Layer, as_text
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.random import check_key, stream
+from bioae.random import check_key
 
 if TYPE_CHECKING:
     from brian2 import Quantity
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from bioae.responses.calibration import Calibration
 
 __all__ = ["Network"]
-
-#: The largest coefficient of variation of a parameter.
-_LARGEST_SPREAD = 10
 
 
 @dataclass(frozen=True)
@@ -81,6 +77,7 @@ class Network(NetworkBase):
                     update={
                         "neuron": model.name,
                         "parameters": {},
+                        "spread": {},
                         "weight": _times(calibrate[layer.name], model.weight),
                     }
                 )
@@ -155,8 +152,8 @@ class Network(NetworkBase):
     def in_finer_steps(self, parts: int) -> Self:
         """Return the network with each time step divided into parts.
 
-        Presentations last as long as before. The encoder emits less in each step, so that the
-        input per millisecond stays the same.
+        Presentations last as long as before. The encoder emits less in each step, and biases are
+        smaller, so that the input per millisecond stays the same.
         """
         config = self.config
         if whole(parts, "parts", least=1) == 1:
@@ -165,8 +162,11 @@ class Network(NetworkBase):
             dt=f"{config.dt}/{parts}",
             steps=config.steps * parts,
             encoder=config.encoder.in_finer_steps(parts),
+            decoder=config.decoder.in_finer_steps(parts, default_scale=config.default_scale),
         )
-        return replace(self, config=changed)
+        biases = {name for placed in config.placed for name in placed.bias_shapes}
+        weights = {n: w / parts if n in biases else w for n, w in self.weights.items()}
+        return replace(self, config=changed, weights=weights)
 
     def with_time(self, **changes: Any) -> Self:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.
@@ -209,13 +209,7 @@ class Network(NetworkBase):
         instance(spread, "spread", Mapping, mend=mend, error=NetworkError)
         weights = dict(self.weights)
         for name, variation in spread.items():
-            number(
-                variation,
-                f"the spread of {name!r}",
-                least=0,
-                most=_LARGEST_SPREAD,
-                error=NetworkError,
-            )
+            check_variation(variation, name)
             layers = [placed for placed in self.config.placed if name in placed.program.parameters]
             if not layers:
                 known = {n for placed in self.config.placed for n in placed.program.parameters}
@@ -224,7 +218,10 @@ class Network(NetworkBase):
                     expected=f"one of {', '.join(sorted(known)) or 'none'}",
                 )
             for placed in layers:
-                weights[f"{placed.name}.{name}"] = self._drawn(placed, name, variation, seed)
+                array, mean = f"{placed.name}.{name}", self.parameters(placed)[name]
+                weights[array] = draw_parameters(
+                    placed, name, mean, variation, key=f"spread {array}", seed=seed
+                )
         # Log-normal factors multiply, and with them 1 + CV^2.
         combined = {
             name: math.sqrt((1 + self.spread.get(name, 0.0) ** 2) * (1 + variation**2) - 1)
@@ -303,36 +300,6 @@ class Network(NetworkBase):
             if name in values and (values[name] != float(value)).any()
         }
 
-    def _drawn(
-        self, placed: PlacedLayer, name: str, variation: float, seed: int
-    ) -> NDArray[np.float64]:
-        """Draw a parameter of each neuron of a layer from a truncated log-normal distribution."""
-        from scipy.special import ndtr, ndtri
-
-        where = f"layer {placed.name!r}, spread of {name!r}"
-        if name in placed.program.common:
-            raise NetworkError(
-                "variables that all neurons share depend on this parameter", where=where
-            )
-        mean = np.broadcast_to(self.parameters(placed)[name], placed.size)
-        if not mean.all():
-            raise NetworkError(
-                "a parameter of 0 has no relative spread", where=where, expected="another parameter"
-            )
-        # ln X of mean ln m - s^2/2 and standard deviation s: X has the mean m.
-        deviation = math.sqrt(math.log1p(variation**2))
-        if deviation == 0:
-            return np.array(mean)
-        centre = -(deviation**2) / 2
-        low, high = _bounds(placed.model, name, mean)
-        key = hashlib.sha256(f"spread {placed.name}.{name}".encode()).digest()
-        uniform = stream(seed, int.from_bytes(key[:8], "little")).random(placed.size)
-        with np.errstate(divide="ignore"):
-            first, last = ndtr((np.log(np.stack([low, high]) / mean) - centre) / deviation)
-        normal = ndtri(first + (last - first) * uniform)
-        drawn = mean * np.exp(centre + deviation * normal)
-        return np.asarray(np.clip(drawn, np.minimum(low, high), np.maximum(low, high)))
-
 
 def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
     if isinstance(neuron, NeuronModel):
@@ -342,22 +309,3 @@ def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
 
 def _times(factor: float, weight: str) -> str | None:
     return None if factor == 1.0 else f"{factor!r}*({weight})"
-
-
-def _bounds(
-    model: NeuronModel, name: str, mean: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return bounds of the sign of the mean, the one nearer to 0 first; never beyond the mean."""
-    from bioae.equations.quantities import evaluate
-
-    low, high = np.zeros_like(mean), np.sign(mean) * np.inf
-    if name in model.trainable:
-        where = f"{model.name}.toml, [trainable] {name}"
-        ends = [
-            float(evaluate(text, where=where, error=ModelError)) for text in model.trainable[name]
-        ]
-        small, large = np.sort(np.where(np.sign(ends) == np.sign(mean[:, None]), ends, 0), axis=1).T
-        near, far = np.where(mean > 0, (small, large), (large, small))
-        low = np.where(np.abs(near) <= np.abs(mean), near, mean)
-        high = np.where(np.abs(far) >= np.abs(mean), far, mean)
-    return low, high

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
-from bioae.networks.layers import Delay, LayerBase, Shape
+from bioae.networks.layer_base import Delay, LayerBase, Shape
 from bioae.noise import PARAMETER_STEP, draw, population_number
 
 if TYPE_CHECKING:
@@ -83,18 +83,32 @@ class PlacedLayer:
 
     @cached_property
     def weight_shapes(self) -> dict[str, Shape]:
-        """The shapes of its weight arrays, by name (``LAYER.weight``)."""
+        """The shapes of its arrays of trained weights, by name (``LAYER.weight``)."""
         shapes = {f"{self.name}.weight": self.layer.weight_shape(self.input_shape)}
         if self.layer.recurrent:
             shapes[f"{self.name}.recurrent"] = (self.size, self.size)
-        return shapes
+        return {name: shapes[name] for name in shapes if name not in self.fixed_weights}
+
+    @cached_property
+    def fixed_weights(self) -> dict[str, NDArray[np.float64]]:
+        """The weights that are not trained, by name (``LAYER.weight``)."""
+        fixed = self.layer.fixed_weights(self.input_shape)
+        return {} if fixed is None else {f"{self.name}.weight": fixed}
+
+    @cached_property
+    def bias_shapes(self) -> dict[str, Shape]:
+        """The shape of its biases, by name (``LAYER.bias``); empty if it has none."""
+        shape = self.layer.bias_shape(self.input_shape)
+        return {f"{self.name}.bias": shape} if self.layer.bias else {}
 
     @property
     def delays(self) -> dict[str, Delay]:
         """The delays of its connections as text, by the name of their weights."""
         layer = self.layer
-        each = {f"{self.name}.weight": layer.delay, f"{self.name}.recurrent": layer.recurrent_delay}
-        return {name: each[name] for name in self.weight_shapes}
+        delays = {f"{self.name}.weight": layer.delay}
+        if layer.recurrent:
+            delays[f"{self.name}.recurrent"] = layer.recurrent_delay
+        return delays
 
     @cached_property
     def delay_shapes(self) -> dict[str, Shape]:
@@ -107,8 +121,8 @@ class PlacedLayer:
 
     @cached_property
     def array_shapes(self) -> dict[str, Shape]:
-        """The shapes of all arrays of its connections, by name."""
-        return {**self.weight_shapes, **self.delay_shapes}
+        """The shapes of all arrays of its connections and biases, by name."""
+        return {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}
 
     def random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
         """Draw the parameters that are random in the files of the models, by name (neuron).
@@ -156,8 +170,9 @@ class PlacedLayer:
             f"{self.name}.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
-        # A parameter with the name of an array of weights keeps the model's value.
-        return {name: shapes[name] for name in shapes if name not in self.array_shapes}
+        # A parameter with the name of another array keeps the model's value.
+        taken = self.array_shapes.keys() | self.fixed_weights.keys()
+        return {name: shapes[name] for name in shapes if name not in taken}
 
     @cached_property
     def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:

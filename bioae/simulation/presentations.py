@@ -1,4 +1,4 @@
-"""Images that are presented to a network, their numbers, and the drive that encodes them."""
+"""Images or signals that are presented to a network, and the drive that encodes them."""
 
 from __future__ import annotations
 
@@ -11,60 +11,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets import Images, check_images
-from bioae.datasets.images import check_labels, intensities
+from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
+from bioae.datasets.examples import check_labels, check_targets
+from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = ["Presentations", "Progress"]
+__all__ = ["Presentations", "Progress", "check_fit", "values_of"]
 
 #: Called with the number of finished images, and of all images.
 Progress = Callable[[int, int], None]
 
+#: Numbers that are hashed at a time.
+_BLOCK = 2**22
+
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Images that fit a network.
+    """Images or signals that fit a network.
 
     Parameters
     ----------
     config
         The network's description.
-    pixels
-        (example, channel, y, x), bytes or numbers in [0, 1].
-    examples
-        The number of each image in its data set (example): random input depends on it.
-    labels
-        The class of each image (example), where known.
+    data
+        The images or signals, whose indices key random input, and their labels and targets.
     seed
         The seed of random input and of the noise of neurons.
     """
 
     config: NetworkConfig
-    pixels: NDArray[Any]
-    examples: NDArray[np.int64]
-    labels: NDArray[np.int64] | None
+    data: Data
     seed: int
 
     @classmethod
     def of(
         cls,
         config: NetworkConfig,
-        images: Images | ArrayLike,
+        images: Data | ArrayLike,
         *,
         examples: ArrayLike | None = None,
         seed: int = 0,
     ) -> Presentations:
-        """Check images against a network.
+        """Check images or signals against a network.
 
         Parameters
         ----------
         config
             The network's description.
         images
-            A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1].
+            A data set; or an array of images, (example, channel, y, x) or (example, y, x) in
+            [0, 1], or of signals, (example, time, channel).
         examples
             The number of each image (example); their places in the data set by default.
         seed
@@ -73,51 +72,79 @@ class Presentations:
         Raises
         ------
         DataError
-            If the images are empty, not finite, out of range or of the wrong size.
+            If the images are empty, not finite, out of range or of the wrong size; or if their
+            labels or targets do not fit the task.
         InputError
             If the seed is not an unsigned 64-bit integer.
         """
-        labels, numbers = None, examples
-        if isinstance(images, Images):
-            pixels = check_images(images.pixels)
-            numbers = images.indices if examples is None else examples
-            if images.labels is not None:
-                labels = check_labels(images.labels, examples=len(pixels))
-        else:
-            pixels = check_images(images)
-            numbers = np.arange(len(pixels)) if examples is None else examples
-        if pixels.shape[1:] != config.input_shape:
-            raise DataError(
-                "the images do not fit the network",
-                expected=f"(channel, y, x) = {config.input_shape}",
-                found=f"{pixels.shape[1:]}",
-            )
+        data = _checked(images if isinstance(images, Data) else _of_array(config, images))
+        check_fit(config, data)
         check_key(seed, "seed")
-        return cls(config, pixels, _numbers(numbers, len(pixels)), labels, int(seed))
+        numbers = _numbers(data.indices if examples is None else examples, len(data))
+        presented = cls(config, replace(data, indices=numbers), int(seed))
+        if config.task.target != "images":
+            config.task.known_target(presented, config.steps)
+        return presented
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.data)
 
     def __getitem__(self, part: slice) -> Presentations:
         """Return some of the images."""
-        labels = None if self.labels is None else self.labels[part]
-        return replace(self, pixels=self.pixels[part], examples=self.examples[part], labels=labels)
+        return replace(self, data=self.data[part])
 
-    def intensities(self, part: slice = slice(None)) -> NDArray[np.float64]:
-        """Return the pixels as numbers in [0, 1] (example, channel, y, x)."""
-        return intensities(self.pixels[part])
+    def in_memory(self) -> Presentations:
+        """Return the same presentations, with values that are in a file read."""
+        if isinstance(self.data, Signals):
+            return replace(self, data=replace(self.data, values=np.asarray(self.data.values)))
+        return self
+
+    @property
+    def examples(self) -> NDArray[np.int64]:
+        """The number of each example in its data set (example)."""
+        return self.data.indices
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The class of each example (example), where known."""
+        return self.data.labels
+
+    @property
+    def targets(self) -> NDArray[np.float64] | None:
+        """The targets of the outputs (example, ..., output), where known."""
+        return self.data.targets
+
+    def values(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return images in [0, 1] (example, channel, y, x), or signals (example, time, channel)."""
+        return values_of(self.config, self.data[part])
+
+    def inputs(self) -> NDArray[np.float64]:
+        """Return images, or signals in the time of the network's steps: what a result stores."""
+        values = self.values()
+        if not self.config.in_time:
+            return values
+        return np.repeat(values, self.config.steps // self.config.points, axis=1)
 
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
-        """Return the emission of the input (time, example, channel, y, x)."""
+        """Return the emission of the input (time, example, *neurons)."""
         return self.config.encoder.encode(
-            self.intensities(part), self.examples[part], steps=self.config.steps, seed=self.seed
+            self.values(part), self.examples[part], steps=self.config.steps, seed=self.seed
         )
 
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:
-        """Return the held values of the input (example, neuron), see `bioae.networks.encoders`."""
-        images = self.intensities(part)
-        values = self.config.encoder.held(images, steps=self.config.steps)
-        return values.reshape(len(images), -1)
+        """Return the held values of the input, see `bioae.networks.encoders`.
+
+        They are (example, neuron) for images; for signals, which vary in time, (step, neuron), the
+        steps of one presentation and its lead-in after another.
+        """
+        config = self.config
+        values = config.encoder.held(self.values(part), steps=config.steps)
+        if not config.in_time:
+            return values.reshape(len(values), -1)
+        period = config.timing.period
+        rows = np.zeros((len(values), period, values[0, 0].size))
+        rows[:, : config.steps] = values
+        return rows.reshape(len(values) * period, -1)
 
     def key(self, part: slice = slice(None)) -> Key:
         """Return the key of the neurons' noise."""
@@ -130,12 +157,108 @@ class Presentations:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of the images and their numbers."""
+        """A hash of the images or signals and their numbers."""
         hashed = hashlib.sha256()
-        for values in (self.pixels, self.examples):
+        for values in (*_arrays(self.data), self.examples):
             hashed.update(f"{values.dtype}{values.shape}".encode())
-            hashed.update(np.ascontiguousarray(values).tobytes())
+            rows = max(1, _BLOCK * len(values) // max(1, int(np.prod(values.shape))))
+            for start in range(0, len(values), rows):
+                hashed.update(np.ascontiguousarray(values[start : start + rows]).tobytes())
         return hashed.hexdigest()
+
+
+def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
+    """Return what an encoder encodes: images, or signals (example, time, channel).
+
+    Parameters
+    ----------
+    config
+        The network, whose time step tells the frame of an event.
+    data
+        Examples that fit it.
+    """
+    if isinstance(data, Images):
+        return data.images
+    if isinstance(data, Signals):
+        return data.signals
+    return data.frames(config.points, point_ms=_point_ms(config))
+
+
+def check_fit(config: NetworkConfig, data: Data) -> None:
+    """Check that examples have the shape of a network's input, and last as long.
+
+    Raises
+    ------
+    DataError
+        If they do not.
+    """
+    where = None if data.name in _UNNAMED else f"{data.name}, split {data.split}"
+    if isinstance(data, Images) == config.in_time:
+        kind = type(data).__name__.lower()
+        raise DataError(
+            f"the network receives {'signals' if config.in_time else 'images'}",
+            where=where,
+            expected=f"an input of the shape {config.input_shape}",
+            found=f"{kind} of the shape {data.shape}",
+        )
+    if data.shape != config.input_shape:
+        raise DataError(
+            f"the {type(data).__name__.lower()} do not fit the network",
+            where=where,
+            expected=f"({'channel' if config.in_time else 'channel, y, x'}) = {config.input_shape}",
+            found=f"{data.shape}",
+        )
+    if isinstance(data, Events):
+        data.check_times(config.points, point_ms=_point_ms(config))
+    if isinstance(data, Signals) and data.points != config.points:
+        every = config.steps // config.points
+        raise DataError(
+            "the signals do not last as long as a presentation",
+            where=where,
+            expected=f"{config.points} points in time, for {config.steps} steps"
+            + (f" and every = {every}" if every > 1 else ""),
+            found=f"{data.points}",
+            mend="Set steps, or the encoder's `every` (steps per point), in the network",
+        )
+
+
+#: The name of data sets that are made of arrays, which errors leave out.
+_UNNAMED = ("an array",)
+
+
+def _of_array(config: NetworkConfig, array: ArrayLike) -> Data:
+    if config.in_time:
+        signals = check_signals(array)
+        return Signals(signals, None, *_UNNAMED, "train", np.arange(len(signals)))
+    pixels = check_images(array)
+    return Images(pixels, None, *_UNNAMED, "train", np.arange(len(pixels)))
+
+
+def _checked(data: Data) -> Data:
+    """Check the arrays of a data set; those of events were checked when they were made."""
+    kind, count = type(data).__name__.lower(), len(data)
+    labels, targets = data.labels, data.targets
+    if isinstance(data, Images):
+        data = replace(data, pixels=check_images(data.pixels))
+    elif isinstance(data, Signals) and isinstance(data.values, np.ndarray):
+        data = replace(data, values=check_signals(data.values))
+    return replace(
+        data,
+        labels=None if labels is None else check_labels(labels, examples=count, kind=kind),
+        targets=None if targets is None else check_targets(targets, examples=count, kind=kind),
+    )
+
+
+def _point_ms(config: NetworkConfig) -> float:
+    return config.dt_seconds * 1e3 * config.steps / config.points
+
+
+def _arrays(data: Data) -> tuple[NDArray[Any] | StoredArray, ...]:
+    if isinstance(data, Images):
+        return (data.pixels,)
+    if isinstance(data, Signals):
+        return (data.values,)
+    return (data.addresses.counts, data.addresses.time, data.addresses.channel)
 
 
 def _numbers(examples: ArrayLike | None, count: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import whole
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import InputError, OutputError
 from bioae.files import check_output
 from bioae.networks.base import NetworkBase
@@ -38,7 +38,7 @@ __all__ = ["check_free", "parts_folder", "simulate", "simulate_to"]
 
 def simulate(
     network: NetworkBase,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     backend: Backend | Target = "cpp_standalone",
     *,
     seed: int = 0,
@@ -97,7 +97,7 @@ def simulate(
 def simulate_to(
     path: Path | str,
     network: NetworkBase,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     backend: Backend | Target = "cpp_standalone",
     *,
     seed: int = 0,
@@ -199,7 +199,7 @@ class _Simulation:
     def of(
         cls,
         network: NetworkBase,
-        images: Images | ArrayLike,
+        images: Data | ArrayLike,
         backend: Backend | Target,
         *,
         seed: int,
@@ -303,10 +303,8 @@ class _Piece:
             config = network.config
             return layer_dataset(layer, images.examples, config.dt_seconds * 1e3, config.steps)
         backend = self.simulation.backend
-        reconstruction = self.parts.reconstruction(self.part)
-        root = describe_run(
-            network, images, reconstruction, target=backend.target, dtype=backend.dtype
-        )
+        output = self.parts.output(self.part)
+        root = describe_run(network, images, output, target=backend.target, dtype=backend.dtype)
         return root_dataset(**root)
 
     @property

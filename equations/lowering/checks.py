@@ -36,7 +36,7 @@ from bioae.equations.language import (
     copied_variables,
 )
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
+from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["check_model", "methods"]
@@ -172,9 +172,8 @@ class _Checks:
     def _amount(self, key: str, amount: str, variable: str) -> None:
         where = self._where(key)
         unit = self.declared[variable].dim
-        weight = evaluate(
-            amount, self.parameters, dimensions_of=unit, where=where, error=ModelError
-        )
+        names = {**self.parameters, "dt": SOME_DT}
+        weight = evaluate(amount, names, dimensions_of=unit, where=where, error=ModelError)
         if not np.isfinite(weight) or float(weight) == 0:
             raise ModelError("a weight must be finite, and not 0", where=where, found=amount)
 

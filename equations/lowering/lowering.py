@@ -45,7 +45,7 @@ from bioae.equations.program import (
     Statement,
     Statements,
 )
-from bioae.equations.quantities import constants, finite, unit_name
+from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
 from bioae.errors import ModelError
 
 __all__ = ["lower"]
@@ -231,10 +231,12 @@ class _Lowering:
         return tuple(statements)
 
     def _received(self, target: str, arrived: str, amount: str) -> Statement:
+        weight = Expression(amount)
+        names = {**self.values, "dt": SOME_DT}
         key = f"[inputs] {target}" if target in self.model.inputs else "weight"
-        weight = finite(amount, self.values, where=f"{self.where}, {key}")
-        if float(weight) != 1.0:
-            arrived = f"{arrived}*{self.hoist(Expression(amount))}"
+        value = finite(weight.text, names, where=f"{self.where}, {key}")
+        if float(value) != 1.0 or "dt" in weight.names:
+            arrived = f"{arrived}*{self.hoist(weight)}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
 
     # Reading code

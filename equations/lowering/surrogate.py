@@ -14,7 +14,7 @@ from brian2.units import have_same_dimensions
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import NeuronModel, Surrogate
-from bioae.equations.quantities import constants, evaluate
+from bioae.equations.quantities import SOME_DT, constants, evaluate
 from bioae.errors import InputError, ModelError
 
 __all__ = ["read_surrogate"]
@@ -103,7 +103,8 @@ class _Reader:
         self._model = model
         self._conditions = conditions
         self._starts = starts
-        self._values = values
+        # `weight` may be a scale, and name the time step.
+        self._values = {**values, "dt": SOME_DT}
 
     def read(self, threshold: Expression) -> tuple[Expression, Expression]:
         condition = self._plain(threshold.tree)

@@ -37,6 +37,8 @@ def make_result(raster: NDArray[np.bool_], name: str = "latent", **changes: Any)
         "neuron_model": "a model",
         "network_sha256": "abc",
     }
+    if "output" in changes:
+        del arguments["reconstruction"]
     return build_result(**(arguments | changes))
 
 

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.peers import PEERS, build
 from benchmarks.peers.common import SLOPE
+from benchmarks.recurrent import OURS, UNCOMPILED, Sizes, layers, training
 from bioae.datasets import load
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
@@ -59,3 +60,36 @@ def test_other_networks_are_refused(peer: str) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", neuron="lif_subtract"))
     with pytest.raises(ValueError, match="no equivalent of the layer 'encoder1'"):
         build(peer, network)
+
+
+def test_recurrent_layers(peer: str) -> None:
+    """The same spikes, and the same gradients where the peer's reset is not detached."""
+    sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)
+    every, drive = layers(sizes.network(), [peer]), sizes.drive()
+    ours, weights = every[OURS]
+    expected = ours(drive)
+    assert expected.any()
+    expected.square().sum().backward()  # type: ignore[no-untyped-call]
+    theirs = {name: each for name, each in every.items() if name not in {OURS, UNCOMPILED}}
+    assert len(theirs) == 2
+    for name, (layer, parameters) in theirs.items():
+        found = layer(drive)
+        assert (found - expected).abs().sum() <= DIFFERING.get(peer, 0.0) * expected.sum()
+        if peer == "norse":
+            continue
+        found.square().sum().backward()  # type: ignore[no-untyped-call]
+        for weight, own in zip(weights, parameters, strict=True):
+            grad = own.grad[:, -weight.shape[1] :].clone()
+            if weight.shape[0] == weight.shape[1]:
+                grad.fill_diagonal_(0)  # the peer has autapses, of weight 0
+            size = float(weight.grad.abs().max())
+            assert size > 0, name
+            torch.testing.assert_close(grad, weight.grad, rtol=1e-4, atol=1e-4 * size)
+
+
+def test_steps_of_training_a_recurrent_layer() -> None:
+    sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)
+    every = layers(sizes.network(), [])
+    counts = [training(*every[name], sizes.drive(), sizes.outputs)() for name in (OURS, UNCOMPILED)]
+    assert counts[0].any()
+    assert torch.equal(*counts)

@@ -74,7 +74,7 @@ def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -
         ("empty.nc", "the file cannot be read as netCDF4"),
         ("garbage.nc", "the file cannot be read as netCDF4"),
         ("foreign.nc", "this is not the result of a simulation"),
-        ("newer.nc", "expected schema_version 1; found 9. Simulate again"),
+        ("newer.nc", "expected schema_version 1 or 2; found 9. Simulate again"),
         ("missing.nc", "there is no such file"),
         (".", "this is a folder"),
     ):

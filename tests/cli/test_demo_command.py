@@ -20,7 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str, tmp_path: Path) -> No
     """Let the demo train the tiny network."""
     text = f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n"
     (tmp_path / "demo.toml").write_text(text)
-    monkeypatch.setattr("bioae.cli.demo.files", lambda _: tmp_path)
+    monkeypatch.setattr("bioae.experiments.demo.files", lambda _: tmp_path)
 
 
 @pytest.mark.usefixtures("small")

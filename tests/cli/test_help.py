@@ -14,7 +14,7 @@ from bioae.cli.app import make_app
 
 Run = Callable[..., Any]
 
-COMMANDS = ("demo", "train", "simulate", "analyze", "parity")
+COMMANDS = ("demo", "train", "simulate", "analyze", "parity", "experiment")
 GROUPED = (
     "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
     "cache show", "cache clear",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_run(run: Run, here: Path, config: Texts) -> None:
     done = run("train", config(), "--out", "out")
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("out/model: 2 epochs, held-out error ")
+    assert re.fullmatch(r"out/model: epoch [12] of 2, test error [0-9.]+ per image\n", done.out)
     found = sorted(files(here / "out"))
     assert found == [
         "checkpoint.safetensors",
@@ -47,17 +48,21 @@ def test_a_run(run: Run, here: Path, config: Texts) -> None:
         "metrics.jsonl",
         "model/network.toml",
         "model/weights.safetensors",
+        "test.json",
     ]
     loaded = artefact.load(here / "out" / "model")
     assert loaded.training["training"]["epochs"] == 2
-    assert loaded.metrics["epoch"] == 2
+    lines = [json.loads(line) for line in (here / "out" / "metrics.jsonl").read_text().splitlines()]
+    best = min(lines, key=lambda line: line["validation_sum_squared_error"])
+    test = json.loads((here / "out" / "test.json").read_text())
+    assert loaded.metrics == best | test
+    assert test["epoch"] == best["epoch"]
 
 
-def test_the_last_metrics_as_json(run: Run, here: Path, config: Texts) -> None:
+def test_the_metrics_of_the_network_as_json(run: Run, here: Path, config: Texts) -> None:
     done = run("train", config(), "--out", "out", "--json")
     assert (done.status, done.err) == (0, "")
-    lines = (here / "out" / "metrics.jsonl").read_text().splitlines()
-    assert json.loads(done.out) == json.loads(lines[-1])
+    assert json.loads(done.out) == artefact.load(here / "out" / "model").metrics
 
 
 def test_resumed_with_more_epochs_it_equals_a_longer_run(
@@ -108,8 +113,8 @@ def test_an_invalid_configuration_keeps_the_earlier_run(
         ),
         ("epochs = 2", "epochs =", "run.toml: this is not valid TOML: "),
         ('"sample"', '"mnits"', "mnits: unknown data set; "),
-        ("train = 40", "train = 0", "data.train does not fit"),
-        ("train = 40", "train = 40_000", "there are too few images"),
+        ("train = 50", "train = 0", "data.train does not fit"),
+        ("train = 50", "train = 40_000", "there are too few images"),
         ("steps = 5", "steps = 0", "run.toml, network: steps does not fit"),
         ("steps = 5", 'dt = "1*mV"', "run.toml: network, dt: '1*mV' has the wrong unit"),
         ("steps = 5", 'preset = "big"', "unknown network 'big'; expected one of paper, strided"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bioae.datasets import Images, check_images
-from bioae.datasets.images import check_labels
+from bioae.datasets.examples import check_labels
 from bioae.errors import DataError
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=4)

@@ -14,8 +14,9 @@ from bioae.networks import artefact
 ROOT = Path(__file__).parents[2]
 _CONFIG = """
 [data]
-train = 32
-validation = 20
+train = 42
+validation = 10
+test = 10
 
 [network]
 preset = "strided"

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from bioae import simulation
-from bioae.cli import demo, main
+from bioae.cli import main
+from bioae.experiments import demo as experiment
 from bioae.simulation.targets.activation import check_target
 
 ROOT = Path(__file__).parents[2]
@@ -45,11 +46,11 @@ def test_a_small_demo(
 
     def few(text: str) -> dict[str, Any]:
         config = tomllib.loads(text)
-        config["data"] |= {"train": 32, "validation": 10}
+        config["data"] |= {"train": 42, "validation": 10, "test": 10}
         return config
 
     run = simulation.simulate
-    monkeypatch.setattr(demo, "tomllib", SimpleNamespace(loads=few))
+    monkeypatch.setattr(experiment, "tomllib", SimpleNamespace(loads=few))
     monkeypatch.setattr(
         simulation,
         "simulate",

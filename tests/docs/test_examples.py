@@ -104,6 +104,26 @@ def test_train_small_is_small() -> None:
     assert config.regularisers.beta2 is not None
 
 
+def test_classifier(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = example("classifier").main(str(workplace / "classifier"))
+    assert result.sizes["example"] == 500
+    found = bioae.analysis.accuracy(result)
+    assert float(found["accuracy"]) > 0.9
+    assert float(found["low"]) > 0.85
+    line = f"{float(found['accuracy']):.3f}, 95 % interval {float(found['low']):.3f}"
+    assert f"accuracy in Brian2: {line}" in capsys.readouterr().out
+    config = load_config(EXAMPLES / "train_classifier.toml")
+    metrics = (workplace / "classifier/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(metrics) == config.training.epochs
+
+
+def test_train_mnist_classifier_is_a_classifier() -> None:
+    config = load_config(EXAMPLES / "train_mnist_classifier.toml")
+    assert (config.data.name, config.data.train) == ("mnist", None)
+    assert config.network.output_shape == (10,)
+    assert config.loss == "cross_entropy"
+
+
 def test_the_reader_in_artefact_md_reads_the_weights(workplace: Path, model: bioae.Network) -> None:
     """Compare the arrays that the ten lines of the page read."""
     page = (EXAMPLES.parent / "docs/artefact.md").read_text(encoding="utf-8")

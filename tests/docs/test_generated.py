@@ -12,12 +12,14 @@ from types import ModuleType
 from typing import Any
 
 import make_analysis
+import make_experiments
 import make_models
 import make_operators
 import make_tables
 import pytest
 from model_pages import pictures, responses
 
+from benchmarks.recurrent import table as recurrent_table
 from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from benchmarks.training import table as training_table
@@ -26,6 +28,8 @@ from bioae.analysis import plots
 from bioae.equations import available, load_model
 from bioae.equations.expressions import SUPPORTED
 from bioae.equations.lowering.checks import methods
+from bioae.experiments.runner import page
+from bioae.experiments.runner.registry import load as load_experiment
 from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +51,9 @@ FLAT_README = " ".join(README.split())
 @pytest.mark.parametrize(
     ("script", "page", "tables"),
     [
-        (make_tables, "networks.md", 7),
+        (make_tables, "networks.md", 8),
         (make_tables, "neuron-models.md", 3),
+        (make_tables, "tasks.md", 1),
         (make_analysis, "analysis.md", 5),
     ],
 )
@@ -90,6 +95,30 @@ def test_every_file_of_a_model_page_has_its_model() -> None:
     assert set((DOCS / "images/models").iterdir()) <= drawn
 
 
+def test_generated_pages_of_experiments() -> None:
+    documents = list(make_experiments.documents())
+    assert documents
+    index = make_experiments.PAGES / "index.md"
+    content = index.read_text(encoding="utf-8")
+    assert content.count("<!-- end -->") == 1
+    expected = {index: make_experiments.filled(content)}
+    figures = set()
+    for document in documents:
+        experiment = load_experiment(document.experiment)
+        plan = page.plan_of(experiment, document)
+        assert not document.quick
+        assert document.sizes == json.loads(json.dumps(experiment.sizes)), experiment.name
+        expected[index.with_name(f"{experiment.name}.md")] = page.page_of(experiment, document)
+        for name in page.figure_names(experiment):
+            figures.add(make_experiments.PAGES / page.FIGURES / name)
+            svg = (make_experiments.PAGES / page.FIGURES / name).read_text(encoding="utf-8")
+            assert svg.endswith(f"{page.figure_mark(plan, document)}\n"), name
+    outdated = [path.name for path, text in expected.items() if path.read_text("utf-8") != text]
+    assert outdated == [], "run python docs/make_experiments.py"
+    assert set(make_experiments.PAGES.glob("*.md")) == set(expected)
+    assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
+
+
 def test_markdown_of_the_benchmarks() -> None:
     for name in ("analysis", "simulation", "starting"):
         content = stored(f"benchmarks/results/{name}.json")
@@ -97,8 +126,9 @@ def test_markdown_of_the_benchmarks() -> None:
         assert f"`{content['command']}`" in page
         for each in content["tables"]:
             assert Table(each["title"], each["rows"], each["notes"]).markdown() in page
-    rows = stored("benchmarks/results/training.json")["rows"]
-    assert training_table(rows) == (BENCHMARKS / "training.md").read_text(encoding="utf-8")
+    for name, table in (("training", training_table), ("recurrent", recurrent_table)):
+        rows = stored(f"benchmarks/results/{name}.json")["rows"]
+        assert table(rows) == (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def rows_of(name: str) -> list[list[str]]:
@@ -166,7 +196,7 @@ def test_readme_has_the_numbers_of_the_demo() -> None:
     assert f"{demo['spikes']:,} spikes" in FLAT_README
     assert f"; {demo['differing_spikes']} of them differ" in FLAT_README
     assert f"On {demo['images']} held-out digits" in FLAT_README
-    epochs = tomllib.loads(text("bioae/cli/demo.toml"))["training"]["epochs"]
+    epochs = tomllib.loads(text("bioae/experiments/demo.toml"))["training"]["epochs"]
     assert f"for {epochs} epochs" in FLAT_README
 
 

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy import stats
 
-from bioae.networks.encoders import Bernoulli, ConstantCurrent, Encoder, FirstSpike
+from bioae.networks.encoders import (
+    Bernoulli,
+    ConstantCurrent,
+    Encoder,
+    FirstSpike,
+    Frames,
+    LevelCrossing,
+    Population,
+)
 from bioae.random import stream, uniform
 
 ENCODERS = [Bernoulli(), FirstSpike(), ConstantCurrent()]
+OF_IMAGES = [*ENCODERS, Population(), Population(random=True)]
 SHAPE = (2, 3, 4)
 IMAGES = stream(0, 0).random((6, *SHAPE))
 EXAMPLES = np.array([17, 3, 99, 0, 4, 5])
@@ -30,7 +39,7 @@ def test_drive_has_time_first(encoder: Any) -> None:
     assert not encoder.encode(0 * IMAGES, EXAMPLES, steps=7).any()
 
 
-@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+@pytest.mark.parametrize("encoder", OF_IMAGES, ids=lambda encoder: encoder.kind)
 @given(order=st.permutations(range(6)), count=st.integers(1, 6))
 def test_the_encoding_of_an_example_does_not_depend_on_others(
     encoder: Any, order: list[int], count: int
@@ -110,7 +119,17 @@ def test_constant_current_is_on_the_grid(pixel: float, gain: float) -> None:
     assert abs(ticks[0] / 4096 - gain * pixel) <= 0.5 / 4096
 
 
-@pytest.mark.parametrize("encoder", [Bernoulli(rate=0.3), FirstSpike(), ConstantCurrent(gain=2.0)])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        Bernoulli(rate=0.3),
+        FirstSpike(),
+        ConstantCurrent(gain=2.0),
+        Frames(gain=3.0, every=2, random=True),
+        LevelCrossing(delta=0.5),
+        Population(neurons=4, low=-2.0),
+    ],
+)
 def test_encoders_round_trip_through_a_file(encoder: Any) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(Encoder)
     assert adapter.validate_python(encoder.model_dump(mode="json")) == encoder

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Dense, LayerBase, all_to_all
+from bioae.networks.layers import (
+    AvgPool2d,
+    Connections,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    LayerBase,
+    Pool2d,
+    SumPool2d,
+    all_to_all,
+)
+from bioae.trainers.mirror.connections.functional import connect
 
 Shape = tuple[int, ...]
 MODULES = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
@@ -118,6 +129,42 @@ def test_fan_in_is_the_largest_number_of_inputs(
     target = layer.connections(shape).target
     counted = np.bincount(target).max() if len(target) else 0
     assert counted <= layer.fan_in(shape)
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> tuple[Pool2d, Shape]:
+    """Pooling of either kind, and an input that fits it."""
+    kernel = draw(st.integers(1, 4))
+    settings: dict[str, Any] = {
+        "kernel": kernel,
+        "stride": draw(st.sampled_from([None, 1, 2, 3])),
+        "padding": draw(st.integers(0, kernel // 2)),
+    }
+    shape = tuple(draw(st.integers(low, 8)) for low in (1, kernel, kernel))
+    return draw(st.sampled_from([AvgPool2d, SumPool2d]))(name="layer", **settings), shape
+
+
+@given(pools())
+def test_pooling_is_that_of_torch(case: tuple[Pool2d, Shape]) -> None:
+    layer, shape = case
+    images = torch.from_numpy(dyadic(1, 2, *shape))
+    averages = functional.avg_pool2d(images, layer.kernel, layer.stride, layer.padding)
+    assert layer.output_shape(shape) == averages.shape[1:]
+    found = through(layer, shape, images, layer.fixed_weights(shape))
+    if isinstance(layer, SumPool2d):
+        assert torch.equal(found, (averages * layer.kernel**2 * 4096).round() / 4096)
+    else:
+        assert torch.allclose(found, averages, rtol=2.0**-24, atol=0)
+    assert torch.equal(found, connect(layer, images, torch.from_numpy(layer.fixed_weights(shape))))
+
+
+@pytest.mark.parametrize(("kernel", "exact"), [(2, True), (4, True), (3, False), (5, False)])
+def test_the_weight_of_average_pooling_has_24_bits(kernel: int, *, exact: bool) -> None:
+    weight = AvgPool2d(name="layer", kernel=kernel).spike_weight
+    assert (weight == 1 / kernel**2) == exact
+    assert weight == pytest.approx(1 / kernel**2, rel=2.0**-24)
+    # A sum of all spikes of a window, one by one, is exact.
+    assert sum([weight] * kernel**2) == weight * kernel**2
 
 
 def test_fan_in_is_reached_in_the_middle() -> None:

@@ -69,7 +69,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"colour": 1}, "unknown key 'colour'; expected one of input_shape, dt, steps"),
     ({"steps": 0}, "steps does not fit; expected greater than or equal to 1; found 0"),
     ({"schedule": "late"}, "schedule does not fit; expected 'brian2' or 'paper'; found 'late'"),
-    ({"input_shape": [8, 8]}, "the key 'input_shape.2' is missing"),
+    ({"input_shape": [8, 8]}, r"input_shape: expected .channel, y, x. of images or .channel. of"),
     ({"latent": "z"}, "the latent layer 'z' is not one of a, b"),
     ({"layers": []}, "layers does not fit"),
     ({"encoder": {"kind": "morse"}}, "encoder does not fit"),

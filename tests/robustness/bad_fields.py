@@ -23,7 +23,7 @@ __all__ = ["ARTEFACT_FIELDS", "NEURON", "NEURON_FIELDS", "SIDE", "TRAINING", "TR
 #: The rows and columns of an image.
 SIDE = 4
 TRAINING: dict[str, Any] = {
-    "data": {"name": "images.npy", "train": 2, "validation": 1},
+    "data": {"name": "images.npy", "train": 2, "validation": 1, "test": 2},
     "network": {
         "input_shape": [1, SIDE, SIDE],
         "dt": "1*ms",
@@ -38,6 +38,7 @@ TRAINING: dict[str, Any] = {
                 "kind": "dense", "name": "hidden", "units": 3, "gain": 2.0, "recurrent": True,
                 "autapses": False, "delay": "1*ms", "recurrent_delay": "1*ms", "weight": "1",
                 "background": 0.1, "parameters": {"tau": "20*ms"}, "readout": "leaky_readout",
+                "spread": {"tau": 0.1}, "bias": True, "initial": "orthogonal", "recurrent_gain": 1,
             },
             {"kind": "dense", "name": "output", "shape": [1, SIDE, SIDE], "gain": 2.0},
         ],
@@ -46,10 +47,24 @@ TRAINING: dict[str, Any] = {
         "epochs": 1, "batch_size": 2, "learning_rate": 0.001, "gradient_clip": 1.0, "seed": 1,
         "threads": 1, "compile": False, "dtype": "float32", "device": "cpu", "grid_bits": 12,
         "checkpoint_seconds": 20.0, "truncate": 2, "recompute": 2, "loss": "sum_squared_error",
-        "trainable": [], "per_neuron": False,
+        "trainable": [], "per_neuron": False, "evaluation_batch_size": 2, "frozen": [],
+        "optimiser": {"name": "adamw", "weight_decay": 0.1}, "average": 0.9, "select": "best",
+        "schedule": {"name": "step", "every": 1, "factor": 0.5, "warm_up": 0.5},
+        "layers": {"hidden": {"trainable": [], "bounds": {}, "derivative": {"name": "membrane"}}},
+        "stages": [
+            {
+                "epochs": 1, "batch_size": 1, "learning_rate": 0.001, "learning_rates": {},
+                "schedule": {"name": "cosine", "final": 0.5, "warm_up": 0.5}, "trainable": [],
+                "frozen": [], "regularisers": {"l2": {"coefficient": 0.1, "warm_up": 0.5}},
+            },
+        ],
         "derivative": {"name": "membrane", "detach_reset": True, "detach_refractory": True},
     },
-    "regularisers": {"beta1": {"coefficient": 0.1, "target": 0.0, "layers": ["hidden"]}, "l2": 0.1},
+    "regularisers": {
+        "beta1": {"coefficient": 0.1, "target": 0.0, "layers": ["hidden"], "over": "batch"},
+        "lambda1": {"coefficient": 0.1, "window": [0.1, 0.5], "warm_up": 0.5},
+        "l2": 0.1,
+    },
 }  # fmt: skip
 NEURON: dict[str, Any] = {
     "description": "Leaky integrate-and-fire neuron.",
@@ -96,8 +111,16 @@ _DELAYS = (
 )  # fmt: skip
 _TERMS = ({}, [], True, "1", math.nan, {"layers": "all"}, {"coefficient": True})
 _LAYERS = ("all", "hidden", [], ["nobody"], [1], True, 1, ["hidden", "x"], ["hidden"], {})
+_WINDOWS = (
+    [0, 1], [-1.0, 2.5], [1, 0], [1], [0, 1, 2], ["0", "1"], [True, 1], [0, math.nan], [0, 1e13],
+    {}, 1, "0", [[0, 1]], [],
+)  # fmt: skip
 _EPOCHS = (True, 0, -1, 1, 2, 10**6 + 1, 2**63, 10**30, 1.0, "1", math.inf, [1], {})
 _THREADS = (True, 0, -1, 1, 2, 1025, 100_000, 2**63, 1.0, "1", math.inf)
+
+
+_HIDDEN = ("training", "layers", "hidden")
+_STAGE = ("training", "stages", 0)
 
 
 def _dense(path: int, name: str) -> tuple[str | int, ...]:
@@ -107,7 +130,8 @@ def _dense(path: int, name: str) -> tuple[str | int, ...]:
 TRAINING_FIELDS = (
     Field(("data", "name"), nothing),
     Field(("data", "train"), whole(1, 2)),
-    Field(("data", "validation"), whole(1, 2)),
+    Field(("data", "validation"), lambda v: whole(1, 1)(v) or (type(v) is float and 0 < v < 1)),
+    Field(("data", "test"), whole(1, 2)),
     Field(("network", "input_shape"), nothing),
     Field(("network", "input_shape", 0), one_of(1)),
     Field(("network", "dt"), time(), TIMES),
@@ -126,6 +150,10 @@ TRAINING_FIELDS = (
     Field(_dense(0, "name"), nothing),
     Field(_dense(0, "units"), one_of(1, 2)),
     Field(_dense(0, "gain"), number(1e-12, 1e12), _FACTORS),
+    Field(_dense(0, "recurrent_gain"), number(1e-12, 1e12), _FACTORS),
+    Field(_dense(0, "initial"), one_of("normal", "orthogonal")),
+    Field(_dense(0, "bias"), flag),
+    Field((*_dense(0, "spread"), "tau"), number(0, 10), (*_FACTORS, *_DELAYS)),
     Field(_dense(0, "recurrent"), one_of(True)),
     Field(_dense(0, "autapses"), flag),
     Field(_dense(0, "delay"), time(0, 2.4e-3), TIMES),
@@ -157,6 +185,33 @@ TRAINING_FIELDS = (
     Field(("training", "per_neuron"), one_of(True, False, [])),
     Field(("training", "learning_rates"), one_of({})),
     Field(("training", "init"), nothing),
+    Field(("training", "evaluation_batch_size"), whole(1, 10**9)),
+    Field(("training", "optimiser"), nothing),
+    Field(("training", "optimiser", "name"), nothing),
+    Field(("training", "optimiser", "weight_decay"), number(0, 1e3)),
+    Field(("training", "schedule"), nothing),
+    Field(("training", "schedule", "name"), nothing),
+    Field(("training", "schedule", "every"), whole(1, 10**6)),
+    Field(("training", "schedule", "factor"), number(0, 1, above=True)),
+    Field(("training", "schedule", "warm_up"), number(0, 1e6)),
+    Field(("training", "average"), lambda v: type(v) is float and 0 < v < 1),
+    Field(("training", "select"), nothing),
+    Field(("training", "frozen"), one_of([])),
+    Field(("training", "layers"), one_of({})),
+    Field((*_HIDDEN, "trainable"), one_of([])),
+    Field((*_HIDDEN, "bounds"), one_of({})),
+    Field((*_HIDDEN, "derivative"), nothing),
+    Field(("training", "stages"), one_of([])),
+    Field((*_STAGE, "epochs"), whole(1, 10**5), _EPOCHS),
+    Field((*_STAGE, "batch_size"), whole(1, 10**9)),
+    Field((*_STAGE, "learning_rate"), number(0, 1e3, above=True)),
+    Field((*_STAGE, "learning_rates"), one_of({})),
+    Field((*_STAGE, "schedule", "final"), number(0, 1)),
+    Field((*_STAGE, "schedule", "warm_up"), number(0, 1e6)),
+    Field((*_STAGE, "trainable"), one_of([])),
+    Field((*_STAGE, "frozen"), one_of([])),
+    Field((*_STAGE, "regularisers"), one_of({})),
+    Field((*_STAGE, "regularisers", "l2", "warm_up"), number(0, 1e6)),
     Field(("training", "derivative"), nothing),
     Field(("training", "derivative", "detach_reset"), flag),
     Field(("training", "derivative", "detach_refractory"), flag),
@@ -166,6 +221,9 @@ TRAINING_FIELDS = (
     Field(("regularisers", "beta1", "coefficient"), number(-1e12, 1e12), _FACTORS),
     Field(("regularisers", "beta1", "target"), number(-1e12, 1e12), _FACTORS),
     Field(("regularisers", "beta1", "layers"), one_of("all", ["hidden"]), _LAYERS),
+    Field(("regularisers", "beta1", "over"), nothing),
+    Field(("regularisers", "lambda1", "window"), one_of([0, 1], [-1.0, 2.5]), _WINDOWS),
+    Field(("regularisers", "lambda1", "warm_up"), number(0, 1e6)),
 )  # fmt: skip
 NEURON_FIELDS = (
     Field(("description",), lambda v: text(v) and bool(v.strip())),

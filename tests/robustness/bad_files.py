@@ -108,8 +108,9 @@ _ATTRIBUTES = {
     "dt_ms": (0.0, -1.0, math.nan, math.inf, "1", 1e300, 0.7),
     "steps": (0, -1, 2.5, "3", 2**40, math.nan, 1),
     "seed": (-1, 1.5, "x", math.nan),
-    "schema_version": (0, 2, "1", math.nan, 1.5),
+    "schema_version": (0, 3, "1", math.nan, 1.5),
     "target": (1, 0.5, [1, 2]),
+    "task": (1, "dreaming", "sequence"),
     "neuron_model": (1, [1.0]),
     "network_sha256": (1, math.nan),
 }

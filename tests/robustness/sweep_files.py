@@ -59,7 +59,7 @@ def load_parts(path: Path) -> object:
     parts = Parts(path, IDENTITY)
     found: list[object] = []
     for part in parts.finished(4):
-        found += [parts.spikes(part, 0), parts.layer(part, 0), parts.reconstruction(part)]
+        found += [parts.spikes(part, 0), parts.layer(part, 0), parts.output(part)]
     return found
 
 

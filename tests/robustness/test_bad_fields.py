@@ -15,7 +15,7 @@ from bioae.errors import InputError
 from bioae.trainers.training.config import load_config
 
 #: Fields of which some values are refused when images are loaded, or the mirror is made.
-_LATER = ("data", "device", "init", "trainable", "learning_rates", "width")
+_LATER = ("data", "device", "init", "trainable", "frozen", "learning_rates", "width")
 
 
 def _read_training(path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_full_disk(
             refused += 1
             left = {path.name for path in disk.rglob("*")}
             # A training run keeps what it has finished.
-            kept = {"run", "config.toml", "checkpoint.safetensors", "metrics.jsonl"}
+            kept = {"run", "config.toml", "checkpoint.safetensors", "metrics.jsonl", "test.json"}
             assert left <= (kept if name == "run" else set())
     assert succeeded == len(commands)
     assert refused > len(commands)

@@ -60,9 +60,14 @@ class Activity:
     ----------
     layers
         By name, in order.
-    reconstruction
-        The decoded images (example, channel, y, x).
+    output
+        The decoded output (example, ...), of the shape that the network's task gives it.
     """
 
     layers: dict[str, LayerActivity]
-    reconstruction: Tensor
+    output: Tensor
+
+    @property
+    def reconstruction(self) -> Tensor:
+        """The decoded images (example, channel, y, x) of an auto-encoder: `output`."""
+        return self.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
@@ -20,10 +22,13 @@ from bioae.networks.layers import Dense
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
+from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
-from bioae.trainers.mirror.compiled.kernel import SUM, Timeline
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
+from bioae.trainers.mirror.compiled.plan import SUM, Timeline
+from bioae.trainers.mirror.compiled.recurrent import Path
+from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
@@ -31,10 +36,30 @@ from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
-__all__ = ["Compile", "LayerMirror"]
+__all__ = ["Compile", "LayerMirror", "LayerOptions"]
 
 #: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """Options of a single layer, which replace those of all layers.
+
+    Attributes
+    ----------
+    backward
+        The options of back-propagation; None: those of all layers.
+    trainable
+        The neuron parameters to train; None: those of all layers.
+    bounds
+        The bounds of trained parameters as text, by name, in place of the model's. A parameter for
+        which the model has none can be trained, too.
+    """
+
+    backward: Backward | None = None
+    trainable: Collection[str] | None = None
+    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class LayerMirror(nn.Module):
@@ -52,7 +77,16 @@ class LayerMirror(nn.Module):
         See `NetworkMirror`.
     arrays
         The source of memory for compiled layers in training.
+    options
+        The options that differ from these.
+
+    Raises
+    ------
+    NetworkError
+        If bounds do not fit a parameter.
     """
+
+    _fixed: Tensor | None
 
     def __init__(
         self,
@@ -65,23 +99,32 @@ class LayerMirror(nn.Module):
         dtype: torch.dtype,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
         arrays: Arrays | None = None,
+        options: LayerOptions | None = None,
     ) -> None:
         super().__init__()
         self.placed = placed
+        options = options or LayerOptions()
+        backward = options.backward or backward
+        model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
+        trainable = trainable if options.trainable is None else options.trainable
         self._compile = compile
         arrays = arrays or Arrays()
         timing = network.config.timing
+        self.weights = nn.ParameterDict()
+        for name in (*placed.weight_shapes, *placed.bias_shapes):
+            weights = torch.tensor(network.weights[name], dtype=dtype)
+            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
         self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
             "backward": backward,
             "dtype": dtype,
+            "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
-        starts = _starts(network, placed, trainable, per_neuron)
+        starts = _starts(network, placed, model, trainable, per_neuron)
         trained = {
-            name: TrainedParameter(placed.model, name, start, dtype)
-            for name, start in starts.items()
+            name: TrainedParameter(model, name, start, dtype) for name, start in starts.items()
         }
         self.neuron = NeuronMirror(
             placed.program,
@@ -107,10 +150,9 @@ class LayerMirror(nn.Module):
             **common,
         )
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
-        self.weights = nn.ParameterDict()
-        for name in placed.weight_shapes:
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
+        fixed = placed.fixed_weights.get(f"{placed.name}.weight")
+        tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
+        self.register_buffer("_fixed", tensor, persistent=False)
 
     def forward(
         self,
@@ -158,23 +200,34 @@ class LayerMirror(nn.Module):
         pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
         assert pathway is not None
         steps = len(emitted) + lead_in
-        if self.placed.layer.recurrent or not pathway.uniform:
-            raise Unsupported("a connection that is recurrent, or has several delays")
+        if not pathway.uniform:
+            raise Unsupported("a connection that has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
         variable = READOUT + self.placed.readout.input
         cut = self.neuron.backward.truncate or 0
         results = compiled(
-            partial(pathway.sums, emitted, self.weights["weight"], steps),
+            partial(pathway.sums, emitted, self._incoming, steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
+            recurrent=self._own_paths if "recurrent" in self.pathways else None,
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
         trace = results.pop(variable, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
+
+    def _own_paths(self) -> list[Path]:
+        """Return the recurrent connections of each delay and sign."""
+        pathway = self._pathway("recurrent")
+        assert pathway is not None
+        return [
+            Path(name, delay, kernel)
+            for delay, kernels in pathway.kernels(self.weights["recurrent"])
+            for name, kernel in kernels.items()
+        ]
 
     @contextmanager
     def uncompiled(self) -> Iterator[None]:
@@ -208,7 +261,7 @@ class LayerMirror(nn.Module):
         steps = len(emitted) + self.neuron.schedule.lead_in
         pathway = self._pathway("weight")
         assert pathway is not None
-        return pathway.over(emitted, self.weights["weight"], steps)
+        return pathway.over(emitted, self._incoming, steps)
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
@@ -274,6 +327,11 @@ class LayerMirror(nn.Module):
         assert isinstance(pathway, Pathway)
         return pathway
 
+    @property
+    def _incoming(self) -> Tensor:
+        """The weights from the layer before."""
+        return self.weights["weight"] if self._fixed is None else self._fixed
+
     def _memory(self) -> int:
         pathway = self._pathway("recurrent")
         return max(pathway.delays, default=0) if pathway else 0
@@ -283,7 +341,7 @@ def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor]
     """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
     shapes = placed.input_shape, placed.shape
     if isinstance(placed.layer, Dense):
-        return partial(connect_innermost, *shapes)
+        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
     return EventConnection.for_layer(placed.layer, *shapes, arrays)
 
 
@@ -294,6 +352,7 @@ def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
 def _starts(
     network: NetworkBase,
     placed: PlacedLayer,
+    model: NeuronModel,
     trainable: Collection[str],
     per_neuron: Collection[str],
 ) -> dict[str, NDArray[np.float64]]:
@@ -301,7 +360,7 @@ def _starts(
     starts = {}
     for name, values in network.parameters(placed).items():
         shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
-        if name not in trainable or name not in placed.model.trainable or not shapes:
+        if name not in trainable or name not in model.trainable or not shapes:
             continue
         starts[name] = values
         if name in per_neuron and values.ndim == 0:

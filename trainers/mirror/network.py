@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.layer import Compile, LayerMirror
+from bioae.trainers.mirror.layer import Compile, LayerMirror, LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["NetworkMirror"]
@@ -37,6 +37,8 @@ class NetworkMirror(nn.Module):
     per_neuron
         The trainable parameters of which each neuron trains its own. A layer trains one value of
         the others, unless the network already has one for each neuron.
+    layers
+        The options of single layers, by name, which replace these.
     potentials
         The potentials U to compute: of every layer in all steps, or after the last step only, or
         just of the last layer if it is decoded.
@@ -53,6 +55,8 @@ class NetworkMirror(nn.Module):
         not positive.
     """
 
+    _anchor: Tensor
+
     def __init__(
         self,
         network: Network,
@@ -64,6 +68,7 @@ class NetworkMirror(nn.Module):
         recompute: int | None = None,
         trainable: Collection[str] = (),
         per_neuron: Collection[str] = (),
+        layers: Mapping[str, LayerOptions] | None = None,
         potentials: Literal["all", "last", "decoded"] = "decoded",
         dtype: torch.dtype = torch.float32,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
@@ -75,6 +80,8 @@ class NetworkMirror(nn.Module):
         self.backward = Backward(
             derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
         )
+        # Holds the module's device and dtype, also without trained weights.
+        self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
         self.layers = nn.ModuleDict(
             {
@@ -84,6 +91,7 @@ class NetworkMirror(nn.Module):
                     backward=self.backward,
                     trainable=trainable,
                     per_neuron=per_neuron,
+                    options=(layers or {}).get(placed.name),
                     dtype=dtype,
                     compile=compile,
                     arrays=arrays,
@@ -116,8 +124,8 @@ class NetworkMirror(nn.Module):
         decoder = self.config.decoder
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
-        emitted = drive.to(next(self.parameters()))
-        if self.config.encoder.constant:
+        emitted = drive.to(self._anchor)
+        if self.config.encoder.constant and not self.config.in_time:
             emitted = held(emitted)
         for name, layer in self._each():
             states = [state for state in record if state in layer.neuron.program.states]
@@ -130,14 +138,12 @@ class NetworkMirror(nn.Module):
             emitted = activities[name].spikes
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
-        decoded = decoder.decode(
-            activity, mean_drive=self.config.encoder.mean_drive(self.config.steps)
-        )
-        return Activity(activities, decoded.reshape(-1, *self.config.input_shape))
+        decoded = decoder.decode(activity, default_scale=self.config.default_scale)
+        return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The trained tensors: ``LAYER.weight``, ``LAYER.recurrent`` and ``LAYER.PARAMETER``.
+        """The trained tensors, by name: weights, ``LAYER.bias`` and ``LAYER.PARAMETER``.
 
         Neuron parameters are dimensionless, see `trained`.
         """
@@ -158,8 +164,14 @@ class NetworkMirror(nn.Module):
 
     @property
     def synaptic(self) -> tuple[str, ...]:
-        """The names of `weights` that are connections, not neuron parameters."""
+        """The names of `weights` that are connections, not biases or neuron parameters."""
         return tuple(name for placed in self.config.placed for name in placed.weight_shapes)
+
+    @property
+    def gridded(self) -> tuple[str, ...]:
+        """The names of `weights` that an artefact stores on the grid: connections and biases."""
+        biases = (name for placed in self.config.placed for name in placed.bias_shapes)
+        return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
         """Project trained neuron parameters into the bounds of their models."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -12,10 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bioae.equations.program import INHIBITION, INPUT, Program
+from bioae.equations.program import BIASES, INHIBITION, INPUT, Program
 from bioae.networks.schedule import Schedule
 from bioae.noise import START_STEP, Key
-from bioae.trainers.mirror.connections.pathways import Arrived, Recurrence, add, history, received
+from bioae.trainers.mirror.connections.pathways import (
+    Arrived,
+    Recurrence,
+    add,
+    by_sign,
+    history,
+    received,
+)
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.derivatives import spike
 from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
@@ -67,7 +75,11 @@ class NeuronMirror(nn.Module):
         The population's number for its noise, see `bioae.noise.population_number`.
     memory
         The number of past steps whose spikes are stored: the longest recurrent delay.
+    bias
+        A constant input in every step, in network weights: of each channel, or of each neuron.
     """
+
+    bias: nn.Parameter | None
 
     def __init__(
         self,
@@ -82,6 +94,7 @@ class NeuronMirror(nn.Module):
         dtype: torch.dtype = torch.float32,
         number: int = 1,
         memory: int = 0,
+        bias: nn.Parameter | None = None,
     ) -> None:
         super().__init__()
         self.program = program
@@ -95,6 +108,7 @@ class NeuronMirror(nn.Module):
         self.noise = Noise(program, shape, number)
         self._dt = dt
         self._memory = memory
+        self.register_parameter("bias", bias)
         # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         self._stepper = torch_stepper(program, backward, dtype)
@@ -135,8 +149,15 @@ class NeuronMirror(nn.Module):
         return values
 
     def constants(self) -> Values:
-        """Return parameters, constants and initial states, (*shape) or without dimensions."""
-        return self._constants(self.trained, self._like)
+        """Return parameters, constants, biases and initial states, (*shape) or scalars."""
+        return {**self._constants(self.trained, self._like), **self._biases()}
+
+    def _biases(self) -> Values:
+        if self.bias is None:
+            return {}
+        each = self.bias.repeat_interleave(math.prod(self.shape) // len(self.bias))
+        by_input = by_sign(each.view(self.shape), separate=self.program.inhibited)
+        return {BIASES[name]: tensor for name, tensor in by_input.items()}
 
     @property
     def dt(self) -> float:
@@ -266,6 +287,9 @@ class NeuronMirror(nn.Module):
         # Without input from the network there may be background input.
         zero = self._like.new_zeros(())
         values |= received(self.program, arriving or {INPUT: zero, INHIBITION: zero})
+        for name, bias in BIASES.items():
+            if bias in values:
+                values[name] = values[name] + values[bias]
         self._stepper.receive(values)
         return arriving
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import instance, whole
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
@@ -27,7 +27,7 @@ __all__ = ["simulate_mirror"]
 
 def simulate_mirror(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     *,
     examples: ArrayLike | None = None,
     seed: int = 0,
@@ -71,11 +71,10 @@ def simulate_mirror(
 def _run(
     mirror: NetworkMirror, presentations: Presentations, part: slice, record: Collection[str]
 ) -> Chunk:
-    dtype = next(mirror.parameters()).dtype
-    drive = torch.from_numpy(presentations.drive(part)).to(dtype)
+    drive = torch.from_numpy(presentations.drive(part))
     activity = mirror(drive, record=record, key=presentations.key(part))
     layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
-    return Chunk(layers, activity.reconstruction.double().numpy())
+    return Chunk(layers, activity.output.double().numpy())
 
 
 def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:

@@ -11,26 +11,24 @@ import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis import differing_spikes, is_alive, layer_names
+from bioae.analysis import differing_spikes, is_alive
 from bioae.checks import whole
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.run import simulate
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
-from bioae.trainers.parity.one_step import one_step
+from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.parity.threshold import explained
 
 __all__ = ["compare", "model_parities", "model_parity", "recorded", "report"]
-
-#: The accepted difference of silent states, relative to the largest, if they need not be equal.
-_CLOSE = 1e-9
 
 
 def model_parity(model: NeuronModel, *, target: Target = "numpy", **options: Any) -> Parity:
@@ -120,7 +118,7 @@ def model_parities(
 
 def compare(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     *,
     name: str,
     target: Target = "numpy",
@@ -128,6 +126,8 @@ def compare(
     perturb: bool = False,
 ) -> Parity:
     """Compare the mirror of a network with Brian2 on images, in float64.
+
+    Spikes are those of the layers that spike. If there are none, states are compared instead.
 
     Parameters
     ----------
@@ -145,6 +145,8 @@ def compare(
         Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
         sides disagree and need not be equal.
     """
+    if not _spiking(network):
+        return _compare_states(network, images, name=name, target=target, seed=seed)
     brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)
     return report(network, images, brian, name=name, seed=seed, perturb=perturb)
 
@@ -156,7 +158,7 @@ def recorded(network: Network) -> set[str]:
 
 def report(
     network: Network,
-    images: Images | ArrayLike,
+    images: Data | ArrayLike,
     brian: xr.DataTree,
     *,
     name: str,
@@ -173,7 +175,7 @@ def report(
         Brian2's result.
     """
     mirror = simulate_mirror(network, images, seed=seed, record=recorded(network))
-    spikes = differing_spikes(brian, mirror).sum("layer")
+    spikes = differing_spikes(brian, mirror).sel(layer=_spiking(network)).sum("layer")
     differing, either = int(spikes["differing"]), int(spikes["differing"] + spikes["common"])
     agreement = int(spikes["common"]) / either if either else 1.0
     presentations = Presentations.of(network.config, images, seed=seed)
@@ -187,7 +189,7 @@ def report(
         neurons=sum(placed.size for placed in network.config.placed),
         examples=len(presentations),
         spikes=int(spikes["spikes_a"]),
-        active_fraction=_active_fraction(brian),
+        active_fraction=_active_fraction(brian, _spiking(network)),
         differing=differing,
         identical=1.0 - differing / int(spikes["compared"]),
         spike_agreement=agreement,
@@ -200,8 +202,13 @@ def report(
     )
 
 
-def _active_fraction(result: xr.DataTree) -> float:
-    alive = [is_alive(result, layer).to_numpy() for layer in layer_names(result)]
+def _spiking(network: Network) -> list[str]:
+    """Return the names of the layers that spike."""
+    return [each.name for each in network.config.placed if each.model.threshold is not None]
+
+
+def _active_fraction(result: xr.DataTree, layers: Iterable[str]) -> float:
+    alive = [is_alive(result, layer).to_numpy() for layer in layers]
     return float(np.concatenate(alive).mean())
 
 
@@ -228,7 +235,7 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
     return worst
 
 
-def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> float:
+def _self_agreement(network: Network, images: Data | ArrayLike, seed: int) -> float:
     """Return the spike agreement of Brian2 with and without a perturbation.
 
     If this is low, the dynamics are chaotic, and no other implementation can agree.
@@ -243,35 +250,22 @@ def _self_agreement(network: Network, images: Images | ArrayLike, seed: int) -> 
 
 
 def _compare_states(
-    network: Network, images: NDArray[np.float64], *, name: str, target: Target, seed: int
+    network: Network, images: Data | ArrayLike, *, name: str, target: Target, seed: int
 ) -> Parity:
-    """Compare the states of a layer of a model that has no threshold."""
-    (placed,) = network.config.placed
-    record = list(placed.program.states)
+    """Compare the states of a network whose neuron models have no threshold."""
+    record = recorded(network)
     brian = simulate(network, images, Backend(target, record=record), seed=seed)
     mirror = simulate_mirror(network, images, seed=seed, record=record)
-    exact = placed.program.reproducible
-    steps, examples = network.config.steps, len(images)
-    differs: NDArray[np.bool_] = np.zeros((examples, steps, placed.size), dtype=bool)
-    moved: NDArray[np.bool_] = np.zeros(placed.size, dtype=bool)
-    worst = 0.0
-    for state in record:
-        a, b = (
-            np.asarray(result[f"/layers/{placed.name}"][f"state_{state}"].values, dtype=np.float64)
-            for result in (brian, mirror)
-        )
-        error = np.abs(a - b)
-        worst = max(worst, float(error.max()))
-        # NaN counts as a difference, too.
-        differs |= ~(error <= (0.0 if exact else _CLOSE * np.abs(a).max()))
-        moved |= (a != a[:, :1]).any(axis=(0, 1))
+    exact = _exact(network)
+    layers = [_silent_layer(placed, brian, mirror, exact) for placed in network.config.placed]
+    differs, moved = (np.concatenate(masks, axis=-1) for masks in zip(*layers, strict=True))
     identical = 1.0 - float(differs.mean())
     return Parity(
         model=name,
         target=target,
-        steps=steps,
-        neurons=placed.size,
-        examples=examples,
+        steps=network.config.steps,
+        neurons=len(moved),
+        examples=len(differs),
         spikes=0,
         active_fraction=float(moved.mean()),
         differing=int(differs.sum()),
@@ -280,7 +274,23 @@ def _compare_states(
         one_step=identical,
         excused=0,
         explained=0,
-        max_state_error=worst,
+        max_state_error=_state_error(network, brian, mirror),
         exact=exact,
         silent=True,
     )
+
+
+def _silent_layer(
+    placed: PlacedLayer, brian: xr.DataTree, mirror: xr.DataTree, exact: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return masks of states that differ (example, time, neuron), and that moved (neuron)."""
+    differs, moved = [], []
+    for state in placed.program.states:
+        a, b = (
+            np.asarray(result[f"/layers/{placed.name}"][f"state_{state}"].values, dtype=np.float64)
+            for result in (brian, mirror)
+        )
+        # NaN counts as a difference, too.
+        differs.append(~(np.abs(a - b) <= (0.0 if exact else CLOSE * np.abs(a).max())))
+        moved.append((a != a[:, :1]).any(axis=(0, 1)))
+    return np.any(differs, axis=0), np.any(moved, axis=0)

@@ -1,6 +1,7 @@
 """Training: configuration, objective, optimisation loop, checkpoints and fine-tuning.
 
-A new loss or regulariser belongs in `objective`, its keys in `sections`.
+A new loss belongs in `objective`, a regulariser in `regularisers` with its keys in `terms`, and a
+learning-rate schedule in `schedules`.
 """
 
 __all__: list[str] = []

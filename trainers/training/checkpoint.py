@@ -1,16 +1,17 @@
 """Checkpoints: the state of a training run on disk, from which it resumes bit for bit.
 
 One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror (neuron
-parameters in the dimensionless form in which they are trained) and ``adam/KEY/NAME`` for Adam's
-state (``step``, ``exp_avg``, ``exp_avg_sq``). Its metadata are one entry, ``bioae``: JSON with the
-format's version, the configuration, the position, the number of threads, and the metrics of the
-finished epochs.
+parameters in the dimensionless form in which they are trained), ``adam/KEY/NAME`` for the
+optimiser's state (``step``, ``exp_avg``, ``exp_avg_sq``), ``average/NAME`` for the moving average
+of the weights and ``best/NAME`` for those of the best epoch, where the run has them. Its metadata
+are one entry, ``bioae``: JSON with the format's version, the configuration, the position, the
+number of threads, and the metrics of the finished epochs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,13 @@ __all__ = [
     "save",
 ]
 
-VERSION = 1
+VERSION = 2
 
 # That of safetensors: 1,000 bytes for each of the most epochs.
 _LARGEST_HEADER = 100_000_000
 
-#: Keys that may differ when a run is resumed: neither affects a weight.
-_FREE = frozenset({"training.epochs", "training.checkpoint_seconds"})
+#: The arrays of a checkpoint that have the names and shapes of the weights.
+_LIKE_WEIGHTS = ("weight", "average", "best")
 
 
 @dataclass
@@ -102,10 +103,26 @@ class _Header(Table):
 
 
 def capture(
-    weights: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer
+    arrays: Mapping[str, Mapping[str, Tensor]],
+    weights: Mapping[str, torch.nn.Parameter],
+    optimiser: torch.optim.Optimizer,
 ) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint, which share memory with the run's."""
-    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
+    """Return the tensors of a checkpoint, which share memory with the run's.
+
+    Parameters
+    ----------
+    arrays
+        By ``weight``, ``average`` and ``best``, where the run has them: the tensors by name.
+    weights
+        The weights that the optimiser moves, by name.
+    optimiser
+        The optimiser.
+    """
+    tensors = {
+        f"{kind}/{name}": tensor.detach()
+        for kind, named in arrays.items()
+        for name, tensor in named.items()
+    }
     for name, weight in weights.items():
         for key, moment in optimiser.state.get(weight, {}).items():
             tensors[f"adam/{key}/{name}"] = moment
@@ -114,40 +131,52 @@ def capture(
 
 def restore(
     tensors: Mapping[str, Tensor],
+    arrays: Mapping[str, Mapping[str, Tensor]],
     weights: Mapping[str, torch.nn.Parameter],
     optimiser: torch.optim.Optimizer,
 ) -> None:
-    """Set weights and optimiser from the tensors of a checkpoint.
+    """Set a run's tensors and optimiser from the tensors of a checkpoint; see `capture`.
 
     Raises
     ------
     ArtefactError
-        If the tensors belong to another network.
+        If the tensors belong to another network or another kind of run.
     """
-    stored = {name.removeprefix("weight/") for name in tensors if name.startswith("weight/")}
-    if stored != set(weights):
-        raise ArtefactError(
-            "the checkpoint belongs to another network",
-            expected=f"the weights {', '.join(sorted(weights))}",
-            found=", ".join(sorted(stored)),
-        )
-    moments: dict[int, dict[str, Tensor]] = {}
+    for kind in _LIKE_WEIGHTS:
+        named = arrays.get(kind, {})
+        _check_names(kind, tensors, named)
+        for name, tensor in named.items():
+            _restore(tensor, tensors[f"{kind}/{name}"], name)
     grouped = [each for group in optimiser.param_groups for each in group["params"]]
     indices = {id(each): index for index, each in enumerate(grouped)}
-    for name, weight in weights.items():
-        value = tensors[f"weight/{name}"]
-        if value.shape != weight.shape or value.dtype != weight.dtype:
-            raise ArtefactError(
-                f"the checkpoint's {name!r} does not fit",
-                expected=f"{weight.dtype} of shape {tuple(weight.shape)}",
-                found=f"{value.dtype} of shape {tuple(value.shape)}",
-            )
-        with torch.no_grad():
-            weight.copy_(value)
-        moments[indices[id(weight)]] = dict(_moments_of(name, tensors))
+    moments = {
+        indices[id(weight)]: dict(_moments_of(name, tensors)) for name, weight in weights.items()
+    }
     state = {index: tensors for index, tensors in moments.items() if tensors}
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _check_names(kind: str, tensors: Mapping[str, Tensor], names: Collection[str]) -> None:
+    prefix = f"{kind}/"
+    stored = {name.removeprefix(prefix) for name in tensors if name.startswith(prefix)}
+    if stored != set(names):
+        raise ArtefactError(
+            "the checkpoint belongs to another network",
+            expected=f"for {kind!r} the arrays {', '.join(sorted(names)) or 'none'}",
+            found=", ".join(sorted(stored)) or "none",
+        )
+
+
+@torch.no_grad()
+def _restore(tensor: Tensor, stored: Tensor, name: str) -> None:
+    if stored.shape != tensor.shape or stored.dtype != tensor.dtype:
+        raise ArtefactError(
+            f"the checkpoint's {name!r} does not fit",
+            expected=f"{tensor.dtype} of shape {tuple(tensor.shape)}",
+            found=f"{stored.dtype} of shape {tuple(stored.shape)}",
+        )
+    tensor.copy_(stored)
 
 
 def _moments_of(name: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -236,10 +265,19 @@ def _header(text: str, where: str) -> _Header:
     return header
 
 
-def check_config(stored: Mapping[str, Any], current: Mapping[str, Any], where: str) -> None:
+def check_config(
+    stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
+) -> None:
     """Refuse to resume a run with another configuration than it was started with.
 
-    Only the number of epochs and the time between checkpoints may change.
+    Parameters
+    ----------
+    stored, current
+        The configurations, as plain data.
+    where
+        The checkpoint, named in errors.
+    free
+        The keys that may differ, because the finished part of the run does not depend on them.
 
     Raises
     ------
@@ -249,7 +287,7 @@ def check_config(stored: Mapping[str, Any], current: Mapping[str, Any], where: s
     before, now = dict(_flat(stored)), dict(_flat(current))
     # The start is named before the network that follows from it.
     for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
-        if key not in _FREE and before.get(key) != now.get(key):
+        if key not in free and before.get(key) != now.get(key):
             raise NetworkError(
                 f"the run was started with another {key}",
                 where=where,
@@ -261,7 +299,10 @@ def check_config(stored: Mapping[str, Any], current: Mapping[str, Any], where: s
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in mapping.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            numbered = {str(number): each for number, each in enumerate(value, start=1)}
+            yield from _flat(numbered, f"{prefix}{key}.")
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

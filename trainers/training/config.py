@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,9 @@ from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
-from bioae.trainers.training.sections import (
-    DataConfig,
-    OptimisationConfig,
-    RegularisersConfig,
-    TermConfig,
-)
+from bioae.networks.tasks import LossName
+from bioae.trainers.training.sections import DataConfig, OptimisationConfig
+from bioae.trainers.training.terms import RegularisersConfig
 
 __all__ = ["TrainingConfig", "load_config"]
 
@@ -46,13 +43,25 @@ class TrainingConfig(Table):
         if self.training.init is not None and not self.gives_network:
             return self  # the trained network's layers are not known yet
         names = [layer.name for layer in self.network.layers]
-        for symbol, term in self.regularisers.terms(self.network.latent).items():
-            for name in term.layers or ():
-                if name not in names:
-                    raise ValueError(
-                        f"the regulariser {symbol} acts on an unknown layer {name!r}; "
-                        f"expected one of {', '.join(names)}"
-                    )
+        for terms in (self.regularisers, *(each.regularisers for each in self.training.stages)):
+            for symbol, term in (terms.terms(self.network.latent) if terms else {}).items():
+                _check_layers(f"the regulariser {symbol} acts on", term.layers or (), names)
+        _check_layers("training.layers names", self.training.layers, names)
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits(self) -> TrainingConfig:
+        if self.training.init is not None and not self.gives_network:
+            return self
+        task = self.network.task
+        if self.loss not in task.losses:
+            raise ValueError(
+                f"the loss {self.loss!r} is not one of the task {task.kind!r}; expected one of "
+                f"{', '.join(task.losses)}"
+            )
+        # A default that depends on another table; the configuration is frozen from here on.
+        training = self.training.model_copy(update={"loss": self.loss})
+        object.__setattr__(self, "training", training)
         return self
 
     @classmethod
@@ -85,6 +94,11 @@ class TrainingConfig(Table):
         """Return whether it describes the network, rather than using the default."""
         return "network" in self.model_fields_set
 
+    @property
+    def loss(self) -> LossName:
+        """The name of the loss: the task's default, unless another is set."""
+        return self.training.loss or self.network.task.losses[0]
+
     def with_network(self, network: NetworkConfig) -> TrainingConfig:
         """Return the configuration with another network.
 
@@ -101,10 +115,10 @@ class TrainingConfig(Table):
         mapping = self.model_dump(mode="json", exclude_none=True)
         for key in ("gradient_clip", "grid_bits"):
             mapping["training"].setdefault(key, 0)
-        for symbol, term in mapping["regularisers"].items():
-            configured: TermConfig = getattr(self.regularisers, symbol)
-            if "layers" in configured.model_fields_set:
-                term.setdefault("layers", "all")
+        mapping["regularisers"] = self.regularisers.to_mapping()
+        for plain, stage in zip(mapping["training"]["stages"], self.training.stages, strict=True):
+            if stage.regularisers is not None:
+                plain["regularisers"] = stage.regularisers.to_mapping()
         return mapping
 
     def to_toml(self) -> str:
@@ -156,6 +170,14 @@ def _with_init(values: Mapping[str, Any], changes: Mapping[str, str], where: str
             mend="Name one with --init MODEL",
         )
     return {**values, "training": {**training, "init": init}}
+
+
+def _check_layers(what: str, layers: Iterable[str], known: Sequence[str]) -> None:
+    for name in layers:
+        if name not in known:
+            raise ValueError(
+                f"{what} an unknown layer {name!r}; expected one of {', '.join(known)}"
+            )
 
 
 def _siblings(error: ValidationError) -> list[str]:

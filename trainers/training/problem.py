@@ -7,11 +7,11 @@ checkpoint would have to store.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -19,24 +19,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.analysis import BURSTING_THRESHOLD
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError
+from bioae.networks.tasks import Task
 from bioae.noise import Key
+from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.objective import Loss, Regulariser, loss_function, squared_error
+from bioae.trainers.training.losses import Loss, loss_function
+from bioae.trainers.training.scores import Scores
+from bioae.trainers.training.stages import Stage, stages_of
 
 __all__ = [
     "Batch",
     "LayerTally",
     "Problem",
+    "Split",
     "encoder_seed",
     "evaluate",
     "example_order",
     "on_grid",
     "reproducible",
 ]
+
+#: Images that a network is evaluated on.
+Split: TypeAlias = Literal["validation", "test"]
 
 #: The epoch whose input spikes the held-out images receive every time; training counts from 1.
 _VALIDATION = 0
@@ -90,7 +98,7 @@ class Batch(NamedTuple):
     drive
         The input of the mirror (time, example, channel, y, x).
     targets
-        The images to reconstruct (example, channel, y, x).
+        The targets of the task: images, numbers (example, ...), or classes (example,).
     key
         The key of the neurons' noise.
     """
@@ -110,32 +118,46 @@ class Problem:
         The run's configuration.
     mirror
         The network, on the configuration's device and of its dtype.
-    train, validation
-        The images to train on, and the held-out images.
-    regularisers
-        The terms that the loss adds to the reconstruction.
+    train, validation, test
+        The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: TrainingConfig
     mirror: NetworkMirror
-    train: Images
-    validation: Images
-    regularisers: tuple[Regulariser, ...] = ()
+    train: Data
+    validation: Data
+    test: Data
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the run."""
+        return stages_of(self.config)
+
+    @property
+    def task(self) -> Task:
+        """The task of the network."""
+        return self.config.network.task
+
+    def score_name(self, split: Split) -> str:
+        """Return the name of the metric of a split by which networks are compared."""
+        return f"{split}_{next(iter(self.task.scores))}"
 
     @property
     def loss(self) -> Loss:
-        """The reconstruction loss."""
-        return loss_function(self.config.training.loss)
+        """The loss of the task."""
+        return loss_function(self.config.loss)
 
-    def batch(self, images: Images, seed: int) -> Batch:
+    def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
         network, settings = self.config.network, self.config.training
-        pixels = images.images
-        drive = network.encoder.encode(pixels, images.indices, steps=network.steps, seed=seed)
+        values = values_of(network, images)
+        drive = network.encoder.encode(values, images.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
+        target = torch.from_numpy(network.task.target_of(images, network.steps))
+        whole = target.dtype == torch.int64  # classes stay whole numbers
         return Batch(
             torch.from_numpy(drive).to(**options),
-            torch.from_numpy(pixels).to(**options),
+            target.to(settings.device) if whole else target.to(**options),
             Key(seed, images.indices),
         )
 
@@ -160,32 +182,37 @@ def on_grid(weights: Collection[Tensor], bits: int | None) -> Iterator[None]:
             weight.copy_(before)
 
 
-def evaluate(problem: Problem) -> dict[str, Any]:
-    """Evaluate a network on the held-out images, with its weights as the artefact stores them.
+def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
+    """Evaluate a network on held-out images, with its weights as the artefact stores them.
 
     Returns
     -------
     dict
-        ``validation_sum_squared_error``: per image, pixels in [0, 1]; ``layers``: the figures of
-        `LayerTally` for each spiking layer, by name.
+        ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image, pixels
+        in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
+        figures of `LayerTally` for each layer that spikes, by name.
     """
     settings = problem.config.training
+    images: Data = getattr(problem, split)
+    size = settings.evaluation_batch_size or settings.batch_size
     seed = encoder_seed(settings.seed, _VALIDATION)
-    tallies: defaultdict[str, LayerTally] = defaultdict(LayerTally)
-    error = 0.0
+    placed = problem.mirror.config.placed
+    tallies = {each.name: LayerTally() for each in placed if each.model.threshold is not None}
+    scores = Scores(problem.task)
     weights = problem.mirror.weights
-    synaptic = [weights[name] for name in problem.mirror.synaptic]
-    with on_grid(synaptic, settings.grid_bits), torch.no_grad():
-        for start in range(0, len(problem.validation), settings.batch_size):
-            images = problem.validation[start : start + settings.batch_size]
-            drive, targets, key = problem.batch(images, seed)
+    stored = [weights[name] for name in problem.mirror.gridded]
+    with on_grid(stored, settings.grid_bits), torch.no_grad():
+        for start in range(0, len(images), size):
+            drive, targets, key = problem.batch(images[start : start + size], seed)
             activity = problem.mirror(drive, key=key)
-            error += squared_error(activity.reconstruction, targets).double().sum().item()
-            for name, layer in activity.layers.items():
-                tallies[name].add(layer)
+            scores.add(activity.output, targets)
+            for name, tally in tallies.items():
+                tally.add(activity.layers[name])
     return {
-        "validation_sum_squared_error": error / len(problem.validation),
-        "layers": {name: tally.figures() for name, tally in tallies.items()},
+        **{f"{split}_{name}": value for name, value in scores.values().items()},
+        "layers" if split == "validation" else f"{split}_layers": {
+            name: tally.figures() for name, tally in tallies.items()
+        },
     }
 
 
@@ -221,6 +248,7 @@ class LayerTally:
         dict
             ``density``: spikes per neuron and step, ``rate_per_step_mean`` in `bioae.analysis`;
             ``density_alive``: the same for the neurons that spiked at all, 0 where none did;
+            ``active``: the fraction of neurons that spike for an example, averaged over examples;
             ``dead``: the fraction of neurons that never spiked; ``bursting``: the fraction of
             neurons that spike, on average over the examples in which they fire, in more than
             `bioae.analysis.BURSTING_THRESHOLD` of the steps.
@@ -238,6 +266,7 @@ class LayerTally:
         return {
             "density": rates.mean().item(),
             "density_alive": rates[alive].mean().item() if alive.any() else 0.0,
+            "active": (self._active.double() / self._examples).mean().item(),
             "dead": (~alive).double().mean().item(),
             "bursting": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
         }

@@ -9,7 +9,7 @@ from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.sections import InitConfig
+from bioae.trainers.training.tables import InitConfig
 
 __all__ = ["START", "starting_network"]
 

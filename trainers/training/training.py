@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioae.datasets import Images, load
-from bioae.errors import DataError, NetworkError, OutputError
+from bioae.datasets import Data, load
+from bioae.errors import NetworkError, OutputError
 from bioae.files import check_output, remove
 from bioae.inputs import as_path
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
+from bioae.simulation.presentations import check_fit
 from bioae.trainers.mirror.derivatives import derivative
+from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.layer import LayerOptions
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import METRICS, MODEL, Reporter, fit
-from bioae.trainers.training.objective import (
-    REGULARISERS,
-    ActivityRegulariser,
-    Regulariser,
-    WeightRegulariser,
-)
+from bioae.trainers.training.loop import METRICS, MODEL, TEST, Reporter, fit
+from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.regularisers import ActivityRegulariser
+from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import START, starting_network
+from bioae.trainers.training.tables import DerivativeConfig
 
-__all__ = ["TrainingResult", "assemble", "build_regularisers", "train"]
+__all__ = ["TrainingResult", "assemble", "train"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,16 @@ class TrainingResult:
         The trained network, its weights rounded to the configured grid.
     history
         The metrics of each epoch, as in ``metrics.jsonl``.
+    summary
+        The metrics of the network, as in the artefact: of the epoch that it is of, and on the test
+        split.
     out
         The run's folder.
     """
 
     network: Network
     history: tuple[dict[str, Any], ...]
+    summary: dict[str, Any]
     out: Path
 
     @property
@@ -60,6 +66,11 @@ class TrainingResult:
     def metrics(self) -> Path:
         """The file of metrics, one line of JSON per epoch."""
         return self.out / METRICS
+
+    @property
+    def test(self) -> Path:
+        """The file of the network's metrics on the test split."""
+        return self.out / TEST
 
 
 def train(
@@ -73,9 +84,9 @@ def train(
     """Train a network from a configuration, and write it.
 
     The folder `out` holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from
-    the start, and ``model``, the artefact, at the end. If the run starts from a trained network
-    (``[training] init``), ``start`` is that network as training begins. An interrupted run keeps
-    its progress.
+    the start, and at the end ``test.json`` and ``model``, the artefact. If the run starts from a
+    trained network (``[training] init``), ``start`` is that network as training begins. An
+    interrupted run keeps its progress.
 
     Parameters
     ----------
@@ -112,13 +123,13 @@ def train(
     problem = assemble(config, start)
     if not resume:
         _store_start(start if config.training.init else None, stored)
-    history = fit(problem, out, resume=resume, progress=progress)
+    history, summary = fit(problem, out, resume=resume, progress=progress)
     network = problem.mirror.to_network()
     if config.training.grid_bits is not None:
         network = network.quantised(config.training.grid_bits)
     training = {key: value for key, value in config.to_mapping().items() if key != "network"}
-    artefact.save(network, out / MODEL, training=training, metrics=history[-1], overwrite=True)
-    return TrainingResult(network, tuple(history), out)
+    artefact.save(network, out / MODEL, training=training, metrics=summary, overwrite=True)
+    return TrainingResult(network, tuple(history), summary, out)
 
 
 def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
@@ -143,68 +154,55 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     """
     settings, data = config.training, config.data
     device = _torch_device(settings.device)
-    rule = derivative(settings.derivative.name, **settings.derivative.parameters)
-    spiking = [layer.name for layer in config.network.placed if layer.model.threshold is not None]
-    regularisers = build_regularisers(config, spiking)
-    potentials = any(
-        isinstance(each, ActivityRegulariser) and each.needs_potential for each in regularisers
+    start = start or Network.initialise(config.network, seed=settings.seed)
+    mirror = _mirror(config, start)
+    check_names(config, mirror)
+    mirror = mirror.to(device)
+    if settings.compile is True:
+        # Layers are compiled on first use: those that cannot be are refused before any training.
+        silence = torch.zeros(config.network.steps, 1, *config.network.encoded_shape)
+        mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
+    train, validation = held_out(
+        _images(config, "train", data.train), data.validation, settings.seed
     )
-    mirror = NetworkMirror(
-        start or Network.initialise(config.network, seed=settings.seed),
-        derivative=rule,
-        detach_reset=settings.derivative.detach_reset,
-        detach_refractory=settings.derivative.detach_refractory,
-        truncate=settings.truncate,
-        recompute=settings.recompute,
-        trainable=settings.trainable,
+    test = _images(config, "test", data.test)
+    return Problem(config, mirror, train=train, validation=validation, test=test)
+
+
+def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
+    settings = config.training
+    terms = (term for stage in stages_of(config) for term in stage.regularisers)
+    potentials = any(
+        isinstance(each, ActivityRegulariser) and each.needs_potential for each in terms
+    )
+    layers = {
+        name: LayerOptions(
+            backward=_backward(layer.derivative, settings) if layer.derivative else None,
+            trainable=layer.trainable,
+            bounds=layer.bounds,
+        )
+        for name, layer in settings.layers.items()
+    }
+    return NetworkMirror(
+        start,
+        **vars(_backward(settings.derivative, settings)),
+        trainable=settings.ever_trainable,
         per_neuron=settings.own,
+        layers=layers,
         potentials="last" if potentials else "decoded",
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
-    _check_names(config, mirror)
-    mirror = mirror.to(device)
-    if settings.compile is True:
-        # Layers are compiled on first use: those that cannot be are refused before any training.
-        silence = torch.zeros(config.network.steps, 1, *config.network.input_shape)
-        mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
-    return Problem(
-        config=config,
-        mirror=mirror,
-        train=_images(config, "train", data.train),
-        validation=_images(config, "test", data.validation),
-        regularisers=regularisers,
+
+
+def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backward:
+    return Backward(
+        derivative(config.name, **config.parameters),
+        config.detach_reset,
+        config.detach_refractory,
+        settings.truncate,
+        settings.recompute,
     )
-
-
-def build_regularisers(config: TrainingConfig, spiking: Iterable[str]) -> tuple[Regulariser, ...]:
-    """Return the regularisers of a configuration.
-
-    Parameters
-    ----------
-    config
-        The terms, with their coefficients and layers.
-    spiking
-        The names of the layers that spike, on which terms of the activity can act.
-
-    Raises
-    ------
-    NetworkError
-        If a term of the activity acts on a layer that never spikes.
-    """
-    spiking = tuple(spiking)
-    terms = []
-    for symbol, values in config.regularisers.terms(config.network.latent).items():
-        kind = REGULARISERS[symbol]
-        silent = [name for name in values.layers or () if name not in spiking]
-        if silent and not issubclass(kind, WeightRegulariser):
-            raise NetworkError(
-                f"the regulariser acts on {silent[0]!r}, a layer that never spikes",
-                where=f"regularisers.{symbol}",
-                expected=f"one of {', '.join(spiking)}",
-            )
-        terms.append(kind(**dict(values)))
-    return tuple(terms)
 
 
 def _torch_device(name: str) -> torch.device:
@@ -222,38 +220,12 @@ def _torch_device(name: str) -> torch.device:
     return device
 
 
-def _images(config: TrainingConfig, split: str, limit: int | None) -> Images:
+def _images(config: TrainingConfig, split: str, limit: int | None) -> Data:
     images = load(config.data.name, "test" if split == "test" else "train", limit)
-    if images.shape != config.network.input_shape:
-        raise DataError(
-            "the images do not have the network's size",
-            where=f"{images.name}, split {split}",
-            expected=f"(channel, y, x) = {config.network.input_shape}",
-            found=str(images.shape),
-        )
+    check_fit(config.network, images)
+    if config.network.task.target != "images":  # refused before any training
+        config.network.task.target_of(images, config.network.steps)
     return images
-
-
-def _check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
-    """Refuse names of parameters that no layer trains."""
-    arrays = [*mirror.weights]
-    kinds = {name.rpartition(".")[2] for name in arrays}
-    models = [placed.model for placed in config.network.placed]
-    for name in config.training.trainable:
-        if name not in {key.rpartition(".")[2] for key in mirror.trained}:
-            allowed = sorted({each for model in models for each in model.trainable})
-            raise NetworkError(
-                f"no layer's neuron model lets {name!r} be trained",
-                where="training, trainable",
-                expected=f"one of {', '.join(allowed)}" if allowed else "none: no [trainable]",
-            )
-    for name in config.training.learning_rates:
-        if name not in kinds and name not in arrays:
-            raise NetworkError(
-                f"no trained weight or parameter is called {name!r}",
-                where="training, learning_rates",
-                expected=f"one of {', '.join([*sorted(kinds), *arrays])}",
-            )
 
 
 def _store_start(start: Network | None, path: Path) -> None:

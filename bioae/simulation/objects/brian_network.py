@@ -10,7 +10,7 @@ from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
@@ -94,7 +94,7 @@ class BrianNetwork:
         return self.steps * self.source.config.dt_seconds * second
 
     def present(
-        self, images: Images | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
+        self, images: Data | ArrayLike, *, examples: ArrayLike | None = None, seed: int = 0
     ) -> None:
         """Set the images of the next run.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
-import numpy as np
 from brian2 import (
     Clock,
     NeuronGroup,
@@ -18,14 +17,15 @@ from brian2 import Network as Brian2Network
 
 from bioae.checks import instance, one_of, whole
 from bioae.networks.base import NetworkBase
+from bioae.networks.inputs import Steps
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.groups import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array
-from bioae.simulation.objects.pathways import AnySynapses, Pathway
+from bioae.simulation.objects.input import HELD, InputNeurons, draws, held_array, held_at
+from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
 from bioae.simulation.objects.population import Population, collect
 from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
 
@@ -101,21 +101,10 @@ class _Builder:
 
     def build(self) -> BrianNetwork:
         config = self.config
-        held = held_array(
-            self.presentations,
-            int(np.prod(config.input_shape)),
-            timing=self.timing,
-            dt=config.dt_seconds,
-            name=self._name("input", "held"),
-        )
+        self.held = held_array(self.presentations, config, name=self._name("input", "held"))
         self.keys = self._keys()
         source = InputNeurons(
-            config.encoder,
-            held,
-            timing=self.timing,
-            clock=self.clock,
-            name=self._name("input"),
-            keys=self.keys,
+            config, self.held, clock=self.clock, name=self._name("input"), keys=self.keys
         )
         populations: dict[str, Population] = {}
         synapses: dict[str, AnySynapses] = {}
@@ -131,7 +120,7 @@ class _Builder:
             network=Brian2Network(),
             source=self.source,
             presentations=self.presentations,
-            held=held,
+            held=self.held,
             input=source,
             populations=populations,
             readout=readout,
@@ -177,6 +166,7 @@ class _Builder:
             name=self._name(placed.name, "readout" if readout else "neurons"),
             separate_inhibition=placed.separate_inhibition,
             shares_input=shares_input,
+            biases=self.source.biases(placed),
             number=population_number(placed.depth, readout=readout),
             keys=self.keys if program.draws else None,
         )
@@ -185,6 +175,7 @@ class _Builder:
         self, placed: PlacedLayer, before: NeuronGroup, population: Population
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
+        weights = self.source.connection_weights(placed)
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -193,15 +184,22 @@ class _Builder:
                 self._name(placed.name, kind),
                 placed.layer,
                 placed.input_shape,
-                self.source.weights[name],
+                weights[name],
                 delay,
                 recurrent=recurrent,
                 timing=self.timing,
-                factor=HELD if graded and not recurrent else None,
+                factor=self._factor(delay) if graded and not recurrent else None,
+                namespace={self.held.name: self.held},
             )
             source = population if recurrent else before
             pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
         return pathways
+
+    def _factor(self, delay: Steps) -> str:
+        """Return Brian2 code of the graded event that arrives after a delay."""
+        if not self.config.in_time or not delay.any():
+            return f"{HELD}_pre"
+        return held_at(self.held, self.config, DELAY if delay.ndim else str(delay))
 
     def _name(self, layer: str, part: str = "neurons") -> str:
         """Return an object's name; no layer's name has `__` in it, so the two never collide."""

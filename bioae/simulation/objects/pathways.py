@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
-from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Shape
+from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Pool2d, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.standalone import active_target
@@ -21,7 +22,7 @@ from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
 
-__all__ = ["WEIGHT", "AnySynapses", "Pathway"]
+__all__ = ["DELAY", "WEIGHT", "AnySynapses", "Pathway"]
 
 AnySynapses: TypeAlias = Synapses | SharedSynapses
 
@@ -52,8 +53,11 @@ class Pathway:
     timing
         The windows of presentations in the run.
     factor
-        The source's variable that multiplies weights, where its spikes are graded events; they
-        arrive before it is set for the next presentation.
+        Brian2 code that multiplies weights, where spikes of the source are graded events: of the
+        source's variables (``v_pre``), its index ``i``, `DELAY`, and ``t``. Spikes arrive before
+        variables are set for the next presentation.
+    namespace
+        Names in the factor.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Pathway:
     recurrent: bool
     timing: Timing
     factor: str | None = None
+    namespace: Mapping[str, Any] = field(default_factory=dict)
 
     def build(
         self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity
@@ -83,15 +88,17 @@ class Pathway:
             negative=INHIBITION if target.separate_inhibition else None,
             delay=int(self.delay) * float(clock.dt) * second,
             condition=" and ".join(self._conditions()) or None,
-            factor=self._factor(),
+            factor=self.factor,
             weight=WEIGHT,
-            namespace={},
+            namespace=dict(self.namespace),
             clock=clock,
             name=self.name,
         )
 
     def _layout(self) -> Layout:
         layer = self.layer
+        if isinstance(layer, Pool2d) and not self.recurrent:
+            layer = layer.convolution(self.input_shape)
         if self.recurrent or not isinstance(layer, Conv2d | ConvTranspose2d):
             targets, sources = self.weights.shape
             return dense(sources, targets)
@@ -113,7 +120,7 @@ class Pathway:
             f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if varied else ""),
             on_pre="\n".join(self._adds(target)),
             delay=None if varied else int(self.delay) * dt * second,
-            namespace={},
+            namespace=dict(self.namespace),
             clock=clock,
             name=self.name,
         )
@@ -146,7 +153,7 @@ class Pathway:
         return self.layer.connections(self.input_shape)
 
     def _adds(self, target: Population) -> list[str]:
-        factor = self._factor()
+        factor = self.factor
         factors = [f"int({condition})" for condition in self._conditions()]
         factors = factors if factor is None else [factor, *factors]
         if not target.separate_inhibition:
@@ -171,6 +178,3 @@ class Pathway:
         if self.delay.min() < late:
             conditions.append(f"{STEP}_post <= {delay} + {last - late}")
         return conditions
-
-    def _factor(self) -> str | None:
-        return None if self.factor is None else f"{self.factor}_pre"

@@ -17,7 +17,7 @@ from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
-from bioae.equations.program import INHIBITION, INPUT, Program, Statement
+from bioae.equations.program import BIASES, INHIBITION, INPUT, Program, Statement
 from bioae.equations.quantities import physical_constants
 from bioae.networks.decoders import Decoder
 from bioae.networks.schedule import Timing
@@ -75,6 +75,8 @@ class Population(VariablesGroup):
         Whether inhibition arrives at a separate variable.
     shares_input
         Another population whose input this one reads, and does not set to 0.
+    biases
+        A constant input in every step (neuron), in network weights: ``bioae_bias``.
     number
         The population's number, on which its noise depends.
     keys
@@ -93,12 +95,14 @@ class Population(VariablesGroup):
         name: str,
         separate_inhibition: bool = False,
         shares_input: Population | None = None,
+        biases: NDArray[Any] | None = None,
         number: int = 1,
         keys: NeuronGroup | None = None,
     ) -> None:
         dt = float(clock.dt)
         self.separate_inhibition = separate_inhibition
         self._shares_input = shares_input
+        self._biases = {} if biases is None else _by_input(biases, separate=program.inhibited)
         self._number = number
         self._keys = keys
         self._constants = constant_values(program, parameters, dt=dt, n=size)
@@ -146,6 +150,8 @@ class Population(VariablesGroup):
                 self.variables.add_array(name, size=size)
             else:
                 self.variables.add_reference(name, self._shares_input, name)
+        for name, values in self._biases.items():
+            self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
         if self._keys is not None:
             self.variables.add_array(
                 _POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
@@ -193,7 +199,8 @@ class Population(VariablesGroup):
         )  # fmt: skip
 
     def _add_input(self, program: Program) -> None:
-        code = _code(program, program.receive)
+        whole = {name: f"({name} + {BIASES[name]})" for name in self._biases}
+        code = word_substitute(_code(program, program.receive), whole)
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
@@ -205,7 +212,10 @@ class Population(VariablesGroup):
 
 
 def collect(readout: Population, potential: str, decoder: Decoder, timing: Timing) -> ValueRecorder:
-    """Let a read-out collect its potential, and return a recorder with a row per presentation.
+    """Let a read-out collect its potential for a decoder, and return a recorder of it.
+
+    The recorder has a row per presentation, or a row per step of the presentations where the
+    decoder needs every step.
 
     Parameters
     ----------
@@ -218,6 +228,10 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
     timing
         The times of presentations in the run.
     """
+    name = f"{readout.name}__collected"
+    if decoder.collects is None:
+        inside = f"{PRESENTATION} >= 0 and {STEP} >= 0"
+        return ValueRecorder(readout, potential, inside, when="end", order=10, name=name)
     readout.variables.add_array(_COLLECTED, size=len(readout))
     terms = {"kept": _COLLECTED, "potential": potential}
     ConditionalRunner(
@@ -228,10 +242,15 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
         readout, f"{STEP} >= 0", f"{_COLLECTED} = {word_substitute(decoder.collects, terms)}",
         when="end", name=f"{readout.name}__collects",
     )  # fmt: skip
-    return ValueRecorder(
-        readout, _COLLECTED, f"{PRESENTATION} >= 0 and {STEP} == {timing.steps - 1}",
-        when="end", order=10, name=f"{readout.name}__collected",
-    )  # fmt: skip
+    last = f"{PRESENTATION} >= 0 and {STEP} == {timing.steps - 1}"
+    return ValueRecorder(readout, _COLLECTED, last, when="end", order=10, name=name)
+
+
+def _by_input(biases: NDArray[Any], *, separate: bool) -> dict[str, NDArray[Any]]:
+    """Return biases by the input that they are added to: by their sign if `separate`."""
+    if not separate:
+        return {INPUT: biases}
+    return {INPUT: np.maximum(biases, 0.0), INHIBITION: np.maximum(-biases, 0.0)}
 
 
 def _as_stored(values: NDArray[Any], program: Program, state: str) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""From Brian2's monitors to spikes and images, presentation by presentation."""
+"""From Brian2's monitors to spikes and outputs, presentation by presentation."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Monitors:
             If recorded spikes are incomplete.
         """
         layers = tuple(self._layer(placed, examples) for placed in self.config.placed)
-        return Chunk(layers, self._reconstruction(layers[-1], examples))
+        return Chunk(layers, self._output(layers[-1], examples))
 
     def _layer(self, placed: PlacedLayer, examples: int) -> LayerSpikes:
         states = {}
@@ -117,15 +117,20 @@ class Monitors:
         starts = depth + np.arange(examples) * self.config.timing.period
         return values[starts[:, None] + np.arange(self.config.steps)]
 
-    def _reconstruction(self, last: LayerSpikes, examples: int) -> NDArray[np.float64]:
-        config = self.config
-        if self.decoded is not None:
-            values = self.decoded.rows[:examples]
+    def _output(self, last: LayerSpikes, examples: int) -> NDArray[np.float64]:
+        config, steps = self.config, self.config.steps
+        decoder, scale = config.decoder, config.default_scale
+        if self.decoded is not None and decoder.collects is None:
+            potential = self.decoded.rows[: examples * steps].reshape(examples, steps, -1)
+            decoded = decoder.decode(potential.swapaxes(0, 1), default_scale=scale)
         else:
-            values = last.spike_count().astype(np.float64)
-        decoded = config.decoder.finish(
-            values.reshape(examples, *config.input_shape),
-            steps=config.steps,
-            mean_drive=config.encoder.mean_drive(config.steps),
-        )
-        return np.asarray(decoded, np.float64)
+            values = self._kept(last, examples)
+            decoded = decoder.finish(values, steps=steps, default_scale=scale)
+        return np.asarray(decoded, np.float64).reshape(examples, *config.output_shape)
+
+    def _kept(self, last: LayerSpikes, examples: int) -> NDArray[Any]:
+        """Return what the decoder reads of each neuron (example, neuron)."""
+        if self.decoded is not None:
+            return self.decoded.rows[:examples]
+        counted = last.spike_count() if self.config.decoder.reads == "count" else last.latency()
+        return counted.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Spikes, recorded states and decoded images of some presentations, as arrays."""
+"""Spikes, recorded states and decoded outputs of some presentations, as arrays."""
 
 from __future__ import annotations
 
@@ -108,6 +108,16 @@ class LayerSpikes:
             row[:] = np.bincount(self.neuron[start:stop], minlength=self.size)
         return count
 
+    def latency(self) -> NDArray[np.int32]:
+        """Return the steps from a neuron's first spike on, 0 without one (example, neuron)."""
+        examples, steps = self.counts.shape
+        latency = np.zeros((examples, self.size), np.int32)
+        for row, counts, (start, stop) in zip(latency, self.counts, self._bounds(), strict=True):
+            # In reverse, so that the first of several spikes is written last.
+            left = np.repeat(steps - np.arange(steps, dtype=np.int32), counts)
+            row[self.neuron[start:stop][::-1]] = left[::-1]
+        return latency
+
     def check(self, examples: int, steps: int) -> None:
         """Check that the spikes are sorted, and fit the layer and its presentations.
 
@@ -149,12 +159,12 @@ class Chunk:
     ----------
     layers
         The layers' spikes.
-    reconstruction
-        The decoded images (example, channel, y, x).
+    output
+        The decoded output (example, ...), of the shape that the network's task gives it.
     """
 
     layers: tuple[LayerSpikes, ...]
-    reconstruction: NDArray[np.float64]
+    output: NDArray[np.float64]
 
 
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
@@ -162,7 +172,7 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     if len(chunks) == 1:
         return chunks[0]
     layers = tuple(map(_join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
-    return Chunk(layers, np.concatenate([chunk.reconstruction for chunk in chunks]))
+    return Chunk(layers, np.concatenate([chunk.output for chunk in chunks]))
 
 
 def _join_layers(parts: tuple[LayerSpikes, ...]) -> LayerSpikes:

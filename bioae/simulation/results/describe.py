@@ -28,14 +28,14 @@ def result_of(
     target, dtype
         The side that ran the network, and its type of state variables.
     """
-    root = describe_run(network, images, chunk.reconstruction, target=target, dtype=dtype)
+    root = describe_run(network, images, chunk.output, target=target, dtype=dtype)
     return build_result(layers=chunk.layers, **root)
 
 
 def describe_run(
     network: NetworkBase,
     images: Presentations,
-    reconstruction: NDArray[np.float64],
+    output: NDArray[np.float64],
     *,
     target: str,
     dtype: str,
@@ -43,9 +43,8 @@ def describe_run(
     """Return the contents of a result's root; the arguments are those of `result_of`."""
     config = network.config
     models = {placed.model.name: placed.model for placed in config.placed}
-    return {
-        "images": images.intensities(),
-        "reconstruction": reconstruction,
+    root: Root = {
+        "images": images.inputs(),
         "example": images.examples,
         "dt_ms": config.dt_seconds * 1e3,
         "steps": config.steps,
@@ -55,7 +54,14 @@ def describe_run(
         "network_sha256": network.sha256,
         "label": images.labels,
         "attrs": {"schedule": config.schedule, "dtype": dtype, **_settings(network)},
+        "task": config.task.kind,
     }
+    if config.task.target == "images":
+        root["reconstruction"] = output
+    else:
+        root["output"] = output
+        root["desired"] = images.targets if config.task.target == "targets" else None
+    return root
 
 
 def _settings(network: NetworkBase) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Guard of results from strangers: a file is inspected before the HDF5 library reads it here.
+"""Guard of HDF5 files from strangers: a file is inspected before the library reads it here.
 
 What this process wrote itself, and what it has inspected, is not inspected again while the file
 stays the same.
@@ -10,18 +10,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import h5netcdf
 import h5py
 
-from bioae.errors import ResultError, shortened
+from bioae.errors import InputError, ResultError, shortened
 from bioae.simulation.results.inspection import time_limit
 
-__all__ = ["begin_inspection", "open_inspected", "trust"]
+__all__ = ["Refusal", "begin_inspection", "inspected", "open_inspected", "trust"]
 
 Identity: TypeAlias = tuple[int, int, int, int, int]
 
@@ -30,6 +31,30 @@ _SCRIPT = Path(__file__).with_name("inspection.py")
 _SAFE: set[Identity] = set()
 _BEGUN: dict[Identity, Future[subprocess.CompletedProcess[str]]] = {}
 _MOST_BEGUN = 2**24  # bytes of a file: a command that fails waits for the inspection's end
+
+
+class Refusal:
+    """The error that refuses a file.
+
+    Parameters
+    ----------
+    kind
+        Its class.
+    what, parts
+        Its text, as in `bioae.errors.BioaeError`; the reason is what was found.
+    """
+
+    def __init__(self, kind: type[InputError], what: str, **parts: str) -> None:
+        self._kind, self._what, self._parts = kind, what, parts
+
+    def error(self, reason: str) -> InputError:
+        """Return the error that gives a reason."""
+        return self._kind(self._what, found=reason, **self._parts)
+
+    def changed(self) -> InputError:
+        """Return the error of a file that another process writes."""
+        where = self._parts["where"]
+        return self._kind("the file changes while it is read", where=where, mend="Read it later")
 
 
 def trust(path: Path) -> None:
@@ -71,22 +96,40 @@ def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5net
     OSError, ValueError
         If it cannot be read.
     """
-    before = _identity(Path(path))
-    if before not in _SAFE:
-        _inspect(path, where)
-    file = h5netcdf.File(path, mode, **options)
-    try:
-        with h5py.File(path) as stored:
-            _check_axes(file, stored)
-        if _identity(Path(path)) != before:
-            raise ResultError(
-                "the file changes while it is read", where=where, mend="Read it later"
-            )
-    except BaseException:
-        file.close()
-        raise
-    _SAFE.add(before)
+    refusal = Refusal(
+        ResultError,
+        "the file cannot be read as netCDF4; it is truncated or of another kind",
+        where=where,
+        expected="the result of a simulation",
+        mend="Simulate again, or name another file",
+    )
+    with ExitStack() as opened:
+        with inspected(Path(path), refusal):
+            file = opened.enter_context(h5netcdf.File(path, mode, **options))
+            with h5py.File(path) as stored:
+                _check_axes(file, stored)
+        opened.pop_all()
     return file
+
+
+@contextmanager
+def inspected(path: Path, refusal: Refusal) -> Iterator[None]:
+    """Inspect a file before the block, which opens it, and check afterwards that it is the same.
+
+    Raises
+    ------
+    InputError
+        If the file is not safe to read, or changes meanwhile.
+    OSError
+        If there is none.
+    """
+    before = _identity(path)
+    if before not in _SAFE:
+        _inspect(str(path), refusal)
+    yield
+    if _identity(path) != before:
+        raise refusal.changed()
+    _SAFE.add(before)
 
 
 def _check_axes(group: Any, stored: h5py.Group) -> None:
@@ -124,17 +167,11 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, -signal.SIGALRM, "", "")
 
 
-def _inspect(path: str, where: str) -> None:
+def _inspect(path: str, refusal: Refusal) -> None:
     begun = _BEGUN.pop(_identity(Path(path)), None)
     done = begun.result() if begun else _run(path)
     if done.returncode:
-        raise ResultError(
-            "the file cannot be read as netCDF4; it is truncated or of another kind",
-            where=where,
-            expected="the result of a simulation",
-            found=_reason(done),
-            mend="Simulate again, or name another file",
-        )
+        raise refusal.error(_reason(done))
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:

@@ -32,7 +32,7 @@ from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 __all__ = ["Parts", "check_parts", "missing", "remove_parts"]
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
-_RECONSTRUCTION = "reconstruction"
+_OUTPUT = "output"
 _COLUMNS = ("neuron", "counts")
 #: What reading a file raises that is damaged, or that a stranger wrote.
 _DAMAGED = (
@@ -105,10 +105,10 @@ class Parts:
             arrays = {f"{layer}/{name}": opened.get_tensor(f"{layer}/{name}") for name in names}
         return _layer(arrays, layer, entry)
 
-    def reconstruction(self, part: slice) -> NDArray[np.float64]:
-        """Return the decoded images of a finished chunk."""
+    def output(self, part: slice) -> NDArray[np.float64]:
+        """Return the decoded output of a finished chunk."""
         with _opened(self._file(part)) as opened:
-            values: NDArray[np.float64] = opened.get_tensor(_RECONSTRUCTION)
+            values: NDArray[np.float64] = opened.get_tensor(_OUTPUT)
         return values
 
     def add(self, part: slice, chunk: Chunk) -> None:
@@ -212,7 +212,7 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
 
 
 def _to_bytes(chunk: Chunk) -> bytes:
-    arrays: dict[str, NDArray[Any]] = {_RECONSTRUCTION: chunk.reconstruction}
+    arrays: dict[str, NDArray[Any]] = {_OUTPUT: chunk.output}
     layers = []
     for number, layer in enumerate(chunk.layers):
         units = {}
@@ -236,7 +236,7 @@ def _holds(file: Path, *, examples: int) -> bool:
         if metadata["sha256"] == _sha256(arrays, metadata["layers"]):
             for number, entry in enumerate(json.loads(metadata["layers"])):
                 _layer(arrays, number, entry)
-            return len(arrays[_RECONSTRUCTION]) == examples
+            return len(arrays[_OUTPUT]) == examples
     return False
 
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 #: The version of the format of results.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _VERSIONED = ("bioae", "brian2", "numpy")
 
@@ -39,8 +39,16 @@ class Root(TypedDict, total=False):
 
     Attributes
     ----------
-    images, reconstruction
-        (example, channel, y, x) The images that were presented, in [0, 1], and the decoded ones.
+    images
+        (example, channel, y, x) The images that were presented, in [0, 1]; or signals
+        (example, time, channel).
+    task
+        The kind of the network's task, ``"reconstruction"`` by default.
+    reconstruction
+        Of that task: the decoded images, of the shape of `images`.
+    output, desired
+        Of any other task: (example, unit) or (example, time, unit) The decoded output, and the
+        target of it where known.
     example
         (example,) The index of each image in its data set, each at most once.
     dt_ms, steps
@@ -60,7 +68,6 @@ class Root(TypedDict, total=False):
     """
 
     images: Required[NDArray[np.floating[Any]]]
-    reconstruction: Required[NDArray[np.floating[Any]]]
     example: Required[NDArray[np.integer[Any]]]
     dt_ms: Required[float]
     steps: Required[int]
@@ -70,6 +77,10 @@ class Root(TypedDict, total=False):
     network_sha256: Required[str]
     label: NDArray[np.integer[Any]] | None
     attrs: Mapping[str, str | int | float] | None
+    task: str
+    reconstruction: NDArray[np.floating[Any]]
+    output: NDArray[np.floating[Any]]
+    desired: NDArray[np.floating[Any]] | None
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -109,11 +120,12 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
         If the parts do not fit together, or an example is repeated.
     """
     index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
-    images, reconstruction, label = root["images"], root["reconstruction"], root.get("label")
-    _check_images(images, reconstruction, index, label)
-    data = _root(images, reconstruction, index, label)
+    images, outputs = root["images"], _outputs(root)
+    _check_images(images, outputs, index, root.get("label"))
+    data = _root(images, outputs, index, root.get("label"))
     data.attrs = {
         "schema_version": SCHEMA_VERSION,
+        "task": root.get("task", "reconstruction"),
         "dt_ms": float(root["dt_ms"]),
         "steps": int(root["steps"]),
         "target": root["target"],
@@ -182,52 +194,85 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in _VERSIONED}
 
 
+def _outputs(root: Root) -> dict[str, NDArray[Any]]:
+    """Return the decoded outputs and their targets, by the names of their variables."""
+    if "output" not in root:
+        return {"reconstruction": root["reconstruction"]}
+    desired = root.get("desired")
+    return {"output": root["output"], **({} if desired is None else {"target": desired})}
+
+
 def _root(
     images: NDArray[Any],
-    reconstruction: NDArray[Any],
+    outputs: Mapping[str, NDArray[Any]],
     example: NDArray[np.int64],
     label: NDArray[Any] | None,
 ) -> xr.Dataset:
-    dims: tuple[str, ...] = ("example", "channel", "y", "x")
-    if images.shape[1] == 1:
-        dims, images, reconstruction = ("example", "y", "x"), images[:, 0], reconstruction[:, 0]
+    dims = _input_dims(images)
     root = xr.Dataset(
         {
-            "input": (dims, images, _describe("input", "1")),
-            "reconstruction": (dims, reconstruction, _describe("reconstruction", "1")),
+            "input": (
+                dims,
+                images[:, 0] if len(dims) < images.ndim else images,
+                _describe("input", "1"),
+            )
         },
         coords={"example": ("example", example, _describe("index in the data set"))},
     )
+    for name, values in outputs.items():
+        if name == "reconstruction":
+            root[name] = (dims, values[:, 0] if len(dims) < values.ndim else values)
+        else:
+            root[name] = (("example", *(["time"] if values.ndim == 3 else []), "unit"), values)
+        root[name].attrs = _describe(name, "1")
     if label is not None:
         root["label"] = ("example", np.asarray(label), _describe("class of the image"))
     return root
 
 
+def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
+    """Return the dimensions of the stored input: a single channel of images has none."""
+    if images.ndim == 3:
+        return ("example", "time", "channel")
+    return ("example", "y", "x") if images.shape[1] == 1 else ("example", "channel", "y", "x")
+
+
 def _check_images(
     images: NDArray[Any],
-    reconstruction: NDArray[Any],
+    outputs: Mapping[str, NDArray[Any]],
     example: NDArray[np.int64],
     label: NDArray[Any] | None,
 ) -> None:
-    if images.ndim != 4 or images.shape != reconstruction.shape or not images.size:
+    axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
+    if "reconstruction" in outputs:  # of images only
+        del axes[3]
+    if images.ndim not in axes or not images.size:
         raise ResultError(
-            "images and reconstruction do not fit",
-            expected="both (example, channel, y, x), and not empty",
-            found=f"{images.shape} and {reconstruction.shape}",
+            "the images do not fit",
+            expected=f"{' or '.join(axes.values())}, and not empty",
+            found=str(images.shape),
         )
-    for name, values in (("example", example), ("label", label)):
-        if values is not None and np.shape(values) != images.shape[:1]:
+    first = next(iter(outputs.values()))
+    shape = images.shape if "reconstruction" in outputs else (len(images), *first.shape[1:])
+    for name, values in outputs.items():
+        if values.shape != shape or ("output" in outputs and values.ndim not in (2, 3)):
+            raise ResultError(
+                f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
+            )
+        if not np.isfinite(values).all():
+            raise ResultError(
+                "the network's output is not finite",
+                where=name,
+                mend="Look for parameters, weights or noise that are too large, or use a smaller "
+                "dt",
+            )
+    for name, numbers in (("example", example), ("label", label)):
+        if numbers is not None and np.shape(numbers) != images.shape[:1]:
             raise ResultError(
                 f"{name} does not fit the images",
                 expected=str(images.shape[:1]),
-                found=str(np.shape(values)),
+                found=str(np.shape(numbers)),
             )
-    if not np.isfinite(reconstruction).all():
-        raise ResultError(
-            "the network's output is not finite",
-            where="reconstruction",
-            mend="Look for parameters, weights or noise that are too large, or use a smaller dt",
-        )
     ordered = np.sort(example)
     repeated = ordered[1:][np.diff(ordered) == 0]
     if repeated.size:

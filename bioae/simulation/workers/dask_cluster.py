@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -156,8 +154,8 @@ def run_on_cluster(
                 workers = max(1, len(client.nthreads()))
                 while waiting and len(running) < _AHEAD * workers:
                     part = waiting.pop()
-                    arrays = (images.pixels[part], images.examples[part], images.seed)
-                    future = client.submit(_work, ordered, *arrays, pure=False)
+                    sent = images[part].in_memory()
+                    future = client.submit(_work, ordered, sent.data, sent.seed, pure=False)
                     running[future] = part
                 try:
                     wait(list(running), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED")
@@ -225,9 +223,8 @@ def _same(order: _Order) -> _Order:
     return order
 
 
-def _work(order: _Order, pixels: NDArray[Any], examples: NDArray[np.int64], seed: int) -> Chunk:
-    images = replace(order.empty, pixels=pixels, examples=examples, seed=seed, labels=None)
-    return _bench.run(order, images)
+def _work(order: _Order, data: Data, seed: int) -> Chunk:
+    return _bench.run(order, replace(order.empty, data=data, seed=seed))
 
 
 def _release(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
@@ -39,14 +39,19 @@ _DENSITY = 0.1
 def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
     """Return the number of presentations that fit into the memory of a chunk.
 
-    A pixel takes one number and a decoded pixel another; a spike takes half a number, and a trace
-    one per step.
+    An input neuron takes one number, or one per step if its input varies in time, and an output
+    another; a spike takes half a number, and a trace one per step, as does a potential that is
+    decoded from every step.
     """
     each_step = 0.0
     for placed in config.placed:
         recorded = placed.program.states.keys() & set(record)
         each_step += placed.size * (len(recorded) + _DENSITY / 2)
-    numbers = 2 * int(np.prod(config.input_shape)) + each_step * config.timing.period
+    if config.decoder.reads_potential and config.decoder.collects is None:
+        each_step += config.placed[-1].size
+    period = config.timing.period
+    held = math.prod(config.encoded_shape) * (period if config.in_time else 1)
+    numbers = held + math.prod(config.output_shape) + each_step * period
     return max(1, int(_CHUNK_BYTES / (8 * numbers)))
 
 

@@ -134,3 +134,39 @@ def test_drawing_never_imports_pyplot() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.fixture
+def make_signals(make: Make) -> Make:
+    """Return the builder of results of a network that receives signals."""
+
+    def made(channels: int) -> xr.DataTree:
+        signals = np.random.default_rng(channels).normal(size=(2, 4, channels))
+        tree = make(np.ones((2, 4, 3), bool))
+        root = tree.to_dataset().drop_vars(["input", "reconstruction"])
+        root["input"] = (("example", "time", "channel"), signals)
+        root["output"] = (("example", "unit"), np.zeros((2, 3)))
+        root.attrs["task"] = "classification"
+        layers = {
+            f"/layers/{name}": node.to_dataset() for name, node in tree["layers"].children.items()
+        }
+        return xr.DataTree.from_dict({"/": root, **layers})
+
+    return made
+
+
+def test_input_signals_are_traces_or_with_many_channels_a_picture(make_signals: Make) -> None:
+    few, many = make_signals(channels=2), make_signals(channels=9)
+    figure = plots.input_signals({"few": few, "many": many}, examples=2)
+    panels = [axes for axes in figure.axes if axes.get_title("left")]
+    assert [axes.get_title("left") for axes in panels] == [
+        "few, example 0", "few, example 1", "many, example 0", "many, example 1",
+    ]  # fmt: skip
+    for axes, place in zip(panels[:2], (0, 1), strict=True):
+        traces = np.stack([patch.get_data().values for patch in axes.patches], axis=-1)
+        np.testing.assert_array_equal(traces, few.to_dataset()["input"][place])
+    for axes, place in zip(panels[2:], (0, 1), strict=True):
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array().T, many.to_dataset()["input"][place])
+    with pytest.raises(ResultError, match="the input is no signal"):
+        plots.input_signals({"images": example_result()})

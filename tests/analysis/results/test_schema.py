@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.analysis import SCHEMA_VERSION, check_result, example_result, open_result
+from bioae.analysis import (
+    SCHEMA_VERSION,
+    check_result,
+    example_result,
+    open_result,
+    sum_squared_error,
+)
 from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 
@@ -51,14 +58,85 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 def test_another_version_is_refused() -> None:
     tree = example_result()
     tree.attrs["schema_version"] = SCHEMA_VERSION + 1
-    with pytest.raises(ResultError, match=f"expected schema_version {SCHEMA_VERSION}; found"):
+    with pytest.raises(ResultError, match="expected schema_version 1 or 2; found 3"):
         check_result(tree)
+
+
+def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
+    tree = example_result()
+    tree.attrs["schema_version"] = 1
+    del tree.attrs["task"]
+    write_result(tree, tmp_path / "old.nc")
+    old = open_result(tmp_path / "old.nc")
+    xr.testing.assert_equal(old, example_result())
+    assert float(sum_squared_error(old).mean()) > 0
+
+
+TASKS = {
+    "classification": {"output": (12, 4)},
+    "regression": {"output": (12, 4), "target": (12, 4)},
+    "sequence": {"output": (12, 20, 4), "target": (12, 20, 4)},
+}
+DIMS = ("example", "time", "unit")
+
+
+def of_task(task: str) -> xr.DataTree:
+    tree = example_result()
+    root = tree.to_dataset(inherit=False).drop_vars("reconstruction")
+    for name, shape in TASKS[task].items():
+        root[name] = (DIMS[:: 4 - len(shape)] if len(shape) == 2 else DIMS, np.ones(shape))
+    root["label"] = root["label"] % 4
+    root.attrs["task"] = task
+    layers = {f"/layers/{name}": node for name, node in tree["layers"].children.items()}
+    nodes = {path: node.to_dataset(inherit=False) for path, node in layers.items()}
+    return xr.DataTree.from_dict({"/": root, **nodes})
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_results_of_every_task_are_read(task: str, tmp_path: Path) -> None:
+    tree = of_task(task)
+    write_result(tree, tmp_path / "r.nc")
+    for lazy in (False, True):
+        with open_result(tmp_path / "r.nc", lazy=lazy) as again:
+            xr.testing.assert_equal(again.load(), tree)
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "message"),
+    [
+        (
+            "classification",
+            {"label": ("example", np.full(12, 4))},
+            "a label is not that of a class",
+        ),
+        ("classification", {"output": (DIMS, np.ones((12, 20, 4)))}, r"expected \(example, unit\)"),
+        ("regression", {"target": (DIMS[::2], np.full((12, 4), np.nan))}, "'target' has values"),
+        (
+            "regression",
+            {"target": (DIMS, np.ones((12, 20, 4)))},
+            "'target' is missing or has other",
+        ),
+        ("sequence", {"output": (DIMS[::2], np.ones((12, 4)))}, r"\(example, time, unit\)"),
+        ("sequence", {"output": (DIMS, np.ones((12, 20, 4), int))}, "'output' has the wrong type"),
+        ("reconstruction", {}, "'reconstruction' is missing"),
+        ("dreaming", {}, "task does not fit; expected .reconstruction"),
+    ],
+)
+def test_damaged_outputs_are_refused(
+    task: str, changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    tree = of_task(task if task in TASKS else "regression")
+    tree.attrs["task"] = task
+    tree.dataset = tree.to_dataset(inherit=False).assign(changes)
+    write_result(tree, tmp_path / "r.nc")
+    with pytest.raises(ResultError, match=message):
+        open_result(tmp_path / "r.nc")
 
 
 def test_a_version_that_is_several_numbers() -> None:
     tree = example_result()
     tree.attrs["schema_version"] = np.ones(3)
-    with pytest.raises(ResultError, match="expected schema_version 1; found"):
+    with pytest.raises(ResultError, match="expected schema_version 1 or 2; found"):
         check_result(tree)
 
 

@@ -49,11 +49,16 @@ def mine(tmp_path: Path) -> Path:
 def network(mine: Path) -> Network:
     """A network with a user's neuron model, recurrence, and trained parameters of both shapes."""
     config = described(
-        conv("first", 2, 3, stride=2),
+        conv("first", 2, 3, stride=2, bias=True),
+        {"kind": "sum_pool2d", "name": "pool", "kernel": 2, "stride": 1},
         dense("hidden", 5, neuron=str(mine), recurrent=True, parameters={"theta": "2*mV"}),
         dense("output", shape=[1, 6, 6]),
         input_shape=[1, 6, 6], steps=4, latent="hidden", schedule="paper",
         encoder={"kind": "constant_current"}, decoder={"kind": "mean"},
     )  # fmt: skip
-    trained = {"hidden.tau": np.linspace(0.01, 0.03, 5), "hidden.theta": np.array(0.0015)}
+    trained = {
+        "first.bias": np.array([0.5, -0.25]),
+        "hidden.tau": np.linspace(0.01, 0.03, 5),
+        "hidden.theta": np.array(0.0015),
+    }
     return Network(config, {**Network.initialise(config, seed=3).weights, **trained})

@@ -48,7 +48,8 @@ def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
     assert description["arrays"] == {name: list(array.shape) for name, array in weights.items()}
     assert {name: array.shape for name, array in weights.items()} == {
         "first.weight": (2, 1, 3, 3),
-        "hidden.weight": (5, 8),
+        "first.bias": (2,),
+        "hidden.weight": (5, 2),
         "hidden.recurrent": (5, 5),
         "hidden.tau": (5,),
         "hidden.theta": (),
@@ -56,7 +57,7 @@ def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
     }
     assert {array.dtype.name for array in weights.values()} == {"float64"}
     layers = description["network"]["layers"]
-    assert [layer["neuron"] for layer in layers] == ["lif", "mine", "lif"]
+    assert [layer["neuron"] for layer in layers] == ["lif", "lif", "mine", "lif"]
     assert sorted(description["network"]["neurons"]) == ["leaky_readout", "lif", "mine"]
 
 

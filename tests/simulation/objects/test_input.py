@@ -27,18 +27,34 @@ ENCODERS: list[dict[str, Any]] = [
     {"kind": "bernoulli", "rate": 0.3},
     {"kind": "first_spike"},
     {"kind": "constant_current", "gain": 0.37},
+    {"kind": "population", "neurons": 4},
+]
+IN_TIME: list[dict[str, Any]] = [
+    {"kind": "frames", "gain": 0.37, "every": 3},
+    {"kind": "frames", "random": True},
+    {"kind": "level_crossing", "delta": 0.6},
+    {"kind": "population", "neurons": 4, "low": -2.0, "high": 2.0, "random": True},
 ]
 SEED = 2**64 - 5
 EXAMPLES = np.array([17, 2**53 + 1, 0, 2**62])
 #: Of a number of pixels that no block of four random words divides, with black and white ones.
 IMAGES = np.random.default_rng(0).permuted(np.r_[np.linspace(0, 1, 13), 0, 1]).reshape(1, 1, 3, 5)
 IMAGES = np.concatenate([IMAGES, 0 * IMAGES, IMAGES[..., ::-1], 1 - IMAGES])
+#: Of either sign, and one of them silent.
+SIGNALS = np.random.default_rng(1).normal(size=(4, 9, 5)) * np.array([1, 0, 1, 1])[:, None, None]
 
 
 def network(encoder: dict[str, Any], schedule: ScheduleName) -> Network:
-    fields = {"input_shape": [1, 3, 5], "steps": 9, "encoder": encoder, "schedule": schedule}
-    config = described(dense("only", shape=[1, 3, 5]), **fields)
-    return Network(config, {"only.weight": np.eye(15)})
+    fields: dict[str, Any] = {"steps": 9, "encoder": encoder, "schedule": schedule}
+    fields["input_shape"] = [5] if encoder in IN_TIME else [1, 3, 5]
+    fields |= {"task": {"kind": "classification", "classes": 15}, "decoder": {"kind": "count"}}
+    return Network.initialise(described(dense("only", 15), **fields))
+
+
+def shown_to(network: Network) -> NDArray[np.float64]:
+    """Return the images or signals of a network."""
+    config = network.config
+    return SIGNALS[:, :: 9 // config.points] if config.in_time else IMAGES
 
 
 @dataclass
@@ -56,7 +72,7 @@ class Emission:
             source, [HELD], record=True, when="end", clock=source.clock, name=f"{self.name}__held"
         )
         self.built.network.add(self.spikes, self.held)
-        self.built.present(IMAGES, examples=EXAMPLES, seed=SEED)
+        self.built.present(shown_to(self.network), examples=EXAMPLES, seed=SEED)
         self.built.run()
 
     def raster(self) -> NDArray[np.float64]:
@@ -95,12 +111,14 @@ def test_every_target_emits_as_the_encoder_does(target: Target, tmp_path: Path) 
     need(target)
     names: tuple[ScheduleName, ...] = tuple(SCHEDULES)
     dtypes: tuple[Dtype, ...] = ("float64", "float32")
-    # Cython takes seconds for each code object: a schedule for each type of numbers.
+    # Cython takes seconds for each code object: a schedule for each type of numbers, some encoders.
+    few = {"brian2": ENCODERS[:3], "paper": IN_TIME[:2]}
     for schedule, dtype in zip(names, dtypes, strict=True):
-        networks = [network(encoder, schedule) for encoder in ENCODERS]
+        encoders = few[schedule] if target == "cython" else [*ENCODERS, *IN_TIME]
+        networks = [network(encoder, schedule) for encoder in encoders]
         expected = []
         for net in networks:
-            drive = net.config.encoder.encode(IMAGES, EXAMPLES, steps=9, seed=SEED)
+            drive = net.config.encoder.encode(shown_to(net), EXAMPLES, steps=9, seed=SEED)
             with activated("numpy"):
                 expected.append(laid_out(build(net, len(IMAGES) + 1), drive))
         actual = emitted(networks, target, dtype, tmp_path / schedule)
@@ -117,8 +135,23 @@ def test_arguments_of_a_run_are_no_larger_than_its_images(encoder: dict[str, Any
         built.present(IMAGES, examples=EXAMPLES)
         assert built.images is not None
         arrays = built.input_arrays(built.images)
-    # What each pixel holds; the seed, and the number of each example.
-    assert sum(values.size for values in arrays.values()) <= IMAGES.size + 1 + len(IMAGES)
+    # What each input neuron holds; the seed, and the number of each example.
+    neurons = built.input.N
+    assert sum(values.size for values in arrays.values()) <= len(IMAGES) * (neurons + 1) + 1
+
+
+def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
+    net = network(IN_TIME[0], "brian2")
+    with activated("numpy"):
+        built = build(net, 4)
+        built.present(SIGNALS[:2, ::3], examples=EXAMPLES[:2])
+        assert built.images is not None
+        ((name, values),) = built.input_arrays(built.images).items()
+    assert name == f"{built.held.name}.values"
+    assert values.shape == (2 * 10, 5)
+    assert built.held.values.shape == (4 * 10 + 1, 5)
+    np.testing.assert_array_equal(built.held.values[:20], values)
+    assert not built.held.values[20:].any()
 
 
 def test_earlier_images_have_no_effect() -> None:

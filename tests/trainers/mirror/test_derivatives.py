@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import DERIVATIVES, SpikeDerivative, derivative, spike
-from bioae.trainers.training.sections import DerivativeName
+from bioae.trainers.training.tables import DerivativeName
 
 ONE = torch.ones((), dtype=torch.float64)
 SMOOTH = sorted(set(DERIVATIVES) - {"membrane"})

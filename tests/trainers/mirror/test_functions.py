@@ -12,11 +12,10 @@ import pytest
 import torch
 from builders import dense, described, model
 
-from bioae.arithmetic.brian import cpp_source
 from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
-from bioae.trainers.mirror.compiled.cpp import HEAD
+from bioae.trainers.mirror.compiled.cpp import head
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.mirror.functions import torch_functions
 
@@ -96,11 +95,10 @@ def compiled_slope(value: torch.Tensor) -> torch.Tensor:
     if build.compiler() is None:
         pytest.skip("there is no C++ compiler to compile with")
     real = build.REALS[value.dtype]
-    head = HEAD.format(real=real, arithmetic=cpp_source("R"), width=1, carried=1)
     line = "for (long i = 0; i < n; ++i) to[i] = exprel_slope(from[i]);"
     slope = torch.empty_like(value)
     library = build.compile_cpp(
-        f'{head} extern "C" void slope(const R* from, R* to, long n) {{ {line} }}'
+        f'{head(real)} extern "C" void slope(const R* from, R* to, long n) {{ {line} }}'
     )
     pointers = (ctypes.c_void_p(each.data_ptr()) for each in (value, slope))
     library.slope(*pointers, ctypes.c_long(len(value)))

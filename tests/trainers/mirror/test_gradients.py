@@ -72,7 +72,7 @@ def network(model: str, schedule: str) -> Network:
     """Two layers, both recurrent, the first a convolution; driven hard enough to fire."""
     own = {"recurrent": True, "autapses": True}
     config = described(
-        conv("first", 2, 2, **own), dense("last", shape=[1, 3, 2], **own),
+        conv("first", 2, 2, bias=True, **own), dense("last", shape=[1, 3, 2], bias=True, **own),
         input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron=model, decoder={"kind": "mean"},
     )  # fmt: skip
     drawn = Network.initialise(config, seed=2)
@@ -81,6 +81,8 @@ def network(model: str, schedule: str) -> Network:
         n: w * (1 if n.endswith("recurrent") else stronger) for n, w in drawn.weights.items()
     }
     weights["first.weight"] = abs(weights["first.weight"])
+    for key, name in enumerate(("first.bias", "last.bias")):
+        weights[name] = stream(5, key).normal(0.05, 0.1, weights[name].shape)
     return Network(config, weights)
 
 
@@ -118,7 +120,7 @@ def test_against_finite_differences(model: str, schedule: str, smooth: None, cur
         0.1 < float(layer.spikes.detach().mean()) < 0.9 for layer in activity.layers.values()
     )
     loss(activity).backward()  # type: ignore[no-untyped-call]
-    assert len(varied) == 5 + 2 * len(trainable)
+    assert len(varied) == 7 + 2 * len(trainable)
     for key, (name, values) in enumerate(varied.items()):
         assert values.grad is not None, name
         direction = torch.from_numpy(stream(key, 1).normal(size=values.shape))
@@ -197,9 +199,9 @@ def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor
     for current in given:
         for layer, name in enumerate(("first", "last")):
             if layer == 0:
-                feed = torch.nn.functional.conv2d(current, kernel).flatten(1)
+                feed = torch.nn.functional.conv2d(current, kernel, weights["first.bias"]).flatten(1)
             else:
-                feed = s[0] @ weights["last.weight"].T
+                feed = s[0] @ weights["last.weight"].T + weights["last.bias"]
             recurrent = weights[f"{name}.recurrent"]
             if schedule == "paper":
                 u[layer] = u[layer] + feed + s[layer] @ recurrent.T

@@ -1,10 +1,12 @@
 """A network small enough to train within a second, with random images.
 
-Run as a script, it trains in a folder and kills itself after a number of batches.
+Run as a script, it trains in a folder and kills itself after a number of batches. A third argument
+is more of the configuration, as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -20,7 +22,6 @@ from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import Report, fit
 from bioae.trainers.training.problem import Problem
-from bioae.trainers.training.training import build_regularisers
 
 SIDE = 6
 #: Bounds so narrow that training meets them.
@@ -55,7 +56,7 @@ def images(count: int, split: str) -> Images:
     return Images(pixels, None, "noise", split, np.arange(count))
 
 
-def config(**training: Any) -> TrainingConfig:
+def config(regularisers: dict[str, Any] | None = None, **training: Any) -> TrainingConfig:
     """Return 20 images in batches of 6, the last smaller; a checkpoint after every batch."""
     settings = {
         "epochs": 3, "batch_size": 6, "threads": 1, "checkpoint_seconds": 0, "compile": False,
@@ -63,7 +64,7 @@ def config(**training: Any) -> TrainingConfig:
     }  # fmt: skip
     terms = {"beta2": 0.01, "lambda1": 0.01, "l2": 1e-4, "neuron2": 0.01}
     return TrainingConfig.from_mapping(
-        {"network": NETWORK, "training": settings, "regularisers": terms}
+        {"network": NETWORK, "training": settings, "regularisers": regularisers or terms}
     )
 
 
@@ -72,19 +73,20 @@ def problem(configuration: TrainingConfig) -> Problem:
     mirror = NetworkMirror(
         Network.initialise(configuration.network, seed=settings.seed),
         derivative=derivative(settings.derivative.name),
-        trainable=settings.trainable,
+        trainable=settings.ever_trainable,
         potentials="last",
     )
     return Problem(
         config=configuration,
         mirror=mirror,
         train=images(20, "train"),
-        validation=images(7, "test"),
-        regularisers=build_regularisers(configuration, ("hidden", "output")),
+        validation=images(7, "validation"),
+        test=images(5, "test"),
     )
 
 
-def main(out: str, batches: str) -> None:
+def main(out: str, batches: str, options: str = "{}") -> None:
+    configuration = config(**json.loads(options))
     left = int(batches)
 
     def kill(_: Report) -> None:
@@ -93,7 +95,8 @@ def main(out: str, batches: str) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    fit(problem(config()), Path(out), resume=(Path(out) / "config.toml").exists(), progress=kill)
+    resume = (Path(out) / "config.toml").exists()
+    fit(problem(configuration), Path(out), resume=resume, progress=kill)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parents[3] / "docs" / "results"
 #: How far the error may stay above that of the network before the change.
 BOUND = 1.25
 
-DATA = {"name": "sample", "train": 300, "validation": 60}
+DATA = {"name": "sample", "train": 360, "validation": 60, "test": 60}
 NETWORK: dict[str, Any] = {
     "steps": 12,
     "schedule": "paper",

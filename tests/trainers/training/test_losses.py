@@ -1,27 +1,50 @@
-"""Losses against scikit-learn and small examples."""
+"""Losses and scores against scikit-learn and small examples."""
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
-from sklearn.metrics import mean_squared_error as oracle
+from sklearn import metrics
 
 from bioae.errors import NetworkError
-from bioae.trainers.training.objective import LOSSES, loss_function, squared_error
-from bioae.trainers.training.sections import LossName
+from bioae.networks.tasks import Classification, LossName, Reconstruction, Regression, Sequence
+from bioae.trainers.training.losses import LOSSES, loss_function, squared_error
+from bioae.trainers.training.scores import evaluate_scores
+
+
+def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
 
 def test_against_scikit_learn() -> None:
-    generator = torch.Generator().manual_seed(0)
-    images, guesses = torch.rand(2, 4, 1, 5, 3, generator=generator, dtype=torch.float64)
-    expected = oracle(images.flatten(1), guesses.flatten(1))
+    images, guesses = drawn(2, 4, 1, 5, 3)
+    flat = images.flatten(1), guesses.flatten(1)
+    expected = metrics.mean_squared_error(*flat)
     assert expected > 0
     assert loss_function("mean_squared_error")(guesses, images).item() == pytest.approx(expected)
-    assert loss_function("sum_squared_error")(guesses, images).item() == pytest.approx(
-        15 * expected
-    )
+    summed = loss_function("sum_squared_error")(guesses, images).item()
+    assert summed == pytest.approx(15 * expected)
+    absolute = loss_function("mean_absolute_error")(guesses, images).item()
+    assert absolute == pytest.approx(metrics.mean_absolute_error(*flat))
+
+
+def test_losses_of_classes() -> None:
+    outputs, labels = 4 * drawn(6, 3), torch.tensor([0, 2, 1, 1, 0, 2])
+    shares = outputs.softmax(1)
+    expected = metrics.log_loss(labels, shares)
+    assert loss_function("cross_entropy")(outputs, labels).item() == pytest.approx(expected)
+    one_hot = torch.eye(3, dtype=torch.float64)[labels]
+    for name in ("sum_squared_error", "mean_squared_error"):
+        loss = loss_function(name)
+        assert loss(outputs, labels).item() == pytest.approx(loss(outputs, one_hot).item())
+    margins = 1 - outputs[torch.arange(6), labels][:, None] + outputs
+    margins[torch.arange(6), labels] = 0
+    expected = margins.clamp(min=0).sum(1).mean().item() / 3
+    assert loss_function("multi_margin")(outputs, labels).item() == pytest.approx(expected)
 
 
 def test_squared_error_by_image() -> None:
@@ -34,3 +57,42 @@ def test_names() -> None:
     assert set(get_args(LossName)) == set(LOSSES)
     with pytest.raises(NetworkError, match=r"expected sum_squared_error or .*'mse'"):
         loss_function("mse")
+
+
+def in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> Any:
+    return ((outputs[part], targets[part]) for part in (slice(0, 5), slice(5, 6), slice(6, None)))
+
+
+def test_scores_of_classes() -> None:
+    outputs, labels = drawn(20, 4), torch.from_numpy(np.arange(20) % 4)
+    outputs[0] = 0.5  # the first of equals
+    scores = evaluate_scores(Classification(classes=4), in_batches(outputs, labels))
+    expected = metrics.accuracy_score(labels, outputs.numpy().argmax(1))
+    assert 0 < expected < 1
+    assert scores == {
+        "accuracy": pytest.approx(expected),
+        "cross_entropy": pytest.approx(metrics.log_loss(labels, outputs.softmax(1))),
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "shape"), [(Regression(outputs=3), (3,)), (Sequence(outputs=3), (7, 3))]
+)
+def test_scores_of_numbers(task: Any, shape: tuple[int, ...]) -> None:
+    outputs, targets = drawn(20, *shape), 1e6 + drawn(20, *shape, seed=1)
+    scores = evaluate_scores(task, in_batches(outputs + 1e6, targets))
+    flat = targets.flatten(1).numpy(), (outputs + 1e6).flatten(1).numpy()
+    r2 = metrics.r2_score(*flat, multioutput="variance_weighted")
+    assert scores == {
+        "mean_squared_error": pytest.approx(metrics.mean_squared_error(*flat)),
+        "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(*flat)),
+        "r2": pytest.approx(r2),
+    }
+
+
+def test_an_undefined_score_is_left_out() -> None:
+    same = torch.ones(2, 3)
+    scores = evaluate_scores(Regression(outputs=3), [(same, same)])
+    assert scores == {"mean_squared_error": 0.0, "mean_absolute_error": 0.0}
+    images = torch.ones(2, 1, 2, 2)
+    assert evaluate_scores(Reconstruction(), [(0 * images, images)]) == {"sum_squared_error": 4.0}

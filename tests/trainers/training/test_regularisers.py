@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,9 +15,10 @@ from bioae.errors import NetworkError
 from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative, spike
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.objective import REGULARISERS, Regulariser, evaluate
-from bioae.trainers.training.sections import RegularisersConfig
-from bioae.trainers.training.training import build_regularisers
+from bioae.trainers.training.loop import fit
+from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
+from bioae.trainers.training.stages import build_regularisers, stages_of
+from bioae.trainers.training.terms import RegularisersConfig
 
 STEPS, EXAMPLES = 5, 3
 
@@ -35,12 +37,13 @@ def random_layer(seed: int, *shape: int) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture
 def network() -> tuple[Activity, dict[str, Tensor]]:
-    """A convolutional layer and a latent one, with weights and a neuron parameter."""
+    """A convolutional layer and a latent one, with weights, biases and a neuron parameter."""
     layers = activity(conv=random_layer(0, 2, 3, 3), latent=random_layer(1, 4))
     weights = {
         "conv.weight": torch.tensor([[1.0, -2.0]]),
         "latent.weight": torch.tensor([3.0]),
         "latent.recurrent": torch.tensor([-1.0]),
+        "latent.bias": torch.tensor([50.0]),
         "latent.tau": torch.tensor(100.0),
     }
     return layers, weights
@@ -178,13 +181,149 @@ def test_missing_layers_and_potentials(
 
 def test_built_from_a_configuration(small_run: ModuleType) -> None:
     config: TrainingConfig = small_run.config()
-    terms = {term.symbol: term for term in build_regularisers(config, ("hidden", "output"))}
+    terms = {term.symbol: term for term in build_regularisers(config.regularisers, config.network)}
     assert set(terms) == {"beta2", "lambda1", "l2", "neuron2"}
-    assert terms["beta2"].layers is None
+    assert terms["beta2"].layers == ("hidden", "output")
+    assert terms["l2"].layers is None
     assert terms["neuron2"].layers == ("hidden",)
-    with pytest.raises(NetworkError, match=r"regularisers.neuron2.*'hidden'.*expected one of outp"):
-        build_regularisers(config, ("output",))
 
 
 def test_every_term_can_be_configured() -> None:
     assert set(RegularisersConfig.model_fields) == set(REGULARISERS)
+
+
+@pytest.mark.parametrize("symbol", ["beta1", "beta2", "lambda1", "lambda2"])
+def test_targets_on_means_over_the_batch(
+    network: tuple[Activity, dict[str, Tensor]], symbol: str
+) -> None:
+    layer, target = network[0].layers["latent"], 0.3
+    assert layer.potential is not None
+    quantity = (layer.potential[-1] if "beta" in symbol else layer.counts) / STEPS
+    distance = np.abs(quantity.numpy().mean(0) - target)
+    expected = (distance if symbol.endswith("1") else distance**2).sum()
+    kind: Any = REGULARISERS[symbol]
+    found = evaluate([kind(1.0, ("latent",), target=target, over="batch")], *network)[symbol]
+    assert found.item() == pytest.approx(expected)
+    by_example = evaluate([kind(1.0, ("latent",), target=target)], *network)[symbol]
+    assert by_example.item() >= found.item() * (1 - 1e-9)
+    assert symbol.endswith("1") or by_example.item() > found.item() * 1.01
+
+
+def test_a_mean_over_the_batch_lets_neurons_share_the_examples() -> None:
+    """Each of two neurons fires for one of two examples: both have the mean rate 1/2."""
+    spikes = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    terms = {
+        over: REGULARISERS["lambda2"](1.0, None, target=0.5, over=over)  # type: ignore[call-arg]
+        for over in ("batch", "example")
+    }
+    found = {
+        over: evaluate([term], activity(latent=(spikes, None)), {})["lambda2"].item()
+        for over, term in terms.items()
+    }
+    assert found == {"batch": 0.0, "example": 0.5}
+
+
+def test_the_window_of_rates_against_its_definition() -> None:
+    """0.5 [relu(low - r) + relu(r - high)], rates averaged over batch and time."""
+    low, high = 0.25, 0.5
+    spikes, _ = random_layer(3, 20)
+    rate = spikes.numpy().mean((0, 1))
+    assert (rate < low).any()
+    assert (rate > high).any()
+    assert ((low <= rate) & (rate <= high)).any()
+    expected = 0.5 * (np.maximum(low - rate, 0) + np.maximum(rate - high, 0)).sum()
+    kind: Any = REGULARISERS["lambda1"]
+    term = kind(0.5, None, window=(low, high), over="batch")
+    found = evaluate([term], activity(latent=(spikes, None)), {})["lambda1"]
+    assert found.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("symbol", ["beta1", "beta2", "lambda1", "lambda2"])
+@pytest.mark.parametrize("over", ["example", "batch"])
+def test_windows(network: tuple[Activity, dict[str, Tensor]], symbol: str, over: str) -> None:
+    kind: Any = REGULARISERS[symbol]
+
+    def value(**aim: Any) -> float:
+        return evaluate([kind(1.0, None, over=over, **aim)], *network)[symbol].item()
+
+    assert value(window=(-1e3, 1e3)) == 0
+    assert value(window=(0.3, 0.3)) == pytest.approx(value(target=0.3))
+    assert 0 < value(window=(0.2, 0.4)) < value(window=(0.3, 0.3))
+    inputs = [each.requires_grad_() for each in random_layer(2, 3)]
+    inputs[0] = (inputs[0].detach() + 0.1).requires_grad_()
+
+    def term(spikes: Tensor, potential: Tensor) -> Tensor:
+        layers = activity(latent=(spikes, potential))
+        return evaluate([kind(1.5, None, over=over, window=(0.21, 0.33))], layers, {})[symbol]
+
+    assert term(*inputs).item() > 0
+    assert torch.autograd.gradcheck(term, inputs)
+
+
+def test_coefficients_grow_over_their_warm_up(network: tuple[Activity, dict[str, Tensor]]) -> None:
+    terms = [REGULARISERS["lambda1"](2.0, None, warm_up=4.0), REGULARISERS["l2"](1.0)]
+    full = evaluate(terms, *network)
+    assert full["lambda1"] > 0
+    for elapsed, factor in ((0.0, 0.0), (1.0, 0.25), (3.0, 0.75), (4.0, 1.0), (9.0, 1.0)):
+        found = evaluate(terms, *network, elapsed)
+        assert found["lambda1"].item() == pytest.approx(factor * full["lambda1"].item())
+        assert found["l2"] == full["l2"]
+
+
+@pytest.mark.parametrize(
+    ("term", "line"),
+    [
+        ({"window": [0.1, 0.2], "target": 0.1}, "a target or a window, not both"),
+        ({"window": [0.2, 0.1]}, r"expected a window \[low, high\]"),
+        ({"window": [0.1]}, "regularisers.lambda1.window"),
+        ({"over": "time"}, "regularisers.lambda1.over .*'example' or 'batch'"),
+        ({"warm_up": -1}, "regularisers.lambda1.warm_up"),
+    ],
+)
+def test_options_that_are_refused(term: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=line):
+        TrainingConfig.from_mapping({"regularisers": {"lambda1": {"coefficient": 1, **term}}})
+
+
+def silent_output(small_run: ModuleType, regularisers: dict[str, Any]) -> TrainingConfig:
+    """Return a configuration whose last layer never spikes."""
+    hidden, output = small_run.NETWORK["layers"]
+    layers = [hidden, {**output, "neuron": "leaky_readout"}]
+    return TrainingConfig.from_mapping(
+        {
+            "network": {**small_run.NETWORK, "layers": layers},
+            "training": {"epochs": 1, "batch_size": 6, "threads": 1, "compile": False},
+            "regularisers": regularisers,
+        }
+    )
+
+
+@pytest.mark.parametrize("layers", [None, "all"])
+def test_terms_act_on_layers_that_spike(small_run: ModuleType, layers: str | None) -> None:
+    term = {"coefficient": 1.0, **({"layers": layers} if layers else {})}
+    config = silent_output(small_run, {"beta1": term, "lambda2": term, "neuron1": term, "l2": term})
+    found = {each.symbol: each.layers for each in stages_of(config)[0].regularisers}
+    assert found == {
+        "beta1": ("hidden",), "lambda2": ("hidden",), "neuron1": ("hidden",), "l2": None,
+    }  # fmt: skip
+    named = {"coefficient": 1.0, "layers": ["output"]}
+    with pytest.raises(NetworkError, match=r"regularisers.beta1: .* on 'output', a layer that nev"):
+        stages_of(silent_output(small_run, {"beta1": named}))
+
+
+def test_a_layer_that_never_spikes_is_not_dead(small_run: ModuleType, tmp_path: Path) -> None:
+    problem = small_run.problem(silent_output(small_run, {"beta2": 0.1}))
+    (metrics,), summary = fit(problem, tmp_path)
+    assert set(metrics["layers"]) == set(summary["test_layers"]) == {"hidden"}
+    activity = problem.mirror(problem.batch(problem.train, 0).drive)
+    expected = 0.1 * by_potential(activity.layers["hidden"])
+    found = evaluate(problem.stages[0].regularisers, activity, problem.mirror.weights)["beta2"]
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    # Its potential is far from 0, and no term acts on it.
+    assert by_potential(activity.layers["output"]) > 0
+
+
+def by_potential(layer: LayerActivity) -> float:
+    assert layer.final_potential is not None
+    potential = layer.final_potential.detach().flatten(1) / len(layer.spikes)
+    return float(potential.square().sum(1).mean())

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from bioae.errors import ArtefactError, NetworkError, OutputError
 from bioae.trainers.training import checkpoint as checkpoints
-from bioae.trainers.training.loop import CHECKPOINT, CONFIG, METRICS, Report, fit
+from bioae.trainers.training.loop import CHECKPOINT, CONFIG, METRICS, TEST, Report, fit
 
 TIMES = ("seconds", "images_per_second")
 BATCHES = 4  # of an epoch of 20 images in batches of 6
@@ -48,6 +48,7 @@ def straight(small_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
 def assert_same(out: Path, straight: Path) -> None:
     assert metrics(out) == metrics(straight)
     assert tensors(out) == tensors(straight)
+    assert (out / TEST).read_bytes() == (straight / TEST).read_bytes()
 
 
 def test_training_moves_every_weight_and_lowers_the_loss(
@@ -175,8 +176,8 @@ def test_a_damaged_checkpoint_is_refused(
         (None, "truncated or foreign"),
         ({"bioae": "{}"}, "the key 'version' is missing"),
         ({"bioae": "no JSON"}, "this is not valid JSON"),
-        ({"bioae": '{"version": 1, "position": {"epok": 1}}'}, "the key 'config' is missing"),
-        ({"bioae": '{"version": 2}'}, "another version of the format; expected 1; found 2"),
+        ({"bioae": '{"version": 2, "position": {"epok": 1}}'}, "the key 'config' is missing"),
+        ({"bioae": '{"version": 1}'}, "another version of the format; expected 2; found 1"),
     ],
 )
 def test_a_foreign_checkpoint_is_refused(
@@ -218,7 +219,9 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     with pytest.raises(OutputError, match="No space left"):
         fit(small_run.problem(small_run.config()), tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((CHECKPOINT, METRICS, CONFIG))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        (CHECKPOINT, METRICS, CONFIG, TEST)
+    )
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(small_run: ModuleType, tmp_path: Path) -> None:

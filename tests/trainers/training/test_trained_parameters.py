@@ -30,7 +30,7 @@ def config(**training: Any) -> TrainingConfig:
         "derivative": "arctan", "trainable": ["tau", "theta"], **training,
     }  # fmt: skip
     network = {"input_shape": [1, 28, 28], "steps": 8, "neuron": "lif", "layers": LAYERS}
-    data = {"train": 16, "validation": 8}
+    data = {"train": 24, "validation": 8, "test": 8}
     return TrainingConfig.from_mapping({"data": data, "network": network, "training": settings})
 
 
@@ -56,10 +56,10 @@ def test_read_and_written(tmp_path: Path) -> None:
 def test_groups_of_learning_rates(tmp_path: Path) -> None:
     given = config(**EVERYTHING)
     run = TrainingRun(assemble(given), tmp_path)
-    names = {id(weight): name for name, weight in run.weights.items()}
+    names = {id(weight): name for name, weight in run.state.weights.items()}
     rates = {
         names[id(each)]: group["lr"]
-        for group in run.optimiser.param_groups
+        for group in run.state.optimisation.optimiser.param_groups
         for each in group["params"]
     }
     assert rates == {
@@ -80,7 +80,7 @@ def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
     run = TrainingRun(problem, tmp_path)
-    run._update(problem.batch(problem.train[np.arange(8)], 0))
+    run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
     for name, each in problem.mirror.trained.items():
         start, rate = (0.1, 1e-2) if name.endswith("tau") else (1.0, 2e-2)
         # The last layer's potential is read, and its threshold with nothing to do.
@@ -120,8 +120,10 @@ def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
     run = TrainingRun(assemble(config()), tmp_path)
-    assert len(run.optimiser.param_groups) == 1
-    assert run.optimiser.param_groups[0]["params"] == [*run.weights.values()]
+    assert len(run.state.optimisation.optimiser.param_groups) == 1
+    assert run.state.optimisation.optimiser.param_groups[0]["params"] == [
+        *run.state.weights.values()
+    ]
 
 
 @pytest.mark.parametrize(

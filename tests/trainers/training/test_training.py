@@ -18,7 +18,7 @@ from bioae.trainers.training.problem import evaluate
 from bioae.trainers.training.training import assemble, train
 
 VALUES: dict[str, Any] = {
-    "data": {"train": 24, "validation": 8},
+    "data": {"train": 32, "validation": 8, "test": 6},
     "network": {"preset": "strided", "steps": 8},
     "training": {"epochs": 2, "batch_size": 8, "threads": 1, "checkpoint_seconds": 0},
     "regularisers": {"beta2": 0.01, "lambda2": 0.01, "neuron2": 0.01},
@@ -47,7 +47,7 @@ def test_the_trained_network_is_on_the_grid_and_was_evaluated(tmp_path: Path) ->
         for name, weights in result.network.weights.items():
             problem.mirror.weights[name].copy_(torch.tensor(weights))
     found = evaluate(problem)
-    last = result.history[-1]
+    last = min(result.history, key=lambda line: line["validation_sum_squared_error"])
     assert set(last["layers"]) == {layer.name for layer in config().network.layers}
     assert any(figures["density"] > 0 for figures in last["layers"].values())
     assert found == {key: last[key] for key in found}
@@ -113,7 +113,7 @@ def test_bad_configurations_leave_no_folder(
 
 def test_images_of_another_size(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((4, 20, 20), np.uint8))
-    data = {"name": str(tmp_path / "images.npy"), "train": 4, "validation": 4}
+    data = {"name": str(tmp_path / "images.npy"), "train": 4, "validation": 2, "test": 4}
     with pytest.raises(DataError, match=r"\(1, 28, 28\).*found \(1, 20, 20\)"):
         assemble(config(data=data))
 
@@ -143,7 +143,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(config(training={"epochs": 1}).to_toml())
     assert train_command(path, out=tmp_path / "run", json=True) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed == json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    written = [
+        json.loads((tmp_path / "run" / name).read_text()) for name in ("metrics.jsonl", "test.json")
+    ]
+    assert printed == written[0] | written[1]
 
 
 def test_interrupted_command_prints_how_to_continue(

@@ -16,7 +16,7 @@ from builders import dense
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import fit
-from bioae.trainers.training.objective import REGULARISERS
+from bioae.trainers.training.regularisers import REGULARISERS
 from bioae.trainers.training.sections import DataConfig, OptimisationConfig
 
 FULL = """
@@ -24,6 +24,7 @@ FULL = """
 name = "mnist"
 train = 1000
 validation = 200
+test = 500
 
 [network]
 preset = "paper"
@@ -53,7 +54,7 @@ def full(tmp_path: Path) -> TrainingConfig:
 
 
 def test_a_file_is_read_as_written(full: TrainingConfig) -> None:
-    assert full.data == DataConfig(name="mnist", train=1000, validation=200)
+    assert full.data == DataConfig(name="mnist", train=1000, validation=200, test=500)
     assert (full.network.steps, full.network.latent) == (50, "latent")
     assert full.training.derivative.parameters == {"alpha": 3}
     assert full.training.gradient_clip is None
@@ -91,7 +92,7 @@ def test_written_back_and_read_again(full: TrainingConfig, tmp_path: Path) -> No
         ({"regularisers": {"gamma": 1}}, "unknown key 'regularisers.gamma'; expected one of beta1"),
         (
             {"regularisers": {"l1": {"coefficient": 1, "target": 2}}},
-            "unknown key 'regularisers.l1.target'; expected one of coefficient, layers",
+            "unknown key 'regularisers.l1.target'; expected one of coefficient, layers, warm_up",
         ),
         (
             {"regularisers": {"beta1": {"coefficient": 1, "layers": "latent"}}},
@@ -157,7 +158,7 @@ def test_the_metrics_of_the_most_epochs_fit_into_a_checkpoint(
     most = small_run.config(epochs=100_000).training.epochs
     with pytest.raises(NetworkError, match="epochs"):
         small_run.config(epochs=most + 1)
-    (metrics,) = fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
+    (metrics,), _ = fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
     # Text in JSON in JSON; safetensors accepts headers of 100 MB.
     assert len(metrics) > 5
     assert most * len(json.dumps(json.dumps(metrics))) < 0.9 * 100_000_000

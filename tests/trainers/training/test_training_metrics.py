@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from bioae.errors import DataError
 from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.training.loop import write_metrics
 from bioae.trainers.training.problem import (
     LayerTally,
     encoder_seed,
@@ -21,6 +20,7 @@ from bioae.trainers.training.problem import (
     on_grid,
     reproducible,
 )
+from bioae.trainers.training.state import write_metrics
 
 
 def layer(spikes: torch.Tensor) -> LayerActivity:
@@ -36,7 +36,13 @@ def test_figures_of_a_small_layer() -> None:
     tally.add(layer(spikes[:, :1]))
     tally.add(layer(spikes[:, 1:]))
     assert tally.figures() == pytest.approx(
-        {"density": 5 / 24, "density_alive": 5 / 16, "dead": 1 / 3, "bursting": 1 / 3}
+        {
+            "density": 5 / 24,
+            "density_alive": 5 / 16,
+            "active": 3 / 6,
+            "dead": 1 / 3,
+            "bursting": 1 / 3,
+        }
     )
 
 
@@ -53,6 +59,7 @@ def test_figures_against_numpy_in_any_batches(seed: int, batch: int, rate: float
         {
             "density": flat.mean(),
             "density_alive": flat[:, :, ~dead].mean() if firing else 0.0,
+            "active": flat.any(0).mean(),
             "dead": dead.mean(),
             "bursting": sum(rate > 0.5 for rate in firing) / 6,
         }

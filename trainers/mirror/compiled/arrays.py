@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Arrays", "empty"]
+__all__ = ["Arrays", "empty", "pointers"]
 
 _ALIGNED = 64
 
@@ -24,6 +26,12 @@ def empty(
     if arrays is None:
         return torch.empty(tuple(shape), dtype=like.dtype, memory_format=layout)
     return arrays.empty(shape, like.dtype, layout)
+
+
+def pointers(tensors: Sequence[Tensor | None]) -> Any:
+    """Return the addresses of tensors, null for None."""
+    kind = ctypes.c_void_p * max(len(tensors), 1)
+    return kind(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))
 
 
 class Arrays:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bioae.arithmetic.brian import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "HEAD", "LOOP", "function", "kind_of", "name_of"]
+__all__ = ["FORMS", "FUNCTIONS", "GROUP", "LOOP", "function", "head", "kind_of", "name_of", "sizes"]
 
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
@@ -29,8 +30,7 @@ FORMS = {
     "floordiv": "bioae_floordiv({}, {})", "mod": "bioae_mod({}, {})",
 }  # fmt: skip
 
-#: The beginning of the source.
-HEAD = """\
+_HEAD = """\
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -52,6 +52,9 @@ static inline R exprel_slope(R x) {{
   const R power = std::exp(x);
   return power > MOST ? R(INFINITY) : (power - bioae_exprel(x)) / x;
 }}
+"""
+
+_SIZES = """\
 enum {{ W = {width}, K = {carried} }};
 struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, held, threads; }};
 """
@@ -69,6 +72,42 @@ _BLOCK = """\
 
 #: The loop over the neurons of a block.
 LOOP = '_Pragma("omp simd") for (int i = 0; i < w; ++i) {'
+
+
+#: The functions of a step of a recurrent layer, in the order of the fields of ``Steps`` in
+#: ``templates/recurrent.cpp``.
+FUNCTIONS = ("start", "fire", "step", "replay", "arriving", "backward")
+
+#: Their argument. Arrays are (example, neuron), those with two stars of several
+#: names; `more` has rows of `padded` numbers.
+GROUP = """\
+struct Group {
+  long examples, size, padded;
+  R now;
+  const R* const* par;
+  R *carried, *spikes, *later;
+  const R *const *in, *const *read, *const *every, *more;
+  R *const *out, *const *sums, *const *to;
+};
+"""
+
+
+def head(real: str) -> str:
+    """Return the beginning of the source for a type of numbers."""
+    return _HEAD.format(real=real, arithmetic=cpp_source("R"))
+
+
+def sizes(width: int, carried: int) -> str:
+    """Return the declarations for `function`.
+
+    Parameters
+    ----------
+    width
+        Neurons of a block.
+    carried
+        The number of values that a neuron carries from step to step.
+    """
+    return _SIZES.format(width=width, carried=max(carried, 1))
 
 
 def function(name: str, arguments: str, body: Sequence[str]) -> str:

@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bioae.trainers.mirror.compiled.arrays import Arrays, empty
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
 from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.source import Plan
+from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
 
-__all__ = ["SUM", "Kernel", "Timeline"]
-
-#: The prefix of the names of sums over time.
-SUM = "sum of "
-
-
-class Timeline(NamedTuple):
-    """The timing of a population's steps and input.
-
-    Attributes
-    ----------
-    steps
-        Steps of a period.
-    lead_in
-        The number of first steps that are not recorded.
-    sent
-        The number of steps with input.
-    delay
-        The delay of the input in steps.
-    cut
-        The number of steps after which states are detached, see `Backward.truncate`; 0: never.
-    held
-        Whether the input is the same in all steps, and is stored once.
-    """
-
-    steps: int
-    lead_in: int
-    sent: int
-    delay: int
-    cut: int
-    held: bool = False
+__all__ = ["Kernel"]
 
 
 class _Sizes(ctypes.Structure):
@@ -63,9 +33,9 @@ class Kernel:
     library: ctypes.CDLL
 
     @classmethod
-    def build(cls, plan: Plan) -> Kernel:
-        """Compile a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(plan.text()))
+    def build(cls, plan: Plan, source: str) -> Kernel:
+        """Compile the source of a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(source))
 
     def __call__(
         self,
@@ -136,8 +106,8 @@ class _Presentation(torch.autograd.Function):
             for _ in names
         ]
         kernel.library.forward(
-            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
-            ctypes.c_void_p(times.data_ptr()), _pointers(outputs),
+            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(times.data_ptr()), pointers(outputs),
         )  # fmt: skip
         return tuple(outputs)
 
@@ -164,8 +134,8 @@ class _Presentation(torch.autograd.Function):
             for _ in plan.learned
         ]
         ctx.kernel.library.backward(
-            ctypes.byref(sizes), *map(_pointers, (inputs, parameters)),
-            ctypes.c_void_p(ctx.times.data_ptr()), _pointers(incoming), _pointers([*to, *learned]),
+            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(ctx.times.data_ptr()), pointers(incoming), pointers([*to, *learned]),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
         reduced = [
@@ -192,8 +162,3 @@ def _laid_out(tensor: Tensor, layout: torch.memory_format, times: Tensor) -> Ten
     if tensor.ndim == 3 and layout == torch.channels_last:
         tensor = tensor.permute(1, 2, 0)
     return tensor.contiguous()
-
-
-def _pointers(tensors: Sequence[Tensor | None]) -> Any:
-    kind = ctypes.c_void_p * max(len(tensors), 1)
-    return kind(*(None if tensor is None else tensor.data_ptr() for tensor in tensors))

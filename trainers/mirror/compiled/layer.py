@@ -14,8 +14,11 @@ from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS, Unsupported
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
-from bioae.trainers.mirror.compiled.kernel import Kernel, Timeline
-from bioae.trainers.mirror.compiled.source import STARTS, Plan
+from bioae.trainers.mirror.compiled.kernel import Kernel
+from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
+from bioae.trainers.mirror.compiled.recurrent import Path, RecurrentKernel
+from bioae.trainers.mirror.compiled.recurrent_source import RecurrentSource
+from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.gradients import stepper
@@ -47,7 +50,7 @@ class CompiledLayer:
     def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
         self._arrays = arrays
         self._populations = {"": neuron, READOUT: readout}
-        self._kernels: dict[Any, Kernel | Unsupported] = {}
+        self._kernels: dict[Any, Kernel | RecurrentKernel | Unsupported] = {}
 
     def __call__(
         self,
@@ -58,6 +61,7 @@ class CompiledLayer:
         record: Collection[str],
         final: Collection[str] = (),
         summed: Collection[str] = (),
+        recurrent: Callable[[], Sequence[Path]] | None = None,
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
@@ -76,6 +80,8 @@ class CompiledLayer:
             The names to return after the last step.
         summed
             The names in `record` to return summed over the steps too.
+        recurrent
+            Returns the recurrent connections, if the layer has any.
 
         Returns
         -------
@@ -92,10 +98,15 @@ class CompiledLayer:
         initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
         requested = tuple(record), tuple(final), tuple(summed)
         values = _prefixed(initial)
-        kernel = self._kernel(initial, values, tuple(arriving), requested)
+        latency = None if recurrent is None else self._latency
+        kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
         neuron = self._populations[""]
         times, arrays = self._rows(timeline.steps, prefixes), self._arrays.in_training()
-        results = kernel(send(), values, times, timeline, arrays)
+        if isinstance(kernel, RecurrentKernel):
+            assert recurrent is not None
+            results = kernel(send(), values, times, timeline, arrays, paths=recurrent())
+        else:
+            results = kernel(send(), values, times, timeline, arrays)
         for name in record:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
@@ -118,18 +129,21 @@ class CompiledLayer:
         values: Mapping[str, Tensor],
         arriving: tuple[str, ...],
         requested: _Requested,
-    ) -> Kernel:
+        latency: int | None,
+    ) -> Kernel | RecurrentKernel:
         like = values["dt"]
         if like.device.type != "cpu" or like.dtype not in REALS:
             raise Unsupported(f"{like.dtype} on {like.device.type}")
         learning = tuple(name for name, tensor in values.items() if tensor.requires_grad)
         each = {name: tensor.ndim > 0 for name, tensor in values.items()}
-        key = (like.dtype, arriving, requested, learning, tuple(each.items()))
+        key = (like.dtype, arriving, requested, latency, learning, tuple(each.items()))
         if key not in self._kernels:
             try:
                 step = self._trace(initial, arriving)
-                plan = Plan(step, each, *requested, learning, REALS[like.dtype])
-                self._kernels[key] = Kernel.build(plan)
+                if latency is not None and step.timed:
+                    raise Unsupported("timed arrays in a recurrent layer")
+                plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
+                self._kernels[key] = _built(plan)
             except Unsupported as reason:
                 self._kernels[key] = reason
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
@@ -140,6 +154,12 @@ class CompiledLayer:
             raise kernel
         return kernel
 
+    @property
+    def _latency(self) -> int:
+        """The steps from a spike to its arrival without a delay, see `Plan`."""
+        blocks = self._populations[""].schedule.blocks
+        return int(blocks.index("synapses") < blocks.index("thresholds"))
+
     def _trace(self, initial: _Initial, arriving: Collection[str]) -> Step:
         """Record a step of the populations, which all receive the same input."""
         step = Step()
@@ -148,6 +168,12 @@ class CompiledLayer:
         for prefix, values in initial.items():
             _record(step, prefix, self._populations[prefix], values, arrived)
         return step
+
+
+def _built(plan: Plan) -> Kernel | RecurrentKernel:
+    if plan.latency is None:
+        return Kernel.build(plan, Source(plan).text())
+    return RecurrentKernel.build(plan, RecurrentSource(plan).text())
 
 
 def _prefixed(initial: _Initial) -> dict[str, Tensor]:

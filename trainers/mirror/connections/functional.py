@@ -1,15 +1,18 @@
-"""Dense and convolutional connections in PyTorch."""
+"""Dense, convolutional and pooling connections in PyTorch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d, Shape
 
 __all__ = ["connect", "connect_innermost"]
+
+Product = Callable[[Tensor, Tensor], Tensor]
 
 
 @singledispatch
@@ -54,7 +57,18 @@ def _(layer: ConvTranspose2d, emitted: Tensor, weight: Tensor) -> Tensor:
     )
 
 
-def connect_innermost(source: Shape, target: Shape, emitted: Tensor, weight: Tensor) -> Tensor:
+@connect.register
+def _(layer: Pool2d, emitted: Tensor, weight: Tensor) -> Tensor:
+    counts = functional.avg_pool2d(
+        emitted, layer.kernel, layer.stride, layer.padding, divisor_override=1
+    )
+    # All weights of a channel are the same.
+    return counts * weight[:, 0, :1, :1]
+
+
+def connect_innermost(
+    source: Shape, target: Shape, product: Product, emitted: Tensor, weight: Tensor
+) -> Tensor:
     """Return the input of a dense layer (batch, *target), with channels innermost on both sides.
 
     It differs from `connect` in memory order only: the weights, which are few, are permuted instead
@@ -64,6 +78,8 @@ def connect_innermost(source: Shape, target: Shape, emitted: Tensor, weight: Ten
     ----------
     source, target
         The shapes of the source and target populations.
+    product
+        The product of the output (batch, source) with the weights, as `functional.linear`.
     emitted
         The output of the source (batch, *source).
     weight
@@ -72,7 +88,7 @@ def connect_innermost(source: Shape, target: Shape, emitted: Tensor, weight: Ten
     axes = [*_innermost(len(target)), *(len(target) + a for a in _innermost(len(source)))]
     sorted_weight = weight.reshape(*target, *source).permute(axes).reshape(weight.shape)
     permuted = emitted.permute(0, *(1 + axis for axis in _innermost(len(source)))).flatten(1)
-    sums = functional.linear(permuted, sorted_weight)
+    sums = product(permuted, sorted_weight)
     if len(target) == 1:
         return sums
     channels, *place = target

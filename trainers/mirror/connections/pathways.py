@@ -17,7 +17,17 @@ from torch import Tensor, nn
 from bioae.equations.program import INHIBITION, INPUT, Program
 from bioae.networks.inputs import Steps
 
-__all__ = ["Arrived", "Pathway", "Recurrence", "add", "held", "history", "is_held", "received"]
+__all__ = [
+    "Arrived",
+    "Pathway",
+    "Recurrence",
+    "add",
+    "by_sign",
+    "held",
+    "history",
+    "is_held",
+    "received",
+]
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` if inhibition is separate.
@@ -60,6 +70,15 @@ def received(program: Program, arrived: Arrived) -> Arrived:
     if INHIBITION not in arrived or program.inhibited:
         return arrived
     return {INPUT: arrived[INPUT] - arrived[INHIBITION]}
+
+
+def by_sign(weight: Tensor, *, separate: bool) -> Arrived:
+    """Return weights by the input that they are added to: by their sign if `separate`."""
+    if not separate:
+        return {INPUT: weight}
+    # Not `relu`: its gradient of 0 would never move a weight of 0.
+    zero = weight.new_zeros(())
+    return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
 
 
 class Pathway(nn.Module):
@@ -121,7 +140,7 @@ class Pathway(nn.Module):
             Steps of the period.
         """
         arriving: list[Arrived | None] = [None] * steps
-        for delay, kernels in self._kernels(weight):
+        for delay, kernels in self.kernels(weight):
             sent, times = _computed(emitted, steps - delay)
             sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
             # Indexing in a loop would make the backward pass allocate all steps at each step.
@@ -154,16 +173,26 @@ class Pathway(nn.Module):
         emitted, weight, steps
             See `over`.
         """
-        ((delay, kernels),) = self._kernels(weight)
+        ((delay, kernels),) = self.kernels(weight)
         sent = _packed(_computed(emitted, steps - delay)[0])
         return {
             name: self._events(sent, kernel).reshape(-1, *self._shape)
             for name, kernel in kernels.items()
         }
 
+    def kernels(self, weight: Tensor) -> list[tuple[int, Arrived]]:
+        """Return the weights of each delay, all together or by sign."""
+        kernels = []
+        for delay in self.delays:
+            kernel = weight
+            if self._delay is not None:
+                kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
+            kernels.append((delay, by_sign(kernel, separate=self._separate_inhibition)))
+        return kernels
+
     def recurrence(self, weight: Tensor) -> Recurrence:
         """Return the recurrent input of a population, as a function of its spikes."""
-        every = list(self._kernels(weight))
+        every = list(self.kernels(weight))
 
         def send(spikes: Mapping[str, Tensor]) -> Arrived | None:
             arrived: Arrived | None = None
@@ -174,23 +203,6 @@ class Pathway(nn.Module):
             return arrived
 
         return send
-
-    def _kernels(self, weight: Tensor) -> list[tuple[int, Arrived]]:
-        """Return the weights of each delay, all together or by sign."""
-        kernels = []
-        for delay in self.delays:
-            kernel = weight
-            if self._delay is not None:
-                kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
-            kernels.append((delay, self._signs(kernel)))
-        return kernels
-
-    def _signs(self, weight: Tensor) -> Arrived:
-        if not self._separate_inhibition:
-            return {INPUT: weight}
-        # Not `relu`: its gradient of 0 would never move a weight of 0.
-        zero = weight.new_zeros(())
-        return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
 
     def _join(self, emitted: Tensor, kernel: Tensor) -> Tensor:
         return self._connection(emitted, kernel).reshape(-1, *self._shape)

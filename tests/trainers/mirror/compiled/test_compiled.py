@@ -5,19 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import builders
-import numpy as np
 import pytest
 import torch
-from builders import SCHEDULES, conv, deconv, dense
-from torch import Tensor
+from builders import SCHEDULES, conv, deconv
+from compiled_mirror import (
+    COMPILED,
+    DENSE,
+    NOISY,
+    SPIKING,
+    close,
+    compare,
+    described,
+    drive_of,
+    firing,
+    learn,
+    needs_compiler,
+)  # fmt: skip
 
-from bioae.equations import available, load_model
+from bioae.equations import load_model
 from bioae.errors import NetworkError
-from bioae.networks import Network, NetworkConfig
-from bioae.noise import Key
-from bioae.random import stream
-from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, source
 from bioae.trainers.mirror.compiled import layer as compiled_layer
 from bioae.trainers.mirror.derivatives import (
@@ -29,118 +36,11 @@ from bioae.trainers.mirror.derivatives import (
     derivative,
 )
 
-KEY = Key(3, np.arange(2))
-SPIKING = [name for name in available() if load_model(name).threshold is not None]
-NOISY = {"noisy_lif"}
-COMPILED = [name for name in SPIKING if name not in NOISY]
-DENSE: list[dict[str, Any]] = [
-    dense("first", 5, gain=1.0),
-    dense("last", shape=[1, 1, 3], gain=1.0),
-]
 #: Two channels of more neurons than a block holds, so that blocks are cut.
 CONVOLUTIONS: list[dict[str, Any]] = [
     conv("first", 3, 3, padding=1),
     deconv("last", 2, 3, padding=1),
 ]
-
-needs_compiler = pytest.mark.skipif(
-    build.compiler() is None, reason="there is no C++ compiler to compile with"
-)
-
-
-def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkConfig:
-    """Return a network of a model, which settles for 20 steps if it does."""
-    mapping = load_model(model).to_mapping()
-    dt = load_model(model).dt or "1*ms"
-    if load_model(model).settle is not None:
-        mapping["initial"]["settle"] = f"20*({dt})"
-    fields = {
-        "input_shape": [1, 1, 3], "steps": 40 if load_model(model).dt else 15, "dt": dt,
-        "schedule": schedule, "neuron": model, "neurons": {model: mapping}, "layers": DENSE,
-        "decoder": {"kind": "mean"}, **changes,
-    }  # fmt: skip
-    return builders.described(*fields.pop("layers"), **fields)
-
-
-def drive_of(config: NetworkConfig) -> Tensor:
-    return torch.from_numpy(stream(0, 0).random((config.steps, 2, *config.input_shape)))
-
-
-def firing(config: NetworkConfig) -> Network:
-    """Return a network, its weights doubled until its layers fire."""
-    network = Network.initialise(config, seed=4)
-    weights = {name: abs(values) for name, values in network.weights.items()}
-    for layer in ("first", "last"):
-        for doublings in range(-3, 40):
-            scaled = {**weights, f"{layer}.weight": weights[f"{layer}.weight"] * 2.0**doublings}
-            mirror = NetworkMirror(Network(config, scaled), dtype=torch.float64)
-            with torch.no_grad():
-                activity = mirror(drive_of(config), key=KEY)
-            if activity.layers[layer].spikes.mean() > 0.05:
-                break
-        else:
-            pytest.fail(f"{layer} never fires as it should")
-        weights = scaled
-    return Network(config, weights)
-
-
-def learn(mirror: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
-    """Return what a mirror does, and the gradients of a loss on all that can be read of it."""
-    dtype = next(mirror.parameters()).dtype
-    drive = drive_of(mirror.config).to(dtype).requires_grad_()
-    states = {name for placed in mirror.config.placed for name in placed.program.states}
-    booleans = {
-        name
-        for placed in mirror.config.placed
-        for name, state in placed.program.states.items()
-        if state.unit in ("boolean", "bool") or name == "not_refractory"
-    }
-    activity = mirror(drive, record=states - booleans, key=KEY)
-    read = [activity.reconstruction]
-    for layer in activity.layers.values():
-        assert layer.final_potential is not None
-        read += [layer.spikes, layer.counts, layer.final_potential]
-        read += [layer.states[state] for state in sorted(layer.states)]
-        read += [] if layer.potential is None else [layer.potential]
-    sizes = [values.detach().abs().mean().clamp(min=1e-30) for values in read]
-    weighted = [
-        (torch.from_numpy(stream(key, 1).normal(size=values.shape)).to(dtype) * values / size).sum()
-        for key, (values, size) in enumerate(zip(read, sizes, strict=True))
-    ]
-    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
-    grads = {"drive": drive.grad, **{n: w.grad for n, w in mirror.weights.items()}}
-    return activity, {name: grad for name, grad in grads.items() if grad is not None}
-
-
-def compare(network: Network, *, rtol: float = 1e-10, **options: Any) -> None:
-    """Compare the compiled mirror with the plain one, once it is known that all layers fire."""
-    given = {"derivative": ArcTan(), "potentials": "all", "dtype": torch.float64, **options}
-    plain, expected = learn(NetworkMirror(network, **given))
-    fused, found = learn(NetworkMirror(network, compile=True, **given))
-    assert expected.keys() == found.keys()
-    assert "drive" in found
-    for name, layer in plain.layers.items():
-        other = fused.layers[name]
-        assert layer.spikes.any()
-        assert torch.equal(layer.spikes, other.spikes), name
-        assert torch.equal(layer.counts, other.counts), name
-        assert layer.states.keys() == other.states.keys()
-        pairs = [(layer.potential, other.potential), (layer.final_potential, other.final_potential)]
-        pairs += [(layer.states[state], other.states[state]) for state in layer.states]
-        for one, same in pairs:
-            assert (one is None) == (same is None)
-            if one is not None and same is not None:
-                close(same, one, rtol)
-    close(fused.reconstruction, plain.reconstruction, rtol)
-    for name, grad in expected.items():
-        assert grad.isfinite().all(), name
-        close(found[name], grad, rtol)
-
-
-def close(found: Tensor, expected: Tensor, rtol: float) -> None:
-    """Compare arrays by the largest of their numbers: sums cancel."""
-    largest = float(expected.detach().abs().max())
-    torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol * largest)
 
 
 @needs_compiler
@@ -259,7 +159,6 @@ def test_last_potentials_are_those_of_all_steps() -> None:
 
 # What is not compiled
 
-RECURRENT = [{**DENSE[0], "recurrent": True}, DENSE[1]]
 SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
 
 
@@ -267,7 +166,6 @@ SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
     ("model", "layers", "reason"),
     [
         ("noisy_lif", DENSE, "random numbers"),
-        ("lif", RECURRENT, "recurrent"),
         ("lif", SEVERAL, "several delays"),
     ],
 )
@@ -288,7 +186,7 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: s
     [
         (compiled_layer, "_record", TypeError("unsupported operand")),
         (compiled_layer, "stepper", AttributeError("no operation")),
-        (source.Plan, "text", KeyError("a node")),
+        (source.Source, "text", KeyError("a node")),
         (kernel, "compile_cpp", OSError(28, "No space left on device")),
         (kernel, "compile_cpp", build.Unsupported("the C++ compiler failed: ...")),
     ],

@@ -1,7 +1,9 @@
-"""Event-driven convolutions: the sums and gradients of PyTorch's, in every form."""
+"""Event-driven connections: the sums and gradients of PyTorch's, in every form."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,10 +11,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
+from bioae.random import stream
 from bioae.trainers.mirror.compiled import build
-from bioae.trainers.mirror.connections import events
+from bioae.trainers.mirror.connections import dense_events, events
+from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection, element_order, runs
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 
@@ -156,21 +161,71 @@ def test_adjacent_elements_are_one_run() -> None:
     assert runs(transposed, 5, 13, longest=1).length.tolist() == [1] * 25
 
 
+@pytest.mark.parametrize("product", [functional.linear, partial(event_linear, None)])
 @pytest.mark.parametrize("target", [(6,), (3, 2, 2)])
 @pytest.mark.parametrize("source", [(8,), (2, 3, 4)])
 def test_dense_layers_with_channels_innermost(
-    source: tuple[int, ...], target: tuple[int, ...]
+    source: tuple[int, ...], target: tuple[int, ...], product: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
     layer = Dense(name="layer", **({"units": 6} if len(target) == 1 else {"shape": target}))
     generator = torch.Generator().manual_seed(1)
     emitted = torch.randn((5, *source), generator=generator, dtype=torch.float64)
     if len(source) == 3:
         emitted = emitted.contiguous(memory_format=torch.channels_last)
+    emitted = emitted.where(emitted > 1, 0)
+    assert 0 < emitted.count_nonzero() < emitted.numel() / 4
     shape = layer.weight_shape(source)
     weight = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
-    found = connect_innermost(source, target, emitted, weight)
+    found = connect_innermost(source, target, product, emitted, weight)
     expected = connect(layer, emitted, weight).reshape(-1, *target)
     assert found.shape == expected.shape
     assert len(target) == 1 or found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradients(found, weight), gradients(expected, weight))
+
+
+def share(active: float, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """Return graded output of which a fraction is active."""
+    values = torch.from_numpy(stream(5, 1).uniform(0.5, 1.5, shape))
+    return values.where(torch.from_numpy(stream(6, 1).random(shape)) < active, 0).to(dtype)
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sizes", [(300, 50, 277), (2, 3, 5), (129, 1, 64)])
+def test_dense_events(
+    sizes: tuple[int, int, int], dtype: torch.dtype, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes that are no multiple of a tile, of a vector or of a chunk of rows."""
+    batch, sources, targets = sizes
+    emitted = share(0.2, (batch, sources), dtype).requires_grad_()
+    weight = torch.from_numpy(stream(7, 1).normal(size=(targets, sources))).to(dtype)
+    weight.requires_grad_()
+    expected = functional.linear(emitted, weight)
+    monkeypatch.setattr(dense_events, "_DENSE", 1.0)
+    monkeypatch.setattr(functional, "linear", None)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = event_linear(None, emitted, weight)
+        rtol = 1e-12 if dtype == torch.float64 else 1e-4
+        torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol)
+        for one, other in zip(
+            torch.autograd.grad(found.square().sum(), (emitted, weight)),
+            torch.autograd.grad(expected.square().sum(), (emitted, weight)),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other, rtol=10 * rtol, atol=10 * rtol * batch)
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_compiler
+def test_dense_products_of_many_active_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a quarter of the sources: PyTorch's product."""
+    weight = torch.ones((4, 40))
+    monkeypatch.setattr(dense_events._Events, "apply", None)
+    event_linear(None, share(0.5, (10, 40), torch.float32), weight)
+    with pytest.raises(TypeError):
+        event_linear(None, share(0.05, (10, 40), torch.float32), weight)

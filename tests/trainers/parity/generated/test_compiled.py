@@ -17,7 +17,7 @@ from bioae.trainers.mirror.derivatives import ArcTan
 
 #: What is left to the plain mirror.
 LEFT = {
-    "noise": ("none",), "recurrence": ("none",), "delay": ("none", "homogeneous"),
+    "noise": ("none",), "delay": ("none", "homogeneous"),
     "variable": ("none", "integer", "boolean", "per_neuron"),
 }  # fmt: skip
 

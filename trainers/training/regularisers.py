@@ -1,4 +1,4 @@
-"""The training objective: a reconstruction loss, and regularisers of firing and of weights.
+"""Regularisers of firing and of weights, the terms added to the loss of the reconstruction.
 
 Notation: s is a neuron's spike count for one example, T the number of steps, r = s / T its rate per
 step, and U_T its cumulative potential (never reset) after the last step.
@@ -20,69 +20,30 @@ its potential has one.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from bioae.checks import one_of
 from bioae.errors import NetworkError
+from bioae.trainers.training.schedules import growth
 
 if TYPE_CHECKING:
     from bioae.trainers.mirror.activity import Activity, LayerActivity
 
 __all__ = [
-    "LOSSES",
     "REGULARISERS",
     "ActivityRegulariser",
-    "Loss",
     "Regulariser",
+    "TargetedRegulariser",
     "WeightRegulariser",
     "evaluate",
-    "loss_function",
-    "squared_error",
 ]
-
-#: Takes the reconstruction and the images, (example, channel, y, x) each, and returns a number.
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-
-
-def squared_error(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """Return the sum of squared errors of each image, shape (example,).
-
-    Parameters
-    ----------
-    reconstruction, images
-        Shape (example, channel, y, x), pixels in [0, 1].
-    """
-    return (reconstruction - images).square().flatten(1).sum(1)
-
-
-#: The losses by name: the squared error summed over the pixels of an image, averaged over the
-#: batch, as in Hübotter, Lanillos, Tomczak 2021 (arXiv:2109.11045); or averaged over the pixels
-#: too, which makes each regulariser weigh more by the number of pixels.
-LOSSES: dict[str, Loss] = {
-    "sum_squared_error": lambda reconstruction, images: squared_error(
-        reconstruction, images
-    ).mean(),
-    "mean_squared_error": lambda reconstruction, images: (reconstruction - images).square().mean(),
-}
-
-
-def loss_function(name: str) -> Loss:
-    """Return the loss of that name.
-
-    Raises
-    ------
-    NetworkError
-        If there is no such loss.
-    """
-    one_of(name, "the loss", tuple(LOSSES), error=NetworkError)
-    return LOSSES[name]
 
 
 class LayerReading:
@@ -119,11 +80,14 @@ class Regulariser(ABC):
         The factor of the term; any finite number.
     layers
         The names of the layers that the term acts on; None for all.
+    warm_up
+        The epochs over which the coefficient grows linearly from 0.
     """
 
     symbol: ClassVar[str]
     coefficient: float
     layers: tuple[str, ...] | None = None
+    warm_up: float = 0.0
 
     def acts_on(self, layer: str) -> bool:
         """Return whether the term acts on the layer of that name."""
@@ -169,48 +133,100 @@ class ActivityRegulariser(Regulariser):
 
 
 @dataclass(frozen=True)
-class _Targeted(ActivityRegulariser):
-    """A term that pulls a quantity of each neuron towards a target, 0 in the paper."""
+class TargetedRegulariser(ActivityRegulariser):
+    """A term that pulls a quantity of each neuron towards a target, 0 in the paper.
+
+    Parameters
+    ----------
+    target
+        The value where the term is 0.
+    window
+        Bounds between which the term is 0, instead of a target.
+    over
+        Whether the quantity is that of each example, or its mean over the batch: a neuron may then
+        fire for some examples and be silent for others.
+    """
 
     target: float = 0.0
+    window: tuple[float, float] | None = None
+    over: Literal["example", "batch"] = "example"
+
+    def _term(self, reading: LayerReading) -> Tensor:
+        quantity = self._quantity(reading)
+        if self.over == "batch":
+            quantity = quantity.mean(0, keepdim=True)
+        return self._cost(self._distance(quantity)).sum(1).mean()
+
+    def _distance(self, quantity: Tensor) -> Tensor:
+        """Return the distance from the target, or from the window, where it is not negative."""
+        if self.window is None:
+            return quantity - self.target
+        low, high = self.window
+        return (low - quantity).relu() + (quantity - high).relu()
+
+    @abstractmethod
+    def _quantity(self, reading: LayerReading) -> Tensor:
+        """Return the quantity (example, neuron)."""
+
+    @abstractmethod
+    def _cost(self, distance: Tensor) -> Tensor:
+        """Return the cost of each distance."""
 
 
-class Beta1(_Targeted):
+class _OfPotential(TargetedRegulariser):
+    """A term on the cumulative potential, U_T / T."""
+
+    needs_potential = True
+
+    def _quantity(self, reading: LayerReading) -> Tensor:
+        return reading.potential
+
+
+class _OfRate(TargetedRegulariser):
+    """A term on the rate, s / T."""
+
+    def _quantity(self, reading: LayerReading) -> Tensor:
+        return reading.rate
+
+
+class Beta1(_OfPotential):
     """``sum |U_T / T - target|``: the potential, linearly."""
 
     symbol = "beta1"
-    needs_potential = True
 
-    def _term(self, reading: LayerReading) -> Tensor:
-        return (reading.potential - self.target).abs().sum(1).mean()
+    def _cost(self, distance: Tensor) -> Tensor:
+        return distance.abs()
 
 
-class Beta2(_Targeted):
+class Beta2(_OfPotential):
     """``sum (U_T / T - target)^2``: the potential, squared."""
 
     symbol = "beta2"
-    needs_potential = True
 
-    def _term(self, reading: LayerReading) -> Tensor:
-        return (reading.potential - self.target).square().sum(1).mean()
+    def _cost(self, distance: Tensor) -> Tensor:
+        return distance.square()
 
 
-class Lambda1(_Targeted):
-    """``sum |s / T - target|``: the rate, linearly."""
+class Lambda1(_OfRate):
+    """``sum |s / T - target|``: the rate, linearly.
+
+    With a window, over the batch and with a coefficient of 0.5 it is the rate regulariser of
+    Bittar, Garner 2022 (arXiv:2212.01187): ``0.5 sum [relu(low - r) + relu(r - high)]``.
+    """
 
     symbol = "lambda1"
 
-    def _term(self, reading: LayerReading) -> Tensor:
-        return (reading.rate - self.target).abs().sum(1).mean()
+    def _cost(self, distance: Tensor) -> Tensor:
+        return distance.abs()
 
 
-class Lambda2(_Targeted):
+class Lambda2(_OfRate):
     """``sum (s / T - target)^2``: the rate, squared."""
 
     symbol = "lambda2"
 
-    def _term(self, reading: LayerReading) -> Tensor:
-        return (reading.rate - self.target).square().sum(1).mean()
+    def _cost(self, distance: Tensor) -> Tensor:
+        return distance.square()
 
 
 class Neuron1(ActivityRegulariser):
@@ -290,7 +306,10 @@ REGULARISERS: dict[str, type[Regulariser]] = {
 
 
 def evaluate(
-    regularisers: Sequence[Regulariser], activity: Activity, weights: Mapping[str, Tensor]
+    regularisers: Sequence[Regulariser],
+    activity: Activity,
+    weights: Mapping[str, Tensor],
+    elapsed: float = math.inf,
 ) -> dict[str, Tensor]:
     """Return the value of each term for one batch, by symbol, coefficient included.
 
@@ -302,6 +321,8 @@ def evaluate(
         The mirror's activity for the batch.
     weights
         The mirror's weights, by ``LAYER.weight``.
+    elapsed
+        The time since the terms came into force, in epochs, for their warm-ups.
 
     Raises
     ------
@@ -309,4 +330,7 @@ def evaluate(
         If a term acts on a potential that the mirror did not compute, or on no layer at all.
     """
     readings = {name: LayerReading(layer) for name, layer in activity.layers.items()}
-    return {each.symbol: each(readings, weights) for each in regularisers}
+    return {
+        each.symbol: growth(elapsed, each.warm_up) * each(readings, weights)
+        for each in regularisers
+    }

@@ -1,0 +1,166 @@
+"""Classification: predicted classes, accuracy and confusion matrix, with intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.analysis.results.arrays import ratio
+from bioae.analysis.results.layers import described, root_of
+from bioae.analysis.results.outputs import check_task, output_blocks
+from bioae.checks import real
+from bioae.errors import ResultError
+
+__all__ = ["accuracy", "confusion_matrix", "predicted_class", "wilson_interval"]
+
+
+def predicted_class(tree: xr.DataTree) -> xr.DataArray:
+    """Predicted class of each example, (example,): the largest output, the first of equals.
+
+    Raises
+    ------
+    ResultError
+        If the network's task is not classification.
+    """
+    check_task(tree, "classification")
+    parts = [output.argmax(1) for _, output, _ in output_blocks(tree)]
+    values = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    array = xr.DataArray(values, coords={"example": tree["example"].to_numpy()}, dims="example")
+    return described(array, "predicted_class", "predicted class")
+
+
+def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
+    """Fraction of examples whose class is predicted, with Wilson's interval.
+
+    Parameters
+    ----------
+    confidence
+        Confidence level of the interval.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``accuracy``, ``low`` and ``high``, the numbers of ``examples`` and of
+        ``correct`` ones, and ``chance``, the share of the most frequent class.
+
+    Raises
+    ------
+    ResultError
+        If the network's task is not classification, or the classes are not known.
+    """
+    confusion = confusion_matrix(tree, confidence=confidence)["count"].to_numpy()
+    examples, correct = int(confusion.sum()), int(confusion.trace())
+    low, high = wilson_interval(correct, examples, confidence=confidence)
+    scalars: dict[str, tuple[object, str]] = {
+        "accuracy": (ratio(correct, examples), "accuracy"),
+        "low": (low, "lower end of the interval"),
+        "high": (high, "upper end of the interval"),
+        "examples": (examples, "examples"),
+        "correct": (correct, "correct predictions"),
+        "chance": (ratio(confusion.sum(1).max(), examples), "share of the most frequent class"),
+    }
+    return xr.Dataset(
+        {
+            name: ((), value, {"long_name": text, "units": "1"})
+            for name, (value, text) in scalars.items()
+        },
+        attrs={"confidence": confidence},
+    )
+
+
+def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
+    """Confusion matrix: how often each class is predicted as each class, with intervals.
+
+    Parameters
+    ----------
+    confidence
+        Confidence level of the intervals.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along ``true`` and ``predicted``: ``count``; ``fraction`` of the examples of the true class,
+        with Wilson's interval from ``low`` to ``high``. NaN for a class without examples.
+
+    Raises
+    ------
+    ResultError
+        If the network's task is not classification, or the classes are not known.
+    """
+    check_task(tree, "classification")
+    root = root_of(tree).to_dataset()
+    if "label" not in root:
+        raise ResultError(
+            "the classes of the examples are not known",
+            where="label",
+            mend="Simulate images that have labels",
+        )
+    classes = root.sizes["unit"]
+    place = root["label"].to_numpy() * classes + predicted_class(tree).to_numpy()
+    count = np.bincount(place, minlength=classes**2).reshape(classes, classes)
+    total = count.sum(1, keepdims=True)
+    low, high = wilson_interval(count, total, confidence=confidence)
+    columns = {
+        "count": (count, "examples"),
+        "fraction": (ratio(count, total), "fraction of the true class"),
+        "low": (low, "lower end of the interval"),
+        "high": (high, "upper end of the interval"),
+    }
+    labels = np.arange(classes)
+    return xr.Dataset(
+        {
+            name: (("true", "predicted"), values, {"long_name": text, "units": "1"})
+            for name, (values, text) in columns.items()
+        },
+        coords={
+            "true": ("true", labels, {"long_name": "true class"}),
+            "predicted": ("predicted", labels, {"long_name": "predicted class"}),
+        },
+        attrs={"confidence": confidence},
+    )
+
+
+def wilson_interval(
+    successes: ArrayLike, trials: ArrayLike, *, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's score interval of a proportion, without correction for continuity.
+
+    Parameters
+    ----------
+    successes, trials
+        Numbers of successes and of trials, of shapes that fit together.
+    confidence
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        The lower and upper ends; NaN without trials.
+
+    Raises
+    ------
+    ResultError
+        If the level is not between 0 and 1.
+
+    References
+    ----------
+    Wilson (1927), Journal of the American Statistical Association 22, 209-212,
+    doi:10.1080/01621459.1927.10502953.
+    """
+    from scipy.special import ndtri
+
+    if not 0 < real(confidence, "confidence", error=ResultError) < 1:
+        raise ResultError(
+            "a confidence level is out of range",
+            where="confidence",
+            expected="a number between 0 and 1",
+            found=f"{confidence:g}",
+        )
+    k, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    z = float(ndtri((1 + confidence) / 2))
+    centre = ratio(k + z**2 / 2, n + z**2)
+    half = z * ratio(np.sqrt(ratio(k * (n - k), n) + z**2 / 4), n + z**2)
+    low = np.where(k == 0, 0.0, centre - half)
+    high = np.where(k == n, 1.0, centre + half)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)

@@ -1,0 +1,179 @@
+"""Outputs of a network: confusion matrices, rates by class, predicted against target values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bioae.analysis.plots.style import colour_of, head, needed, new_figure, styled
+from bioae.analysis.results.layers import root_of
+from bioae.analysis.results.outputs import check_task
+from bioae.checks import whole
+from bioae.errors import ResultError
+
+__all__ = ["class_rates", "confusion_matrices", "output_traces", "predicted_values"]
+
+#: The most classes whose fractions are written into the matrix.
+_WRITTEN = 12
+#: The most points of a scatter plot, and the most outputs that are drawn.
+_POINTS, _UNITS = 5000, 6
+
+
+@styled
+def confusion_matrices(matrices: Mapping[str, xr.Dataset]) -> Figure:
+    """Draw confusion matrices: the fraction of each true class that is predicted as each class.
+
+    Parameters
+    ----------
+    matrices
+        By result, as from `bioae.analysis.confusion_matrix`.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(matrices, "confusion matrices")
+    figure = new_figure(4.2 * len(matrices), 3.9)
+    grid = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (name, matrix) in zip(grid, matrices.items(), strict=True):
+        fraction = matrix["fraction"].transpose("true", "predicted").to_numpy()
+        drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        axes.set_title(name)
+        _ticks(axes, len(fraction))
+        if len(fraction) <= _WRITTEN:
+            for (row, column), value in np.ndenumerate(fraction):
+                if value > 0:
+                    axes.text(
+                        column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
+                        color="white" if value > 0.6 else "black",
+                    )  # fmt: skip
+        figure.colorbar(drawn, ax=axes, shrink=0.8, label="fraction of the true class")
+    return figure
+
+
+@styled
+def class_rates(rates: Mapping[str, xr.DataArray]) -> Figure:
+    """Draw the mean firing rate of each neuron in response to each class.
+
+    Parameters
+    ----------
+    rates
+        By result, as from `bioae.analysis.rates_by_class`.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(rates, "rates")
+    figure = new_figure(5.2, 0.6 + 2.4 * len(rates))
+    grid = figure.subplots(len(rates), 1, squeeze=False)[:, 0]
+    for axes, (name, array) in zip(grid, rates.items(), strict=True):
+        values = array.transpose("class", "neuron").to_numpy()
+        drawn = axes.imshow(values, cmap="viridis", aspect="auto", vmin=0, interpolation="nearest")
+        axes.set_xlabel("neuron")
+        axes.set_ylabel("class")
+        axes.set_title(name)
+        labels = array["class"].to_numpy()
+        if len(labels) <= _WRITTEN:
+            axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
+        figure.colorbar(drawn, ax=axes, label="Hz")
+    return figure
+
+
+@styled
+def predicted_values(results: Mapping[str, xr.DataTree]) -> Figure:
+    """Draw the outputs of regressions against their targets, a colour per output.
+
+    Parameters
+    ----------
+    results
+        The results by name, with targets; 5,000 examples and 6 outputs at most are drawn.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one has no targets or another task.
+    """
+    needed(results, "outputs")
+    figure = new_figure(3.9 * len(results), 3.8)
+    grid = figure.subplots(1, len(results), squeeze=False)[0]
+    for axes, (name, tree) in zip(grid, results.items(), strict=True):
+        check_task(tree, "regression")
+        root = _with_target(tree).isel(example=slice(_POINTS), unit=slice(_UNITS))
+        target, output = (root[each].transpose("example", "unit") for each in ("target", "output"))
+        ends = [float(target.min()), float(target.max())]
+        axes.plot(ends, ends, color="0.6", linewidth=1, zorder=0)
+        for unit in range(root.sizes["unit"]):
+            axes.plot(
+                target[:, unit], output[:, unit], linestyle="", marker=".", markersize=3, alpha=0.6,
+                color=colour_of(unit), label=f"output {unit}",
+            )  # fmt: skip
+        axes.set_xlabel("target")
+        axes.set_ylabel("output")
+        head(axes, name, columns=3)
+    return figure
+
+
+@styled
+def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> Figure:
+    """Draw the outputs of sequences over time, and their targets where known, dashed.
+
+    Parameters
+    ----------
+    results
+        The results by name.
+    examples
+        The number of examples, one panel each; 6 outputs at most are drawn.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one has another task.
+    """
+    needed(results, "outputs")
+    whole(examples, "examples", least=1, error=ResultError)
+    rows = [(name, tree, place) for name, tree in results.items() for place in range(examples)]
+    rows = [row for row in rows if row[2] < row[1].sizes["example"]]
+    figure = new_figure(6.2, 0.4 + 1.9 * len(rows))
+    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, tree, place) in zip(grid, rows, strict=True):
+        check_task(tree, "sequence")
+        root = root_of(tree).to_dataset().isel(example=place, unit=slice(_UNITS))
+        _draw_traces(axes, root, float(tree.attrs["dt_ms"]))
+        axes.set_title(f"{name}, example {int(root['example'])}")
+    grid[-1].set_xlabel("time (ms)")
+    return figure
+
+
+def _draw_traces(axes: Axes, root: xr.Dataset, dt_ms: float) -> None:
+    styles: dict[str, dict[str, Any]] = {"target": {"linestyle": "--"}, "output": {}}
+    for name, style in styles.items():
+        if name not in root:
+            continue
+        values = root[name].transpose("time", "unit").to_numpy()
+        time = np.arange(len(values)) * dt_ms
+        for unit, trace in enumerate(values.T):
+            axes.plot(time, trace, color=colour_of(unit), linewidth=1.1, **style)
+    axes.set_ylabel("output")
+
+
+def _with_target(tree: xr.DataTree) -> xr.Dataset:
+    root = root_of(tree).to_dataset()
+    if "target" not in root:
+        raise ResultError("the targets of the examples are not known", where="target")
+    return root
+
+
+def _ticks(axes: Axes, classes: int) -> None:
+    if classes <= _WRITTEN:
+        axes.set_xticks(np.arange(classes))
+        axes.set_yticks(np.arange(classes))

@@ -1,0 +1,234 @@
+"""``bioae experiment``: test a claim over conditions and seeds, with its controls."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bioae.cli.interrupts import terminated_as_interrupted
+from bioae.cli.options import Seeds, Several
+from bioae.simulation.backend import Target
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from bioae.datasets import Images
+    from bioae.experiments.runner.experiment import Key, Plan
+    from bioae.experiments.runner.rows import Document, Identity
+    from bioae.experiments.runner.store import Store
+    from bioae.networks.network import Network
+    from bioae.simulation.backend import Backend
+    from bioae.trainers import TrainingResult
+
+__all__ = ["experiment"]
+
+_LIST = "list"
+
+
+def experiment(
+    name: str,
+    /,
+    *,
+    quick: bool = False,
+    seeds: Seeds | None = None,
+    condition: Several = (),
+    target: Target | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    status: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Test a claim over conditions and seeds, with its controls.
+
+    Trains, simulates and measures a network for each condition and seed, and writes each row as
+    soon as it is finished. Then compares the rows with thresholds that were set beforehand, and
+    writes rows (JSON, CSV, netCDF), figures and a page.
+
+    Parameters
+    ----------
+    name
+        The experiment, or the word list: all experiments.
+    quick
+        Run the quick form: small networks, other thresholds. It tests the program, not the claim.
+    seeds
+        The number of seeds per condition; that of the experiment by default.
+    condition
+        Run rows of these conditions only. The verdict still needs the others.
+    target
+        The Brian2 target; cpp_standalone by default, numpy in the quick form.
+    out
+        The folder of the run; bioae-experiments/NAME by default, or bioae-experiments/NAME-quick.
+    resume
+        Continue an interrupted run, if there is one, or share the work of one that is going on.
+    status
+        Show which rows exist, and the verdict on them. Runs and writes nothing.
+    overwrite
+        Replace the rows in the folder.
+    json
+        Print the verdict as one JSON object.
+
+    Returns
+    -------
+    int
+        The exit status: 0 the claim and all controls hold, 1 one of them does not, a network is
+        silent or rows are missing, 130 interrupted.
+    """
+    if name == _LIST:
+        return _list(json=json)
+    from bioae.errors import InputError
+    from bioae.experiments.runner.experiment import Plan
+    from bioae.experiments.runner.registry import load
+    from bioae.experiments.runner.rows import identity_of
+    from bioae.experiments.runner.store import Store
+    from bioae.simulation.backend import Backend
+
+    if status and (resume or overwrite):
+        raise InputError(
+            "it runs nothing", where="--status", mend="Leave out --resume and --overwrite"
+        )
+    plan = Plan(load(name), quick, seeds)
+    keys = plan.keys(condition)
+    folder = out or Path("bioae-experiments") / (f"{name}-quick" if quick else name)
+    usual: Target = "numpy" if quick else Backend().target
+    identity = identity_of(plan, target or usual)
+    if status:
+        return _status(plan, Store.reading(folder, identity), json=json)
+    try:
+        with terminated_as_interrupted():
+            document = _run(plan, keys, folder, identity, resume=resume, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if not (folder / "experiment.json").exists():
+            raise
+        line = "bioae: interrupted; continue with the same command and --resume"
+        print(line, file=sys.stderr)
+        return 130
+    ended = _verdict(plan, document, json=json)
+    if not json:
+        print(f"Page: {folder / name}.md")
+    return ended
+
+
+def _list(*, json: bool) -> int:
+    from bioae.experiments.runner.experiment import Plan
+    from bioae.experiments.runner.registry import available, load
+
+    plans = [Plan(load(name)) for name in available()]
+    if json:
+        entries = [
+            {
+                "name": plan.experiment.name,
+                "title": plan.experiment.title,
+                "claim": plan.experiment.claim,
+                "source": plan.experiment.source,
+                "conditions": {name: each.text for name, each in plan.conditions.items()},
+                "rows": len(plan.keys()),
+            }
+            for plan in plans
+        ]
+        print(json_format.dumps(entries))
+        return 0
+    width = max(len(plan.experiment.name) for plan in plans)
+    for plan in plans:
+        rows = f"{len(plan.conditions)} conditions, {len(plan.keys())} rows"
+        print(f"{plan.experiment.name:{width}}  {plan.experiment.title} ({rows})")
+        print(f"{'':{width}}  {plan.experiment.claim}")
+    return 0
+
+
+def _run(
+    plan: Plan,
+    keys: Sequence[Key],
+    folder: Path,
+    identity: Identity,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Document:
+    from bioae.experiments.runner.run import document_of, export, run_rows
+    from bioae.experiments.runner.store import check_folder, opened
+    from bioae.simulation.targets.activation import check_target
+
+    check_folder(folder, identity, resume=resume, overwrite=overwrite)
+    check_target(identity.target)
+    with opened(folder, identity, resume=resume, overwrite=overwrite) as store:
+        run_rows(plan, store, keys, _Means())
+        document = document_of(plan, store)
+        export(plan, document, folder)
+    return document
+
+
+class _Means:
+    """Training, simulation and progress of trials; see `Means` of the runner."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+
+    def train(self, tables: Mapping[str, Any], folder: Path) -> TrainingResult:
+        from bioae.cli.progress import training_progress
+        from bioae.trainers import TrainingConfig, train
+
+        config = TrainingConfig.from_mapping(tables, where=folder.name)
+        resume = (folder / "checkpoint.safetensors").exists()
+        with training_progress() as progress:
+            return train(config, folder, resume=resume, overwrite=True, progress=progress)
+
+    def simulate(
+        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+    ) -> xr.DataTree:
+        from bioae.analysis import open_result
+        from bioae.cli.progress import counting
+        from bioae.simulation import simulate_to
+
+        with counting("images in Brian2") as progress:
+            simulate_to(
+                path, network, images, backend, seed=seed, progress=progress, resume=True,
+                overwrite=True,
+            )  # fmt: skip
+        return open_result(path)
+
+    def report(self, line: str) -> None:
+        self._console.print(line, markup=False)
+
+
+def _status(plan: Plan, store: Store, *, json: bool) -> int:
+    from rich.console import Console
+
+    from bioae.analysis.measures.tables import Table
+    from bioae.cli.tables import rich_table
+    from bioae.errors import shortened
+    from bioae.experiments.runner.run import document_of
+
+    document = document_of(plan, store)
+    if not json:
+        rows = []
+        finished = {row.key for row in document.rows}
+        for name in plan.conditions:
+            seeds = plan.seeds_of(name)
+            missing = [str(seed) for seed in seeds if (name, seed) not in finished]
+            count = f"{len(seeds) - len(missing)} of {len(seeds)}"
+            rows.append((name, count, shortened(", ".join(missing), 40) or "none"))
+        table = Table(
+            f"Rows in {store.folder}", ("condition", "rows", "missing seeds"), tuple(rows)
+        )
+        console = Console()
+        console.print(rich_table(table, console), crop=False)
+    return _verdict(plan, document, json=json)
+
+
+def _verdict(plan: Plan, document: Document, *, json: bool) -> int:
+    """Print the verdict, and return the exit status."""
+    from bioae.experiments.runner.verdict import judge
+
+    verdict = judge(plan, document)
+    if json:
+        print(json_format.dumps({"experiment": plan.experiment.name, **verdict.to_mapping()}))
+    else:
+        print("\n".join(verdict.lines()))
+    return 0 if verdict.holds else 1

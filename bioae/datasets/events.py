@@ -1,0 +1,296 @@
+"""Events: signals as lists of addresses, (example, time, channel) of each event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import one_of, whole
+from bioae.datasets.examples import Examples, as_array, check_labels, check_targets
+from bioae.errors import DataError
+
+__all__ = ["Addresses", "Events", "TimeUnit"]
+
+TimeUnit = Literal["ms", "step"]
+
+#: The rounding error of a time, in points.
+_ROUNDING = 1e-6
+_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Addresses:
+    """Times and channels of the events of each example, one example after another.
+
+    Parameters
+    ----------
+    counts
+        The number of events of each example (example).
+    time
+        The time of each event (event).
+    channel
+        The channel of each event (event).
+    """
+
+    counts: NDArray[np.int64]
+    time: NDArray[np.int64] | NDArray[np.float64]
+    channel: NDArray[np.int32]
+
+    def __getitem__(self, key: Any) -> Addresses:
+        """Return the events of some examples."""
+        counts = self.counts[key]
+        starts = (np.cumsum(self.counts) - self.counts)[key]
+        # Of each event its number within its example, on top of the example's first.
+        places = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        return Addresses(counts, self.time[places], self.channel[places])
+
+    @property
+    def example(self) -> NDArray[np.int64]:
+        """The place of each event's example (event)."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Events(Examples):
+    """Signals as lists of events, their labels and targets if known; make them with `of`.
+
+    A network receives the number of events of each channel at each point in time, a *frame*. Frames
+    are made for a chunk of examples at a time.
+
+    Parameters
+    ----------
+    addresses
+        The events, sorted by example, time and channel.
+    channels
+        The number of channels.
+    unit
+        The unit of times: milliseconds, or ``"step"`` for the numbers of frames.
+    labels
+        The class of each example, shape ``(example,)``, or None.
+    name
+        The name of the data set, or the path of the file.
+    split
+        ``"train"`` or ``"test"``.
+    indices
+        The place of each example in the full data set, shape ``(example,)``.
+    targets
+        The numbers that a network should return, shape ``(example, output)`` or
+        ``(example, time, output)``, or None.
+    """
+
+    addresses: Addresses
+    channels: int
+    unit: TimeUnit
+    labels: NDArray[np.int64] | None
+    name: str
+    split: str
+    indices: NDArray[np.int64]
+    targets: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        example: ArrayLike,
+        time: ArrayLike,
+        channel: ArrayLike,
+        *,
+        channels: int,
+        unit: TimeUnit = "ms",
+        examples: int | None = None,
+        labels: ArrayLike | None = None,
+        targets: ArrayLike | None = None,
+        name: str = "events",
+        split: str = "train",
+    ) -> Events:
+        """Check lists of addresses, in any order, and return them as events.
+
+        Parameters
+        ----------
+        example, time, channel
+            The place of each event's example, its time and its channel, shape ``(event,)``.
+        channels
+            The number of channels.
+        unit
+            The unit of times: ``"ms"`` since the start of the example, or ``"step"``, whole numbers
+            of frames.
+        examples
+            The number of examples; by default that of the labels or targets, or one more than the
+            last event's.
+        labels, targets, name, split
+            As in the class; the name is that of an error too.
+
+        Raises
+        ------
+        DataError
+            If the lists differ in length, a place or a channel is outside its range, a time is
+            negative or not finite, or labels or targets do not fit the examples.
+        """
+        one_of(unit, f"{name}: the unit of times", get_args(TimeUnit), error=DataError)
+        channels = whole(channels, f"{name}: channels", least=1, most=_MOST, error=DataError)
+        places = _whole_numbers(example, f"{name}: examples of events")
+        times = _times(time, unit, f"{name}: times of events")
+        ports = _whole_numbers(channel, f"{name}: channels of events")
+        if not len(places) == len(times) == len(ports):
+            raise DataError(
+                "the lists of events differ in length",
+                where=name,
+                expected="an example, a time and a channel for each event",
+                found=f"{len(places)}, {len(times)} and {len(ports)}",
+            )
+        if examples is None:
+            known = next((each for each in (labels, targets) if each is not None), None)
+            examples = (
+                int(places.max(initial=-1)) + 1 if known is None else len(np.atleast_1d(known))
+            )
+        examples = whole(examples, f"{name}: examples", least=1, most=_MOST, error=DataError)
+        _check_below(places, examples, f"{name}: examples of events")
+        _check_below(ports, channels, f"{name}: channels of events")
+        order = np.lexsort((ports, times, places))
+        counts = np.bincount(places, minlength=examples).astype(np.int64)
+        return cls(
+            Addresses(counts, times[order], ports[order].astype(np.int32)),
+            channels,
+            unit,
+            None
+            if labels is None
+            else check_labels(labels, examples=examples, where=f"{name}: labels", kind="events"),
+            name,
+            split,
+            np.arange(examples),
+            None
+            if targets is None
+            else check_targets(targets, examples=examples, where=f"{name}: targets", kind="events"),
+        )
+
+    @classmethod
+    def of_frames(cls, frames: ArrayLike, **options: Any) -> Events:
+        """Return the events that frames count; times are their numbers, in the unit ``"step"``.
+
+        Parameters
+        ----------
+        frames
+            Counts of events, shape ``(example, time, channel)``.
+        options
+            Labels, targets, name and split, as for `of`.
+
+        Raises
+        ------
+        DataError
+            If they are not whole numbers of 0 or more in this shape.
+        """
+        counts = as_array(frames, "frames")
+        real = counts.ndim == 3 and counts.size > 0 and counts.dtype.kind in "buif"
+        if not real or not ((counts >= 0) & (counts < _MOST) & (counts == np.floor(counts))).all():
+            raise DataError(
+                "these are no frames",
+                where="frames",
+                expected="whole numbers of events, 0 or more, (example, time, channel)",
+                found=f"the type {counts.dtype}, shape {counts.shape}",
+            )
+        places = np.nonzero(counts)
+        repeats = counts[places].astype(np.int64)
+        return cls.of(
+            *(np.repeat(axis, repeats) for axis in places),
+            channels=counts.shape[2], unit="step", examples=len(counts), **options,
+        )  # fmt: skip
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The shape of a frame, ``(channel,)``."""
+        return (self.channels,)
+
+    def frames(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.float64]:
+        """Count events at each point in time: (example, time, channel).
+
+        An event at time t belongs to the point ``floor(t / point_ms)``.
+
+        Parameters
+        ----------
+        points
+            The number of points in time.
+        point_ms
+            The milliseconds from one point to the next, for times in milliseconds.
+
+        Raises
+        ------
+        DataError
+            If an event comes after the last point.
+        """
+        point = self.check_times(points, point_ms=point_ms)
+        place = (self.addresses.example * points + point) * self.channels + self.addresses.channel
+        counts = np.bincount(place, minlength=len(self) * points * self.channels)
+        return counts.reshape(len(self), points, self.channels).astype(np.float64)
+
+    def check_times(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.int64]:
+        """Return the point of each event (event); the arguments are those of `frames`.
+
+        Raises
+        ------
+        DataError
+            If an event comes after the last point.
+        """
+        points_ms = 1.0 if self.unit == "step" else point_ms
+        # Clipped, because a float may be beyond any whole number.
+        time = np.minimum(self.addresses.time / points_ms, _MOST)
+        point: NDArray[np.int64] = np.floor(time + _ROUNDING).astype(np.int64)
+        if point.size and point.max() >= points:
+            last = self.addresses.time.max()
+            end = points if self.unit == "step" else points * point_ms
+            unit = "frame" if self.unit == "step" else "ms"
+            raise DataError(
+                "an event comes after the end of a presentation",
+                where=self.name,
+                expected=f"times below {end:g} ({unit})",
+                found=f"{last:g}",
+                mend="Give the network more steps, or leave out later events",
+            )
+        return point
+
+    def __len__(self) -> int:
+        return len(self.addresses.counts)
+
+
+def _whole_numbers(array: ArrayLike, where: str) -> NDArray[np.int64]:
+    values = as_array(array, where)
+    values = values.astype(np.int64) if not values.size else values
+    if values.ndim != 1 or values.dtype.kind not in "iu" or (values > _MOST).any():
+        raise DataError(
+            "the list of events does not fit",
+            where=where,
+            expected="whole numbers, shape (event,)",
+            found=f"the type {values.dtype}, shape {values.shape}",
+        )
+    return values.astype(np.int64)
+
+
+def _times(array: ArrayLike, unit: TimeUnit, where: str) -> NDArray[Any]:
+    if unit == "step":
+        times = _whole_numbers(array, where)
+    else:
+        times = as_array(array, where)
+        if times.ndim != 1 or times.dtype.kind not in "iuf":
+            raise DataError(
+                "the list of events does not fit",
+                where=where,
+                expected="milliseconds, shape (event,)",
+                found=f"the type {times.dtype}, shape {times.shape}",
+            )
+        times = times.astype(np.float64)
+    wrong = ~(np.isfinite(times) & (times >= 0))
+    if wrong.any():
+        raise DataError("a time is negative or not finite", where=where, found=f"{times[wrong][0]}")
+    return times
+
+
+def _check_below(values: NDArray[np.int64], end: int, where: str) -> None:
+    wrong = (values < 0) | (values >= end)
+    if wrong.any():
+        raise DataError(
+            "an event is outside the range",
+            where=where,
+            expected=f"whole numbers from 0 to {end - 1}",
+            found=str(values[wrong][0]),
+        )

@@ -1,0 +1,115 @@
+"""Examples: selection of a part of a data set, and checks of labels, targets and indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.errors import DataError
+
+__all__ = ["Examples", "as_array", "check_labels", "check_targets"]
+
+
+class Examples:
+    """Base of data sets, whose fields have one row per example; texts and numbers hold for all."""
+
+    def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Self:
+        """Return the examples of a slice, a sequence of places or a mask, as a data set.
+
+        Raises
+        ------
+        DataError
+            If it is a single place, whose example has no axis of examples.
+        """
+        key = which if isinstance(which, slice) else np.asarray(which)
+        if not isinstance(key, slice) and key.ndim == 0:
+            kind = type(self).__name__.lower()
+            raise DataError(
+                "one place selects an example, not a data set",
+                where=f"{kind}[{which!r}]",
+                expected="a slice, a sequence of places or a mask",
+                mend=f"Write {kind}[[{which!r}]] for a data set of one example",
+            )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        rows = {
+            name: value[key]
+            for name, value in values.items()
+            if value is not None and not isinstance(value, str | int)
+        }
+        return replace(self, **rows)  # type: ignore[type-var]
+
+
+def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
+    """Return an array of NumPy.
+
+    Raises
+    ------
+    DataError
+        If nested lists differ in length.
+    """
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise DataError("not a regular array", where=where, found=f"{error}") from error
+
+
+def check_labels(
+    array: ArrayLike, *, examples: int, where: str = "labels", kind: str = "images"
+) -> NDArray[np.int64]:
+    """Check the labels of `examples` examples, one whole number for each.
+
+    Raises
+    ------
+    DataError
+        If it does not.
+    """
+    labels = as_array(array, where)
+    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
+        raise DataError(
+            f"the labels do not fit the {kind}",
+            where=where,
+            expected=f"{examples} whole numbers, shape ({examples},)",
+            found=f"the type {labels.dtype}, shape {labels.shape}",
+        )
+    return labels.astype(np.int64)
+
+
+def check_targets(
+    array: ArrayLike, *, examples: int, where: str = "targets", kind: str = "images"
+) -> NDArray[np.float64]:
+    """Check the targets of `examples` examples, and return them as numbers (example, ..., output).
+
+    Parameters
+    ----------
+    array
+        Shape ``(example,)`` for a single output, ``(example, output)`` or
+        ``(example, time, output)``.
+    examples
+        The number of examples.
+    where
+        The file or argument that an error names.
+    kind
+        What the examples are.
+
+    Raises
+    ------
+    DataError
+        If they are not finite numbers, or have another shape.
+    """
+    targets = as_array(array, where)
+    fits = targets.ndim in (1, 2, 3) and len(targets) == examples and 0 not in targets.shape
+    if targets.dtype.kind not in "buif" or not fits:
+        raise DataError(
+            f"the targets do not fit the {kind}",
+            where=where,
+            expected=f"numbers of {examples} {kind}, (example, output) or (example, time, output)",
+            found=f"the type {targets.dtype}, shape {targets.shape}",
+        )
+    targets = targets.astype(np.float64)
+    if not np.isfinite(targets).all():
+        raise DataError("a target is not finite", where=where, expected="finite numbers")
+    return targets[:, None] if targets.ndim == 1 else targets

@@ -1,0 +1,250 @@
+"""Criteria: a statistic over rows, a relation, and a threshold that is set beforehand.
+
+A statistic reads the table of rows, an `xarray.Dataset` along ``condition`` and ``seed`` with a
+variable for each column and the mask ``finished`` of the rows that exist. A number that is
+undefined in a finished row makes the statistic undefined, and an undefined one meets no threshold.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "RELATIONS", "Criterion", "Estimate", "Relation", "Statistic", "difference", "kruskal_p",
+    "largest", "mean", "ratio", "smallest", "trend", "values_of", "welch_p",
+]  # fmt: skip
+
+Relation = Literal["<=", ">=", "<", ">"]
+Numbers = NDArray[np.float64]
+
+RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
+    "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic of the rows at hand.
+
+    Attributes
+    ----------
+    value
+        Its value; NaN if it is undefined.
+    sd
+        The standard deviation over seeds (n - 1 in the denominator), or NaN.
+    n
+        The number of seeds, or of pairs of rows with the same seed.
+    """
+
+    value: float
+    sd: float = math.nan
+    n: int = 0
+
+    @classmethod
+    def of(cls, values: Numbers) -> Estimate:
+        """Return the mean and spread of one value per seed."""
+        if not len(values):
+            return cls(math.nan)
+        sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+        return cls(float(np.mean(values)), sd, len(values))
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number that is computed from one column in some conditions.
+
+    Attributes
+    ----------
+    text
+        Its description, with the column and the conditions in backticks.
+    column
+        The column.
+    conditions
+        The conditions whose rows it needs.
+    estimate
+        The function of the table of rows.
+    """
+
+    text: str
+    column: str
+    conditions: tuple[str, ...]
+    estimate: Callable[[xr.Dataset], Estimate]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A part of the claim, or a control that would expose the claim if it did not hold.
+
+    Attributes
+    ----------
+    kind
+        ``"claim"`` or ``"control"``.
+    text
+        The quantity in words.
+    statistic, relation, threshold
+        What has to be true of the rows.
+    quick
+        The threshold of the quick form, whose networks are small; that of the full one by default.
+    """
+
+    kind: Literal["claim", "control"]
+    text: str
+    statistic: Statistic
+    relation: Relation
+    threshold: float
+    quick: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}: {self.statistic.text} {self.required}"
+
+    @property
+    def required(self) -> str:
+        """The relation and the threshold as text."""
+        return f"{self.relation} {self.threshold:g}"
+
+    def of_form(self, *, quick: bool) -> Criterion:
+        """Return the criterion with the threshold of the full or the quick form."""
+        if quick and self.quick is not None:
+            return replace(self, threshold=self.quick)
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a value meets the threshold; NaN does not."""
+        return RELATIONS[self.relation](value, self.threshold)
+
+
+def values_of(rows: xr.Dataset, column: str, condition: str) -> Numbers:
+    """Return a column of the finished rows of a condition, (seed,)."""
+    selected = rows.sel(condition=condition)
+    values: Numbers = selected[column].to_numpy()[selected["finished"].to_numpy()]
+    return values
+
+
+def mean(column: str, condition: str) -> Statistic:
+    """Return the mean over seeds."""
+    return Statistic(
+        f"mean of `{column}` in `{condition}`",
+        column,
+        (condition,),
+        lambda rows: Estimate.of(values_of(rows, column, condition)),
+    )
+
+
+def smallest(column: str, condition: str) -> Statistic:
+    """Return the smallest value of any seed."""
+    return _extreme("smallest", np.min, column, condition)
+
+
+def largest(column: str, condition: str) -> Statistic:
+    """Return the largest value of any seed."""
+    return _extreme("largest", np.max, column, condition)
+
+
+def difference(column: str, first: str, second: str) -> Statistic:
+    """Return the mean over seeds of the difference of two conditions, paired by seed."""
+    return Statistic(
+        f"mean of `{column}` in `{first}` minus in `{second}`, by seed",
+        column,
+        (first, second),
+        lambda rows: Estimate.of(np.subtract(*_paired(rows, column, first, second))),
+    )
+
+
+def ratio(column: str, first: str, second: str) -> Statistic:
+    """Return the mean over seeds of the ratio of two conditions, paired by seed."""
+
+    def estimate(rows: xr.Dataset) -> Estimate:
+        above, below = _paired(rows, column, first, second)
+        return Estimate.of(np.divide(above, np.where(below == 0, np.nan, below)))
+
+    text = f"mean of `{column}` in `{first}` divided by in `{second}`, by seed"
+    return Statistic(text, column, (first, second), estimate)
+
+
+def welch_p(column: str, first: str, second: str) -> Statistic:
+    """Return the two-sided p of Welch's t-test between two conditions."""
+
+    def test(one: Numbers, other: Numbers) -> float:
+        from scipy import stats
+
+        return float(stats.ttest_ind(one, other, equal_var=False).pvalue)
+
+    return _p_value("Welch's t-test", test, column, (first, second), least=2)
+
+
+def kruskal_p(column: str, conditions: Sequence[str]) -> Statistic:
+    """Return the p of the Kruskal-Wallis test that conditions have the same distribution."""
+
+    def test(*samples: Numbers) -> float:
+        from scipy import stats
+
+        if len(np.unique(np.concatenate(samples))) == 1:
+            return 1.0  # refused by SciPy
+        return float(stats.kruskal(*samples).pvalue)
+
+    return _p_value("the Kruskal-Wallis test", test, column, tuple(conditions), least=1)
+
+
+def trend(column: str, conditions: Sequence[str]) -> Statistic:
+    """Return Spearman's rank correlation of a column with the order of conditions, by all rows."""
+
+    def estimate(rows: xr.Dataset) -> Estimate:
+        from scipy import stats
+
+        samples = [values_of(rows, column, condition) for condition in conditions]
+        places = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
+        values = np.concatenate(samples)
+        if len(np.unique(values)) < 2 or len(np.unique(places)) < 2:
+            return Estimate(math.nan, n=len(values))
+        return Estimate(float(stats.spearmanr(places, values).statistic), n=len(values))
+
+    text = f"rank correlation of `{column}` with the order of {_listed(conditions)}"
+    return Statistic(text, column, tuple(conditions), estimate)
+
+
+def _extreme(
+    name: str, reduce: Callable[[Numbers], np.float64], column: str, condition: str
+) -> Statistic:
+    def estimate(rows: xr.Dataset) -> Estimate:
+        values = values_of(rows, column, condition)
+        spread = Estimate.of(values)
+        return Estimate(float(reduce(values)), spread.sd, spread.n) if len(values) else spread
+
+    return Statistic(f"{name} `{column}` in `{condition}`", column, (condition,), estimate)
+
+
+def _p_value(
+    name: str,
+    test: Callable[..., float],
+    column: str,
+    conditions: tuple[str, ...],
+    *,
+    least: int,
+) -> Statistic:
+    def estimate(rows: xr.Dataset) -> Estimate:
+        samples = [values_of(rows, column, condition) for condition in conditions]
+        n = min(map(len, samples))
+        return Estimate(test(*samples) if n >= least else math.nan, n=n)
+
+    text = f"p of {name} of `{column}` between {_listed(conditions)}"
+    return Statistic(text, column, conditions, estimate)
+
+
+def _paired(rows: xr.Dataset, column: str, first: str, second: str) -> tuple[Numbers, Numbers]:
+    both = rows["finished"].sel(condition=[first, second]).all("condition").to_numpy()
+    one, other = (rows[column].sel(condition=name).to_numpy()[both] for name in (first, second))
+    return one, other
+
+
+def _listed(conditions: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in conditions)

@@ -1,0 +1,54 @@
+"""Figures of rows that several experiments share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bioae.experiments.runner.criteria import values_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["dots"]
+
+
+def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
+    """Draw columns by condition: a panel per column, a dot per seed, a line at the mean.
+
+    Parameters
+    ----------
+    rows
+        The table of rows.
+    columns
+        The titles of the panels by column.
+    """
+    from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
+
+    names = [str(name) for name in rows["condition"].to_numpy()]
+
+    @styled
+    def draw() -> Figure:
+        figure = new_figure(2.4 * len(columns), 2.4)
+        panels = figure.subplots(1, len(columns), squeeze=False)[0]
+        for axes, (column, title) in zip(panels, columns.items(), strict=True):
+            for place, name in enumerate(names):
+                values = values_of(rows, column, name)
+                values = values[~np.isnan(values)]
+                spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
+                dot = {"color": colour_of(place), "markersize": 5, "clip_on": False}
+                axes.plot(spread, values, "o", zorder=3, **dot)
+                if len(values):
+                    mean = float(np.mean(values))
+                    axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
+            axes.set_xticks(range(len(names)), names)
+            axes.set_xlim(-0.5, len(names) - 0.5)
+            if not (rows[column] < 0).any():
+                axes.set_ylim(bottom=0)
+            axes.set_title(title)
+        return figure
+
+    return draw()

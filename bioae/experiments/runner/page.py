@@ -1,0 +1,168 @@
+"""The page and the figures of an experiment, made from stored rows and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bioae.experiments.runner.criteria import Estimate, values_of
+from bioae.experiments.runner.experiment import Experiment, Plan
+from bioae.experiments.runner.rows import Document, table_of
+from bioae.experiments.runner.verdict import Verdict, judge, measured
+from bioae.files import atomic_output
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["FIGURES", "draw_figures", "figure_mark", "figure_names", "page_of", "plan_of"]
+
+#: The folder of figures, next to the page.
+FIGURES = "figures"
+
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_PATH = re.compile(r'd="[^"]*"')
+
+
+def plan_of(experiment: Experiment, document: Document) -> Plan:
+    """Return the plan of stored rows."""
+    return Plan(experiment, document.quick, document.seeds)
+
+
+def page_of(experiment: Experiment, document: Document) -> str:
+    """Return the page of an experiment in Markdown."""
+    plan = plan_of(experiment, document)
+    table = table_of(plan, document.rows)
+    verdict = judge(plan, document)
+    parts = [
+        f"# {experiment.title}",
+        f"{experiment.claim} Source: {experiment.source}.",
+        f"**Verdict: {verdict.outcome}.**" + (" These are rows of the quick form, which is a test "
+        "of the program and shows nothing." if plan.small else ""),
+        _criteria(verdict),
+        "## Conditions",
+        _markdown(["condition", "what differs", "seeds"], [
+            [f"`{name}`", each.text, str(int(table["finished"].sel(condition=name).sum()))]
+            for name, each in plan.conditions.items()
+        ]),
+        "## Results",
+        "Mean ± standard deviation over seeds.",
+        _results(plan, table),
+        *(f"![{caption}]({FIGURES}/{name})" + f"\n\n*{caption}*"
+          for name, caption in _captions(experiment).items()),
+        *([experiment.notes.strip()] if experiment.notes else []),
+        "## Run",
+        _run(experiment, document),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def figure_names(experiment: Experiment) -> list[str]:
+    """Return the names of the files of figures."""
+    return list(_captions(experiment))
+
+
+def figure_mark(plan: Plan, document: Document) -> str:
+    """Return a comment with the hash of the numbers from which a figure is drawn."""
+    text = repr([(*row.key, row.numbers) for row in document.rows] + plan.keys())
+    return f"<!-- drawn from rows with SHA-256 {hashlib.sha256(text.encode()).hexdigest()} -->"
+
+
+def draw_figures(experiment: Experiment, document: Document, folder: Path) -> None:
+    """Draw the figures into a folder, as SVG that ends with the comment of `figure_mark`."""
+    from bioae.analysis.plots import to_svg
+
+    plan = plan_of(experiment, document)
+    table = table_of(plan, document.rows)
+    for name, draw in zip(figure_names(experiment), experiment.figures.values(), strict=True):
+        # A hundredth of a point is finer than any screen.
+        svg = _PATH.sub(lambda path: _DECIMALS.sub(r"\1", path[0]), to_svg(draw(table)))
+        with atomic_output(folder / name, overwrite=True) as temporary:
+            temporary.write_text(f"{svg}{figure_mark(plan, document)}\n", encoding="utf-8")
+
+
+def _captions(experiment: Experiment) -> dict[str, str]:
+    return {
+        f"{experiment.name}-{name}.svg": (inspect.getdoc(draw) or name).partition("\n")[0]
+        for name, draw in experiment.figures.items()
+    }
+
+
+def _criteria(verdict: Verdict) -> str:
+    rows = [
+        [
+            each.criterion.kind,
+            f"{each.criterion.text} ({each.criterion.statistic.text})",
+            measured(each.estimate),
+            each.criterion.required.replace("<=", "≤").replace(">=", "≥"),
+            each.outcome + (" (changed after the run began)" if each.changed else ""),
+        ]
+        for each in verdict.judgements
+    ]
+    silent = [
+        f"- The network of `{name}`, seed {seed}, is silent." for name, seed in verdict.silent
+    ]
+    head = ["", "quantity", "measured", "threshold", "outcome"]
+    return "\n".join([_markdown(head, rows), *([""] if silent else []), *silent])
+
+
+def _results(plan: Plan, table: xr.Dataset) -> str:
+    """Return a table of the columns in rows and the conditions in columns, or transposed."""
+    columns = {name: each for name, each in plan.experiment.columns.items() if each.shown}
+    names = list(plan.conditions)
+    cells = [
+        [_text(column.text, column.unit), *(_cell(table, name, condition) for condition in names)]
+        for name, column in columns.items()
+    ]
+    head = ["", *(f"`{name}`" for name in names)]
+    if len(names) > 4:
+        head, *cells = [list(row) for row in zip(head, *cells, strict=True)]
+    return _markdown(head, cells)
+
+
+def _text(text: str, unit: str) -> str:
+    return f"{text} ({unit})" if unit else text
+
+
+def _cell(table: xr.Dataset, column: str, condition: str) -> str:
+    values = values_of(table, column, condition)
+    if not len(values) or np.isnan(values).all():
+        return ""
+    return measured(Estimate.of(values)).partition(" (n")[0]
+
+
+def _run(experiment: Experiment, document: Document) -> str:
+    rows = document.rows
+    sizes = ", ".join(f"{name} {value}" for name, value in document.sizes.items())
+    option = " --quick" if document.quick else ""
+    lines = [
+        f"- Command: `bioae experiment {experiment.name}{option}`, {len(rows)} rows.",
+        f"- Sizes: {sizes}. Brian2's target: {document.target}.",
+    ]
+    seconds = sum(row.provenance.get("seconds", 0.0) for row in rows)
+    lines.append(f"- Time: {seconds / 60:,.0f} minutes in all, on a machine that may be shared.")
+    for label, key in (("Versions", "versions"), ("Commit", "commit"), ("Machine", "machine")):
+        texts = _distinct(_plain(row.provenance.get(key)) for row in rows)
+        lines.append(f"- {label}: {'; '.join(texts) or 'not known'}.")
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return "" if value is None else str(value)
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text]
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [list(head), ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "&#124;") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -1,0 +1,39 @@
+"""The experiments that exist: the files of the folder `bioae.experiments`."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
+
+from bioae import experiments
+from bioae.errors import InputError
+from bioae.experiments.runner.experiment import Experiment
+
+__all__ = ["available", "load"]
+
+
+def available() -> list[str]:
+    """Return the names of all experiments."""
+    return sorted(each.name for each in iter_modules(experiments.__path__) if not each.ispkg)
+
+
+def load(name: str) -> Experiment:
+    """Import an experiment.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    names = available()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise InputError(
+            f"there is no experiment {name!r}",
+            expected=f"list, or one of {', '.join(names)}",
+            mend=f"Did you mean {near[0]}?" if near else None,
+        )
+    experiment: Experiment = import_module(f"{experiments.__name__}.{name}").EXPERIMENT
+    return replace(experiment, name=name)

@@ -1,0 +1,214 @@
+"""Rows of an experiment: as a table, as one JSON document, as CSV and as netCDF."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from bioae.documents import parse_json
+from bioae.errors import InputError, ResultError, describe
+from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
+from bioae.fields import Table
+from bioae.files import atomic_output
+from bioae.inputs import read_input
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "FORMAT", "Document", "Identity", "Row", "identity_of", "read_document", "row_of", "table_of",
+    "to_csv", "validated", "write_json", "write_netcdf",
+]  # fmt: skip
+
+#: The version of the stored form of rows.
+FORMAT = 1
+
+_LARGEST = 2**28
+
+T = TypeVar("T", bound=Table)
+
+
+class Row(Table):
+    """A finished row.
+
+    Attributes
+    ----------
+    condition, seed
+        Its place in the table.
+    numbers
+        Its columns; None where a number is undefined: not finite.
+    provenance
+        Versions, commit, machine, and ``seconds`` of the process that finished it.
+    """
+
+    condition: str
+    seed: int = Field(ge=0)
+    numbers: dict[str, int | float | None]
+    provenance: dict[str, Any]
+
+    @property
+    def key(self) -> Key:
+        """The condition and the seed."""
+        return self.condition, self.seed
+
+
+class Identity(Table):
+    """The form of an experiment that rows belong to, as the run began.
+
+    Attributes
+    ----------
+    format
+        The version of the stored form.
+    experiment, quick, sizes, target
+        All that rows depend on, besides the sources.
+    criteria
+        The criteria with their thresholds.
+    """
+
+    format: int = FORMAT
+    experiment: str
+    quick: bool
+    sizes: dict[str, Any]
+    target: str
+    criteria: tuple[str, ...] = Field(strict=False)
+
+
+class Document(Identity):
+    """All rows of a run with their identity, from which its page is made."""
+
+    seeds: int | None = None
+    rows: tuple[Row, ...] = Field(strict=False)
+
+
+def identity_of(plan: Plan, target: str) -> Identity:
+    """Return the identity of a run that starts now."""
+    return Identity(
+        experiment=plan.experiment.name,
+        quick=plan.small,
+        sizes=json.loads(json.dumps(dict(plan.sizes))),
+        target=target,
+        criteria=tuple(map(str, plan.criteria)),
+    )
+
+
+def row_of(
+    experiment: Experiment, key: Key, numbers: Mapping[str, float], provenance: Mapping[str, Any]
+) -> Row:
+    """Return a finished row; numbers that are not finite become undefined.
+
+    Raises
+    ------
+    ValueError
+        If a number has no column, or there are none.
+    """
+    unknown = sorted(set(numbers) - set(experiment.columns))
+    if unknown or not numbers:
+        found = f"the column {unknown[0]!r} is not declared" if unknown else "there are no numbers"
+        raise ValueError(f"experiment {experiment.name}, condition {key[0]}: {found}")
+    plain = {name: _plain(numbers[name]) for name in experiment.columns if name in numbers}
+    return Row(condition=key[0], seed=key[1], numbers=plain, provenance=dict(provenance))
+
+
+def table_of(plan: Plan, rows: Iterable[Row]) -> xr.Dataset:
+    """Return the rows that a plan asks for as a table along condition and seed.
+
+    Numbers that are missing or undefined are NaN; ``finished`` says which rows exist.
+    """
+    import xarray as xr
+
+    names = list(plan.conditions)
+    seeds = range(max(len(plan.seeds_of(name)) for name in names))
+    wanted = set(plan.keys())
+    shape = (len(names), len(seeds))
+    columns = {name: np.full(shape, np.nan) for name in plan.experiment.columns}
+    finished = np.zeros(shape, bool)
+    for row in rows:
+        if row.key in wanted:
+            place = names.index(row.condition), row.seed
+            finished[place] = True
+            for name in columns.keys() & row.numbers.keys():
+                value = row.numbers[name]
+                columns[name][place] = np.nan if value is None else value
+    dims = ("condition", "seed")
+    described = {name: _attributes(plan.experiment, name) for name in columns}
+    return xr.Dataset(
+        {name: (dims, values, described[name]) for name, values in columns.items()}
+        | {FINISHED: (dims, finished)},
+        coords={"condition": names, "seed": list(seeds)},
+    )
+
+
+def to_csv(experiment: Experiment, rows: Sequence[Row]) -> str:
+    """Return rows as CSV; undefined and missing numbers are empty."""
+    names = list(experiment.columns)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["condition", "seed", *names])
+    for row in rows:
+        writer.writerow([row.condition, row.seed, *(row.numbers.get(name) for name in names)])
+    return text.getvalue()
+
+
+def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
+    """Write a table of rows as netCDF, with the claim; equal tables give equal bytes."""
+    described = table.assign({FINISHED: table[FINISHED].astype(np.int8)}).assign_attrs(
+        experiment=experiment.name, title=experiment.title, claim=experiment.claim
+    )
+    with atomic_output(path, overwrite=True) as temporary:
+        described.to_netcdf(temporary, engine="h5netcdf")
+
+
+def write_json(path: Path, model: Table) -> None:
+    """Write a document as JSON, atomically."""
+    text = json.dumps(model.model_dump(mode="json"), indent=1, allow_nan=False)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_document(path: Path) -> Document:
+    """Read stored rows.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be read, or is something else.
+    """
+    return validated(Document, path, ResultError)
+
+
+def validated(kind: type[T], path: Path, error: type[InputError]) -> T:
+    """Read a document of some kind.
+
+    Raises
+    ------
+    InputError
+        Of the given class, if it cannot be read or does not fit.
+    """
+    try:
+        content = read_input(path, _LARGEST)
+        values = parse_json(content, where=str(path), error=error, largest=_LARGEST)
+        return kind.model_validate(values)
+    except OSError as reason:
+        raise error("rows cannot be read", where=str(path), found=str(reason)) from reason
+    except ValidationError as reason:
+        raise error(**describe(reason, kind), where=str(path)) from reason
+
+
+def _plain(number: float) -> int | float | None:
+    if isinstance(number, (bool, np.bool_, int, np.integer)):
+        return int(number)
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+def _attributes(experiment: Experiment, name: str) -> dict[str, str]:
+    column = experiment.columns[name]
+    return {"long_name": column.text, "units": column.unit or "1"}

@@ -1,0 +1,183 @@
+"""Rows of a run on disk, shared by all processes that work on it.
+
+The folder of a run holds ``experiment.json``, the identity of the run, a file per finished row
+below ``rows``, the files of each trial below ``runs``, and what trials share below ``shared``. A
+process locks the row that it works on: several share the work. Rows that were lost in a kill are
+computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bioae.errors import OutputError, ResultError
+from bioae.experiments.runner.experiment import Key
+from bioae.experiments.runner.locks import locked, present
+from bioae.experiments.runner.rows import Identity, Row, validated, write_json
+from bioae.experiments.runner.trial import RESULTS
+from bioae.files import check_output, remove
+
+__all__ = ["Store", "check_folder", "opened"]
+
+_IDENTITY, _LOCKS = "experiment.json", ".locks"
+_ROWS, _RUNS, _SHARED = "rows", "runs", "shared"
+_MEND = "Continue it with --resume, or start over with --overwrite"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The rows of a run.
+
+    Attributes
+    ----------
+    folder
+        The folder of the run.
+    identity
+        The form of the experiment, as the run began.
+    """
+
+    folder: Path
+    identity: Identity
+
+    @classmethod
+    def reading(cls, folder: Path, identity: Identity) -> Store:
+        """Return the rows in a folder, for reading only: none if there is no such folder.
+
+        Raises
+        ------
+        OutputError
+            If the folder holds other rows, or something else.
+        """
+        if not folder.exists() or _is_empty(folder):
+            return cls(folder, identity)
+        stored = _stored(folder)
+        wanted = identity.model_copy(update={"target": stored.target})
+        return cls(folder, _same(folder, stored, wanted))
+
+    def rows(self, keys: Iterable[Key]) -> list[Row]:
+        """Return the rows that exist; damaged files do not count."""
+        return [row for key in keys if (row := self._row(key)) is not None]
+
+    def has(self, key: Key) -> bool:
+        """Whether a row exists."""
+        return self._row(key) is not None
+
+    def add(self, row: Row) -> None:
+        """Store a finished row, and remove what its trial needs no more."""
+        write_json(self._file(row.key), row)
+        for path in self.trial(row.key).rglob("*"):
+            if path.name.endswith(RESULTS):
+                remove(path)
+
+    def trial(self, key: Key) -> Path:
+        """Return the folder of a trial."""
+        return self.folder / _RUNS / key[0] / str(key[1])
+
+    def shared(self, seed: int) -> Path:
+        """Return the folder that the trials of a seed share."""
+        return self.folder / _SHARED / str(seed)
+
+    def claimed(self, key: Key, *, wait: bool) -> AbstractContextManager[bool]:
+        """Keep other processes from a row, and tell whether it is this process's.
+
+        Parameters
+        ----------
+        key
+            The row.
+        wait
+            Whether to wait for a process that works on it.
+        """
+        return locked(self.folder / _LOCKS / f"{key[0]}-{key[1]}.lock", wait=wait)
+
+    def _file(self, key: Key) -> Path:
+        return self.folder / _ROWS / key[0] / f"{key[1]}.json"
+
+    def _row(self, key: Key) -> Row | None:
+        with suppress(ResultError):
+            row = validated(Row, self._file(key), ResultError)
+            return row if row.key == key else None
+        return None
+
+
+def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that holds a run already, or something else, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        If it has files and neither `resume` nor `overwrite` is set; or if they are not those of
+        a run, or, to resume, of another run.
+    """
+    check_output(folder, overwrite=True, kind="folder")
+    if folder.exists() and not _is_empty(folder):
+        stored = _stored(folder)
+        if resume:
+            _same(folder, stored, identity)
+        elif not overwrite:
+            raise OutputError(
+                "the folder holds rows already, which were kept", where=str(folder), mend=_MEND
+            )
+
+
+@contextmanager
+def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -> Iterator[Store]:
+    """Open the folder of a run for work, and make it if there is none.
+
+    Raises
+    ------
+    OutputError
+        As `check_folder`; or if rows are to be replaced while another process works on them.
+    """
+    check_folder(folder, identity, resume=resume, overwrite=overwrite)
+    (folder / _LOCKS).mkdir(parents=True, exist_ok=True)
+    with present(folder / _LOCKS / "run", alone=not resume):
+        if not resume and (folder / _IDENTITY).exists():
+            _clear(folder, _stored(folder).experiment)
+        if not (folder / _IDENTITY).exists():
+            write_json(folder / _IDENTITY, identity)
+    with present(folder / _LOCKS / "run", alone=False):
+        yield Store(folder, _same(folder, _stored(folder), identity))
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _stored(folder: Path) -> Identity:
+    try:
+        return validated(Identity, folder / _IDENTITY, OutputError)
+    except OutputError as error:
+        raise OutputError(
+            "this is not the folder of an experiment, and was kept",
+            where=str(folder),
+            found=f"{_IDENTITY}: {error.what}",
+            mend="Choose another folder",
+        ) from error
+
+
+def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
+    """Return the stored identity, if it is the wanted one; criteria may differ."""
+    for name in Identity.model_fields:
+        before, now = getattr(stored, name), getattr(wanted, name)
+        if name != "criteria" and before != now:
+            raise OutputError(
+                f"the rows are of another run: {name} differs",
+                where=str(folder),
+                expected=str(before),
+                found=str(now),
+                mend="Continue it with the options of its start, or choose another folder",
+            )
+    return stored
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove the rows of a run, and what was made of them; nothing else."""
+    for each in (_ROWS, _RUNS, _SHARED, _IDENTITY):
+        remove(folder / each)
+    for path in (*folder.glob(f"{name}.*"), *(folder / "figures").glob(f"{name}-*")):
+        remove(path)
+    with suppress(OSError):
+        (folder / "figures").rmdir()

@@ -1,0 +1,145 @@
+"""A trial: one condition with one seed, and the means to train and to simulate.
+
+The command line passes these means: nothing here needs PyTorch or Brian2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bioae.experiments.runner.locks import locked
+from bioae.simulation.backend import Backend, Target
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from bioae.datasets import Images
+    from bioae.networks.network import Network
+
+__all__ = ["RESULTS", "Means", "Trained", "Trial", "fewest_spikes"]
+
+#: The endings of files that a trial does not need any more when its row is finished.
+RESULTS = (".nc", "checkpoint.safetensors")
+
+
+class Trained(Protocol):
+    """A trained network, as `bioae.trainers.TrainingResult`."""
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+
+    @property
+    def history(self) -> Sequence[Mapping[str, Any]]:
+        """The metrics of each epoch."""
+
+    @property
+    def model(self) -> Path:
+        """The artefact of the network."""
+
+
+class Means(Protocol):
+    """What trials are carried out with."""
+
+    def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
+        """Train by the tables of a configuration, or continue an interrupted run in the folder."""
+
+    def simulate(
+        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+    ) -> xr.DataTree:
+        """Simulate into a file, or continue an interrupted run, and return the result."""
+
+    def report(self, line: str) -> None:
+        """Print a line of progress."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition with one seed.
+
+    Attributes
+    ----------
+    condition, settings
+        The condition's name, and its settings.
+    seed
+        The seed, from 0.
+    sizes
+        The sizes of the full or the quick form.
+    folder
+        The trial's folder. Training runs in it are kept; results of simulations and checkpoints
+        are removed when the row is finished.
+    shared
+        A folder that all trials of this seed share.
+    target
+        The Brian2 target.
+    means
+        What it is carried out with.
+    """
+
+    condition: str
+    settings: Mapping[str, Any]
+    seed: int
+    sizes: Mapping[str, Any]
+    folder: Path
+    shared: Path
+    target: Target
+    means: Means
+
+    def train(
+        self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False
+    ) -> Trained:
+        """Train a network, or continue an interrupted run.
+
+        Parameters
+        ----------
+        tables
+            The tables of a training configuration. The trial's seed takes the place of its seed.
+        name
+            The folder of the run in that of the trial.
+        share
+            Whether other conditions need the same network: the first that asks for this name
+            trains it, in the folder that they share, and the others get it.
+        """
+        training = {**tables.get("training", {}), "seed": self.seed}
+        tables = {**tables, "training": training}
+        if not share:
+            return self.means.train(tables, self.folder / name)
+        with locked(self.shared / f".{name}.lock"):
+            return self.means.train(tables, self.shared / name)
+
+    def simulate(
+        self,
+        network: Network,
+        images: Images | ArrayLike,
+        name: str = "simulation",
+        *,
+        backend: Backend | None = None,
+    ) -> xr.DataTree:
+        """Simulate a network in Brian2 with the trial's seed, or continue an interrupted run.
+
+        Parameters
+        ----------
+        network, images
+            See `bioae.simulate`.
+        name
+            The name of the result's file in the trial's folder, without its ending.
+        backend
+            The options; the trial's target and no other option by default.
+
+        Returns
+        -------
+        xarray.DataTree
+            See `docs/result.md`.
+        """
+        backend = backend or Backend(self.target)
+        return self.means.simulate(network, images, self.folder / f"{name}.nc", backend, self.seed)
+
+
+def fewest_spikes(network: Network, result: xr.DataTree) -> int:
+    """Return the number of spikes of the quietest layer, of those whose neurons can spike."""
+    spiking = [layer.name for layer in network.config.placed if layer.model.threshold is not None]
+    return min(int(result[f"layers/{name}"]["spike_count"].sum()) for name in spiking)

@@ -1,0 +1,150 @@
+"""The verdict: each statistic next to its threshold, missing rows and silent networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bioae.analysis.measures.tables import format_value
+from bioae.experiments.runner.criteria import Criterion, Estimate
+from bioae.experiments.runner.experiment import SPIKES, Key, Plan
+from bioae.experiments.runner.rows import Document, Row, table_of
+
+__all__ = ["Judgement", "Verdict", "judge", "measured"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A criterion and what the rows say about it.
+
+    Attributes
+    ----------
+    criterion
+        The criterion.
+    estimate
+        The statistic.
+    missing
+        Rows that it needs and that do not exist.
+    changed
+        Whether it was changed, or added, after the run had begun.
+    """
+
+    criterion: Criterion
+    estimate: Estimate
+    missing: tuple[Key, ...]
+    holds: bool
+    changed: bool
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in words."""
+        if self.missing:
+            return f"rows missing: {len(self.missing)}"
+        if math.isnan(self.estimate.value):
+            return "undefined"
+        return "holds" if self.holds else "misses"
+
+    def __str__(self) -> str:
+        criterion = self.criterion
+        line = f"{criterion.kind}: {criterion.text}: {measured(self.estimate)}, "
+        line += f"threshold {criterion.required}: {self.outcome}"
+        return f"{line} (changed after the run began)" if self.changed else line
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgements of all criteria, and the rows of silent networks."""
+
+    judgements: tuple[Judgement, ...]
+    silent: tuple[Key, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim and all controls hold, and no network is silent."""
+        return not self.silent and all(each.holds for each in self.judgements)
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in words."""
+        if any(each.missing for each in self.judgements):
+            return "rows are missing"
+        return "the claim holds" if self.holds else "the claim does not hold"
+
+    def lines(self) -> list[str]:
+        """Return a line for each criterion, each silent network, and the outcome."""
+        silent = [f"silent: {condition}, seed {seed}" for condition, seed in self.silent]
+        return [*map(str, self.judgements), *silent, f"Verdict: {self.outcome}."]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data; undefined numbers are None."""
+        return {
+            "holds": self.holds,
+            "silent": [list(key) for key in self.silent],
+            "criteria": [
+                {
+                    "kind": each.criterion.kind,
+                    "text": each.criterion.text,
+                    "statistic": each.criterion.statistic.text,
+                    "value": _plain(each.estimate.value),
+                    "sd": _plain(each.estimate.sd),
+                    "n": each.estimate.n,
+                    "relation": each.criterion.relation,
+                    "threshold": each.criterion.threshold,
+                    "outcome": each.outcome,
+                }
+                for each in self.judgements
+            ],
+        }
+
+
+def judge(plan: Plan, document: Document) -> Verdict:
+    """Judge the rows that a plan asks for.
+
+    Parameters
+    ----------
+    plan
+        The form of the experiment.
+    document
+        The rows at hand.
+    """
+    rows = document.rows
+    table = table_of(plan, rows)
+    keys = {row.key for row in rows}
+    judgements = []
+    for criterion in plan.criteria:
+        estimate = criterion.statistic.estimate(table)
+        needed = plan.keys(criterion.statistic.conditions)
+        missing = tuple(key for key in needed if key not in keys)
+        judgements.append(
+            Judgement(
+                criterion=criterion,
+                estimate=estimate,
+                missing=missing,
+                holds=not missing and criterion.holds(estimate.value),
+                changed=str(criterion) not in document.criteria,
+            )
+        )
+    return Verdict(tuple(judgements), tuple(_silent(plan, rows)))
+
+
+def measured(estimate: Estimate) -> str:
+    """Return an estimate with its spread and the number of seeds as text."""
+    spread = "" if math.isnan(estimate.sd) else f" ± {format_value(estimate.sd)}"
+    return f"{format_value(estimate.value)}{spread} (n = {estimate.n})"
+
+
+def _silent(plan: Plan, rows: Iterable[Row]) -> list[Key]:
+    wanted = set(plan.keys())
+    return [
+        row.key
+        for row in rows
+        if row.key in wanted
+        and not plan.conditions[row.condition].may_be_silent
+        and not row.numbers.get(SPIKES)
+    ]
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None

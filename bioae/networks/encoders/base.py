@@ -1,0 +1,210 @@
+"""The interfaces of encoders, of signals and of values; the rounding of graded events."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bioae.fields import Positive, Steps, Table
+from bioae.random import uniform
+
+__all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "drawn", "on_grid"]
+
+Drive = NDArray[np.float32]
+
+#: Graded events are multiples of 1 / _GRID.
+_GRID = 2.0**12
+
+
+class EncoderBase(Table):
+    """An encoder: what it reads, what input neurons hold, and when they emit."""
+
+    #: Whether it encodes images, and signals that vary in time.
+    of_images: ClassVar[bool] = True
+    in_time: ClassVar[bool] = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether the drive takes values other than 0 and 1, namely those that neurons hold."""
+        return False
+
+    @property
+    @abstractmethod
+    def emits(self) -> str:
+        """The condition, in Brian2's language, at which a neuron that does not hold 0 emits.
+
+        Its names are ``held``, the step of the presentation ``step``, and ``uniform``, a number in
+        [0, 1) for neuron and step as `bioae.random.uniform` draws them: in order of (step, neuron),
+        one stream per example.
+        """
+
+    @property
+    def constant(self) -> bool:
+        """Whether the drive is the same in every step."""
+        return False
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the input neurons; by default one per pixel or channel."""
+        return input_shape
+
+    def points(self, steps: int) -> int:
+        """Return the number of points in time of a signal that lasts `steps`.
+
+        Raises
+        ------
+        ValueError
+            If the last point would be cut off.
+        """
+        return steps
+
+    @abstractmethod
+    def encode(
+        self,
+        values: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Encode images or signals.
+
+        Parameters
+        ----------
+        values
+            Images (example, channel, y, x), in [0, 1]; or signals (example, time, channel).
+        examples
+            The number of each example (example), on which random numbers depend.
+        steps
+            Steps of a presentation.
+        seed
+            The seed of random numbers, used together with each example's number.
+
+        Returns
+        -------
+        NDArray
+            The drive (time, example, *neurons), float32.
+        """
+
+    @abstractmethod
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the numbers that input neurons hold; 0 emits nothing.
+
+        Parameters
+        ----------
+        values
+            Images or signals, as in `encode`.
+        steps
+            Steps of a presentation.
+
+        Returns
+        -------
+        NDArray
+            Those of a whole presentation, (example, *neurons), for images; those of each step,
+            (example, step, *neurons), for signals.
+        """
+
+    @abstractmethod
+    def mean_drive(self, steps: int) -> float:
+        """Return the expected drive of a pixel of value 1, summed over a presentation."""
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder that emits the same per unit of time when steps are divided."""
+        return self
+
+
+class TimedEncoder(EncoderBase):
+    """An encoder of signals, each of whose points lasts some steps."""
+
+    in_time: ClassVar[bool] = True
+
+    gain: Positive = 1.0
+    every: Steps = Field(1, description="steps from one point of a signal to the next")
+
+    def points(self, steps: int) -> int:
+        """Return the number of points in time of a signal that lasts `steps`."""
+        if steps % self.every:
+            raise ValueError(
+                f"steps = {steps} is no multiple of the encoder's every = {self.every}"
+            )
+        return steps // self.every
+
+    def encode(
+        self,
+        values: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Return the held events of each step, or spikes drawn with these probabilities."""
+        held = self.held(values, steps=steps)
+        held = held if values.ndim == 3 else held[:, None]
+        if not self.graded:
+            return drawn(held, examples, steps=steps, seed=seed)
+        in_order = held.astype(np.float32).swapaxes(0, 1)
+        return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
+
+
+class ValueEncoder(TimedEncoder):
+    """An encoder of values; with ``random``, they are probabilities of spikes."""
+
+    random: bool = Field(False, description="whether events are probabilities of spikes")
+
+    @property
+    def graded(self) -> bool:
+        """Whether values are events."""
+        return not self.random
+
+    @property
+    def emits(self) -> str:
+        """Every step, or a random number is below the probability."""
+        return "uniform < held" if self.random else "True"
+
+    @abstractmethod
+    def respond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the response of each input neuron to values, before the gain."""
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the events, rounded to 32 bits, or the probabilities."""
+        events = self.gain * self.respond(values.astype(np.float64))
+        events = events if self.random else on_grid(events)
+        return np.repeat(events, self.every, axis=1) if values.ndim == 3 else events
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``gain * steps``."""
+        return self.gain * steps
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with the gain divided by `parts`, and points that last longer."""
+        return self.model_copy(update={"gain": self.gain / parts, "every": self.every * parts})
+
+
+def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Round graded events to multiples of 2^-12 in 32 bits.
+
+    Sums of them are exact in any order when the weights are on such a grid too.
+    """
+    rounded = np.rint(events.astype(np.float64) * _GRID) / _GRID
+    return rounded.astype(np.float32).astype(np.float64)
+
+
+def drawn(
+    probabilities: NDArray[np.float64], examples: NDArray[np.int64], *, steps: int, seed: int
+) -> Drive:
+    """Draw spikes, from one stream per example in order of (step, neuron).
+
+    Parameters
+    ----------
+    probabilities
+        Of a spike in each step (example, step, *neurons); the axis of steps may have length 1.
+    examples, steps, seed
+        As for `EncoderBase.encode`.
+    """
+    shape = probabilities.shape[2:]
+    numbers = uniform(seed, examples, steps * int(np.prod(shape)))
+    spikes = numbers.reshape(len(examples), steps, *shape) < probabilities
+    return np.ascontiguousarray(spikes.swapaxes(0, 1), dtype=np.float32)

@@ -1,0 +1,135 @@
+"""Encoders of values, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bioae.fields import Positive
+from bioae.networks.encoders.base import Drive, EncoderBase, drawn, on_grid
+
+__all__ = ["Bernoulli", "ConstantCurrent", "FirstSpike"]
+
+
+class Bernoulli(EncoderBase):
+    """At each step a pixel x emits a spike with probability ``rate * x``."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
+
+    @property
+    def emits(self) -> str:
+        """A random number is below the probability."""
+        return "uniform < held"
+
+    def encode(
+        self,
+        values: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Draw spikes, from one stream per example in order of (step, neuron)."""
+        return drawn(self.held(values, steps=steps)[:, None], examples, steps=steps, seed=seed)
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the probability of a spike."""
+        return self.rate * values.astype(np.float64)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``rate * steps``."""
+        return self.rate * steps
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with the rate divided by `parts`."""
+        return self.model_copy(update={"rate": self.rate / parts})
+
+
+class FirstSpike(EncoderBase):
+    """A pixel emits one spike, earlier if it is brighter; a black pixel emits none.
+
+    Pixel x fires at the step nearest to ``(1 - x) (T - 1)``.
+    """
+
+    kind: Literal["first_spike"] = "first_spike"
+
+    @property
+    def emits(self) -> str:
+        """It is the pixel's step."""
+        return "step + 1 == held"
+
+    def encode(
+        self,
+        values: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Place one spike per pixel."""
+        clock = np.arange(steps).reshape(steps, *(1 for _ in values.shape))
+        spikes: Drive = (clock + 1 == self.held(values, steps=steps)).astype(np.float32)
+        return spikes
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the step of the spike, counted from 1."""
+        when = np.rint((1.0 - values.astype(np.float64)) * (steps - 1))
+        return np.where(values > 0, when + 1.0, 0.0)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return 1, for one spike."""
+        return 1.0
+
+
+class ConstantCurrent(EncoderBase):
+    """A pixel x emits the graded event ``gain * x`` at every step.
+
+    Events are rounded to multiples of 2^-12, so that sums of them are exact in any order when the
+    weights are on such a grid too.
+    """
+
+    kind: Literal["constant_current"] = "constant_current"
+    gain: Positive = Field(0.2, description="the event of a pixel of 1")
+
+    @property
+    def graded(self) -> bool:
+        """True: events are those of `held`."""
+        return True
+
+    @property
+    def emits(self) -> str:
+        """Every step."""
+        return "True"
+
+    @property
+    def constant(self) -> bool:
+        """True: all steps are the same."""
+        return True
+
+    def encode(
+        self,
+        values: NDArray[np.floating],
+        examples: NDArray[np.int64],
+        *,
+        steps: int,
+        seed: int = 0,
+    ) -> Drive:
+        """Repeat the scaled image at every step."""
+        events = self.held(values, steps=steps).astype(np.float32)
+        return np.broadcast_to(events, (steps, *values.shape)).copy()
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the event, rounded to 32 bits."""
+        return on_grid(self.gain * values.astype(np.float64))
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``gain * steps``."""
+        return self.gain * steps
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with the gain divided by `parts`."""
+        return self.model_copy(update={"gain": self.gain / parts})

@@ -1,0 +1,87 @@
+"""Encoders of signals: their values, and their changes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bioae.fields import Positive
+from bioae.networks.encoders.base import TimedEncoder, ValueEncoder, on_grid
+
+__all__ = ["Frames", "LevelCrossing"]
+
+
+class Frames(ValueEncoder):
+    """A value x of a signal emits the graded event ``gain * x``, of either sign, at its step."""
+
+    of_images: ClassVar[bool] = False
+
+    kind: Literal["frames"] = "frames"
+    gain: Positive = Field(1.0, description="the event of a value of 1")
+
+    def respond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values."""
+        return values
+
+
+class LevelCrossing(TimedEncoder):
+    """Delta modulation: an up and a down neuron per channel emit when its value has moved by delta.
+
+    A channel has a level, at first its first value. At each point in time the level moves in
+    multiples of ``delta`` until it is less than ``delta`` from the value, and the neuron of this
+    direction emits the graded event ``gain`` times their number: ``gain`` for each crossed level.
+    Neurons are in the order (channel, direction), up first.
+
+    In a circuit (Inose, Aoki & Watanabe 1966; Corradi & Indiveri 2015) each level takes an event
+    and a short time; here those of a step are one event.
+    """
+
+    of_images: ClassVar[bool] = False
+
+    kind: Literal["level_crossing"] = "level_crossing"
+    delta: Positive = Field(0.1, description="the distance of two levels")
+    gain: Positive = Field(1.0, description="the event of a crossed level")
+
+    @property
+    def graded(self) -> bool:
+        """True: several levels may be crossed in a step."""
+        return True
+
+    @property
+    def emits(self) -> str:
+        """Every step in which a neuron does not hold 0."""
+        return "True"
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return two neurons per channel."""
+        return (2 * input_shape[0],)
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the events of crossed levels, in the first step of each point in time."""
+        crossed = self._crossed(values.astype(np.float64))
+        events = np.stack([crossed.clip(min=0), (-crossed).clip(min=0)], axis=-1)
+        examples, points = events.shape[:2]
+        held = np.zeros((examples, points, self.every, events[0, 0].size))
+        held[:, :, 0] = on_grid(self.gain * events).reshape(examples, points, -1)
+        return held.reshape(examples, points * self.every, -1)
+
+    def _crossed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the number of levels crossed upward at each point (example, time, channel)."""
+        heights = (values - values[:, :1]) / self.delta
+        levels = np.zeros_like(heights)
+        for point in range(1, heights.shape[1]):
+            height, level = heights[:, point], levels[:, point - 1]
+            moved = np.where(height > level, np.floor(height), np.ceil(height))
+            levels[:, point] = np.where(np.abs(height - level) < 1, level, moved)
+        return np.diff(levels, axis=1, prepend=0.0)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return the drive of a rise from 0 to 1, ``gain / delta``."""
+        return self.gain / self.delta
+
+    def in_finer_steps(self, parts: int) -> Self:
+        """Return the encoder with points that last longer, and the same events."""
+        return self.model_copy(update={"every": self.every * parts})

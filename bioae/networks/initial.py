@@ -1,0 +1,174 @@
+"""Initial values of a layer's arrays: weights, and parameters that differ between neurons."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError, NetworkError
+from bioae.networks.inputs import spread_ends
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.random import stream
+
+__all__ = ["draw_parameters", "draw_spread", "draw_weights"]
+
+Values = NDArray[np.float64]
+
+
+def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values:
+    """Draw the initial weights of an array of a layer's connections.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    name
+        The array, one of `PlacedLayer.weight_shapes`.
+    generator
+        The source of random numbers.
+
+    Returns
+    -------
+    NDArray
+        Of the array's shape; without autapses, the diagonal of recurrent weights is 0.
+    """
+    layer, shape = placed.layer, placed.weight_shapes[name]
+    recurrent = name.endswith(".recurrent")
+    gain = layer.recurrent_gain if recurrent and layer.recurrent_gain else layer.gain
+    if layer.initial == "orthogonal":
+        weights = gain * _orthogonal(shape, generator)
+    else:
+        others = max(placed.size - (not layer.autapses), 1)
+        fan_in = others if recurrent else layer.fan_in(placed.input_shape)
+        weights = generator.normal(0.0, gain * math.sqrt(2.0 / fan_in), shape)
+    if recurrent and not layer.autapses:
+        np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def _orthogonal(shape: tuple[int, ...], generator: Generator) -> Values:
+    """Draw a matrix of the first axis and the others, with orthonormal rows or columns.
+
+    Uniformly distributed (Saxe, McClelland & Ganguli 2014, arXiv:1312.6120; the signs as in
+    Mezzadri 2007, Notices of the AMS 54:592).
+    """
+    rows, columns = shape[0], math.prod(shape[1:])
+    normal = generator.normal(size=(max(rows, columns), min(rows, columns)))
+    factor, triangular = np.linalg.qr(normal)
+    factor *= np.where(triangular.diagonal() < 0, -1.0, 1.0)
+    return np.ascontiguousarray(factor if rows >= columns else factor.T).reshape(shape)
+
+
+def draw_spread(placed: PlacedLayer, seed: int) -> dict[str, Values]:
+    """Draw the initial parameters of single neurons that a layer's `spread` names.
+
+    Returns
+    -------
+    dict
+        Arrays (neuron) in base units, by ``LAYER.PARAMETER``.
+
+    Raises
+    ------
+    NetworkError
+        If all neurons share a variable that depends on one of them.
+    """
+    from bioae.equations.arrays.start import default_parameters
+
+    drawn = {}
+    for name, spread in placed.layer.spread.items():
+        array, where = f"{placed.name}.{name}", f"layer {placed.name!r}"
+        if isinstance(spread, tuple):
+            _check_separate(placed, name, where)
+            low, high = spread_ends(placed.model, name, spread, where=where)
+            uniform = _uniform(f"initial {array}", seed, placed.size)
+            drawn[array] = low + (high - low) * uniform
+        else:
+            mean = default_parameters(placed.program)[name]
+            drawn[array] = draw_parameters(
+                placed, name, mean, spread, key=f"initial {array}", seed=seed
+            )
+    return drawn
+
+
+def draw_parameters(
+    placed: PlacedLayer, name: str, mean: Any, variation: float, *, key: str, seed: int
+) -> Values:
+    """Draw a parameter of each neuron of a layer from a truncated log-normal distribution.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    name
+        The parameter.
+    mean
+        Its mean, a number or an array (neuron).
+    variation
+        Its coefficient of variation.
+    key, seed
+        The values depend on these two alone.
+
+    Returns
+    -------
+    NDArray
+        Values (neuron) in base units, within the bounds of the model's ``[trainable]``, else of
+        the sign of the mean.
+
+    Raises
+    ------
+    NetworkError
+        If the mean is 0, or all neurons share a variable that depends on the parameter.
+    """
+    from scipy.special import ndtr, ndtri
+
+    where = f"layer {placed.name!r}, spread of {name!r}"
+    _check_separate(placed, name, where)
+    mean = np.broadcast_to(mean, placed.size)
+    if not mean.all():
+        raise NetworkError(
+            "a parameter of 0 has no relative spread", where=where, expected="another parameter"
+        )
+    # ln X of mean ln m - s^2/2 and standard deviation s: X has the mean m.
+    deviation = math.sqrt(math.log1p(variation**2))
+    if deviation == 0:
+        return np.array(mean)
+    centre = -(deviation**2) / 2
+    low, high = _bounds(placed.model, name, mean)
+    with np.errstate(divide="ignore"):
+        first, last = ndtr((np.log(np.stack([low, high]) / mean) - centre) / deviation)
+    normal = ndtri(first + (last - first) * _uniform(key, seed, placed.size))
+    drawn = mean * np.exp(centre + deviation * normal)
+    return np.asarray(np.clip(drawn, np.minimum(low, high), np.maximum(low, high)))
+
+
+def _uniform(key: str, seed: int, size: int) -> Values:
+    digest = hashlib.sha256(key.encode()).digest()
+    return stream(seed, int.from_bytes(digest[:8], "little")).random(size)
+
+
+def _check_separate(placed: PlacedLayer, name: str, where: str) -> None:
+    if name in placed.program.common:
+        raise NetworkError("variables that all neurons share depend on this parameter", where=where)
+
+
+def _bounds(model: NeuronModel, name: str, mean: Values) -> tuple[Values, Values]:
+    """Return bounds of the sign of the mean, the one nearer to 0 first; never beyond the mean."""
+    from bioae.equations.quantities import evaluate
+
+    low, high = np.zeros_like(mean), np.sign(mean) * np.inf
+    if name in model.trainable:
+        where = f"{model.name}.toml, [trainable] {name}"
+        ends = [
+            float(evaluate(text, where=where, error=ModelError)) for text in model.trainable[name]
+        ]
+        small, large = np.sort(np.where(np.sign(ends) == np.sign(mean[:, None]), ends, 0), axis=1).T
+        near, far = np.where(mean > 0, (small, large), (large, small))
+        low = np.where(np.abs(near) <= np.abs(mean), near, mean)
+        high = np.where(np.abs(far) >= np.abs(mean), far, mean)
+    return low, high

@@ -1,0 +1,223 @@
+"""The keys that all kinds of layers have, and what each kind has to say of its connections.
+
+Indices are in C order of (channel, y, x). A connection names the weight between two neurons; each
+target computes it in its own way.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
+
+from bioae.fields import Positive, Table
+
+__all__ = [
+    "Background",
+    "Connections",
+    "Delay",
+    "Index",
+    "LayerBase",
+    "Shape",
+    "Spread",
+    "all_to_all",
+    "as_text",
+]
+
+Shape = tuple[int, ...]
+Index = NDArray[np.int64]
+
+#: One time for all connections, or the range from which each connection draws its own.
+Delay = str | Annotated[tuple[str, str], Strict(False)] | None
+
+#: The standard deviation of Gaussian noise, in network weights per square root of a millisecond;
+#: or the weight and the rate of background spikes.
+Background = float | Annotated[tuple[float, str], Strict(False)] | None
+
+#: The coefficient of variation of a log-normal distribution; or the ends of a uniform one.
+Spread = float | Annotated[tuple[str, str], Strict(False)]
+
+
+def as_text(value: Any) -> Any:
+    """Return a quantity of Brian2 as text; return anything else unchanged."""
+    if "brian2" not in sys.modules or value is None or isinstance(value, str):
+        return value  # nobody has a quantity who has not imported it
+    from bioae.equations.quantities import text_of
+
+    return text_of(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+
+
+class Connections(NamedTuple):
+    """The synapses of a pathway, one entry per synapse.
+
+    Attributes
+    ----------
+    source, target
+        Indices of neurons (synapse).
+    weight
+        Indices into the flattened weight array (synapse).
+    """
+
+    source: Index
+    target: Index
+    weight: Index
+
+
+class LayerBase(Table):
+    """The keys of all kinds of layers."""
+
+    # Instances too: `model_copy` does not check what it changes.
+    model_config = ConfigDict(revalidate_instances="always")
+
+    name: str = Field(
+        pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
+    )
+    neuron: str | None = Field(
+        None, description="a neuron model's name or file; the network's `neuron` by default"
+    )
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="parameters of the neuron model that replace its own"
+    )
+    spread: dict[str, Spread] = Field(
+        default_factory=dict,
+        description="initial values of parameters that differ from neuron to neuron, see "
+        "[spread](#spread)",
+    )
+    weight: str | None = Field(
+        None, min_length=1, description="the unit of weight: replaces the model's `weight`"
+    )
+    background: Background = Field(
+        None,
+        description="noise from outside the network, in network weights: the standard deviation of "
+        "Gaussian noise per square root of a millisecond; or the weight and rate of spikes, "
+        '[0.1, "20*Hz"]',
+    )
+    readout: str = Field(
+        "leaky_readout", description="the model of the potential U, which is never reset"
+    )
+    delay: Delay = Field(
+        None,
+        description="the delay of spikes from the layer before, beyond one step: a time, or a pair "
+        "from which each connection draws its own",
+    )
+    recurrent: bool = Field(False, description="whether neurons also project to each other")
+    recurrent_delay: Delay = Field(None, description="the delay within the layer")
+    autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
+    bias: bool = Field(False, description="whether neurons have a [bias](#bias), which is trained")
+    initial: Literal["normal", "orthogonal"] = Field(
+        "normal", description="the distribution of the [initial weights](#initial-weights)"
+    )
+    gain: Positive = Field(1.0, description="scale of the initial weights")
+    recurrent_gain: Positive | None = Field(
+        None, description="scale of the initial recurrent weights; `gain` by default"
+    )
+
+    @field_validator("delay", "recurrent_delay", mode="before")
+    @classmethod
+    def _time_or_pair(cls, value: Any) -> Any:
+        value = [*map(as_text, value)] if isinstance(value, list | tuple) else as_text(value)
+        pair = isinstance(value, list | tuple) and [type(text) for text in value] == [str, str]
+        if value is None or isinstance(value, str) or pair:
+            return value
+        raise ValueError(
+            f'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found {value!r}'
+        )
+
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        return as_text(value)
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _texts(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {name: as_text(value) for name, value in values.items()}
+
+    @field_validator("spread", mode="before")
+    @classmethod
+    def _variations_or_ends(cls, spread: Any) -> Any:
+        if not isinstance(spread, Mapping):
+            return spread
+        checked = {}
+        for name, entry in spread.items():
+            value = [*map(as_text, entry)] if isinstance(entry, list | tuple) else entry
+            pair = isinstance(value, list) and [type(text) for text in value] == [str, str]
+            if not pair and not _is_number(value):
+                raise ValueError(
+                    f"{name}: expected a coefficient of variation such as 0.2, or a pair such as "
+                    f'["20*ms", "200*ms"], found {value!r}'
+                )
+            checked[name] = value
+        return checked
+
+    @field_validator("background", mode="before")
+    @classmethod
+    def _noise_or_spikes(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            value = [*map(as_text, value)]
+            fits = [_is_number(each) for each in value] == [True, False] and type(value[1]) is str
+        else:
+            fits = value is None or _is_number(value)
+        if not fits:
+            raise ValueError(
+                "expected a standard deviation such as 0.1, or the weight and rate of spikes, such "
+                f'as [0.1, "20*Hz"], found {value!r}'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _recurrent_keys(self) -> LayerBase:
+        for key in ("autapses", "recurrent_delay", "recurrent_gain"):
+            if not self.recurrent and getattr(self, key) not in (None, False):
+                raise ValueError(f"`{key}` needs `recurrent = true`")
+        return self
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the population's shape: (channel, y, x), or (neuron,)."""
+
+    @abstractmethod
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the weights, in PyTorch's order."""
+
+    def bias_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the biases: (channel,), or (neuron,)."""
+        return self.output_shape(input_shape)[:1]
+
+    def fixed_weights(self, input_shape: Shape) -> NDArray[np.float64] | None:
+        """Return the weights, in the shape of `weight_shape`, if they are not trained."""
+        return None
+
+    @abstractmethod
+    def fan_in(self, input_shape: Shape) -> int:
+        """Return the number of inputs of a neuron."""
+
+    @abstractmethod
+    def connections(self, input_shape: Shape) -> Connections:
+        """Return the layer's feed-forward synapses."""
+
+    def recurrent_connections(self, input_shape: Shape) -> Connections:
+        """Return the synapses within the layer, without autapses unless `autapses` is true."""
+        size = math.prod(self.output_shape(input_shape))
+        every = all_to_all(size, size)
+        other = every.source != every.target
+        return every if self.autapses else Connections(*(index[other] for index in every))
+
+
+def all_to_all(sources: int, targets: int) -> Connections:
+    """Return every pair of neurons, weights (target, source)."""
+    weight = np.arange(sources * targets)
+    target, source = np.divmod(weight, sources)
+    return Connections(source, target, weight)

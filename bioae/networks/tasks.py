@@ -1,0 +1,279 @@
+"""Tasks: the outputs of a network, their targets, and the losses and scores that compare the two.
+
+A task describes; losses and scores are computed in `bioae.trainers` and `bioae.analysis`, by the
+names that a task gives.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bioae.errors import DataError
+from bioae.fields import Size, Table
+
+__all__ = [
+    "Classification",
+    "Direction",
+    "Examples",
+    "LossName",
+    "Reconstruction",
+    "Regression",
+    "ScoreName",
+    "Sequence",
+    "Task",
+]
+
+Shape = tuple[int, ...]
+
+#: The losses, see `bioae.trainers.training.losses`.
+LossName = Literal[
+    "sum_squared_error", "mean_squared_error", "mean_absolute_error", "cross_entropy",
+    "multi_margin",
+]  # fmt: skip
+
+#: The scores, see `bioae.trainers.training.scores`.
+ScoreName = Literal[
+    "sum_squared_error", "mean_squared_error", "mean_absolute_error", "r2", "accuracy",
+    "cross_entropy",
+]  # fmt: skip
+
+#: Whether a smaller or a larger score is better.
+Direction = Literal["lower", "higher"]
+
+#: Fields of examples that may be the target.
+TargetField = Literal["images", "labels", "targets"]
+
+
+class Examples(Protocol):
+    """Examples with what is known of them."""
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The classes (example,)."""
+
+    @property
+    def targets(self) -> NDArray[np.float64] | None:
+        """The targets (example, ...)."""
+
+
+class _Task(Table):
+    kind: str
+
+    #: The field of the examples that is the target of the outputs.
+    target: ClassVar[TargetField]
+
+    #: The names of the losses in `bioae.trainers.training.losses`, the default first.
+    losses: ClassVar[tuple[LossName, ...]]
+
+    #: The names of the scores, each with the direction that is better; the first one is that by
+    #: which networks are compared.
+    scores: ClassVar[Mapping[ScoreName, Direction]]
+
+    #: Whether there is an output for each step.
+    in_time: ClassVar[bool] = False
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return the shape of the output for one example.
+
+        Parameters
+        ----------
+        input_shape
+            The shape of the input.
+        steps
+            Steps of a presentation.
+        """
+
+    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
+        """Check that the last layer, decoded, gives the number of outputs that the task needs.
+
+        Parameters
+        ----------
+        outputs
+            The number of decoded values, of one step where the task has an output for each.
+        shape
+            The shape of the last layer.
+        input_shape
+            The shape of the input.
+
+        Raises
+        ------
+        ValueError
+            If it does not.
+        """
+        needed = math.prod(self.output_shape(input_shape, 1))
+        if outputs != needed:
+            raise ValueError(
+                f"the last layer gives {outputs} outputs: the task {self.kind!r} needs {needed}"
+            )
+
+    def default_scale(self, mean_drive: float) -> float:
+        """Return the divisor of the output where the decoder has no `scale`.
+
+        Parameters
+        ----------
+        mean_drive
+            The encoder's, see `bioae.networks.encoders`.
+        """
+        return 1.0
+
+    def known_target(self, examples: Examples, steps: int) -> NDArray[Any] | None:
+        """Return the targets of examples, or None where they are not known.
+
+        Parameters
+        ----------
+        examples
+            The examples.
+        steps
+            Steps of a presentation.
+
+        Returns
+        -------
+        NDArray
+            As the output (example, *output_shape), or classes (example,).
+
+        Raises
+        ------
+        DataError
+            If the targets do not fit the task.
+        """
+        values: NDArray[Any] | None = getattr(examples, self.target)
+        if values is not None and len(values):
+            self._check_target(values, steps)
+        return values
+
+    def target_of(self, examples: Examples, steps: int) -> NDArray[Any]:
+        """Return the targets of examples, as `known_target` does.
+
+        Raises
+        ------
+        DataError
+            If they are not known, or do not fit the task.
+        """
+        values = self.known_target(examples, steps)
+        if values is None:
+            raise DataError(
+                f"the {self.target} of the examples are not known",
+                where="data",
+                expected=f"{self.target}, for the task {self.kind!r}",
+                mend="docs/data.md says how a file holds them",
+            )
+        return values
+
+    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+        """Raise a `DataError` if targets (example, ...) do not fit the task."""
+
+
+class Reconstruction(_Task):
+    """Give back the image."""
+
+    kind: Literal["reconstruction"] = "reconstruction"
+
+    target: ClassVar[TargetField] = "images"
+    losses: ClassVar[tuple[LossName, ...]] = (
+        "sum_squared_error", "mean_squared_error", "mean_absolute_error",
+    )  # fmt: skip
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {"sum_squared_error": "lower"}
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return the shape of the image."""
+        return input_shape
+
+    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
+        """Check that there is an output for each pixel."""
+        if outputs != math.prod(input_shape):
+            raise ValueError(
+                f"the last layer has the shape {shape}, the images {input_shape}: an "
+                "auto-encoder needs as many outputs as inputs"
+            )
+
+    def default_scale(self, mean_drive: float) -> float:
+        """Return the drive of a pixel of 1, so that a network that passes it on gives 1."""
+        return mean_drive
+
+
+class Classification(_Task):
+    """Name the class of an example: the largest output wins, the first one of equals."""
+
+    kind: Literal["classification"] = "classification"
+    classes: Size = Field(description="the number of classes, which are labelled from 0")
+
+    target: ClassVar[TargetField] = "labels"
+    losses: ClassVar[tuple[LossName, ...]] = (
+        "cross_entropy", "multi_margin", "sum_squared_error", "mean_squared_error",
+    )  # fmt: skip
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {
+        "accuracy": "higher",
+        "cross_entropy": "lower",
+    }
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return (class,)."""
+        return (self.classes,)
+
+    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+        if not 0 <= values.min() <= values.max() < self.classes:
+            raise DataError(
+                "a label is not that of a class",
+                where="labels",
+                expected=f"0 to {self.classes - 1}, for {self.classes} classes",
+                found=f"{values.min()} to {values.max()}",
+            )
+
+
+class _Valued(_Task):
+    outputs: Size = Field(description="the number of outputs")
+
+    target: ClassVar[TargetField] = "targets"
+    losses: ClassVar[tuple[LossName, ...]] = (
+        "mean_squared_error", "sum_squared_error", "mean_absolute_error",
+    )  # fmt: skip
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {
+        "mean_squared_error": "lower",
+        "mean_absolute_error": "lower",
+        "r2": "higher",
+    }
+
+    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+        needed = self.output_shape((), steps)
+        if values.shape[1:] != needed:
+            raise DataError(
+                f"the targets do not fit the task {self.kind!r}",
+                where="targets",
+                expected=f"the shape {needed} for each example",
+                found=str(values.shape[1:]),
+            )
+
+
+class Regression(_Valued):
+    """Give numbers for an example."""
+
+    kind: Literal["regression"] = "regression"
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return (output,)."""
+        return (self.outputs,)
+
+
+class Sequence(_Valued):
+    """Give numbers for an example at each step."""
+
+    kind: Literal["sequence"] = "sequence"
+
+    in_time: ClassVar[bool] = True
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return (time, output)."""
+        return (steps, self.outputs)
+
+
+Task = Annotated[
+    Reconstruction | Classification | Regression | Sequence, Field(discriminator="kind")
+]

@@ -1,0 +1,68 @@
+"""Make the pages of experiments from their stored rows, and the table of their verdicts.
+
+python docs/make_experiments.py [RUN/NAME.json ...]
+
+The rows of the runs that are named are stored first, in docs/results/experiments.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
+from bioae.experiments.runner.registry import load
+from bioae.experiments.runner.rows import Document, read_document, write_json
+from bioae.experiments.runner.verdict import judge
+from bioae.files import atomic_output
+
+DOCS = Path(__file__).parent
+PAGES = DOCS / "experiments"
+ROWS = DOCS / "results" / "experiments"
+
+_MARKED = re.compile(r"(<!-- table: experiments -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(*runs: str) -> None:
+    """Store the rows of runs, and write all pages and figures again."""
+    for run in runs:
+        document = read_document(Path(run))
+        if document.quick:
+            raise SystemExit(f"{run}: rows of the quick form are not published")
+        write_json(ROWS / f"{document.experiment}.json", document)
+    pages = {path: filled(path.read_text(encoding="utf-8")) for path in [PAGES / "index.md"]}
+    for document in documents():
+        experiment = load(document.experiment)
+        pages[PAGES / f"{experiment.name}.md"] = page_of(experiment, document)
+        draw_figures(experiment, document, PAGES / FIGURES)
+    for path, text in pages.items():
+        with atomic_output(path, overwrite=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def documents() -> Iterator[Document]:
+    """Yield the stored rows of each experiment."""
+    return map(read_document, sorted(ROWS.glob("*.json")))
+
+
+def filled(page: str) -> str:
+    """Return the index with its table made again."""
+    return _MARKED.sub(lambda mark: f"{mark[1]}\n{table()}\n\n{mark[2]}", page)
+
+
+def table() -> str:
+    """Return the table of published experiments with their verdicts."""
+    lines = ["| experiment | claim | rows | verdict |", "| --- | --- | --- | --- |"]
+    for document in documents():
+        experiment = load(document.experiment)
+        verdict = judge(plan_of(experiment, document), document)
+        page = f"[{experiment.name}]({experiment.name}.md)"
+        rows = len(document.rows)
+        lines.append(f"| {page} | {experiment.claim} | {rows} | {verdict.outcome} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

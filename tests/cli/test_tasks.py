@@ -1,0 +1,184 @@
+"""Classifiers, regressions and sequences on the command line, from training to the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.analysis import accuracy, open_result
+from bioae.networks import Network, artefact
+from bioae.random import stream
+from bioae.trainers import load_config
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+OUTPUTS, STEPS = 3, 4
+TASKS: dict[str, str] = {
+    "classification": 'task = { kind = "classification", classes = 3 }\n'
+    'decoder = { kind = "summed_softmax" }',
+    "regression": 'task = { kind = "regression", outputs = 3 }\ndecoder = { kind = "last" }',
+    "sequence": 'task = { kind = "sequence", outputs = 3 }\ndecoder = { kind = "trajectory" }',
+}
+CONFIG = """
+[data]
+name = "data.npz"
+
+[network]
+input_shape = [1, 4, 4]
+steps = 4
+{task}
+layers = [
+    {{ kind = "dense", name = "hidden", units = 8, gain = 4.0 }},
+    {{ kind = "dense", name = "last", units = 3, gain = 4.0 }},
+]
+
+[training]
+epochs = 2
+threads = 1
+compile = false
+derivative = "arctan"
+{training}
+"""
+
+
+def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None:
+    """Write a configuration and its data: 24 images of 4 by 4."""
+    drawn = stream(0, 0)
+    shape = (24, STEPS, OUTPUTS) if task == "sequence" else (24, OUTPUTS)
+    arrays = {
+        "images": drawn.random((24, 4, 4)),
+        "labels": np.arange(24) % OUTPUTS,
+        "targets": drawn.normal(size=shape),
+        **changes,
+    }
+    np.savez(folder / "data.npz", **{k: v for k, v in arrays.items() if v is not None})
+    text = CONFIG.format(task=TASKS[task], training=training)
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
+    prepare(here, task)
+    trained = run("train", "config.toml", "--out", "run", "--json")
+    assert trained.status == 0, trained.err
+    metrics = json.loads(trained.out)
+    assert metrics["loss"] == metrics[task]
+    kind = artefact.load(here / "run/model").network.config.task
+    for split in ("validation", "test"):
+        assert {f"{split}_{name}" for name in kind.scores} <= metrics.keys()
+
+    options = ("--data", "data.npz", "--target", "numpy", "--out", "r.nc")
+    simulated = run("simulate", "run/model", *options)
+    assert simulated.status == 0, simulated.err
+    first = {"classification": "accuracy"}.get(task, "mean squared error")
+    assert simulated.out.splitlines()[1].startswith(f"{first}: ")
+    assert simulated.out.splitlines()[1].endswith(", 24 examples")
+    assert ("95 % interval" in simulated.out) == (task == "classification")
+
+    analysed = run("analyze", "r.nc", "--out", "report")
+    assert analysed.status == 0, analysed.err
+    numbers = json.loads((here / "report/statistics.json").read_text(encoding="utf-8"))
+    assert numbers["reconstruction"] is None
+    assert {*numbers["results"]["r"]["scores"]} == {*kind.scores}
+    html = (here / "report/report.html").read_text(encoding="utf-8")
+    assert "Reconstruction error" not in html
+    assert ("Confusion matrix" in html) == (task == "classification")
+    names = {"classification": "confusion", "regression": "outputs", "sequence": "traces"}
+    assert (here / f"report/figures/{names[task]}.png").exists()
+
+
+def test_scores_of_training_and_brian2_agree(run: Run, here: Path) -> None:
+    prepare(here, "classification")
+    trained = run("train", "config.toml", "--out", "run", "--json")
+    stored = artefact.load(here / "run/model").metrics
+    assert stored["test_accuracy"] == json.loads(trained.out)["test_accuracy"]
+    run("simulate", "run/model", "--data", "data.npz", "--target", "numpy", "--out", "r.nc")
+    result = open_result(here / "r.nc")
+    found = accuracy(result)
+    assert int(found["examples"]) == 24
+    line = f"accuracy: {float(found['accuracy']):.4g} (95 % interval {float(found['low']):.4g} to "
+    again = run(
+        "simulate", "run/model", "--data", "data.npz", "--target", "numpy", "--out", "r.nc",
+        "--overwrite",
+    )  # fmt: skip
+    assert line in again.out
+
+
+def test_a_change_of_the_neuron_is_compared(run: Run, here: Path) -> None:
+    prepare(here, "classification")
+    run("train", "config.toml", "--out", "run")
+    done = run(
+        "simulate", "run/model", "--data", "data.npz", "--target", "numpy", "--out", "r.nc",
+        "--background", "0.5", "--compare",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "accuracy: " in done.out
+    assert " before, " in done.out
+
+
+def test_images_without_labels_are_simulated_without_scores(run: Run, here: Path) -> None:
+    prepare(here, "classification")
+    run("train", "config.toml", "--out", "run")
+    prepare(here, "classification", labels=None)
+    options = ("--data", "data.npz", "--target", "numpy", "--out", "r.nc")
+    assert run("simulate", "run/model", *options).out.splitlines() == ["r.nc"]
+    assert run("analyze", "r.nc", "--out", "report").status == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "message"),
+    [
+        ("classification", {"labels": None}, "the labels of the examples are not known"),
+        ("regression", {"targets": None}, "the targets of the examples are not known"),
+        ("classification", {"labels": np.arange(24)}, "expected 0 to 2, for 3 classes"),
+        ("regression", {"targets": np.ones((24, 2))}, "found (2,)"),
+        ("sequence", {"targets": np.ones((24, 3))}, "expected the shape (4, 3) for each example"),
+        ("regression", {"targets": np.ones((23, 3))}, "the targets do not fit the images"),
+        ("regression", {"targets": np.full((24, 3), np.nan)}, "a target is not finite"),
+        (
+            "classification",
+            {"training": 'loss = "mean_absolute_error"'},
+            "the loss 'mean_absolute_error' is not one of the task 'classification'",
+        ),
+        (
+            "regression",
+            {"training": 'loss = "cross_entropy"'},
+            "expected one of mean_squared_error",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    task: str, changes: dict[str, Any], message: str, refused: Refused, here: Path
+) -> None:
+    prepare(here, task, **changes)
+    assert message in refused("train", "config.toml", "--out", "run")
+
+
+def test_the_loss_is_the_tasks_unless_it_is_set(here: Path) -> None:
+    for task, loss in (("classification", "cross_entropy"), ("sequence", "mean_squared_error")):
+        prepare(here, task)
+        config = load_config(here / "config.toml")
+        assert config.loss == config.to_mapping()["training"]["loss"] == loss
+    prepare(here, "classification", training='loss = "multi_margin"')
+    assert load_config(here / "config.toml").loss == "multi_margin"
+
+
+def test_parity_of_a_classifier(run: Run, tiny_text: str, here: Path) -> None:
+    """The digits of the comparison have other labels than the network has classes."""
+    text = tiny_text.replace("shape = [1, 28, 28]", "units = 2")
+    text = text.replace("steps = 5", 'steps = 5\ntask = { kind = "classification", classes = 2 }')
+    (here / "config.toml").write_text(text, encoding="utf-8")
+    network = load_config(here / "config.toml").network
+    artefact.save(Network.initialise(network).quantised(), here / "model")
+    done = run("parity", "./model", "--target", "numpy", "--examples", "2", "--json")
+    assert done.status == 0, done.err
+    report = json.loads(done.out)
+    assert report["exact"]
+    assert report["spikes"] > 0
+    assert report["differing"] == 0

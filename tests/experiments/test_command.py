@@ -1,0 +1,337 @@
+"""``bioae experiment``: rows, verdicts and statuses, with an experiment of plain arithmetic."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from bioae.errors import OutputError
+from bioae.experiments.runner.experiment import Plan
+from bioae.experiments.runner.registry import available, load
+from bioae.experiments.runner.rows import identity_of
+from bioae.experiments.runner.store import opened
+
+Run = Callable[..., Any]
+Write = Callable[..., None]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder that are no locks."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".locks" not in path.parts
+    }
+
+
+def exports(folder: Path) -> dict[str, bytes]:
+    """Return what is made of the numbers of rows; the rest names times."""
+    found = {name: data for name, data in contents(folder).items() if name.endswith(("csv", "nc"))}
+    assert set(found) == {"toy.csv", "toy.nc"}
+    return found
+
+
+def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
+    done = run("toy")
+    assert done.status == 0, done
+    assert done.out.splitlines() == [
+        "claim: our score: 0.875 ± 0.125 (n = 3), threshold >= 0.75: holds",
+        "control: score of chance: 0.375 ± 0.125 (n = 3), threshold <= 0.5: holds",
+        "claim: difference: 0.500 ± 0 (n = 3), threshold > 0.25: holds",
+        "Verdict: the claim holds.",
+        "Page: bioae-experiments/toy/toy.md",
+    ]
+    assert "chance, seed 2 (row 6 of 6)" in done.err
+    folder = here / "bioae-experiments/toy"
+    rows = list(csv.DictReader((folder / "toy.csv").read_text().splitlines()))
+    assert len(rows) == 6
+    assert rows[0] == {"condition": "ours", "seed": "0", "score": "0.75", "spikes": "10"}
+    with xr.open_dataset(folder / "toy.nc", engine="h5netcdf") as table:
+        assert dict(table.sizes) == {"condition": 2, "seed": 3}
+        assert float(table["score"].sel(condition="chance", seed=2)) == 0.5
+        assert table.attrs["claim"] == "Ours is better."
+    page = (folder / "toy.md").read_text()
+    assert "**Verdict: the claim holds.**" in page
+    assert "| 0.875 ± 0.125 (n = 3) | ≥ 0.75 | holds |" in page
+    provenance = json.loads((folder / "toy.json").read_text())["rows"][0]["provenance"]
+    assert {"versions", "commit", "machine", "seconds"} == set(provenance)
+
+
+WORSE = ('"ours": Condition("ours", {"score": 0.75})', '"ours": Condition("ours", {"score": 0.5})')
+WINNING = ('Condition("chance", {"score": 0.25})', 'Condition("chance", {"score": 0.625})')
+SILENT = ('{"score": 0.25})', '{"score": 0.25, "spikes": 0})')
+UNDEFINED = ("score = trial", "score = float('nan') * trial")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (WORSE, "claim: our score: 0.625 ± 0.125 (n = 3), threshold >= 0.75: misses"),
+        (WINNING, "control: score of chance: 0.750 ± 0.125 (n = 3), threshold <= 0.5: misses"),
+        (SILENT, "silent: chance, seed 1"),
+        (UNDEFINED, "claim: our score: – (n = 3), threshold >= 0.75: undefined"),
+    ],
+)
+def test_a_run_can_fail(
+    change: tuple[str, str], line: str, run: Run, write: Write, here: Path
+) -> None:
+    write(change)
+    done = run("toy")
+    assert done.status == 1
+    assert line in done.out.splitlines()
+    assert "Verdict: the claim does not hold." in done.out
+    status = run("toy", "--status")
+    assert status.status == 1
+    assert line in status.out.splitlines()
+
+
+def test_silence_where_it_is_expected(run: Run, write: Write, here: Path) -> None:
+    write(SILENT, ('"spikes": 0})', '"spikes": 0}, may_be_silent=True)'))
+    assert run("toy").status == 0
+
+
+def test_json(run: Run, write: Write, here: Path) -> None:
+    write(WINNING)
+    done = run("toy", "--json", "--seeds", 2)
+    assert done.status == 1
+    verdict = json.loads(done.out)
+    assert (verdict["experiment"], verdict["holds"], verdict["silent"]) == ("toy", False, [])
+    control = verdict["criteria"][1]
+    assert (control["kind"], control["n"], control["outcome"]) == ("control", 2, "misses")
+    assert (control["value"], control["threshold"]) == (0.6875, 0.5)
+
+
+def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
+    done = run("toy", "--condition", "chance", "--seeds", 2, "--out", "out")
+    assert done.status == 1
+    assert "control: score of chance: 0.312 ± 0.0884 (n = 2), threshold <= 0.5: holds" in done.out
+    assert "claim: our score: – (n = 0), threshold >= 0.75: rows missing: 2" in done.out
+    assert "Verdict: rows are missing." in done.out
+    before = contents(here)
+    status = run("toy", "--status", "--out", "out")
+    assert (status.status, status.err) == (1, "")
+    table = " ".join(status.out.split())
+    assert "ours 0 of 3 0, 1, 2" in table
+    assert "chance 2 of 3 2" in table
+    assert contents(here) == before
+
+    assert run("toy", "--resume", "--out", "out").status == 0
+    calls = [path.read_text() for path in sorted(here.rglob("calls"))]
+    assert calls == ["x"] * 6
+    # Fewer seeds than there are rows, and more.
+    assert "(n = 1)" in run("toy", "--status", "--seeds", 1, "--out", "out").out
+    assert "rows missing: 1" in run("toy", "--status", "--seeds", 4, "--out", "out").out
+
+
+def test_status_of_nothing(run: Run, write: Write, here: Path) -> None:
+    done = run("toy", "--status")
+    assert done.status == 1
+    assert "ours 0 of 3 0, 1, 2" in " ".join(done.out.split())
+    assert list(here.iterdir()) == []
+
+
+def test_list(run: Run, write: Write, here: Path) -> None:
+    done = run("list")
+    assert done.status == 0
+    assert "toy   A toy (2 conditions, 6 rows)\n      Ours is better.\n" in done.out
+    entries = {each["name"]: each for each in json.loads(run("list", "--json").out)}
+    assert list(entries) == available()
+    assert entries["toy"]["conditions"] == {"ours": "ours", "chance": "chance"}
+
+
+def refused(done: Any) -> str:
+    assert done.status == 2, done
+    assert done.out == ""
+    assert done.err.startswith("bioae: error: ")
+    assert done.err.count("\n") == 1
+    return str(done.err)
+
+
+def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> None:
+    (here / "file").write_text("mine")
+    (here / "mine").mkdir()
+    (here / "mine" / "notes.txt").write_text("mine")
+    before = contents(here)
+    for words, message in (
+        (
+            ("tox",),
+            "there is no experiment 'tox'; expected list, or one of demo, toy. Did you mean toy?",
+        ),
+        (("",), "an argument is empty"),
+        (("runner",), "there is no experiment 'runner'"),
+        (("../toy",), "there is no experiment '../toy'"),
+        (("toy", "--condition", "mine"), "no condition 'mine'; expected one of ours, chance"),
+        (("toy", "--seeds", 0), "Must be >= 1"),
+        (("toy", "--seeds", 10_001), "Must be <= 10000"),
+        (("toy", "--seeds", 1.5), "expected a whole number"),
+        (("toy", "--target", "cuda"), "Choose from"),
+        (("toy", "--out", "file"), "expected a folder; found a file"),
+        (("toy", "--out", "file", "--status"), "this is not the folder of an experiment"),
+        (("toy", "--out", "file/out"), "the output cannot be written"),
+        (("toy", "--out", "mine"), "this is not the folder of an experiment, and was kept"),
+        (("toy", "--out", "mine", "--overwrite"), "this is not the folder of an experiment"),
+        (("toy", "--out", "mine", "--resume"), "this is not the folder of an experiment"),
+        (("toy", "--out", "mine", "--status"), "this is not the folder of an experiment"),
+        (("toy", "--status", "--resume"), "--status: it runs nothing"),
+        (("toy", "more"), "The argument 'more' is not expected."),
+    ):
+        assert message in refused(run(*words)), words
+        assert contents(here) == before
+
+
+def test_rows_are_kept_unless_they_may_be_replaced(run: Run, write: Write, here: Path) -> None:
+    assert run("toy", "--out", "out").status == 0
+    before = contents(here)
+    line = refused(run("toy", "--out", "out"))
+    assert "out: the folder holds rows already, which were kept. Continue it with --resume" in line
+    for options, message in (
+        (("--quick", "--resume"), "the rows are of another run: quick differs"),
+        (("--quick", "--status"), "the rows are of another run: quick differs"),
+        (("--target", "cython", "--resume"), "target differs; expected cpp_standalone"),
+    ):
+        assert message in refused(run("toy", "--out", "out", *options))
+    assert contents(here) == before
+    assert run("toy", "--out", "out", "--quick", "--overwrite").status == 0
+    rows = (here / "out/toy.csv").read_text().splitlines()
+    assert rows == ["condition,seed,score,spikes", "ours,0,0.75,10", "chance,0,0.25,10"]
+    assert "test of the program" in (here / "out/toy.md").read_text()
+
+
+def test_a_threshold_that_moves_is_told(run: Run, write: Write, here: Path) -> None:
+    assert run("toy", "--seeds", 2).status == 0
+    assert "changed" not in run("toy", "--status", "--seeds", 2).out
+    write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
+    done = run("toy", "--resume", "--seeds", 2)
+    assert "threshold >= 0.5: holds (changed after the run began)" in done.out
+    assert done.out.count("changed after the run began") == 1
+    page = (here / "bioae-experiments/toy/toy.md").read_text()
+    assert page.count("changed after the run began") == 1
+
+
+def test_other_sizes_are_another_run(run: Run, write: Write, here: Path) -> None:
+    run("toy", "--seeds", 1)
+    write(('sizes={"spread": 1.0}', 'sizes={"spread": 2.0}'))
+    assert "sizes differs" in refused(run("toy", "--resume"))
+
+
+def test_a_column_that_is_not_declared_is_a_defect(run: Run, write: Write, here: Path) -> None:
+    write(('return {"score"', 'return {"scores": 1, "score"'))
+    done = run("toy")
+    assert done.status == 70
+    assert "the column 'scores' is not declared" in done.err
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"condition": "ours"', "moved"])
+def test_damaged_rows_are_computed_again(damage: str, run: Run, write: Write, here: Path) -> None:
+    run("toy", "--out", "out")
+    straight = exports(here / "out")
+    row = here / "out/rows/ours/1.json"
+    row.write_text((here / "out/rows/ours/2.json").read_text() if damage == "moved" else damage)
+    assert "ours 2 of 3 1" in " ".join(run("toy", "--status", "--out", "out").out.split())
+    assert run("toy", "--resume", "--out", "out").status == 0
+    assert exports(here / "out") == straight
+
+
+WAITING = """    import pathlib, time
+    while trial.seed == 1 and not pathlib.Path("go").exists(): time.sleep(0.01)
+    score = trial"""
+KILLED = ("    score = trial", WAITING)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+
+
+def test_a_killed_run_is_resumed_to_the_same_bytes(
+    run: Run, write: Write, start: Start, here: Path
+) -> None:
+    write(KILLED)
+    process = start("toy", "--out", "out")
+    wait_for(here / "out/runs/ours/1/calls", process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert sorted(path.name for path in (here / "out/rows").rglob("*.json")) == ["0.json"] * 2
+    (here / "go").touch()
+    assert run("toy", "--out", "out", "--resume").status == 0
+    assert (here / "out/runs/ours/0/calls").read_text() == "x"
+    assert run("toy", "--out", "straight").status == 0
+    assert exports(here / "out") == exports(here / "straight")
+
+
+def test_an_interrupt_names_resume(write: Write, start: Start, here: Path) -> None:
+    write(KILLED)
+    process = start("toy", "--out", "out")
+    wait_for(here / "out/runs/ours/1/calls", process)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    message = "bioae: interrupted; continue with the same command and --resume"
+    assert err.splitlines()[-1] == message
+
+
+def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here: Path) -> None:
+    write(KILLED)
+    first = start("toy", "--out", "out")
+    wait_for(here / "out/runs/ours/1/calls", first)
+    assert "another process works on these rows" in refused(
+        run("toy", "--out", "out", "--overwrite")
+    )
+    second = start("toy", "--out", "out", "--resume")
+    wait_for(here / "out/runs/chance/1/calls", second)
+    assert first.poll() is None
+    (here / "go").touch()
+    for process in (first, second):
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, (out, err)
+        assert "Verdict: the claim holds." in out
+    calls = [path.read_text() for path in sorted(here.rglob("calls"))]
+    assert calls == ["x"] * 6
+    (here / "straight").mkdir()
+    assert run("toy", "--out", "straight").status == 0
+    assert exports(here / "out") == exports(here / "straight")
+
+
+def test_nothing_is_replaced_while_another_process_is_there(write: Write, here: Path) -> None:
+    plan = Plan(load("toy"))
+    identity = identity_of(plan, "numpy")
+    with opened(here / "out", identity, resume=False, overwrite=False):
+        with opened(here / "out", identity, resume=True, overwrite=False) as store:
+            assert store.rows(plan.keys()) == []
+        with (
+            pytest.raises(OutputError, match="another process works on these rows"),
+            opened(here / "out", identity, resume=False, overwrite=True),
+        ):
+            pass
+
+
+LIGHT = """
+import sys
+from bioae import experiments
+experiments.__path__ = [*experiments.__path__, sys.argv[1]]
+from bioae.cli import main
+assert main(["experiment", "list"]) == 0
+assert main(["experiment", "demo", "--status"]) == 1
+assert main(["experiment", "toy", "--status"]) == 1
+assert main(["experiment", "tox"]) == 2
+assert "bioae.experiments.demo" in sys.modules
+assert not {"torch", "brian2", "matplotlib"} & sys.modules.keys()
+assert main(["experiment", "toy", "--quick"]) == 0
+assert "torch" not in sys.modules
+"""
+
+
+def test_torch_is_imported_only_to_train(write: Write, modules: Path, here: Path) -> None:
+    command = [sys.executable, "-c", LIGHT, str(modules)]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

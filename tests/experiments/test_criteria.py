@@ -1,0 +1,123 @@
+"""Statistics over rows against closed forms and SciPy, and thresholds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from bioae.experiments.runner.criteria import (
+    Criterion,
+    Statistic,
+    difference,
+    kruskal_p,
+    largest,
+    mean,
+    ratio,
+    smallest,
+    trend,
+    welch_p,
+)
+
+A, B, C = [1.0, 2.0, 4.0, 5.0], [1.5, 1.0, 2.0, 2.5], [0.5, 0.75, 0.25, 1.25]
+
+
+def rows(*conditions: ArrayLike) -> xr.Dataset:
+    """Return a table of the column x, in which None is a row that is missing."""
+    lists = [list(values) for values in conditions]  # type: ignore[arg-type]
+    length = max(map(len, lists))
+    padded = [[*values, *[None] * (length - len(values))] for values in lists]
+    finished = np.array([[value is not None for value in values] for values in padded])
+    numbers = np.array([[np.nan if v is None else v for v in values] for values in padded])
+    dims = ("condition", "seed")
+    return xr.Dataset(
+        {"x": (dims, numbers), "finished": (dims, finished)},
+        coords={"condition": list("abc")[: len(lists)], "seed": range(length)},
+    )
+
+
+def estimated(statistic: Statistic, table: xr.Dataset) -> tuple[float, float, int]:
+    each = statistic.estimate(table)
+    return each.value, each.sd, each.n
+
+
+def test_mean_and_extremes() -> None:
+    table = rows(A, B)
+    sd = math.sqrt(10 / 3)  # deviations -2, -1, 1, 2
+    assert estimated(mean("x", "a"), table) == (3.0, pytest.approx(sd), 4)
+    assert estimated(smallest("x", "a"), table) == (1.0, pytest.approx(sd), 4)
+    assert estimated(largest("x", "a"), table) == (5.0, pytest.approx(sd), 4)
+
+
+def test_differences_and_ratios_are_paired_by_seed() -> None:
+    table = rows([1.0, None, 4.0, 5.0], [1.5, 1.0, 2.0])
+    value, sd, n = estimated(difference("x", "a", "b"), table)
+    assert (value, n) == (0.75, 2)  # of -0.5 and 2
+    assert sd == pytest.approx(2.5 / math.sqrt(2))
+    assert estimated(ratio("x", "a", "b"), table)[0] == pytest.approx((1 / 1.5 + 2) / 2)
+    # Another order of one condition has the same mean, and another spread of the differences.
+    assert estimated(difference("x", "a", "b"), rows(A, B[::-1]))[1] != pytest.approx(
+        estimated(difference("x", "a", "b"), rows(A, B))[1]
+    )
+
+
+def test_tests_are_those_of_scipy() -> None:
+    table = rows(A, B, C)
+    welch = stats.ttest_ind(A, B, equal_var=False).pvalue
+    assert estimated(welch_p("x", "a", "b"), table)[0] == pytest.approx(welch)
+    kruskal = stats.kruskal(A, B, C).pvalue
+    assert estimated(kruskal_p("x", ["a", "b", "c"]), table)[0] == pytest.approx(kruskal)
+    assert 0 < kruskal < 0.1
+    assert estimated(kruskal_p("x", ["a", "b"]), rows([1.0, 1.0], [1.0, 1.0]))[0] == 1
+
+
+def test_a_trend_is_a_rank_correlation() -> None:
+    rising = rows([1.0, 1.5], [2.0, 2.5], [10.0, 20.0])
+    expected = stats.spearmanr([0, 0, 1, 1, 2, 2], [1, 1.5, 2, 2.5, 10, 20]).statistic
+    assert estimated(trend("x", "abc"), rising)[0] == pytest.approx(expected)
+    assert expected > 0.9
+    assert estimated(trend("x", "cba"), rising)[0] == pytest.approx(-expected)
+    assert math.isnan(estimated(trend("x", "abc"), rows([1.0], [1.0], [1.0]))[0])
+
+
+EVERY = [
+    mean("x", "a"), smallest("x", "a"), largest("x", "a"), difference("x", "a", "b"),
+    ratio("x", "a", "b"), welch_p("x", "a", "b"), kruskal_p("x", "ab"), trend("x", "ab"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*too small:scipy.stats._axis_nan_policy.SmallSampleWarning")
+@pytest.mark.parametrize("statistic", EVERY, ids=lambda each: each.text[:20])
+def test_what_is_missing_or_undefined_meets_no_threshold(statistic: Statistic) -> None:
+    assert set(statistic.conditions) <= {"a", "b"}
+    for table in (rows([None, None], [None, None]), rows([math.nan, 2.0, 3.0], [1.0, 2.0, 4.0])):
+        value = statistic.estimate(table).value
+        assert math.isnan(value)
+        for relation in ("<=", ">=", "<", ">"):
+            assert not Criterion("claim", "x", statistic, relation, 0.0).holds(value)
+
+
+def test_a_ratio_to_zero_is_undefined() -> None:
+    assert math.isnan(estimated(ratio("x", "a", "b"), rows([1.0, 2.0], [0.0, 1.0]))[0])
+
+
+@pytest.mark.parametrize(
+    ("relation", "below", "equal", "above"),
+    [
+        ("<=", True, True, False),
+        ("<", True, False, False),
+        (">=", False, True, True),
+        (">", False, False, True),
+    ],
+)
+def test_relations(relation: str, below: bool, equal: bool, above: bool) -> None:
+    criterion = Criterion("control", "x", mean("x", "a"), relation, 0.5, quick=0.75)  # type: ignore[arg-type]
+    assert [criterion.holds(value) for value in (0.25, 0.5, 0.6)] == [below, equal, above]
+    quick = criterion.of_form(quick=True)
+    assert [quick.holds(value) for value in (0.6, 0.75, 1)] == [below, equal, above]
+    assert criterion.of_form(quick=False) == criterion
+    assert str(quick).endswith(f"{relation} 0.75")

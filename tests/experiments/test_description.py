@@ -1,0 +1,132 @@
+"""Descriptions of experiments: their consistency, their forms, and pages of many conditions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bioae.errors import InputError
+from bioae.experiments.runner.criteria import Criterion, mean
+from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
+from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.page import page_of
+from bioae.experiments.runner.registry import available, load
+from bioae.experiments.runner.rows import Document, Row, identity_of, row_of, table_of
+from bioae.experiments.runner.verdict import judge
+
+CLAIM = Criterion("claim", "score", mean("score", "a"), ">=", 0.5)
+CONTROL = Criterion("control", "chance", mean("score", "b"), "<=", 0.25, quick=0.75)
+
+
+def experiment(**changes: Any) -> Experiment:
+    values: dict[str, Any] = {
+        "title": "A title", "source": "a source", "claim": "A claim.",
+        "conditions": {"a": Condition("one"), "b": Condition("other", seeds=2, quick=False)},
+        "columns": {"score": Column("score", "points"), "spikes": Column("spikes", shown=False)},
+        "run": lambda trial: {}, "sizes": {"n": 2}, "quick": {"n": 1},
+        "criteria": (CLAIM, CONTROL), "seeds": 3, "name": "one",
+    }  # fmt: skip
+    return Experiment(**(values | changes))
+
+
+def document(plan: Plan, numbers: dict[tuple[str, int], dict[str, float]]) -> Document:
+    rows = tuple(row_of(plan.experiment, key, each, {}) for key, each in numbers.items())
+    return Document(**dict(identity_of(plan, "numpy")), seeds=plan.seeds, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"criteria": (CLAIM,)}, "of the claim and of a control"),
+        ({"criteria": (CONTROL,)}, "of the claim and of a control"),
+        ({"quick": {"m": 1}}, "names of their sizes"),
+        ({"columns": {"score": Column("score")}}, "the column 'spikes' is missing"),
+        ({"columns": {"spikes": Column("spikes")}}, "needs 'score', which is none"),
+        ({"conditions": {"a": Condition("one")}}, "needs 'b', which is none"),
+        ({"conditions": {"a/b": Condition("one")}}, "'a/b' is no name"),
+        ({"columns": {"finished": Column("x")}}, "the name 'finished' is taken"),
+        ({"figures": {"../x": dots}}, "is no name"),
+    ],
+)
+def test_parts_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        experiment(**changes)
+
+
+def test_every_experiment_can_be_loaded() -> None:
+    assert "demo" in available()
+    for name in available():
+        each = load(name)
+        assert each.name == name
+        assert Plan(each, small=True).criteria
+        assert len(Plan(each).keys()) >= 2
+
+
+def test_forms() -> None:
+    full, quick = Plan(experiment()), Plan(experiment(), small=True)
+    assert full.keys() == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2)]
+    assert Plan(experiment(), seeds=1).keys() == [("a", 0), ("b", 0)]
+    assert Plan(experiment(), seeds=3).keys(("b",)) == [("b", 0), ("b", 1), ("b", 2)]
+    assert quick.keys() == [("a", 0)]
+    assert [each.text for each in quick.criteria] == ["score"]
+    assert (full.sizes, quick.sizes) == ({"n": 2}, {"n": 1})
+    with pytest.raises(InputError, match="no condition 'b'; expected one of a"):
+        quick.keys(("b",))
+    everywhere = {"a": Condition("one"), "b": Condition("other")}
+    bounds = [
+        [each.threshold for each in Plan(experiment(conditions=everywhere), small).criteria]
+        for small in (False, True)
+    ]
+    assert bounds == [[0.5, 0.25], [0.5, 0.75]]
+
+
+def test_conditions_have_different_columns_and_seeds() -> None:
+    plan = Plan(experiment())
+    stored = document(plan, {("a", 2): {"score": 1.0}, ("b", 0): {"spikes": 3}})
+    table = table_of(plan, stored.rows)
+    assert table["finished"].to_numpy().tolist() == [[False, False, True], [True, False, False]]
+    assert float(table["score"].sel(condition="a", seed=2)) == 1.0
+    assert math.isnan(float(table["score"].sel(condition="b", seed=0)))
+    assert table["score"].attrs == {"long_name": "score", "units": "points"}
+    verdict = judge(plan, stored)
+    assert [len(each.missing) for each in verdict.judgements] == [2, 1]
+    assert verdict.silent == (("a", 2),)  # it says nothing about spikes
+    assert verdict.outcome == "rows are missing"
+
+
+def test_numbers_are_stored_as_they_are() -> None:
+    numbers = {"score": 0.1 + 0.2, "spikes": 2**53 + 1}
+    row = row_of(experiment(), ("a", 0), numbers, {"seconds": 1.5})
+    again = Row.model_validate_json(row.model_dump_json())
+    assert again == row
+    assert again.numbers == numbers
+    for undefined in (math.nan, math.inf):
+        assert row_of(experiment(), ("a", 0), {"score": undefined}, {}).numbers == {"score": None}
+    with pytest.raises(ValueError, match="there are no numbers"):
+        row_of(experiment(), ("a", 0), {}, {})
+
+
+def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
+    names = list("abcdef")
+    many = experiment(
+        conditions={name: Condition(f"the {name} | one") for name in names},
+        seeds=2,
+        notes="A note.",
+    )
+    plan = Plan(many)
+    stored = document(plan, {key: {"score": key[1] + 0.5, "spikes": 5} for key in plan.keys()[:-1]})
+    page = page_of(many, stored)
+    assert "|  | score (points) |\n" in page
+    assert "| `a` | 1.00 ± 0.707 |" in page
+    assert "| `f` | 0.500 |" in page
+    assert "| `a` | the a &#124; one | 2 |" in page
+    assert "spikes" not in page
+    assert "\n\nA note.\n\n" in page
+    figure = dots(table_of(plan, stored.rows), {"score": "score"})
+    assert len(figure.axes) == 1
+    dotted = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [len(line.get_ydata()) for line in dotted] == [2, 2, 2, 2, 2, 1]  # type: ignore[arg-type]
+    assert page_of(replace(many, criteria=many.criteria[::-1]), stored) != page

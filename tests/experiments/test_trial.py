@@ -1,0 +1,157 @@
+"""A trial that trains and simulates, killed within its training; and the demo's quick form."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.cli import main
+
+Run = Callable[..., Any]
+Write = Callable[..., None]
+Start = Callable[..., subprocess.Popen[str]]
+
+TRAINING = """
+def run(trial):
+    from bioae.analysis import reconstruction_errors
+    from bioae.datasets import load
+    from bioae.experiments.runner.trial import fewest_spikes
+
+    layers = [
+        {"kind": "dense", "name": "latent", "units": 8, "gain": 4.0},
+        {"kind": "dense", "name": "output", "shape": [1, 28, 28], "gain": 4.0},
+    ]
+    network = trial.train({
+        "data": {"train": 40, "validation": 10},
+        "network": {"steps": 5, "latent": "latent", "layers": layers},
+        "training": {"epochs": trial.sizes["epochs"], "batch_size": 10, "threads": 1},
+    }).network
+    result = trial.simulate(network, load("sample", "test", 5))
+    errors = reconstruction_errors(result)["sum_squared_error"]
+    return {
+        "score": float(errors.sel(predictor="network")), "spikes": fewest_spikes(network, result),
+    }
+
+def former(trial):"""
+
+
+def test_a_run_that_is_killed_within_a_training(
+    run: Run, write: Write, start: Start, here: Path
+) -> None:
+    write(
+        ("\ndef run(trial):", TRAINING),
+        ('quick={"spread": 0.5}', 'quick={"epochs": 40}'),
+        ('sizes={"spread": 1.0}', 'sizes={"epochs": 41}'),
+    )
+    options = ("toy", "--quick", "--seeds", 2, "--condition", "ours")
+    process = start(*options, "--out", "out")
+    training = here / "out/runs/ours/0/training"
+    while not (training / "metrics.jsonl").exists() or lines(training) < 3:
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 3 <= lines(training) < 40
+    before = (training / "metrics.jsonl").read_text().splitlines()
+
+    assert run(*options, "--out", "out", "--resume").status == 1  # the other condition is missing
+    assert lines(training) == 40
+    assert run(*options, "--out", "straight").status == 1
+    rows = (here / "out/toy.csv").read_bytes()
+    assert rows == (here / "straight/toy.csv").read_bytes()
+    assert (here / "out/toy.nc").read_bytes() == (here / "straight/toy.nc").read_bytes()
+    first, second = (line.split(b",")[2:] for line in rows.splitlines()[1:])
+    assert first != second  # seeds differ
+    left = {path.name for path in (here / "out/runs").rglob("*") if path.is_file()}
+    assert left >= {"config.toml", "metrics.jsonl", "network.toml", "weights.safetensors"}
+    assert not left & {"checkpoint.safetensors", "simulation.nc"}
+    # Times are those of the epochs before the kill: they were not trained again.
+    assert (training / "metrics.jsonl").read_text().splitlines()[: len(before)] == before
+
+
+def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
+    write(
+        ("\ndef run(trial):", TRAINING),
+        ("    }).network\n", "    }, share=True).network\n"),
+        ('quick={"spread": 0.5}', 'quick={"epochs": 2}'),
+        ('sizes={"spread": 1.0}', 'sizes={"epochs": 3}'),
+    )
+    run("toy", "--quick", "--out", "out")
+    rows = [line.split(",") for line in (here / "out/toy.csv").read_text().splitlines()[1:]]
+    assert [row[0] for row in rows] == ["ours", "chance"]
+    assert rows[0][2:] == rows[1][2:]
+    assert lines(here / "out/shared/0/training") == 2
+    assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
+
+
+def lines(training: Path) -> int:
+    return len((training / "metrics.jsonl").read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the quick form of the demo's experiment, which holds."""
+    folder = tmp_path_factory.mktemp("demo")
+    assert main(["experiment", "demo", "--quick", "--out", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def changed(quick: Path) -> Iterator[Callable[..., None]]:
+    """Change numbers in the rows of the demo; they are restored afterwards."""
+    files = {path: path.read_bytes() for path in (quick / "rows").rglob("*.json")}
+    assert len(files) == 2
+
+    def change(condition: str, **numbers: float) -> None:
+        path = quick / "rows" / condition / "0.json"
+        row = json.loads(path.read_text())
+        assert numbers.keys() <= row["numbers"].keys()
+        row["numbers"] |= numbers
+        path.write_text(json.dumps(row))
+
+    yield change
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def numbers_of(quick: Path, condition: str) -> dict[str, float]:
+    row = json.loads((quick / "rows" / condition / "0.json").read_text())
+    numbers: dict[str, float] = row["numbers"]
+    return numbers
+
+
+def test_the_quick_demo(quick: Path) -> None:
+    without, with_ = (numbers_of(quick, name) for name in ("unregularised", "regularised"))
+    assert without["pathological"] == without["dead"] + without["bursting"] > with_["dead"]
+    assert min(without["spikes"], with_["spikes"]) > 100
+    assert (quick / "figures/demo-firing.svg").read_text().endswith("-->\n")
+
+
+def test_a_control_of_the_demo_wins(quick: Path, changed: Callable[..., None], run: Run) -> None:
+    status = ("demo", "--quick", "--status", "--out", quick)
+    assert run(*status).status == 0
+    changed("unregularised", pathological=0.0, dead=0.0, bursting=0.0)
+    done = run(*status)
+    assert done.status == 1
+    assert "control: dead or bursting without regularisers: 0 (n = 1)" in done.out
+
+
+def test_the_conditions_of_the_demo_are_swapped(
+    quick: Path, changed: Callable[..., None], run: Run
+) -> None:
+    without, with_ = (numbers_of(quick, name) for name in ("unregularised", "regularised"))
+    changed("unregularised", **with_)
+    changed("regularised", **without)
+    assert run("demo", "--quick", "--status", "--out", quick).status == 1
+
+
+def test_a_silent_network_of_the_demo(quick: Path, changed: Callable[..., None], run: Run) -> None:
+    changed("regularised", spikes=0)
+    done = run("demo", "--quick", "--status", "--out", quick)
+    assert done.status == 1
+    assert "silent: regularised, seed 0" in done.out

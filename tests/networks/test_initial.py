@@ -1,0 +1,222 @@
+"""Initial weights, biases, and parameters that differ between neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import conv, dense, described
+from scipy.stats import kstest, lognorm
+
+from bioae.errors import NetworkError
+from bioae.networks import Network, NetworkConfig
+
+LAYERS: list[dict[str, Any]] = [
+    conv("a", 8, 3, initial="orthogonal", gain=3.0, recurrent=True, recurrent_gain=0.5, bias=True),
+    dense("b", 30, initial="orthogonal", gain=1.5, recurrent=True, autapses=True, bias=True),
+    dense("c", shape=[2, 6, 6], recurrent=True, recurrent_gain=0.1),
+]
+
+
+def config(*layers: dict[str, Any], **fields: Any) -> NetworkConfig:
+    return described(*(layers or LAYERS), **{"input_shape": [2, 6, 6], **fields})
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network.initialise(config(), seed=3)
+
+
+# Orthogonal weights
+
+
+@pytest.mark.parametrize(
+    ("name", "gain"), [("a.weight", 3.0), ("b.weight", 1.5), ("b.recurrent", 1.5)]
+)
+def test_singular_values_of_orthogonal_weights_are_the_gain(
+    network: Network, name: str, gain: float
+) -> None:
+    values = network.weights[name]
+    matrix = values.reshape(len(values), -1)
+    assert np.linalg.svd(matrix, compute_uv=False) == pytest.approx(gain, rel=1e-12)
+
+
+def test_more_rows_than_columns_have_orthonormal_columns() -> None:
+    wide = dense("b", shape=[2, 6, 6], initial="orthogonal")
+    weights = Network.initialise(config(dense("a", 5), wide)).weights["b.weight"]
+    assert weights.shape == (72, 5)
+    assert weights.T @ weights == pytest.approx(4.0 * np.eye(5), abs=1e-12)
+
+
+def test_orthogonal_recurrent_weights_without_autapses(network: Network) -> None:
+    weights = network.weights["a.recurrent"]
+    assert not weights.diagonal().any()
+    size = len(weights)
+    # All but the diagonal of an orthogonal matrix times 0.5: its rows have almost the length 0.5.
+    assert (np.linalg.norm(weights, axis=1) <= 0.5).all()
+    assert np.linalg.norm(weights, axis=1) == pytest.approx(0.5, rel=8 / size)
+
+
+def test_orthogonal_matrices_are_uniformly_distributed() -> None:
+    # In one dimension an orthogonal matrix is 1 or -1.
+    single = dense("b", 1, initial="orthogonal", gain=1.0)
+    last = dense("c", shape=[1, 1, 1])
+    signs = [
+        Network.initialise(config(single, last, input_shape=[1, 1, 1]), seed=seed)
+        .weights["b.weight"]
+        .item()
+        for seed in range(64)
+    ]
+    assert set(signs) == {-1.0, 1.0}
+    assert 16 < signs.count(1.0) < 48
+
+
+def test_the_gain_of_recurrent_weights(network: Network) -> None:
+    values = network.weights["c.recurrent"]
+    drawn = values[~np.eye(72, dtype=bool)]
+    expected = 0.1 * np.sqrt(2 / 71)
+    assert drawn.std() == pytest.approx(expected, rel=6 / np.sqrt(2 * drawn.size))
+    assert network.weights["c.weight"].std() > 10 * drawn.std()
+
+
+# Biases
+
+
+def test_biases_are_0_at_first(network: Network) -> None:
+    biases = {name: v for name, v in network.weights.items() if name.endswith(".bias")}
+    assert {name: v.shape for name, v in biases.items()} == {"a.bias": (8,), "b.bias": (30,)}
+    assert not any(v.any() for v in biases.values())
+
+
+def test_biases_of_neurons_are_those_of_their_channel(network: Network) -> None:
+    changed = {"a.bias": np.arange(8.0), "b.bias": np.arange(30.0)}
+    a, b, c = network.config.placed
+    varied = Network(network.config, {**network.weights, **changed})
+    biases = varied.biases(a)
+    assert biases is not None
+    assert (biases.reshape(a.shape) == np.arange(8.0)[:, None, None]).all()
+    assert (varied.biases(b) == np.arange(30.0)).all()
+    assert varied.biases(c) is None
+
+
+def test_biases_are_rounded_to_the_grid(network: Network) -> None:
+    rounded = Network(network.config, {**network.weights, "b.bias": np.full(30, 0.3)}).quantised(2)
+    assert (rounded.weights["b.bias"] == 0.25).all()
+
+
+# Spread
+
+
+def spread(value: Any, **fields: Any) -> Network:
+    """A network of 2000 neurons with a spread of tau, whose bounds are 5 ms and 500 ms."""
+    wide = dense("a", 2000, spread={"tau": value}, **fields)
+    return Network.initialise(config(wide, dense("b", shape=[2, 6, 6])), seed=5)
+
+
+def test_a_pair_is_the_range_of_a_uniform_distribution() -> None:
+    tau = spread(["20*ms", "200*ms"]).weights["a.tau"]
+    assert tau.shape == (2000,)
+    assert kstest(tau, "uniform", args=(0.02, 0.18)).pvalue > 0.001
+    assert len(np.unique(tau)) == 2000
+
+
+def test_a_number_is_the_variation_of_a_log_normal_distribution() -> None:
+    network = spread(0.2, parameters={"tau": "50*ms"})
+    sigma = np.sqrt(np.log1p(0.2**2))
+    expected = lognorm(sigma, scale=0.05 * np.exp(-(sigma**2) / 2))
+    tau = network.weights["a.tau"]
+    assert kstest(tau, expected.cdf).pvalue > 0.001
+    # Both the neurons and their read-out have it.
+    placed = network.config.placed[0]
+    assert (network.parameters(placed)["tau"] == tau).all()
+    assert (network.parameters(placed, readout=True)["tau"] == tau).all()
+    # It is independent of a later change by the same seed.
+    later = network.with_spread({"tau": 0.2}, seed=5).weights["a.tau"]
+    assert abs(np.corrcoef(np.log(tau), np.log(later / tau))[0, 1]) < 0.15
+
+
+def test_values_stay_within_the_bounds_of_training() -> None:
+    tau = spread(3.0, parameters={"tau": "400*ms"}).weights["a.tau"]
+    assert 0.005 <= tau.min() < 0.02
+    assert 0.45 < tau.max() <= 0.5
+
+
+def test_spread_depends_on_the_seed_alone() -> None:
+    layer = dense("a", 9, spread={"tau": 0.3, "theta": ["0.5", "2"]})
+    one, again = (
+        Network.initialise(config(layer, dense("b", shape=[2, 6, 6])), seed=1) for _ in range(2)
+    )
+    other = Network.initialise(config(layer, dense("b", shape=[2, 6, 6])), seed=2)
+    for name in ("a.tau", "a.theta"):
+        assert (one.weights[name] == again.weights[name]).all()
+        assert (one.weights[name] != other.weights[name]).all()
+
+
+# What is refused
+
+POOL = {"kind": "avg_pool2d", "name": "a", "kernel": 2}
+
+
+@pytest.mark.parametrize(
+    ("layer", "line"),
+    [
+        (dense("a", 3, recurrent_gain=0.5), "`recurrent_gain` needs `recurrent = true`"),
+        (dense("a", 3, initial="xavier"), "initial does not fit; expected 'normal' or 'orthog"),
+        (dense("a", 3, bias=1), "bias does not fit"),
+        (dense("a", 3, spread={"mass": 0.1}), "'lif' has no parameter 'mass'; expected one of"),
+        (dense("a", 3, spread={"tau": -0.1}), "'a', the spread of 'tau' does not fit"),
+        (dense("a", 3, spread={"tau": "1*ms"}), "expected a coefficient of variation such as 0.2"),
+        (dense("a", 3, spread={"tau": ["1*ms"]}), "or a pair such as"),
+        (dense("a", 3, spread={"tau": ["1*ms", "2*ms"]}), r"within 5\*ms to 500\*ms; found 1\*ms"),
+        (dense("a", 3, spread={"tau": ["9*ms", "8*ms"]}), "expected the smaller one first"),
+        (dense("a", 3, spread={"tau": ["9*mV", "8*mV"]}), "has the wrong unit; expected second"),
+        ({**POOL, "gain": 2.0}, "`gain` has no effect: the weights of a pooling layer are fixed"),
+        ({**POOL, "initial": "orthogonal"}, "`initial` has no effect"),
+        ({**POOL, "padding": 2}, "`padding` is at most half of the kernel, 1, found 2"),
+        ({**POOL, "kernel": 7}, r"would have the shape \(2, 0, 0\): its input is too small"),
+        ({**POOL, "delay": ["1*ms", "2*ms"]}, "have one delay, found a pair"),
+        ({**POOL, "channels": 3}, "unknown key 'layers.0.avg_pool2d.channels'"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_refused_in_one_line(layer: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=line) as caught:
+        _ = config(layer, dense("b", shape=[2, 6, 6])).placed
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pooling_layer_needs_an_image() -> None:
+    with pytest.raises(NetworkError, match=r"'a': expected an input of \(channel, y, x\)"):
+        config(dense("d", 8), POOL, dense("b", shape=[2, 6, 6]))
+
+
+def test_a_shared_parameter_has_no_spread() -> None:
+    shared = {
+        "description": "A common clock.",
+        "equations": """
+dv/dt = (common - v)/tau : 1
+common = theta*t/second : 1 (shared, constant over dt)
+""",
+        "threshold": "v > 1",
+        "reset": "v = 0",
+        "input": "v",
+        "parameters": {"tau": "20*ms", "theta": "1"},
+    }
+    layers = dense("a", 3, spread={"theta": 0.1}), dense("b", shape=[2, 6, 6])
+    own = config(*layers, neuron="shared", neurons={"shared": shared})
+    with pytest.raises(NetworkError, match=r"'a'.*variables that all neurons share depend"):
+        Network.initialise(own)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"b.bias": np.zeros(29)}, r"'b.bias' has the wrong shape; expected \(30,\); found \(29,"),
+        ({"c.bias": np.zeros(72)}, "the network has no array 'c.bias'"),
+        ({"b.bias": np.full(30, np.inf)}, "'b.bias' has values that are not finite"),
+    ],
+)
+def test_refused_biases(network: Network, changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=line):
+        Network(network.config, {**network.weights, **changes})

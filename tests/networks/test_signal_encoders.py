@@ -1,0 +1,183 @@
+"""Encoders of signals and population codes: closed forms, reconstruction, and random spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import dense, described
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+from scipy import stats
+
+from bioae.errors import NetworkError
+from bioae.networks import Network
+from bioae.networks.encoders import Frames, LevelCrossing, Population
+from bioae.random import stream
+
+SIGNALS = stream(0, 0).normal(size=(5, 6, 3))
+EXAMPLES = np.array([17, 3, 99, 0, 4])
+ENCODERS = [
+    Frames(),
+    Frames(random=True),
+    LevelCrossing(delta=0.3),
+    Population(low=-2.0, high=2.0),
+    Population(low=-2.0, high=2.0, random=True),
+]
+
+signals = arrays.arrays(
+    np.float64,
+    arrays.array_shapes(min_dims=3, max_dims=3, max_side=6),
+    elements=st.floats(-50, 50),
+)
+
+
+def encoded(encoder: Any, values: NDArray[Any], *, every: int = 1) -> NDArray[np.float32]:
+    numbers = np.arange(len(values))
+    drive: NDArray[np.float32] = encoder.encode(values, numbers, steps=every * values.shape[1])
+    return drive
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+def test_the_drive_is_what_neurons_hold_or_is_drawn_from_it(encoder: Any, every: int) -> None:
+    encoder = encoder.model_copy(update={"every": every})
+    steps = 6 * every
+    drive = encoder.encode(SIGNALS, EXAMPLES, steps=steps, seed=2)
+    held = encoder.held(SIGNALS, steps=steps)
+    neurons = encoder.output_shape((3,))
+    assert drive.shape == (steps, 5, *neurons)
+    assert held.shape == (5, steps, *neurons)
+    assert drive.dtype == np.float32
+    assert np.count_nonzero(drive) > 10
+    if encoder.graded:
+        np.testing.assert_array_equal(drive, held.swapaxes(0, 1))
+    else:
+        assert set(np.unique(drive)) == {0.0, 1.0}
+        assert not drive.swapaxes(0, 1)[held <= 0].any()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+@given(order=st.permutations(range(5)), count=st.integers(1, 5))
+def test_the_encoding_of_an_example_does_not_depend_on_others(
+    encoder: Any, order: list[int], count: int
+) -> None:
+    chosen = order[:count]
+    together = encoder.encode(SIGNALS, EXAMPLES, steps=6, seed=2)
+    some = encoder.encode(SIGNALS[chosen], EXAMPLES[chosen], steps=6, seed=2)
+    np.testing.assert_array_equal(some, together[:, chosen])
+
+
+@given(values=signals, gain=st.floats(1e-3, 10), every=st.integers(1, 3))
+def test_frames_are_the_values_on_the_grid(
+    values: NDArray[np.float64], gain: float, every: int
+) -> None:
+    drive = encoded(Frames(gain=gain, every=every), values, every=every)
+    ticks = drive.astype(np.float64) * 4096
+    np.testing.assert_array_equal(ticks, np.rint(ticks))
+    expected = np.repeat(values, every, axis=1).swapaxes(0, 1)
+    np.testing.assert_allclose(drive, gain * expected, atol=0.5 / 4096, rtol=1e-15)
+
+
+def test_random_frames_are_binomial() -> None:
+    values = np.array([-0.5, 0.0, 0.2, 0.7, 1.0, 3.0])
+    counts = encoded(Frames(random=True), np.tile(values, (50, 40, 1))).sum((0, 1))
+    for count, value in zip(counts, values, strict=True):
+        law = stats.binom(2000, min(max(value, 0.0), 1.0))
+        assert law.ppf(1e-6) <= count <= max(law.isf(1e-6), law.ppf(1e-6))
+
+
+@given(values=signals, delta=st.floats(0.05, 5), every=st.integers(1, 2))
+def test_level_crossing_reconstructs_within_delta(
+    values: NDArray[np.float64], delta: float, every: int
+) -> None:
+    drive = encoded(LevelCrossing(delta=delta, every=every), values, every=every)
+    crossed = drive.astype(np.float64).reshape(*drive.shape[:2], -1, 2)
+    assert (crossed >= 0).all()
+    assert not (crossed[..., 0] * crossed[..., 1]).any()
+    assert not crossed[0].any()
+    levels = np.cumsum(crossed[..., 0] - crossed[..., 1], axis=0)[every - 1 :: every]
+    rebuilt = values[:, 0] + delta * levels
+    assert (np.abs(rebuilt - values.swapaxes(0, 1)) < delta * (1 + 1e-9)).all()
+
+
+def test_level_crossing_worked_example() -> None:
+    values = np.array([0.5, 0.75, 1.0, 0.75, 0.5, -0.75, 0.5]).reshape(1, 7, 1)
+    drive = encoded(LevelCrossing(delta=0.5, gain=2.0), values)
+    assert drive[:, 0].T.tolist() == [
+        [0, 0, 2, 0, 0, 0, 4], [0, 0, 0, 0, 2, 4, 0],
+    ]  # fmt: skip
+
+
+@given(value=st.floats(-3, 3), neurons=st.integers(3, 9), beta=st.floats(0.5, 3))
+def test_population_code_is_gaussian(value: float, neurons: int, beta: float) -> None:
+    """The closed form of Bohte, Kok & La Poutre 2002, and the law of a normal density."""
+    encoder = Population(neurons=neurons, low=-2.0, high=1.0, beta=beta, gain=1.0)
+    drive = encoded(encoder, np.full((1, 1, 1), value)).ravel()
+    spacing = 3.0 / (neurons - 2)
+    centres = [-2.0 + (2 * i - 3) / 2 * spacing for i in range(1, neurons + 1)]
+    law = stats.norm(centres, spacing / beta)
+    expected = law.pdf(value) / law.pdf(centres)
+    np.testing.assert_allclose(drive, expected, atol=0.5 / 4096 + 1e-9)
+    nearest = np.abs(np.array(centres) - value)
+    assert drive[nearest.argmin()] == drive.max()
+
+
+def test_population_code_of_images_keeps_their_places() -> None:
+    images = stream(1, 0).random((2, 3, 4, 5))
+    encoder = Population(neurons=4)
+    assert encoder.output_shape((3, 4, 5)) == (12, 4, 5)
+    drive = encoder.encode(images, np.arange(2), steps=2)
+    assert drive.shape == (2, 2, 12, 4, 5)
+    as_signals = encoder.encode(images.reshape(2, 1, 60), np.arange(2), steps=1)
+    np.testing.assert_array_equal(
+        drive[1].reshape(2, 3, 4, 20), as_signals[0].reshape(2, 3, 20, 4).swapaxes(2, 3)
+    )
+
+
+def network(**fields: Any) -> Network:
+    task = {"kind": "classification", "classes": 2}
+    fields = {"input_shape": [3], "steps": 6, "task": task, **fields}
+    return Network.initialise(described(dense("only", 2), **fields))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
+def test_finer_steps_bring_the_same_signal_in_the_same_time(encoder: Any) -> None:
+    coarse = network(encoder=encoder.model_dump())
+    fine = coarse.in_finer_steps(4).config
+    assert (fine.steps, fine.points) == (24, 6)
+    if encoder.graded:
+        sums = [
+            config.encoder.held(SIGNALS, steps=config.steps)
+            .reshape(5, 6, -1, *config.encoded_shape)
+            .sum(2)
+            for config in (coarse.config, fine)
+        ]
+        np.testing.assert_allclose(*sums, atol=2.5 / 4096)
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "the encoder 'bernoulli' is for images, input_shape = .3. is of signals"),
+    ({"encoder": {"kind": "first_spike"}}, "the encoder 'first_spike' is for images"),
+    ({"encoder": {"kind": "frames"}, "input_shape": [1, 3, 1]}, "'frames' is for signals, input"),
+    ({"encoder": {"kind": "frames"}, "input_shape": [3, 4]}, "expected .channel, y, x. of images"),
+    ({"encoder": {"kind": "frames", "every": 4}}, "steps = 6 is no multiple of .* every = 4"),
+    ({"encoder": {"kind": "frames", "gain": 0.0}}, "encoder.frames.gain does not fit"),
+    ({"encoder": {"kind": "population", "neurons": 2}}, "encoder.population.neurons does not fit"),
+    ({"encoder": {"kind": "population", "low": 1.0}}, "low = 1 is not below high = 1"),
+    ({"encoder": {"kind": "level_crossing", "delta": -1.0}}, "encoder.level_crossing.delta does"),
+    (
+        {"encoder": {"kind": "frames"}, "task": {"kind": "reconstruction"}},
+        "is of images, and input",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "line"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused_in_one_line(fields: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=line) as caught:
+        network(**fields)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,146 @@
+"""Tasks: sizes of outputs, targets of examples, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from builders import dense, described
+
+from bioae.datasets import Images
+from bioae.errors import DataError, NetworkError
+from bioae.networks import Network, NetworkConfig, artefact
+from bioae.networks.tasks import (
+    Classification,
+    LossName,
+    Reconstruction,
+    Regression,
+    ScoreName,
+    Sequence,
+)
+
+TASKS = (Reconstruction, Classification, Regression, Sequence)
+CLASSES = {"kind": "classification", "classes": 3}
+NUMBERS = {"kind": "regression", "outputs": 3}
+TRACE = {"kind": "sequence", "outputs": 3}
+EACH_STEP = {"kind": "trajectory"}
+
+
+def network(units: int = 3, **fields: Any) -> NetworkConfig:
+    return described(dense("last", units), input_shape=[1, 2, 2], steps=5, **fields)
+
+
+def examples(labels: Any = None, targets: Any = None) -> Images:
+    pixels = np.zeros((2, 1, 2, 2))
+    return Images(pixels, labels, "zeros", "test", np.arange(2), targets)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape"),
+    [
+        ({"task": CLASSES}, (3,)),
+        ({"task": NUMBERS}, (3,)),
+        ({"task": TRACE, "decoder": EACH_STEP}, (5, 3)),
+        ({"units": 4}, (1, 2, 2)),
+        ({"units": 6, "task": CLASSES, "decoder": {"kind": "population", "neurons": 2}}, (3,)),
+    ],
+)
+def test_shapes_of_outputs(fields: dict[str, Any], shape: tuple[int, ...]) -> None:
+    assert network(**fields).output_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, r"shape \(3,\), the images \(1, 2, 2\): .*as many outputs as inputs"),
+        ({"task": {**CLASSES, "classes": 4}}, "gives 3 outputs: the task 'classification' needs 4"),
+        ({"task": {**NUMBERS, "outputs": 2}}, "gives 3 outputs: the task 'regression' needs 2"),
+        ({"task": TRACE}, "'sequence' has an output for each step, the decoder 'max' gives one"),
+        ({"task": CLASSES, "decoder": EACH_STEP}, "'trajectory' gives an output for each step"),
+        (
+            {"task": CLASSES, "decoder": {"kind": "population", "neurons": 2}},
+            "groups of 2 neurons do not divide the 3",
+        ),
+        ({"task": {"kind": "classification"}}, "'task.classification.classes' is missing"),
+        ({"task": {**CLASSES, "outputs": 3}}, "unknown key 'task.classification.outputs'"),
+        ({"task": {"kind": "dreaming"}}, "'reconstruction', 'classification'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        network(**fields)
+
+
+def test_the_scale_of_an_auto_encoder_alone_follows_the_encoder() -> None:
+    encoder = {"kind": "bernoulli", "rate": 0.4}
+    assert network(4, encoder=encoder).default_scale == pytest.approx(0.4 * 5)
+    assert network(task=NUMBERS, encoder=encoder).default_scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("decoder", "scale"),
+    [
+        ({"kind": "summed_softmax"}, 3.0),
+        ({"kind": "first_spike", "scale": 2.0}, 6.0),
+        ({"kind": "count"}, 1.0),
+        ({"kind": "mean", "scale": 2.0}, 2.0),
+    ],
+)
+def test_sums_over_steps_stay_the_same_in_finer_steps(
+    decoder: dict[str, Any], scale: float
+) -> None:
+    finer = Network.initialise(network(task=NUMBERS, decoder=decoder)).in_finer_steps(3).config
+    assert finer.steps == 15
+    assert (finer.decoder.scale or finer.default_scale) == scale
+
+
+def test_a_description_without_a_task_is_as_it_was() -> None:
+    plain = network(4)
+    assert plain.task == Reconstruction()
+    assert "task" not in plain.to_mapping()
+    named = network(4, task={"kind": "reconstruction"})
+    assert Network.initialise(named).sha256 == Network.initialise(plain).sha256
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBERS])
+def test_an_artefact_holds_the_task(task: dict[str, Any], tmp_path: Any) -> None:
+    before = Network.initialise(network(task=task))
+    artefact.save(before, tmp_path / "model")
+    after = artefact.load(tmp_path / "model").network
+    assert after.config.task == before.config.task
+    assert after.config.to_mapping()["task"] == task
+    assert after.sha256 == before.sha256
+
+
+def test_targets() -> None:
+    labels, values, traces = np.array([2, 0]), np.ones((2, 3)), np.ones((2, 5, 3))
+    known = examples(labels, values)
+    assert Reconstruction().target_of(known, 5).shape == (2, 1, 2, 2)
+    assert Classification(classes=3).target_of(known, 5) is labels
+    assert Regression(outputs=3).target_of(known, 5) is values
+    assert Sequence(outputs=3).target_of(examples(None, traces), 5) is traces
+
+
+@pytest.mark.parametrize(
+    ("task", "known", "message"),
+    [
+        (Classification(classes=3), {}, "the labels of the examples are not known"),
+        (Regression(outputs=3), {}, "the targets of the examples are not known"),
+        (Classification(classes=2), {"labels": np.array([0, 2])}, "expected 0 to 1.*found 0 to 2"),
+        (Classification(classes=2), {"labels": np.array([-1, 1])}, "found -1 to 1"),
+        (Regression(outputs=2), {"targets": np.ones((2, 3))}, r"shape \(2,\) .*found \(3,\)"),
+        (Sequence(outputs=3), {"targets": np.ones((2, 4, 3))}, r"\(5, 3\) .*found \(4, 3\)"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(
+    task: Any, known: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        task.target_of(examples(**known), 5)
+
+
+def test_names_of_losses_and_scores_are_used() -> None:
+    assert {name for task in TASKS for name in task.losses} == set(get_args(LossName))
+    assert {name for task in TASKS for name in task.scores} == set(get_args(ScoreName))
+    assert all(set(task.scores.values()) <= {"lower", "higher"} for task in TASKS)

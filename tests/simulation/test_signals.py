@@ -1,0 +1,190 @@
+"""Networks that receive signals: both sides agree, in any chunks, with delays, from any data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import dense, drawn, write_arrays
+from numpy.typing import NDArray
+from one_build import Simulation, simulate_several
+
+from bioae.analysis import differing_spikes, open_result
+from bioae.datasets import Events, Signals, load
+from bioae.errors import DataError
+from bioae.networks import Network
+from bioae.simulation import Backend, simulate, simulate_to
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.workers.job import chunk_size
+from bioae.trainers import simulate_mirror
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+STEPS = 12
+SIGNALS = np.random.default_rng(0).normal(size=(5, STEPS, 3))
+FRAMES = np.random.default_rng(1).poisson(0.4, (5, STEPS, 3))
+ENCODERS: list[dict[str, Any]] = [
+    {"kind": "frames", "gain": 0.7},
+    {"kind": "frames", "gain": 0.6, "random": True},
+    {"kind": "level_crossing", "delta": 0.5},
+    {"kind": "population", "neurons": 5, "low": -2.0, "high": 2.0, "gain": 1.0},
+]
+DELAYS = [None, "2*ms", ("1*ms", "3*ms")]
+
+
+def network(encoder: int = 0, delay: Any = None, **fields: Any) -> Network:
+    layer = {} if delay is None else {"delay": delay}
+    return drawn(
+        dense("first", 6, gain=3.0, recurrent=True, **layer),
+        dense("last", 4, gain=3.0),
+        **{
+            "input_shape": [3], "steps": STEPS, "encoder": ENCODERS[encoder],
+            "task": {"kind": "classification", "classes": 4}, **fields,
+        },
+    )  # fmt: skip
+
+
+#: Every encoder, schedule and delay, and unrolled connections where delays differ.
+NETWORKS = [
+    network(0), network(1), network(2, "2*ms"), network(3, ("1*ms", "3*ms")),
+    network(0, "2*ms", schedule="paper"), network(0, ("1*ms", "3*ms"), schedule="paper"),
+    network(2, schedule="paper"), network(1, ("1*ms", "3*ms"), schedule="paper"),
+]  # fmt: skip
+
+
+def compare(result: xr.DataTree, expected: xr.DataTree) -> None:
+    """Assert that two results have the same spikes, outputs and input, and not none."""
+    for layer in ("first", "last"):
+        assert expected[f"/layers/{layer}"]["spike_count"].sum() > 5
+    assert differing_spikes(result, expected)["differing"].values.tolist() == [0, 0]
+    for name in ("input", "output"):
+        np.testing.assert_array_equal(result[name], expected[name])
+
+
+@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
+def test_both_sides_agree_on_every_encoder(target: Any) -> None:
+    shown = [Simulation(each, SIGNALS, seed=3) for each in NETWORKS]
+    for each, result in zip(shown, simulate_several(shown, target=target), strict=True):
+        compare(result, simulate_mirror(each.network, SIGNALS, seed=3))
+
+
+@pytest.mark.parametrize("delay", DELAYS, ids=str)
+def test_unrolled_connections_and_chunks_change_nothing(delay: Any) -> None:
+    net = network(0, delay)
+    expected = simulate_mirror(net, SIGNALS, chunk=2)
+    for chunk in (1, 2, 5):
+        compare(simulate(net, SIGNALS, "numpy", chunk=chunk), expected)
+    compare(simulate(net, SIGNALS, Backend("numpy", connectivity="unrolled")), expected)
+
+
+def test_negative_events_act() -> None:
+    net = network()
+    silent = simulate(net, -np.abs(SIGNALS), "numpy")
+    active = simulate(net, np.abs(SIGNALS), "numpy")
+    compare(silent, simulate_mirror(net, -np.abs(SIGNALS)))
+    assert differing_spikes(silent, active)["differing"].sum() > 0
+
+
+def test_points_that_last_several_steps() -> None:
+    held = network(encoder=0, steps=STEPS)
+    slow = held.config.encoder.model_copy(update={"every": 3})
+    coarse = Network(held.config.varied(encoder=slow), held.weights)
+    repeated = simulate(held, np.repeat(SIGNALS[:, :4], 3, axis=1), "numpy")
+    compare(simulate(coarse, SIGNALS[:, :4], "numpy"), repeated)
+    compare(simulate_mirror(coarse, SIGNALS[:, :4]), repeated)
+
+
+def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
+    net = network()
+    expected = simulate_mirror(net, FRAMES)
+    events = Events.of_frames(FRAMES)
+    addresses = events.addresses
+    lists = {
+        "event_example": addresses.example, "event_channel": addresses.channel, "channels": 3,
+    }  # fmt: skip
+    kinds = [
+        Signals.of(FRAMES.astype(np.uint8)),
+        events,
+        load(write_arrays(tmp_path / "signals.h5", signals=FRAMES)),
+        load(write_arrays(tmp_path / "signals.npz", signals=FRAMES.astype(np.float32))),
+        load(write_arrays(tmp_path / "events.h5", **lists, event_time_ms=addresses.time + 0.25)),
+        load(write_arrays(tmp_path / "events.npz", **lists, event_step=addresses.time)),
+    ]
+    for data in kinds:
+        compare(simulate(net, data, "numpy", chunk=2), expected)
+        part = simulate(net, data[[3, 1]], "numpy")
+        np.testing.assert_array_equal(part["example"], [3, 1])
+        np.testing.assert_array_equal(part["output"], expected["output"][[3, 1]])
+
+
+def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
+    net = network(1)
+    events = Events.of_frames(FRAMES)
+    simulate_to(tmp_path / "whole.nc", net, events, Backend("numpy", record=["v"]))
+    simulate_to(tmp_path / "pieces.nc", net, events, Backend("numpy", record=["v"]), chunk=2)
+    assert (tmp_path / "whole.nc").read_bytes() == (tmp_path / "pieces.nc").read_bytes()
+    with (
+        xr.open_datatree(tmp_path / "whole.nc", engine="h5netcdf") as plain,
+        open_result(tmp_path / "whole.nc", lazy=True) as checked,
+    ):
+        for result in (plain, checked):
+            assert result["input"].dims == ("example", "time", "channel")
+            np.testing.assert_array_equal(result["input"], FRAMES)
+            assert result["/layers/last"]["state_v"].shape == (5, STEPS, 4)
+
+
+def test_frames_of_events_are_made_for_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    frames = Events.frames
+
+    def counted(events: Events, *args: Any, **options: Any) -> NDArray[np.float64]:
+        made.append(len(events))
+        return frames(events, *args, **options)
+
+    monkeypatch.setattr(Events, "frames", counted)
+    net = network()
+    presented = Presentations.of(net.config, Events.of_frames(FRAMES))
+    assert not made
+    for part in presented.chunks(2):
+        presented.held(part)
+    assert made == [2, 2, 1]
+
+
+def test_a_chunk_of_signals_is_bounded() -> None:
+    config = network(steps=1000).config
+    numbers = chunk_size(config, ()) * config.timing.period * 3
+    assert 8 * numbers < 64 * 2**20
+    longer = network(steps=10 * 1000).config
+    assert chunk_size(longer, ()) == pytest.approx(chunk_size(config, ()) / 10, abs=1)
+    assert chunk_size(network(steps=10**6).config, ()) >= 1
+
+
+REFUSED: list[tuple[Any, str]] = [
+    (SIGNALS[:, :5], "do not last as long as a presentation; expected 12 points in time, for 12"),
+    (SIGNALS[..., :2], r"signals do not fit the network; expected \(channel\) = \(3,\)"),
+    (SIGNALS[0, 0], "signals have the wrong number of axes"),
+    (
+        load("sample", limit=3),
+        "receives signals; expected an input of the shape .3,.; found images",
+    ),
+    (Events.of([0], [12.0], [0], channels=3), "an event comes after the end of a presentation"),
+    (Events.of([0], [1.0], [0], channels=4), r"events do not fit the network; .*found \(4,\)"),
+    (Signals.of(SIGNALS, labels=[0, 1, 2, 3, 4]), "a label is not that of a class"),
+]
+
+
+@pytest.mark.parametrize(("data", "line"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused_in_one_line(data: Any, line: str) -> None:
+    for run in (simulate, simulate_mirror):
+        with pytest.raises(DataError, match=line) as caught:
+            run(network(), data)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_images_receives_no_signals() -> None:
+    net = drawn(dense("only", shape=[1, 3, 4]), input_shape=[1, 3, 4])
+    with pytest.raises(DataError, match=r"the network receives images; .*found signals"):
+        simulate(net, Signals.of(SIGNALS), "numpy")

@@ -1,0 +1,233 @@
+"""Compiled recurrent layers: the spikes of Brian2, and the gradients of the uncompiled mirror."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import COBA, SCHEDULES, conv, dense, multiplied
+from compiled_mirror import (
+    COMPILED,
+    DENSE,
+    compare,
+    described,
+    drive_of,
+    firing,
+    learn,
+    needs_compiler,
+)  # fmt: skip
+
+from bioae.equations import load_model
+from bioae.errors import NetworkError
+from bioae.networks import Network
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
+from bioae.simulation.presentations import Presentations
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.compiled import layer as compiled_layer
+from bioae.trainers.mirror.compiled import recurrent
+from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, Membrane, derivative
+
+pytestmark = needs_compiler
+
+
+def layers(**fields: Any) -> list[dict[str, Any]]:
+    """Return a recurrent layer of five neurons, and one of three without recurrence."""
+    return [{**DENSE[0], "recurrent": True, **fields}, DENSE[1]]
+
+
+def network(
+    schedule: str = "paper", model: str = "lif", *, every: bool = True, **fields: Any
+) -> Network:
+    """Return a firing network, on the grid where sums are exact."""
+    both = [{**each, "recurrent": True, **fields} for each in DENSE]
+    config = described(model, schedule, layers=both if every else layers(**fields))
+    return firing(config).quantised()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("rule", DERIVATIVES)
+def test_every_derivative(rule: str, schedule: str) -> None:
+    compare(network(schedule), derivative=derivative(rule))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(name, marks=[] if name in ("cuba", "lif_refractory") else pytest.mark.slow)
+        for name in COMPILED
+    ],
+)
+def test_every_model(model: str) -> None:
+    """Also straight through refractoriness, with parameters of each neuron."""
+    schedule = SCHEDULES[COMPILED.index(model) % 2]
+    trainable = load_model(model).trainable
+    for attached in (False, True):
+        compare(
+            network(schedule, model), detach_refractory=not attached,
+            trainable=trainable, per_neuron=trainable if attached else (),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({"autapses": True}, {}),
+        ({"recurrent_delay": "2*ms"}, {}),
+        ({"recurrent_delay": "14*ms"}, {}),
+        ({"recurrent_delay": ["0*ms", "4*ms"]}, {}),
+        ({"delay": "3*ms", "recurrent_delay": ["1*ms", "2*ms"], "autapses": True}, {}),
+        ({}, {"truncate": 4}),
+        ({}, {"truncate": 1}),
+        ({"recurrent_delay": "2*ms"}, {"truncate": 3}),
+        ({"recurrent_delay": ["0*ms", "4*ms"]}, {"truncate": 5, "detach_reset": True}),
+        ({}, {"recompute": 3}),
+        ({}, {"detach_reset": True, "potentials": "last"}),
+        ({}, {"detach_reset": False, "derivative": FastSigmoid(2.0), "trainable": ("tau",)}),
+    ],
+    ids=str,
+)
+def test_delays_and_options(schedule: str, fields: dict[str, Any], options: dict[str, Any]) -> None:
+    compare(network(schedule, **fields), **options)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_separate_inhibition(schedule: str) -> None:
+    """Excitation and inhibition arrive at different variables."""
+    own = layers(recurrent_delay=["0*ms", "2*ms"])
+    config = described("lif", schedule, layers=own, neuron="coba", neurons={"coba": COBA})
+    drawn = firing(config)
+    own_weights = drawn.weights["first.recurrent"]
+    assert (own_weights > 0).any()
+    assert (own_weights < 0).any()
+    compare(drawn)
+
+
+def test_convolutions() -> None:
+    """Recurrent weights connect neurons in the order of (channel, y, x)."""
+    own = [conv("first", 2, 2, recurrent=True, autapses=True), dense("last", shape=[1, 3, 3])]
+    config = described("cuba", input_shape=[1, 3, 3], layers=own)
+    compare(firing(config), trainable=("tau", "theta"), per_neuron=("theta",))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("size", [37, 128])
+def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups, panels and tiles that are full and that are not."""
+    monkeypatch.setattr(recurrent, "_GROUP", 9)
+    own = [dense("first", size, recurrent=True, gain=1.0), DENSE[1]]
+    config = described("lif", layers=own)
+    drawn = firing(config).quantised()
+    results, before = [], torch.get_num_threads()
+    drive = torch.from_numpy(stream(1, 0).random((config.steps, 20, 1, 1, 3))).to(dtype)
+    drive = (16 * drive).round() / 16
+    try:
+        for compiled, threads in ((False, 1), (True, 1), (True, 3)):
+            torch.set_num_threads(threads)
+            mirror = NetworkMirror(drawn, dtype=dtype, derivative=FastSigmoid(), compile=compiled)
+            spikes = mirror(drive).layers["first"].spikes
+            (spikes * spikes.cumsum(0).detach()).sum().backward()  # type: ignore[no-untyped-call]
+            grads = {n: w.grad for n, w in mirror.weights.items() if w.grad is not None}
+            assert {"first.weight", "first.recurrent"} <= grads.keys()
+            results.append((spikes, grads))
+    finally:
+        torch.set_num_threads(before)
+    assert results[0][0].any()
+    rtol = 1e-10 if dtype == torch.float64 else 1e-3
+    for spikes, grads in results[1:]:
+        assert torch.equal(spikes, results[0][0])
+        for name, grad in grads.items():
+            expected = results[0][1][name]
+            atol = rtol * float(expected.abs().max())
+            torch.testing.assert_close(grad, expected, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("delay", ["0*ms", ["0*ms", "3*ms"]])
+def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
+    drawn = multiplied(network(schedule, recurrent_delay=delay), 4.0)
+    images = stream(2, 0).random((4, 1, 1, 3))
+    result = simulate(drawn, images, Backend("numpy", "float64"))
+    drive = Presentations.of(drawn.config, images).drive()
+    mirror = NetworkMirror(drawn, dtype=torch.float64, compile=True)
+    with torch.no_grad():
+        activity = mirror(torch.from_numpy(drive))
+    for name, layer in activity.layers.items():
+        counts = layer.counts.flatten(1).numpy()
+        assert counts.any()
+        node = result[f"layers/{name}"]
+        assert np.array_equal(node["spike_count"], counts)
+        step, example, neuron = np.nonzero(layer.spikes.flatten(2).numpy())
+        order = np.lexsort((neuron, step, example))
+        for variable, values in (("example", example), ("neuron", neuron)):
+            assert np.array_equal(node[f"spike_{variable}"], values[order])
+        dt = drawn.config.dt_seconds * 1000
+        assert np.allclose(node["spike_time_ms"], step[order] * dt)
+
+
+def test_a_constant_input_is_stored_once() -> None:
+    drawn = network()
+    config = drawn.config.varied(encoder={"kind": "constant_current"})
+    image = torch.from_numpy(stream(4, 0).random((1, 2, 1, 1, 3))).expand(
+        config.steps, -1, -1, -1, -1
+    )
+    grads = []
+    for compiled in (False, True):
+        mirror = NetworkMirror(
+            Network(config, drawn.weights), derivative=FastSigmoid(), dtype=torch.float64,
+            compile=compiled,
+        )  # fmt: skip
+        activity = mirror(image)
+        assert activity.layers["first"].spikes.any()
+        activity.layers["last"].counts.square().sum().backward()  # type: ignore[no-untyped-call]
+        grads.append({name: weights.grad for name, weights in mirror.weights.items()})
+    for name, grad in grads[0].items():
+        torch.testing.assert_close(grads[1][name], grad)
+
+
+def test_frozen_weights_get_no_gradient() -> None:
+    mirror = NetworkMirror(network(), derivative=Membrane(), compile=True)
+    mirror.weights["first.recurrent"].requires_grad_(False)
+    mirror(drive_of(mirror.config).float()).layers["first"].counts.sum().backward()  # type: ignore[no-untyped-call]
+    assert mirror.weights["first.recurrent"].grad is None
+    assert mirror.weights["first.weight"].grad is not None
+
+
+def test_noisy_layers_run_uncompiled() -> None:
+    drawn = network(model="noisy_lif")
+    with pytest.raises(NetworkError, match=r"layer first: .*random numbers.*auto"):
+        learn(NetworkMirror(drawn, compile=True))
+    _, expected = learn(NetworkMirror(drawn, potentials="all"))
+    _, found = learn(NetworkMirror(drawn, potentials="all", compile="auto"))
+    for name, grad in expected.items():
+        assert torch.equal(found[name], grad)
+
+
+def test_a_failure_leaves_a_layer_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recurrent, "_loop", fail)
+    drawn = network()
+    plain, found = (
+        learn(NetworkMirror(drawn, potentials="all", compile=each))[1] for each in (False, "auto")
+    )
+    for name, grad in plain.items():
+        assert torch.equal(found[name], grad)
+    with pytest.raises(NetworkError, match="No space left on device"):
+        learn(NetworkMirror(drawn, potentials="all", compile=True))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_recurrent_layers_are_compiled(schedule: str) -> None:
+    mirror = NetworkMirror(network(schedule, every=False), potentials="all", compile=True)
+    learn(mirror)
+    first, last = (mirror.layers[name]._compiled for name in ("first", "last"))
+    assert isinstance(first, compiled_layer.CompiledLayer)
+    assert isinstance(last, compiled_layer.CompiledLayer)
+    assert {type(each) for each in first._kernels.values()} == {recurrent.RecurrentKernel}
+    assert recurrent.RecurrentKernel not in {type(each) for each in last._kernels.values()}

@@ -1,0 +1,79 @@
+"""Parity of networks with layers that never spike: their states are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import dense, drawn, pictures
+
+from bioae.cli import main
+from bioae.networks import Network
+from bioae.networks.artefact import save
+from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
+from bioae.trainers.parity import compare
+from bioae.trainers.parity.comparison import recorded, report
+
+SIZE: dict[str, Any] = {"input_shape": [1, 6, 6], "steps": 8}
+
+
+def read_out(neuron: str = "lif", last: str = "leaky_readout", gain: float = 4.0) -> Network:
+    """Return a network whose last layer never spikes."""
+    return drawn(
+        dense("hidden", 8, neuron=neuron, gain=4.0),
+        dense("output", shape=[1, 6, 6], neuron=last, gain=gain),
+        **SIZE,
+    )
+
+
+@pytest.mark.parametrize("neuron", ["lif", "eif"])
+def test_a_read_out_layer(neuron: str) -> None:
+    parity = compare(read_out(neuron), pictures(3, 1, 6, 6), name="mine")
+    assert parity.passed
+    assert parity.exact == (neuron == "lif")
+    assert not parity.silent
+    assert parity.spikes > 5
+    # Of the eight neurons that can fire, not of the 44.
+    assert parity.active_fraction > 0.4
+    assert (parity.active_fraction * 8) % 1 == 0
+    assert parity.max_state_error < 1e-12
+
+
+@pytest.mark.parametrize("neuron", ["lif", "eif"])
+def test_a_read_out_that_differs_fails(neuron: str) -> None:
+    """Brian2 runs other weights into the last layer: every spike agrees, and no state."""
+    network, images = read_out(neuron), pictures(3, 1, 6, 6)
+    other = Network(
+        network.config,
+        {**network.weights, "output.weight": network.weights["output.weight"] * (1 + 1e-6)},
+    )
+    brian = simulate(other, images, Backend("numpy", record=recorded(network)))
+    parity = report(network, images, brian, name="mine")
+    assert parity.differing == 0
+    assert 0 < parity.max_state_error < 1e-3
+    assert parity.one_step < 1
+    assert not parity.passed
+
+
+def test_a_network_without_spikes() -> None:
+    layer = dense("output", shape=[1, 6, 6], neuron="leaky_readout")
+    parity = compare(drawn(layer, **SIZE), pictures(2, 1, 6, 6), name="mine")
+    assert (parity.silent, parity.spikes, parity.differing) == (True, 0, 0)
+    assert (parity.neurons, parity.active_fraction) == (36, 1.0)
+    assert parity.passed
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = drawn(
+        dense("hidden", 8, gain=4.0),
+        dense("output", shape=[1, 28, 28], neuron="leaky_readout", gain=4.0),
+        steps=5,
+    )
+    save(network, tmp_path / "model")
+    assert main(["parity", str(tmp_path / "model"), "--target", "numpy", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"]
+    assert found["spikes"] > 10

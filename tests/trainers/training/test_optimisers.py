@@ -1,0 +1,190 @@
+"""Weight decay, frozen weights, and settings of single layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import dense
+
+from bioae.errors import NetworkError
+from bioae.trainers.mirror.compiled.build import compiler
+from bioae.trainers.mirror.derivatives import ArcTan, Membrane
+from bioae.trainers.training.config import TrainingConfig, load_config
+from bioae.trainers.training.loop import TrainingRun
+from bioae.trainers.training.training import assemble, train
+
+LAYERS = [dense("hidden", 6, gain=4.0), dense("output", shape=[1, 28, 28], gain=4.0)]
+
+
+def config(**training: Any) -> TrainingConfig:
+    settings = {
+        "epochs": 1, "batch_size": 8, "threads": 1, "derivative": "arctan", "dtype": "float64",
+        "compile": False, "grid_bits": 0, **training,
+    }  # fmt: skip
+    network = {"steps": 6, "neuron": "lif", "layers": LAYERS, "latent": "hidden"}
+    data = {"train": 24, "validation": 8, "test": 8}
+    return TrainingConfig.from_mapping({"data": data, "network": network, "training": settings})
+
+
+def after_one_update(configuration: TrainingConfig, out: Path) -> dict[str, torch.Tensor]:
+    problem = assemble(configuration)
+    run = TrainingRun(problem, out)
+    run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
+    return {name: weight.detach().clone() for name, weight in run.state.weights.items()}
+
+
+def test_weight_decay_is_decoupled_and_acts_on_connections_only(tmp_path: Path) -> None:
+    """AdamW moves a weight as Adam does, from the weight times (1 - rate decay)."""
+    rate, decay = 1e-3, 0.5
+    common: dict[str, Any] = {"learning_rate": rate, "trainable": ["tau", "theta"]}
+    start = {n: w.detach().clone() for n, w in assemble(config(**common)).mirror.weights.items()}
+    adam = after_one_update(config(**common), tmp_path)
+    adamw = after_one_update(
+        config(**common, optimiser={"name": "adamw", "weight_decay": decay}), tmp_path
+    )
+    for name, before in start.items():
+        expected = adam[name] - (rate * decay * before if name.endswith("weight") else 0)
+        torch.testing.assert_close(adamw[name], expected, rtol=1e-12, atol=1e-15)
+    assert not torch.equal(adam["hidden.weight"], adamw["hidden.weight"])
+    assert torch.equal(adam["hidden.tau"], adamw["hidden.tau"])
+    assert config(optimiser="adamw").training.optimiser.weight_decay == 0.01
+
+
+@pytest.mark.parametrize(
+    ("frozen", "still"),
+    [
+        (["hidden"], {"hidden.weight", "hidden.tau"}),
+        (["weight"], {"hidden.weight", "output.weight"}),
+        (["output.weight", "tau"], {"output.weight", "hidden.tau", "output.tau"}),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_frozen_weights_stay(
+    frozen: list[str], still: set[str], compiled: bool, tmp_path: Path
+) -> None:
+    if compiled and compiler() is None:
+        pytest.skip("there is no C++ compiler to compile with")
+    given = config(frozen=frozen, trainable=["tau"], optimiser="adamw", compile=compiled)
+    before = assemble(given).mirror.to_network().weights
+    after = train(given, tmp_path / "run").network.weights
+    same = {name for name in after if name in before and np.array_equal(after[name], before[name])}
+    assert same == still
+
+
+def test_settings_of_a_layer_reach_the_mirror() -> None:
+    layers = {
+        "hidden": {
+            "derivative": {"name": "membrane", "detach_refractory": False},
+            "trainable": ["theta"],
+            "bounds": {"theta": ["0.9", "1.1"]},
+        }
+    }
+    mirror = assemble(config(trainable=["tau"], truncate=3, layers=layers)).mirror
+    hidden, output = (mirror.layers[name].neuron for name in ("hidden", "output"))
+    assert isinstance(hidden.backward.derivative, Membrane)
+    assert not hidden.backward.detach_refractory
+    assert isinstance(output.backward.derivative, ArcTan)
+    assert (hidden.backward.truncate, output.backward.truncate) == (3, 3)
+    assert set(mirror.trained) == {"hidden.theta", "output.tau"}
+    scale = mirror.trained["hidden.theta"].scale
+    assert (scale.low, scale.high) == (0.9, 1.1)
+
+
+def test_bounds_of_a_layer_hold(tmp_path: Path) -> None:
+    layers = {"hidden": {"bounds": {"tau": ["99.9*ms", "100.1*ms"]}}}
+    given = config(trainable=["tau"], learning_rates={"tau": 1.0}, layers=layers)
+    weights = train(given, tmp_path / "run").network.weights
+    assert float(weights["hidden.tau"]) in (pytest.approx(0.0999), pytest.approx(0.1001))
+    assert abs(float(weights["output.tau"]) - 0.1) > 0.01
+
+
+def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(
+    small_run: ModuleType, tmp_path: Path
+) -> None:
+    neuron = {key: value for key, value in small_run.LEAKY.items() if key != "trainable"}
+    layers = {"hidden": {"trainable": ["tau"], "bounds": {"tau": ["1*ms", "1*second"]}}}
+    values = config(layers=layers).to_mapping()
+    values["network"] |= {"neuron": "mine", "neurons": {"mine": neuron}}
+    weights = train(TrainingConfig.from_mapping(values), tmp_path / "run").network.weights
+    assert float(weights["hidden.tau"]) != 0.01
+    assert "output.tau" not in weights
+
+
+def test_written_and_read(tmp_path: Path) -> None:
+    given = config(
+        trainable=["tau"],
+        optimiser={"name": "adamw", "weight_decay": 0.1},
+        layers={"output": {"trainable": [], "derivative": "boxcar"}, "hidden": {"bounds": {}}},
+        frozen=["hidden.weight"],
+        average=0.9,
+        select="last",
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(given.to_toml())
+    assert load_config(path) == given
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({"optimiser": "sgd"}, "training.optimiser"),
+        ({"optimiser": {"name": "adam", "weight_decay": 1.0}}, "unknown key"),
+        ({"optimiser": {"name": "adamw", "weight_decay": -1.0}}, "weight_decay does not fit"),
+        ({"layers": {"hiden": {}}}, "training.layers names an unknown layer 'hiden'; expected one"),
+        ({"layers": {"hidden": {"bound": 1}}}, "unknown key 'training.layers.hidden.bound'"),
+        ({"layers": {"hidden": {"bounds": {"tau": ["1*ms"]}}}}, "training.layers.hidden.bounds"),
+        ({"average": 1.0}, "training.average does not fit"),
+        ({"select": "first"}, "training.select does not fit; expected 'best' or 'last'"),
+        ({"evaluation_batch_size": 0}, "training.evaluation_batch_size does not fit"),
+    ],
+)
+def test_refused_values(training: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        config(**training)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({"frozen": ["hiden"]}, "training, frozen: no trained weight or parameter is called 'hid"),
+        ({"frozen": ["hidden.recurrent"]}, "is called 'hidden.recurrent'; expected one of weight"),
+        (
+            {"layers": {"hidden": {"trainable": ["beta"]}}},
+            "training.layers.hidden, trainable: no layer's neuron model lets 'beta' be trained",
+        ),
+        (
+            {"layers": {"hidden": {"bounds": {"tau": ["1*ms", "1*second"]}}}},
+            "training.layers.hidden, bounds: the layer does not train 'tau'",
+        ),
+        (
+            {"trainable": ["tau"], "layers": {"hidden": {"bounds": {"tau": ["1*mV", "2*mV"]}}}},
+            "layer hidden, bounds: ",
+        ),
+        (
+            {"trainable": ["tau"], "layers": {"hidden": {"bounds": {"tau": ["1*ms", "2*ms"]}}}},
+            "layer hidden, bounds: the bounds exclude the parameter's value",
+        ),
+        (
+            {"layers": {"hidden": {"bounds": {"nothing": ["1*ms", "2*ms"]}}}},
+            "layer hidden, bounds: [trainable] names nothing, which [parameters] does not set",
+        ),
+        ({"layers": {"hidden": {"derivative": {"name": "arctan", "slope": 1}}}}, "'slope'"),
+    ],
+)
+def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        assemble(config(**training))
+    assert line in str(caught.value)
+
+
+def test_a_run_that_trains_nothing_is_refused(small_run: ModuleType, tmp_path: Path) -> None:
+    run = TrainingRun(small_run.problem(small_run.config(frozen=["weight", "tau"])), tmp_path)
+    with pytest.raises(NetworkError, match="nothing is left to train; found weight, tau"):
+        run.train(None)

@@ -1,0 +1,193 @@
+"""The validation split, and the selection and evaluation of the final network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import dense
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioae.datasets import Images, load
+from bioae.errors import DataError, NetworkError
+from bioae.networks import artefact
+from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training import loop
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.loop import CHECKPOINT, METRICS, TEST, fit
+from bioae.trainers.training.problem import evaluate
+from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.training import assemble, train
+
+
+def numbered(count: int, classes: int | None) -> Images:
+    generator = np.random.default_rng(count)
+    labels = None if classes is None else generator.integers(0, classes, count)
+    return Images(np.zeros((count, 1, 2, 2), np.uint8), labels, "n", "train", np.arange(count))
+
+
+@given(
+    count=st.integers(2, 200),
+    part=st.floats(0.01, 0.9),
+    classes=st.sampled_from([None, 1, 3, 10]),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_a_split_shares_out_all_images(
+    count: int, part: float, classes: int | None, seed: int
+) -> None:
+    images = numbered(count, classes)
+    size = max(round(part * count), 1)
+    if size == count:
+        return
+    train, held = held_out(images, part, seed)
+    assert len(held) == size
+    assert sorted([*train.indices, *held.indices]) == list(range(count))
+    assert list(train.indices) == sorted(train.indices)
+    again = held_out(images, size, seed)[1]
+    assert np.array_equal(held.indices, again.indices)
+    if images.labels is not None and held.labels is not None:
+        number = int(images.labels.max()) + 1
+        expected = np.bincount(images.labels, minlength=number) * size / count
+        assert np.abs(np.bincount(held.labels, minlength=number) - expected).max() < 1 + 1e-9
+
+
+def test_splits_differ_by_seed_and_are_random_without_labels() -> None:
+    images = numbered(100, None)
+    splits = [held_out(images, 0.2, seed)[1].indices for seed in range(30)]
+    assert len({split.tobytes() for split in splits}) == 30
+    # Each image has the same chance: 600 places in 100 images.
+    counts = np.bincount(np.concatenate(splits), minlength=100)
+    assert counts.max() <= 18
+    assert (counts > 0).sum() > 95
+
+
+def test_the_sample_is_held_out_in_equal_parts() -> None:
+    _, held = held_out(load("sample", "train"), 0.1, 0)
+    assert held.labels is not None
+    assert len(held) == 200
+    assert np.abs(np.bincount(held.labels) - 20).max() <= 1
+
+
+@pytest.mark.parametrize("part", [5, 10**9, 0.95])
+def test_some_image_must_remain(part: float) -> None:
+    with pytest.raises(DataError, match=r"data\.validation: no image would remain"):
+        held_out(numbered(5, None), part, 0)
+
+
+@pytest.mark.parametrize("part", [0, 1.0, -1, 1.5, True, "half", 0.0, 10**10])
+def test_parts_that_are_refused(part: Any) -> None:
+    with pytest.raises(NetworkError, match=r"data\.validation"):
+        TrainingConfig.from_mapping({"data": {"validation": part}})
+
+
+def test_no_image_is_in_two_splits() -> None:
+    layer = dense("output", shape=[1, 28, 28])
+    values = {"data": {"train": 50, "test": 20}, "network": {"steps": 3, "layers": [layer]}}
+    problem = assemble(TrainingConfig.from_mapping(values))
+    assert [len(each) for each in (problem.train, problem.validation, problem.test)] == [45, 5, 20]
+    pixels = [
+        {row.tobytes() for row in each.pixels}
+        for each in (problem.train, problem.validation, problem.test)
+    ]
+    assert len(set.union(*pixels)) == sum(len(each) for each in pixels)
+
+
+def errors(history: list[dict[str, Any]]) -> list[float]:
+    return [line["validation_sum_squared_error"] for line in history]
+
+
+@pytest.mark.parametrize("select", ["best", "last"])
+def test_the_selected_epoch_is_what_remains(
+    small_run: ModuleType, tmp_path: Path, select: str
+) -> None:
+    """With a rate at which the error rises again after its minimum."""
+    problem = small_run.problem(small_run.config(select=select, learning_rate=0.1, epochs=4))
+    history, summary = fit(problem, tmp_path)
+    found = errors(history)
+    best = int(np.argmin(found))
+    assert best < 3, found
+    chosen = best if select == "best" else 3
+    assert evaluate(problem)["validation_sum_squared_error"] == found[chosen]
+    assert summary == history[chosen] | evaluate(problem, "test")
+    test = json.loads((tmp_path / TEST).read_text())
+    assert test == {"epoch": chosen + 1, **evaluate(problem, "test")}
+    assert test["test_sum_squared_error"] != found[chosen]
+    stored = checkpoints.load(tmp_path / CHECKPOINT).tensors
+    assert any(name.startswith("best/") for name in stored) == (select == "best")
+
+
+def test_the_artefact_is_the_best_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held-out errors are made up: the second of three epochs is the best, and ties go first."""
+    invented = iter([3.0, 1.0, 1.0])
+    measured = loop.evaluate
+
+    def evaluated(problem: Any, split: Any = "validation") -> dict[str, Any]:
+        found = measured(problem, split)
+        weights.append(problem.mirror.to_network().weights["output.weight"])
+        if split == "validation":
+            found["validation_sum_squared_error"] = next(invented)
+        return found
+
+    weights: list[Any] = []
+    monkeypatch.setattr(loop, "evaluate", evaluated)
+    values = {
+        "data": {"train": 20, "validation": 4, "test": 4},
+        "network": {"steps": 3, "layers": [dense("output", shape=[1, 28, 28], gain=4.0)]},
+        "training": {"epochs": 3, "batch_size": 8, "threads": 1, "compile": False, "grid_bits": 0},
+    }
+    result = train(TrainingConfig.from_mapping(values), tmp_path / "run")
+    assert result.summary["epoch"] == 2
+    stored = artefact.load(result.model)
+    assert stored.metrics == result.summary
+    first, second, third, tested = weights
+    assert np.array_equal(stored.network.weights["output.weight"], second)
+    assert np.array_equal(tested, second)
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(third, second)
+
+
+def test_the_test_split_is_evaluated_once_at_the_end(
+    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = []
+    measured = loop.evaluate
+
+    def evaluated(problem: Any, split: str = "validation") -> dict[str, Any]:
+        splits.append(split)
+        return measured(problem, split)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "evaluate", evaluated)
+    fit(small_run.problem(small_run.config()), tmp_path)
+    assert splits == ["validation"] * 3 + ["test"]
+    assert all("test" not in line for line in (tmp_path / METRICS).read_text().splitlines())
+
+
+def test_the_batch_size_of_evaluations_changes_no_weight(
+    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = []
+    for size in (None, 2, 100):
+        changes = {} if size is None else {"evaluation_batch_size": size}
+        problem = small_run.problem(small_run.config(dtype="float64", **changes))
+        batches = []
+        run = type(problem.mirror).forward
+
+        def counted(mirror: Any, drive: torch.Tensor, **options: Any) -> Any:
+            if not torch.is_grad_enabled():
+                batches.append(drive.shape[1])  # noqa: B023 - used within the iteration
+            return run(mirror, drive, **options)  # noqa: B023
+
+        monkeypatch.setattr(type(problem.mirror), "forward", counted)
+        history, _ = fit(problem, tmp_path / str(size))
+        monkeypatch.undo()
+        assert max(batches) == {None: 6, 2: 2, 100: 7}[size]
+        stored.append((errors(history), problem.mirror.to_network().weights["hidden.weight"]))
+    for found, weight in stored[1:]:
+        assert found == pytest.approx(stored[0][0], rel=1e-12)
+        assert np.array_equal(weight, stored[0][1])

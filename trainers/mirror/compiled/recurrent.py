@@ -1,0 +1,298 @@
+"""A compiled presentation of a recurrent population as one operation of PyTorch."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
+from bioae.trainers.mirror.compiled.build import compile_cpp
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
+from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
+
+__all__ = ["Path", "RecurrentKernel"]
+
+#: Examples whose steps run together: weights are read once for all of them.
+_GROUP = 32
+
+#: Bytes of a panel of weights, see the template.
+_PANEL = 128
+
+
+class Path(NamedTuple):
+    """Recurrent connections of one input and one delay.
+
+    Attributes
+    ----------
+    name
+        The name of the input.
+    delay
+        The delay in steps.
+    weight
+        The weights (target, source).
+    """
+
+    name: str
+    delay: int
+    weight: Tensor
+
+
+class _Path(ctypes.Structure):
+    _fields_ = [
+        ("input", ctypes.c_long),
+        ("delay", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in ("rows", "panels", "gradient")),
+    ]
+
+
+class _Sizes(ctypes.Structure):
+    _fields_ = [
+        *(
+            (name, ctypes.c_long)
+            for name in (
+                "steps", "lead", "examples", "size", "padded", "sent", "delay", "cut", "held",
+                "threads", "group", "inputs", "recorded", "final", "summed", "carried", "later",
+                "accumulated", "learned", "latency", "paths",
+            )
+        ),
+        *((name, ctypes.c_void_p) for name in ("final_carried", "final_later", "learned_place")),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentKernel:
+    """A compiled plan of a recurrent layer.
+
+    Attributes
+    ----------
+    plan
+        The plan.
+    library
+        Its functions of a step.
+    loop
+        The functions of all steps, which are the same for every plan.
+    """
+
+    plan: Plan
+    library: ctypes.CDLL
+    loop: ctypes.CDLL
+
+    @classmethod
+    def build(cls, plan: Plan, source: str) -> RecurrentKernel:
+        """Compile the source of a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(source), _loop(plan.real))
+
+    def __call__(
+        self,
+        arriving: Mapping[str, Tensor],
+        initial: Mapping[str, Tensor],
+        times: Tensor,
+        timeline: Timeline,
+        arrays: Arrays | None = None,
+        *,
+        paths: Sequence[Path],
+    ) -> dict[str, Tensor]:
+        """Run a presentation.
+
+        Parameters
+        ----------
+        arriving, initial, times, timeline, arrays
+            See `Kernel`; the input is that of other layers.
+        paths
+            The recurrent connections.
+
+        Returns
+        -------
+        dict
+            See `Kernel`.
+        """
+        plan = self.plan
+        names = [*plan.step.inputs]
+        wired = [(names.index(path.name), path.delay) for path in paths]
+        tensors = (
+            *(arriving[name] for name in names),
+            *(initial[name] for name in plan.parameters),
+            *(path.weight for path in paths),
+        )
+        run = _Run(times, timeline, wired)
+        outputs = _Presentation.apply(self, arrays, run, *tensors)  # type: ignore[no-untyped-call]
+        sums = [SUM + name for name in plan.summed]
+        return dict(zip((*plan.recorded, *plan.final, *sums), outputs, strict=True))
+
+    def steps(self) -> Any:
+        """Return the addresses of the functions of a step."""
+        kind = ctypes.c_void_p * len(FUNCTIONS)
+        return kind(*(ctypes.cast(self.library[n], ctypes.c_void_p).value for n in FUNCTIONS))
+
+    def sizes(self, shape: torch.Size, timeline: Timeline, paths: int) -> tuple[_Sizes, Any]:
+        """Return the sizes of a presentation, and the arrays that they point to."""
+        plan, (steps, lead_in, sent, delay, cut, held) = self.plan, timeline
+        examples, size = shape[0] // (1 if held else sent), shape[1:].numel()
+        threads = min(torch.get_num_threads(), examples)
+        ordered = [*plan.later, *plan.accumulated]
+        places = [
+            _longs([plan.carried.index(name) for name in plan.final]),
+            _longs([plan.later.index(name) for name in plan.final]),
+            _longs([ordered.index(name) for name in plan.learned]),
+        ]
+        sizes = _Sizes(
+            steps, lead_in, examples, size, _padded(size, plan.real), sent, delay, cut, held,
+            threads, _group(examples, threads), len(plan.step.inputs),
+            len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
+            len(plan.later), len(plan.accumulated), len(plan.learned), plan.latency, paths,
+            *(ctypes.addressof(each) for each in places),
+        )  # fmt: skip
+        return sizes, places
+
+
+class _Run(NamedTuple):
+    """The timing of a presentation.
+
+    Attributes
+    ----------
+    times
+        The time of each step (time).
+    timeline
+        The timing of the steps and input.
+    wired
+        The place of the input, and the delay, of each recurrent connection.
+    """
+
+    times: Tensor
+    timeline: Timeline
+    wired: Sequence[tuple[int, int]]
+
+
+class _Presentation(torch.autograd.Function):
+    """All steps, forward and backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernel: RecurrentKernel,
+        arrays: Arrays | None,
+        run: _Run,
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Return the recorded values, the final values and the sums."""
+        times, timeline, wired = run
+        plan, count = kernel.plan, len(kernel.plan.step.inputs)
+        first = len(tensors) - len(wired)
+        inputs = [tensor.contiguous() for tensor in tensors[:count]]
+        parameters = [tensor.to(times.dtype).contiguous() for tensor in tensors[count:first]]
+        weights = tensors[first:]
+        sizes, places = kernel.sizes(inputs[0].shape, timeline, len(wired))
+        rows = [_rows(weight, sizes.padded) for weight in weights]
+        shape = inputs[0].shape[1:]
+
+        def arrays_of(number: int, steps: int) -> list[Tensor]:
+            whole = (steps * sizes.examples, *shape)
+            layout = torch.contiguous_format
+            return [empty(arrays, whole, times, layout) for _ in range(number)]
+
+        outputs = arrays_of(len(plan.recorded), timeline.steps - timeline.lead_in)
+        outputs += arrays_of(len(plan.final) + len(plan.summed), 1)
+        total = arrays_of(count, timeline.steps)
+        kernel.loop.forward(
+            ctypes.byref(sizes), kernel.steps(), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(times.data_ptr()), pointers(outputs), pointers(total),
+            _paths(wired, rows=rows),
+        )  # fmt: skip
+        ctx.kernel, ctx.run, ctx.arrays_of = kernel, run, arrays_of
+        ctx.sizes, ctx.places = sizes, places
+        ctx.shapes = [tensor.shape for tensor in tensors[:first]]
+        ctx.save_for_backward(*total, *parameters, *weights)
+        ctx.set_materialize_grads(False)
+        return tuple(outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the input, of the initial values and of the weights."""
+        kernel, sizes = ctx.kernel, ctx.sizes
+        times, timeline, wired = ctx.run
+        plan: Plan = kernel.plan
+        count, first = len(plan.step.inputs), len(ctx.saved_tensors) - len(wired)
+        total, parameters = ctx.saved_tensors[:count], ctx.saved_tensors[count:first]
+        weights = ctx.saved_tensors[first:]
+        incoming = [g if g is None else g.contiguous() for g in gradients]
+        to = ctx.arrays_of(count, timeline.steps)
+        learned = ctx.arrays_of(len(plan.learned), 1)
+        parts = [
+            weight.new_zeros((sizes.threads, sizes.size, sizes.padded)) if need else None
+            for weight, need in zip(weights, ctx.needs_input_grad[3 + first :], strict=True)
+        ]
+        panels = [_panels(weight, sizes.padded, plan.real) for weight in weights]
+        kernel.loop.backward(
+            ctypes.byref(sizes), kernel.steps(), pointers(parameters),
+            ctypes.c_void_p(times.data_ptr()), pointers(incoming), pointers(total),
+            _paths(wired, panels=panels, gradient=parts), pointers(to), pointers(learned),
+        )  # fmt: skip
+        sums = dict(zip(plan.learned, learned, strict=True))
+        reduced = [
+            sums[name].sum_to_size(shape) if name in sums else None
+            for name, shape in zip(plan.parameters, ctx.shapes[count:], strict=True)
+        ]
+        own = [None if p is None else p.sum(0)[:, : sizes.size].T for p in parts]
+        sent = [_sent(each, timeline, sizes.examples) for each in to]
+        return None, None, None, *sent, *reduced, *own
+
+
+def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
+    """Return the gradient of the input from that of the whole input in each step."""
+    each = gradient.view(timeline.steps, examples, *gradient.shape[1:])
+    sent = each[timeline.delay : timeline.delay + timeline.sent]
+    return sent.sum(0) if timeline.held else sent.flatten(0, 1)
+
+
+def _group(examples: int, threads: int) -> int:
+    """Return the examples of a group, at most `_GROUP`, with as many groups for each thread."""
+    each = -(-examples // threads)
+    return -(-each // -(-each // _GROUP))
+
+
+def _padded(size: int, real: str) -> int:
+    panel = _PANEL // ctypes.sizeof(ctypes.c_float if real == "float" else ctypes.c_double)
+    return -(-size // panel) * panel
+
+
+def _rows(weight: Tensor, padded: int) -> Tensor:
+    """Return weights as (source, target), targets padded."""
+    return functional.pad(weight.T, (0, padded - len(weight))).contiguous()
+
+
+def _panels(weight: Tensor, padded: int, real: str) -> Tensor:
+    """Return weights as (panel of sources, target, source), sources padded."""
+    rows = functional.pad(weight, (0, padded - weight.shape[1]))
+    return rows.view(len(weight), -1, _padded(1, real)).movedim(1, 0).contiguous()
+
+
+def _paths(wired: Sequence[tuple[int, int]], **arrays: Sequence[Tensor | None]) -> Any:
+    """Return the connections with the addresses of their arrays."""
+    paths = (_Path * max(len(wired), 1))()
+    for k, (place, delay) in enumerate(wired):
+        present = {name: each[k] for name, each in arrays.items()}
+        addresses = {n: None if t is None else t.data_ptr() for n, t in present.items()}
+        paths[k] = _Path(place, delay, **addresses)
+    return paths
+
+
+def _longs(values: Sequence[int]) -> Any:
+    return (ctypes.c_long * max(len(values), 1))(*values)
+
+
+@functools.cache
+def _loop(real: str) -> ctypes.CDLL:
+    template = files("bioae.trainers.mirror.compiled") / "templates" / "recurrent.cpp"
+    text = template.read_text(encoding="utf-8")
+    # A product with a spike is exact, so that contraction changes no sum of weights.
+    return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)

@@ -1,0 +1,72 @@
+"""Names in a training configuration that must be those of a network's layers and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NoReturn
+
+from bioae.equations.model import NeuronModel
+from bioae.errors import NetworkError
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.stages import stages_of
+
+__all__ = ["check_names"]
+
+
+def check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
+    """Refuse names that no layer, weight or trained parameter has.
+
+    Raises
+    ------
+    NetworkError
+        Naming the key, and the names that it may have.
+    """
+    models = {placed.name: placed.model for placed in config.network.placed}
+    _check_trainable(config.training, models, set(mirror.trained))
+    arrays = [*mirror.weights]
+    kinds = sorted({name.rpartition(".")[2] for name in arrays})
+    for stage in stages_of(config):
+        _check("learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
+        _check("frozen", stage.settings.frozen, [*kinds, *models, *arrays])
+
+
+def _check_trainable(
+    settings: OptimisationConfig, models: dict[str, NeuronModel], trained: Collection[str]
+) -> None:
+    kinds = {name.rpartition(".")[2] for name in trained}
+    for name in settings.ever_trainable:
+        if name not in kinds:
+            _refuse(name, models.values(), "training, trainable")
+    for layer, own in settings.layers.items():
+        where = f"training.layers.{layer}"
+        for name in own.trainable or ():
+            if f"{layer}.{name}" not in trained:
+                _refuse(name, [models[layer]], f"{where}, trainable")
+        for name in own.bounds:
+            if f"{layer}.{name}" not in trained:
+                raise NetworkError(
+                    f"the layer does not train {name!r}",
+                    where=f"{where}, bounds",
+                    mend="Name it in `trainable`",
+                )
+
+
+def _refuse(name: str, models: Iterable[NeuronModel], where: str) -> NoReturn:
+    allowed = sorted({each for model in models for each in model.trainable})
+    raise NetworkError(
+        f"no layer's neuron model lets {name!r} be trained",
+        where=where,
+        expected=f"one of {', '.join(allowed)}" if allowed else "none: no [trainable]",
+    )
+
+
+def _check(key: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise NetworkError(
+                f"no trained weight or parameter is called {name!r}",
+                where=f"training, {key}",
+                expected=f"one of {', '.join(known)}",
+            )

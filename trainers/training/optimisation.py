@@ -1,0 +1,92 @@
+"""The optimiser of a run: its groups of weights, whose learning rates follow stage and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from bioae.errors import NetworkError
+from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.stages import Stage
+
+__all__ = ["Optimisation"]
+
+_CLASSES: dict[str, type[torch.optim.Adam]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+class Optimisation:
+    """An optimiser of a mirror's weights.
+
+    Weights with the same learning rate in every stage, and the same decay, are a group. Weight
+    decay acts on connections only: a neuron parameter at 0 is its initial value, and biases are
+    not decayed either.
+
+    Parameters
+    ----------
+    weights
+        The weights, biases and neuron parameters, by name.
+    synaptic, parameters
+        The names of those that are weights of connections, and of the neuron parameters.
+    settings
+        The settings of the run.
+    stages
+        The stages of the run.
+
+    Attributes
+    ----------
+    optimiser
+        The optimiser; its state is that of the whole run.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, nn.Parameter],
+        synaptic: Collection[str],
+        parameters: Collection[str],
+        settings: OptimisationConfig,
+        stages: Sequence[Stage],
+    ) -> None:
+        self._weights = weights
+        self._parameters = frozenset(parameters)
+        groups: dict[tuple[tuple[float, ...], float], list[nn.Parameter]] = {}
+        for name, weight in weights.items():
+            rates = tuple(stage.settings.rate(name) for stage in stages)
+            decay = settings.optimiser.weight_decay if name in synaptic else 0.0
+            groups.setdefault((rates, decay), []).append(weight)
+        self._rates = [rates for rates, _ in groups]
+        described: list[dict[str, Any]] = [
+            {"params": params, "lr": rates[0], "weight_decay": decay}
+            for (rates, decay), params in groups.items()
+        ]
+        self.optimiser = _CLASSES[settings.optimiser.name](described, fused=True)
+
+    def enter(self, stage: Stage) -> None:
+        """Let the weights and parameters be trained that the stage trains, and no others.
+
+        Raises
+        ------
+        NetworkError
+            If it trains none.
+        """
+        for name, weight in self._weights.items():
+            trains = stage.settings.trains(name, weight=name not in self._parameters)
+            weight.requires_grad_(trains)
+            weight.grad = None
+        if not any(weight.requires_grad for weight in self._weights.values()):
+            raise NetworkError(
+                "nothing is left to train",
+                where="training.frozen",
+                found=", ".join(stage.settings.frozen),
+            )
+
+    def step(self, stage: Stage, factor: float) -> None:
+        """Update the weights, with the stage's learning rates times a factor."""
+        for group, rates in zip(self.optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rates[stage.number] * factor
+        self.optimiser.step()

@@ -1,0 +1,142 @@
+"""Stages of a run: the settings of each, its learning rates, and its regularisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bioae.errors import NetworkError
+from bioae.networks.config import NetworkConfig
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.regularisers import (
+    REGULARISERS,
+    ActivityRegulariser,
+    Regulariser,
+)
+from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.terms import RegularisersConfig
+
+__all__ = ["Stage", "build_regularisers", "stages_of"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive epochs of a run with the same settings.
+
+    Attributes
+    ----------
+    number
+        Its place among the stages, from 0.
+    start, end
+        The epochs of the run before the stage, and until its end.
+    settings
+        The settings in the stage.
+    regularisers
+        The terms that its loss adds to the reconstruction.
+    scheduled
+        The epochs of the learning-rate schedule: of the run, or of the stage if it has its own.
+    regularised
+        The epochs before the regularisers came into force: with the run, or with the stage.
+    """
+
+    number: int
+    start: int
+    end: int
+    settings: OptimisationConfig
+    regularisers: tuple[Regulariser, ...]
+    scheduled: range
+    regularised: int
+
+    def batches(self, examples: int) -> int:
+        """Return the number of updates per epoch."""
+        return -(-examples // self.settings.batch_size)
+
+    def rate_factor(self, epoch: int, batch: int, batches: int) -> float:
+        """Return the factor of the learning rates in an update.
+
+        Parameters
+        ----------
+        epoch, batch
+            The finished epochs, and the finished batches of the current one.
+        batches
+            The number of batches of an epoch.
+        """
+        elapsed = epoch - self.scheduled.start + batch / batches
+        return self.settings.schedule.rate_factor(elapsed, 1 / batches, len(self.scheduled))
+
+    def regularised_for(self, epoch: int, batch: int, batches: int) -> float:
+        """Return the time since the regularisers came into force, in epochs."""
+        return epoch - self.regularised + batch / batches
+
+
+def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
+    """Return the stages of a run in order; without ``[[training.stages]]`` there is one.
+
+    Raises
+    ------
+    NetworkError
+        If a term of the activity acts on a layer that never spikes, or on none.
+    """
+    return tuple(_stages(config))
+
+
+def _stages(config: TrainingConfig) -> Iterator[Stage]:
+    run = config.training
+    lengths = [stage.epochs or run.epochs for stage in run.stages] or [run.epochs]
+    terms = build_regularisers(config.regularisers, config.network)
+    whole, start = range(sum(lengths)), 0
+    if not run.stages:
+        yield Stage(0, 0, run.epochs, run, terms, whole, 0)
+    for number, stage in enumerate(run.stages):
+        own, end = stage.regularisers, start + lengths[number]
+        yield Stage(
+            number,
+            start,
+            end,
+            run.model_copy(update=stage.settings()),
+            terms if own is None else build_regularisers(own, config.network),
+            whole if stage.schedule is None else range(start, end),
+            0 if own is None else start,
+        )
+        start = end
+
+
+def build_regularisers(
+    config: RegularisersConfig, network: NetworkConfig
+) -> tuple[Regulariser, ...]:
+    """Return the regularisers of a configuration.
+
+    Parameters
+    ----------
+    config
+        The terms, with their coefficients and layers.
+    network
+        The network. Terms of the activity act on the layers that spike.
+
+    Raises
+    ------
+    NetworkError
+        If a term of the activity acts on a layer that never spikes, or on none.
+    """
+    spiking = tuple(each.name for each in network.placed if each.model.threshold is not None)
+    terms = []
+    for symbol, values in config.terms(network.latent).items():
+        kind, options = REGULARISERS[symbol], dict(values)
+        if issubclass(kind, ActivityRegulariser):
+            options["layers"] = _spiking_layers(symbol, values.layers, spiking)
+        terms.append(kind(**options))
+    return tuple(terms)
+
+
+def _spiking_layers(
+    symbol: str, layers: tuple[str, ...] | None, spiking: tuple[str, ...]
+) -> tuple[str, ...]:
+    silent = [name for name in layers or () if name not in spiking]
+    if not silent and spiking:
+        return spiking if layers is None else layers
+    which = f"{silent[0]!r}, a layer that never spikes" if silent else "no layer: none ever spikes"
+    raise NetworkError(
+        f"the regulariser acts on {which}",
+        where=f"regularisers.{symbol}",
+        expected=f"one of {', '.join(spiking)}" if spiking else None,
+    )

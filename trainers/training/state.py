@@ -1,0 +1,179 @@
+"""The state of a training run: weights, optimiser, averages, position and metrics, and its files.
+
+It is stored between two batches, and restored bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bioae.errors import NetworkError
+from bioae.files import atomic_output
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training.averaging import Average
+from bioae.trainers.training.checkpoint import Checkpoint, Position
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.optimisation import Optimisation
+from bioae.trainers.training.stages import Stage
+
+__all__ = ["CHECKPOINT", "METRICS", "RunState", "write_metrics"]
+
+CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.jsonl"
+
+
+def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
+    """Write one line of JSON per epoch, atomically.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; an existing file is then unchanged.
+    """
+    lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in history)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(lines, encoding="utf-8")
+
+
+class RunState:
+    """The state of a run.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    mirror
+        The network, of which the weights are shared.
+    stages
+        The stages of the run.
+    out
+        The run's folder.
+
+    Attributes
+    ----------
+    weights
+        The mirror's weights and neuron parameters, by name.
+    optimisation
+        The optimiser.
+    average
+        The moving average of the weights, if the run has one.
+    best
+        The evaluated weights of the best epoch so far, if the run selects it.
+    position
+        The finished epochs and batches.
+    history
+        The metrics of the finished epochs.
+    threads
+        The number of PyTorch's threads.
+    consistent
+        Whether all of these belong together; false during an update.
+    saved
+        The time of the last checkpoint, on the monotonic clock.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, mirror: NetworkMirror, stages: Sequence[Stage], out: Path
+    ) -> None:
+        settings = config.training
+        self._settings = settings
+        self._plain: dict[str, Any] = json.loads(json.dumps(config.to_mapping()))
+        self._epochs = stages[-1].end
+        self._out = out
+        self._task = config.network.task
+        self.weights = dict(mirror.weights)
+        self.optimisation = Optimisation(
+            self.weights, mirror.synaptic, mirror.trained, settings, stages
+        )
+        self.average = Average(self.weights, settings.average) if settings.average else None
+        self.best: dict[str, Tensor] = {}
+        self.threads = settings.threads or torch.get_num_threads()
+        self.position = Position()
+        self.history: list[dict[str, Any]] = []
+        self.consistent = True
+        self.saved = time.monotonic()
+
+    def restore(self) -> None:
+        """Restore the checkpoint of the run's folder."""
+        path = self._out / CHECKPOINT
+        stored = checkpoints.load(path)
+        checkpoints.check_config(stored.config, self._plain, str(path), self._free())
+        if stored.position.epoch > self._epochs:
+            raise NetworkError(
+                "the run has finished more epochs than requested",
+                where=str(path),
+                expected=f"training.epochs of at least {stored.position.epoch}",
+                found=str(self._epochs),
+            )
+        self.position, self.history = stored.position, stored.history
+        self.threads = stored.threads
+        if self.history and self._settings.select == "best":
+            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        optimiser = self.optimisation.optimiser
+        checkpoints.restore(stored.tensors, self._arrays(), self.weights, optimiser)
+
+    def _free(self) -> set[str]:
+        """Return the keys on which the finished part of the run does not depend."""
+        settings = self._settings
+        free = {"training.checkpoint_seconds"}
+        if not settings.stages and settings.schedule.extensible:
+            free.add("training.epochs")
+        return free
+
+    def _arrays(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return the tensors that have the names of the weights."""
+        arrays: dict[str, Mapping[str, Tensor]] = {"weight": self.weights}
+        if self.average:
+            arrays["average"] = self.average.values
+        if self.best:
+            arrays["best"] = self.best
+        return arrays
+
+    def save(self) -> None:
+        """Write the checkpoint, then the metrics, which follow from it."""
+        state = Checkpoint(
+            tensors=checkpoints.capture(self._arrays(), self.weights, self.optimisation.optimiser),
+            position=self.position,
+            history=self.history,
+            config=self._plain,
+            threads=self.threads,
+        )
+        checkpoints.save(self._out / CHECKPOINT, state)
+        write_metrics(self._out / METRICS, self.history)
+        self.saved = time.monotonic()
+
+    def selected(self) -> dict[str, Any]:
+        """Return the metrics of the epoch whose network is stored."""
+        if self._settings.select == "last":
+            return self.history[-1]
+        score, direction = next(iter(self._task.scores.items()))
+        choose = max if direction == "higher" else min
+        return choose(self.history, key=lambda metrics: metrics[f"validation_{score}"])
+
+    def evaluated(self) -> Mapping[str, Tensor]:
+        """Return the weights that are evaluated: their averages, if there are any."""
+        return self.average.values if self.average else self.weights
+
+    def finish_epoch(self, metrics: dict[str, Any]) -> None:
+        """Store the metrics of the current epoch, and its weights if it is the best one so far."""
+        self.consistent = False
+        self.history.append(metrics)
+        self.position = Position(epoch=self.position.epoch + 1)
+        if self._settings.select == "best" and self.selected() is metrics:
+            self.best = {name: each.detach().clone() for name, each in self.evaluated().items()}
+        self.consistent = True
+        self.save()
+
+    @torch.no_grad()
+    def select(self) -> dict[str, Any]:
+        """Let the mirror have the weights of the selected epoch, and return its metrics."""
+        for name, value in (self.best or self.evaluated()).items():
+            self.weights[name].copy_(value)
+        return self.selected()

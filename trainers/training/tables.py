@@ -1,0 +1,163 @@
+"""The tables inside ``[training]``: optimiser, derivative, start, layers and stages.
+
+This file imports no PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+
+from bioae.fields import Count, Table
+from bioae.trainers.training.schedules import Schedule
+from bioae.trainers.training.terms import RegularisersConfig
+
+__all__ = [
+    "AdamConfig",
+    "AdamWConfig",
+    "Derivative",
+    "DerivativeConfig",
+    "DerivativeName",
+    "Init",
+    "InitConfig",
+    "LayerConfig",
+    "Names",
+    "NumberOfEpochs",
+    "Optimiser",
+    "Rate",
+    "Rates",
+    "StageConfig",
+]
+
+DerivativeName: TypeAlias = Literal[
+    "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
+]
+
+#: A step size.
+Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
+
+#: The metrics of all epochs fit into the header of a checkpoint.
+NumberOfEpochs: TypeAlias = Annotated[int, Field(ge=1, le=10**5)]
+
+Names: TypeAlias = Annotated[tuple[str, ...], Strict(False)]
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _flat(value: object) -> object:
+    """Flatten a table of tables: TOML reads ``first.tau = 1e-2`` as a table `first`."""
+    if not isinstance(value, dict):
+        return value
+    flat: dict[object, object] = {}
+    for key, inner in value.items():
+        flat |= (
+            {f"{key}.{k}": v for k, v in inner.items()} if isinstance(inner, dict) else {key: inner}
+        )
+    return flat
+
+
+class DerivativeConfig(Table):
+    """A spike derivative: its name, its parameters, and the gradients that are detached."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: DerivativeName
+    detach_reset: bool | None = Field(
+        default=None,
+        description="whether no gradient reaches a spike through its reset; none: the rule decides",
+    )
+    detach_refractory: bool = Field(
+        default=True,
+        description="whether no gradient reaches a spike through the refractoriness after it",
+    )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The rule's parameters in the configuration."""
+        return dict(self.model_extra or {})
+
+
+class InitConfig(Table):
+    """A trained network to start from: its path, and the changes to its neurons."""
+
+    model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
+    neuron: str | None = Field(
+        default=None, min_length=1, description="another neuron model in every layer"
+    )
+    calibrate: Literal["rate", "psp", "none"] = Field(
+        default="rate", description="how the weights are scaled for it, as `bioae simulate` does"
+    )
+
+
+def _path(value: object) -> object:
+    return {"model": value} if isinstance(value, str) else value
+
+
+class AdamConfig(Table):
+    """Adam (Kingma, Ba 2015, arXiv:1412.6980)."""
+
+    name: Literal["adam"] = "adam"
+    weight_decay: ClassVar[float] = 0.0
+
+
+class AdamWConfig(Table):
+    """Adam with decoupled weight decay (Loshchilov, Hutter 2019, arXiv:1711.05101)."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: float = Field(
+        default=0.01,
+        ge=0,
+        le=1e3,
+        description="the decay of weights per update, times the learning rate",
+    )
+
+
+#: Adam by its name, or a table.
+Optimiser = Annotated[
+    Annotated[AdamConfig | AdamWConfig, Field(discriminator="name")], BeforeValidator(_named)
+]
+#: A spike derivative by its name, or a table.
+Derivative = Annotated[DerivativeConfig, BeforeValidator(_named)]
+#: Step sizes by the names of weights and parameters.
+Rates = Annotated[dict[str, Rate], BeforeValidator(_flat)]
+#: A trained network by its path, or a table.
+Init = Annotated[InitConfig, BeforeValidator(_path)]
+
+
+class LayerConfig(Table):
+    """Settings of one layer, which replace those of all layers."""
+
+    trainable: Names | None = Field(
+        default=None, description="the layer's neuron parameters to train"
+    )
+    bounds: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
+        default_factory=dict, description="bounds of trained parameters; default: the model's"
+    )
+    derivative: Derivative | None = Field(default=None, description="the layer's spike derivative")
+
+
+class StageConfig(Table):
+    """A stage of a run: the keys that differ from those of the run."""
+
+    epochs: NumberOfEpochs | None = Field(
+        default=None, description="passes over the training images"
+    )
+    batch_size: Count | None = Field(default=None, description="images of one update")
+    learning_rate: Rate | None = Field(default=None, description="the step size")
+    learning_rates: Rates | None = Field(default=None, description="the step sizes of some weights")
+    schedule: Schedule | None = Field(
+        default=None, description="the learning-rate schedule, which begins with the stage"
+    )
+    trainable: Names | None = Field(default=None, description="neuron parameters to train too")
+    frozen: Names | None = Field(default=None, description="weights and parameters not to train")
+    regularisers: RegularisersConfig | None = Field(
+        default=None, description="the terms, whose warm-ups begin with the stage"
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keys of `OptimisationConfig` that the stage replaces, with their values."""
+        keys = self.model_fields_set - {"regularisers"}
+        return {key: value for key in sorted(keys) if (value := getattr(self, key)) is not None}
