@@ -68,10 +68,10 @@ def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, 
 
 def _read_values(folder: Path, name: str, where: str) -> list[float]:
     """Return the numbers of a `.csv` or `.npy` file (time), at most one more than is allowed."""
-    path = check_input(folder / name, ModelError, where)
-    expected = "a .csv or .npy file with one number per interval"
-    if path.suffix not in (".csv", ".npy"):
+    expected = "a .csv or .npy file in the model's folder, with one number per interval"
+    if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
         raise ModelError("this is no file of values", where=where, expected=expected, found=name)
+    path = check_input(folder / name, ModelError, where)
     try:
         content = read_input(path)
         numbers = _from_npy(content) if path.suffix == ".npy" else _from_csv(content)

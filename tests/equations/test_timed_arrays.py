@@ -108,6 +108,15 @@ def test_refused_files(name: str, tmp_path: Path) -> None:
     _check_refused(tmp_path, name, line)
 
 
+@pytest.mark.parametrize("path", ["../values.csv", "/values.csv", "below/values.csv", "..", ""])
+def test_files_elsewhere_are_refused(path: str, tmp_path: Path) -> None:
+    for folder in ("mine", "mine/below"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "values.csv").write_text("1")
+    (tmp_path / "values.csv").write_text("1")
+    _check_refused(tmp_path / "mine", path, "this is no file of values")
+
+
 @pytest.mark.parametrize(
     "array",
     [np.zeros((2, 2)), np.array([None, 1]), np.array(1.0), np.array(["1"]), np.array([1j])],
