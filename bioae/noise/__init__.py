@@ -20,6 +20,7 @@ numpy, Cython, C++ and CUDA. The source in C++ and CUDA is `templates/noise.h`.
 from __future__ import annotations
 
 from bioae.noise.streams import (
+    PARAMETER_STEP,
     START_STEP,
     Key,
     draw,
@@ -30,6 +31,7 @@ from bioae.noise.streams import (
 from bioae.noise.transforms import normal, uniform
 
 __all__ = [
+    "PARAMETER_STEP",
     "START_STEP",
     "Key",
     "draw",
