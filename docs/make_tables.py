@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bioae.equations.model import CustomEvent, NeuronModel, Surrogate
+from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
 from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
@@ -63,6 +63,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
+    "timed": (TimedValues,),
 }
 _COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}, "tasks": set()}
 _MEANING = {

@@ -1,9 +1,13 @@
-"""Declarations of a model: its parameters with their bounds, and its equations in Brian2."""
+"""Declarations of a model: parameters, bounds, timed arrays, and its equations in Brian2."""
 
 from __future__ import annotations
 
+import ast
+import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
@@ -14,18 +18,38 @@ from brian2.equations.equations import (
 )
 from brian2.units import Quantity
 
-from bioae.equations.expressions import parse_expression
+from bioae.equations.arrays.timed import Timed
+from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
-from bioae.equations.quantities import evaluate, finite, unit_name
+from bioae.equations.quantities import constants, evaluate, finite, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
-__all__ = ["brian2_equations", "check_trainable", "in_order", "parameter_values", "trained_bounds"]
+__all__ = [
+    "brian2_equations",
+    "check_interval",
+    "check_trainable",
+    "in_order",
+    "parameter_order",
+    "parameter_values",
+    "random_parameters",
+    "timed_arrays",
+    "trained_bounds",
+    "without_timed_arrays",
+]
+
+#: The relative error that rounding may cause in a number of steps.
+_ROUNDING = 1e-9
+
+#: Marks a name that was found as a function of time.
+_MARK = "bioae_timed_"
 
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     """Return the values of a model's parameters, which may name one another.
+
+    Random numbers in them have their means.
 
     Raises
     ------
@@ -35,14 +59,49 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     where = f"{model.name}.toml, [parameters]"
     for name in model.parameters:
         check_name(name, where=where)
+    values: dict[str, Quantity] = {}
+    for name in parameter_order(model):
+        text = model.parameters[name]
+        if name in model.drawn:
+            text = Expression(text).rewritten(_Means()).text
+        values[name] = finite(text, values, where=f"{where} {name}")
+    return {name: values[name] for name in model.parameters}
+
+
+class _Means(ast.NodeTransformer):
+    """Replace calls of ``rand()`` and ``randn()`` by their means."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        mean = {"rand": 0.5, "randn": 0.0}.get(ast.unparse(node.func))
+        return self.generic_visit(node) if mean is None else ast.Constant(mean)
+
+
+def parameter_order(model: NeuronModel) -> tuple[str, ...]:
+    """Return a model's parameters, each after those that its value names.
+
+    Raises
+    ------
+    ModelError
+        If one is no expression, or they name each other in a circle.
+    """
+    where = f"{model.name}.toml, [parameters]"
     needed = {
-        name: parse_expression(text, where=f"{where} {name}").names & model.parameters.keys()
+        name: parse_expression(text, where=f"{where} {name}", random=True).names
+        & model.parameters.keys()
         for name, text in model.parameters.items()
     }
-    values: dict[str, Quantity] = {}
-    for name in in_order(needed, where=where):
-        values[name] = finite(model.parameters[name], values, where=f"{where} {name}")
-    return {name: values[name] for name in model.parameters}
+    return in_order(needed, where=where)
+
+
+def random_parameters(model: NeuronModel) -> frozenset[str]:
+    """Return the parameters that are drawn for each neuron, and those whose values name them."""
+    if not model.drawn:
+        return frozenset()
+    random = {*model.drawn}
+    for name in parameter_order(model):
+        if Expression(model.parameters[name]).names & random:
+            random.add(name)
+    return frozenset(random)
 
 
 def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
@@ -77,6 +136,7 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     ModelError
         If the equations cannot be parsed, or use a name that is reserved.
     """
+    model = without_timed_arrays(model)
     where = f"{model.name}.toml, equations"
     values = parameter_values(model)
     try:
@@ -99,6 +159,103 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     return equations
 
 
+def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
+    """Return the timed arrays of a model.
+
+    Raises
+    ------
+    ModelError
+        If a unit or an interval does not fit.
+    """
+    arrays = {}
+    for name, each in model.timed_arrays.items():
+        where = f"{model.name}.toml, [timed_arrays.{name}]"
+        if name in constants():
+            raise ModelError("this name is a unit or a constant", where=where, found=name)
+        unit = float(evaluate(each.unit, where=f"{where} unit", error=ModelError))
+        interval = time_in_seconds(each.dt, where=f"{where} dt", error=ModelError)
+        values = tuple(unit * float(value) for value in each.values)
+        if not all(map(math.isfinite, values)):
+            raise ModelError("the values must be finite", where=where, found="inf or nan")
+        arrays[name] = Timed(values, interval)
+    return arrays
+
+
+def without_timed_arrays(model: NeuronModel) -> NeuronModel:
+    """Return the model with a shared constant in place of each timed array: its value in a step.
+
+    Raises
+    ------
+    ModelError
+        If a timed array is used in another way than as a function of ``t``.
+    """
+    if not model.timed_arrays:
+        return model
+    timed_arrays(model)
+    units = {
+        name: unit_name(evaluate(each.unit, where=f"{model.name}.toml", error=ModelError))
+        for name, each in model.timed_arrays.items()
+    }
+    declared = [f"{name} : {unit} (shared, constant)" for name, unit in units.items()]
+    fields: dict[str, Any] = {
+        name: _replaced(model, text, name)
+        for name in ("threshold", "reset", "refractory", "run_regularly")
+        if (text := getattr(model, name)) is not None
+    }
+    equations = _replaced(model, model.equations, "equations")
+    fields["equations"] = "\n".join([equations, *declared])
+    fields["initial"] = {
+        name: _replaced(model, text, f"[initial] {name}") for name, text in model.initial.items()
+    }
+    fields["events"] = {
+        name: event.model_copy(
+            update={key: _replaced(model, text, f"[events.{name}] {key}") for key, text in event}
+        )
+        for name, event in model.events.items()
+    }
+    if model.surrogate is not None:
+        texts = {k: _replaced(model, text, f"[surrogate] {k}") for k, text in model.surrogate}
+        fields["surrogate"] = model.surrogate.model_copy(update=texts)
+    return model.model_copy(update={**fields, "timed_arrays": {}})
+
+
+def check_interval(model: NeuronModel, dt: float) -> None:
+    """Refuse an interval of a model that is no multiple of the time step (in seconds).
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    intervals = {"run_every": model.run_every} if model.run_every is not None else {}
+    intervals |= {f"[timed_arrays.{n}] dt": each.dt for n, each in model.timed_arrays.items()}
+    for key, text in intervals.items():
+        where = f"{model.name}.toml, {key}"
+        steps = time_in_seconds(text, where=where, error=ModelError) / dt
+        if round(steps) < 1 or abs(steps - round(steps)) > _ROUNDING * steps:
+            what = "statements run" if key == "run_every" else "values change"
+            raise ModelError(
+                f"{what} at a multiple of the time step",
+                where=where,
+                expected=f"a multiple of {dt * 1e3:g} ms",
+                found=text,
+            )
+
+
+def _replaced(model: NeuronModel, text: str, key: str) -> str:
+    for name in model.timed_arrays:
+        text = re.sub(rf"\b{name}\s*\(\s*t\s*\)", f" {_MARK}{name} ", text)
+        if re.search(rf"(?<![A-Za-z0-9_]){name}\b", re.sub(r"#.*", "", text)):
+            raise ModelError(
+                "a timed array is a function of the time since the presentation's start",
+                where=f"{model.name}.toml, {key}",
+                expected=f"{name}(t)",
+                found=f"{name} without (t)",
+            )
+        text = text.replace(f" {_MARK}{name} ", f"({name})")
+    return text
+
+
 def check_trainable(
     model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
 ) -> None:
@@ -116,8 +273,13 @@ def check_trainable(
     ModelError
         If bounds have another unit than their parameter, or are not in order.
     """
+    random = random_parameters(model)
     for name, bounds in model.trainable.items():
         where = f"{model.name}.toml, [trainable] {name}"
+        if name in random:
+            raise ModelError(
+                "training cannot move a random parameter", where=where, found=model.parameters[name]
+            )
         unit = parameters[name]
         low, high = (
             evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
@@ -198,6 +360,8 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )
+    if name in random_parameters(model):
+        _check_random(model, equation, where)
     _check_whole(equation.var_type, float(value), where, model.parameters[name])
     if equation.dim != value.dim:
         raise ModelError(
@@ -205,6 +369,16 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             where=where,
             expected=f"{unit_name(equation.dim)}, as the equations declare it",
             found=unit_name(value),
+        )
+
+
+def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> None:
+    if "constant" not in equation.flags or equation.var_type != "float":
+        raise ModelError(
+            "only constants that are no integers or booleans can be random parameters",
+            where=where,
+            found=model.parameters[equation.varname],
+            mend="Give the initial value of a variable in [initial]",
         )
 
 

@@ -44,6 +44,16 @@ SUPPORTED: Mapping[str, int] = {
 #: Functions that Brian2 lacks; only distances to threshold use them, and Brian2 never sees those.
 EXTREMES = ("minimum", "maximum")
 
+#: What to write instead of functions that Brian2 lacks too.
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("min", "minimum"), "Write clip(a, -inf, b) for the smaller of a and b, inf with its unit"
+    ),
+    **dict.fromkeys(
+        ("max", "maximum"), "Write clip(a, b, inf) for the larger of a and b, inf with its unit"
+    ),
+}
+
 #: Brian2's functions that draw random numbers.
 RANDOM = frozenset({"rand", "randn"})
 
@@ -391,7 +401,8 @@ class _Grammar:
             raise self._refusal("this cannot be random", node)
         if name not in self._functions:
             expected = f"one of {', '.join(sorted(self._functions))}"
-            raise self._refusal("this function is not supported", node.func, expected=expected)
+            what = "this function is not supported"
+            raise self._refusal(what, node.func, expected=expected, mend=_INSTEAD.get(name))
         count = self._functions[name]
         if len(node.args) != count or node.keywords:
             arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"

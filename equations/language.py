@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 #: Names that every model may use without declaring them.
-BUILT_IN = frozenset({"t", "dt", "i", "N"})
+BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
 
 #: The variables that Brian2 gives a model with a refractory period.
 REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
@@ -69,7 +69,7 @@ _RESERVED = (
     BUILT_IN
     | REFRACTORINESS
     | _MACROS
-    | {"t_in_timesteps", "settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
+    | {"settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
 )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from bioae.documents import read_toml
+from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
-from bioae.inputs import as_path, check_input
+from bioae.inputs import as_path, check_input, read_input
 
 __all__ = ["available", "load_model"]
 
@@ -43,7 +48,58 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
         raise _unknown(text)
     fields = read_toml(path, "neuron model file", error=ModelError)
     where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
+    fields = _with_values(fields, path.parent, where)
     return NeuronModel.from_mapping(path.stem, fields, where=where)
+
+
+def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    """Return the fields with the numbers of timed arrays in place of the paths of their files."""
+    arrays = fields.get("timed_arrays")
+    if not isinstance(arrays, dict):
+        return fields
+    read = {}
+    for name, each in arrays.items():
+        read[name] = each
+        if isinstance(each, dict) and isinstance(each.get("values"), str):
+            place = f"{where}, [timed_arrays.{name}] values"
+            read[name] = {**each, "values": _read_values(folder, each["values"], place)}
+    return {**fields, "timed_arrays": read}
+
+
+def _read_values(folder: Path, name: str, where: str) -> list[float]:
+    """Return the numbers of a `.csv` or `.npy` file (time), at most one more than is allowed."""
+    expected = "a .csv or .npy file in the model's folder, with one number per interval"
+    if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
+        raise ModelError("this is no file of values", where=where, expected=expected, found=name)
+    path = check_input(folder / name, ModelError, where)
+    try:
+        content = read_input(path)
+        numbers = _from_npy(content) if path.suffix == ".npy" else _from_csv(content)
+    except (OSError, ValueError) as reason:
+        found = getattr(reason, "strerror", None) or " ".join(str(reason).split())[:80]
+        raise ModelError(
+            "these values cannot be read", where=where, expected=expected, found=f"{name}: {found}"
+        ) from reason
+    return numbers[: MOST_VALUES + 1]
+
+
+def _from_csv(content: bytes) -> list[float]:
+    rows = [line.strip() for line in content.decode().splitlines() if line.strip()]
+    parts = rows[0].split(",") if len(rows) == 1 else rows
+    return [float(part) for part in parts]
+
+
+def _from_npy(content: bytes) -> list[float]:
+    # Not `np.load`, which allocates what a header declares.
+    stream = BytesIO(content)
+    read: Any = np.lib.format
+    if read.read_magic(stream) != (1, 0):
+        raise ValueError("another version than 1.0 of the format")
+    shape, _, dtype = read.read_array_header_1_0(stream)
+    if len(shape) != 1 or dtype.kind not in "fiu":
+        raise ValueError(f"{dtype} of shape {shape}")
+    numbers = np.frombuffer(content, dtype, count=shape[0], offset=stream.tell())
+    return [float(number) for number in numbers]
 
 
 def _unknown(name: str) -> ModelError:

@@ -20,6 +20,7 @@ __all__ = [
     "MOST_EQUATIONS",
     "MOST_EVENTS",
     "MOST_NAMES",
+    "MOST_VALUES",
     "Size",
     "measured",
 ]
@@ -36,6 +37,9 @@ MOST_EQUATIONS = 100
 
 #: The custom events of a model.
 MOST_EVENTS = 20
+
+#: The values of a timed array.
+MOST_VALUES = 10_000
 
 #: The operations within one another.
 DEEPEST = 60

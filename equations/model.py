@@ -9,16 +9,26 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
-from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_EVENTS, MOST_NAMES
+from bioae.equations.limits import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_EVENTS,
+    MOST_NAMES,
+    MOST_VALUES,
+)
 from bioae.errors import ModelError, describe
 from bioae.fields import Table
 
-__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate"]
+__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
 
 #: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
 
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
+
+_COMMENT = re.compile(r"#.*")
+_RANDOM = re.compile(r"\brandn?\s*\(")
+_LAST_SPIKE = re.compile(r"\b(?:lastspike|not_refractory)\b")
 
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
@@ -36,6 +46,28 @@ class CustomEvent(Table):
 
     condition: _Text = Field(min_length=1, description="a Brian2 condition")
     reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
+
+
+class TimedValues(Table):
+    """Values that change over a presentation: a Brian2 `TimedArray`."""
+
+    values: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Strict(False)] = Field(
+        min_length=1,
+        max_length=MOST_VALUES,
+        description="numbers, or the path of a `.csv` or `.npy` file next to this one",
+    )
+    dt: _Text = Field(min_length=1, description="the time for which each value holds")
+    unit: _Text = Field("1", min_length=1, description="the unit of the values")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _numbers(cls, values: Any) -> Any:
+        if isinstance(values, str):
+            raise ValueError("a path of values is read only where the model is a file")
+        for value in values if isinstance(values, list) else ():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"expected a list of numbers, found {str(value)[:40]}")
+        return values
 
 
 class NeuronModel(Table):
@@ -59,6 +91,9 @@ class NeuronModel(Table):
     run_regularly: _Text | None = Field(
         None, description="Brian2 statements, run at the start of each step"
     )
+    run_every: _Text | None = Field(
+        None, description="the interval of `run_regularly`; default: every step"
+    )
     events: dict[str, CustomEvent] = Field(
         default_factory=dict,
         max_length=MOST_EVENTS,
@@ -76,7 +111,16 @@ class NeuronModel(Table):
     weight: _Text = Field(
         "1", description="input of a network weight of 1.0, with its unit; may contain `dt`"
     )
+    inputs: _Table = Field(
+        default_factory=dict,
+        description="further variables that the same spike adds to, each with its own `weight`",
+    )
     dt: _Text | None = Field(None, description="the largest time step that the model allows")
+    timed_arrays: dict[str, TimedValues] = Field(
+        default_factory=dict,
+        max_length=MOST_EVENTS,
+        description="values that change over a presentation, used as `NAME(t)`",
+    )
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
@@ -85,7 +129,15 @@ class NeuronModel(Table):
     )
 
     @field_validator(
-        "description", "threshold", "refractory", "method", "input", "inhibition", "weight", "dt"
+        "description",
+        "threshold",
+        "refractory",
+        "run_every",
+        "method",
+        "input",
+        "inhibition",
+        "weight",
+        "dt",
     )
     @classmethod
     def _one_line(cls, text: str | None) -> str | None:
@@ -96,8 +148,8 @@ class NeuronModel(Table):
     def _on_one_clock(cls, code: Any) -> Any:
         if isinstance(code, dict):
             raise ValueError(
-                "statements run in every step of the network: a separate interval would be another "
-                f"clock, which is not supported, found {code}"
+                "these are statements as text, and `run_every` is their interval, such as "
+                f'"10*ms", found {code}'
             )
         return code
 
@@ -110,6 +162,14 @@ class NeuronModel(Table):
             if name == "spike":
                 raise ValueError("`threshold` and `reset` already define the event 'spike'")
         return events
+
+    @field_validator("timed_arrays")
+    @classmethod
+    def _functions(cls, arrays: dict[str, TimedValues]) -> dict[str, TimedValues]:
+        for name in arrays:
+            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+                raise ValueError(f"{name!r} cannot be the name of a timed array")
+        return arrays
 
     @field_validator("equations", "run_regularly")
     @classmethod
@@ -126,7 +186,7 @@ class NeuronModel(Table):
                 raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
         return bounds
 
-    @field_validator("parameters", "initial")
+    @field_validator("parameters", "initial", "inputs")
     @classmethod
     def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
@@ -146,12 +206,20 @@ class NeuronModel(Table):
             )
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
+        if self.run_every is not None and self.run_regularly is None:
+            raise ValueError("`run_every` is the interval of `run_regularly`, which is missing")
         if self.threshold is None and self.surrogate:
             raise ValueError("[surrogate] needs a threshold")
         if self.inhibition == self.input:
             raise ValueError(
                 "`inhibition` must name a variable other than `input`; without the key, spikes of "
                 "negative weight subtract from `input`"
+            )
+        for name in self.timed_arrays.keys() & {*self.parameters, *self.initial}:
+            raise ValueError(f"{name!r} is a timed array, and a parameter or a variable")
+        for name in self.inputs.keys() & {self.input, self.inhibition}:
+            raise ValueError(
+                f"[inputs] names further variables, but `input` or `inhibition` is {name!r} already"
             )
         return self
 
@@ -213,6 +281,32 @@ class NeuronModel(Table):
                 expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
             )
         return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
+
+    def with_weight(self, weight: str) -> NeuronModel:
+        """Return the same model with another `weight`; those of `inputs` change in proportion."""
+        ratio = f"(({weight})/({self.weight}))"
+        inputs = {name: f"({amount})*{ratio}" for name, amount in self.inputs.items()}
+        return self.model_copy(update={"weight": weight, "inputs": inputs})
+
+    @property
+    def refractoriness(self) -> str | None:
+        """The refractory time or condition: 0 for a model that only names `lastspike`."""
+        if self.refractory is not None or self.threshold is None:
+            return self.refractory
+        events = (text for event in self.events.values() for _, text in event)
+        texts = (self.equations, self.threshold, self.reset, self.run_regularly, *events)
+        code = "\n".join(_COMMENT.sub("", text) for text in texts if text is not None)
+        return "0*second" if _LAST_SPIKE.search(code) else None
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """The parameters whose text draws random numbers: once for each neuron of a network."""
+        return frozenset(n for n, text in self.parameters.items() if _RANDOM.search(text))
+
+    @property
+    def received(self) -> dict[str, str]:
+        """The variables that a presynaptic spike adds to, with the input of a weight of 1.0."""
+        return {self.input: self.weight, **self.inputs}
 
     @property
     def settle(self) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bioae.equations.arrays.timed import Timed
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.equations.operators import inexact
@@ -184,7 +185,11 @@ class Program:
     prepare
         Run before each step: subexpressions that are constant over it.
     regularly
-        Run at the start of each step, in the slot ``start``.
+        Run at the start of each step in which `due` holds, in the slot ``start``.
+    due
+        A condition on the step within the presentation; None: every step.
+    timed
+        Values that change over a presentation, by the names that statements refer to.
     refractoriness, update
         Run in the slot ``groups``: leaving the refractory state, then the integration step.
     threshold
@@ -210,6 +215,8 @@ class Program:
     draws: Mapping[str, Draw]
     prepare: Statements
     regularly: Statements
+    due: Expression | None
+    timed: Mapping[str, Timed]
     refractoriness: Statements
     update: Statements
     threshold: Expression | None

@@ -193,6 +193,13 @@ class _Means:
             )  # fmt: skip
         return open_result(path)
 
+    def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
+        from bioae.cli.progress import counting
+        from bioae.trainers import simulate_mirror
+
+        with counting("images in the mirror") as progress:
+            return simulate_mirror(network, images, seed=seed, progress=progress)
+
     def report(self, line: str) -> None:
         self._console.print(line, markup=False)
 

@@ -164,7 +164,9 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
         ],
         "constants": constants,
         "before a step": [str(statement) for statement in program.prepare],
-        "in each step": [str(statement) for statement in program.regularly],
+        f"every {program.model.run_every}" if program.due else "in each step": [
+            str(statement) for statement in program.regularly
+        ],
         "update": [str(s) for s in (*program.refractoriness, *program.update)],
         "fires if": str(program.condition or ""),
         "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],
@@ -186,7 +188,8 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
 
 
 def _weight(model: NeuronModel) -> str:
-    adds = f"a weight of 1 adds {model.weight} to {model.input}"
+    each = [f"{amount} to {name}" for name, amount in model.received.items()]
+    adds = f"a weight of 1 adds {' and '.join(each)}"
     return adds if model.inhibition is None else f"{adds}, one of -1 to {model.inhibition}"
 
 

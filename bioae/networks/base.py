@@ -23,7 +23,7 @@ from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.random import stream
+from bioae.random import check_key, stream
 
 __all__ = ["NetworkBase"]
 
@@ -44,7 +44,8 @@ class NetworkBase:
         PyTorch's order. ``LAYER.bias``: biases (channel) or (neuron). ``LAYER.weight_delay`` and
         ``LAYER.recurrent_delay``: delays in seconds, where each connection has its own.
         ``LAYER.PARAMETER``: any constant parameter of the layer's neuron model that replaces the
-        model's value, in base units, one value or one per neuron. ``LAYER.readout.PARAMETER``: one
+        model's value, in base units, one value or one per neuron; those that are random in the
+        model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
         that the read-out does not share with the neuron.
     spread
         Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
@@ -64,6 +65,9 @@ class NetworkBase:
     )
 
     def __post_init__(self) -> None:
+        drawn = self._random_parameters(0)
+        if drawn.keys() - self.weights.keys():
+            object.__setattr__(self, "weights", {**drawn, **self.weights})
         required: dict[str, Shape] = {}
         for placed in self.config.placed:
             required |= placed.array_shapes
@@ -109,9 +113,25 @@ class NetworkBase:
                         delay, shape, stream(seed, _DELAY_STREAMS + number),
                         dt=config.dt_seconds, where=f"layer {placed.name!r}",
                     )  # fmt: skip
+            weights |= placed.random_parameters(seed)
             weights |= {name: np.zeros(shape) for name, shape in placed.bias_shapes.items()}
             weights |= draw_spread(placed, seed)
         return cls(config, weights)
+
+    def with_random_parameters(self, seed: int) -> Self:
+        """Return the network with new draws of the parameters that are random in neuron files.
+
+        `initialise` draws them with the seed of the weights; a network that is given none, or gets
+        another neuron model, draws them with seed 0. Trained weights stay as they are.
+        """
+        check_key(seed, "seed")
+        return replace(self, weights={**self.weights, **self._random_parameters(seed)})
+
+    def _random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
+        drawn: dict[str, NDArray[np.float64]] = {}
+        for placed in self.config.placed:
+            drawn |= placed.random_parameters(seed)
+        return drawn
 
     def quantised(self, bits: int = 12) -> Self:
         """Return the network with its weights and biases rounded to multiples of ``2**-bits``.

@@ -259,7 +259,7 @@ class NetworkConfig(Table):
         for depth, layer in enumerate(self.layers, start=1):
             model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
             if layer.weight is not None:
-                model = model.model_copy(update={"weight": layer.weight})
+                model = model.with_weight(layer.weight)
             where = f"layer {layer.name!r}"
             self._check_dt(model, where=where)
             check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
@@ -296,6 +296,10 @@ class NetworkConfig(Table):
     def _check_dt(self, model: NeuronModel, *, where: str) -> None:
         from bioae.equations.quantities import time_in_seconds
 
+        if model.run_every is not None or model.timed_arrays:
+            from bioae.equations.declarations import check_interval
+
+            check_interval(model, self.dt_seconds)
         if model.dt is None:
             return
         largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
@@ -323,15 +327,16 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     ]
     if not differing:
         return {}
-    from bioae.equations.declarations import parameter_values
+    from bioae.equations.declarations import parameter_values, random_parameters
     from bioae.equations.expressions import Expression
     from bioae.equations.quantities import text_of
 
     values, own = parameter_values(model), parameter_values(readout)
+    random = random_parameters(model)
     texts = {
-        # The text itself, unless it names other parameters of the neuron.
+        # The text itself, unless it names other parameters of the neuron or is drawn for it.
         name: str(text_of(values[name]))
-        if Expression(model.parameters[name]).names & model.parameters.keys()
+        if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
         else model.parameters[name]
         for name in differing
     }

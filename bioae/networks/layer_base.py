@@ -14,7 +14,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    Strict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from bioae.fields import Positive, Table
 
@@ -121,6 +128,13 @@ class LayerBase(Table):
     recurrent_gain: Positive | None = Field(
         None, description="scale of the initial recurrent weights; `gain` by default"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
+        # Descriptions, and their hashes, are older than these keys.
+        fields: dict[str, Any] = serialise(self)
+        newer = {"spread": {}, "bias": False, "initial": "normal"}
+        return {name: value for name, value in fields.items() if newer.get(name, ...) != value}
 
     @field_validator("delay", "recurrent_delay", mode="before")
     @classmethod

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
+from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
+from bioae.noise import PARAMETER_STEP, draw, population_number
 
 if TYPE_CHECKING:
-    from bioae.equations.program import Program
+    from bioae.equations.program import Draw, Program
 
 __all__ = ["PlacedLayer"]
 
@@ -122,6 +124,36 @@ class PlacedLayer:
         """The shapes of all arrays of its connections and biases, by name."""
         return {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}
 
+    def random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
+        """Draw the parameters that are random in the files of the models, by name (neuron).
+
+        Raises
+        ------
+        NetworkError
+            If one has the name of an array of weights.
+        """
+        if not self.model.drawn and not self.readout.drawn:
+            return {}
+        from bioae.equations.arrays.start import drawn_parameters
+        from bioae.equations.declarations import random_parameters
+
+        arrays: dict[str, NDArray[np.float64]] = {}
+        own = random_parameters(self.model)
+        for model, prefix in ((self.model, self.name), (self.readout, f"{self.name}.readout")):
+            number = population_number(self.depth, readout=model is self.readout)
+            drawn = drawn_parameters(model, partial(_drawn, number, self.size, seed))
+            for name, values in drawn.items():
+                if model is self.model or name not in own:
+                    arrays[f"{prefix}.{name}"] = values
+        for name in arrays.keys() & self.array_shapes.keys():
+            raise NetworkError(
+                "this random parameter has the name of an array of weights",
+                where=f"neuron model {self.model.name}",
+                found=name,
+                mend="Choose another name",
+            )
+        return arrays
+
     @property
     def separate_inhibition(self) -> bool:
         """True if a model of the layer receives inhibition at a separate variable."""
@@ -153,3 +185,12 @@ class PlacedLayer:
             f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
+
+
+def _drawn(population: int, size: int, seed: int, each: Draw) -> NDArray[np.float64]:
+    """Return the random numbers of one call in a parameter (neuron)."""
+    numbers = draw(
+        each.distribution, seed=seed, examples=[0], step=PARAMETER_STEP, call=each.call,
+        population=population, count=size,
+    )  # fmt: skip
+    return np.asarray(numbers[0])

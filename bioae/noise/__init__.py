@@ -21,6 +21,7 @@ numpy, Cython, C++ and CUDA. The source in C++ and CUDA is `templates/noise.h`.
 from __future__ import annotations
 
 from bioae.noise.streams import (
+    PARAMETER_STEP,
     START_STEP,
     Key,
     draw,
@@ -31,6 +32,7 @@ from bioae.noise.streams import (
 from bioae.noise.transforms import normal, uniform
 
 __all__ = [
+    "PARAMETER_STEP",
     "START_STEP",
     "Key",
     "draw",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bioae.equations.program import Draw, Noise
 
 __all__ = [
+    "PARAMETER_STEP",
     "START_STEP",
     "Distribution",
     "Key",
@@ -29,6 +30,9 @@ Distribution = Literal["uniform", "normal"]
 
 #: The step of the random numbers in the initial values of a presentation.
 START_STEP = -2
+
+#: The step of random parameters, which are drawn once per network: no settling run is as long.
+PARAMETER_STEP = -(2**40)
 
 _TRANSFORMS = {"uniform": uniform, "normal": normal}
 _BITS = 2**64 - 1

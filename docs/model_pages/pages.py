@@ -103,6 +103,8 @@ def _firing(model: NeuronModel) -> str:
 
 
 def _rule(rule: Rule) -> str:
+    if rule.event is None and rule.condition:
+        return f"At multiples of ${rule.condition}$ {_statements(rule.statements)}."
     if rule.event is None:
         return f"At the start of every step {_statements(rule.statements)}."
     return f"When ${rule.condition}$ (`{rule.event}`) {_statements(rule.statements)}."
@@ -114,17 +116,19 @@ def _statements(statements: Iterable[str]) -> str:
 
 def _receiving(model: NeuronModel) -> str:
     own = {row.name for row in symbols(model)}
-    weight = latex(model.weight, own)
-    amount = "$w$" if weight == "1" else f"$w \\cdot {weight}$"
+    amounts = {name: _amount(latex(text, own)) for name, text in model.received.items()}
+    adds = " and ".join(f"{amount} to ${symbol(name)}$" for name, amount in amounts.items())
     if model.inhibition is None:
-        return (
-            f"A presynaptic spike of network weight $w$ adds {amount} to ${symbol(model.input)}$."
-        )
-    magnitude = amount.replace("w", "\\lvert w \\rvert", 1)
+        return f"A presynaptic spike of network weight $w$ adds {adds}."
+    magnitude = amounts[model.input].replace("w", "\\lvert w \\rvert", 1)
     return (
-        f"A presynaptic spike of network weight $w > 0$ adds {amount} to ${symbol(model.input)}$; "
+        f"A presynaptic spike of network weight $w > 0$ adds {adds}; "
         f"one of $w < 0$ adds {magnitude} to ${symbol(model.inhibition)}$."
     )
+
+
+def _amount(weight: str) -> str:
+    return "$w$" if weight == "1" else f"$w \\cdot {weight}$"
 
 
 def _running(model: NeuronModel) -> str:

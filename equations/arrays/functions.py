@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from bioae.equations.arrays.timed import Timed
 from bioae.equations.expressions import EXTREMES, SUPPORTED
 from bioae.equations.operators import LEAST_INTEGER, POWERS
 
@@ -27,8 +30,8 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     -------
     Mapping
         Brian2's functions by their names; ``mod``, ``floordiv``, ``square`` and ``reciprocal``, see
-        `bioae.equations.operators`; ``and``, ``or``, ``not``, ``select``; and ``number``, which
-        makes an array of a Python number.
+        `bioae.equations.operators`; ``and``, ``or``, ``not``, ``select``; ``number``, which makes
+        an array of a Python number; and ``lookup``, the value of a timed array at a time.
     """
     dtype = xp.float64 if dtype is None else dtype
     ours = {
@@ -49,6 +52,7 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
         "not": xp.logical_not,
         "select": xp.where,
         "number": partial(xp.asarray, dtype=dtype),
+        "lookup": partial(_lookup, xp),
     }
 
 
@@ -75,6 +79,14 @@ def _sign(xp: Any, value: Any) -> Any:
 
 def _timestep(xp: Any, time: Any, dt: Any) -> Any:
     return xp.trunc((time + 1e-3 * dt) / dt)
+
+
+def _lookup(xp: Any, name: str, timed: Timed, time: Any, dt: Any) -> Any:  # noqa: ARG001
+    """Return the values of a timed array at some times."""
+    clock = np.asarray(time if xp is np else time.detach().cpu())
+    step = np.floor(clock / float(dt) + 0.5)
+    values = timed.at(step, float(dt))
+    return values if xp is np else xp.asarray(values, dtype=time.dtype, device=time.device)
 
 
 def _exprel(xp: Any, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,27 @@ from numpy.typing import NDArray
 
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import Stepper, compile_expression
-from bioae.equations.declarations import parameter_values
-from bioae.equations.program import REFRACTORY_PREFIX, Noise, Program
-from bioae.equations.quantities import time_in_seconds
+from bioae.equations.declarations import (
+    check_interval,
+    parameter_order,
+    parameter_values,
+    random_parameters,
+)
+from bioae.equations.expressions import Expression
+from bioae.equations.lowering.noise import Draws
+from bioae.equations.model import NeuronModel
+from bioae.equations.program import REFRACTORY_PREFIX, Draw, Noise, Program
+from bioae.equations.quantities import constants, time_in_seconds
 from bioae.errors import ModelError
 
-__all__ = ["NEVER", "constant_values", "default_parameters", "initial_state", "settle"]
+__all__ = [
+    "NEVER",
+    "constant_values",
+    "default_parameters",
+    "drawn_parameters",
+    "initial_state",
+    "settle",
+]
 
 Array = Any
 Values = dict[str, NDArray[Any]]
@@ -30,6 +45,32 @@ def default_parameters(program: Program) -> Values:
     """Return the model's parameters in base units, as arrays without dimensions."""
     values = parameter_values(program.model)
     return {name: np.asarray(float(values.get(name, 0.0))) for name in program.parameters}
+
+
+def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float64]]) -> Values:
+    """Return the parameters that are random in the model's file, in base units (neuron).
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    draw
+        Returns the random numbers of a call of ``rand()`` or ``randn()`` (neuron); calls are
+        counted in the order of the file.
+    """
+    random = random_parameters(model)
+    draws = Draws()
+    named = {name: draws(Expression(text)) for name, text in model.parameters.items()}
+    values = {name: np.asarray(float(value)) for name, value in constants().items()}
+    values |= {name: np.asarray(float(value)) for name, value in parameter_values(model).items()}
+    values |= {name: draw(each) for name, each in draws.by_name.items()}
+    with np.errstate(all="ignore"):
+        for name in parameter_order(model):
+            if name in random:
+                values[name] = compile_expression(named[name], array_functions(np))(values)
+    return {
+        name: np.asarray(values[name], np.float64) for name in model.parameters if name in random
+    }
 
 
 def constant_values(
@@ -114,6 +155,7 @@ def initial_state(
 
 
 def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
+    check_interval(program.model, dt)
     parameters = {**default_parameters(program), **parameters}
     values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
     builtins = {
@@ -121,7 +163,8 @@ def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, 
         "N": np.asarray(float(n)),
         "i": np.arange(n, dtype=np.float64),
     }
-    return {**values, **builtins, "t": np.asarray(0.0)}
+    timed = {name: each.at(0, dt) for name, each in program.timed.items()}
+    return {**values, **builtins, **timed, "t": np.asarray(0.0)}
 
 
 def _start(

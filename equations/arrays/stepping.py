@@ -29,6 +29,9 @@ __all__ = [
 #: The file name of compiled statements.
 SOURCE = "<neuron model>"
 
+#: The name of the condition under which `run_regularly` runs.
+_DUE = "_due"
+
 #: The names of the statements and their code, by line, in the globals of compiled statements.
 _STATEMENTS, _LINES = "_statements", "_lines"
 
@@ -277,6 +280,7 @@ class Stepper:
         reads: Sequence[str] = (),
     ) -> None:
         self.program = program
+        self._lookup = functions["lookup"]
         states = tuple(program.states)
         fired = ("_fired", *reads)
 
@@ -285,8 +289,12 @@ class Stepper:
         ) -> Block:
             return Block(statements, states, functions, write, also)
 
-        # Nothing comes between the two.
-        self.prepare = block((*program.prepare, *program.regularly), guard)
+        due = program.due
+        self._due = None if due is None else compile_expression(due, functions)
+        self._prepare = block(
+            (*program.prepare, *(program.regularly if due is None else ())), guard
+        )
+        self._regularly = block(program.regularly, self._where_due(guard), (*reads, _DUE))
         self.update = block((*program.refractoriness, *program.update), write_update or guard)
         self.receive = block(program.receive, guard)
         self.on_spike = block(program.on_spike, write_spike or self.where_fired, fired)
@@ -307,6 +315,15 @@ class Stepper:
             for name, value in program.random_start.items()
         }
 
+    def prepare(self, values: dict[str, Array]) -> None:
+        """Run what comes before a step, and in the slot ``start``."""
+        for name, timed in self.program.timed.items():
+            values[name] = self._lookup(name, timed, values["t"], values["dt"])
+        self._prepare(values)
+        if self._due is not None:
+            values[_DUE] = self._due(values)
+            self._regularly(values)
+
     def watch(self, values: dict[str, Array]) -> None:
         """Evaluate the conditions of custom events: after the thresholds."""
         for happened, (condition, _) in self._events.items():
@@ -320,6 +337,10 @@ class Stepper:
     def where_fired(self, statement: Statement, value: str) -> str:
         """Return Python code that writes a state where the neuron fired."""
         return self._where("_fired")(statement, value)
+
+    def _where_due(self, guard: Write) -> Write:
+        due = self._where(_DUE)
+        return lambda statement, value: due(statement, f"({guard(statement, value)})")
 
     def _where(self, condition: str) -> Write:
         def write(statement: Statement, value: str) -> str:

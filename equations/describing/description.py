@@ -16,7 +16,7 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 
-from bioae.equations.declarations import brian2_equations
+from bioae.equations.declarations import brian2_equations, without_timed_arrays
 from bioae.equations.describing.typesetting import latex, symbol
 from bioae.equations.expressions import Expression, is_condition, parse_assignments
 from bioae.equations.model import NeuronModel
@@ -84,7 +84,7 @@ class Rule:
     event
         The custom event's name; None for the statements at the start of every step.
     condition
-        The condition of the event; empty for every step.
+        The condition of the event, or the interval of the statements; empty for every step.
     statements
         The assignments that follow, in order.
     """
@@ -102,6 +102,7 @@ def dynamics(model: NeuronModel) -> tuple[str, ...]:
     ModelError
         If the equations cannot be read.
     """
+    model = without_timed_arrays(model)
     equations = brian2_equations(model)
     return tuple(
         _equation(equation, equations.names)
@@ -120,10 +121,11 @@ def firing(model: NeuronModel) -> Firing | None:
     """
     if model.threshold is None:
         return None
+    model = without_timed_arrays(model)
     equations = brian2_equations(model)
     own = equations.names
     return Firing(
-        threshold=latex(model.threshold, own),
+        threshold=latex(model.threshold or "", own),
         reset=_assignments(model.reset, own, where=f"{model.name}.toml, reset"),
         refractory=None if model.refractory is None else latex(model.refractory, own),
         lasts_while=model.refractory is not None and _is_condition(model.refractory, equations),
@@ -138,10 +140,12 @@ def rules(model: NeuronModel) -> tuple[Rule, ...]:
     ModelError
         If the equations, or the statements, cannot be read.
     """
+    model = without_timed_arrays(model)
     own, result = brian2_equations(model).names, []
     if model.run_regularly is not None:
         where = f"{model.name}.toml, run_regularly"
-        result.append(Rule(None, "", _assignments(model.run_regularly, own, where=where)))
+        every = "" if model.run_every is None else latex(model.run_every, own)
+        result.append(Rule(None, every, _assignments(model.run_regularly, own, where=where)))
     for name, event in model.events.items():
         where = f"{model.name}.toml, [events.{name}] reset"
         statements = _assignments(event.reset, own, where=where)

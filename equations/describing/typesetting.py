@@ -25,6 +25,7 @@ _GREEK = frozenset((
 _SPOKEN = {
     "not_refractory": r"\text{not refractory}",
     "lastspike": r"t_{\mathrm{last}}",
+    "t_in_timesteps": r"t_{\mathrm{steps}}",
     "inf": r"\infty",
 }
 _KNOWN_FUNCTIONS = frozenset((

@@ -90,7 +90,7 @@ class _Checks:
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
         self.copied = copied_variables(model)
-        self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractory else ())}
+        self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractoriness else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
         types = {name: _DTYPES[equation.var_type] for name, equation in equations.items()}
@@ -135,9 +135,14 @@ class _Checks:
             )
 
     def input(self) -> None:
-        self._received("input", self.model.input)
-        if self.model.inhibition is not None:
-            self._received("inhibition", self.model.inhibition)
+        model = self.model
+        self._received("input", model.input)
+        self._amount("weight", model.weight, model.input)
+        for name, amount in model.inputs.items():
+            self._received("[inputs]", name)
+            self._amount(f"[inputs] {name}", amount, name)
+        if model.inhibition is not None:
+            self._inhibition(model.inhibition)
 
     def _received(self, key: str, name: str) -> None:
         writable = [
@@ -146,28 +151,31 @@ class _Checks:
             if equation.var_type == "float" and not self._is_shared(other)
         ]
         if name not in writable:
+            kind = "inhibition" if key == "inhibition" else "input"
             raise ModelError(
-                f"the {key} variable {name!r} is not a variable of the neuron",
+                f"the {kind} variable {name!r} is not a variable of the neuron",
                 where=self._where(key),
                 expected=f"one of {', '.join(sorted(writable)) or 'none'}",
             )
-        where = self._where("weight")
+
+    def _inhibition(self, name: str) -> None:
+        self._received("inhibition", name)
         unit, expected = self.declared[name].dim, self.declared[self.model.input].dim
         if unit != expected:
             raise ModelError(
                 "the inhibition has another unit than the input, and `weight` scales both",
-                where=self._where(key),
+                where=self._where("inhibition"),
                 expected=f"{unit_name(expected)}, as {self.model.input} has",
                 found=f"{unit_name(unit)}, of {name}",
             )
+
+    def _amount(self, key: str, amount: str, variable: str) -> None:
+        where = self._where(key)
+        unit = self.declared[variable].dim
         names = {**self.parameters, "dt": SOME_DT}
-        weight = evaluate(
-            self.model.weight, names, dimensions_of=unit, where=where, error=ModelError
-        )
+        weight = evaluate(amount, names, dimensions_of=unit, where=where, error=ModelError)
         if not np.isfinite(weight) or float(weight) == 0:
-            raise ModelError(
-                "a weight must be finite, and not 0", where=where, found=self.model.weight
-            )
+            raise ModelError("a weight must be finite, and not 0", where=where, found=amount)
 
     def largest_dt(self) -> None:
         if self.model.dt is not None:
@@ -175,6 +183,8 @@ class _Checks:
 
     def firing(self) -> None:
         model = self.model
+        if model.run_every is not None:
+            time_in_seconds(model.run_every, where=self._where("run_every"), error=ModelError)
         if model.threshold is not None:
             self._condition(model.threshold, "threshold")
         if model.refractory is not None:
@@ -249,7 +259,7 @@ class _Checks:
             for name, equation in self.states.items()
             if shared or not self._is_shared(name)
         }
-        if self.model.refractory:
+        if self.model.refractoriness:
             written |= {"not_refractory": DIMENSIONLESS, "lastspike": second.dim}
         return written
 

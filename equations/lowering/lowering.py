@@ -19,6 +19,8 @@ from bioae.equations.declarations import (
     check_trainable,
     in_order,
     parameter_values,
+    timed_arrays,
+    without_timed_arrays,
 )
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables, parsed_equations
@@ -87,7 +89,8 @@ class _Lowering:
     """Read the abstract code that Brian2 derives, name random numbers, hoist constants."""
 
     def __init__(self, model: NeuronModel) -> None:
-        self.model = model
+        self.timed = timed_arrays(model)
+        self.model = model = without_timed_arrays(model)
         self.where = f"{model.name}.toml"
         self.values = parameter_values(model)
         # Before Brian2 reads them.
@@ -108,6 +111,8 @@ class _Lowering:
             shared = "shared" in each.flags
             if each.type == SUBEXPRESSION:
                 self.subexpressions[name] = Expression(str(each.expr))
+            elif name in self.timed:
+                continue
             elif each.type == PARAMETER and "constant" in each.flags:
                 self.parameters[name] = Parameter(
                     unit_name(each.dim), per_neuron=not shared, dtype=each.var_type
@@ -116,9 +121,8 @@ class _Lowering:
                 self.states[name] = State(unit_name(each.dim), each.var_type, shared)
         units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
         self.conditions = {n for n, each in self.equations.items() if each.var_type == "boolean"}
-        self.hoist = Hoist(
-            {"dt", "i", "N", *self.parameters}, units, self.subexpressions, self.conditions
-        )
+        inline = {**self.subexpressions, "t_in_timesteps": Expression("floor(t/dt + 0.5)")}
+        self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, inline, self.conditions)
 
     def program(self) -> Program:
         guarded = [name for name in self.states if self._guarded(name)]
@@ -131,6 +135,7 @@ class _Lowering:
             "update": update,
             "prepare": self._prepare(),
             "regularly": self._written("run_regularly", self.model.run_regularly),
+            "due": self._due(),
             **self._firing(),
             "on_spike": self._on_spike(),
             "reset": self._written("reset", self.model.reset, may_guard=False),
@@ -148,6 +153,7 @@ class _Lowering:
             initial=self._in_order(initial),
             constants=self.hoist.constants,
             draws=self.draws.by_name,
+            timed=self.timed,
             **parts,
         )
 
@@ -160,6 +166,19 @@ class _Lowering:
             key=lambda each: "shared" not in self.equations[each.target].flags,
         )
         return self._statements(code)
+
+    def _timed_starts(self) -> dict[str, Expression]:
+        return {
+            name: Expression(f"{each.values[0]!r}*({unit_name(self.equations[name].dim)})")
+            for name, each in self.timed.items()
+        }
+
+    def _due(self) -> Expression | None:
+        every = self.model.run_every
+        if every is None:
+            return None
+        # `check_interval` refuses an interval that is no multiple of dt.
+        return self.hoist(Expression(f"t_in_timesteps % timestep({every}, dt) == 0"))
 
     def _firing(self) -> dict[str, Expression | None]:
         if self.model.threshold is None:
@@ -176,7 +195,7 @@ class _Lowering:
                 if each.var_type == "boolean"
             },
             states={name: state.unit for name, state in self.states.items()},
-            inline=self.subexpressions,
+            inline={**self.subexpressions, **self._timed_starts()},
             values=self.values,
             means={name: MEANS[draw.distribution] for name, draw in self.draws.by_name.items()},
         )
@@ -205,15 +224,17 @@ class _Lowering:
         return events
 
     def _receive(self) -> Statements:
-        statements = [self._received(self.model.input, INPUT)]
-        if self.model.inhibition is not None:
-            statements.append(self._received(self.model.inhibition, INHIBITION))
+        model = self.model
+        statements = [self._received(name, INPUT, text) for name, text in model.received.items()]
+        if model.inhibition is not None:
+            statements.append(self._received(model.inhibition, INHIBITION, model.weight))
         return tuple(statements)
 
-    def _received(self, target: str, arrived: str) -> Statement:
-        weight = Expression(self.model.weight)
+    def _received(self, target: str, arrived: str, amount: str) -> Statement:
+        weight = Expression(amount)
         names = {**self.values, "dt": SOME_DT}
-        value = finite(weight.text, names, where=f"{self.where}, weight")
+        key = f"[inputs] {target}" if target in self.model.inputs else "weight"
+        value = finite(weight.text, names, where=f"{self.where}, {key}")
         if float(value) != 1.0 or "dt" in weight.names:
             arrived = f"{arrived}*{self.hoist(weight)}"
         return Statement(target, Expression(f"{target} + {arrived}"), self._guarded(target))
@@ -270,7 +291,7 @@ class _Lowering:
 
     def _guarded(self, target: str) -> bool:
         return (
-            self.model.refractory is not None
+            self.model.refractoriness is not None
             and target in self.equations
             and "unless refractory" in self.equations[target].flags
         )

@@ -204,7 +204,7 @@ def group_of(
         declared.substitute(**aliases),
         threshold=aliased(model.threshold),
         reset="" if model.threshold is not None else None,
-        refractory=aliased(model.refractory) or False,
+        refractory=aliased(model.refractoriness) or False,
         namespace=dict(physical_constants(besides=declared.names)),
         dt=1 * ms,
         name="bioae_probe*",

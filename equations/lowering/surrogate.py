@@ -67,7 +67,8 @@ def read_surrogate(
         name: Expression(model.initial_state.get(name, f"0*{unit}"))
         for name, unit in states.items()
     }
-    starts = {"t": Expression("0*second"), **starts, **inline, **means}
+    clock = {"t": Expression("0*second"), "t_in_timesteps": Expression("0")}
+    starts = {**clock, **starts, **inline, **means}
     return _Reader(model, conditions, starts, values).read(threshold)
 
 

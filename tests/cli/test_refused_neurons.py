@@ -45,7 +45,7 @@ CASES = {
     "another clock": (
         'input = "v"',
         'input = "v"\nrun_regularly = {code = "v = 0", dt = "10*ms"}',
-        "run_regularly: statements run in every step",
+        "run_regularly: these are statements as text, and `run_every` is their interval",
     ),
     "a method that does not fit": (
         "-v/tau : 1",

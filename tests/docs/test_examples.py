@@ -117,13 +117,6 @@ def test_classifier(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(metrics) == config.training.epochs
 
 
-def test_train_mnist_classifier_is_a_classifier() -> None:
-    config = load_config(EXAMPLES / "train_mnist_classifier.toml")
-    assert (config.data.name, config.data.train) == ("mnist", None)
-    assert config.network.output_shape == (10,)
-    assert config.loss == "cross_entropy"
-
-
 def test_the_reader_in_artefact_md_reads_the_weights(workplace: Path, model: bioae.Network) -> None:
     """Compare the arrays that the ten lines of the page read."""
     page = (EXAMPLES.parent / "docs/artefact.md").read_text(encoding="utf-8")

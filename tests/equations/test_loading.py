@@ -173,6 +173,35 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         equations("dv/dt = -v/tau : volt\ng : 1", input="v", inhibition="g", weight="15*mV"),
         "inhibition: the inhibition has another unit than the input, and `weight` scales both",
     ),
+    "smaller of two": (
+        {"threshold": "min(v, 3) > theta"},
+        "this function is not supported; expected one of abs, ",
+    ),
+    "larger of two": (
+        {"reset": "v = max(v, 0)"},
+        "found 'max'. Write clip(a, b, inf) for the larger of a and b, inf with its unit",
+    ),
+    "last spike of a model that never fires": (
+        {"equations": "dv/dt = -v/tau*int(t > lastspike) : 1", "threshold": None, "reset": None},
+        "unknown name 'lastspike'",
+    ),
+    "unit of a further input": (
+        equations("dv/dt = -v/tau : 1\ng : volt", inputs={"g": "1"}),
+        "[inputs] g: '1' has the wrong unit; expected volt; found 1",
+    ),
+    "further input without a weight": (
+        equations("dv/dt = -v/tau : 1\ng : volt", inputs={"g": "0*mV"}),
+        "[inputs] g: a weight must be finite, and not 0",
+    ),
+    "further input of no neuron": (
+        {"inputs": {"g": "1"}},
+        "[inputs]: the input variable 'g' is not a variable of the neuron",
+    ),
+    "input twice": ({"inputs": {"v": "1"}}, "[inputs] names further variables, but `input`"),
+    "too many inputs": (
+        {"inputs": {f"g{n}": "1" for n in range(201)}},
+        "at most 200",
+    ),
     "unit of an equation": ({"equations": "dv/dt = -v : 1"}, "expected unit hertz"),
     "unit of a sum": ({"equations": "dv/dt = (tau - v)/tau : 1"}, "inconsistent units"),
     "unit of a parameter": (parameters(tau="20*mV"), "expected unit hertz"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders import conv, dense, described
 
 from bioae.networks import Network, NetworkConfig
 
@@ -34,3 +35,12 @@ def test_every_synapse_is_counted_at_its_source(recurrent: dict[str, bool] | Non
             source = own.layer.recurrent_connections(own.input_shape).source
             np.add.at(expected, source, 1)
         np.testing.assert_array_equal(counts[own.name], expected)
+
+
+def test_neurons_project_to_the_windows_that_hold_them() -> None:
+    pool = {"kind": "sum_pool2d", "name": "pool", "kernel": 2, "stride": 1}
+    layers = conv("first", 2, 1), pool, dense("last", shape=[1, 3, 3])
+    counts = Network.initialise(described(*layers, input_shape=[1, 3, 3])).fan_out()
+    # Corners, edges and the middle of an image of 3 by 3, in each of two channels.
+    assert counts["first"].tolist() == [1, 2, 1, 2, 4, 2, 1, 2, 1] * 2
+    assert counts["pool"].tolist() == [9] * 8

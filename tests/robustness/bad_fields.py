@@ -243,7 +243,10 @@ NEURON_FIELDS = (
     Field(("trainable",), one_of({})),
     Field(("trainable", "tau"), one_of(["0.1*ms", "500*ms"]), BOUNDS),
     Field(("run_regularly",), nothing, (1, True, "", " ", {"v": "0"}, [], math.nan)),
+    Field(("run_every",), nothing),
     Field(("inhibition",), nothing),
+    Field(("inputs",), one_of({})),
+    Field(("timed_arrays",), one_of({})),
 )
 ARTEFACT_FIELDS = (
     Field(("format_version",), one_of(1)),

@@ -93,6 +93,7 @@ class Constants:
             "N": np.asarray(float(self._size)),
             "i": np.arange(self._size, dtype=np.float64),
             "t": np.asarray(0.0),
+            **{name: each.at(0, self._dt) for name, each in self._program.timed.items()},
             **parameters,
             **constant_values(self._program, parameters, **size),
             **initial_state(self._program, parameters, **size, noise=self._noise),

@@ -159,7 +159,7 @@ def stepper(
         The lowered neuron model.
     backward
         The options. The derivative's `straight_through` sets the derivative of the state update
-        with respect to the input variable to 1.
+        with respect to each input variable to 1.
     functions
         Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded`` and
         ``released``, whose gradients differ from those of their formulas.
@@ -184,7 +184,7 @@ def stepper(
 def _straight_through(program: Program, guard: Write) -> Write:
     def write(statement: Statement, value: str) -> str:
         value = guard(statement, value)
-        if statement.target != program.model.input:
+        if statement.target not in program.model.received:
             return value
         return f"_fn['straight_through']({statement.target}, {value})"
 

@@ -159,6 +159,11 @@ class NeuronMirror(nn.Module):
         by_input = by_sign(each.view(self.shape), separate=self.program.inhibited)
         return {BIASES[name]: tensor for name, tensor in by_input.items()}
 
+    @property
+    def dt(self) -> float:
+        """The time step in seconds."""
+        return self._dt
+
     def times(self, steps: int) -> Tensor:
         """Return the time of each step of a period, from the start of the presentation."""
         return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self._dt

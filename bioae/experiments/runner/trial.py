@@ -53,6 +53,9 @@ class Means(Protocol):
     ) -> xr.DataTree:
         """Simulate into a file, or continue an interrupted run, and return the result."""
 
+    def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
+        """Simulate in the mirror, in float64."""
+
     def report(self, line: str) -> None:
         """Print a line of progress."""
 
@@ -137,6 +140,10 @@ class Trial:
         """
         backend = backend or Backend(self.target)
         return self.means.simulate(network, images, self.folder / f"{name}.nc", backend, self.seed)
+
+    def mirror(self, network: Network, images: Images | ArrayLike) -> xr.DataTree:
+        """Simulate a network in the mirror, in float64, with the trial's seed."""
+        return self.means.mirror(network, images, self.seed)
 
 
 def fewest_spikes(network: Network, result: xr.DataTree) -> int:

@@ -28,8 +28,7 @@ def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
 class ConditionalRunner(TemplateRunner):
     """Brian2 code that runs in the steps in which a condition on shared variables holds.
 
-    In all other steps it reads no neuron, unlike an event of the group. Unlike `run_regularly`, it
-    may set variables that neurons keep while they are refractory.
+    In all other steps it reads no neuron, unlike an event of the group.
 
     Parameters
     ----------
@@ -41,12 +40,23 @@ class ConditionalRunner(TemplateRunner):
         Brian2 code of its variables.
     when, order, name
         As for any Brian2 object.
+    overrides
+        Whether it may set variables that neurons keep while they are refractory, unlike
+        `run_regularly`.
     """
 
     _template_package = __package__
 
     def __init__(
-        self, group: Group, condition: str, code: str, *, when: str, order: int = 0, name: str
+        self,
+        group: Group,
+        condition: str,
+        code: str,
+        *,
+        when: str,
+        order: int = 0,
+        name: str,
+        overrides: bool = True,
     ) -> None:
         super().__init__(
             group,
@@ -57,7 +67,7 @@ class ConditionalRunner(TemplateRunner):
             order=order,
             name=name,
             check_units=False,
-            override_conditional_write=["not_refractory"],
+            override_conditional_write=["not_refractory"] if overrides else None,
         )
         self._chosen_class = group.codeobj_class
         group.contained_objects.append(self)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup
+from brian2 import Clock, NeuronGroup, Quantity, TimedArray, second
+from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
@@ -110,15 +111,19 @@ class Population(VariablesGroup):
         start = initial_state(program, parameters, dt=dt, n=size, noise=noise)
         self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
         lead_in = timing.schedule.lead_in
+        own = {n for n, values in parameters.items() if np.ndim(values)}
+        equations = _varying(brian2_equations(program.model, own), program.timed)
+        equations = equations.substitute(t_in_timesteps=STEP)
         super().__init__(
             size,
-            brian2_equations(program.model, {n for n, v in parameters.items() if np.ndim(v)}),
+            equations,
             method=_state_updater(program),
             events=_conditions(program),
             namespace={
                 **physical_constants(besides=program.states.keys() | program.parameters.keys()),
                 **(brian2_functions() if program.draws else {}),
                 **brian2_arithmetic(),
+                **_tables(program, equations, timing, dt, name),
             },
             clock=clock,
             name=name,
@@ -131,7 +136,8 @@ class Population(VariablesGroup):
         set_subexpression_code(self, _code(program, program.prepare))
         self._add_statements(program)
         self._add_start(program, lead_in)
-        add_clock(self, timing, depth, self._keys, code=f"t = {STEP}*dt")
+        looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
+        add_clock(self, timing, depth, self._keys, code="\n".join([f"t = {STEP}*dt", *looked_up]))
         self._add_input(program)
         vectorise_thresholds(self.thresholder)
         # Units were checked when the model was lowered; hoisted constants have none.
@@ -172,10 +178,15 @@ class Population(VariablesGroup):
             set_refractory_code(self, _code(program, program.refractoriness) + "\n")
         for event, each in program.events.items():
             self.run_on_event(event, _code(program, each.statements))
-        if program.regularly:
-            code = _code(program, program.regularly)
-            runner = self.run_regularly(code, when="start", name=f"{self.name}__regularly")
-            skip_unit_checks(runner)
+        self._add_regularly(program)
+
+    def _add_regularly(self, program: Program) -> None:
+        code, name = _code(program, program.regularly), f"{self.name}__regularly"
+        if program.due is not None:
+            condition = _condition(program, program.due)
+            ConditionalRunner(self, condition, code, when="start", name=name, overrides=False)
+        elif program.regularly:
+            skip_unit_checks(self.run_regularly(code, when="start", name=name))
 
     def _add_start(self, program: Program, lead_in: int) -> None:
         # Random values last: they may depend on others.
@@ -251,6 +262,33 @@ def _start_name(variable: str) -> str:
     return f"{RESERVED_PREFIX}start_{variable}"
 
 
+def _table_name(timed: str) -> str:
+    return f"{RESERVED_PREFIX}table_{timed}"
+
+
+def _varying(equations: Equations, timed: Collection[str]) -> Equations:
+    """Return equations in which timed arrays are variables, which code may set."""
+    return Equations(
+        [
+            SingleEquation(PARAMETER, each.varname, each.dim, flags=["shared"])
+            if each.varname in timed
+            else each
+            for each in equations.values()
+        ]
+    )
+
+
+def _tables(
+    program: Program, equations: Equations, timing: Timing, dt: float, group: str
+) -> dict[str, TimedArray]:
+    """Return the values of timed arrays in the steps of a presentation, by their names in code."""
+    tables = {}
+    for name, timed in program.timed.items():
+        values = Quantity(timed.in_steps(timing.steps, dt), dim=equations[name].dim)
+        tables[_table_name(name)] = TimedArray(values, dt * second, name=f"{group}__{name}")
+    return tables
+
+
 def _state_updater(program: Program) -> Callable[..., str]:
     """Return a state update method that returns the lowered model's code."""
     code = _code(program, program.update) + "\n"
@@ -267,7 +305,7 @@ def _firing(program: Program) -> dict[str, Any]:
     return {
         "threshold": _condition(program, program.threshold),
         "reset": _code(program, program.reset),
-        "refractory": program.model.refractory or False,
+        "refractory": program.model.refractoriness or False,
     }
 
 

@@ -184,7 +184,20 @@ def test_names_that_brian2_reserves(name: str) -> None:
 
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "another clock": ('run_regularly = {code = "v = 0", dt = "10*ms"}', "another clock"),
+    "another clock": ('run_regularly = {code = "v = 0", dt = "10*ms"}', "`run_every` is their"),
+    "an interval of nothing": ('run_every = "10*ms"', "`run_every` is the interval of `run_regul"),
+    "an interval in volts": (
+        'run_regularly = "v = 0"\nrun_every = "1*mV"',
+        "mine.toml, run_every: '1*mV' has the wrong unit; expected second",
+    ),
+    "a random interval": (
+        'run_regularly = "v = 0"\nrun_every = "rand()*ms"',
+        "mine.toml, run_every: this cannot be random",
+    ),
+    "a negative interval": (
+        'run_regularly = "v = 0"\nrun_every = "-1*ms"',
+        "mine.toml, run_every: this time does not fit",
+    ),
     "the event spike": ('[events.spike]\ncondition = "v > 1"\nreset = "v = 0"', "'spike'"),
     "an event without code": ('[events.late]\ncondition = "v > 1"', "events.late.reset"),
     "an event's condition": (
@@ -218,10 +231,6 @@ REFUSED: dict[str, tuple[str, str]] = {
     "shared and integrated": (
         'equations = "dv/dt = -v/tau : 1 (shared)"',
         "mine.toml, equations: a shared variable cannot have a differential equation",
-    ),
-    "time of a spike without refractoriness": (
-        'threshold = "v > lastspike/second"',
-        "mine.toml, threshold: unknown name 'lastspike'",
     ),
 }  # fmt: skip
 

@@ -33,12 +33,15 @@ class Step:
         The values that one step passes to the next: before the step, and after.
     values
         All values at the end of the step.
+    timed
+        The timed arrays, in the order of their rows after that of the time.
     """
 
     graph: Graph = field(default_factory=Graph)
     inputs: dict[str, Node] = field(default_factory=dict)
     carried: dict[str, tuple[Node, Node]] = field(default_factory=dict)
     values: dict[str, Node] = field(default_factory=dict)
+    timed: list[str] = field(default_factory=list)
 
     def adjoint(
         self, read: Mapping[str, Node], final: Collection[str], learning: Collection[Node]

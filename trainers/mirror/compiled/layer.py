@@ -101,7 +101,7 @@ class CompiledLayer:
         latency = None if recurrent is None else self._latency
         kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
         neuron = self._populations[""]
-        times, arrays = neuron.times(timeline.steps), self._arrays.in_training()
+        times, arrays = self._rows(timeline.steps, prefixes), self._arrays.in_training()
         if isinstance(kernel, RecurrentKernel):
             assert recurrent is not None
             results = kernel(send(), values, times, timeline, arrays, paths=recurrent())
@@ -111,6 +111,17 @@ class CompiledLayer:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
         return results
+
+    def _rows(self, steps: int, prefixes: Sequence[str]) -> Tensor:
+        """Return what depends on the step alone (row, step): the time, and timed arrays."""
+        neuron = self._populations[""]
+        rows = [neuron.times(steps)]
+        step = range(-neuron.schedule.lead_in, steps - neuron.schedule.lead_in)
+        for prefix in prefixes:
+            population = self._populations[prefix]
+            for timed in population.program.timed.values():
+                rows.append(rows[0].new_tensor(timed.at(step, population.dt)))
+        return torch.stack(rows)
 
     def _kernel(
         self,
@@ -129,6 +140,8 @@ class CompiledLayer:
         if key not in self._kernels:
             try:
                 step = self._trace(initial, arriving)
+                if latency is not None and step.timed:
+                    raise Unsupported("timed arrays in a recurrent layer")
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
                 self._kernels[key] = _built(plan)
             except Unsupported as reason:
@@ -186,9 +199,16 @@ def _record(
     }
     values: dict[str, Any] = {name: Symbol(graph, node) for name, node in leaves.items()}
     values["t"] = Symbol(graph, graph.leaf("t"))
+    step.timed += [prefix + name for name in program.timed]
+
+    def lookup(name: str, *_: Any) -> Symbol:
+        return Symbol(graph, graph.leaf(f"timed {prefix}{name}"))
+
     tracing = copy.copy(neuron)
     tracing.__dict__["_stepper"] = stepper(
-        program, neuron.backward, {**torch_functions(torch.float64), **_functions(graph)}
+        program,
+        neuron.backward,
+        {**torch_functions(torch.float64), **_functions(graph), "lookup": lookup},
     )
     tracing.step(values, arrived)
     for name in (*program.states, *STARTS):

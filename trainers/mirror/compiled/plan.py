@@ -208,6 +208,9 @@ class Statements:
                 value = f"x{inputs[node]}[i]"
             elif node.text == "t":
                 value = "now"
+            elif node.text.startswith("timed "):
+                row = 1 + plan.step.timed.index(node.text.removeprefix("timed "))
+                value = f"times[{row} * s.steps + t]"
             elif node.text.startswith("gradient "):
                 value = self._read(node.text.removeprefix("gradient "))
             elif node.text.startswith("later "):

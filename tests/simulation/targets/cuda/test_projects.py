@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.utils.logger import catch_logs
-from builders import three_layers
+from builders import conv, dense, drawn, three_layers
 
 from bioae.analysis import differing_spikes, layer_names
 from bioae.datasets import load
@@ -103,6 +103,17 @@ def test_noise_keeps_its_literals(tmp_path: Path, dtype: Dtype) -> None:
     assert "bioae_normal(" in merged(sources)
     assert '#include "bioae_noise.h"' in merged(sources)
     assert sources["bioae_noise.h"] == cuda_source()
+
+
+def test_biases_are_added_to_the_input(tmp_path: Path) -> None:
+    layers = (conv("first", 2, 3, bias=True), dense("output", shape=[1, 6, 6], bias=True))
+    pool = {"kind": "avg_pool2d", "name": "pool", "kernel": 2}
+    network = drawn(layers[0], pool, layers[1], input_shape=[1, 6, 6], steps=4)
+    code = merged(write(network, tmp_path))
+    # Both layers with biases, and the read-out of the last.
+    assert code.count("v += bioae_input + bioae_bias;") == 3
+    assert code.count("v += bioae_input;") == 1
+    assert code.count("__global__ void _run_kernel_pool__weight_codeobject(") == 1
 
 
 def test_delayed_spikes_wait_in_a_history(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import builders
 import pytest
 import torch
 from builders import SCHEDULES, conv, deconv
@@ -25,8 +24,6 @@ from compiled_mirror import (
 
 from bioae.equations import load_model
 from bioae.errors import NetworkError
-from bioae.networks import Network
-from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, source
 from bioae.trainers.mirror.compiled import layer as compiled_layer
@@ -158,29 +155,6 @@ def test_last_potentials_are_those_of_all_steps() -> None:
         assert torch.equal(found, layer.potential[-1])
     assert last.layers["first"].potential is None
     compare(network, potentials="last")
-
-
-#: The same convolution as a layer that pools, and biases.
-POOLED: list[dict[str, Any]] = [
-    {"kind": "avg_pool2d", "name": "first", "kernel": 3, "stride": 1, "padding": 1, "bias": True},
-    deconv("last", 2, 3, padding=1, bias=True),
-]
-
-
-@needs_compiler
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", ["lif", "coba"])
-def test_biases_and_pooling(model: str, schedule: str) -> None:
-    config = builders.described(
-        *POOLED, input_shape=[2, 5, 5], steps=15, schedule=schedule, neuron=model,
-        decoder={"kind": "mean"}, neurons={"coba": builders.COBA},
-    )  # fmt: skip
-    network = Network.initialise(config, seed=4)
-    biases = {
-        name: stream(6, key).normal(0.1, 0.2, network.weights[name].shape)
-        for key, name in enumerate(("first.bias", "last.bias"))
-    }
-    compare(Network(config, {**network.weights, **biases}))
 
 
 # What is not compiled

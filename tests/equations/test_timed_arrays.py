@@ -1,0 +1,187 @@
+"""Timed arrays: values in a file, looked up by the time since the presentation's start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import SCHEDULES, model
+
+from bioae.equations import load_model
+from bioae.equations.lowering.lowering import lower
+from bioae.errors import ModelError
+from bioae.networks import Network
+from bioae.simulation import simulate
+from bioae.simulation.backend import Backend
+from bioae.trainers import simulate_mirror
+from bioae.trainers.parity import parity_network
+
+FIELDS: dict[str, Any] = {
+    "description": "Counts, and shows a timed array.",
+    "equations": "x : 1\ny : amp\nz : 1",
+    "threshold": "x > z + 3",
+    "reset": "z += 3",
+    "run_regularly": "y = drive(t)",
+    "input": "x",
+    "timed_arrays": {"drive": {"values": [0.25, -1, 2], "unit": "nA", "dt": "4*ms"}},
+}
+TEXT = """
+description = "Counts."
+equations = "x : 1"
+input = "x"
+run_regularly = "x = drive(t)"
+
+[timed_arrays.drive]
+values = {values}
+dt = "1*ms"
+"""
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("dt", ["1*ms", "0.5*ms"])
+def test_each_value_holds_for_its_interval_and_the_last_one_from_then_on(
+    schedule: str, dt: str
+) -> None:
+    network, images = parity_network(model(FIELDS), neurons=6, steps=30, examples=2, seed=0)
+    network = Network(network.config.varied(schedule=schedule, dt=dt), network.weights)
+    step = np.arange(30)
+    values = 1e-9 * np.array([0.25, -1, 2])
+    expected = values[np.minimum(step // (4 if dt == "1*ms" else 8), 2)]
+    for result in (
+        simulate(network, images, Backend("numpy", record=["y"])),
+        simulate_mirror(network, images, record=["y"]),
+    ):
+        for layer in ("first", "second"):
+            y = result[f"/layers/{layer}"]["state_y"].to_numpy()
+            np.testing.assert_array_equal(y, np.broadcast_to(expected[:, None], y.shape))
+
+
+def _csv_column(path: Path) -> None:
+    path.with_suffix(".csv").write_text("0.5\n1e-3\n-2\n")
+
+
+def _csv_row(path: Path) -> None:
+    path.with_suffix(".csv").write_text("0.5, 1e-3, -2\n")
+
+
+def _npy(path: Path) -> None:
+    np.save(path.with_suffix(".npy"), np.array([0.5, 1e-3, -2]))
+
+
+@pytest.mark.parametrize("write", [_csv_column, _csv_row, _npy])
+def test_values_from_a_file_travel_in_the_model(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    write(tmp_path / "values")
+    (name,) = (path.name for path in tmp_path.iterdir())
+    (tmp_path / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
+    loaded = load_model(tmp_path / "mine.toml")
+    assert loaded.timed_arrays["drive"].values == [0.5, 1e-3, -2.0]
+    (tmp_path / name).unlink()
+    (tmp_path / "copy.toml").write_text(loaded.to_toml())
+    again = load_model(tmp_path / "copy.toml")
+    assert again.timed_arrays == loaded.timed_arrays
+
+
+REFUSED_FILES = {
+    "none.csv": (None, "these values cannot be read"),
+    "words.csv": (b"one, two", "these values cannot be read"),
+    "table.csv": (b"1, 2\n3, 4", "these values cannot be read"),
+    "empty.csv": (b"", "at least 1 item"),
+    "bytes.csv": (b"\xff\xfe", "these values cannot be read"),
+    "inf.csv": (b"1, inf", "finite number"),
+    "long.csv": (b"1\n" * 10_001, "at most 10000"),
+    "large.csv": (b"1\n" * 3_000_000, "larger than 4 MiB"),
+    "values.txt": (b"1", "this is no file of values"),
+    "broken.npy": (b"\x93NUMPY\x01\x00", "these values cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_FILES)
+def test_refused_files(name: str, tmp_path: Path) -> None:
+    content, line = REFUSED_FILES[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    _check_refused(tmp_path, name, line)
+
+
+@pytest.mark.parametrize("path", ["../values.csv", "/values.csv", "below/values.csv", "..", ""])
+def test_files_elsewhere_are_refused(path: str, tmp_path: Path) -> None:
+    for folder in ("mine", "mine/below"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "values.csv").write_text("1")
+    (tmp_path / "values.csv").write_text("1")
+    _check_refused(tmp_path / "mine", path, "this is no file of values")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((2, 2)), np.array([None, 1]), np.array(1.0), np.array(["1"]), np.array([1j])],
+    ids=["table", "objects", "scalar", "text", "complex"],
+)
+def test_refused_arrays(array: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "values.npy", array)
+    _check_refused(tmp_path, "values.npy", "these values cannot be read")
+
+
+def test_an_array_is_not_allocated_before_it_is_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "values.npy", np.zeros(10))
+    content = (tmp_path / "values.npy").read_bytes()
+    lying = content.replace(b"(10,), }" + b" " * 12, b"(99999999999999,), }")
+    assert lying != content
+    (tmp_path / "values.npy").write_bytes(lying)
+    _check_refused(tmp_path, "values.npy", "these values cannot be read")
+
+
+def _check_refused(folder: Path, name: str, line: str) -> None:
+    (folder / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
+    with pytest.raises(ModelError) as caught:
+        lower(load_model(folder / "mine.toml"))
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def _array(**changes: Any) -> dict[str, Any]:
+    return {"timed_arrays": {"drive": {**FIELDS["timed_arrays"]["drive"], **changes}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (_array(values=[]), "values"),
+        (_array(values=[True]), "expected a list of numbers, found True"),
+        (_array(values=["1"]), "expected a list of numbers, found 1"),
+        (_array(values=[[1, 2]]), "expected a list of numbers, found [1, 2]"),
+        (_array(values=[float("nan")]), "finite number"),
+        (_array(values=[1e300], unit="1e300*amp"), "the values must be finite"),
+        (_array(values="drive.csv"), "a path of values is read only where the model is a file"),
+        (_array(dt="0*ms"), "this time does not fit"),
+        (_array(dt="1*mV"), "'1*mV' has the wrong unit"),
+        (_array(unit="volts"), "unknown name 'volts'"),
+        (_array(unit="volt"), "has the wrong unit; expected amp; found volt"),
+        ({"run_regularly": "y = drive(t + 1*ms)"}, "expected drive(t); found drive without (t)"),
+        ({"run_regularly": "y = drive"}, "expected drive(t); found drive without (t)"),
+        ({"run_regularly": "y = drive(t, i)"}, "expected drive(t); found drive without (t)"),
+        ({"run_regularly": "drive(t) = y"}, "mine.toml, run_regularly: "),
+        ({"run_regularly": "y = other(t)"}, "this function is not supported"),
+        ({"parameters": {"drive": "1"}}, "'drive' is a timed array, and a parameter or a variable"),
+        ({"equations": "x : 1\ny : amp\nz : 1\ndrive : amp"}, "drive without (t)"),
+        ({"timed_arrays": {"t": FIELDS["timed_arrays"]["drive"]}}, "mine.toml, "),
+        ({"timed_arrays": {"mV": FIELDS["timed_arrays"]["drive"]}}, "mV"),
+        ({"timed_arrays": {"bioae_x": FIELDS["timed_arrays"]["drive"]}}, "cannot be the name of"),
+    ],
+)
+def test_refused(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        lower(model({**FIELDS, **changes}))
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_interval_is_a_multiple_of_the_time_step() -> None:
+    network, _ = parity_network(model(FIELDS), neurons=6, steps=30, examples=2, seed=0)
+    with pytest.raises(ModelError, match="values change at a multiple of the time step"):
+        Network(network.config.varied(dt="3*ms"), network.weights)

@@ -1,0 +1,270 @@
+"""Keys of a file beyond Brian2's equations: the same bits in Brian2 and both mirrors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import SCHEDULES, model, need
+from torch import Tensor
+
+from bioae.equations.lowering.lowering import lower
+from bioae.errors import ModelError
+from bioae.networks import Network
+from bioae.noise import Key
+from bioae.random import stream
+from bioae.simulation import simulate
+from bioae.simulation.backend import Backend, Target
+from bioae.trainers import simulate_mirror
+from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.compiled import build
+from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.parity import model_parities, parity_network
+
+SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
+
+#: A spike drives three variables, of two units; the last one only counts.
+SEVERAL: dict[str, Any] = {
+    "description": "A fast and a slow conductance.",
+    "equations": """
+    dv/dt = (-v + g_f*(4 - v) + g_s*(3 - v))/tau : 1 (unless refractory)
+    dg_f/dt = -g_f/(2*ms) : 1
+    dg_s/dt = -g_s/(20*ms) : 1 (unless refractory)
+    count : volt
+    """,
+    "threshold": "v > 1",
+    "reset": "v = 0",
+    "refractory": "3*ms",
+    "method": "euler",
+    "input": "g_f",
+    "inputs": {"g_s": "0.25", "count": "1*mV"},
+    "parameters": {"tau": "20*ms"},
+}
+
+#: Both variables that are written at an interval are kept while the neuron is refractory.
+INTERVAL: dict[str, Any] = {
+    "description": "A threshold that halves its rise at an interval.",
+    "equations": """
+    dv/dt = -v/(10*ms) : 1 (unless refractory)
+    dw/dt = -w/(40*ms) : 1 (unless refractory)
+    n : integer
+    """,
+    "threshold": "v > 1 + w",
+    "reset": "v = 0; w += 0.5",
+    "run_regularly": "half = w/2; w = half; n += 1",
+    "run_every": "4*ms",
+    "refractory": "3*ms",
+    "method": "euler",
+    "input": "v",
+}
+
+#: A current and a rise of the threshold, each at an interval of its own; [surrogate] names one.
+TIMED: dict[str, Any] = {
+    "description": "A neuron with a given current, and a threshold that moves.",
+    "equations": """
+    dv/dt = (-v + R*current)/(10*ms) : 1 (unless refractory)
+    current = drive(t) : amp
+    R : 1/amp (constant)
+    w : 1
+    """,
+    "threshold": "v > 1 + lift(t)",
+    "reset": "v = 0; w += lift( t )",
+    "run_regularly": "w = w*drive(t)/nA",
+    "refractory": "2*ms",
+    "method": "euler",
+    "input": "v",
+    "parameters": {"R": "1/nA"},
+    "timed_arrays": {
+        "drive": {"values": [0.25, 0.5, 1.25, 0.0, 1.5], "unit": "nA", "dt": "5*ms"},
+        "lift": {"values": [0, 0.5, 0.25], "dt": "3*ms"},
+    },
+}
+
+MODELS: dict[str, dict[str, Any]] = {
+    "several inputs": SEVERAL,
+    "several inputs and inhibition": {
+        **SEVERAL,
+        "equations": f"{SEVERAL['equations']}\n dg_i/dt = -g_i/(5*ms) : 1",
+        "inhibition": "g_i",
+    },
+    "random constants": {
+        "description": "Neurons that differ in threshold, weight and time constant.",
+        "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)",
+        "threshold": "v > theta",
+        "reset": "v -= theta",
+        "method": "euler",
+        "input": "v",
+        "weight": "gain",
+        "parameters": {
+            "theta": "1 + 0.25*randn()*rand()",
+            "gain": "theta/2",
+            "tau": "(10 + 10*rand())*ms",
+        },
+    },
+    "statements at an interval": INTERVAL,
+    "noise at an interval": {
+        **INTERVAL,
+        "run_regularly": f"{INTERVAL['run_regularly']}; v += 0.25*rand()",
+    },
+    "timed arrays": TIMED,
+    "steps and last spikes": {
+        "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
+        "equations": """
+        dv/dt = -v/(10*ms) + drive/ms : 1
+        drive = 0.0625*int(t_in_timesteps % 7 < 3) : 1
+        w : 1
+        k : integer
+        x : 1
+        """,
+        "threshold": "clip(v, -inf, 3) > 1 and t - lastspike > 4*ms and t_in_timesteps >= 5",
+        "reset": "v = 0; w += t_in_timesteps/4; k = t_in_timesteps//3",
+        "run_regularly": "x = clip(w, x, inf)",
+        "method": "euler",
+        "input": "v",
+    },
+}
+
+COUNTING: dict[str, Any] = {
+    "description": "Counts.",
+    "equations": "x : 1\ny : volt\nz : 1",
+    "threshold": "x > z + 3",
+    "reset": "z += 3",
+    "input": "x",
+}
+
+#: Features that compiled steps do not have.
+UNCOMPILED = {"noise at an interval"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spikes_and_states_are_equal(name: str) -> None:
+    _check(name, "numpy")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spikes_and_states_are_equal_in_cpp(name: str) -> None:
+    _check(name, "cpp_standalone")
+
+
+def _check(name: str, target: Target) -> None:
+    need(target)
+    (report,) = model_parities(model(MODELS[name], "mine"), [target], **SMALL)
+    assert report.exact
+    assert report.passed
+    assert report.spikes > 10
+    assert report.max_state_error == 0
+
+
+@pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in UNCOMPILED])
+def test_compiled_steps_are_equal(name: str) -> None:
+    network, images = parity_network(model(MODELS[name], "mine"), **SMALL, seed=0)
+    plain, gradient = _learned(network, len(images), compile=False)
+    compiled, other = _learned(network, len(images), compile=True)
+    assert plain[0].any()
+    assert plain[1].any()
+    assert all(torch.equal(a, b) for a, b in zip(plain, compiled, strict=True))
+    largest = float(gradient.abs().max())
+    assert largest > 0
+    torch.testing.assert_close(other, gradient, rtol=1e-10, atol=1e-10 * largest)
+
+
+def _learned(network: Network, examples: int, **options: Any) -> tuple[list[Tensor], Tensor]:
+    """Return the spikes of the network without its recurrence, and the gradient of its input."""
+    config = network.config
+    forward = {"recurrent": False, "autapses": False, "recurrent_delay": None, "delay": None}
+    config = config.varied(layers=tuple(each.model_copy(update=forward) for each in config.layers))
+    weights = {name: w for name, w in network.weights.items() if name.endswith(".weight")}
+    mirror = NetworkMirror(
+        Network(config, {n: 2 * w for n, w in weights.items()}),
+        derivative=ArcTan(), dtype=torch.float64, **options,
+    )  # fmt: skip
+    drawn = stream(0, 0).random((config.steps, examples, *config.input_shape))
+    drive = torch.from_numpy(np.rint(2 * drawn) / 2).requires_grad_()
+    activity = mirror(drive, key=Key(3, np.arange(examples)))
+    output = activity.reconstruction
+    weighting = torch.linspace(1, 2, output.numel(), dtype=output.dtype).view_as(output)
+    (output * weighting).sum().backward()  # type: ignore[no-untyped-call]
+    assert drive.grad is not None
+    return [layer.spikes for layer in activity.layers.values()], drive.grad
+
+
+def test_every_variable_gets_its_amount() -> None:
+    counting = {**COUNTING, "weight": "2", "inputs": {"y": "-3*mV"}}
+    network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
+    layer = simulate(network, images, Backend("numpy", record=["x", "y"]))["/layers/second"]
+    x, y = layer["state_x"].to_numpy(), layer["state_y"].to_numpy()
+    assert x.max() > 3
+    np.testing.assert_allclose(y, -1.5e-3 * x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_steps_are_counted_from_the_presentations_start(schedule: str) -> None:
+    counting = {**COUNTING, "run_regularly": "y = t_in_timesteps*mV"}
+    network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
+    network = Network(network.config.varied(schedule=schedule), network.weights)
+    for result in (
+        simulate(network, images, Backend("numpy", record=["y"])),
+        simulate_mirror(network, images, record=["y"]),
+    ):
+        for layer in ("first", "second"):
+            y = result[f"/layers/{layer}"]["state_y"].to_numpy()
+            expected = 1e-3 * np.arange(SMALL["steps"])
+            assert (y == expected[:, None]).all()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("interval", [1, 3])
+def test_an_interval_is_counted_from_the_presentations_start(schedule: str, interval: int) -> None:
+    fields = {
+        **COUNTING, "equations": f"{COUNTING['equations']}\nn : 1",
+        "run_regularly": "n += 1; y = t_in_timesteps*mV", "run_every": f"{interval}*ms",
+    }  # fmt: skip
+    network, images = parity_network(model(fields, "mine"), **SMALL, seed=0)
+    network = Network(network.config.varied(schedule=schedule), network.weights)
+    step = np.arange(SMALL["steps"])
+    # An interval of one step includes the lead-in.
+    lead_in = schedule == "brian2" and interval == 1
+    for result in (
+        simulate(network, images, Backend("numpy", record=["n", "y"])),
+        simulate_mirror(network, images, record=["n", "y"]),
+    ):
+        for layer in ("first", "second"):
+            states = result[f"/layers/{layer}"]
+            count, last = (states[f"state_{name}"].to_numpy() for name in "ny")
+            assert (count == (step // interval + 1 + lead_in)[:, None]).all()
+            assert (last == 1e-3 * (step - step % interval)[:, None]).all()
+
+
+@pytest.mark.parametrize("dt", ["3*ms", "0.3*ms", "5*ms"])
+def test_an_interval_is_a_multiple_of_the_time_step(dt: str) -> None:
+    network, _ = parity_network(model(INTERVAL, "mine"), **SMALL, seed=0)
+    with pytest.raises(ModelError, match=r"mine\.toml, run_every: statements run at a multiple of"):
+        Network(network.config.varied(dt=dt), network.weights)
+    finer = Network(network.config.varied(dt="0.1*ms"), network.weights)
+    assert finer.config.dt_seconds == 1e-4
+
+
+def test_a_last_spike_without_refractoriness_is_as_with_a_period_of_zero() -> None:
+    fields = {**MODELS["steps and last spikes"]}
+    written = lower(model({**fields, "refractory": "0*second"}, "mine"))
+    assert lower(model(fields, "mine")).update == written.update
+    assert lower(model(fields, "mine")).on_spike == written.on_spike
+    commented = {**COUNTING, "equations": f"{COUNTING['equations']}  # no lastspike here"}
+    assert not lower(model(commented, "mine")).refractory
+
+
+def test_a_layers_weight_scales_all_of_them() -> None:
+    twice = model(SEVERAL, "mine").with_weight("2*1")
+    program = lower(twice)
+    assert [str(each) for each in program.receive][:2] == [
+        "g_f += bioae_input * " + _constant(program, "2 * 1"),
+        "g_s += bioae_input * " + _constant(program, "0.25 * (2 * 1 / 1)"),
+    ]
+
+
+def _constant(program: Any, text: str) -> str:
+    (name,) = (name for name, value in program.constants.items() if value.text == text)
+    return str(name)
