@@ -35,7 +35,7 @@ _SILENT = "no neuron spikes"
 #: The numbers of a layer, by their names in files, in the order of the tables.
 DEFINITIONS: dict[str, Definition] = {
     "neurons": Definition("neurons", "1", "Neurons of the layer."),
-    "examples": Definition("examples", "1", "Images that were presented."),
+    "examples": Definition("examples", "1", "Images that were presented, each repeat counted."),
     "spikes": Definition("spikes", "1", "Spikes of all neurons in all examples."),
     "rate_per_step_mean": Definition(
         "mean rate per step", "spikes/step", "Spikes per neuron, example and step; at most 1. The "

@@ -118,4 +118,5 @@ def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
     for window in (None, 1.0):
         array = fano_factor(counted, "latent", window_ms=window)
         assert array.name == "fano_factor"
-        assert array.attrs == {"long_name": "Fano factor", "units": "1"}
+        expected = {"long_name": "Fano factor", "units": "1", "over": "examples"}
+        assert array.attrs == expected
