@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bioae.random import stream, uniform
 from bioae.simulation import build, simulate, simulate_to, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.parts import excerpts
 from bioae.trainers import simulate_mirror
 
 LAYERS = (conv("first", 2, 3), dense("output", shape=[1, 6, 6]))
@@ -269,6 +271,18 @@ def test_a_part_has_the_keys_and_the_input_of_its_presentations(
         if len(chosen):
             np.testing.assert_array_equal(chosen.held(), whole.held()[expected])
             np.testing.assert_array_equal(chosen.drive(), whole.drive()[:, expected])
+
+
+@given(cuts=st.sets(st.integers(1, 29)), ends=st.tuples(st.integers(0, 30), st.integers(0, 30)))
+def test_parts_that_hold_some_presentations(cuts: set[int], ends: tuple[int, int]) -> None:
+    finished = [slice(start, stop) for start, stop in pairwise([0, *sorted(cuts), 30])]
+    part = slice(*sorted(ends))
+    held: list[int] = []
+    for found, chosen in excerpts(finished, part):
+        numbers = list(range(found.start, found.stop))
+        assert chosen is None or numbers[chosen] != numbers
+        held += numbers if chosen is None else numbers[chosen]
+    assert held == list(range(part.start, part.stop))
 
 
 def test_the_keys_of_repeats() -> None:

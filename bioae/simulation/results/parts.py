@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,13 +161,13 @@ class Parts:
 
 def excerpts(finished: Sequence[slice], part: slice) -> tuple[Excerpt, ...]:
     """Return where finished parts, in order, hold some consecutive presentations."""
+    first = bisect_right(finished, part.start, key=lambda each: int(each.stop))
     found = []
-    for each in finished:
+    for each in takewhile(lambda each: each.start < part.stop, finished[first:]):
         begin, end = max(each.start, part.start), min(each.stop, part.stop)
-        if begin < end:
-            whole = (begin, end) == (each.start, each.stop)
-            chosen = None if whole else slice(begin - each.start, end - each.start)
-            found.append(Excerpt(each, chosen))
+        whole = (begin, end) == (each.start, each.stop)
+        chosen = None if whole else slice(begin - each.start, end - each.start)
+        found.append(Excerpt(each, chosen))
     return tuple(found)
 
 
