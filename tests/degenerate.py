@@ -91,6 +91,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "filters": lambda tree: {"a": analysis.spike_triggered_average(tree, LAYER)["average"]},
     "values": lambda tree: {"a": {LAYER: analysis.neuron_statistics(tree, LAYER)}},
     "rates": lambda tree: {"a": {LAYER: analysis.firing_rate(tree, LAYER)}},
+    "responses": lambda tree: {"a": analysis.rates_by_class(tree, LAYER)},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
     "effects": lambda tree: analysis.compare(tree, tree),
 }

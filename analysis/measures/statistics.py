@@ -45,7 +45,13 @@ from bioae.analysis.firing.sparseness import lifetime_sparseness, population_spa
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
-from bioae.analysis.results.layers import averaged, described, layer_data, layer_names
+from bioae.analysis.results.layers import (
+    averaged,
+    described,
+    layer_data,
+    layer_names,
+    root_of,
+)
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
 
@@ -306,6 +312,7 @@ def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) 
 
 
 def _root(tree: xr.DataTree) -> xr.Dataset:
+    tree = root_of(tree)
     label = {"label": tree["label"]} if "label" in tree.data_vars else {}
     coords = {"example": tree["example"]}
     return xr.Dataset({**_errors(tree), **label}, coords, dict(tree.attrs))

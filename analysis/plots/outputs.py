@@ -60,12 +60,12 @@ def confusion_matrices(matrices: Mapping[str, xr.Dataset]) -> Figure:
 
 
 @styled
-def class_rates(rates: Mapping[str, xr.DataArray]) -> Figure:
+def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
     """Draw the mean firing rate of each neuron in response to each class.
 
     Parameters
     ----------
-    rates
+    responses
         By result, as from `bioae.analysis.rates_by_class`.
 
     Raises
@@ -73,10 +73,10 @@ def class_rates(rates: Mapping[str, xr.DataArray]) -> Figure:
     ResultError
         If there is no result.
     """
-    needed(rates, "rates")
-    figure = new_figure(5.2, 0.6 + 2.4 * len(rates))
-    grid = figure.subplots(len(rates), 1, squeeze=False)[:, 0]
-    for axes, (name, array) in zip(grid, rates.items(), strict=True):
+    needed(responses, "responses")
+    figure = new_figure(5.2, 0.6 + 2.4 * len(responses))
+    grid = figure.subplots(len(responses), 1, squeeze=False)[:, 0]
+    for axes, (name, array) in zip(grid, responses.items(), strict=True):
         values = array.transpose("class", "neuron").to_numpy()
         drawn = axes.imshow(values, cmap="viridis", aspect="auto", vmin=0, interpolation="nearest")
         axes.set_xlabel("neuron")

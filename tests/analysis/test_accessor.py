@@ -47,7 +47,7 @@ def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTre
     first = {name: first_parameter(name) for name in analysis.__all__}
     trees = {name for name, each in first.items() if each is not None and each.name == "tree"}
     pairs = {"check_comparable", "compare", "differing_spikes"}  # a, b
-    changes = {"firing_change", "reconstruction_change"}  # before, after
+    changes = {"firing_change", "reconstruction_change", "score_change"}  # before, after
     assert len(trees) > 60
     assert set(offered(result)) == trees | pairs | changes
     # Of samples and of trains, not of results.

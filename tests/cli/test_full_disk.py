@@ -48,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
-    mine = b"\x89HDF\r\n\x1a\n, and no more"  # only results are replaced
+    mine = b"\x89HDF\r\n\x1a\n network_sha256"  # only results are replaced
     (here / "r.nc").write_bytes(mine)
     command = ("simulate", tiny_model, "--images", 1, "--target", "numpy", "--overwrite")
     line = limited(4096, *command, "--out", "r.nc")
@@ -64,7 +64,7 @@ def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., 
     (here / "run.toml").write_text(f"{tiny_text}seed = 1\n")
     before = files(here / "out")
     kept = before.keys() - {"config.toml"}
-    assert len(kept) == 4
+    assert len(kept) == 5
     # The checkpoint is written first; the smaller the limit, the earlier the run ends.
     for most, written in ((512, "config.toml"), (8192, "checkpoint")):
         line = limited(most, "train", "run.toml", "--out", "out", "--overwrite")

@@ -226,7 +226,7 @@ def test_files_that_hold_no_images(
     (here / "folder").mkdir()
     (here / "notes.txt").touch()
     for name, message in (
-        ("other.npz", "expected an array named images or x_test; found x"),
+        ("other.npz", "expected an array named images or x_test, signals or signals_test"),
         ("cut.npy", "cannot be read as NumPy arrays"),
         ("empty.npy", "cannot be read as NumPy arrays"),
         ("missing.npy", "missing.npy: there is no such file"),

@@ -20,7 +20,7 @@ import torch
 from brian2 import Network, NeuronGroup, prefs, second
 from numpy.typing import NDArray
 
-from bioae.arithmetic.brian import brian2_arithmetic, cpp_source
+from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered_statement
 from bioae.equations import lower
 from bioae.equations.arrays.functions import array_functions
@@ -32,7 +32,7 @@ from bioae.simulation.backend import Target
 from bioae.simulation.targets.activation import activated
 from bioae.simulation.targets.compiling import compile_project
 from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.cpp import FORMS, HEAD, kind_of, name_of
+from bioae.trainers.mirror.compiled.cpp import FORMS, head, kind_of, name_of
 from bioae.trainers.mirror.compiled.graph import Graph, Symbol, symbol
 from bioae.trainers.mirror.compiled.layer import _functions
 from bioae.trainers.mirror.functions import torch_functions
@@ -168,9 +168,8 @@ def compiled(program: Program, values: Arrays) -> dict[str, Any]:
             value = FORMS[node.operation].format(*map(name_of, node.arguments))
         lines.append(f"const {kind_of(node)} {name_of(node)} = {value};")
     lines += [f"out[{k}][j] = R({name_of(node)});" for k, node in enumerate(ends.values())]
-    head = HEAD.format(real="double", arithmetic=cpp_source("R"), width=1, carried=1)
     library = compile_cpp(
-        head + 'extern "C" void run(long n, const R* const* in, R* const* out) {'
+        head("double") + 'extern "C" void run(long n, const R* const* in, R* const* out) {'
         "for (long j = 0; j < n; ++j) {" + "\n".join(lines) + "}}"
     )
     inputs = [np.ascontiguousarray(array, dtype=float) for array in leaves.values()]
