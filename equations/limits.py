@@ -21,6 +21,7 @@ __all__ = [
     "MOST_EVENTS",
     "MOST_NAMES",
     "MOST_VALUES",
+    "MOST_VALUES_IN_ALL",
     "Size",
     "measured",
 ]
@@ -40,6 +41,9 @@ MOST_EVENTS = 20
 
 #: The values of a timed array.
 MOST_VALUES = 10_000
+
+#: The values of all timed arrays of a model, which every artefact holds as text.
+MOST_VALUES_IN_ALL = 40_000
 
 #: The operations within one another.
 DEEPEST = 60

@@ -15,6 +15,7 @@ from bioae.equations.limits import (
     MOST_EVENTS,
     MOST_NAMES,
     MOST_VALUES,
+    MOST_VALUES_IN_ALL,
 )
 from bioae.errors import ModelError, describe
 from bioae.fields import Table
@@ -169,6 +170,13 @@ class NeuronModel(Table):
         for name in arrays:
             if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
                 raise ValueError(f"{name!r} cannot be the name of a timed array")
+            if name in ("t", "dt", "t_in_timesteps", "i", "N"):
+                raise ValueError(f"{name!r} has a meaning of its own: rename the timed array")
+        total = sum(len(each.values) for each in arrays.values())
+        if total > MOST_VALUES_IN_ALL:
+            raise ValueError(
+                f"the timed arrays have {total} values, more than {MOST_VALUES_IN_ALL}"
+            )
         return arrays
 
     @field_validator("equations", "run_regularly")

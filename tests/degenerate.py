@@ -91,6 +91,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "filters": lambda tree: {"a": analysis.spike_triggered_average(tree, LAYER)["average"]},
     "values": lambda tree: {"a": {LAYER: analysis.neuron_statistics(tree, LAYER)}},
     "rates": lambda tree: {"a": {LAYER: analysis.firing_rate(tree, LAYER)}},
+    "confusions": lambda tree: {"a": analysis.confusion_matrix(tree)},
     "responses": lambda tree: {"a": analysis.rates_by_class(tree, LAYER)},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
     "effects": lambda tree: analysis.compare(tree, tree),
@@ -101,7 +102,7 @@ _OTHERS = {
     "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "read_metrics", "save_figure", "to_csv",
     "to_neo", "to_nwb", "to_svg", "training_curves", "verdict", "verdict_table",
-    "wasserstein_distance", "write_report",
+    "wasserstein_distance", "wilson_interval", "write_report",
 }  # fmt: skip
 
 

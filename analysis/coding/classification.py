@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.arrays import ratio
 from bioae.analysis.results.layers import described, root_of
-from bioae.analysis.results.outputs import check_task, output_blocks
+from bioae.analysis.results.outputs import check_task, class_labels, output_blocks
 from bioae.checks import real
 from bioae.errors import ResultError
 
@@ -88,16 +88,8 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
     ResultError
         If the network's task is not classification, or the classes are not known.
     """
-    check_task(tree, "classification")
-    root = root_of(tree).to_dataset()
-    if "label" not in root:
-        raise ResultError(
-            "the classes of the examples are not known",
-            where="label",
-            mend="Simulate images that have labels",
-        )
-    classes = root.sizes["unit"]
-    place = root["label"].to_numpy() * classes + predicted_class(tree).to_numpy()
+    labels, classes = class_labels(tree), root_of(tree).to_dataset().sizes["unit"]
+    place = labels * classes + predicted_class(tree).to_numpy()
     count = np.bincount(place, minlength=classes**2).reshape(classes, classes)
     total = count.sum(1, keepdims=True)
     low, high = wilson_interval(count, total, confidence=confidence)
@@ -107,15 +99,15 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
         "low": (low, "lower end of the interval"),
         "high": (high, "upper end of the interval"),
     }
-    labels = np.arange(classes)
+    names = np.arange(classes)
     return xr.Dataset(
         {
             name: (("true", "predicted"), values, {"long_name": text, "units": "1"})
             for name, (values, text) in columns.items()
         },
         coords={
-            "true": ("true", labels, {"long_name": "true class"}),
-            "predicted": ("predicted", labels, {"long_name": "predicted class"}),
+            "true": ("true", names, {"long_name": "true class"}),
+            "predicted": ("predicted", names, {"long_name": "predicted class"}),
         },
         attrs={"confidence": confidence},
     )

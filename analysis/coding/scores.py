@@ -13,7 +13,13 @@ from bioae.analysis.coding.reconstruction import (
 )
 from bioae.analysis.results.arrays import ratio
 from bioae.analysis.results.layers import root_of
-from bioae.analysis.results.outputs import check_task, output_blocks, targets_known, task_of
+from bioae.analysis.results.outputs import (
+    check_task,
+    class_labels,
+    output_blocks,
+    targets_known,
+    task_of,
+)
 from bioae.errors import ResultError
 
 __all__ = ["output_errors", "output_scores", "scores"]
@@ -160,7 +166,7 @@ def _cross_entropy(tree: xr.DataTree) -> float:
     """Return the mean cross-entropy of the softmax of the outputs and the classes, in nats."""
     from scipy.special import log_softmax
 
-    labels = root_of(tree)["label"].to_numpy()
+    labels = class_labels(tree)
     total = 0.0
     for start, output, _ in output_blocks(tree):
         own = labels[start : start + len(output)]

@@ -25,12 +25,12 @@ _POINTS, _UNITS = 5000, 6
 
 
 @styled
-def confusion_matrices(matrices: Mapping[str, xr.Dataset]) -> Figure:
+def confusion_matrices(confusions: Mapping[str, xr.Dataset]) -> Figure:
     """Draw confusion matrices: the fraction of each true class that is predicted as each class.
 
     Parameters
     ----------
-    matrices
+    confusions
         By result, as from `bioae.analysis.confusion_matrix`.
 
     Raises
@@ -38,10 +38,10 @@ def confusion_matrices(matrices: Mapping[str, xr.Dataset]) -> Figure:
     ResultError
         If there is no result.
     """
-    needed(matrices, "confusion matrices")
-    figure = new_figure(4.2 * len(matrices), 3.9)
-    grid = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for axes, (name, matrix) in zip(grid, matrices.items(), strict=True):
+    needed(confusions, "confusion matrices")
+    figure = new_figure(4.2 * len(confusions), 3.9)
+    grid = figure.subplots(1, len(confusions), squeeze=False)[0]
+    for axes, (name, matrix) in zip(grid, confusions.items(), strict=True):
         fraction = matrix["fraction"].transpose("true", "predicted").to_numpy()
         drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xlabel("predicted class")
@@ -78,6 +78,8 @@ def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
     grid = figure.subplots(len(responses), 1, squeeze=False)[:, 0]
     for axes, (name, array) in zip(grid, responses.items(), strict=True):
         values = array.transpose("class", "neuron").to_numpy()
+        if not values.size:
+            raise ResultError("there is no class or neuron to draw", where=name)
         drawn = axes.imshow(values, cmap="viridis", aspect="auto", vmin=0, interpolation="nearest")
         axes.set_xlabel("neuron")
         axes.set_ylabel("class")

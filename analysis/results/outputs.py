@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import root_of
 from bioae.errors import ResultError
 
-__all__ = ["check_task", "has_images", "output_blocks", "targets_known", "task_of"]
+__all__ = [
+    "check_task",
+    "class_labels",
+    "has_images",
+    "output_blocks",
+    "targets_known",
+    "task_of",
+]
 
 #: Numbers in a block of outputs.
 _ENTRIES = 2**22
@@ -38,6 +45,34 @@ def check_task(tree: xr.DataTree, *tasks: str) -> None:
             expected=" or ".join(tasks),
             found=task_of(tree),
         )
+
+
+def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
+    """Return the true classes of a classification's examples.
+
+    Raises
+    ------
+    ResultError
+        If the network's task is not classification, or the classes are not known, or not those of
+        outputs.
+    """
+    check_task(tree, "classification")
+    root = root_of(tree).to_dataset()
+    if "label" not in root:
+        raise ResultError(
+            "the classes of the examples are not known",
+            where="label",
+            mend="Simulate images that have labels",
+        )
+    labels, classes = root["label"].to_numpy().astype(np.int64), root.sizes["unit"]
+    if not ((labels >= 0) & (labels < classes)).all():
+        raise ResultError(
+            "a label is not that of an output",
+            where="label",
+            expected=f"0 to {classes - 1}",
+            found=f"{labels.min()} to {labels.max()}",
+        )
+    return labels
 
 
 def has_images(tree: xr.DataTree) -> bool:

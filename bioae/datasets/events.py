@@ -19,6 +19,8 @@ TimeUnit = Literal["ms", "step"]
 #: The rounding error of a time, in points.
 _ROUNDING = 1e-6
 _MOST = 2**31 - 1
+#: Examples are counted in memory, whether they have events or not.
+_MOST_EXAMPLES = 10**7
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +147,9 @@ class Events(Examples):
             examples = (
                 int(places.max(initial=-1)) + 1 if known is None else len(np.atleast_1d(known))
             )
-        examples = whole(examples, f"{name}: examples", least=1, most=_MOST, error=DataError)
+        examples = whole(
+            examples, f"{name}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
+        )
         _check_below(places, examples, f"{name}: examples of events")
         _check_below(ports, channels, f"{name}: channels of events")
         order = np.lexsort((ports, times, places))

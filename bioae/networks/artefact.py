@@ -111,6 +111,14 @@ def save(
         _DESCRIPTION: tomli_w.dumps(description, multiline_strings=True).encode(),
         _WEIGHTS: save_tensors(arrays),
     }
+    if len(files[_DESCRIPTION]) > LARGEST_TEXT:
+        raise ArtefactError(
+            "the description of the network is too large to be read again",
+            where=str(path),
+            expected=f"at most {LARGEST_TEXT // 2**20} MiB of {_DESCRIPTION}",
+            found=f"{len(files[_DESCRIPTION]) / 2**20:.1f} MiB",
+            mend="Use shorter timed arrays in its neuron models",
+        )
     _check_replaced(path)
     with atomic_output(path, overwrite=overwrite) as temporary:
         if path.suffix == ".zip":

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bioae.checks import instance, number, whole
+from bioae.equations.expressions import Expression
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
@@ -159,6 +160,7 @@ class Network(NetworkBase):
         if whole(parts, "parts", least=1) == 1:
             return self
         changed = config.varied(
+            layers=tuple(_in_finer_steps(placed, parts) for placed in config.placed),
             dt=f"{config.dt}/{parts}",
             steps=config.steps * parts,
             encoder=config.encoder.in_finer_steps(parts),
@@ -309,3 +311,18 @@ def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
 
 def _times(factor: float, weight: str) -> str | None:
     return None if factor == 1.0 else f"{factor!r}*({weight})"
+
+
+def _in_finer_steps(placed: PlacedLayer, parts: int) -> Layer:
+    """Return a layer whose spikes add as much in a step that is divided into parts."""
+    named = ["dt" in Expression(amount).names for amount in placed.model.received.values()]
+    layer = cast("Layer", placed.layer)
+    if not any(named):
+        return layer
+    if not all(named):
+        raise NetworkError(
+            "some of the inputs of a neuron model depend on dt and others do not",
+            where=f"layer {placed.name!r}",
+            mend="Write dt in all amounts of `weight` and `inputs`, or in none",
+        )
+    return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})

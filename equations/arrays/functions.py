@@ -52,7 +52,7 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
         "not": xp.logical_not,
         "select": xp.where,
         "number": partial(xp.asarray, dtype=dtype),
-        "lookup": partial(_lookup, xp),
+        "lookup": _lookup,
     }
 
 
@@ -81,12 +81,12 @@ def _timestep(xp: Any, time: Any, dt: Any) -> Any:
     return xp.trunc((time + 1e-3 * dt) / dt)
 
 
-def _lookup(xp: Any, name: str, timed: Timed, time: Any, dt: Any) -> Any:  # noqa: ARG001
-    """Return the values of a timed array at some times."""
-    clock = np.asarray(time if xp is np else time.detach().cpu())
-    step = np.floor(clock / float(dt) + 0.5)
-    values = timed.at(step, float(dt))
-    return values if xp is np else xp.asarray(values, dtype=time.dtype, device=time.device)
+def _lookup(name: str, timed: Timed, time: Any, dt: Any) -> Any:  # noqa: ARG001
+    """Return the values of a timed array at some times, as an array of the same library."""
+    tensor = hasattr(time, "detach")
+    clock = np.asarray(time.detach().cpu() if tensor else time)
+    values = timed.at(np.floor(clock / float(dt) + 0.5), float(dt))
+    return time.new_tensor(values) if tensor else values
 
 
 def _exprel(xp: Any, value: Any) -> Any:

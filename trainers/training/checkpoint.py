@@ -300,6 +300,7 @@ def check_config(
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in mapping.items():
         if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            yield f"{prefix}{key}", f"{len(value)} tables"
             numbered = {str(number): each for number, each in enumerate(value, start=1)}
             yield from _flat(numbered, f"{prefix}{key}.")
         elif isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -163,7 +163,7 @@ class TrainingRun:
         """Let the mirror have the selected weights, test it, and return its metrics."""
         selected = self.state.select()
         test = evaluate(self.problem, "test")
-        self._check_finite({"test error": test[self.problem.score_name("test")]})
+        self._check_scores(test, "test")
         figures = {"epoch": selected["epoch"], **test}
         with atomic_output(self.out / TEST, overwrite=True) as temporary:
             temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
@@ -273,7 +273,7 @@ class TrainingRun:
         evaluated = self.state.evaluated()
         with in_place_of(self.state.weights.values(), evaluated.values()):
             held_out = evaluate(self.problem)
-        self._check_finite({"held-out error": held_out[self.problem.score_name("validation")]})
+        self._check_scores(held_out, "held-out")
         metrics = {
             "epoch": done.epoch + 1,
             **{name: total / done.examples for name, total in done.sums.items()},
@@ -282,6 +282,18 @@ class TrainingRun:
             "images_per_second": done.examples / done.seconds,
         }
         self.state.finish_epoch(metrics)
+
+    def _check_scores(self, metrics: Mapping[str, Any], split: str) -> None:
+        """Refuse scores that are not finite, and weights: those of silent sources show nowhere."""
+        scores = {
+            f"{split} {name.partition('_')[2].replace('_', ' ')}": value
+            for name, value in metrics.items()
+            if isinstance(value, float)
+        }
+        for name, weight in self.state.weights.items():
+            if not torch.isfinite(weight).all():
+                scores[f"array {name}"] = math.nan
+        self._check_finite(scores)
 
     def _check_finite(
         self, values: dict[str, float], update: tuple[Batch, Stage] | None = None

@@ -61,11 +61,12 @@ class Scores:
         self._examples += len(output)
 
     def values(self) -> dict[str, float]:
-        """Return the scores by name, without those that are undefined: R2 of equal targets."""
+        """Return the scores by name, without an R2 that is undefined: of equal targets."""
         scores = {name: self._sums[name] / self._examples for name in self._sums}
         if "r2" in self._names:
             scores["r2"] = self._r2()
-        return {name: scores[name] for name in self._names if math.isfinite(scores[name])}
+        undefined = {"r2"} if math.isnan(scores.get("r2", 0.0)) else set()
+        return {name: scores[name] for name in self._names if name not in undefined}
 
     def _add_variance(self, target: Tensor) -> None:
         """Update the mean of the targets and the squares around it (Chan et al. 1979)."""

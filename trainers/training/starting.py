@@ -86,7 +86,10 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
                     mend="Leave [network] out to take that of the trained network",
                 )
             weights[array] = network.weights[array]
+        own: set[str] = set()
         if placed.model == before[name].model:
-            own = placed.parameter_shapes.keys() & network.weights.keys()
-            weights |= {array: network.weights[array] for array in own}
+            own |= placed.parameter_shapes.keys()
+        if placed.readout == before[name].readout:
+            own |= placed.readout_shapes.keys()
+        weights |= {array: network.weights[array] for array in own & network.weights.keys()}
     return Network(config, weights)

@@ -137,7 +137,7 @@ class RecurrentKernel:
         """Return the sizes of a presentation, and the arrays that they point to."""
         plan, (steps, lead_in, sent, delay, cut, held) = self.plan, timeline
         examples, size = shape[0] // (1 if held else sent), shape[1:].numel()
-        threads = min(torch.get_num_threads(), examples)
+        threads = max(1, min(torch.get_num_threads(), examples))
         ordered = [*plan.later, *plan.accumulated]
         places = [
             _longs([plan.carried.index(name) for name in plan.final]),
@@ -256,7 +256,7 @@ def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
 
 def _group(examples: int, threads: int) -> int:
     """Return the examples of a group, at most `_GROUP`, with as many groups for each thread."""
-    each = -(-examples // threads)
+    each = max(1, -(-examples // threads))
     return -(-each // -(-each // _GROUP))
 
 
