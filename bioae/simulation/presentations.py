@@ -109,7 +109,8 @@ class Presentations:
 
     def __getitem__(self, part: slice) -> Presentations:
         """Return some consecutive presentations."""
-        begin, end = (self.cut[0] + place for place in part.indices(len(self))[:2])
+        start, stop, _ = part.indices(len(self))
+        begin, end = self.cut[0] + start, self.cut[0] + max(start, stop)
         first, last = begin // self.repeats, -(-end // self.repeats)
         cut = begin - first * self.repeats, last * self.repeats - end
         return replace(self, data=self.data[first:last], cut=cut)

@@ -152,12 +152,15 @@ class BrianNetwork:
     ) -> dict[str, NDArray[Any]]:
         """Return the arrays that `set_input` would set, by their names in a standalone project.
 
-        Held values end with the last of these presentations: missing ones are 0.
+        Held values end with the last of these presentations: missing ones are 0. So are the offsets
+        of repeats where there are none.
         """
         arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": images.held(part)}
         if self.keys is not None:
-            for name, values in key_arrays(images.key(part), self.presentations).items():
-                arrays[f"{self.keys.name}.{name}"] = values
+            key = images.key(part)
+            for name, values in key_arrays(key, self.presentations).items():
+                if name != "offset" or key.repeats is not None:
+                    arrays[f"{self.keys.name}.{name}"] = values
         return arrays
 
     def read(self, examples: int) -> Chunk:
