@@ -144,11 +144,14 @@ def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
     needed(results, "outputs")
     whole(examples, "examples", least=1, error=ResultError)
     rows = [(name, tree, place) for name, tree in results.items() for place in range(examples)]
+    for tree in results.values():
+        check_task(tree, "sequence")
     rows = [row for row in rows if row[2] < row[1].sizes["example"]]
+    if not rows:
+        raise ResultError("there is no example to draw", expected="at least one")
     figure = new_figure(6.2, 0.4 + 1.9 * len(rows))
     grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (name, tree, place) in zip(grid, rows, strict=True):
-        check_task(tree, "sequence")
         root = root_of(tree).to_dataset().isel(example=place, unit=slice(_UNITS))
         _draw_traces(axes, root, float(tree.attrs["dt_ms"]))
         axes.set_title(f"{name}, example {int(root['example'])}")

@@ -52,7 +52,7 @@ FLAT_README = " ".join(README.split())
     ("script", "page", "tables"),
     [
         (make_tables, "networks.md", 8),
-        (make_tables, "neuron-models.md", 3),
+        (make_tables, "neuron-models.md", 4),
         (make_tables, "tasks.md", 1),
         (make_analysis, "analysis.md", 5),
     ],
