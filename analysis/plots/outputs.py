@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.plots.style import colour_of, head, needed, new_figure, styled
 from bioae.analysis.results.layers import root_of
@@ -55,7 +56,7 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset]) -> Figure:
                         column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
                         color="white" if value > 0.6 else "black",
                     )  # fmt: skip
-        figure.colorbar(drawn, ax=axes, shrink=0.8, label="fraction of the true class")
+        figure.colorbar(drawn, ax=axes, shrink=0.8, label="fraction of the true class; cells in %")
     return figure
 
 
@@ -76,11 +77,20 @@ def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
     needed(responses, "responses")
     figure = new_figure(5.2, 0.6 + 2.4 * len(responses))
     grid = figure.subplots(len(responses), 1, squeeze=False)[:, 0]
+    # One scale for all results, so that colours can be compared.
+    highest = max(
+        float(np.nan_to_num(array.to_numpy()).max(initial=0)) for array in responses.values()
+    )
     for axes, (name, array) in zip(grid, responses.items(), strict=True):
         values = array.transpose("class", "neuron").to_numpy()
         if not values.size:
             raise ResultError("there is no class or neuron to draw", where=name)
-        drawn = axes.imshow(values, cmap="viridis", aspect="auto", vmin=0, interpolation="nearest")
+        drawn = axes.imshow(
+            values, cmap="viridis", aspect="auto", vmin=0, vmax=highest or 1.0,
+            interpolation="nearest",
+        )  # fmt: skip
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("neuron")
         axes.set_ylabel("class")
         axes.set_title(name)

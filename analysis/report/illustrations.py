@@ -274,27 +274,32 @@ def _fits(data: xr.Dataset) -> xr.Dataset:
 
 
 def _code(results: Results) -> Iterator[Illustration]:
-    """Draw the layer with the fewest neurons, which all information passes."""
+    """Draw the hidden layer with the fewest neurons, which all information passes."""
     from bioae.analysis import plots
 
     first = next(iter(results.values()))
-    sizes = {name: layer_data(first, name).sizes["neuron"] for name in layer_names(first)}
+    names = layer_names(first)
+    # The last layer is the output, unless there is no other.
+    hidden = names[:-1] or names
+    sizes = {name: layer_data(first, name).sizes["neuron"] for name in hidden}
     layer = min(sizes, key=lambda name: sizes[name])
     with_it = {name: tree for name, tree in results.items() if layer in layer_names(tree)}
     some = {name: _some(tree) for name, tree in with_it.items()}
+    shown = first["example"].to_numpy()[:1]
+    of_one = {name: tree for name, tree in with_it.items() if np.isin(shown, tree["example"]).all()}
     yield Illustration(
         "code-activity",
         f"Activity of {layer}",
-        f"Spikes of the narrowest layer, {layer}, in response to one example, and its mean rate "
-        "per neuron.",
-        partial(plots.population_activity, with_it, layer),
+        f"Spikes of the narrowest hidden layer, {layer}, in response to one example, and its mean "
+        "rate per neuron.",
+        partial(plots.population_activity, of_one, layer),
     )
     if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
         yield Illustration(
             "code-map",
             f"Map of {layer}",
             "First two principal components of the spike counts of each example; colours are "
-            "classes.",
+            "classes, where they are known.",
             partial(plots.latent_maps, some, layer),
         )
         if sizes[layer] <= _MOST_NEURONS:

@@ -15,7 +15,7 @@ __all__ = ["make_app"]
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
     "train": "Train a spiking network from a configuration file.",
-    "simulate": "Simulate a trained network in Brian2 on images.",
+    "simulate": "Simulate a trained network in Brian2.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
     "experiment": "Test a claim over conditions and seeds, with its controls.",
@@ -31,7 +31,7 @@ _GROUPS = {
         },
     ),
     "data": (
-        "Find and fetch images.",
+        "Find and fetch data sets.",
         {
             "list": "List the named data sets.",
             "fetch": "Fetch a data set if it is missing, and print its folder.",
@@ -57,7 +57,7 @@ def make_app() -> App:
     ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It returns its exit status,
     or None for 0.
     """
-    app = _new_app("bioae", "Spiking auto-encoders, written once as Brian2 equations.")
+    app = _new_app("bioae", "Spiking networks, written once as Brian2 equations.")
     app.version = lambda: importlib.metadata.version("bioae")
     for place, (name, line) in enumerate(_COMMANDS.items()):
         app.command(f"bioae.cli.{name}:{name}", name=name, help=line, sort_key=place)

@@ -238,4 +238,8 @@ def _verdict(plan: Plan, document: Document, *, json: bool) -> int:
         print(json_format.dumps({"experiment": plan.experiment.name, **verdict.to_mapping()}))
     else:
         print("\n".join(verdict.lines()))
+        if plan.small:
+            print(
+                "This is the quick form: it tests the program, and shows nothing about the claim."
+            )
     return 0 if verdict.holds else 1

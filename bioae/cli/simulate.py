@@ -1,4 +1,4 @@
-"""``bioae simulate``: run a trained network in Brian2 on images."""
+"""``bioae simulate``: run a trained network in Brian2."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def simulate(
     resume: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Simulate a trained network in Brian2 on images.
+    """Simulate a trained network in Brian2.
 
     Parameters
     ----------
