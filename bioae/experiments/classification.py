@@ -73,7 +73,7 @@ def linear(sizes: Mapping[str, Any]) -> dict[str, float]:
     from bioae.datasets import load
 
     train, test = (load(sizes["data"], split, sizes[split]) for split in ("train", "test"))
-    model = LogisticRegression(tol=1e-2, max_iter=1000)
+    model = LogisticRegression(tol=1e-3, max_iter=1000)
     model.fit(train.images.reshape(len(train), -1), train.labels)
     return {"accuracy": float(model.score(test.images.reshape(len(test), -1), test.labels))}
 

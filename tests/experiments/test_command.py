@@ -143,7 +143,9 @@ def test_status_of_nothing(run: Run, write: Write, here: Path) -> None:
 def test_list(run: Run, write: Write, here: Path) -> None:
     done = run("list")
     assert done.status == 0
-    assert "toy   A toy (2 conditions, 6 rows)\n      Ours is better.\n" in done.out
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    at = lines.index("toy A toy (2 conditions, 6 rows)")
+    assert lines[at + 1] == "Ours is better."
     entries = {each["name"]: each for each in json.loads(run("list", "--json").out)}
     assert list(entries) == available()
     assert entries["toy"]["conditions"] == {"ours": "ours", "chance": "chance"}
@@ -165,7 +167,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
     for words, message in (
         (
             ("tox",),
-            "there is no experiment 'tox'; expected list, or one of demo, toy. Did you mean toy?",
+            "expected list, or one of classification, demo, toy. Did you mean toy?",
         ),
         (("",), "an argument is empty"),
         (("runner",), "there is no experiment 'runner'"),

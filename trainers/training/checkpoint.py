@@ -176,6 +176,8 @@ def _restore(tensor: Tensor, stored: Tensor, name: str) -> None:
             expected=f"{tensor.dtype} of shape {tuple(tensor.shape)}",
             found=f"{stored.dtype} of shape {tuple(stored.shape)}",
         )
+    if not torch.isfinite(stored).all():
+        raise ArtefactError(f"the checkpoint's {name!r} has values that are not finite")
     tensor.copy_(stored)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from bioae.errors import NetworkError
+from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
 from bioae.trainers.mirror.diagnosis import first_not_finite
 from bioae.trainers.training.averaging import in_place_of
@@ -116,6 +116,7 @@ def fit(
     run = TrainingRun(problem, out)
     if resume:
         run.state.restore()
+        run.check_position()
     with atomic_output(out / CONFIG, overwrite=True) as temporary:
         temporary.write_text(problem.config.to_toml(), encoding="utf-8")
     with reproducible(run.state.threads):
@@ -149,6 +150,25 @@ class TrainingRun:
         self.problem = problem
         self.out = out
         self.state = RunState(problem.config, problem.mirror, problem.stages, out)
+
+    def check_position(self) -> None:
+        """Refuse a position that the run cannot have.
+
+        Raises
+        ------
+        ArtefactError
+            If more batches of an epoch are finished than it has.
+        """
+        position = self.state.position
+        stages = (each for each in self.problem.stages if position.epoch < each.end)
+        batches = next((each.batches(len(self.problem.train)) for each in stages), 0)
+        if position.batch > batches:
+            raise ArtefactError(
+                "the position of the checkpoint does not fit the run",
+                where=str(self.out / CHECKPOINT),
+                expected=f"at most {batches} finished batches of the epoch",
+                found=str(position.batch),
+            )
 
     def train(self, progress: Reporter | None) -> None:
         """Train the remaining epochs."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NoReturn
 
+from bioae.equations.declarations import brian2_equations, parameter_values
+from bioae.equations.lowering.constants import positive_times
 from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
@@ -44,13 +47,23 @@ def _check_trainable(
         for name in own.trainable or ():
             if f"{layer}.{name}" not in trained:
                 _refuse(name, [models[layer]], f"{where}, trainable")
-        for name in own.bounds:
-            if f"{layer}.{name}" not in trained:
-                raise NetworkError(
-                    f"the layer does not train {name!r}",
-                    where=f"{where}, bounds",
-                    mend="Name it in `trainable`",
-                )
+        own_trained = {name for name in own.bounds if f"{layer}.{name}" in trained}
+        _check_bounds(own.bounds, models[layer], own_trained, where)
+
+
+def _check_bounds(
+    bounds: Mapping[str, tuple[str, str]], model: NeuronModel, trained: Collection[str], where: str
+) -> None:
+    times = positive_times(brian2_equations(model), parameter_values(model))
+    for name, (low, _) in bounds.items():
+        if name in times:  # training must not move it to 0, by which the equations divide
+            time_in_seconds(low, where=f"{where}, bounds.{name}", error=NetworkError)
+        if name not in trained:
+            raise NetworkError(
+                f"the layer does not train {name!r}",
+                where=f"{where}, bounds",
+                mend="Name it in `trainable`",
+            )
 
 
 def _refuse(name: str, models: Iterable[NeuronModel], where: str) -> NoReturn:

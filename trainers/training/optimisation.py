@@ -52,6 +52,12 @@ class Optimisation:
         settings: OptimisationConfig,
         stages: Sequence[Stage],
     ) -> None:
+        if not weights:
+            raise NetworkError(
+                "the network has nothing to train",
+                where="network.layers",
+                expected="a layer with weights, biases or trainable parameters",
+            )
         self._weights = weights
         self._parameters = frozenset(parameters)
         groups: dict[tuple[tuple[float, ...], float], list[nn.Parameter]] = {}

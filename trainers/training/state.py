@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.errors import NetworkError
+from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training import checkpoint as checkpoints
@@ -112,12 +112,25 @@ class RunState:
                 expected=f"training.epochs of at least {stored.position.epoch}",
                 found=str(self._epochs),
             )
+        self._check_metrics(stored.history, str(path))
         self.position, self.history = stored.position, stored.history
         self.threads = stored.threads
         if self.history and self._settings.select == "best":
             self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
         optimiser = self.optimisation.optimiser
         checkpoints.restore(stored.tensors, self._arrays(), self.weights, optimiser)
+
+    def _check_metrics(self, history: Sequence[Mapping[str, Any]], where: str) -> None:
+        name = f"validation_{next(iter(self._task.scores))}"
+        for number, metrics in enumerate(history, start=1):
+            value = metrics.get(name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ArtefactError(
+                    f"the metrics of epoch {number} do not fit the run",
+                    where=where,
+                    expected=f"a number {name!r}",
+                    found=str(value)[:40],
+                )
 
     def _free(self) -> set[str]:
         """Return the keys on which the finished part of the run does not depend."""
