@@ -36,6 +36,7 @@ __all__ = [
     "random_parameters",
     "timed_arrays",
     "trained_bounds",
+    "varying",
     "without_timed_arrays",
 ]
 
@@ -321,6 +322,18 @@ def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
             found=", ".join(model.trainable[name]),
         )
     return low, high
+
+
+def varying(equations: Equations, timed: Collection[str]) -> Equations:
+    """Return equations in which timed arrays are variables, which code may set."""
+    return Equations(
+        [
+            SingleEquation(PARAMETER, each.varname, each.dim, flags=["shared"])
+            if each.varname in timed
+            else each
+            for each in equations.values()
+        ]
+    )
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

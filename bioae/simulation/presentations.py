@@ -155,7 +155,7 @@ class Presentations:
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
         """Return the emission of the input (time, presentation, *neurons)."""
         chosen = self[part]
-        values, key = chosen._for_each(chosen.values()), chosen.key()
+        values, key = chosen.for_each(chosen.values()), chosen.key()
         return self.config.encoder.encode(
             values, key.examples, steps=self.config.steps, seed=key.seed, repeats=key.repeats
         )
@@ -168,7 +168,7 @@ class Presentations:
         """
         config, chosen = self.config, self[part]
         values = config.encoder.held(chosen.values(), steps=config.steps)
-        values = chosen._for_each(values)
+        values = chosen.for_each(values)
         if not config.in_time:
             return values.reshape(len(values), -1)
         period = config.timing.period
@@ -189,7 +189,7 @@ class Presentations:
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
 
-    def _for_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def for_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values of examples for each of their presentations."""
         return values if self.repeats == 1 else values[self.places[0]]
 

@@ -330,7 +330,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "method that does not fit": ({"equations": "dv/dt = -v**2/tau : 1"}, "method: "),
     "unknown function": (equations("dv/dt = -f(v)/tau : 1"), "this function is not supported"),
     "arguments": (equations("dv/dt = -v/tau : 1", reset="v = exp(v, v)"), "takes 1 argument"),
-    "random parameter": (parameters(theta="rand()"), "theta: this cannot be random"),
     "random counts": (equations("dv/dt = -v/tau : 1", reset="v = poisson(1)"), "poisson"),
 }
 

@@ -6,15 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, Quantity, TimedArray, second
-from brian2.equations.equations import PARAMETER, Equations, SingleEquation
+from brian2 import Clock, Equations, NeuronGroup, Quantity, TimedArray, second
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
-from bioae.equations.declarations import brian2_equations
+from bioae.equations.declarations import brian2_equations, varying
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import BIASES, INHIBITION, INPUT, Program, Statement
@@ -112,7 +111,7 @@ class Population(VariablesGroup):
         self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
         lead_in = timing.schedule.lead_in
         own = {n for n, values in parameters.items() if np.ndim(values)}
-        equations = _varying(brian2_equations(program.model, own), program.timed)
+        equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)
         super().__init__(
             size,
@@ -264,18 +263,6 @@ def _start_name(variable: str) -> str:
 
 def _table_name(timed: str) -> str:
     return f"{RESERVED_PREFIX}table_{timed}"
-
-
-def _varying(equations: Equations, timed: Collection[str]) -> Equations:
-    """Return equations in which timed arrays are variables, which code may set."""
-    return Equations(
-        [
-            SingleEquation(PARAMETER, each.varname, each.dim, flags=["shared"])
-            if each.varname in timed
-            else each
-            for each in equations.values()
-        ]
-    )
 
 
 def _tables(
