@@ -58,6 +58,11 @@ _CPP_KEYWORDS = """
     typename union unsigned using virtual void volatile wchar_t xor xor_eq
     """
 
+#: The keywords of Cython (``pyx_reserved_words`` of its scanner) that Python does not have.
+_CYTHON_KEYWORDS = frozenset(
+    {"include", "ctypedef", "cdef", "cpdef", "cimport", "DEF", "IF", "ELIF", "ELSE"}
+)
+
 #: Macros that Brian2's C++ reads; others are undefined where a variable has their name.
 _MACROS = frozenset({"INFINITY", "NAN", "M_PI", "M_E", "NULL"})
 
@@ -69,6 +74,7 @@ _RESERVED = (
     BUILT_IN
     | REFRACTORINESS
     | _MACROS
+    | _CYTHON_KEYWORDS
     | {"settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
 )
 

@@ -149,6 +149,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         )
     },
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
+    "a keyword of Cython": (equations("dv/dt = -v/tau : 1\ncdef : 1"), "'cdef' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
     "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),
     # conditions
