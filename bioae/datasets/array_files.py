@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bioae.datasets.arrays import array_names, read_array
 from bioae.datasets.events import Events
-from bioae.datasets.examples import check_labels, check_targets
+from bioae.datasets.examples import check_known
 from bioae.datasets.images import Images, check_images
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split
@@ -31,7 +31,7 @@ _KERAS = {"images": "x", "labels": "y"}
 
 
 class _Answers(TypedDict):
-    """What is known of each example besides its input."""
+    """Known labels and targets of examples, and the name of their data set."""
 
     labels: NDArray[Any] | None
     targets: NDArray[Any] | None
@@ -99,20 +99,11 @@ class ArrayFile:
     def _images(self) -> Images:
         pixels = check_images(self._array("images"), where=self._where("images"))
         answers = self._answers()
-        labels, targets = answers["labels"], answers["targets"]
         count, where = len(pixels), str(self.path)
-        return Images(
-            pixels,
-            None
-            if labels is None
-            else check_labels(labels, examples=count, where=f"{where}: labels"),
-            where,
-            self.split,
-            np.arange(count),
-            None
-            if targets is None
-            else check_targets(targets, examples=count, where=f"{where}: targets"),
+        labels, targets = check_known(
+            answers["labels"], answers["targets"], examples=count, where=where, kind="images"
         )
+        return Images(pixels, labels, where, self.split, np.arange(count), targets)
 
     def _signals(self) -> Signals:
         name = self._name("signals")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.examples import Examples, as_array, check_labels, check_targets
+from bioae.datasets.examples import Examples, as_array, check_known
 from bioae.errors import DataError
 
 __all__ = ["Addresses", "Events", "TimeUnit"]
@@ -154,20 +154,13 @@ class Events(Examples):
         _check_below(ports, channels, f"{name}: channels of events")
         order = np.lexsort((ports, times, places))
         counts = np.bincount(places, minlength=examples).astype(np.int64)
-        return cls(
-            Addresses(counts, times[order], ports[order].astype(np.int32)),
-            channels,
-            unit,
-            None
-            if labels is None
-            else check_labels(labels, examples=examples, where=f"{name}: labels", kind="events"),
-            name,
-            split,
-            np.arange(examples),
-            None
-            if targets is None
-            else check_targets(targets, examples=examples, where=f"{name}: targets", kind="events"),
+        addresses = Addresses(counts, times[order], ports[order].astype(np.int32))
+        classes, numbers = check_known(
+            labels, targets, examples=examples, where=name, kind="events"
         )
+        return cls(
+            addresses, channels, unit, classes, name, split, np.arange(examples), numbers
+        )  # fmt: skip
 
     @classmethod
     def of_frames(cls, frames: ArrayLike, **options: Any) -> Events:

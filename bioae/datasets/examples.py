@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["Examples", "as_array", "check_labels", "check_targets"]
+__all__ = ["Examples", "as_array", "check_known", "check_labels", "check_targets"]
 
 
 class Examples:
@@ -55,6 +55,33 @@ def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
         return np.asarray(array)
     except ValueError as error:
         raise DataError("not a regular array", where=where, found=f"{error}") from error
+
+
+def check_known(
+    labels: ArrayLike | None, targets: ArrayLike | None, *, examples: int, where: str, kind: str
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+    """Check the labels and targets that are known of examples; None stays None.
+
+    Parameters
+    ----------
+    labels, targets, examples, kind
+        As for `check_labels` and `check_targets`.
+    where
+        The name of the data set, to which errors add labels or targets.
+
+    Raises
+    ------
+    DataError
+        If one does not fit.
+    """
+    return (
+        None
+        if labels is None
+        else check_labels(labels, examples=examples, where=f"{where}: labels", kind=kind),
+        None
+        if targets is None
+        else check_targets(targets, examples=examples, where=f"{where}: targets", kind=kind),
+    )
 
 
 def check_labels(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.examples import Examples, as_array, check_labels, check_targets
+from bioae.datasets.examples import Examples, as_array, check_known
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 
@@ -76,18 +76,8 @@ class Signals(Examples):
         """
         checked = check_signals(values, where=name)
         count = len(checked)
-        return cls(
-            checked,
-            None
-            if labels is None
-            else check_labels(labels, examples=count, where=f"{name}: labels", kind="signals"),
-            name,
-            split,
-            np.arange(count),
-            None
-            if targets is None
-            else check_targets(targets, examples=count, where=f"{name}: targets", kind="signals"),
-        )
+        classes, numbers = check_known(labels, targets, examples=count, where=name, kind="signals")
+        return cls(checked, classes, name, split, np.arange(count), numbers)
 
     @property
     def shape(self) -> tuple[int]:

@@ -92,7 +92,7 @@ class Optimisation:
             )
 
     def step(self, stage: Stage, factor: float) -> None:
-        """Update the weights, with the stage's learning rates times a factor."""
+        """Update the weights, scaling the stage's learning rates by a factor."""
         for group, rates in zip(self.optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rates[stage.number] * factor
         self.optimiser.step()

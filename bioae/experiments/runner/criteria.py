@@ -119,7 +119,7 @@ class Criterion:
         return self
 
     def holds(self, value: float) -> bool:
-        """Whether a value meets the threshold; NaN does not."""
+        """Return whether a value meets the threshold; NaN does not."""
         return RELATIONS[self.relation](value, self.threshold)
 
 

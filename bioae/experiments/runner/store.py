@@ -62,7 +62,7 @@ class Store:
         return [row for key in keys if (row := self._row(key)) is not None]
 
     def has(self, key: Key) -> bool:
-        """Whether a row exists."""
+        """Return whether a row exists."""
         return self._row(key) is not None
 
     def add(self, row: Row) -> None:

@@ -43,7 +43,7 @@ class Trained(Protocol):
 
 
 class Means(Protocol):
-    """What trials are carried out with."""
+    """Training, simulation and progress of trials."""
 
     def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
         """Train by the tables of a configuration, or continue an interrupted run in the folder."""

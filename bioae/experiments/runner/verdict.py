@@ -62,7 +62,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the claim and all controls hold, and no network is silent."""
+        """Return whether the claim and all controls hold, and no network is silent."""
         return not self.silent and all(each.holds for each in self.judgements)
 
     @property
