@@ -15,7 +15,7 @@ from torch.nn import functional
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.compiled.build import REALS, Unsupported, compile_cpp
 
-__all__ = ["event_linear"]
+__all__ = ["event_functions", "event_linear", "pointer"]
 
 #: The fraction of active sources above which PyTorch computes the dense product.
 _DENSE = 0.25
@@ -38,7 +38,7 @@ def event_linear(arrays: Arrays | None, emitted: Tensor, weight: Tensor) -> Tens
         The weights (target, source).
     """
     real = REALS.get(emitted.dtype) if emitted.device.type == "cpu" else None
-    library = _functions(real) if real else None
+    library = event_functions("dense_events.cpp", real) if real else None
     emitted = emitted.contiguous()
     if library is None or not _sparse(library, emitted, weight):
         return functional.linear(emitted, weight)
@@ -52,15 +52,23 @@ def _sizes(emitted: Tensor, weight: Tensor) -> _Sizes:
 
 
 def _sparse(library: ctypes.CDLL, emitted: Tensor, weight: Tensor) -> bool:
-    active: int = library.count(ctypes.byref(_sizes(emitted, weight)), _pointer(emitted))
+    active: int = library.count(ctypes.byref(_sizes(emitted, weight)), pointer(emitted))
     return active <= _DENSE * emitted.numel()
 
 
 @functools.cache
-def _functions(real: str) -> ctypes.CDLL | None:
-    """Return the C++ functions for a type of numbers, or None if they cannot be compiled."""
-    template = files("bioae.trainers.mirror.connections") / "templates" / "dense_events.cpp"
-    text = template.read_text(encoding="utf-8")
+def event_functions(template: str, real: str) -> ctypes.CDLL | None:
+    """Return the C++ functions of a template, or None if they cannot be compiled.
+
+    Parameters
+    ----------
+    template
+        A file of the folder ``templates``, with a function ``count`` of active sources.
+    real
+        The type of numbers in C++.
+    """
+    path = files("bioae.trainers.mirror.connections") / "templates" / template
+    text = path.read_text(encoding="utf-8")
     try:
         # A product with a spike is exact, so that contraction changes no sum of weights.
         library = compile_cpp(f"#define REAL {real}\n{text}", contract=True)
@@ -83,7 +91,7 @@ class _Events(torch.autograd.Function):
         shape = len(emitted), len(weight)
         sums = empty(arrays, shape, emitted, torch.contiguous_format)
         sizes, rows = _sizes(emitted, weight), weight.T.contiguous()
-        library.arriving(ctypes.byref(sizes), *map(_pointer, (emitted, rows, sums)))
+        library.arriving(ctypes.byref(sizes), *map(pointer, (emitted, rows, sums)))
         return sums
 
     @staticmethod
@@ -97,10 +105,11 @@ class _Events(torch.autograd.Function):
         if needs_weight:
             sizes = _sizes(emitted, weight)
             parts = emitted.new_zeros((sizes.threads, sizes.sources, sizes.targets))
-            ctx.library.to_weights(ctypes.byref(sizes), *map(_pointer, (emitted, gradient, parts)))
+            ctx.library.to_weights(ctypes.byref(sizes), *map(pointer, (emitted, gradient, parts)))
             to_weight = parts.sum(0).T
         return None, None, gradient @ weight if needs_emitted else None, to_weight
 
 
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
+def pointer(tensor: Tensor) -> ctypes.c_void_p:
+    """Return the address of a tensor's numbers."""
     return ctypes.c_void_p(tensor.data_ptr())

@@ -7,9 +7,7 @@ Most neurons are silent most of the time. The gradient of the spikes is computed
 from __future__ import annotations
 
 import ctypes
-import functools
 from dataclasses import dataclass, fields
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,8 @@ from torch.nn import functional
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
-from bioae.trainers.mirror.compiled.build import REALS, Unsupported, compile_cpp
+from bioae.trainers.mirror.compiled.build import REALS
+from bioae.trainers.mirror.connections.dense_events import event_functions, pointer
 from bioae.trainers.mirror.connections.functional import connect
 
 __all__ = ["EventConnection", "compiled_functions", "element_order", "runs"]
@@ -202,22 +201,13 @@ class EventConnection:
         return weight[..., self._order[:, None], self._order]
 
     def _sparse(self, library: ctypes.CDLL, emitted: Tensor) -> bool:
-        active: int = library.count(ctypes.byref(self.sizes(len(emitted))), _pointer(emitted))
+        active: int = library.count(ctypes.byref(self.sizes(len(emitted))), pointer(emitted))
         return active <= _DENSE * emitted.numel()
 
 
-@functools.cache
 def compiled_functions(real: str) -> ctypes.CDLL | None:
     """Return the C++ functions for a type of numbers, or None if they cannot be compiled."""
-    template = files("bioae.trainers.mirror.connections") / "templates" / "events.cpp"
-    text = template.read_text(encoding="utf-8")
-    try:
-        # A product with a spike is exact, so that contraction changes no sum of weights.
-        library = compile_cpp(f"#define REAL {real}\n{text}", contract=True)
-    except Unsupported:
-        return None
-    library.count.restype = ctypes.c_long
-    return library
+    return event_functions("events.cpp", real)
 
 
 class _Events(torch.autograd.Function):
@@ -239,7 +229,7 @@ class _Events(torch.autograd.Function):
         sums = empty(arrays, (len(emitted), *connection.target), emitted, torch.channels_last)
         rows = connection.by_channel(weight)
         sizes = connection.sizes(len(emitted))
-        library.arriving(ctypes.byref(sizes), *map(_pointer, (emitted, rows, sums)))
+        library.arriving(ctypes.byref(sizes), *map(pointer, (emitted, rows, sums)))
         return sums
 
     @staticmethod
@@ -259,7 +249,7 @@ def _to_emitted(ctx: Any, gradient: Tensor, emitted: Tensor, weight: Tensor) -> 
     sizes = ctx.connection.sizes(len(gradient))
     sizes.padded = rows.shape[-1]
     result = empty(ctx.arrays, emitted.shape, emitted, torch.channels_last)
-    ctx.library.to_events(ctypes.byref(sizes), *map(_pointer, (gradient, rows, result)))
+    ctx.library.to_events(ctypes.byref(sizes), *map(pointer, (gradient, rows, result)))
     return result
 
 
@@ -268,10 +258,6 @@ def _to_weight(ctx: Any, gradient: Tensor, emitted: Tensor) -> Tensor:
     sizes = connection.sizes(len(gradient))
     shape = connection.source[0], layer.kernel, layer.kernel, connection.target[0]
     parts = emitted.new_zeros((sizes.threads, *shape))
-    ctx.library.to_weights(ctypes.byref(sizes), *map(_pointer, (emitted, gradient, parts)))
+    ctx.library.to_weights(ctypes.byref(sizes), *map(pointer, (emitted, gradient, parts)))
     weights: Tensor = connection.as_weight(parts.sum(0))
     return weights
-
-
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
