@@ -126,9 +126,7 @@ def test_targets_agree(target: Target) -> None:
     expected, tree = (ran(each, net, **options) for each in ("numpy", target))
     assert int(expected["/layers/output/spike_count"].sum()) > 50
     for name in ("first", "output"):
-        layers = (each[f"/layers/{name}"].to_dataset() for each in (expected, tree))
-        one, other = (each.drop_vars("state_v") for each in layers)
-        xr.testing.assert_equal(one, other)
+        assert_layers_agree(tree, expected, name)
     np.testing.assert_allclose(tree["reconstruction"], expected["reconstruction"], rtol=1e-12)
 
 
@@ -223,10 +221,17 @@ def test_brian2_objects_present_repeats(expected: xr.DataTree) -> None:
     built = build(network(), 9, record=["v"])
     built.present(IMAGES, examples=EXAMPLES, seed=5, repeats=REPEATS)
     built.run()
-    xr.testing.assert_equal(built.result()["reconstruction"], expected["reconstruction"])
-    xr.testing.assert_equal(
-        built.result()["/layers/output"].to_dataset(), expected["/layers/output"].to_dataset()
-    )
+    tree = built.result()
+    xr.testing.assert_equal(tree["reconstruction"], expected["reconstruction"])
+    assert_layers_agree(tree, expected, "output")
+
+
+def assert_layers_agree(tree: xr.DataTree, expected: xr.DataTree, name: str) -> None:
+    """Compare spikes exactly; noise of compiled code may differ in the last bit of a potential."""
+    one, other = (each[f"/layers/{name}"].to_dataset() for each in (tree, expected))
+    assert other["spike"].size > 20
+    xr.testing.assert_equal(one.drop_vars("state_v"), other.drop_vars("state_v"))
+    np.testing.assert_allclose(one["state_v"], other["state_v"], rtol=1e-12, atol=1e-12)
 
 
 QUIET = {"encoder": {"kind": "constant_current"}}
