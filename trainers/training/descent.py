@@ -195,7 +195,11 @@ class DescentProblem(ABC):
 
     @abstractmethod
     def run(self, batch: Batch) -> Outputs:
-        """Run the network on a batch; in evaluation mode if gradients are off."""
+        """Run the network on a batch, as training does."""
+
+    def evaluated(self, batch: Batch) -> Outputs:
+        """Run the network on a batch, as an evaluation does."""
+        return self.run(batch)
 
     @abstractmethod
     def added(self, outputs: Any, stage: Stage, elapsed: float) -> dict[str, Tensor]:
@@ -273,7 +277,7 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
     with problem.as_stored(), torch.no_grad():
         for start in range(0, len(images), size):
             batch = problem.batch(images[start : start + size], seed)
-            outputs = problem.run(batch)
+            outputs = problem.evaluated(batch)
             scores.add(outputs.output, batch.targets)
             for name, tally in tallies.items():
                 tally.add(outputs.layers[name])
