@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["dots"]
+__all__ = ["courses", "dots"]
 
 
 def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
@@ -49,6 +49,53 @@ def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
             if not (rows[column] < 0).any():
                 axes.set_ylim(bottom=0)
             axes.set_title(title)
+        return figure
+
+    return draw()
+
+
+def courses(
+    rows: xr.Dataset,
+    column: str,
+    panels: Mapping[str, Mapping[str, Mapping[float, str]]],
+    title: str,
+) -> Figure:
+    """Draw a column against a number that conditions differ in: mean, and range over seeds.
+
+    Parameters
+    ----------
+    rows
+        The table of rows.
+    column
+        The column.
+    panels
+        By the name of the number, and by the name of a line: the conditions by number.
+    title
+        The name of the column on the first panel.
+    """
+    from bioae.analysis.plots.style import colour_of, new_figure, styled
+
+    @styled
+    def draw() -> Figure:
+        figure = new_figure(3.2 * len(panels), 2.6)
+        places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (number, lines) in zip(places, panels.items(), strict=True):
+            for place, (name, conditions) in enumerate(lines.items()):
+                found = {at: values_of(rows, column, each) for at, each in conditions.items()}
+                found = {at: each for at, each in sorted(found.items()) if len(each)}
+                means = np.array([each.mean() for each in found.values()])
+                ends = [
+                    [each.min() for each in found.values()],
+                    [each.max() for each in found.values()],
+                ]
+                axes.errorbar(
+                    list(found), means, np.abs(np.array(ends).reshape(2, -1) - means),
+                    marker="o", markersize=4, color=colour_of(place), label=name,
+                )  # fmt: skip
+            axes.set_xlabel(number)
+        places[0].set_ylabel(title)
+        places[0].set_ylim(bottom=0)
+        places[0].legend()
         return figure
 
     return draw()

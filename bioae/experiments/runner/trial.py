@@ -37,7 +37,11 @@ class Trained(Protocol):
 
     @property
     def history(self) -> Sequence[Mapping[str, Any]]:
-        """The metrics of each epoch."""
+        """The metrics of each epoch, which count presentations."""
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The metrics of the selected epoch, and those on the test split."""
 
     @property
     def model(self) -> Path:

@@ -1,0 +1,1 @@
+"""What the experiments with auto-encoders share: training recipes, and the measures of a row."""

@@ -1,0 +1,196 @@
+"""The numbers of a row: error, firing, class structure of the latent layer, noise, and Brian2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.experiments.runner.experiment import Column
+from bioae.experiments.runner.trial import Trained, TrainedBaseline, Trial
+
+if TYPE_CHECKING:
+    from bioae.datasets import Images
+    from bioae.networks.network import Network
+
+__all__ = [
+    "BRIAN2", "CLASSES", "FIRING", "NOISE", "agreement", "class_structure", "conventional",
+    "cortical", "firing", "noise_errors",
+]  # fmt: skip
+
+#: Of every spiking row: the whole test split in the mirror.
+FIRING = {
+    "error": Column("squared error per image"),
+    "alive": Column("latent neurons that ever fire, fraction"),
+    "dead": Column("dead latent neurons, fraction"),
+    "bursting": Column("bursting latent neurons, fraction"),
+    "bursting_alive": Column("bursting latent neurons, fraction of the living"),
+    "active": Column("latent neurons that fire for an image, fraction"),
+    "density": Column("latent density", "spikes per neuron and step"),
+    "density_alive": Column("latent density of neurons alive", "spikes per neuron and step"),
+    "presentations": Column("presentations of training images"),
+    "spikes": Column("spikes of the quietest layer, per 1,000 images"),
+}
+
+#: Of rows that also run in Brian2.
+BRIAN2 = {
+    "brian2_error": Column("squared error per image in Brian2"),
+    "error_difference": Column("largest difference of an image's error, Brian2 and mirror"),
+    "differing_spikes": Column("spikes that differ between Brian2 and the mirror"),
+    "rate_hz": Column("latent firing rate, median", "Hz"),
+    "cv": Column("coefficient of variation of latent interspike intervals, mean"),
+    "sparseness": Column("lifetime sparseness of latent neurons, mean"),
+    "population_sparseness": Column("population sparseness of the latent layer, mean"),
+}
+
+#: Of the latent activity of any auto-encoder.
+CLASSES = {
+    "class_ratio": Column("squared distance within classes over between classes"),
+    "class_ratio_shuffled": Column("the same with shuffled labels"),
+    "readout": Column("accuracy of a linear read-out of the class"),
+}
+
+#: The fractions n of uniform noise in the input, x (1 - n) + n U(0, 1).
+_NOISE = (0.25, 0.5)
+
+NOISE = {f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input") for n in _NOISE}
+
+
+def firing(trained: Trained) -> dict[str, float]:
+    """Return the numbers of `FIRING` of the network that training selected."""
+    network, summary = trained.network, trained.summary
+    config = network.config
+    layers = summary["test_layers"]
+    latent = layers[config.latent]
+    alive = 1 - latent["dead"]
+    quietest = min(
+        layers[layer.name]["density"] * layer.size * config.steps * 1000
+        for layer in config.placed
+        if layer.name in layers
+    )
+    return {
+        "error": summary["test_sum_squared_error"],
+        "alive": alive,
+        "dead": latent["dead"],
+        "bursting": latent["bursting"],
+        "bursting_alive": latent["bursting"] / alive if alive else float("nan"),
+        "active": latent["active"],
+        "density": latent["density"],
+        "density_alive": latent["density_alive"] if alive else float("nan"),
+        "presentations": trained.history[-1]["presentations"],
+        "spikes": round(quietest),
+    }
+
+
+def agreement(trial: Trial, network: Network, images: Images) -> dict[str, float]:
+    """Run Brian2 and the mirror in float64, and compare errors and spikes."""
+    from bioae.analysis import differing_spikes
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+
+    result, mirror = trial.simulate(network, images, "agreement"), trial.mirror(network, images)
+    errors = [sum_squared_error(each).to_numpy() for each in (result, mirror)]
+    return {
+        "error_difference": float(np.abs(errors[0] - errors[1]).max()),
+        "differing_spikes": int(differing_spikes(result, mirror)["differing"].sum()),
+    }
+
+
+def cortical(
+    trial: Trial, network: Network, images: Images
+) -> tuple[NDArray[Any], dict[str, float]]:
+    """Run Brian2 on all images: latent spike counts (example, neuron), and what cortex compares."""
+    from bioae.analysis import neuron_statistics
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+    from bioae.analysis.measures.statistics import example_statistics
+
+    result = trial.simulate(network, images, "whole")
+    layer = str(network.config.latent)
+    neurons = neuron_statistics(result, layer)
+    examples = example_statistics(result, layer)
+    counts: NDArray[Any] = result[f"layers/{layer}"]["spike_count"].to_numpy()
+    return counts, {
+        "brian2_error": float(sum_squared_error(result).mean()),
+        "rate_hz": float(neurons["firing_rate"].median()),
+        "cv": float(neurons["isi_cv"].mean()),
+        "sparseness": float(neurons["lifetime_sparseness"].mean()),
+        "population_sparseness": float(examples["population_sparseness"].mean()),
+    }
+
+
+def conventional(fitted: TrainedBaseline, images: Images, seed: int) -> dict[str, float]:
+    """Return the numbers of a baseline: error, latent activity, class structure and noise."""
+    baseline = fitted.baseline
+    latents = baseline.latent(images)
+    numbers = {
+        "error": fitted.summary["test_sum_squared_error"],
+        "presentations": fitted.history[-1]["presentations"],
+        **noise_errors(images, seed, lambda noisy, _: baseline.reconstruct(noisy)),
+    }
+    if not latents.shape[1]:
+        return numbers
+    fires = latents != 0
+    alive = float(fires.any(0).mean())
+    return {
+        **numbers,
+        "alive": alive,
+        "dead": 1 - alive,
+        "active": float(fires.mean()),
+        **class_structure(latents, images.labels, seed),
+    }
+
+
+def noise_errors(
+    images: Images, seed: int, reconstruct: Callable[[NDArray[Any], str], ArrayLike]
+) -> dict[str, float]:
+    """Return the numbers of `NOISE`: squared errors to the clean images.
+
+    Parameters
+    ----------
+    images
+        The clean images.
+    seed
+        The seed of the noise.
+    reconstruct
+        Reconstructs noisy images (example, y, x); takes the column's name, too.
+    """
+    clean, errors = images.images, {}
+    for name, fraction in zip(NOISE, _NOISE, strict=True):
+        noise = np.random.default_rng(seed).random(clean.shape)
+        outputs = np.asarray(reconstruct((1 - fraction) * clean + fraction * noise, name))
+        errors[name] = float(((outputs.reshape(clean.shape) - clean) ** 2).sum() / len(clean))
+    return errors
+
+
+def class_structure(latents: NDArray[Any], labels: NDArray[Any], seed: int) -> dict[str, float]:
+    """Return the numbers of `CLASSES` of latent activity, (example, neuron)."""
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(seed)
+    shuffled = [_within_over_between(latents, rng.permutation(labels)) for _ in range(20)]
+    classifier = make_pipeline(StandardScaler(), RidgeClassifier())
+    return {
+        "class_ratio": _within_over_between(latents, labels),
+        "class_ratio_shuffled": float(np.mean(shuffled)),
+        "readout": float(cross_val_score(classifier, latents, labels, cv=5).mean()),
+    }
+
+
+def _within_over_between(latents: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Return the mean squared distance of pairs of one class, over that of pairs of two classes."""
+    centred = latents.astype(float) - latents.mean(0)
+    classes, index = np.unique(labels, return_inverse=True)
+    member = index == np.arange(classes.size)[:, None]
+    sizes, squares = member.sum(1), (member * (centred**2).sum(1)).sum(1)
+    sums = member.astype(float) @ centred
+    # Over ordered pairs, the squared distances of n vectors sum to 2 (n sum |x|^2 - |sum x|^2).
+    inside = 2 * (sizes * squares - (sums**2).sum(1)).sum()
+    everything = 2 * (sizes.sum() * squares.sum() - (sums.sum(0) ** 2).sum())
+    pairs = (sizes * (sizes - 1)).sum()
+    others = sizes.sum() * (sizes.sum() - 1) - pairs
+    between = (everything - inside) / others
+    return float(inside / pairs / between) if between else float("nan")

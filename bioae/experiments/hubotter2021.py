@@ -1,0 +1,290 @@
+"""The paper's table: spiking auto-encoders with and without regularisers, and their controls."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from bioae.experiments.autoencoders.measures import (
+    BRIAN2,
+    CLASSES,
+    FIRING,
+    NOISE,
+    agreement,
+    class_structure,
+    conventional,
+    cortical,
+    firing,
+    noise_errors,
+)
+from bioae.experiments.autoencoders.recipes import recipe
+from bioae.experiments.runner.criteria import Criterion, kruskal_p, largest, mean, welch_p
+from bioae.experiments.runner.experiment import Condition, Experiment
+from bioae.experiments.runner.figures import courses, dots
+from bioae.experiments.runner.trial import Trial
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "draw_main", "draw_sweeps", "run"]
+
+#: What the latent layer and the others are asked for; the coefficients are ours.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "dense": {
+        "beta2": {"coefficient": 0.003, "target": 0.05},
+        "lambda2": {"coefficient": 1.0, "target": 0.2},
+    },
+    "sparse": {
+        "beta2": {"coefficient": 0.003, "target": 0.05},
+        "lambda2": {"coefficient": 3.0, "target": 0.04},
+    },
+}
+
+#: Each regulariser alone, in all layers or in the latent layer.
+ALONE: dict[str, dict[str, Any]] = {
+    "beta1": {"coefficient": 0.003, "target": 0.05},
+    "beta2": {"coefficient": 0.003, "target": 0.05},
+    "lambda1": {"coefficient": 0.3, "target": 0.2},
+    "lambda2": {"coefficient": 1.0, "target": 0.2},
+}
+
+#: The number of steps of the rows that are neither main rows nor of the sweep over steps.
+STEPS = 25
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Train an auto-encoder and measure it on the test split; run main rows in Brian2, too."""
+    from bioae.datasets import load
+
+    settings, sizes = trial.settings, trial.sizes
+    tables = recipe(settings["recipe"], settings["changes"])
+    tables["data"] = {key: sizes[key] for key in ("name", "train", "validation", "test")}
+    tables["training"]["epochs"] = sizes["epochs"]
+    test = load(sizes["name"], "test", sizes["test"])
+    few = test[: sizes["few"]]
+    if "baseline" in tables:
+        fitted = trial.baseline(tables)
+        return conventional(fitted, few, trial.seed)
+    trained = trial.train(tables)
+    network = trained.network
+    if not settings["main"]:
+        return firing(trained)
+    latents, brian2 = cortical(trial, network, test)
+    return {
+        **firing(trained),
+        **brian2,
+        **agreement(trial, network, few),
+        **class_structure(latents, test.labels, trial.seed),
+        **noise_errors(
+            few,
+            trial.seed,
+            lambda images, name: trial.simulate(network, images, name)["reconstruction"],
+        ),
+    }
+
+
+def _condition(
+    text: str,
+    changes: Mapping[str, Any],
+    *,
+    recipe: str = "paper",
+    main: bool = False,
+    seeds: int = 3,
+    quick: bool = False,
+) -> Condition:
+    settings = {"recipe": recipe, "changes": changes, "main": main}
+    return Condition(text, settings, seeds=seeds, quick=quick, may_be_silent=True)
+
+
+def _spiking(terms: Mapping[str, Any], *, steps: int = STEPS, **network: Any) -> dict[str, Any]:
+    return {"regularisers": dict(terms), "network": {"steps": steps, **network}}
+
+
+def _clamped(level: str) -> dict[str, Any]:
+    """Return a network's keys for neurons whose potential below -theta is set to a level."""
+    text = (files("bioae.equations") / "neurons" / "lif.toml").read_text(encoding="utf-8")
+    events = {"clamp": {"condition": "v < -theta", "reset": f"v = {level}"}}
+    model = tomllib.loads(text) | {"events": events}
+    return {"neuron": "lif_clamped", "neurons": {"lif_clamped": model}}
+
+
+def _main() -> dict[str, Condition]:
+    return {
+        name: _condition(
+            f"the setting {name!r}", _spiking(terms, steps=100), main=True, seeds=5, quick=True
+        )
+        for name, terms in SETTINGS.items()
+    }
+
+
+def _sweeps() -> dict[str, Condition]:
+    steps = {
+        f"{name}-t{number}": _condition(f"{name}, {number} steps", _spiking(terms, steps=number))
+        for name, terms in SETTINGS.items()
+        for number in (10, 20, 50)
+    }
+    sizes = {
+        f"{name}-latent{units}": _condition(
+            f"{name}, {units} latent neurons, {STEPS} steps",
+            _spiking(terms, layers={"latent": {"units": units}}),
+        )
+        for name, terms in SETTINGS.items()
+        for units in (10, 20, 50, 100)
+    }
+    return steps | sizes
+
+
+def _controls() -> dict[str, Condition]:
+    alone = {
+        f"{name}-{where}": _condition(
+            f"{name} alone, {text}, {STEPS} steps", _spiking({name: {**term, "layers": layers}})
+        )
+        for name, term in ALONE.items()
+        for where, text, layers in (
+            ("all", "all layers", "all"), ("latent", "latent layer", ["latent"]),
+        )
+    }  # fmt: skip
+    arctan = {"training": {"derivative": {"name": "arctan", "alpha": 2.0}}}
+    return alone | {
+        "weight-decay": _condition("l2 of the weights alone", _spiking({"l2": 1e-4})),
+        "arctan": _condition(
+            "no regulariser, a derivative with support below threshold", _spiking({}) | arctan
+        ),
+        "clamp-negative": _condition(
+            "no regulariser, potentials below -theta set to -theta",
+            _spiking({}, **_clamped("-theta")),
+        ),
+        "clamp-positive": _condition(
+            "no regulariser, potentials below -theta set to +theta, as in the public code",
+            _spiking({}, **_clamped("theta")),
+        ),
+        "too-sparse": _condition("lambda2 = 100 with target 0", _spiking({"lambda2": 100.0})),
+    }
+
+
+def _baselines() -> dict[str, Condition]:
+    kinds: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+        "ae": ("auto-encoder, rectified latent layer", {"kind": "autoencoder"}, {}),
+        "ae-linear": (
+            "auto-encoder, linear latent layer", {"kind": "autoencoder", "latent": "linear"}, {},
+        ),
+        "ae-weight-decay": (
+            "auto-encoder with weight decay", {"kind": "autoencoder"},
+            {"optimiser": {"name": "adamw", "weight_decay": 0.01}},
+        ),
+        "vae": ("variational auto-encoder", {"kind": "variational"}, {}),
+        "beta-vae": (
+            "variational auto-encoder, beta = 0.1", {"kind": "variational", "beta": 0.1}, {},
+        ),
+        "pca": ("100 principal components", {"kind": "pca"}, {}),
+        "mean-image": ("mean of the training images", {"kind": "mean_image"}, {}),
+        "zero": ("zero", {"kind": "zero"}, {}),
+    }  # fmt: skip
+    trained = ("autoencoder", "variational")
+    return {
+        name: _condition(
+            text, {"baseline": kind, "training": training}, recipe="conventional",
+            seeds=5 if kind["kind"] in trained else 1, quick=name in {"ae", "pca", "mean-image"},
+        )
+        for name, (text, kind, training) in kinds.items()
+    }  # fmt: skip
+
+
+def draw_main(rows: xr.Dataset) -> Figure:
+    """Error, dead and bursting latent neurons in the main rows: seeds and their mean."""
+    panels = {
+        "error": "squared error per image",
+        "dead": "dead fraction",
+        "bursting_alive": "bursting of the living",
+        "density_alive": "density of the living",
+    }
+    return dots(rows.sel(condition=[*SETTINGS]), panels)
+
+
+def draw_sweeps(rows: xr.Dataset) -> Figure:
+    """Squared error by the number of steps, and by the number of latent neurons."""
+    settings = [*SETTINGS]
+    steps = {n: f"t{n}" for n in (10, 20, 50)} | {100: None}
+    return courses(
+        rows,
+        "error",
+        {
+            "steps": {s: {n: f"{s}-{e}" if e else s for n, e in steps.items()} for s in settings},
+            "latent neurons": {
+                s: {n: f"{s}-latent{n}" for n in (10, 20, 50, 100)} for s in settings
+            },
+        },
+        "squared error per image",
+    )
+
+
+EXPERIMENT = Experiment(
+    title="Dying, bursting and reconstruction: the table of the paper",
+    source="Hübotter, Lanillos & Tomczak (2021), [arXiv:2109.11045](https://arxiv.org/abs/2109.11045)",
+    claim="Without regularisers of firing, most latent neurons of a spiking auto-encoder die or "
+    "burst; with them neither happens, and reconstruction is as good as published.",
+    conditions=_main() | _baselines() | _sweeps() | _controls(),
+    columns={**FIRING, **BRIAN2, **CLASSES, **NOISE},
+    run=run,
+    sizes={
+        "name": "mnist", "train": 60_000, "validation": 10_000, "test": 10_000, "few": 1000,
+        "epochs": 4,
+    },
+    quick={
+        "name": "sample", "train": 400, "validation": 100, "test": 100, "few": 20, "epochs": 1,
+    },
+    criteria=(
+        Criterion("claim", "dead without regularisers", mean("dead", "none"), ">=", 0.3, 0.0),
+        Criterion(
+            "claim", "bursting without regularisers, of the living",
+            mean("bursting_alive", "none"), ">=", 0.5, 0.0,
+        ),
+        Criterion("claim", "error without regularisers", mean("error", "none"), ">=", 25.0),
+        Criterion("claim", "dead, dense", mean("dead", "dense"), "<=", 0.0, 0.5),
+        Criterion("claim", "bursting, dense", mean("bursting", "dense"), "<=", 0.0, 0.5),
+        Criterion("claim", "error, dense", mean("error", "dense"), "<=", 6.75, 60.0),
+        Criterion("claim", "error, sparse", mean("error", "sparse"), "<=", 11.6, 60.0),
+        Criterion("claim", "density, sparse", mean("density", "sparse"), "<=", 0.05, 0.5),
+        Criterion(
+            "claim", "errors of the three settings differ", kruskal_p("error", [*SETTINGS]),
+            "<=", 0.01,
+        ),
+        *(
+            Criterion(
+                "claim", f"errors of none and {name} differ, corrected for three comparisons",
+                welch_p("error", "none", name), "<=", 0.01 / 3,
+            )
+            for name in ("dense", "sparse")
+        ),
+        *(
+            Criterion(
+                "control", f"spikes that differ in Brian2, {name}",
+                largest("differing_spikes", name), "<=", 0.0,
+            )
+            for name in SETTINGS
+        ),
+        *(
+            Criterion(
+                "control", f"largest difference of an image's error in Brian2, {name}",
+                largest("error_difference", name), "<=", 1e-9,
+            )
+            for name in SETTINGS
+        ),
+        Criterion("control", "error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0),
+        Criterion("control", "dead, weight decay alone", mean("dead", "weight-decay"), ">=", 0.2),
+        Criterion(
+            "control", "dead, derivative with support below threshold", mean("dead", "arctan"),
+            "<=", 0.1,
+        ),
+        Criterion("control", "dead, too strong a penalty", mean("dead", "too-sparse"), ">=", 0.3),
+        Criterion(
+            "control", "class structure with shuffled labels, dense",
+            mean("class_ratio_shuffled", "dense"), ">=", 0.98, 0.5,
+        ),
+    ),
+    figures={"main": draw_main, "sweeps": draw_sweeps},
+)  # fmt: skip
