@@ -16,6 +16,7 @@ from builders import dense, pictures, write_arrays
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.trainers import BaselineConfig, BaselineResult, load_baseline, train_baseline
+from bioae.trainers.baselines.autoencoder import AutoencoderModule
 from bioae.trainers.training import loop
 
 LAYERS = [
@@ -203,6 +204,38 @@ def test_descriptions_that_are_refused(
         BaselineConfig.from_mapping(changed, where="here")
     assert str(caught.value).startswith("here")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (
+            {"frozen": ["latnet"]},
+            r"frozen: no trained.*'latnet'.*latent\.log_variance\.weight",
+        ),
+        ({"learning_rates": {"tau": 1e-3}}, r"learning_rates: no trained weight.*'tau'"),
+        ({"device": "abacus"}, r"training\.device.*'abacus'"),
+        ({"learning_rate": 1e3}, r"epoch \d, batch \d: the .* is no longer finite"),
+    ],
+)
+def test_runs_that_are_refused(
+    tables: dict[str, Any], tmp_path: Path, training: dict[str, Any], message: str
+) -> None:
+    changed = {**tables, "training": {**tables["training"], **training}}
+    with pytest.raises(NetworkError, match=message):
+        train_baseline(changed, tmp_path / "run")
+
+
+def test_frozen_layers_keep_their_weights(tables: dict[str, Any], tmp_path: Path) -> None:
+    frozen = {**tables["training"], "frozen": ["latent", "output.bias"]}
+    result = train_baseline({**tables, "training": frozen}, tmp_path / "run")
+    start = AutoencoderModule(BaselineConfig.from_mapping(tables)).arrays
+    same = {
+        name
+        for name, array in result.baseline.arrays().items()
+        if np.array_equal(array, start[name].detach().numpy())
+    }
+    assert same == {"latent.weight", "latent.bias", "output.bias"}
 
 
 def test_models_that_are_refused(straight: BaselineResult, tmp_path: Path) -> None:

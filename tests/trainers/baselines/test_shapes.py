@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from builders import conv, dense
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from torch import nn
 
@@ -89,7 +89,7 @@ def test_shapes_of_any_description(network: dict[str, Any], kind: str) -> None:
     try:
         config = NetworkConfig.from_mapping(network, where="test")
     except NetworkError:
-        return  # a layer would be too small
+        reject()  # a layer would be too small
     pooled = (
         next(each for each in config.layers if each.name == config.latent).kind[-6:] == "pool2d"
     )
@@ -139,10 +139,11 @@ def test_activations_of_a_linear_latent_layer() -> None:
 
 
 def test_biases_of_the_description() -> None:
-    layers = [dense("latent", 4, bias=True), dense("output", shape=[1, 5, 5])]
-    network = {"input_shape": [1, 5, 5], "latent": "latent", "layers": layers}
+    # A name that is also that of a method of PyTorch's containers.
+    layers = [dense("values", 4, bias=True), dense("output", shape=[1, 5, 5])]
+    network = {"input_shape": [1, 5, 5], "latent": "values", "layers": layers}
     found = module(network, {"kind": "autoencoder", "bias": False}).arrays
-    assert [*found] == ["latent.weight", "latent.bias", "output.weight"]
+    assert [*found] == ["values.weight", "values.bias", "output.weight"]
 
 
 def test_equal_seeds_give_equal_weights() -> None:
