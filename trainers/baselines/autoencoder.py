@@ -136,16 +136,14 @@ class AutoencoderModule(nn.Module):
         self._names = {place.layer.name: "relu" for place in self.places}
         self._names[latent] = kind.latent if isinstance(kind, AutoencoderKind) else "linear"
         self._names[self.places[-1].layer.name] = kind.output
-        self.layers = nn.ModuleDict(
-            {place.layer.name: self._drawn(place, number) for number, place in self._numbered()}
+        # A list: the names of some layers would be those of attributes of a dictionary.
+        self.layers = nn.ModuleList(
+            self._drawn(place, number) for number, place in enumerate(self.places, start=1)
         )
         self.log_variance = (
             self._drawn(config.latent, len(self.places) + 1) if self.variational else None
         )
         self.depth = 1 + [place.layer.name for place in self.places].index(latent)
-
-    def _numbered(self) -> enumerate[Place]:
-        return enumerate(self.places, start=1)
 
     def _drawn(self, place: Place, number: int) -> _Connections:
         kind, settings = self.config.baseline, self.config.training
@@ -161,8 +159,11 @@ class AutoencoderModule(nn.Module):
     @property
     def arrays(self) -> dict[str, nn.Parameter]:
         """The trained tensors by name."""
-        named = {f"{name}.{key}": each for name, layer in self.layers.items()
-                 for key, each in layer.named_parameters()}  # fmt: skip
+        named = {
+            f"{place.layer.name}.{key}": each
+            for place, layer in zip(self.places, self.layers, strict=True)
+            for key, each in layer.named_parameters()
+        }
         if self.log_variance is not None:
             named |= {
                 f"{self.latent_name}.log_variance.{key}": each
@@ -184,7 +185,8 @@ class AutoencoderModule(nn.Module):
         activations = {}
         mean = log_variance = None
         emitted = images
-        for name, layer in self.layers.items():
+        for place, layer in zip(self.places, self.layers, strict=True):
+            name = place.layer.name
             value = _ACTIVATIONS[self._names[name]](layer(emitted))
             if name == self.latent_name and self.log_variance is not None:
                 mean, log_variance = value, self.log_variance(emitted)

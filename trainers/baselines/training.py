@@ -21,6 +21,7 @@ from bioae.trainers.baselines.problem import AutoencoderProblem
 from bioae.trainers.baselines.stored import save_baseline
 from bioae.trainers.training.descent import Split
 from bioae.trainers.training.loop import CONFIG, METRICS, MODEL, TEST, Fitted, Reporter, fit
+from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.preparing import check_folder, torch_device
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.splits import splits
@@ -123,9 +124,11 @@ def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
     DataError
         If there are no such images, or their size is not the network's.
     NetworkError
-        If there is no such device.
+        If there is no such device, or a name in the configuration does not exist.
     """
-    module = AutoencoderModule(config).to(torch_device(config.training.device))
+    module = AutoencoderModule(config)
+    check_weight_names(config, module.arrays)
+    module = module.to(torch_device(config.training.device))
     return AutoencoderProblem(config, module, **splits(config)._asdict())
 
 
