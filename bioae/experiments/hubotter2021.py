@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bioae.experiments.autoencoders.measures import (
     BRIAN2,
     CLASSES,
@@ -78,7 +80,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         **firing(trained),
         **brian2,
         **agreement(trial, network, few),
-        **class_structure(latents, test.labels, trial.seed),
+        **class_structure(latents, np.asarray(test.labels), trial.seed),
         **noise_errors(
             few,
             trial.seed,
@@ -274,7 +276,9 @@ EXPERIMENT = Experiment(
             )
             for name in SETTINGS
         ),
-        Criterion("control", "error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0),
+        Criterion(
+            "control", "error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0
+        ),
         Criterion("control", "dead, weight decay alone", mean("dead", "weight-decay"), ">=", 0.2),
         Criterion(
             "control", "dead, derivative with support below threshold", mean("dead", "arctan"),

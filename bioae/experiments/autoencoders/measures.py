@@ -137,7 +137,7 @@ def conventional(fitted: TrainedBaseline, images: Images, seed: int) -> dict[str
         "alive": alive,
         "dead": 1 - alive,
         "active": float(fires.mean()),
-        **class_structure(latents, images.labels, seed),
+        **class_structure(latents, np.asarray(images.labels), seed),
     }
 
 
