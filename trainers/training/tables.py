@@ -83,7 +83,9 @@ class DerivativeConfig(Table):
 class InitConfig(Table):
     """A trained network to start from: its path, and the changes to its neurons."""
 
-    model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
+    model: str = Field(
+        min_length=1, description="a trained network: a folder, a .zip file, or a shipped name"
+    )
     neuron: str | None = Field(
         default=None, min_length=1, description="another neuron model in every layer"
     )
