@@ -179,7 +179,7 @@ def measured_card(
     }
     if latent is not None:
         card["network"] |= {"latent": latent, "latent_neurons": placed[latent].size}
-    if known.name in ("mnist", "sample"):  # the embedded digits are a part of MNIST
+    if known.source == DATA_SETS["sample"].source:  # the embedded digits are a part of it
         card["sample"] = _on_sample(network, target)
     return card
 
@@ -244,7 +244,7 @@ def _of_seed(run: Path, config: TrainingConfig, score: str) -> float:
 def _on_sample(network: Network, target: Target) -> dict[str, Any]:
     """Measure the embedded test digits in Brian2, and compare their spikes with the mirror's."""
     digits = load("sample", "test")
-    values = _scores(simulate(network, digits, target))
+    values = _scores(network, simulate(network, digits, target))
     parity = compare(network, digits, name="the network", target=target)
     return {
         "examples": len(values),
@@ -256,11 +256,11 @@ def _on_sample(network: Network, target: Target) -> dict[str, Any]:
     }
 
 
-def _scores(result: Any) -> NDArray[np.float64]:
-    """Return the first score of the task for each example (example,)."""
-    if result.attrs.get("task", "reconstruction") == "reconstruction":
-        return np.asarray(analysis.sum_squared_error(result))
-    return np.asarray(analysis.predicted_class(result) == result["label"], np.float64)
+def _scores(network: Network, result: Any) -> NDArray[np.float64]:
+    """Return the first score of the task for each image (example,)."""
+    if network.config.task.target == "labels":
+        return np.asarray(analysis.predicted_class(result) == result["label"], np.float64)
+    return np.asarray(analysis.sum_squared_error(result))
 
 
 def _check_size(path: Path) -> None:

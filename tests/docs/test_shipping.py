@@ -16,11 +16,12 @@ import pytest
 import shipping
 from shipping import LARGEST, Words, ship, stored_network
 
+from bioae import analysis, simulate
 from bioae.datasets import load
 from bioae.errors import BioaeError
 from bioae.models.cards import CARD, Card, read_card
 from bioae.networks import Network, artefact
-from bioae.trainers import load_config, train
+from bioae.trainers import TrainingConfig, load_config, train
 
 CONFIG = Path(__file__).parents[1] / "cli" / "tiny.toml"
 WORDS = Words("A small network.", ("It is small.",))
@@ -90,6 +91,26 @@ def test_the_card_has_the_numbers_of_the_run(
     assert (stored.training, stored.metrics) == (trained.training, trained.metrics)
     again = load_config(tmp_path / "small" / "config.toml")
     assert again.network == stored.network.config
+
+
+def test_a_classifier_has_its_accuracy(shipped: Callable[..., Card], tmp_path: Path) -> None:
+    config = load_config(CONFIG).to_mapping()
+    output = {"kind": "dense", "name": "output", "units": 10, "gain": 4.0}
+    config["network"] |= {
+        "task": {"kind": "classification", "classes": 10},
+        "decoder": {"kind": "summed_softmax"},
+        "layers": [config["network"]["layers"][0], output],
+    }
+    del config["training"]["loss"], config["network"]["latent"]
+    result = train(TrainingConfig.from_mapping(config), tmp_path / "run")
+    card = shipped(tmp_path / "run")
+    assert (card.network.task, card.test.score) == ("classification", "accuracy")
+    assert (card.network.latent, card.density) == (None, None)
+    assert card.test.value == result.summary["test_accuracy"]
+    digits = load("sample", "test", DIGITS)
+    measured = analysis.scores(simulate(result.network, digits, "numpy"))
+    assert card.sample is not None
+    assert card.sample.value == float(measured["value"].sel(score="accuracy"))
 
 
 def test_the_spread_is_that_of_the_runs(runs: list[Path], shipped: Callable[..., Card]) -> None:
