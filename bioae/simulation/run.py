@@ -235,7 +235,7 @@ class _Simulation:
                 mend="An artefact has one: bioae.load(path).network",
             )
         backend = Backend.of(backend)
-        check_record(backend.record, network.config)
+        check_record(backend.record, network.config.placed)
         chunk = None if chunk is None else whole(chunk, "chunk", least=1)
         if not _is_client(workers):
             expected = "a whole number or a distributed.Client"
