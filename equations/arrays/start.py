@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import Stepper, compile_expression
+from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import (
     check_interval,
     parameter_order,

@@ -12,8 +12,8 @@ import numpy as np
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
 from brian2.utils.stringtools import get_identifiers
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.declarations import (
     brian2_equations,
     check_trainable,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.equations import Expression, Statement
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.expressions import SUPPORTED, parse_assignments, parse_expression
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
