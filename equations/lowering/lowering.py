@@ -14,14 +14,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.declarations import (
-    brian2_equations,
-    check_trainable,
-    in_order,
-    parameter_values,
-    timed_arrays,
-    without_timed_arrays,
-)
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
 from bioae.equations.language import copied_variables, parsed_equations
 from bioae.equations.lowering.checks import check_model
@@ -34,6 +27,7 @@ from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
+from bioae.equations.parameters import check_trainable, in_order, parameter_values
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
@@ -46,6 +40,7 @@ from bioae.equations.program import (
     Statements,
 )
 from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
+from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
 from bioae.errors import ModelError
 
 __all__ = ["lower"]

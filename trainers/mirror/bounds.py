@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bioae.equations.declarations import trained_bounds
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import trained_bounds
 from bioae.errors import ModelError, NetworkError
 
 __all__ = ["with_bounds"]
