@@ -108,7 +108,7 @@ def check_trainable(
     model
         The neuron model.
     equations, parameters
-        Its declarations: see `brian2_equations` and `parameter_values`.
+        See `bioae.equations.declarations.brian2_equations`, and `parameter_values`.
 
     Raises
     ------

@@ -32,7 +32,8 @@ from bioae.simulation.results.parts import (
     missing,
     remove_parts,
 )
-from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
+from bioae.simulation.results.root import root_dataset, versions
+from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
 from bioae.simulation.workers.processes import run_in_processes
