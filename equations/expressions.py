@@ -7,69 +7,24 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
 
+from bioae.equations.grammar import RefusedError, check, names_in
 from bioae.equations.limits import DEEPEST, LONGEST_TEXT, MOST_NAMES, Size, measured
 from bioae.errors import InputError, ModelError, shortened
 
 __all__ = [
-    "EXTREMES",
-    "RANDOM",
-    "SUPPORTED",
     "Assignment",
     "Expression",
     "check_names",
-    "is_condition",
-    "names_in",
     "parse_assignments",
     "parse_expression",
     "sized_expression",
 ]
 
-#: Brian2's functions that statements may use, with the number of arguments of each.
-SUPPORTED: Mapping[str, int] = {
-    **dict.fromkeys(
-        (
-            "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1",
-            "floor", "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
-            "exprel", "int",
-        ),
-        1,
-    ),
-    "clip": 3,
-    "timestep": 2,
-}  # fmt: skip
-
-#: Functions that Brian2 lacks; only distances to threshold use them, and Brian2 never sees those.
-EXTREMES = ("minimum", "maximum")
-
-#: What to write instead of functions that Brian2 lacks too.
-_INSTEAD: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("min", "minimum"), "Write clip(a, -inf, b) for the smaller of a and b, inf with its unit"
-    ),
-    **dict.fromkeys(
-        ("max", "maximum"), "Write clip(a, b, inf) for the larger of a and b, inf with its unit"
-    ),
-}
-
-#: Brian2's functions that draw random numbers.
-RANDOM = frozenset({"rand", "randn"})
-
-_NODES = (
-    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name,
-)  # fmt: skip
-
-_OPERATORS = (
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd,
-    ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
-)  # fmt: skip
-
 #: Brian2 nests the text of a model deeper, and integration methods do.
 _DEEPEST_DERIVED = 200
-
-_EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -173,21 +128,6 @@ def _copied(node: _Node) -> _Node:
     return ast.copy_location(type(node)(**fields), node)  # Brian2's errors name the place
 
 
-def names_in(node: ast.AST) -> set[str]:
-    """Return the variables that a syntax tree names; functions are not among them."""
-    nodes = list(ast.walk(node))
-    functions = {id(part.func) for part in nodes if isinstance(part, ast.Call)}
-    return {part.id for part in nodes if isinstance(part, ast.Name) and id(part) not in functions}
-
-
-def is_condition(node: ast.AST) -> bool:
-    """Return whether a syntax tree is true or false by its form, without looking up its names."""
-    match node:
-        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
-            return True
-    return False
-
-
 def parse_expression(
     text: str,
     *,
@@ -247,7 +187,7 @@ def sized_expression(
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
-    return expression, _Grammar(where, error, random, sizes=sizes).check(tree)
+    return expression, _checked(tree, where, error, random=random, sizes=sizes)
 
 
 class Assignment(NamedTuple):
@@ -306,7 +246,7 @@ def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterat
                 value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
             case _:
                 raise _no_assignment(ast.unparse(node), where)
-        _Grammar(where, ModelError, random=True, derived=derived).check(value)
+        _checked(value, where, ModelError, random=True, derived=derived)
         yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
 
 
@@ -349,73 +289,39 @@ def check_names(
         )
 
 
-class _Grammar:
-    """Check that an expression contains only constructs that Brian2 and bioae support."""
+def _checked(
+    tree: ast.AST,
+    where: str,
+    error: type[InputError],
+    *,
+    random: bool,
+    sizes: Mapping[str, Size] | None = None,
+    derived: bool = False,
+) -> Size:
+    """Check the grammar of an expression and, unless Brian2 derived it, its size."""
+    deepest = _DEEPEST_DERIVED if derived else DEEPEST
+    combine = _unmeasured if derived else partial(measured, named=sizes)
+    try:
+        return check(tree, combine, random=random, deepest=deepest)
+    except RefusedError as reason:
+        raise error(
+            reason.what,
+            where=where,
+            expected=reason.expected,
+            found=None if reason.node is None else _written(reason.node),
+            mend=reason.mend,
+        ) from None
 
-    def __init__(
-        self,
-        where: str,
-        error: type[InputError],
-        random: bool,
-        *,
-        sizes: Mapping[str, Size] | None = None,
-        derived: bool = False,
-    ) -> None:
-        self._where = where
-        self._error = error
-        self._sizes = sizes or {}
-        self._derived = derived
-        self._functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
 
-    def check(self, node: ast.AST, depth: int = 0) -> Size:
-        if depth > (_DEEPEST_DERIVED if self._derived else DEEPEST):
-            raise self._error(
-                "the expression is nested too deeply", where=self._where, mend="Name parts of it"
-            )
-        match node:
-            case ast.Call():
-                self._check_call(node)
-                children: list[ast.expr] = node.args
-            case ast.Compare(ops=[_, _, *_]):
-                raise self._refusal("comparisons cannot be chained", node, mend="Use `and`")
-            case ast.Constant(value=bool() | int() | float()):
-                children = []
-            case _ if isinstance(node, _NODES) and _is_known(node):
-                children = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
-            case _:
-                what = "this is not part of Brian2's expressions"
-                raise self._refusal(what, node, expected=_EXPECTED)
-        # Brian2 nests the operands of `and` and `or`, which Python lists.
-        depth += max(len(children) - 1, 1)
-        operands = [self.check(child, depth) for child in children]
-        if self._derived:
-            return Size()
-        try:
-            return measured(node, operands, self._sizes)
-        except ValueError as reason:
-            raise self._refusal(str(reason), node) from None
+def _unmeasured(node: ast.AST, operands: list[Size]) -> Size:  # noqa: ARG001
+    return Size()
 
-    def _check_call(self, node: ast.Call) -> None:
-        name = ast.unparse(node.func)
-        if name in RANDOM and name not in self._functions:
-            raise self._refusal("this cannot be random", node)
-        if name not in self._functions:
-            expected = f"one of {', '.join(sorted(self._functions))}"
-            what = "this function is not supported"
-            raise self._refusal(what, node.func, expected=expected, mend=_INSTEAD.get(name))
-        count = self._functions[name]
-        if len(node.args) != count or node.keywords:
-            arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"
-            raise self._refusal(f"{name}() takes {arguments}", node)
 
-    def _refusal(
-        self, what: str, node: ast.AST, *, expected: str | None = None, mend: str | None = None
-    ) -> InputError:
-        try:
-            text = _quoted(ast.unparse(node))
-        except ValueError:  # Python prints no integer of more than 4,300 digits
-            text = "a number of thousands of digits"
-        return self._error(what, where=self._where, expected=expected, found=text, mend=mend)
+def _written(node: ast.AST) -> str:
+    try:
+        return _quoted(ast.unparse(node))
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _check_length(text: str, where: str, error: type[InputError]) -> None:
@@ -426,11 +332,6 @@ def _check_length(text: str, where: str, error: type[InputError]) -> None:
             expected=f"at most {LONGEST_TEXT:,} characters",
             found=f"{len(text):,}",
         )
-
-
-def _is_known(node: ast.AST) -> bool:
-    others = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
-    return all(isinstance(other, (*_OPERATORS, ast.Load)) for other in others)
 
 
 def _no_assignment(text: str, where: str) -> ModelError:

@@ -15,12 +15,8 @@ from brian2.equations.equations import (
 from brian2.utils.stringtools import get_identifiers
 from pyparsing import ParseException
 
-from bioae.equations.expressions import (
-    RANDOM,
-    parse_assignments,
-    parse_expression,
-    sized_expression,
-)
+from bioae.equations.expressions import parse_assignments, parse_expression, sized_expression
+from bioae.equations.grammar import RANDOM
 from bioae.equations.limits import LONGEST_NAME, MOST_EQUATIONS, Size
 from bioae.equations.model import RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError

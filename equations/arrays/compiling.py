@@ -11,7 +11,8 @@ from itertools import islice
 from types import FrameType
 from typing import Any
 
-from bioae.equations.expressions import Expression, names_in
+from bioae.equations.expressions import Expression
+from bioae.equations.grammar import names_in
 from bioae.equations.operators import OPERATORS, power
 from bioae.equations.program import Statement
 

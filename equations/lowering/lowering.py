@@ -15,7 +15,8 @@ from brian2.utils.stringtools import get_identifiers
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.declarations import brian2_equations
-from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
+from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.grammar import is_condition
 from bioae.equations.language import copied_variables, parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false

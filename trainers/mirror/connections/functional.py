@@ -67,7 +67,7 @@ def _(layer: Pool2d, emitted: Tensor, weight: Tensor) -> Tensor:
 
 
 def all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
-    """Return the sums of the weights of every source (batch, ...) to each target (batch, target)."""
+    """Return the sums of the weights from every source to each target (batch, target)."""
     return functional.linear(emitted.flatten(1), weight)
 
 
