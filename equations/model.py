@@ -171,7 +171,7 @@ class NeuronModel(Table):
             if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
                 raise ValueError(f"{name!r} cannot be the name of a timed array")
             if name in ("t", "dt", "t_in_timesteps", "i", "N"):
-                raise ValueError(f"{name!r} has a meaning of its own: rename the timed array")
+                raise ValueError(f"{name!r} is reserved for a variable of Brian2: rename the timed array")
         total = sum(len(each.values) for each in arrays.values())
         if total > MOST_VALUES_IN_ALL:
             raise ValueError(
