@@ -18,11 +18,10 @@ from pyparsing import ParseException
 from bioae.equations.expressions import parse_assignments, parse_expression, sized_expression
 from bioae.equations.grammar import RANDOM
 from bioae.equations.limits import LONGEST_NAME, MOST_EQUATIONS, Size
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.model import BUILT_IN, RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError
 
 __all__ = [
-    "BUILT_IN",
     "REFRACTORINESS",
     "check_name",
     "complaint",
@@ -30,9 +29,6 @@ __all__ = [
     "declared_equations",
     "parsed_equations",
 ]
-
-#: Names that every model may use without declaring them.
-BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
 
 #: The variables that Brian2 gives a model with a refractory period.
 REFRACTORINESS = frozenset({"lastspike", "not_refractory"})

@@ -29,13 +29,12 @@ from bioae.equations.expressions import (
     parse_expression,
 )
 from bioae.equations.language import (
-    BUILT_IN,
     REFRACTORINESS,
     check_name,
     complaint,
     copied_variables,
 )
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
