@@ -12,8 +12,11 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 from brian2.units import Quantity
+from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.grammar import RANDOM
+from bioae.equations.language import check_name, complaint, declared_equations
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.parameters import parameter_values, random_parameters
@@ -21,7 +24,7 @@ from bioae.equations.quantities import unit_name
 from bioae.equations.timed_arrays import without_timed_arrays
 from bioae.errors import ModelError
 
-__all__ = ["brian2_equations"]
+__all__ = ["brian2_equations", "copied_variables"]
 
 
 def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Equations:
@@ -62,6 +65,26 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     for name, value in values.items():
         _check_parameter(model, equations[name], value)
     return equations
+
+
+def copied_variables(model: NeuronModel) -> frozenset[str]:
+    """Return the shared variables of which each neuron keeps a copy, all of them equal.
+
+    They are those that draw random numbers or change within a presentation, and those computed from
+    them: for a variable that neurons share, Brian2 can neither look up the seed and the call of a
+    random number, nor reset it where a presentation starts.
+    """
+    where = f"{model.name}.toml, run_regularly"
+    written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
+    declared = declared_equations(model)
+    shared = {name for name, each in declared.items() if "shared" in each.flags}
+    sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
+    sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
+    copied, size = shared & written, -1
+    while len(copied) > size:
+        size = len(copied)
+        copied |= {name for name, used in sources if name in shared and used & (copied | RANDOM)}
+    return frozenset(copied)
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

@@ -1,4 +1,4 @@
-"""Expressions and assignments of a model: checked against Brian2's grammar, and parsed once."""
+"""Expressions of a model: checked against Brian2's grammar, and parsed once."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from bioae.equations.grammar import RefusedError, check, names_in
-from bioae.equations.limits import DEEPEST, LONGEST_TEXT, MOST_NAMES, Size, measured
+from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
 from bioae.errors import InputError, ModelError, shortened
 
 __all__ = [
-    "Assignment",
     "Expression",
+    "check_length",
     "check_names",
-    "parse_assignments",
+    "checked_size",
     "parse_expression",
+    "quoted",
     "sized_expression",
 ]
 
@@ -98,10 +99,10 @@ def _readable(text: str = "") -> Iterator[None]:
         raise ModelError(
             "this is not a Brian2 expression",
             expected='for instance "20*ms" or "v > theta"',
-            found=_quoted(text),
+            found=quoted(text),
         ) from None
     except RecursionError:
-        raise ModelError("the expression is nested too deeply", found=_quoted(text)) from None
+        raise ModelError("the expression is nested too deeply", found=quoted(text)) from None
 
 
 class _Substitute(ast.NodeTransformer):
@@ -173,12 +174,12 @@ def sized_expression(
 
     `sizes` are those of subexpressions, which Brian2 puts in place of their names.
     """
-    _check_length(text, where, error)
+    check_length(text, where=where, error=error)
     if not text.isascii() or "#" in text:
         raise error(
             "an expression has only ASCII characters, and no comment",
             where=where,
-            found=_quoted(text),
+            found=quoted(text),
         )
     expression = Expression(text)
     try:
@@ -187,67 +188,7 @@ def sized_expression(
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
-    return expression, _checked(tree, where, error, random=random, sizes=sizes)
-
-
-class Assignment(NamedTuple):
-    """A statement of a model.
-
-    Attributes
-    ----------
-    target, value
-        The variable and its new value; ``v += w`` is written out as ``v = v + w``.
-    augmented
-        Whether it was written as ``v += w``.
-    """
-
-    target: str
-    value: Expression
-    augmented: bool = False
-
-
-def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterator[Assignment]:
-    """Yield the assignments of a block of code.
-
-    Parameters
-    ----------
-    code
-        Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
-    where
-        The file and key, named in errors.
-    derived
-        Whether Brian2 derived the code from text that is within the limits.
-
-    Raises
-    ------
-    ModelError
-        If the code contains anything but assignments to one name each, or is beyond a limit.
-    """
-    if not derived:
-        _check_length(code, where, ModelError)
-    lines = [line.strip() for line in code.splitlines()]
-    try:
-        body = ast.parse("\n".join(lines)).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise _no_assignment(lines[line - 1] if line <= len(lines) else code, where) from None
-    if len(body) > MOST_NAMES and not derived:
-        raise ModelError(
-            "there are too many statements",
-            where=where,
-            expected=f"at most {MOST_NAMES}",
-            found=str(len(body)),
-        )
-    for node in body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value):
-                pass
-            case ast.AugAssign(target=ast.Name(id=target), op=op, value=added):
-                value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
-            case _:
-                raise _no_assignment(ast.unparse(node), where)
-        _checked(value, where, ModelError, random=True, derived=derived)
-        yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
+    return expression, checked_size(tree, where=where, random=random, error=error, sizes=sizes)
 
 
 def check_names(
@@ -289,16 +230,32 @@ def check_names(
         )
 
 
-def _checked(
+def checked_size(
     tree: ast.AST,
-    where: str,
-    error: type[InputError],
     *,
+    where: str,
+    error: type[InputError] = ModelError,
     random: bool,
     sizes: Mapping[str, Size] | None = None,
     derived: bool = False,
 ) -> Size:
-    """Check the grammar of an expression and, unless Brian2 derived it, its size."""
+    """Check the grammar of a syntax tree, and return its size.
+
+    Parameters
+    ----------
+    tree
+        The syntax tree of an expression.
+    where, random, error, sizes
+        See `sized_expression`.
+    derived
+        Whether Brian2 derived it from text that is within the limits: it has no size then.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it contains a construct that Brian2's expressions lack, or is beyond a
+        limit.
+    """
     deepest = _DEEPEST_DERIVED if derived else DEEPEST
     combine = _unmeasured if derived else partial(measured, named=sizes)
     try:
@@ -319,12 +276,13 @@ def _unmeasured(node: ast.AST, operands: list[Size]) -> Size:  # noqa: ARG001
 
 def _written(node: ast.AST) -> str:
     try:
-        return _quoted(ast.unparse(node))
+        return quoted(ast.unparse(node))
     except ValueError:  # Python prints no integer of more than 4,300 digits
         return "a number of thousands of digits"
 
 
-def _check_length(text: str, where: str, error: type[InputError]) -> None:
+def check_length(text: str, *, where: str, error: type[InputError] = ModelError) -> None:
+    """Refuse a text that is too long."""
     if len(text) > LONGEST_TEXT:
         raise error(
             "the text is too long",
@@ -334,14 +292,6 @@ def _check_length(text: str, where: str, error: type[InputError]) -> None:
         )
 
 
-def _no_assignment(text: str, where: str) -> ModelError:
-    return ModelError(
-        "this is not an assignment",
-        where=where,
-        expected='for instance "v = 0" or "a += 1"',
-        found=_quoted(text),
-    )
-
-
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return text in one line and in quotes, shortened, for errors."""
     return repr(shortened(" ".join(text.split()), 60))

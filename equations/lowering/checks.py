@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -22,17 +22,12 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from bioae.equations.expressions import (
-    Expression,
-    check_names,
-    parse_assignments,
-    parse_expression,
-)
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.language import (
     REFRACTORINESS,
     check_name,
     complaint,
-    copied_variables,
 )
 from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
@@ -50,7 +45,10 @@ def methods() -> tuple[str, ...]:
 
 
 def check_model(
-    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+    model: NeuronModel,
+    equations: Equations,
+    parameters: Mapping[str, Quantity],
+    copied: Collection[str],
 ) -> None:
     """Check every string of a model.
 
@@ -60,6 +58,8 @@ def check_model(
         The model.
     equations, parameters
         Its declarations: see `bioae.equations.declarations`.
+    copied
+        See `bioae.equations.declarations.copied_variables`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def check_model(
         If one is malformed, names something unknown, has the wrong unit, or writes a variable that
         it may not write.
     """
-    checks = _Checks(model, equations, parameters)
+    checks = _Checks(model, equations, parameters, copied)
     checks.equations()
     checks.input()
     checks.largest_dt()
@@ -78,7 +78,11 @@ def check_model(
 
 class _Checks:
     def __init__(
-        self, model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+        self,
+        model: NeuronModel,
+        equations: Equations,
+        parameters: Mapping[str, Quantity],
+        copied: Collection[str],
     ) -> None:
         self.model = model
         self.declared = equations
@@ -88,7 +92,7 @@ class _Checks:
             for name, equation in equations.items()
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
-        self.copied = copied_variables(model)
+        self.copied = copied
         self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractoriness else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}

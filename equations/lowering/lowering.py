@@ -14,10 +14,11 @@ from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.declarations import brian2_equations
-from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.assignments import Assignment, parse_assignments
+from bioae.equations.declarations import brian2_equations, copied_variables
+from bioae.equations.expressions import Expression
 from bioae.equations.grammar import is_condition
-from bioae.equations.language import copied_variables, parsed_equations
+from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
 from bioae.equations.lowering.constants import check_constants
@@ -93,9 +94,9 @@ class _Lowering:
         check_integrated(parsed_equations(model), where=f"{self.where}, equations")
         declared = brian2_equations(model)
         _check_noise(model, declared)
-        check_model(model, declared, self.values)
-        self.draws = Draws()
         self.copied = copied_variables(model)
+        check_model(model, declared, self.values, self.copied)
+        self.draws = Draws()
         self.probe = Probe(model, declared)
         # Last: the equations explain a parameter of the wrong unit better.
         check_trainable(model, declared, self.values)

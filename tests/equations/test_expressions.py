@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from bioae.equations import Expression, Statement
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.expressions import parse_assignments, parse_expression
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.expressions import parse_expression
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
