@@ -26,8 +26,8 @@ from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompi
 from bioae.trainers.mirror.connections.layer_pathways import layer_pathways
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.layer_parameters import trained_starts, with_bounds
 from bioae.trainers.mirror.neuron import NeuronMirror
-from bioae.trainers.mirror.trainable import trained_starts, with_bounds
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
 __all__ = ["Compile", "LayerMirror", "LayerOptions"]
