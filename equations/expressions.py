@@ -6,13 +6,12 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from bioae.equations.grammar import RefusedError, check, names_in
 from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
-from bioae.errors import InputError, ModelError, shortened
+from bioae.errors import InputError, ModelError, did_you_mean, shortened
 
 __all__ = [
     "Expression",
@@ -155,8 +154,8 @@ def parse_expression(
     Raises
     ------
     InputError
-        (or `error`) If it is not an expression, contains a construct that Brian2's lack, or is
-        beyond a limit (`bioae.equations.limits`).
+        (or `error`) If it is not an expression, contains a construct that Brian2's expressions
+        lack, or is beyond a limit (`bioae.equations.limits`).
     """
     return sized_expression(text, where=where, random=random, error=error, expected=expected)[0]
 
@@ -221,12 +220,11 @@ def check_names(
     """
     for name in sorted(expression.names - set(known)):
         shown = sorted(listed or known)
-        close = get_close_matches(name, shown, n=1)
         raise error(
             f"unknown name {name!r}",
             where=where,
             expected=f"{'one of ' if len(shown) > 1 else ''}{', '.join(shown)}",
-            mend=f"Did you mean {close[0]!r}?" if close else None,
+            mend=did_you_mean(name, shown),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import tomli_w
@@ -17,7 +16,7 @@ from bioae.equations.limits import (
     MOST_VALUES,
     MOST_VALUES_IN_ALL,
 )
-from bioae.errors import ModelError, describe
+from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 
 __all__ = ["BUILT_IN", "RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
@@ -257,12 +256,11 @@ class NeuronModel(Table):
         keys = [key for key, field in cls.model_fields.items() if not field.exclude]
         for key in fields:
             if key not in keys:
-                close = get_close_matches(key, keys, n=1)
                 raise ModelError(
                     f"unknown key {key!r}",
                     where=where,
                     expected=f"one of {', '.join(keys)}",
-                    mend=f"Did you mean {close[0]!r}?" if close else None,
+                    mend=did_you_mean(key, keys),
                 )
         try:
             return cls.model_validate({**fields, "name": name})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from bioae.equations.language import (
 )
 from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
-from bioae.errors import ModelError
+from bioae.errors import ModelError, did_you_mean
 
 __all__ = ["check_model", "methods"]
 
@@ -325,8 +324,7 @@ class _Checks:
         self, name: str, key: str, by: str, written: Mapping[str, Dimension]
     ) -> ModelError:
         equation = self.declared.get(name)
-        close = get_close_matches(name, written, n=1)
-        mend = f"Did you mean {close[0]!r}?" if close else None
+        mend = did_you_mean(name, written)
         if equation is not None and equation.type == PARAMETER and name not in self.states:
             mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
         elif name in self.states:
