@@ -27,7 +27,7 @@ from benchmarks.training import table as training_table
 from bioae import analysis, models
 from bioae.analysis import plots
 from bioae.equations import available, load_model
-from bioae.equations.expressions import SUPPORTED
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.experiments.runner import page
 from bioae.experiments.runner.registry import load as load_experiment
