@@ -30,11 +30,14 @@ def analyze(
     overwrite
         Replace an earlier analysis.
     """
+    # Modules are no garbage: while they load, collections would find nothing.
+    gc.disable()
     from bioae.simulation.results.guard import begin_inspection
 
     # The libraries below take as long to load.
     for result in results[:1]:
         begin_inspection(result)
+    import scipy.special as _special  # noqa: F401 - before processes are forked, which use it, too
     from rich.console import Console
 
     from bioae.analysis import plots as _plots  # noqa: F401 - drawn with
@@ -42,8 +45,9 @@ def analyze(
     from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import rich_table
 
-    # The modules are no garbage: collections need not look at them, nor forked processes.
+    # Later ones need not look at them, nor forked processes.
     gc.freeze()
+    gc.enable()
     # It has a thread, which nobody sees elsewhere.
     status = Console(stderr=True).status("Analysing") if sys.stderr.isatty() else nullcontext()
     with status:
