@@ -192,13 +192,19 @@ def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> 
     filters[2] = np.nan
     array = xr.DataArray(filters, coords={"neuron": [5, 6, 7, 8]}, dims=("neuron", "y", "x"))
     figure = filter_grid({"a": array, "b": array[:3]}, columns=3)
-    axes = [each for each in figure.axes if each.get_xlabel()]
-    assert [each.get_xlabel() for each in axes] == ["5", "6", "7", "8", "5", "6", "7"]
-    image = axes[0].images[0]
+    below = [[text.get_text() for text in row.get_xticklabels()] for row in figure.axes]
+    assert below == [["5", "6", "7"], ["8"], ["5", "6", "7"]]
+    assert [row.get_title("left") for row in figure.axes] == ["a", "", "b"]
+    row = figure.axes[0]
+    image = row.images[0]
     np.testing.assert_array_equal(image.get_array(), filters[0])
     assert image.get_clim() == (-abs(filters[0]).max(), abs(filters[0]).max())
-    assert not axes[2].images
-    assert len(axes[2].lines) == 2
+    (lines,) = row.collections
+    # Three outlines, and the diagonals of the undefined one.
+    middles = [path.vertices[[0, -1]].mean(0) for path in lines.get_paths() if len(path) == 2]
+    left, right, *_ = row.images[2].get_extent()
+    assert middles == [pytest.approx([(left + right) / 2, 1.5])] * 2
+    assert len(lines.get_paths()) == 5
     with pytest.raises(ResultError, match="no filters"):
         filter_grid({"a": array[:0]})
 
