@@ -43,7 +43,7 @@ def analyze(
     from bioae.analysis import plots as _plots  # noqa: F401 - drawn with
     from bioae.analysis.report.pipeline import analyze_files
     from bioae.analysis.report.tables import measure_tables
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
 
     # Later ones need not look at them, nor forked processes.
     gc.freeze()
@@ -57,7 +57,7 @@ def analyze(
         return 0
     console = Console()
     for table in measure_tables(measures):
-        console.print(rich_table(table, console), crop=False)
+        print_table(table, console)
     for line in measures.not_compared():
         console.print(line, markup=False)
     # A path stays on one line, so that it can be copied.

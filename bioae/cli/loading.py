@@ -11,8 +11,10 @@ __all__ = ["load_less", "show_dask"]
 def load_less() -> None:
     """Refuse modules that libraries load in case they are used; other code sees them missing."""
     sys.meta_path.insert(0, _NotLoaded())
-    # xarray would load Dask only to see that arrays are not those of Dask.
-    sys.modules.setdefault("dask", None)  # type: ignore[arg-type]
+    # xarray would load Dask only to see that arrays are not those of Dask. It looks once whether
+    # there is one.
+    if "xarray" not in sys.modules:
+        sys.modules.setdefault("dask", None)  # type: ignore[arg-type]
 
 
 def show_dask() -> None:
