@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
+from bioae.analysis.plots.style import (
+    MOST_MARKERS,
+    colour_of,
+    head,
+    line_of,
+    needed,
+    new_figure,
+    styled,
+)
 from bioae.analysis.results.layers import chosen_layers, first_example, root_of
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
@@ -122,7 +130,6 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
     step, neuron = np.nonzero(spikes.to_numpy().T)
     neurons = spikes.sizes["neuron"]
     few = neurons <= 60
-    # Thousands of dots take less space as pixels than in a vector format.
     axes.plot(
         spikes["time"].to_numpy()[step],
         neuron,
@@ -131,7 +138,7 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
         markersize=5 if few else 3,
         markeredgewidth=1 if few else 0,
         color=colour,
-        rasterized=True,
+        rasterized=step.size > MOST_MARKERS,
     )
     axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
     margin = max(0.5, 0.02 * neurons)

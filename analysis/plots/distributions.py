@@ -17,6 +17,7 @@ from bioae.analysis.plots.style import (
     INK,
     LINES,
     MARKERS,
+    MOST_MARKERS,
     colour_of,
     head,
     layers_in,
@@ -214,7 +215,7 @@ def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> int:
     rate, cv = (data[name].to_numpy() for name in ("firing_rate", "isi_cv"))
     defined = np.isfinite(cv) & (rate > 0)
     number = int(defined.sum())
-    many = number > 500
+    many = number > MOST_MARKERS
     axes.plot(
         rate[defined],
         cv[defined],
@@ -225,7 +226,7 @@ def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> int:
         markeredgecolor=colour_of(index),
         markeredgewidth=0.7,
         alpha=0.5 if many else 0.8,
-        rasterized=True,
+        rasterized=many,
         label=f"{label}: {number:,} of {rate.size:,} neurons",
     )
     return number

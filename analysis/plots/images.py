@@ -22,8 +22,8 @@ from bioae.errors import ResultError
 
 __all__ = ["filter_grid", "reconstructions"]
 
-#: The distance of pictures in a row, in widths of a picture.
-_PITCH = 1.12
+#: The space between pictures in a row, in widths of a picture.
+_GAP = 0.12
 
 
 @styled
@@ -54,42 +54,42 @@ def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> 
     grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axes, (name, pictures, errors) in zip(grid, rows, strict=True):
         below = [] if errors is None else [format_value(error) for error in errors]
-        _draw_row(axes, pictures, below, columns, limits=[(0, 1)] * len(pictures))
+        _draw_row(axes, pictures, below, columns)
         axes.set_ylabel(fill(name, 14), rotation=0, ha="right", va="center", labelpad=6)
     return figure
 
 
 def _draw_row(
-    axes: Axes,
-    pictures: NDArray[Any],
-    below: Sequence[str],
-    columns: int,
-    *,
-    limits: Sequence[tuple[float, float]],
-) -> None:
-    """Draw pictures in one panel, from the left, with space for a number of columns.
-
-    A panel per picture would take several times as long.
+    axes: Axes, pictures: NDArray[Any], below: Sequence[str], columns: int
+) -> NDArray[np.int64]:
+    """Draw pictures as one image, and return their left edges; one image each would take longer.
 
     Parameters
     ----------
     pictures
-        (picture, y, x), or with colours (picture, y, x, 3).
+        (picture, y, x), or with colours (picture, y, x, 3), from 0 to 1. NaN is white.
     below
         A text below each picture, or nothing.
-    limits
-        The values that are black and white.
+    columns
+        The pictures for which there is space.
     """
-    height, width = pictures.shape[1:3]
-    left = np.arange(columns) * _PITCH * width
-    for x, picture, (low, high) in zip(left, pictures, limits, strict=False):
-        ends = (x, x + width, height, 0)
-        axes.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest", extent=ends)
-    axes.set(xlim=(0, left[-1] + width), ylim=(height, 0), aspect="equal")
+    count, height, width, *colours = pictures.shape
+    left = np.arange(columns) * (width + max(1, round(_GAP * width)))
+    row = np.full((height, left[-1] + width, *colours), np.nan)
+    for place, picture in zip(left, pictures, strict=False):
+        row[:, place : place + width] = picture
+    if colours:
+        # What is not defined in colour is black.
+        row = np.nan_to_num(row, nan=1.0)
+    axes.imshow(
+        row, cmap="gray", vmin=0, vmax=1, interpolation="nearest",
+        extent=(0, row.shape[1], height, 0),
+    )  # fmt: skip
     axes.set_xticks(left[: len(below)] + width / 2, below)
     axes.set_yticks([])
     axes.tick_params(length=0, pad=2, labelsize=7.5)
     axes.spines[:].set_visible(False)
+    return np.asarray(left[:count])
 
 
 # The name, the pictures, and their errors.
@@ -174,19 +174,15 @@ def _draw_filters(
     axes: Axes, pictures: NDArray[np.float64], below: Sequence[str], columns: int
 ) -> None:
     """Draw a row of filters, each with an outline, and crosses of those that are undefined."""
-    defined = [np.isfinite(picture).any() for picture in pictures]
-    most = [
-        (float(np.nanmax(np.abs(picture))) or 1.0) if known else 1.0
-        for picture, known in zip(pictures, defined, strict=True)
-    ]
-    _draw_row(axes, pictures, below, columns, limits=[(-each, each) for each in most])
-    height = pictures.shape[1]
+    most = np.array([np.nanmax(np.abs(picture), initial=0) or 1.0 for picture in pictures])
+    grey = (pictures / most[:, None, None] + 1) / 2
+    height, width = pictures.shape[1:]
     lines = []
-    for image, known in zip(axes.images, defined, strict=True):
-        left, right, *_ = image.get_extent()
+    for left, picture in zip(_draw_row(axes, grey, below, columns), pictures, strict=True):
+        right = left + width
         corners = [(left, 0), (left, height), (right, height), (right, 0)]
         lines.append([*corners, corners[0]])
-        if not known:
+        if not np.isfinite(picture).any():
             lines += [corners[::2], corners[1::2]]
     axes.add_collection(
         LineCollection(lines, colors=INK, linewidths=0.5, clip_on=False, capstyle="projecting")

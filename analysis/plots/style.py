@@ -11,9 +11,17 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends import backend_agg, backend_svg  # noqa: F401 - matplotlib would later
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    LogLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
+from numpy.typing import NDArray
 
 from bioae.analysis.plots.layout import GridLayout
 from bioae.errors import OutputError, ResultError
@@ -24,7 +32,9 @@ __all__ = [
     "INK",
     "LINES",
     "MARKERS",
+    "MOST_MARKERS",
     "colour_of",
+    "drawable",
     "head",
     "lay_out",
     "layers_in",
@@ -36,6 +46,7 @@ __all__ = [
     "panels",
     "render",
     "save_figure",
+    "span",
     "styled",
     "to_svg",
 ]
@@ -46,7 +57,10 @@ T = TypeVar("T")
 INK = "#222222"
 # Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LARGEST = 1e300
 LINES = ("-", "--", "-.", ":")
+#: More markers take less space and time as pixels than in a vector format.
+MOST_MARKERS = 500
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 # Any, because matplotlib types the names as literals that differ between versions.
@@ -130,6 +144,19 @@ def lay_out(figure: Figure) -> None:
     figure.set_layout_engine(None)
     if isinstance(engine, GridLayout):
         engine.hold_labels()
+    for axes in figure.axes:
+        _hold_ticks(axes.xaxis)
+        _hold_ticks(axes.yaxis)
+
+
+def _hold_ticks(axis: Axis) -> None:
+    """Keep the ticks and their labels, which each format would choose again."""
+    places = axis.get_majorticklocs()
+    formatter = axis.get_major_formatter()
+    held = FixedFormatter(formatter.format_ticks(places.tolist()))
+    held.set_offset_string(formatter.get_offset())
+    axis.set_major_locator(FixedLocator(places.tolist()))
+    axis.set_major_formatter(held)
 
 
 def panels(
@@ -175,6 +202,25 @@ def colour_of(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
+def drawable(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return values that axes can hold: matplotlib fails on ranges near the largest number."""
+    return np.asarray(values, float).clip(-_LARGEST, _LARGEST)
+
+
+def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float, float]:
+    """Return the ends of an axis for all values: panels with it can be compared.
+
+    Parameters
+    ----------
+    margin
+        Space at both ends, as a fraction of the range.
+    """
+    finite = np.concatenate([np.zeros(0), *(each[np.isfinite(each)] for each in values)])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    space = margin * ((high - low) or abs(low) or 1)
+    return low - space, high + space
+
+
 def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
     """Return the layers that any result has, in their order."""
     return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
@@ -199,16 +245,22 @@ def needed(items: object, name: str) -> None:
         raise ResultError(f"there are no {name} to draw", expected="at least one result")
 
 
-def head(axes: Axes, title: str, *, columns: int = 1) -> None:
-    """Put the legend above a panel, where it cannot hide a line, and the title above the legend."""
+def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> None:
+    """Put the legend above a panel, where it cannot hide a line, and the title above the legend.
+
+    Parameters
+    ----------
+    columns
+        Of the legend.
+    legend
+        Whether there is one, if anything has a label.
+    """
     handles, _ = axes.get_legend_handles_labels()
-    if not handles:
+    if not handles or not legend:
         axes.set_title(title)
         return
-    legend = axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns
-    )
-    rows = -(-len(legend.get_texts()) // columns)
+    drawn = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns)
+    rows = -(-len(drawn.get_texts()) // columns)
     axes.set_title(title, pad=8 + 12.5 * rows)
 
 
