@@ -1,22 +1,16 @@
-"""Shared style of all figures: fonts, colours, lines, panels and legends; saving figures."""
+"""Shared style of all figures: fonts, colours, lines, panels and legends."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends import backend_agg, backend_svg  # noqa: F401 - matplotlib would later
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
-    FixedFormatter,
-    FixedLocator,
     LogLocator,
     NullLocator,
     StrMethodFormatter,
@@ -24,8 +18,7 @@ from matplotlib.ticker import (
 from numpy.typing import NDArray
 
 from bioae.analysis.plots.layout import GridLayout
-from bioae.errors import OutputError, ResultError
-from bioae.files import atomic_output
+from bioae.errors import ResultError
 
 __all__ = [
     "COLOURS",
@@ -33,10 +26,10 @@ __all__ = [
     "LINES",
     "MARKERS",
     "MOST_MARKERS",
+    "STYLE",
     "colour_of",
     "drawable",
     "head",
-    "lay_out",
     "layers_in",
     "line_of",
     "log_axis",
@@ -44,11 +37,8 @@ __all__ = [
     "new_figure",
     "of_layer",
     "panels",
-    "render",
-    "save_figure",
     "span",
     "styled",
-    "to_svg",
 ]
 
 P = ParamSpec("P")
@@ -64,7 +54,7 @@ MOST_MARKERS = 500
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 # Any, because matplotlib types the names as literals that differ between versions.
-_STYLE: Any = {
+STYLE: Any = {
     "axes.edgecolor": INK,
     "axes.grid": False,
     "axes.labelcolor": INK,
@@ -103,16 +93,12 @@ _DEFAULTS: Any = {
 }
 
 
-#: Options of formats: compressing a picture better takes longer than drawing it.
-_FASTER: Any = {"png": {"pil_kwargs": {"compress_level": 3}}}
-
-
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Make a function draw its figure in the shared style, independent of the user's settings."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context({**_DEFAULTS, **_STYLE}):
+        with mpl.rc_context({**_DEFAULTS, **STYLE}):
             return draw(*args, **kwargs)
 
     return drawn
@@ -128,35 +114,6 @@ def new_figure(width: float, height: float, *, grid: bool = False) -> Figure:
         takes less time.
     """
     return Figure(figsize=(width, height), layout=GridLayout() if grid else "constrained")
-
-
-def lay_out(figure: Figure) -> None:
-    """Lay out a finished figure once; each format would otherwise do so again, twice."""
-    engine = figure.get_layout_engine()
-    if engine is None:
-        return
-    for axes in figure.axes:
-        # Their labels reach further, and measuring a spine places all ticks again.
-        for spine in axes.spines.values():
-            spine.set_in_layout(False)
-    with mpl.rc_context(_STYLE):
-        engine.execute(figure)
-    figure.set_layout_engine(None)
-    if isinstance(engine, GridLayout):
-        engine.hold_labels()
-    for axes in figure.axes:
-        _hold_ticks(axes.xaxis)
-        _hold_ticks(axes.yaxis)
-
-
-def _hold_ticks(axis: Axis) -> None:
-    """Keep the ticks and their labels, which each format would choose again."""
-    places = axis.get_majorticklocs()
-    formatter = axis.get_major_formatter()
-    held = FixedFormatter(formatter.format_ticks(places.tolist()))
-    held.set_offset_string(formatter.get_offset())
-    axis.set_major_locator(FixedLocator(places.tolist()))
-    axis.set_major_formatter(held)
 
 
 def panels(
@@ -262,39 +219,3 @@ def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> No
     drawn = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns)
     rows = -(-len(drawn.get_texts()) // columns)
     axes.set_title(title, pad=8 + 12.5 * rows)
-
-
-def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a figure in the format that the suffix of `path` names.
-
-    Raises
-    ------
-    OutputError
-        If the format is unknown, `path` exists and `overwrite` is false, or cannot be written.
-    """
-    kind = Path(path).suffix.lstrip(".").lower()
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise OutputError(
-            "the format of a figure is not known",
-            where=str(path),
-            expected=", ".join(f".{name}" for name in sorted(known)),
-            found=repr(Path(path).suffix),
-        )
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(render(figure, kind))
-
-
-def to_svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG file; equal figures give equal text."""
-    return render(figure, "svg").decode("utf-8")
-
-
-def render(figure: Figure, kind: str) -> bytes:
-    """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    # A date would make equal figures differ.
-    metadata = {"Date": None} if kind == "svg" else None
-    with mpl.rc_context(_STYLE):
-        figure.savefig(buffer, format=kind, metadata=metadata, **_FASTER.get(kind, {}))
-    return buffer.getvalue()

@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis import plots
-from bioae.analysis.plots.style import lay_out, render, span
+from bioae.analysis.plots.rendering import lay_out, render
+from bioae.analysis.plots.style import span
 
 Make = Callable[..., xr.DataTree]
 STEPS = 6
