@@ -145,7 +145,7 @@ def simulate(
             expected="--neuron, --spread, --background or --delay",
         )
     presented = images_of(data, split, images, examples)
-    check_record(record, network.config, where="--record")
+    check_record(record, network.config.placed, where="--record")
     if compare and repeats > 1 and not original.config.noisy:
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",

@@ -26,7 +26,7 @@ from benchmarks.training import table as training_table
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.equations import available, load_model
-from bioae.equations.expressions import SUPPORTED
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.experiments.runner import page
 from bioae.experiments.runner.registry import load as load_experiment
@@ -54,6 +54,7 @@ FLAT_README = " ".join(README.split())
         (make_tables, "networks.md", 8),
         (make_tables, "neuron-models.md", 4),
         (make_tables, "tasks.md", 1),
+        (make_tables, "baselines.md", 1),
         (make_analysis, "analysis.md", 5),
     ],
 )
