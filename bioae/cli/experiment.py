@@ -221,7 +221,7 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
     from rich.console import Console
 
     from bioae.analysis.measures.tables import Table
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
     from bioae.errors import shortened
     from bioae.experiments.runner.run import document_of
 
@@ -238,7 +238,7 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
             f"Rows in {store.folder}", ("condition", "rows", "missing seeds"), tuple(rows)
         )
         console = Console()
-        console.print(rich_table(table, console), crop=False)
+        print_table(table, console)
     return _verdict(plan, document, json=json)
 
 

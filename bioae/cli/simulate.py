@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
+from bioae.cli.loading import show_dask
 from bioae.cli.options import Positive, Seed, Several, Steps, Workers, integer
 from bioae.errors import DataError, InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
@@ -217,6 +218,7 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
         )
     from bioae.simulation.workers.dask_cluster import connected
 
+    show_dask()
     with connected(cluster) as client:
         yield client
 
