@@ -97,7 +97,8 @@ def simulate(
     steps
         Steps per presentation; those of the network by default.
     dt
-        The time step, such as 0.5*ms; that of the network by default.
+        The time step, such as 0.5*ms; that of the network by default. Signals last as long as
+        before: they take more steps, with as much input per millisecond.
     dtype
         The type of state variables.
     record

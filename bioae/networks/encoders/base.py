@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import abstractmethod
+from fractions import Fraction
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bioae.fields import Positive, Steps, Table
+from bioae.networks.schedule import points_in
 from bioae.random import uniform
 
 __all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "drawn", "on_grid"]
@@ -120,8 +123,14 @@ class EncoderBase(Table):
     def mean_drive(self, steps: int) -> float:
         """Return the expected drive of a pixel of value 1, summed over a presentation."""
 
-    def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder that emits the same per unit of time when steps are divided."""
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder that emits the same per unit of time when steps are divided.
+
+        Parameters
+        ----------
+        parts
+            The number of parts of each step, below 1 for longer steps.
+        """
         return self
 
 
@@ -135,11 +144,7 @@ class TimedEncoder(EncoderBase):
 
     def points(self, steps: int) -> int:
         """Return the number of points in time of a signal that lasts `steps`."""
-        if steps % self.every:
-            raise ValueError(
-                f"steps = {steps} is no multiple of the encoder's every = {self.every}"
-            )
-        return steps // self.every
+        return points_in(steps, self.every, "encoder")
 
     def encode(
         self,
@@ -188,9 +193,10 @@ class ValueEncoder(TimedEncoder):
         """Return ``gain * steps``."""
         return self.gain * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder with the gain divided by `parts`, and points that last longer."""
-        return self.model_copy(update={"gain": self.gain / parts, "every": self.every * parts})
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder with the gain divided by `parts`, and more steps per point."""
+        every = math.ceil(self.every * parts)  # a whole number, except where images ignore it
+        return self.model_copy(update={"gain": float(self.gain / parts), "every": every})
 
 
 def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:

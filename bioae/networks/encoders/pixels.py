@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal, Self
 
 import numpy as np
@@ -46,9 +47,9 @@ class Bernoulli(EncoderBase):
         """Return ``rate * steps``."""
         return self.rate * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
+    def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the rate divided by `parts`."""
-        return self.model_copy(update={"rate": self.rate / parts})
+        return self.model_copy(update={"rate": float(self.rate / parts)})
 
 
 class FirstSpike(EncoderBase):
@@ -134,6 +135,6 @@ class ConstantCurrent(EncoderBase):
         """Return ``gain * steps``."""
         return self.gain * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
+    def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the gain divided by `parts`."""
-        return self.model_copy(update={"gain": self.gain / parts})
+        return self.model_copy(update={"gain": float(self.gain / parts)})
