@@ -189,6 +189,15 @@ class _Task(Table):
         """
         return self
 
+    def check_target_shape(self, shape: Shape, steps: int) -> None:
+        """Check the shape of the targets of an example, where these are the task's.
+
+        Raises
+        ------
+        DataError
+            If it does not fit.
+        """
+
     def _check_target(self, values: NDArray[Any], steps: int) -> None:
         """Raise a `DataError` if targets (example, ...) do not fit the task."""
 
@@ -263,16 +272,20 @@ class _Valued(_Task):
         "r2": "higher",
     }
 
-    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+    def check_target_shape(self, shape: Shape, steps: int) -> None:
+        """Check that there is a number for each output, and each target in time."""
         needed = self.output_shape((), self.points(steps))
-        if values.shape[1:] != needed:
+        if shape != needed:
             raise DataError(
                 f"the targets do not fit the task {self.kind!r}",
                 where="targets",
                 expected=f"the shape {needed} for each example",
-                found=str(values.shape[1:]),
+                found=str(shape),
                 mend="Give targets of this shape, or leave them out of a simulation",
             )
+
+    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+        self.check_target_shape(values.shape[1:], steps)
 
 
 class Regression(_Valued):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bioae.inputs import as_path
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
-from bioae.simulation.presentations import check_fit
+from bioae.simulation.presentations import check_declared, check_fit
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -221,7 +222,8 @@ def _torch_device(name: str) -> torch.device:
 
 
 def _images(config: TrainingConfig, split: str, limit: int | None) -> Data:
-    images = load(config.data.name, "test" if split == "test" else "train", limit)
+    fits = partial(check_declared, config.network)
+    images = load(config.data.name, "test" if split == "test" else "train", limit, check=fits)
     check_fit(config.network, images)
     if config.network.task.target != "images":  # refused before any training
         config.network.task.target_of(images, config.network.steps)

@@ -70,7 +70,6 @@ class EncoderBase(Table):
         """
         return steps
 
-    @abstractmethod
     def encode(
         self,
         values: NDArray[np.floating],
@@ -100,6 +99,25 @@ class EncoderBase(Table):
         NDArray
             The drive (time, example, *neurons), float32.
         """
+        held = self.held(values, steps=steps)
+        held = held if self.in_time and values.ndim == 3 else held[:, None]
+        if self.draws:
+            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
+        return self._emitted(held, steps)
+
+    def _emitted(self, held: NDArray[np.float64], steps: int) -> Drive:
+        """Return the drive of neurons that draw nothing; by default they emit at every step.
+
+        Parameters
+        ----------
+        held
+            The numbers that neurons hold (example, step, *neurons); the axis of steps may have
+            length 1.
+        steps
+            Steps of a presentation.
+        """
+        in_order = held.astype(np.float32).swapaxes(0, 1)
+        return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
 
     @abstractmethod
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
@@ -145,23 +163,6 @@ class TimedEncoder(EncoderBase):
     def points(self, steps: int) -> int:
         """Return the number of points in time of a signal that lasts `steps`."""
         return points_in(steps, self.every, "encoder")
-
-    def encode(
-        self,
-        values: NDArray[np.floating],
-        examples: NDArray[np.int64],
-        *,
-        steps: int,
-        seed: int = 0,
-        repeats: NDArray[np.int64] | None = None,
-    ) -> Drive:
-        """Return the held events of each step, or spikes drawn with these probabilities."""
-        held = self.held(values, steps=steps)
-        held = held if values.ndim == 3 else held[:, None]
-        if not self.graded:
-            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
-        in_order = held.astype(np.float32).swapaxes(0, 1)
-        return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
 
 
 class ValueEncoder(TimedEncoder):
