@@ -54,6 +54,7 @@ FLAT_README = " ".join(README.split())
         (make_tables, "networks.md", 8),
         (make_tables, "neuron-models.md", 4),
         (make_tables, "tasks.md", 1),
+        (make_tables, "baselines.md", 1),
         (make_analysis, "analysis.md", 5),
     ],
 )

@@ -21,17 +21,15 @@ from torch import Tensor
 
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
-from bioae.trainers.mirror.diagnosis import first_not_finite
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.problem import (
+from bioae.trainers.training.descent import (
     Batch,
-    Problem,
+    DescentProblem,
     encoder_seed,
     evaluate,
     example_order,
     reproducible,
 )
-from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import CHECKPOINT, METRICS, RunState
 
@@ -83,11 +81,11 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    problem: Problem, out: Path, *, resume: bool = False, progress: Reporter | None = None
+    problem: DescentProblem, out: Path, *, resume: bool = False, progress: Reporter | None = None
 ) -> Fitted:
     """Train a network in place, and evaluate it on the test split.
 
-    The mirror ends with the weights of the selected epoch: the best one by validation, or the last.
+    It ends with the weights of the selected epoch: the best one by validation, or the last.
     With ``average`` they are the moving averages.
 
     A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
@@ -96,7 +94,7 @@ def fit(
     Parameters
     ----------
     problem
-        The training problem; its mirror is changed.
+        The training problem; its weights are changed.
     out
         The run's folder.
     resume
@@ -133,10 +131,6 @@ def fit(
         return Fitted(run.state.history, run.finish())
 
 
-def _kind(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
 class TrainingRun:
     """A training run in progress.
 
@@ -146,10 +140,10 @@ class TrainingRun:
         Its state.
     """
 
-    def __init__(self, problem: Problem, out: Path) -> None:
+    def __init__(self, problem: DescentProblem, out: Path) -> None:
         self.problem = problem
         self.out = out
-        self.state = RunState(problem.config, problem.mirror, problem.stages, out)
+        self.state = RunState(problem, out)
 
     def check_position(self) -> None:
         """Refuse a position that the run cannot have.
@@ -180,7 +174,7 @@ class TrainingRun:
                 self._finish_epoch()
 
     def finish(self) -> dict[str, Any]:
-        """Let the mirror have the selected weights, test it, and return its metrics."""
+        """Let the network have the selected weights, test it, and return its metrics."""
         selected = self.state.select()
         test = evaluate(self.problem, "test")
         self._check_scores(test, "test")
@@ -217,13 +211,13 @@ class TrainingRun:
         self.state.optimisation.optimiser.zero_grad()
         if terms["loss"].requires_grad:
             terms["loss"].backward()  # type: ignore[no-untyped-call]
-        self._check_reached()
+        self.problem.check_reached(self.state.weights)
         limit = stage.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.state.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
         self.state.consistent = False
         self.state.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
-        self.problem.mirror.clamp_()
+        self.problem.constrain()
         if self.state.average:
             self.state.average.update(self._updates(stage))
         return values
@@ -242,42 +236,9 @@ class TrainingRun:
         )
         return sum(before) + (epoch - current.start) * batches + batch + 1
 
-    def _check_reached(self) -> None:
-        """Refuse to train a weight or parameter that no gradient reaches.
-
-        A neuron parameter need not be reached in every layer: where the decoder reads a potential
-        that is never reset, the last layer's threshold stays constant.
-        """
-        reached = {
-            _kind(name) for name, weight in self.state.weights.items() if weight.grad is not None
-        }
-        connections = self.problem.mirror.gridded
-        unreached = [
-            name
-            for name, weight in self.state.weights.items()
-            if weight.requires_grad
-            and weight.grad is None
-            and (name in connections or _kind(name) not in reached)
-        ]
-        if unreached:
-            layer = unreached[0].rpartition(".")[0]
-            rule = self.problem.config.training.derivative_of(layer)
-            raise NetworkError(
-                f"no gradient reaches {unreached[0]!r}",
-                where="training, trainable",
-                found=f"the derivative {rule.name!r}",
-                mend="The rule 'membrane' goes straight through the leak: choose another "
-                "derivative, or leave the parameter out of `trainable`",
-            )
-
     def _terms(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""
-        activity = self.problem.mirror(batch.drive, key=batch.key)
-        error = self.problem.loss(activity.output, batch.targets)
-        elapsed = stage.regularised_for(*self._time(stage))
-        terms = evaluate_regularisers(stage.regularisers, activity, self.state.weights, elapsed)
-        loss = torch.stack([error, *terms.values()]).sum()
-        return {"loss": loss, self.problem.task.kind: error, **terms}
+        return self.problem.terms(batch, stage, stage.regularised_for(*self._time(stage)))
 
     def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
         sums = self.state.position.sums
@@ -296,6 +257,7 @@ class TrainingRun:
         self._check_scores(held_out, "held-out")
         metrics = {
             "epoch": done.epoch + 1,
+            "presentations": (done.epoch + 1) * len(self.problem.train),
             **{name: total / done.examples for name, total in done.sums.items()},
             **held_out,
             "seconds": done.seconds,
@@ -323,9 +285,7 @@ class TrainingRun:
             if math.isfinite(value):
                 continue
             at = self.state.position
-            cause = update and first_not_finite(
-                self.problem.mirror, lambda: self._terms(*update)["loss"]
-            )
+            cause = update and self.problem.cause(lambda: self._terms(*update)["loss"])
             raise NetworkError(
                 f"the {name} is no longer finite",
                 where=f"epoch {at.epoch + 1}, batch {at.batch + 1}",

@@ -11,11 +11,11 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.config import RunConfig, TrainingConfig
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import stages_of
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "check_weight_names"]
 
 
 def check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
@@ -28,11 +28,29 @@ def check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
     """
     models = {placed.name: placed.model for placed in config.network.placed}
     _check_trainable(config.training, models, set(mirror.trained))
-    arrays = [*mirror.weights]
+    check_weight_names(config, mirror.weights)
+
+
+def check_weight_names(config: RunConfig, arrays: Collection[str]) -> None:
+    """Refuse names in `learning_rates` and `frozen` that no layer or trained array has.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    arrays
+        The names of the trained arrays, such as ``LAYER.weight``.
+
+    Raises
+    ------
+    NetworkError
+        Naming the key, and the names that it may have.
+    """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
+    layers = [layer.name for layer in config.network.layers]
     for stage in stages_of(config):
         _check("learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
-        _check("frozen", stage.settings.frozen, [*kinds, *models, *arrays])
+        _check("frozen", stage.settings.frozen, [*kinds, *layers, *arrays])
 
 
 def _check_trainable(

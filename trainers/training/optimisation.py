@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bioae.errors import NetworkError
-from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.stages import Stage
 
 __all__ = ["Optimisation"]
@@ -21,7 +21,7 @@ _CLASSES: dict[str, type[torch.optim.Adam]] = {
 
 
 class Optimisation:
-    """An optimiser of a mirror's weights.
+    """An optimiser of a network's weights.
 
     Weights with the same learning rate in every stage, and the same decay, are a group. Weight
     decay acts on connections only: a neuron parameter at 0 is its initial value, and biases are
@@ -49,7 +49,7 @@ class Optimisation:
         weights: Mapping[str, nn.Parameter],
         synaptic: Collection[str],
         parameters: Collection[str],
-        settings: OptimisationConfig,
+        settings: DescentConfig,
         stages: Sequence[Stage],
     ) -> None:
         if not weights:

@@ -158,6 +158,6 @@ class StageConfig(Table):
     )
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys of `OptimisationConfig` that the stage replaces, with their values."""
+        """Return the keys of the run that the stage replaces, with their values."""
         keys = self.model_fields_set - {"regularisers"}
         return {key: value for key in sorted(keys) if (value := getattr(self, key)) is not None}

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from bioae.datasets import Data, load
-from bioae.errors import NetworkError, OutputError
-from bioae.files import check_output, remove
-from bioae.inputs import as_path
+from bioae.files import remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
-from bioae.simulation.presentations import check_declared, check_fit
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -25,10 +20,11 @@ from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import METRICS, MODEL, TEST, Reporter, fit
 from bioae.trainers.training.names import check_names
+from bioae.trainers.training.preparing import check_folder, torch_device
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
-from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import START, starting_network
 from bioae.trainers.training.tables import DerivativeConfig
@@ -115,7 +111,7 @@ def train(
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
-    out = _check_folder(as_path(out, OutputError, "output"), replace=resume or overwrite)
+    out = check_folder(out, replace=resume or overwrite)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
     stored = out / START
@@ -153,8 +149,8 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     ModelError
         If a neuron model does not fit.
     """
-    settings, data = config.training, config.data
-    device = _torch_device(settings.device)
+    settings = config.training
+    device = torch_device(settings.device)
     start = start or Network.initialise(config.network, seed=settings.seed)
     mirror = _mirror(config, start)
     check_names(config, mirror)
@@ -163,11 +159,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
         # Layers are compiled on first use: those that cannot be are refused before any training.
         silence = torch.zeros(config.network.steps, 1, *config.network.encoded_shape)
         mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
-    train, validation = held_out(
-        _images(config, "train", data.train), data.validation, settings.seed
-    )
-    test = _images(config, "test", data.test)
-    return Problem(config, mirror, train=train, validation=validation, test=test)
+    return Problem(config, mirror, **splits(config)._asdict())
 
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
@@ -206,37 +198,8 @@ def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backwar
     )
 
 
-def _torch_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise NetworkError(
-            "the device cannot be used",
-            where="training.device",
-            expected="a PyTorch device of this machine, such as cpu or cuda",
-            found=f"{name!r}: {str(error).splitlines()[0]}",
-            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
-        ) from error
-    return device
-
-
-def _images(config: TrainingConfig, split: str, limit: int | None) -> Data:
-    fits = partial(check_declared, config.network)
-    images = load(config.data.name, "test" if split == "test" else "train", limit, check=fits)
-    check_fit(config.network, images)
-    if config.network.task.target != "images":  # refused before any training
-        config.network.task.target_of(images, config.network.steps)
-    return images
-
-
 def _store_start(start: Network | None, path: Path) -> None:
     if start is not None:
         artefact.save(start, path, overwrite=True)
     else:
         remove(path)  # of the run that this one replaces
-
-
-def _check_folder(out: Path, *, replace: bool) -> Path:
-    empty = out.is_dir() and not any(out.iterdir())
-    return check_output(out, overwrite=replace or empty, kind="folder")
