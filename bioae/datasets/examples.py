@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.arrays import ZippedArray
-from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 
 __all__ = [
@@ -26,8 +25,29 @@ __all__ = [
 
 _LARGEST_LABEL = 2**63 - 1
 
-#: An array in a file, whose shape and type are known before its values are read.
-FileArray: TypeAlias = StoredArray | ZippedArray
+
+@runtime_checkable
+class FileArray(Protocol):
+    """An array in a file: its shape and type are known before `numpy.asarray` reads its values."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def name(self) -> str:
+        """The name of the array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type."""
+
+    def __len__(self) -> int: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
