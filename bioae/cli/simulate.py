@@ -25,7 +25,7 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    model: Path,
+    model: str,
     /,
     *,
     out: Path,
@@ -57,7 +57,8 @@ def simulate(
     Parameters
     ----------
     model
-        The trained network: a folder or a .zip file.
+        The trained network: a folder, a .zip file, or a name from bioae models list. A path that
+        exists takes precedence over a name.
     out
         The netCDF file to write the result to.
     data
@@ -135,7 +136,7 @@ def simulate(
     if compare:
         _check_comparison(original, network, repeats)
     presented = examples_of(network.config, data, split, count=images, examples=examples)
-    check_record(record, network.config, where="--record")
+    check_record(record, network.config.placed, where="--record")
     backend = Backend(target, dtype, connectivity, record)
     with _workers(workers, cluster) as sharing:
         simulation = _Simulation(presented, seed, repeats, sharing)
@@ -148,15 +149,15 @@ def simulate(
     return 0
 
 
-def _loaded(model: Path, *, steps: int | None, dt: str | None) -> Network:
+def _loaded(model: str, *, steps: int | None, dt: str | None) -> Network:
     """Return a trained network, with other steps where options ask for them."""
     from bioae.equations.quantities import time_in_seconds
-    from bioae.networks import artefact
+    from bioae.models import load
 
     if dt is not None:
         time_in_seconds(dt, where="--dt")
     time = {"steps": steps, "dt": dt}
-    network = artefact.load(model).network
+    network = load(model).network
     return network.with_time(**{name: value for name, value in time.items() if value is not None})
 
 

@@ -209,7 +209,7 @@ class NetworkConfig(Table):
 
     @property
     def in_time(self) -> bool:
-        """Whether the network receives signals, which vary in time, and not images."""
+        """True if the network receives signals, which vary in time, and not images."""
         return len(self.input_shape) == 1
 
     @property
@@ -244,7 +244,7 @@ class NetworkConfig(Table):
 
     @cached_property
     def noisy(self) -> bool:
-        """Whether presentations of one example differ: the encoder or a neuron model draws."""
+        """True if presentations of one example differ: the encoder or a neuron model draws."""
         programs = [placed.program for placed in self.placed]
         if self.decoder.reads_potential:
             programs.append(self.placed[-1].readout_program)
@@ -308,7 +308,7 @@ class NetworkConfig(Table):
         from bioae.equations.quantities import time_in_seconds
 
         if model.run_every is not None or model.timed_arrays:
-            from bioae.equations.declarations import check_interval
+            from bioae.equations.timed_arrays import check_interval
 
             check_interval(model, self.dt_seconds)
         if model.dt is None:
@@ -338,8 +338,8 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     ]
     if not differing:
         return {}
-    from bioae.equations.declarations import parameter_values, random_parameters
     from bioae.equations.expressions import Expression
+    from bioae.equations.parameters import parameter_values, random_parameters
     from bioae.equations.quantities import text_of
 
     values, own = parameter_values(model), parameter_values(readout)

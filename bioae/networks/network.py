@@ -159,7 +159,9 @@ class Network(NetworkBase):
         """
         if whole(parts, "parts", least=1) == 1:
             return self
-        return in_other_steps(self, Fraction(parts), dt=f"({self.config.dt})/{parts}")
+        dt = f"({self.config.dt})/{parts}"
+        config, weights = in_other_steps(self.config, self.weights, Fraction(parts), dt=dt)
+        return replace(self, config=config, weights=weights)
 
     def with_time(self, **changes: Any) -> Self:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.
@@ -176,14 +178,14 @@ class Network(NetworkBase):
         """
         from bioae.equations.quantities import time_in_seconds
 
-        network = self
+        config, weights = self.config, self.weights
         if "steps" in changes:
             whole(changes["steps"], "steps", least=1, most=2**31 - 1, error=NetworkError)
         if "dt" in changes:
             seconds = time_in_seconds(changes["dt"], where="dt", error=NetworkError)
-            parts = parts_of_step(self.config, seconds)
-            network = in_other_steps(self, parts, dt=as_text(changes["dt"]))
-        return replace(network, config=network.config.varied(**changes))
+            parts = parts_of_step(config, seconds)
+            config, weights = in_other_steps(config, weights, parts, dt=as_text(changes["dt"]))
+        return replace(self, config=config.varied(**changes), weights=weights)
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
         """Return the network with heterogeneous neurons: each has its own parameters.
@@ -291,7 +293,7 @@ class Network(NetworkBase):
 
     def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
         """Return the parameters of a read-out that would otherwise change with the neuron."""
-        from bioae.equations.declarations import parameter_values
+        from bioae.equations.parameters import parameter_values
 
         values = self.parameters(before, readout=True)
         new = parameter_values(after.readout)

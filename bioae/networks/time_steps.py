@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TypeVar, cast
+from typing import Any, cast
+
+from numpy.typing import NDArray
 
 from bioae.equations.expressions import Expression
 from bioae.errors import NetworkError
-from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = ["in_other_steps", "parts_of_step"]
-
-Kind = TypeVar("Kind", bound=NetworkBase)
 
 #: The rounding error of the steps of a point.
 _ROUNDING = 1e-6
@@ -47,15 +46,17 @@ def parts_of_step(config: NetworkConfig, dt: float) -> Fraction:
     return Fraction(round(steps), point)
 
 
-def in_other_steps(network: Kind, parts: Fraction, *, dt: str) -> Kind:
-    """Return a network with steps of `dt`, `parts` in place of each one.
+def in_other_steps(
+    config: NetworkConfig, weights: Mapping[str, NDArray[Any]], parts: Fraction, *, dt: str
+) -> tuple[NetworkConfig, Mapping[str, NDArray[Any]]]:
+    """Return a network's description and weights with steps of `dt`, `parts` in place of each one.
 
     Presentations and points in time last as long as before, and the input per millisecond stays the
     same.
 
     Parameters
     ----------
-    network
+    config, weights
         The network.
     parts
         The number of new steps per step: a fraction below 1 for longer steps, by which all numbers
@@ -68,9 +69,8 @@ def in_other_steps(network: Kind, parts: Fraction, *, dt: str) -> Kind:
     NetworkError
         If a layer cannot receive the same in such steps, or the presentation has too many.
     """
-    config = network.config
     if parts == 1:
-        return network
+        return config, weights
     changed = config.varied(
         layers=tuple(_layer(placed, parts) for placed in config.placed),
         dt=dt,
@@ -80,8 +80,7 @@ def in_other_steps(network: Kind, parts: Fraction, *, dt: str) -> Kind:
         task=config.task.in_finer_steps(parts),
     )
     biases = {name for placed in config.placed for name in placed.bias_shapes}
-    weights = {n: w / float(parts) if n in biases else w for n, w in network.weights.items()}
-    return replace(network, config=changed, weights=weights)
+    return changed, {n: w / float(parts) if n in biases else w for n, w in weights.items()}
 
 
 def _layer(placed: PlacedLayer, parts: Fraction) -> Layer:

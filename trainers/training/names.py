@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NoReturn
 
-from bioae.equations.declarations import brian2_equations, parameter_values
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.lowering.constants import positive_times
 from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import parameter_values
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror

@@ -166,8 +166,8 @@ class OptimisationConfig(DescentConfig):
 
     init: Init | None = Field(
         default=None,
-        description="a trained network to start from: its path, or a table of `model`, `neuron` "
-        "and `calibrate`; none: weights are drawn",
+        description="a trained network to start from: its path or name, or a table of `model`, "
+        "`neuron` and `calibrate`; none: weights are drawn",
     )
     derivative: Derivative = Field(
         default=DerivativeConfig(name="membrane"), description="the spike derivative"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bioae import models
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
@@ -44,7 +45,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:
-        start = _changed(artefact.load(init.model).network, described, init)
+        start = _changed(models.load(init.model).network, described, init)
         return Network(start.config.self_contained(), start.weights)
     network = artefact.load(stored).network
     if described is None or described.self_contained() == network.config:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
 from bioae import experiments
-from bioae.errors import InputError
+from bioae.errors import InputError, did_you_mean
 from bioae.experiments.runner.experiment import Experiment
 
 __all__ = ["available", "load"]
@@ -29,11 +28,10 @@ def load(name: str) -> Experiment:
     """
     names = available()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
         raise InputError(
             f"there is no experiment {name!r}",
             expected=f"list, or one of {', '.join(names)}",
-            mend=f"Did you mean {near[0]}?" if near else None,
+            mend=did_you_mean(name, names, shown=str),
         )
     experiment: Experiment = import_module(f"{experiments.__name__}.{name}").EXPERIMENT
     return replace(experiment, name=name)
