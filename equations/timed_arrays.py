@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 
 from bioae.equations.arrays.timed import Timed
+from bioae.equations.limits import LARGEST_VALUE
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
@@ -39,8 +39,14 @@ def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
         unit = float(evaluate(each.unit, where=f"{where} unit", error=ModelError))
         interval = time_in_seconds(each.dt, where=f"{where} dt", error=ModelError)
         values = tuple(unit * float(value) for value in each.values)
-        if not all(map(math.isfinite, values)):
-            raise ModelError("the values must be finite", where=where, found="inf or nan")
+        wrong = next((v for v in values if not abs(v) <= LARGEST_VALUE), None)  # or NaN
+        if wrong is not None:
+            raise ModelError(
+                "a value is too large",
+                where=where,
+                expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits",
+                found=f"{wrong:g}",
+            )
         arrays[name] = Timed(values, interval)
     return arrays
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import whole
-from bioae.datasets.array_files import ARRAY_FILES, ArrayFile
+from bioae.datasets.array_files import ARRAY_FILES, ArrayFile, Check
 from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.events import Events
@@ -34,15 +34,27 @@ def load(
     name_or_path: Literal["sample", "mnist", "fashion-mnist"] = _SAMPLE,
     split: Split = "train",
     limit: int | None = None,
+    *,
+    check: Check | None = None,
 ) -> Images: ...
 
 
 @overload
-def load(name_or_path: str | Path, split: Split = "train", limit: int | None = None) -> Data: ...
+def load(
+    name_or_path: str | Path,
+    split: Split = "train",
+    limit: int | None = None,
+    *,
+    check: Check | None = None,
+) -> Data: ...
 
 
 def load(
-    name_or_path: str | Path = _SAMPLE, split: Split = "train", limit: int | None = None
+    name_or_path: str | Path = _SAMPLE,
+    split: Split = "train",
+    limit: int | None = None,
+    *,
+    check: Check | None = None,
 ) -> Data:
     """Load images by the name of a data set, or images, signals or events from a user's file.
 
@@ -59,6 +71,9 @@ def load(
     limit
         Return the first `limit` examples. The sample is ordered so that they are balanced over the
         classes.
+    check
+        Called with the kind and the shapes that an ``.npz`` or HDF5 file declares, before its large
+        arrays are read; raises an error to refuse them.
 
     Raises
     ------
@@ -71,7 +86,7 @@ def load(
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
-    loaded = _load(name_or_path, split)
+    loaded = _load(name_or_path, split, check)
     if limit is None:
         return loaded
     if limit > len(loaded):
@@ -84,7 +99,7 @@ def load(
     return loaded[np.arange(limit)]
 
 
-def _load(name_or_path: str | Path, split: Split) -> Data:
+def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
     path = check_input(name_or_path, DataError, "data set")
@@ -93,7 +108,7 @@ def _load(name_or_path: str | Path, split: Split) -> Data:
     if path.suffix == ".npy":
         return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
     if path.suffix in ARRAY_FILES:
-        return ArrayFile.of(path, split).load()
+        return ArrayFile.of(path, split).load(check)
     if path.exists():
         raise DataError(
             "the kind of file is unknown",

@@ -111,6 +111,7 @@ class NetworkConfig(Table):
                 f"{list(self.input_shape)} for signals: choose another kind in [task]"
             )
         self.task.check_size(outputs, shape, self.input_shape)
+        self.task.points(self.steps)
         return self
 
     @model_serializer(mode="wrap")
@@ -220,6 +221,16 @@ class NetworkConfig(Table):
     def points(self) -> int:
         """The number of points in time of a signal."""
         return self.encoder.points(self.steps)
+
+    @property
+    def point_steps(self) -> int:
+        """The steps that every point in time of signals and targets is a multiple of.
+
+        0 where neither varies in time.
+        """
+        points = [self.points] if self.in_time else []
+        points += [self.task.points(self.steps)] if self.task.in_time else []
+        return math.gcd(*(self.steps // each for each in points))
 
     @property
     def output_shape(self) -> Shape:

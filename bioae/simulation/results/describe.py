@@ -62,7 +62,8 @@ def describe_run(
         root["reconstruction"] = output
     else:
         root["output"] = output
-        root["desired"] = images.targets if config.task.target == "targets" else None
+        known = config.task.target == "targets"
+        root["desired"] = config.task.known_target(images, config.steps) if known else None
     return root
 
 
