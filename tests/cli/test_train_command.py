@@ -126,7 +126,7 @@ def test_an_invalid_configuration_keeps_the_earlier_run(
         (
             "threads = 1",
             "[regularisers]\nbeta2 = nan",
-            "regularisers.beta2 must be a finite number",
+            "run.toml: regularisers.beta2 is not finite: expected a finite number, found nan",
         ),
     ],
 )

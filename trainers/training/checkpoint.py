@@ -23,7 +23,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from bioae.documents import parse_json
-from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.errors import ArtefactError, NetworkError, describe, key_path
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
 from bioae.inputs import check_input
@@ -303,7 +303,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
     for key, value in mapping.items():
         if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
             yield f"{prefix}{key}", f"{len(value)} tables"
-            numbered = {str(number): each for number, each in enumerate(value, start=1)}
+            numbered = {key_path(place): each for place, each in enumerate(value)}
             yield from _flat(numbered, f"{prefix}{key}.")
         elif isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")

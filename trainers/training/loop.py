@@ -133,10 +133,6 @@ def fit(
         return Fitted(run.state.history, run.finish())
 
 
-def _kind(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
 class TrainingRun:
     """A training run in progress.
 
@@ -217,7 +213,6 @@ class TrainingRun:
         self.state.optimisation.optimiser.zero_grad()
         if terms["loss"].requires_grad:
             terms["loss"].backward()  # type: ignore[no-untyped-call]
-        self._check_reached()
         limit = stage.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.state.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
@@ -241,34 +236,6 @@ class TrainingRun:
             for stage in self.problem.stages[: current.number]
         )
         return sum(before) + (epoch - current.start) * batches + batch + 1
-
-    def _check_reached(self) -> None:
-        """Refuse to train a weight or parameter that no gradient reaches.
-
-        A neuron parameter need not be reached in every layer: where the decoder reads a potential
-        that is never reset, the last layer's threshold stays constant.
-        """
-        reached = {
-            _kind(name) for name, weight in self.state.weights.items() if weight.grad is not None
-        }
-        connections = self.problem.mirror.gridded
-        unreached = [
-            name
-            for name, weight in self.state.weights.items()
-            if weight.requires_grad
-            and weight.grad is None
-            and (name in connections or _kind(name) not in reached)
-        ]
-        if unreached:
-            layer = unreached[0].rpartition(".")[0]
-            rule = self.problem.config.training.derivative_of(layer)
-            raise NetworkError(
-                f"no gradient reaches {unreached[0]!r}",
-                where="training, trainable",
-                found=f"the derivative {rule.name!r}",
-                mend="The rule 'membrane' goes straight through the leak: choose another "
-                "derivative, or leave the parameter out of `trainable`",
-            )
 
     def _terms(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""

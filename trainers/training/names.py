@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from bioae.equations.declarations import brian2_equations, parameter_values
@@ -13,12 +13,12 @@ from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.sections import OptimisationConfig
-from bioae.trainers.training.stages import stages_of
+from bioae.trainers.training.stages import Stage
 
 __all__ = ["check_names"]
 
 
-def check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
+def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
     """Refuse names that no layer, weight or trained parameter has.
 
     Raises
@@ -30,9 +30,9 @@ def check_names(config: TrainingConfig, mirror: NetworkMirror) -> None:
     _check_trainable(config.training, models, set(mirror.trained))
     arrays = [*mirror.weights]
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
-    for stage in stages_of(config):
-        _check("learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
-        _check("frozen", stage.settings.frozen, [*kinds, *models, *arrays])
+    for stage in stages:
+        _check(f"{stage.where}, learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
+        _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *models, *arrays])
 
 
 def _check_trainable(
@@ -75,11 +75,11 @@ def _refuse(name: str, models: Iterable[NeuronModel], where: str) -> NoReturn:
     )
 
 
-def _check(key: str, names: Iterable[str], known: Collection[str]) -> None:
+def _check(where: str, names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             raise NetworkError(
                 f"no trained weight or parameter is called {name!r}",
-                where=f"training, {key}",
+                where=where,
                 expected=f"one of {', '.join(known)}",
             )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bioae.errors import NetworkError
+from bioae.trainers.training.reach import let_train
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 
@@ -52,12 +52,6 @@ class Optimisation:
         settings: OptimisationConfig,
         stages: Sequence[Stage],
     ) -> None:
-        if not weights:
-            raise NetworkError(
-                "the network has nothing to train",
-                where="network.layers",
-                expected="a layer with weights, biases or trainable parameters",
-            )
         self._weights = weights
         self._parameters = frozenset(parameters)
         groups: dict[tuple[tuple[float, ...], float], list[nn.Parameter]] = {}
@@ -73,23 +67,8 @@ class Optimisation:
         self.optimiser = _CLASSES[settings.optimiser.name](described, fused=True)
 
     def enter(self, stage: Stage) -> None:
-        """Let the weights and parameters be trained that the stage trains, and no others.
-
-        Raises
-        ------
-        NetworkError
-            If it trains none.
-        """
-        for name, weight in self._weights.items():
-            trains = stage.settings.trains(name, weight=name not in self._parameters)
-            weight.requires_grad_(trains)
-            weight.grad = None
-        if not any(weight.requires_grad for weight in self._weights.values()):
-            raise NetworkError(
-                "nothing is left to train",
-                where="training.frozen",
-                found=", ".join(stage.settings.frozen),
-            )
+        """Let the weights and parameters be trained that the stage trains, and no others."""
+        let_train(stage, self._weights, self._parameters)
 
     def step(self, stage: Stage, factor: float) -> None:
         """Update the weights, scaling the stage's learning rates by a factor."""

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from bioae.datasets import Data, load
+from bioae.equations.declarations import trained_bounds
 from bioae.errors import NetworkError, OutputError
 from bioae.files import check_output, remove
 from bioae.inputs import as_path
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.noise import Key
 from bioae.simulation.presentations import check_fit
+from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -24,7 +25,8 @@ from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import METRICS, MODEL, TEST, Reporter, fit
 from bioae.trainers.training.names import check_names
-from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.problem import Problem, reproducible
+from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.splits import held_out
@@ -133,7 +135,7 @@ def train(
 
 
 def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
-    """Load the images, draw the weights, and derive the mirror.
+    """Load the images, draw the weights, derive the mirror, and check that all stages can run.
 
     Parameters
     ----------
@@ -148,7 +150,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     DataError
         If there are no such images, or their size is not the network's.
     NetworkError
-        If a name in the configuration does not exist.
+        If a name in the configuration does not exist, or a stage cannot run.
     ModelError
         If a neuron model does not fit.
     """
@@ -156,16 +158,16 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     device = _torch_device(settings.device)
     start = start or Network.initialise(config.network, seed=settings.seed)
     mirror = _mirror(config, start)
-    check_names(config, mirror)
+    stages = stages_of(config)
+    check_names(config, stages, mirror)
+    check_trained(stages, mirror)
     mirror = mirror.to(device)
-    if settings.compile is True:
-        # Layers are compiled on first use: those that cannot be are refused before any training.
-        silence = torch.zeros(config.network.steps, 1, *config.network.encoded_shape)
-        mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
     train, validation = held_out(
         _images(config, "train", data.train), data.validation, settings.seed
     )
     test = _images(config, "test", data.test)
+    with reproducible(settings.threads or torch.get_num_threads()):
+        check_reached(config, stages, mirror)
     return Problem(config, mirror, train=train, validation=validation, test=test)
 
 
@@ -184,7 +186,7 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         for name, layer in settings.layers.items()
     }
     return NetworkMirror(
-        start,
+        _within_bounds(start, config),
         **vars(_backward(settings.derivative, settings)),
         trainable=settings.ever_trainable,
         per_neuron=settings.own,
@@ -193,6 +195,22 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
+
+
+def _within_bounds(network: Network, config: TrainingConfig) -> Network:
+    """Return a network whose trained parameters start within the bounds of `[training.layers]`.
+
+    A value outside, drawn by `spread` or trained before, starts at the nearest bound.
+    """
+    changed = {}
+    for placed in network.config.placed:
+        settings = config.training.layers.get(placed.name)
+        for name, bounds in (settings.bounds if settings else {}).items():
+            array = f"{placed.name}.{name}"
+            if array in network.weights:
+                model = with_bounds(placed.model, {name: bounds}, f"layer {placed.name}")
+                changed[array] = np.clip(network.weights[array], *trained_bounds(model, name))
+    return Network(network.config, {**network.weights, **changed}) if changed else network
 
 
 def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backward:
