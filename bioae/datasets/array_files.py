@@ -19,10 +19,13 @@ from bioae.datasets.store import Split
 from bioae.datasets.stored import StoredArray, stored_names
 from bioae.errors import DataError, shortened
 
-__all__ = ["ARRAY_FILES", "ArrayFile"]
+__all__ = ["ARRAY_FILES", "BOTH", "ArrayFile"]
 
 #: The suffixes of such files.
 ARRAY_FILES = (".npz", ".h5", ".hdf5")
+
+#: The split of the examples of a file with a single set, which is that of both splits.
+BOTH = "all"
 
 #: The arrays that tell the kind of a file.
 _KINDS = ("images", "signals", "event_example")
@@ -103,7 +106,7 @@ class ArrayFile:
         labels, targets = check_known(
             answers["labels"], answers["targets"], examples=count, where=where, kind="images"
         )
-        return Images(pixels, labels, where, self.split, np.arange(count), targets)
+        return Images(pixels, labels, where, answers["split"], np.arange(count), targets)
 
     def _signals(self) -> Signals:
         name = self._name("signals")
@@ -133,7 +136,13 @@ class ArrayFile:
         labels, targets = (
             None if self._name(key) is None else self._array(key) for key in ("labels", "targets")
         )
-        return {"labels": labels, "targets": targets, "name": str(self.path), "split": self.split}
+        single = any(kind in self.names for kind in _KINDS)
+        return {
+            "labels": labels,
+            "targets": targets,
+            "name": str(self.path),
+            "split": BOTH if single else self.split,
+        }
 
     def _name(self, key: str) -> str | None:
         """Return the name of an array in the file, that of both splits first."""

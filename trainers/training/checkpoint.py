@@ -34,6 +34,7 @@ __all__ = [
     "Position",
     "capture",
     "check_config",
+    "check_exists",
     "load",
     "restore",
     "save",
@@ -210,13 +211,13 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         temporary.write_bytes(content)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+def check_exists(path: Path) -> Path:
+    """Return the path of a checkpoint.
 
     Raises
     ------
     ArtefactError
-        If there is none, or it is truncated, foreign or of another version.
+        If there is none.
     """
     path = check_input(path, ArtefactError, "checkpoint")
     if not path.is_file():
@@ -225,6 +226,18 @@ def load(path: Path) -> Checkpoint:
             where=str(path),
             mend="Start the run without --resume (resume=True)",
         )
+    return path
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, or it is truncated, foreign or of another version.
+    """
+    path = check_exists(path)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {})["bioae"]

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
 from bioae.trainers.mirror.diagnosis import first_not_finite
@@ -38,6 +39,7 @@ from bioae.trainers.training.state import CHECKPOINT, METRICS, RunState
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
+    "LOCK",
     "METRICS",
     "MODEL",
     "TEST",
@@ -49,19 +51,24 @@ __all__ = [
 ]
 
 CONFIG = "config.toml"
+LOCK = ".lock"
 MODEL = "model"
 TEST = "test.json"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Progress of a run after a batch; `epoch` and `batch` count from 1."""
+    """Progress of a run after a batch; `epoch` and `batch` count from 1.
+
+    `score` is the validation score of the last finished epoch, None before there is one.
+    """
 
     epoch: int
     epochs: int
     batch: int
     batches: int
     loss: float
+    score: float | None = None
 
 
 Reporter: TypeAlias = Callable[[Report], None]
@@ -180,6 +187,7 @@ class TrainingRun:
         selected = self.state.select()
         test = evaluate(self.problem, "test")
         self._check_scores(test, "test")
+        test["test_seen"] = self.problem.test.split == BOTH
         figures = {"epoch": selected["epoch"], **test}
         with atomic_output(self.out / TEST, overwrite=True) as temporary:
             temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
@@ -200,9 +208,16 @@ class TrainingRun:
             self._count(values, len(chosen), time.monotonic() - started)
             if progress:
                 epochs = self.problem.stages[-1].end
-                progress(Report(epoch, epochs, self.state.position.batch, batches, values["loss"]))
+                batch, score = self.state.position.batch, self._score()
+                progress(Report(epoch, epochs, batch, batches, values["loss"], score))
             if time.monotonic() - self.state.saved >= settings.checkpoint_seconds:
                 self.state.save()
+
+    def _score(self) -> float | None:
+        if not self.state.history:
+            return None
+        score: float = self.state.history[-1][self.problem.score_name("validation")]
+        return score
 
     def _update(self, batch: Batch, stage: Stage) -> dict[str, float]:
         """Update the weights on one batch, and return the terms of its loss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bioae.equations.declarations import trained_bounds
 from bioae.errors import NetworkError, OutputError
 from bioae.files import check_output, remove
 from bioae.inputs import as_path
+from bioae.locks import alone
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.simulation.presentations import check_fit
@@ -22,8 +24,9 @@ from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
 from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import METRICS, MODEL, TEST, Reporter, fit
+from bioae.trainers.training.loop import CHECKPOINT, LOCK, METRICS, MODEL, TEST, Reporter, fit
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem, reproducible
 from bioae.trainers.training.reach import check_reached, check_trained
@@ -112,21 +115,37 @@ def train(
     DataError
         If the images do not fit the network.
     OutputError
-        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written.
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
+        another process trains in it.
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
     out = _check_folder(as_path(out, OutputError, "output"), replace=resume or overwrite)
+    if resume:
+        check_exists(out / CHECKPOINT)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
-    stored = out / START
-    start = starting_network(config, stored if resume and stored.exists() else None)
-    config = config if config.training.init is None else config.with_network(start.config)
-    problem = assemble(config, start)
-    if not resume:
-        _store_start(start if config.training.init else None, stored)
+    with ExitStack() as stack:
+        lock = alone(out / LOCK, what="trains", where=out)
+        if resume:
+            stack.enter_context(lock)
+        stored = out / START
+        start = starting_network(config, stored if resume and stored.exists() else None)
+        config = config if config.training.init is None else config.with_network(start.config)
+        problem = assemble(config, start)
+        if not resume:
+            stack.enter_context(lock)  # which makes the folder, so after all checks
+            _check_folder(out, replace=overwrite)  # another process may have trained since
+            _store_start(start if config.training.init else None, stored)
+        return _fitted(problem, out, resume=resume, progress=progress)
+
+
+def _fitted(
+    problem: Problem, out: Path, *, resume: bool, progress: Reporter | None
+) -> TrainingResult:
+    """Train, and write the artefact."""
     history, summary = fit(problem, out, resume=resume, progress=progress)
-    network = problem.mirror.to_network()
+    network, config = problem.mirror.to_network(), problem.config
     if config.training.grid_bits is not None:
         network = network.quantised(config.training.grid_bits)
     training = {key: value for key, value in config.to_mapping().items() if key != "network"}
@@ -254,5 +273,5 @@ def _store_start(start: Network | None, path: Path) -> None:
 
 
 def _check_folder(out: Path, *, replace: bool) -> Path:
-    empty = out.is_dir() and not any(out.iterdir())
+    empty = out.is_dir() and all(path.name == LOCK for path in out.iterdir())
     return check_output(out, overwrite=replace or empty, kind="folder")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from bioae.errors import OutputError, ResultError
 from bioae.experiments.runner.experiment import Key
-from bioae.experiments.runner.locks import locked, present
 from bioae.experiments.runner.rows import Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
+from bioae.locks import locked, present
 
 __all__ = ["Store", "check_folder", "opened"]
 

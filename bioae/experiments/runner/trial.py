@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bioae.experiments.runner.locks import locked
+from bioae.locks import locked
 from bioae.simulation.backend import Backend, Target
 
 if TYPE_CHECKING:
