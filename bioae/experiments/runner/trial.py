@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RESULTS", "Means", "Trained", "Trial", "fewest_spikes"]
 
-#: The endings of files that a trial does not need any more when its row is finished.
+#: The endings of files that no trial needs when the rows that depend on them are finished.
 RESULTS = (".nc", "checkpoint.safetensors")
 
 
@@ -76,7 +76,8 @@ class Trial:
         The trial's folder. Training runs in it are kept; results of simulations and checkpoints
         are removed when the row is finished.
     shared
-        A folder that all trials of this seed share.
+        A folder that all trials of this seed share; its checkpoints are removed when all their rows
+        are finished.
     target
         The Brian2 target.
     means
