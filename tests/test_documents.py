@@ -11,7 +11,7 @@ import pytest
 from pydantic import Strict, ValidationError
 
 from bioae.documents import parse_json, parse_toml, read_toml
-from bioae.errors import InputError
+from bioae.errors import InputError, key_path
 from bioae.fields import Count, Positive, Size, Steps, Table, Threads, check_plain
 
 BAD_TOML = {
@@ -110,3 +110,12 @@ def test_a_field_takes_its_type_and_nothing_else(key: str) -> None:
     assert [repr(value) for value in accepted] == [
         repr(value) for value in [*values] if repr(value) in map(repr, expected)
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [(0, "1st"), (1, "2nd"), (2, "3rd"), (3, "4th"), (10, "11th"), (12, "13th"), (20, "21st"),
+     (110, "111th"), (121, "122nd")],
+)  # fmt: skip
+def test_entries_of_lists_are_counted_from_1(place: int, name: str) -> None:
+    assert key_path("stages", place, "epochs") == f"stages.{name}.epochs"

@@ -199,3 +199,29 @@ def test_readout_shares_the_neurons_parameters() -> None:
     assert first.model.parameters == {"tau": "7*ms", "theta": "2"}
     assert first.readout.parameters == {"tau": "7*ms"}
     assert second.readout.parameters == {"tau": "100*ms"}
+
+
+@pytest.mark.parametrize(
+    ("decoder", "fires"),
+    [
+        ({"kind": "count"}, False),
+        ({"kind": "first_spike"}, False),
+        ({"kind": "population", "neurons": 1, "of": "spikes"}, False),
+        ({"kind": "population", "neurons": 1}, True),
+        ({"kind": "max"}, True),
+    ],
+)
+def test_decoders_of_spikes_need_a_last_layer_that_fires(
+    decoder: dict[str, Any], fires: bool
+) -> None:
+    silent = config(decoder=decoder, layers=with_layer(1, neuron="leaky_readout"))
+    assert len(config(decoder=decoder).placed) == 2
+    if fires:
+        assert len(silent.placed) == 2
+        return
+    with pytest.raises(NetworkError) as caught:
+        _ = silent.placed
+    assert str(caught.value) == (
+        "layer 'b': the neuron model 'leaky_readout' never fires; expected a model with a "
+        f"threshold: the decoder '{decoder['kind']}' reads spikes"
+    )
