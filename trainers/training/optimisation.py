@@ -8,16 +8,35 @@ from typing import Any
 import torch
 from torch import nn
 
-from bioae.trainers.training.reach import let_train
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["Optimisation"]
+__all__ = ["Optimisation", "let_train"]
 
 _CLASSES: dict[str, type[torch.optim.Adam]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
+
+
+def let_train(
+    stage: Stage, weights: Mapping[str, nn.Parameter], parameters: Collection[str]
+) -> None:
+    """Let the weights and parameters be trained that a stage trains, and no others.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    weights
+        The weights, biases and neuron parameters, by name.
+    parameters
+        The names of the neuron parameters.
+    """
+    trained = stage.trained(weights, parameters)
+    for name, weight in weights.items():
+        weight.requires_grad_(name in trained)
+        weight.grad = None
 
 
 class Optimisation:

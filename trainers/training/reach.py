@@ -5,7 +5,7 @@ Both are checked before the run's folder is made, for all stages.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from bioae.errors import NetworkError
 from bioae.noise import Key
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.optimisation import let_train
 from bioae.trainers.training.regularisers import evaluate
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["check_reached", "check_trained", "let_train"]
+__all__ = ["check_reached", "check_trained"]
 
 
 def check_trained(stages: Sequence[Stage], mirror: NetworkMirror) -> None:
@@ -35,32 +36,12 @@ def check_trained(stages: Sequence[Stage], mirror: NetworkMirror) -> None:
             expected="a layer with weights, biases or trainable parameters",
         )
     for stage in stages:
-        if not _trained(stage, mirror.weights, mirror.trained):
+        if not stage.trained(mirror.weights, mirror.trained):
             raise NetworkError(
                 "nothing is left to train",
                 where=f"{stage.where}, frozen",
                 found=", ".join(stage.settings.frozen),
             )
-
-
-def let_train(
-    stage: Stage, weights: Mapping[str, torch.nn.Parameter], parameters: Collection[str]
-) -> None:
-    """Let the weights and parameters be trained that the stage trains, and no others.
-
-    Parameters
-    ----------
-    stage
-        The stage.
-    weights
-        The weights, biases and neuron parameters, by name.
-    parameters
-        The names of the neuron parameters.
-    """
-    trained = _trained(stage, weights, parameters)
-    for name, weight in weights.items():
-        weight.requires_grad_(name in trained)
-        weight.grad = None
 
 
 def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
@@ -76,7 +57,7 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
     """
     tried = set()
     for stage in stages:
-        trained = _trained(stage, mirror.weights, mirror.trained)
+        trained = stage.trained(mirror.weights, mirror.trained)
         key = trained, tuple((each.symbol, each.layers) for each in stage.regularisers)
         if key not in tried:
             tried.add(key)
@@ -85,11 +66,6 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
     for weight in mirror.weights.values():
         weight.requires_grad_(True)
         weight.grad = None
-
-
-def _trained(stage: Stage, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
-    trains = stage.settings.trains
-    return frozenset(name for name in names if trains(name, weight=name not in parameters))
 
 
 def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bioae.errors import NetworkError, key_path
@@ -51,6 +51,19 @@ class Stage:
     def where(self) -> str:
         """The table of the stage, named in errors."""
         return key_path("training", "stages", self.number) if self.settings.stages else "training"
+
+    def trained(self, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
+        """Return what the stage trains, of the names of weights and neuron parameters.
+
+        Parameters
+        ----------
+        names
+            Such as ``LAYER.weight``.
+        parameters
+            Those that are neuron parameters.
+        """
+        trains = self.settings.trains
+        return frozenset(name for name in names if trains(name, weight=name not in parameters))
 
     def batches(self, examples: int) -> int:
         """Return the number of updates per epoch."""
