@@ -15,9 +15,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pydantic import BaseModel, ValidationError
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "ResultError",
     "TargetError",
     "describe",
+    "did_you_mean",
     "key_path",
     "shortened",
 ]
@@ -84,6 +88,24 @@ class BioaeError(Exception):
 def shortened(text: str, most: int = 80) -> str:
     """Return a text of at most some characters, with an ellipsis in place of its end."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], *, shown: Callable[[str], str] = repr
+) -> str | None:
+    """Return a hint at the known name that is nearest to an unknown one; None if none is near.
+
+    Parameters
+    ----------
+    name
+        The unknown name.
+    known
+        The names that there are.
+    shown
+        Returns a name as the hint writes it.
+    """
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {shown(near[0])}?" if near else None
 
 
 class InputError(BioaeError):

@@ -36,9 +36,18 @@ from bioae.networks.encoders import (
 )
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
 from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
+from bioae.trainers.baselines.config import (
+    AutoencoderKind,
+    MeanImageKind,
+    PcaKind,
+    TrainedKind,
+    VariationalKind,
+    ZeroKind,
+)
 
 PAGES = tuple(
-    Path(__file__).with_name(name) for name in ("networks.md", "neuron-models.md", "tasks.md")
+    Path(__file__).with_name(name)
+    for name in ("networks.md", "neuron-models.md", "tasks.md", "baselines.md")
 )
 
 _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
@@ -60,12 +69,18 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
         TrajectoryDecoder,
     ),
     "tasks": (Reconstruction, Classification, Regression, Sequence),
+    "baselines": (AutoencoderKind, VariationalKind, PcaKind, MeanImageKind, ZeroKind),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
     "timed": (TimedValues,),
 }
-_COMMON: dict[str, set[str]] = {"encoders": set(), "decoders": {"scale"}, "tasks": set()}
+_COMMON: dict[str, set[str]] = {
+    "encoders": set(),
+    "decoders": {"scale"},
+    "tasks": set(),
+    "baselines": {*TrainedKind.model_fields},
+}
 _MEANING = {
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
@@ -109,7 +124,8 @@ def _choice(model: type[BaseModel], common: set[str]) -> str:
 
 
 def _assigned(key: str, field: FieldInfo) -> str:
-    return key if field.is_required() else f"{key} = {_default(field)}"
+    optional = field.is_required() or field.default is None
+    return key if optional else f"{key} = {_default(field)}"
 
 
 def _inherited(model: type[BaseModel]) -> set[str]:

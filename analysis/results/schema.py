@@ -20,7 +20,7 @@ from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
 from bioae.inputs import check_input
 from bioae.simulation.results.guard import open_inspected
-from bioae.simulation.results.tree import SCHEMA_VERSION
+from bioae.simulation.results.root import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bioae.experiments.runner.store import Store
     from bioae.networks.network import Network
     from bioae.simulation.backend import Backend
-    from bioae.trainers import TrainingResult
+    from bioae.trainers import BaselineResult, TrainingResult
 
 __all__ = ["experiment"]
 
@@ -174,9 +174,18 @@ class _Means:
         from bioae.trainers import TrainingConfig, train
 
         config = TrainingConfig.from_mapping(tables, where=folder.name)
-        resume = (folder / "checkpoint.safetensors").exists()
+        resume = _resumable(folder)
         with training_progress() as progress:
             return train(config, folder, resume=resume, overwrite=True, progress=progress)
+
+    def baseline(self, tables: Mapping[str, Any], folder: Path) -> BaselineResult:
+        from bioae.cli.progress import training_progress
+        from bioae.trainers import BaselineConfig, train_baseline
+
+        config = BaselineConfig.from_mapping(tables, where=folder.name)
+        resume = _resumable(folder)
+        with training_progress() as progress:
+            return train_baseline(config, folder, resume=resume, overwrite=True, progress=progress)
 
     def simulate(
         self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
@@ -201,6 +210,10 @@ class _Means:
 
     def report(self, line: str) -> None:
         self._console.print(line, markup=False)
+
+
+def _resumable(folder: Path) -> bool:
+    return (folder / "checkpoint.safetensors").exists()
 
 
 def _status(plan: Plan, store: Store, *, json: bool) -> int:

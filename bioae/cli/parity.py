@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,8 @@ def parity(
     Parameters
     ----------
     model
-        A neuron model's name or TOML file, or a trained network's folder or .zip file.
+        A neuron model's name or TOML file; or a trained network's folder, .zip file, or name. The
+        name of a neuron model comes first, then a path that exists.
     target
         Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     neurons
@@ -84,11 +86,11 @@ def _compare(
     perturb: bool,
 ) -> list[Parity]:
     from bioae.equations import load_model
-    from bioae.networks import artefact
+    from bioae.models import load
     from bioae.trainers.parity import compare, model_parities
 
     if _is_network(model):
-        network = artefact.load(model).network
+        network = load(model).network
         shown = _shown_to(network.config, examples, seed)
         options: dict[str, Any] = {"name": model, "seed": seed, "perturb": perturb}
         return [compare(network, shown, target=target, **options) for target in targets]
@@ -116,13 +118,20 @@ def _shown_to(config: NetworkConfig, examples: int, seed: int) -> Data:
 
 
 def _is_network(model: str) -> bool:
-    """Return whether a trained network is meant; a neuron model's name takes precedence."""
+    """Return whether a trained network is meant; a neuron model's name takes precedence.
+
+    A word that is neither a path nor a name is meant as the kind of the name nearest to it.
+    """
+    from bioae import models
     from bioae.equations import available
 
-    path = Path(model)
-    if model in available() or path.suffix == ".toml":
+    path, neurons = Path(model), available()
+    if model in neurons or path.suffix == ".toml":
         return False
-    return path.exists() or path.suffix == ".zip" or len(path.parts) > 1
+    if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
+        return True
+    near = get_close_matches(model, (*neurons, *models.available()), n=1)
+    return bool(near) and near[0] not in neurons
 
 
 def _print(report: Parity) -> None:

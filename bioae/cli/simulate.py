@@ -24,7 +24,7 @@ __all__ = ["images_of", "simulate"]
 
 
 def simulate(
-    model: Path,
+    model: str,
     /,
     *,
     out: Path,
@@ -56,7 +56,8 @@ def simulate(
     Parameters
     ----------
     model
-        The trained network: a folder or a .zip file.
+        The trained network: a folder, a .zip file, or a name from bioae models list. A path that
+        exists takes precedence over a name.
     out
         The netCDF file to write the result to.
     data
@@ -122,7 +123,7 @@ def simulate(
     from bioae.cli.changes import changed_network, score_lines
     from bioae.cli.progress import counting
     from bioae.equations.quantities import time_in_seconds
-    from bioae.networks import artefact
+    from bioae.models import load
     from bioae.simulation import Backend, simulate_to
     from bioae.simulation.backend import check_record
     from bioae.simulation.run import check_free, parts_folder
@@ -131,7 +132,7 @@ def simulate(
     if dt is not None:
         time_in_seconds(dt, where="--dt")
     time = {"steps": steps, "dt": dt}
-    original = artefact.load(model).network
+    original = load(model).network
     original = original.with_time(**{k: v for k, v in time.items() if v is not None})
     network, message = changed_network(
         original, neuron=neuron, calibrate=calibrate, spread=spread, background=background,
@@ -144,7 +145,7 @@ def simulate(
             expected="--neuron, --spread, --background or --delay",
         )
     presented = images_of(data, split, images, examples)
-    check_record(record, network.config, where="--record")
+    check_record(record, network.config.placed, where="--record")
     if compare and repeats > 1 and not original.config.noisy:
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",

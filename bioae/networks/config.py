@@ -208,7 +208,7 @@ class NetworkConfig(Table):
 
     @property
     def in_time(self) -> bool:
-        """Whether the network receives signals, which vary in time, and not images."""
+        """True if the network receives signals, which vary in time, and not images."""
         return len(self.input_shape) == 1
 
     @property
@@ -233,7 +233,7 @@ class NetworkConfig(Table):
 
     @cached_property
     def noisy(self) -> bool:
-        """Whether presentations of one example differ: the encoder or a neuron model draws."""
+        """True if presentations of one example differ: the encoder or a neuron model draws."""
         programs = [placed.program for placed in self.placed]
         if self.decoder.reads_potential:
             programs.append(self.placed[-1].readout_program)

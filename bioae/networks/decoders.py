@@ -62,7 +62,7 @@ class _Decoder(Table):
 
     @property
     def reads_potential(self) -> bool:
-        """Whether it decodes the read-out's potential rather than the spikes."""
+        """True if it decodes the read-out's potential rather than the spikes."""
         return self.reads == "potential"
 
     def outputs(self, neurons: int) -> int:

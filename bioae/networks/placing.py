@@ -64,7 +64,7 @@ def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
     from bioae.equations.quantities import time_in_seconds
 
     if model.run_every is not None or model.timed_arrays:
-        from bioae.equations.declarations import check_interval
+        from bioae.equations.timed_arrays import check_interval
 
         check_interval(model, config.dt_seconds)
     if model.dt is None:
@@ -115,8 +115,8 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     ]
     if not differing:
         return {}
-    from bioae.equations.declarations import parameter_values, random_parameters
     from bioae.equations.expressions import Expression
+    from bioae.equations.parameters import parameter_values, random_parameters
     from bioae.equations.quantities import text_of
 
     values, own = parameter_values(model), parameter_values(readout)

@@ -169,7 +169,7 @@ def _array(**changes: Any) -> dict[str, Any]:
         ({"run_regularly": "y = other(t)"}, "this function is not supported"),
         ({"parameters": {"drive": "1"}}, "'drive' is a timed array, and a parameter or a variable"),
         ({"equations": "x : 1\ny : amp\nz : 1\ndrive : amp"}, "drive without (t)"),
-        ({"timed_arrays": {"t": FIELDS["timed_arrays"]["drive"]}}, "'t' has a meaning of its own"),
+        ({"timed_arrays": {"t": FIELDS["timed_arrays"]["drive"]}}, "'t' is reserved for"),
         ({"timed_arrays": {"mV": FIELDS["timed_arrays"]["drive"]}}, "mV"),
         ({"timed_arrays": {"bioae_x": FIELDS["timed_arrays"]["drive"]}}, "cannot be the name of"),
     ],

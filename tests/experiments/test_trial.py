@@ -94,6 +94,48 @@ def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
     assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
 
 
+BASELINES = """
+def run(trial):
+    import numpy as np
+    from bioae.datasets import load
+
+    digits = load("sample", "test", 20)
+    layers = [
+        {"kind": "dense", "name": "latent", "units": 8},
+        {"kind": "dense", "name": "output", "shape": [1, 28, 28]},
+    ]
+    tables = {
+        "data": {"train": 60, "validation": 10, "test": 20},
+        "network": {"latent": "latent", "layers": layers},
+        "training": {"epochs": 2, "batch_size": 10, "threads": 1},
+    }
+    kind = {"ours": "autoencoder", "chance": "zero"}[trial.condition]
+    result = trial.baseline({**tables, "baseline": kind})
+    pca = trial.baseline({**tables, "baseline": "pca"}, "pca", share=True)
+    assert pca.baseline.latent(digits).shape == (20, 8)
+    assert [each["presentations"] for each in result.history] == [50, 100][: len(result.history)]
+    error = ((result.baseline.reconstruct(digits) - digits.images) ** 2).sum() / 20
+    assert np.isclose(error, result.summary["test_sum_squared_error"], rtol=1e-5)
+    return {"score": float(error), "spikes": 1}
+
+def former(trial):"""
+
+
+def test_baselines_in_rows(run: Run, write: Write, here: Path) -> None:
+    write(("\ndef run(trial):", BASELINES))
+    run("toy", "--quick", "--seeds", 2, "--out", "out")
+    rows = [line.split(",") for line in (here / "out/toy.csv").read_text().splitlines()[1:]]
+    scores = {tuple(row[:2]): row[2] for row in rows}
+    assert len(scores) == 4
+    assert scores["ours", "0"] != scores["ours", "1"]  # trained with the trial's seed
+    assert scores["chance", "0"] == scores["chance", "1"]
+    left = {path.name for path in (here / "out/runs").rglob("*") if path.is_file()}
+    assert left == {"config.toml", "metrics.jsonl", "test.json", "weights.safetensors"}
+    assert (here / "out/shared/1/pca/model/weights.safetensors").exists()
+    run("toy", "--quick", "--seeds", 2, "--out", "again")
+    assert (here / "again/toy.csv").read_bytes() == (here / "out/toy.csv").read_bytes()
+
+
 def lines(training: Path) -> int:
     return len((training / "metrics.jsonl").read_text().splitlines())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -15,14 +15,19 @@ from bioae.fields import Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.tasks import LossName
-from bioae.trainers.training.sections import DataConfig, OptimisationConfig, check_warm_up
+from bioae.trainers.training.sections import (
+    DataConfig,
+    DescentConfig,
+    OptimisationConfig,
+    check_warm_up,
+)
 from bioae.trainers.training.terms import RegularisersConfig, TermConfig
 
-__all__ = ["TrainingConfig", "load_config"]
+__all__ = ["RunConfig", "TrainingConfig", "load_config"]
 
 
-class TrainingConfig(Table):
-    """The configuration of a training run.
+class RunConfig(Table):
+    """The configuration of a run of gradient descent.
 
     Raises
     ------
@@ -35,23 +40,22 @@ class TrainingConfig(Table):
         default_factory=lambda: NetworkConfig.preset("strided"),
         description="a network; `preset` names a shipped one to start from",
     )
-    training: OptimisationConfig = OptimisationConfig()
+    training: DescentConfig = DescentConfig()
     regularisers: RegularisersConfig = RegularisersConfig()
 
     @model_validator(mode="after")
-    def _layers_exist(self) -> TrainingConfig:
-        if self.training.init is not None and not self.gives_network:
-            return self  # the trained network's layers are not known yet
+    def _layers_exist(self) -> Self:
+        if not self.network_is_known:
+            return self
         names = [layer.name for layer in self.network.layers]
         for table, terms, _ in self._tables_of_terms():
             for symbol, term in terms.terms(self.network.latent).items():
                 what = f"{table}: the regulariser {symbol} acts on"
                 _check_layers(what, term.layers or (), names)
-        _check_layers("training.layers names", self.training.layers, names)
         return self
 
     @model_validator(mode="after")
-    def _terms_warm_up(self) -> TrainingConfig:
+    def _terms_warm_up(self) -> Self:
         for table, terms, length in self._tables_of_terms():
             for symbol in type(terms).model_fields:
                 term: TermConfig | None = getattr(terms, symbol)
@@ -70,8 +74,8 @@ class TrainingConfig(Table):
                 yield key, stage.regularisers, length
 
     @model_validator(mode="after")
-    def _loss_fits(self) -> TrainingConfig:
-        if self.training.init is not None and not self.gives_network:
+    def _loss_fits(self) -> Self:
+        if not self.network_is_known:
             return self
         task = self.network.task
         if self.loss not in task.losses:
@@ -85,7 +89,7 @@ class TrainingConfig(Table):
         return self
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], where: str | None = None) -> TrainingConfig:
+    def from_mapping(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
         """Validate plain data, as read from TOML.
 
         Parameters
@@ -104,10 +108,59 @@ class TrainingConfig(Table):
             return cls.model_validate(values)
         except ValidationError as error:
             complaint = describe(error, cls)
-            keys = _siblings(error)
+            keys = _siblings(error, cls)
             if keys:
                 complaint["expected"] = f"one of {', '.join(keys)}"
             raise NetworkError(**complaint, where=where) from None
+
+    @property
+    def network_is_known(self) -> bool:
+        """Whether `network` is that of the run, rather than read from a file later."""
+        return True
+
+    @property
+    def loss(self) -> LossName:
+        """The name of the loss: the task's default, unless another is set."""
+        return self.training.loss or self.network.task.losses[0]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data, defaults included, that describes the same run.
+
+        Keys whose value is none are left out, and ``epochs`` where every stage has its own.
+        """
+        mapping = self.model_dump(mode="json", exclude_none=True)
+        if not self.training.epochs_apply:
+            del mapping["training"]["epochs"]
+        for key in {"gradient_clip", "grid_bits"} & type(self.training).model_fields.keys():
+            mapping["training"].setdefault(key, 0)
+        mapping["regularisers"] = self.regularisers.to_mapping()
+        for plain, stage in zip(mapping["training"]["stages"], self.training.stages, strict=True):
+            if stage.regularisers is not None:
+                plain["regularisers"] = stage.regularisers.to_mapping()
+        return mapping
+
+    def to_toml(self) -> str:
+        """Return the file's text."""
+        return tomli_w.dumps(self.to_mapping())
+
+
+class TrainingConfig(RunConfig):
+    """The configuration of a training run.
+
+    Raises
+    ------
+    NetworkError
+        From `from_mapping`, if a key is unknown or a value does not fit.
+    """
+
+    training: OptimisationConfig = OptimisationConfig()
+
+    @model_validator(mode="after")
+    def _layers_with_settings_exist(self) -> Self:
+        if self.network_is_known:
+            names = [layer.name for layer in self.network.layers]
+            _check_layers("training.layers names", self.training.layers, names)
+        return self
 
     @property
     def gives_network(self) -> bool:
@@ -115,9 +168,9 @@ class TrainingConfig(Table):
         return "network" in self.model_fields_set
 
     @property
-    def loss(self) -> LossName:
-        """The name of the loss: the task's default, unless another is set."""
-        return self.training.loss or self.network.task.losses[0]
+    def network_is_known(self) -> bool:
+        """Whether the network is described, or not that of a trained one."""
+        return self.training.init is None or self.gives_network
 
     def with_network(self, network: NetworkConfig) -> TrainingConfig:
         """Return the configuration with another network.
@@ -129,26 +182,6 @@ class TrainingConfig(Table):
         """
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.from_mapping({**fields, "network": network})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data, defaults included, that describes the same run.
-
-        Keys whose value is none are left out, and ``epochs`` where every stage has its own.
-        """
-        mapping = self.model_dump(mode="json", exclude_none=True)
-        if not self.training.epochs_apply:
-            del mapping["training"]["epochs"]
-        for key in ("gradient_clip", "grid_bits"):
-            mapping["training"].setdefault(key, 0)
-        mapping["regularisers"] = self.regularisers.to_mapping()
-        for plain, stage in zip(mapping["training"]["stages"], self.training.stages, strict=True):
-            if stage.regularisers is not None:
-                plain["regularisers"] = stage.regularisers.to_mapping()
-        return mapping
-
-    def to_toml(self) -> str:
-        """Return the file's text."""
-        return tomli_w.dumps(self.to_mapping())
 
 
 def load_config(
@@ -205,12 +238,12 @@ def _check_layers(what: str, layers: Iterable[str], known: Sequence[str]) -> Non
             )
 
 
-def _siblings(error: ValidationError) -> list[str]:
+def _siblings(error: ValidationError, config: type[BaseModel]) -> list[str]:
     """Return the keys that are allowed where an unknown one was used inside a table."""
     first = error.errors(include_url=False)[0]
     if first["type"] != "extra_forbidden" or len(first["loc"]) < 2:
         return []
-    table: type[BaseModel] | None = TrainingConfig
+    table: type[BaseModel] | None = config
     for part in first["loc"][:-1]:
         if isinstance(part, str):  # a number is the place of a table in a list of such tables
             fields = table.model_fields if table else {}

@@ -22,24 +22,21 @@ from torch import Tensor
 from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
-from bioae.trainers.mirror.diagnosis import first_not_finite
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.problem import (
+from bioae.trainers.training.descent import (
     Batch,
-    Problem,
+    DescentProblem,
     encoder_seed,
     evaluate,
     example_order,
     reproducible,
 )
-from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import CHECKPOINT, METRICS, RunState
 
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
-    "LOCK",
     "METRICS",
     "MODEL",
     "TEST",
@@ -51,7 +48,6 @@ __all__ = [
 ]
 
 CONFIG = "config.toml"
-LOCK = ".lock"
 MODEL = "model"
 TEST = "test.json"
 
@@ -90,11 +86,11 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    problem: Problem, out: Path, *, resume: bool = False, progress: Reporter | None = None
+    problem: DescentProblem, out: Path, *, resume: bool = False, progress: Reporter | None = None
 ) -> Fitted:
     """Train a network in place, and evaluate it on the test split.
 
-    The mirror ends with the weights of the selected epoch: the best one by validation, or the last.
+    It ends with the weights of the selected epoch: the best one by validation, or the last.
     With ``average`` they are the moving averages.
 
     A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
@@ -103,7 +99,7 @@ def fit(
     Parameters
     ----------
     problem
-        The training problem; its mirror is changed.
+        The training problem; its weights are changed.
     out
         The run's folder.
     resume
@@ -149,10 +145,10 @@ class TrainingRun:
         Its state.
     """
 
-    def __init__(self, problem: Problem, out: Path) -> None:
+    def __init__(self, problem: DescentProblem, out: Path) -> None:
         self.problem = problem
         self.out = out
-        self.state = RunState(problem.config, problem.mirror, problem.stages, out)
+        self.state = RunState(problem, out)
 
     def check_position(self) -> None:
         """Refuse a position that the run cannot have.
@@ -183,7 +179,7 @@ class TrainingRun:
                 self._finish_epoch()
 
     def finish(self) -> dict[str, Any]:
-        """Let the mirror have the selected weights, test it, and return its metrics."""
+        """Let the network have the selected weights, test it, and return its metrics."""
         selected = self.state.select()
         test = evaluate(self.problem, "test")
         self._check_scores(test, "test")
@@ -216,7 +212,7 @@ class TrainingRun:
     def _score(self) -> float | None:
         if not self.state.history:
             return None
-        score: float = self.state.history[-1][self.problem.score_name("validation")]
+        score: float = self.state.history[-1][f"validation_{next(iter(self.problem.task.scores))}"]
         return score
 
     def _update(self, batch: Batch, stage: Stage) -> dict[str, float]:
@@ -233,7 +229,7 @@ class TrainingRun:
         self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
         self.state.consistent = False
         self.state.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
-        self.problem.mirror.clamp_()
+        self.problem.constrain()
         if self.state.average:
             self.state.average.update(self._updates(stage))
         return values
@@ -254,12 +250,7 @@ class TrainingRun:
 
     def _terms(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""
-        activity = self.problem.mirror(batch.drive, key=batch.key)
-        error = self.problem.loss(activity.output, batch.targets)
-        elapsed = stage.regularised_for(*self._time(stage))
-        terms = evaluate_regularisers(stage.regularisers, activity, self.state.weights, elapsed)
-        loss = torch.stack([error, *terms.values()]).sum()
-        return {"loss": loss, self.problem.task.kind: error, **terms}
+        return self.problem.terms(batch, stage, stage.regularised_for(*self._time(stage)))
 
     def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
         sums = self.state.position.sums
@@ -278,6 +269,7 @@ class TrainingRun:
         self._check_scores(held_out, "held-out")
         metrics = {
             "epoch": done.epoch + 1,
+            "presentations": (done.epoch + 1) * len(self.problem.train),
             **{name: total / done.examples for name, total in done.sums.items()},
             **held_out,
             "seconds": done.seconds,
@@ -305,9 +297,7 @@ class TrainingRun:
             if math.isfinite(value):
                 continue
             at = self.state.position
-            cause = update and first_not_finite(
-                self.problem.mirror, lambda: self._terms(*update)["loss"]
-            )
+            cause = update and self.problem.cause(lambda: self._terms(*update)["loss"])
             raise NetworkError(
                 f"the {name} is no longer finite",
                 where=f"epoch {at.epoch + 1}, batch {at.batch + 1}",

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
-from bioae.equations.declarations import brian2_equations, parameter_values
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.lowering.constants import positive_times
 from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import parameter_values
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.config import RunConfig, TrainingConfig
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "check_weight_names"]
 
 
 def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
@@ -28,11 +29,31 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
     """
     models = {placed.name: placed.model for placed in config.network.placed}
     _check_trainable(config.training, models, set(mirror.trained))
-    arrays = [*mirror.weights]
+    check_weight_names(config, stages, mirror.weights)
+
+
+def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Collection[str]) -> None:
+    """Refuse names in `learning_rates` and `frozen` that no layer or trained array has.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    stages
+        Its stages.
+    arrays
+        The names of the trained arrays, such as ``LAYER.weight``.
+
+    Raises
+    ------
+    NetworkError
+        Naming the key, and the names that it may have.
+    """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
+    layers = [layer.name for layer in config.network.layers]
     for stage in stages:
         _check(f"{stage.where}, learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
-        _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *models, *arrays])
+        _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *layers, *arrays])
 
 
 def _check_trainable(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.stages import Stage
 
 __all__ = ["Optimisation", "let_train"]
@@ -40,7 +40,7 @@ def let_train(
 
 
 class Optimisation:
-    """An optimiser of a mirror's weights.
+    """An optimiser of a network's weights.
 
     Weights with the same learning rate in every stage, and the same decay, are a group. Weight
     decay acts on connections only: a neuron parameter at 0 is its initial value, and biases are
@@ -68,7 +68,7 @@ class Optimisation:
         weights: Mapping[str, nn.Parameter],
         synaptic: Collection[str],
         parameters: Collection[str],
-        settings: OptimisationConfig,
+        settings: DescentConfig,
         stages: Sequence[Stage],
     ) -> None:
         self._weights = weights

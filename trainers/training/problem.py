@@ -1,116 +1,33 @@
-"""A training problem: a mirror, its images and its objective; reproducible batches; evaluation.
-
-Randomness follows from the run's seed and the epoch's number. No generator has a state that a
-checkpoint would have to store.
-"""
+"""The problem of training a spiking network: its mirror, encoded images and regularisers."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
-from bioae.networks.tasks import Task
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
-from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.activity import Activity, LayerActivity
+from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.losses import Loss, loss_function
-from bioae.trainers.training.scores import Scores
-from bioae.trainers.training.stages import Stage, stages_of
+from bioae.trainers.training.descent import Batch, DescentProblem
+from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
+from bioae.trainers.training.stages import Stage
 
-__all__ = [
-    "Batch",
-    "LayerTally",
-    "Problem",
-    "Split",
-    "encoder_seed",
-    "evaluate",
-    "example_order",
-    "on_grid",
-    "reproducible",
-]
-
-#: Images that a network is evaluated on.
-Split: TypeAlias = Literal["validation", "test"]
-
-#: The epoch whose input spikes the held-out images receive every time; training counts from 1.
-_VALIDATION = 0
-
-
-def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
-    """Return the order of the images in an epoch, a permutation of their positions.
-
-    Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
-    """
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, 0))))
-    return generator.permutation(examples)
-
-
-def encoder_seed(seed: int, epoch: int) -> int:
-    """Return the seed of an epoch's input spikes, below 2^32."""
-    return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
-
-
-@contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Make PyTorch deterministic inside the block, with that many threads.
-
-    Raises
-    ------
-    RuntimeError
-        Inside the block, from PyTorch, if an operation has no deterministic form.
-    """
-    # cuBLAS reads it on first use, and requires this value for deterministic runs.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    filling: Any = torch.utils.deterministic
-    fill = filling.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
-    # Filling every new tensor guards against reading it unset, at the cost of a pass over memory.
-    filling.fill_uninitialized_memory = False
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        filling.fill_uninitialized_memory = fill
-        torch.set_num_threads(before[1])
-
-
-class Batch(NamedTuple):
-    """Encoded images.
-
-    Attributes
-    ----------
-    drive
-        The input of the mirror (time, example, channel, y, x).
-    targets
-        The targets of the task: images, numbers (example, ...), or classes (example,).
-    key
-        The key of the neurons' noise.
-    """
-
-    drive: Tensor
-    targets: Tensor
-    key: Key
+__all__ = ["LayerTally", "Problem", "on_grid"]
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A network, the images to train it on, and its objective.
+class Problem(DescentProblem):
+    """A spiking network, the images to train it on, and its objective.
 
     Parameters
     ----------
@@ -128,24 +45,20 @@ class Problem:
     validation: Data
     test: Data
 
-    @cached_property
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages of the run."""
-        return stages_of(self.config)
+    @property
+    def weights(self) -> Mapping[str, nn.Parameter]:
+        """The mirror's weights, biases and neuron parameters."""
+        return self.mirror.weights
 
     @property
-    def task(self) -> Task:
-        """The task of the network."""
-        return self.config.network.task
-
-    def score_name(self, split: Split) -> str:
-        """Return the name of the metric of a split by which networks are compared."""
-        return f"{split}_{next(iter(self.task.scores))}"
+    def synaptic(self) -> Collection[str]:
+        """The names of the weights of connections."""
+        return self.mirror.synaptic
 
     @property
-    def loss(self) -> Loss:
-        """The loss of the task."""
-        return loss_function(self.config.loss)
+    def parameters(self) -> Collection[str]:
+        """The names of the trained neuron parameters."""
+        return self.mirror.trained
 
     def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
@@ -160,6 +73,34 @@ class Problem:
             target.to(settings.device) if whole else target.to(**options),
             Key(seed, images.indices),
         )
+
+    def run(self, batch: Batch) -> Activity:
+        """Run the mirror."""
+        activity: Activity = self.mirror(batch.drive, key=batch.key)
+        return activity
+
+    def added(self, outputs: Activity, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return the regularisers of the stage, by symbol."""
+        return evaluate_regularisers(stage.regularisers, outputs, self.weights, elapsed)
+
+    def tallies(self) -> dict[str, LayerTally]:
+        """Return a tally for each layer that can spike."""
+        placed = self.mirror.config.placed
+        return {each.name: LayerTally() for each in placed if each.model.threshold is not None}
+
+    def as_stored(self) -> AbstractContextManager[None]:
+        """Round the weights to the grid of the artefact."""
+        weights = self.mirror.weights
+        stored = [weights[name] for name in self.mirror.gridded]
+        return on_grid(stored, self.config.training.grid_bits)
+
+    def constrain(self) -> None:
+        """Project trained neuron parameters into the bounds of their models."""
+        self.mirror.clamp_()
+
+    def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
+        """Return the operation of a neuron model that first made a number that is not finite."""
+        return first_not_finite(self.mirror, loss)
 
 
 @contextmanager
@@ -180,40 +121,6 @@ def on_grid(weights: Collection[Tensor], bits: int | None) -> Iterator[None]:
     finally:
         for weight, before in zip(weights, exact, strict=True):
             weight.copy_(before)
-
-
-def evaluate(problem: Problem, split: Split = "validation") -> dict[str, Any]:
-    """Evaluate a network on held-out images, with its weights as the artefact stores them.
-
-    Returns
-    -------
-    dict
-        ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image, pixels
-        in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
-        figures of `LayerTally` for each layer that spikes, by name.
-    """
-    settings = problem.config.training
-    images: Data = getattr(problem, split)
-    size = settings.evaluation_batch_size or settings.batch_size
-    seed = encoder_seed(settings.seed, _VALIDATION)
-    placed = problem.mirror.config.placed
-    tallies = {each.name: LayerTally() for each in placed if each.model.threshold is not None}
-    scores = Scores(problem.task)
-    weights = problem.mirror.weights
-    stored = [weights[name] for name in problem.mirror.gridded]
-    with on_grid(stored, settings.grid_bits), torch.no_grad():
-        for start in range(0, len(images), size):
-            drive, targets, key = problem.batch(images[start : start + size], seed)
-            activity = problem.mirror(drive, key=key)
-            scores.add(activity.output, targets)
-            for name, tally in tallies.items():
-                tally.add(activity.layers[name])
-    return {
-        **{f"{split}_{name}": value for name, value in scores.values().items()},
-        "layers" if split == "validation" else f"{split}_layers": {
-            name: tally.figures() for name, tally in tallies.items()
-        },
-    }
 
 
 class LayerTally:

@@ -5,7 +5,7 @@ Both are checked before the run's folder is made, for all stages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -21,22 +21,33 @@ from bioae.trainers.training.stages import Stage
 __all__ = ["check_reached", "check_trained"]
 
 
-def check_trained(stages: Sequence[Stage], mirror: NetworkMirror) -> None:
+def check_trained(
+    stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]
+) -> None:
     """Refuse stages that train nothing.
+
+    Parameters
+    ----------
+    stages
+        The stages.
+    weights
+        The names of weights, biases and neuron parameters.
+    parameters
+        Those of neuron parameters.
 
     Raises
     ------
     NetworkError
         Naming the stage.
     """
-    if not mirror.weights:
+    if not weights:
         raise NetworkError(
             "the network has nothing to train",
             where="network.layers",
             expected="a layer with weights, biases or trainable parameters",
         )
     for stage in stages:
-        if not stage.trained(mirror.weights, mirror.trained):
+        if not stage.trained(weights, parameters):
             raise NetworkError(
                 "nothing is left to train",
                 where=f"{stage.where}, frozen",

@@ -6,7 +6,7 @@ This file imports no PyTorch: names are checked here, and the objects that they 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
@@ -28,7 +28,7 @@ from bioae.trainers.training.tables import (
     StageConfig,
 )
 
-__all__ = ["DataConfig", "OptimisationConfig", "check_warm_up"]
+__all__ = ["DataConfig", "DescentConfig", "OptimisationConfig", "check_warm_up"]
 
 
 def _part(value: object) -> object:
@@ -88,8 +88,8 @@ def _chosen(value: object) -> object:
     raise ValueError(f"expected true, false or a list of parameters, found {value!r}")
 
 
-class OptimisationConfig(Table):
-    """Optimisation: steps, gradients, computation and checkpoints."""
+class DescentConfig(Table):
+    """Gradient descent: updates, learning rates, selection, computation and checkpoints."""
 
     epochs: NumberOfEpochs = Field(
         default=10,
@@ -110,36 +110,17 @@ class OptimisationConfig(Table):
         default=1.0, description="largest norm of the gradient, all weights"
     )
     seed: int = Field(
-        default=0, ge=0, lt=2**63, description="seed of weights, order of images and input spikes"
-    )
-    init: Init | None = Field(
-        default=None,
-        description="a trained network to start from: its path, or a table of `model`, `neuron` "
-        "and `calibrate`; none: weights are drawn",
-    )
-
-    derivative: Derivative = Field(
-        default=DerivativeConfig(name="membrane"), description="the spike derivative"
+        default=0, ge=0, lt=2**63, description="seed of weights, order of images and random input"
     )
     learning_rates: Rates = Field(
         default_factory=dict,
         description="step sizes of some weights: by `weight`, `recurrent` or a neuron "
         "parameter's name, or by `LAYER.weight` for one layer, which takes precedence",
     )
-    trainable: Names = Field(
-        default=(), description="neuron parameters to train too, in the layers that allow it"
-    )
-    per_neuron: Annotated[Names | Literal["all"], BeforeValidator(_chosen)] = Field(
-        default=(),
-        description="true or names: the trainable parameters of which each neuron trains its own",
-    )
     frozen: Names = Field(
         default=(),
         description="what is not trained: layers, `weight`, `recurrent` or a neuron parameter in "
         "all layers, or `LAYER.weight` and the like",
-    )
-    layers: dict[str, LayerConfig] = Field(
-        default_factory=dict, description="settings of single layers, by name"
     )
     stages: Annotated[tuple[StageConfig, ...], Strict(False)] = Field(
         default=(), max_length=1000, description="the stages of the run, one after another"
@@ -154,18 +135,6 @@ class OptimisationConfig(Table):
     select: Literal["best", "last"] = Field(
         default="best", description="the epoch whose network is stored; `best` by validation"
     )
-    truncate: Steps | None = Field(
-        default=None,
-        description="truncated back-propagation through time: steps that a gradient goes back",
-    )
-    recompute: Steps | None = Field(
-        default=None,
-        description="gradient checkpointing: steps of a segment that the backward pass recomputes",
-    )
-    compile: bool | Literal["auto"] = Field(
-        default="auto",
-        description='whether the steps of a layer are compiled; "auto": where possible',
-    )
     loss: LossName | None = Field(
         default=None, description="the loss of the outputs; none: the task's default"
     )
@@ -179,12 +148,6 @@ class OptimisationConfig(Table):
         default=None,
         description="of PyTorch; none: its choice, kept when a run is resumed",
     )
-    grid_bits: int | None = Field(
-        default=12,
-        ge=1,
-        le=20,
-        description="trained weights are rounded to multiples of 2^-bits",
-    )
     checkpoint_seconds: float = Field(
         default=20.0,
         ge=0,
@@ -193,14 +156,7 @@ class OptimisationConfig(Table):
     )
 
     @model_validator(mode="after")
-    def _per_neuron_is_trained(self) -> OptimisationConfig:
-        unknown = sorted(set(self.own) - set(self.ever_trained))
-        if unknown:
-            raise ValueError(f"per_neuron names {unknown[0]!r}, which `trainable` does not")
-        return self
-
-    @model_validator(mode="after")
-    def _stages_end(self) -> OptimisationConfig:
+    def _stages_end(self) -> Self:
         if "epochs" in self.model_fields_set and not self.epochs_apply:
             raise ValueError(
                 f"epochs = {self.epochs} has no effect: every stage has its own `epochs`. Leave it "
@@ -211,7 +167,7 @@ class OptimisationConfig(Table):
         return self
 
     @model_validator(mode="after")
-    def _schedules_warm_up(self) -> OptimisationConfig:
+    def _schedules_warm_up(self) -> Self:
         check_warm_up("schedule", self.schedule.warm_up, self.total_epochs, "the run")
         for place, (stage, length) in enumerate(zip(self.stages, self.lengths, strict=False)):
             if stage.schedule is not None:
@@ -233,6 +189,75 @@ class OptimisationConfig(Table):
     def total_epochs(self) -> int:
         """The epochs of the run."""
         return sum(self.lengths)
+
+    def trains(self, name: str, *, weight: bool) -> bool:
+        """Return whether a weight or parameter is trained, by a name such as ``LAYER.weight``."""
+        layer, _, kind = name.rpartition(".")
+        return {name, layer, kind}.isdisjoint(self.frozen)
+
+    def rate(self, name: str) -> float:
+        """Return the learning rate of a weight or parameter, by a name such as ``LAYER.weight``."""
+        kind = name.rpartition(".")[2]
+        return self.learning_rates.get(name, self.learning_rates.get(kind, self.learning_rate))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_limits(cls, values: object) -> object:
+        # TOML has no null: 0 means none where 0 itself makes no sense.
+        if isinstance(values, dict):
+            return {
+                key: None if type(value) in _NO_LIMIT.get(key, ()) and value == 0 else value
+                for key, value in values.items()
+            }
+        return values
+
+
+class OptimisationConfig(DescentConfig):
+    """Optimisation of a spiking network."""
+
+    init: Init | None = Field(
+        default=None,
+        description="a trained network to start from: its path or name, or a table of `model`, "
+        "`neuron` and `calibrate`; none: weights are drawn",
+    )
+    derivative: Derivative = Field(
+        default=DerivativeConfig(name="membrane"), description="the spike derivative"
+    )
+    trainable: Names = Field(
+        default=(), description="neuron parameters to train too, in the layers that allow it"
+    )
+    per_neuron: Annotated[Names | Literal["all"], BeforeValidator(_chosen)] = Field(
+        default=(),
+        description="true or names: the trainable parameters of which each neuron trains its own",
+    )
+    layers: dict[str, LayerConfig] = Field(
+        default_factory=dict, description="settings of single layers, by name"
+    )
+    truncate: Steps | None = Field(
+        default=None,
+        description="truncated back-propagation through time: steps that a gradient goes back",
+    )
+    recompute: Steps | None = Field(
+        default=None,
+        description="gradient checkpointing: steps of a segment that the backward pass recomputes",
+    )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description='whether the steps of a layer are compiled; "auto": where possible',
+    )
+    grid_bits: int | None = Field(
+        default=12,
+        ge=1,
+        le=20,
+        description="trained weights are rounded to multiples of 2^-bits",
+    )
+
+    @model_validator(mode="after")
+    def _per_neuron_is_trained(self) -> OptimisationConfig:
+        unknown = sorted(set(self.own) - set(self.ever_trained))
+        if unknown:
+            raise ValueError(f"per_neuron names {unknown[0]!r}, which `trainable` does not")
+        return self
 
     @property
     def ever_trainable(self) -> tuple[str, ...]:
@@ -258,24 +283,8 @@ class OptimisationConfig(Table):
 
     def trains(self, name: str, *, weight: bool) -> bool:
         """Return whether a weight or parameter is trained, by a name such as ``LAYER.weight``."""
-        layer, _, kind = name.rpartition(".")
-        if not {name, layer, kind}.isdisjoint(self.frozen):
+        if not super().trains(name, weight=weight):
             return False
+        layer, _, kind = name.rpartition(".")
         own = self.layers[layer].trainable if layer in self.layers else None
         return weight or kind in (self.trainable if own is None else own)
-
-    def rate(self, name: str) -> float:
-        """Return the learning rate of a weight or parameter, by a name such as ``LAYER.weight``."""
-        kind = name.rpartition(".")[2]
-        return self.learning_rates.get(name, self.learning_rates.get(kind, self.learning_rate))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_limits(cls, values: object) -> object:
-        # TOML has no null: 0 means none where 0 itself makes no sense.
-        if isinstance(values, dict):
-            return {
-                key: None if type(value) in _NO_LIMIT.get(key, ()) and value == 0 else value
-                for key, value in values.items()
-            }
-        return values

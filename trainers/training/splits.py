@@ -1,16 +1,43 @@
-"""The validation split, cut from the training images."""
+"""The splits of a run: training images, those held out to validate, and those of the test."""
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 
-from bioae.datasets import Data
+from bioae.datasets import Data, load
 from bioae.errors import DataError
+from bioae.simulation.presentations import check_fit
+from bioae.trainers.training.config import RunConfig
 
-__all__ = ["held_out"]
+__all__ = ["Splits", "held_out", "splits"]
 
 #: The third number of the seed of the split; the order of images and input spikes have 0 and 1.
 _STREAM = 2
+
+
+class Splits(NamedTuple):
+    """The data to train on, and those on which a network is evaluated."""
+
+    train: Data
+    validation: Data
+    test: Data
+
+
+def splits(config: RunConfig) -> Splits:
+    """Load the data of a run, and hold out those for validation.
+
+    Raises
+    ------
+    DataError
+        If there are none, they do not fit the network, or nothing would remain to train on.
+    """
+    data = config.data
+    train, validation = held_out(
+        _loaded(config, "train", data.train), data.validation, config.training.seed
+    )
+    return Splits(train, validation, _loaded(config, "test", data.test))
 
 
 def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
@@ -55,3 +82,12 @@ def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
     chosen = np.zeros(total, dtype=bool)
     chosen[order[places]] = True
     return images[~chosen], images[chosen]
+
+
+def _loaded(config: RunConfig, split: Literal["train", "test"], limit: int | None) -> Data:
+    network = config.network
+    data = load(config.data.name, split, limit)
+    check_fit(network, data)
+    if network.task.target != "images":  # refused before any training
+        network.task.target_of(data, network.steps)
+    return data

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bioae.errors import NetworkError, key_path
 from bioae.networks.config import NetworkConfig
-from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.regularisers import (
     REGULARISERS,
     ActivityRegulariser,
     Regulariser,
 )
-from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.terms import RegularisersConfig
 
 __all__ = ["Stage", "build_regularisers", "stages_of"]
@@ -42,7 +42,7 @@ class Stage:
     number: int
     start: int
     end: int
-    settings: OptimisationConfig
+    settings: DescentConfig
     regularisers: tuple[Regulariser, ...]
     scheduled: range
     regularised: int
@@ -87,7 +87,7 @@ class Stage:
         return epoch - self.regularised + batch / batches
 
 
-def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
+def stages_of(config: RunConfig) -> tuple[Stage, ...]:
     """Return the stages of a run in order; without ``[[training.stages]]`` there is one.
 
     Raises
@@ -98,7 +98,7 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
     return tuple(_stages(config))
 
 
-def _stages(config: TrainingConfig) -> Iterator[Stage]:
+def _stages(config: RunConfig) -> Iterator[Stage]:
     run = config.training
     lengths = run.lengths
     terms = build_regularisers(config.regularisers, config.network)

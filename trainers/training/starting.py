@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bioae import models
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
@@ -47,7 +48,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:
-        trained = artefact.load(init.model)
+        trained = models.load(init.model)
         _warn_of_seen_images(config, trained.training, init.model)
         start = _changed(trained.network, described, init)
         return Network(start.config.self_contained(), start.weights)

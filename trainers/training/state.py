@@ -16,13 +16,11 @@ from torch import Tensor
 
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output
-from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.checkpoint import Checkpoint, Position
-from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.descent import DescentProblem
 from bioae.trainers.training.optimisation import Optimisation
-from bioae.trainers.training.stages import Stage
 
 __all__ = ["CHECKPOINT", "METRICS", "RunState", "write_metrics"]
 
@@ -48,19 +46,15 @@ class RunState:
 
     Parameters
     ----------
-    config
-        The run's configuration.
-    mirror
-        The network, of which the weights are shared.
-    stages
-        The stages of the run.
+    problem
+        The problem, of which the weights are shared.
     out
         The run's folder.
 
     Attributes
     ----------
     weights
-        The mirror's weights and neuron parameters, by name.
+        The weights, biases and neuron parameters, by name.
     optimisation
         The optimiser.
     average
@@ -79,18 +73,17 @@ class RunState:
         The time of the last checkpoint, on the monotonic clock.
     """
 
-    def __init__(
-        self, config: TrainingConfig, mirror: NetworkMirror, stages: Sequence[Stage], out: Path
-    ) -> None:
+    def __init__(self, problem: DescentProblem, out: Path) -> None:
+        config, stages = problem.config, problem.stages
         settings = config.training
         self._settings = settings
         self._plain: dict[str, Any] = json.loads(json.dumps(config.to_mapping()))
         self._epochs = stages[-1].end
         self._out = out
         self._task = config.network.task
-        self.weights = dict(mirror.weights)
+        self.weights = dict(problem.weights)
         self.optimisation = Optimisation(
-            self.weights, mirror.synaptic, mirror.trained, settings, stages
+            self.weights, problem.synaptic, problem.parameters, settings, stages
         )
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.best: dict[str, Tensor] = {}
@@ -187,7 +180,7 @@ class RunState:
 
     @torch.no_grad()
     def select(self) -> dict[str, Any]:
-        """Let the mirror have the weights of the selected epoch, and return its metrics."""
+        """Let the network have the weights of the selected epoch, and return its metrics."""
         for name, value in (self.best or self.evaluated()).items():
             self.weights[name].copy_(value)
         return self.selected()

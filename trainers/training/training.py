@@ -10,29 +10,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioae.datasets import Data, load
-from bioae.equations.declarations import trained_bounds
-from bioae.errors import NetworkError, OutputError
-from bioae.files import check_output, remove
-from bioae.inputs import as_path
-from bioae.locks import alone
+from bioae.equations.parameters import trained_bounds
+from bioae.files import remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.simulation.presentations import check_fit
-from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
+from bioae.trainers.mirror.layer_parameters import with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import CHECKPOINT, LOCK, METRICS, MODEL, TEST, Reporter, fit
+from bioae.trainers.training.descent import reproducible
+from bioae.trainers.training.loop import CHECKPOINT, METRICS, MODEL, TEST, Reporter, fit
 from bioae.trainers.training.names import check_names
-from bioae.trainers.training.problem import Problem, reproducible
+from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
+from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
-from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import START, starting_network
 from bioae.trainers.training.tables import DerivativeConfig
@@ -120,13 +117,13 @@ def train(
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
-    out = _check_folder(as_path(out, OutputError, "output"), replace=resume or overwrite)
+    out = check_folder(out, replace=resume or overwrite)
     if resume:
         check_exists(out / CHECKPOINT)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
     with ExitStack() as stack:
-        lock = alone(out / LOCK, what="trains", where=out)
+        lock = alone_in(out)
         if resume:
             stack.enter_context(lock)
         stored = out / START
@@ -135,7 +132,7 @@ def train(
         problem = assemble(config, start)
         if not resume:
             stack.enter_context(lock)  # which makes the folder, so after all checks
-            _check_folder(out, replace=overwrite)  # another process may have trained since
+            check_folder(out, replace=overwrite)  # another process may have trained since
             _store_start(start if config.training.init else None, stored)
         return _fitted(problem, out, resume=resume, progress=progress)
 
@@ -173,21 +170,18 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     ModelError
         If a neuron model does not fit.
     """
-    settings, data = config.training, config.data
-    device = _torch_device(settings.device)
+    settings = config.training
+    device = torch_device(settings.device)
     start = start or Network.initialise(config.network, seed=settings.seed)
     mirror = _mirror(config, start)
     stages = stages_of(config)
     check_names(config, stages, mirror)
-    check_trained(stages, mirror)
+    check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
-    train, validation = held_out(
-        _images(config, "train", data.train), data.validation, settings.seed
-    )
-    test = _images(config, "test", data.test)
+    problem = Problem(config, mirror, **splits(config)._asdict())
     with reproducible(settings.threads or torch.get_num_threads()):
         check_reached(config, stages, mirror)
-    return Problem(config, mirror, train=train, validation=validation, test=test)
+    return problem
 
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
@@ -242,36 +236,8 @@ def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backwar
     )
 
 
-def _torch_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise NetworkError(
-            "the device cannot be used",
-            where="training.device",
-            expected="a PyTorch device of this machine, such as cpu or cuda",
-            found=f"{name!r}: {str(error).splitlines()[0]}",
-            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
-        ) from error
-    return device
-
-
-def _images(config: TrainingConfig, split: str, limit: int | None) -> Data:
-    images = load(config.data.name, "test" if split == "test" else "train", limit)
-    check_fit(config.network, images)
-    if config.network.task.target != "images":  # refused before any training
-        config.network.task.target_of(images, config.network.steps)
-    return images
-
-
 def _store_start(start: Network | None, path: Path) -> None:
     if start is not None:
         artefact.save(start, path, overwrite=True)
     else:
         remove(path)  # of the run that this one replaces
-
-
-def _check_folder(out: Path, *, replace: bool) -> Path:
-    empty = out.is_dir() and all(path.name == LOCK for path in out.iterdir())
-    return check_output(out, overwrite=replace or empty, kind="folder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pkgutil import iter_modules
 
 from bioae import experiments
 from bioae.documents import read_toml
-from bioae.errors import InputError
+from bioae.errors import InputError, did_you_mean
 from bioae.experiments.runner.experiment import Experiment
 
 __all__ = ["available", "load"]
@@ -33,11 +32,10 @@ def load(name: str) -> Experiment:
     """
     names = available()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
         raise InputError(
             f"there is no experiment {name!r}",
             expected=f"list, or one of {', '.join(names)}",
-            mend=f"Did you mean {near[0]}?" if near else None,
+            mend=did_you_mean(name, names, shown=str),
         )
     module = import_module(f"{experiments.__name__}.{name}")
     experiment: Experiment = module.EXPERIMENT

@@ -5,22 +5,24 @@ The command line passes these means: nothing here needs PyTorch or Brian2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from bioae.locks import locked
 from bioae.simulation.backend import Backend, Target
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from bioae.datasets import Images
     from bioae.networks.network import Network
 
-__all__ = ["RESULTS", "Means", "Trained", "Trial", "fewest_spikes"]
+__all__ = ["RESULTS", "Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
+
+Run = TypeVar("Run")
 
 #: The endings of files that no trial needs when the rows that depend on them are finished.
 RESULTS = (".nc", "checkpoint.safetensors")
@@ -42,11 +44,40 @@ class Trained(Protocol):
         """The artefact of the network."""
 
 
+class Baseline(Protocol):
+    """A conventional reconstruction of images, as `bioae.trainers.Baseline`."""
+
+    def reconstruct(self, images: Images | ArrayLike) -> NDArray[Any]:
+        """Reconstruct images (example, channel, y, x)."""
+
+    def latent(self, images: Images | ArrayLike) -> NDArray[Any]:
+        """Return the latent numbers of images (example, number)."""
+
+
+class TrainedBaseline(Protocol):
+    """A baseline that was trained or fitted, as `bioae.trainers.BaselineResult`."""
+
+    @property
+    def baseline(self) -> Baseline:
+        """The baseline."""
+
+    @property
+    def history(self) -> Sequence[Mapping[str, Any]]:
+        """The metrics of each epoch, which count presentations."""
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The metrics of the selected epoch, and those on the test split."""
+
+
 class Means(Protocol):
     """Training, simulation and progress of trials."""
 
     def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
         """Train by the tables of a configuration, or continue an interrupted run in the folder."""
+
+    def baseline(self, tables: Mapping[str, Any], folder: Path) -> TrainedBaseline:
+        """Train or fit a baseline by tables, or continue an interrupted run in the folder."""
 
     def simulate(
         self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
@@ -108,12 +139,38 @@ class Trial:
             Whether other conditions need the same network: the first that asks for this name
             trains it, in the folder that they share, and the others get it.
         """
+        return self._run(self.means.train, tables, name, share=share)
+
+    def baseline(
+        self, tables: Mapping[str, Any], name: str = "baseline", *, share: bool = False
+    ) -> TrainedBaseline:
+        """Train or fit a conventional auto-encoder or a trivial predictor.
+
+        Parameters
+        ----------
+        tables
+            The tables of a training configuration, with `baseline`; see `docs/baselines.md`. The
+            trial's seed takes the place of its seed.
+        name, share
+            As for `train`.
+        """
+        return self._run(self.means.baseline, tables, name, share=share)
+
+    def _run(
+        self,
+        carry_out: Callable[[Mapping[str, Any], Path], Run],
+        tables: Mapping[str, Any],
+        name: str,
+        *,
+        share: bool,
+    ) -> Run:
+        """Carry out a run of training in its folder, with the trial's seed."""
         training = {**tables.get("training", {}), "seed": self.seed}
         tables = {**tables, "training": training}
         if not share:
-            return self.means.train(tables, self.folder / name)
+            return carry_out(tables, self.folder / name)
         with locked(self.shared / f".{name}.lock"):
-            return self.means.train(tables, self.shared / name)
+            return carry_out(tables, self.shared / name)
 
     def simulate(
         self,

@@ -30,7 +30,7 @@ class EncoderBase(Table):
 
     @property
     def graded(self) -> bool:
-        """Whether the drive takes values other than 0 and 1, namely those that neurons hold."""
+        """True if the drive takes values other than 0 and 1, namely those that neurons hold."""
         return False
 
     @property
@@ -45,12 +45,12 @@ class EncoderBase(Table):
 
     @property
     def draws(self) -> bool:
-        """Whether neurons emit at random."""
+        """True if neurons emit at random."""
         return re.search(r"\buniform\b", self.emits) is not None
 
     @property
     def constant(self) -> bool:
-        """Whether the drive is the same in every step."""
+        """True if the drive is the same in every step."""
         return False
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -166,7 +166,7 @@ class ValueEncoder(TimedEncoder):
 
     @property
     def graded(self) -> bool:
-        """Whether values are events."""
+        """True if values are events."""
         return not self.random
 
     @property

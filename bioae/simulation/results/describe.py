@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bioae.networks.base import NetworkBase
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.tree import Root, build_result
+from bioae.simulation.results.root import Root
+from bioae.simulation.results.tree import build_result
 
 __all__ = ["describe_run", "result_of", "spread_text"]
 

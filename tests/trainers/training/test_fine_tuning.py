@@ -9,7 +9,7 @@ from typing import Any
 from builders import dense
 
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.problem import evaluate
+from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.training import assemble, train
 

@@ -10,9 +10,7 @@ import pytest
 import torch
 from builders import dense
 
-from bioae.datasets import Images
 from bioae.errors import DataError, NetworkError
-from bioae.trainers.training import training
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.loop import TrainingRun
 from bioae.trainers.training.reach import check_reached
@@ -228,5 +226,3 @@ def test_starting_values_are_moved_into_the_layers_bounds(data: Path) -> None:
     np.testing.assert_array_equal(network.weights["hidden.tau"], np.clip(free, 0.08, 0.12))
     assert len(np.unique(network.weights["hidden.tau"])) > 20
     assert "output.tau" in network.weights
-    images = training._images(bounded, "test", None)
-    assert isinstance(images, Images)

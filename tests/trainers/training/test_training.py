@@ -14,7 +14,7 @@ from bioae.cli.train import train as train_command
 from bioae.errors import BioaeError, DataError, NetworkError, OutputError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.problem import evaluate
+from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.training import assemble, train
 
 VALUES: dict[str, Any] = {

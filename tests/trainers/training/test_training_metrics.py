@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 
 from bioae.errors import DataError
 from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.training.problem import (
-    LayerTally,
-    encoder_seed,
-    example_order,
-    on_grid,
-    reproducible,
-)
+from bioae.trainers.training.descent import encoder_seed, example_order, reproducible
+from bioae.trainers.training.problem import LayerTally, on_grid
 from bioae.trainers.training.state import write_metrics
 
 

@@ -13,7 +13,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
-from bioae.trainers.mirror.compiled.build import REALS, Unsupported, compile_cpp
+from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 __all__ = ["event_functions", "event_linear", "pointer"]
 

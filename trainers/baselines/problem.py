@@ -1,0 +1,129 @@
+"""The problem of training a conventional auto-encoder, for the loop that trains spiking ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bioae.datasets import Data
+from bioae.errors import DataError
+from bioae.noise import Key
+from bioae.simulation.presentations import values_of
+from bioae.trainers.baselines.autoencoder import Activations, AutoencoderModule, kl_divergence
+from bioae.trainers.baselines.config import BaselineConfig, VariationalKind
+from bioae.trainers.mirror.activity import Activity
+from bioae.trainers.training.descent import Batch, DescentProblem
+from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
+from bioae.trainers.training.stages import Stage
+
+__all__ = ["ActivationTally", "AutoencoderProblem"]
+
+
+@dataclass(frozen=True)
+class AutoencoderProblem(DescentProblem):
+    """A conventional auto-encoder, the images to train it on, and its objective.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    module
+        The auto-encoder, on the configuration's device.
+    train, validation, test
+        The images to train on, and those on which it is evaluated after each epoch and at the end.
+    """
+
+    config: BaselineConfig
+    module: AutoencoderModule
+    train: Data
+    validation: Data
+    test: Data
+
+    @property
+    def weights(self) -> Mapping[str, nn.Parameter]:
+        """The weights and biases."""
+        return self.module.arrays
+
+    @property
+    def synaptic(self) -> Collection[str]:
+        """The names of the weights, without biases."""
+        return [name for name in self.module.arrays if name.endswith(".weight")]
+
+    def batch(self, images: Data, seed: int) -> Batch:
+        """Return images in [0, 1], which are also the targets."""
+        settings = self.config.training
+        values = torch.from_numpy(values_of(self.config.network, images))
+        values = values.to(device=settings.device, dtype=getattr(torch, settings.dtype))
+        return Batch(values, values, Key(seed, images.indices))
+
+    def run(self, batch: Batch) -> Activations:
+        """Run the auto-encoder, with random latent numbers if it is variational."""
+        outputs: Activations = self.module(batch.drive, batch.key)
+        return outputs
+
+    def evaluated(self, batch: Batch) -> Activations:
+        """Run the auto-encoder, with the mean of the latent numbers."""
+        outputs: Activations = self.module(batch.drive)
+        return outputs
+
+    def added(self, outputs: Activations, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return ``kl``, beta times the divergence, if there is one, and the terms of weights."""
+        terms = {}
+        kind = self.config.baseline
+        if isinstance(kind, VariationalKind):
+            assert outputs.mean is not None
+            assert outputs.log_variance is not None
+            terms["kl"] = kind.beta * kl_divergence(outputs.mean, outputs.log_variance)
+        silent = Activity({}, outputs.output)
+        return terms | evaluate_regularisers(stage.regularisers, silent, self.weights, elapsed)
+
+    def tallies(self) -> dict[str, ActivationTally]:
+        """Return a tally for each layer."""
+        return {place.layer.name: ActivationTally() for place in self.module.places}
+
+    def as_stored(self) -> AbstractContextManager[None]:
+        """Return a context in which the weights are as they are: nothing is rounded."""
+        return nullcontext()
+
+    def constrain(self) -> None:
+        """Leave the weights as they are: they have no bounds."""
+        return
+
+
+class ActivationTally:
+    """Counts of the units of a layer whose activation is not 0."""
+
+    def __init__(self) -> None:
+        self._examples = 0
+        self._active: Tensor | None = None
+
+    def add(self, layer: Tensor) -> None:
+        """Count in a batch of activations (example, *shape)."""
+        active = (layer != 0).flatten(1).sum(0)
+        self._examples += len(layer)
+        self._active = active if self._active is None else self._active + active
+
+    def figures(self) -> dict[str, float]:
+        """Return the layer's figures, defined as those of spiking layers.
+
+        Returns
+        -------
+        dict
+            ``active``: the fraction of units that are not 0 for an example, averaged over examples;
+            ``dead``: the fraction of units that are 0 for every example.
+
+        Raises
+        ------
+        DataError
+            If nothing was counted.
+        """
+        if self._active is None:
+            raise DataError("no activity was counted", expected="at least one batch")
+        return {
+            "active": (self._active.double() / self._examples).mean().item(),
+            "dead": (self._active == 0).double().mean().item(),
+        }

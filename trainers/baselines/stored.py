@@ -1,0 +1,97 @@
+"""Baselines on disk: ``config.toml`` and ``weights.safetensors``, without pickle."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from bioae.documents import read_toml
+from bioae.errors import ArtefactError
+from bioae.files import atomic_output
+from bioae.inputs import check_input, read_input
+from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
+from bioae.trainers.baselines.base import Arrays, Baseline
+from bioae.trainers.baselines.config import BaselineConfig, PcaKind, TrainedKind
+from bioae.trainers.baselines.predictors import Linear
+
+__all__ = ["load_baseline", "save_baseline"]
+
+_CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
+
+
+def save_baseline(baseline: Baseline, config: BaselineConfig, path: Path) -> None:
+    """Write a baseline atomically, in place of one that is there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(each) for name, each in baseline.arrays().items()}
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.mkdir()
+        (temporary / _CONFIG).write_text(config.to_toml(), encoding="utf-8")
+        (temporary / _WEIGHTS).write_bytes(save_tensors(arrays))
+
+
+def load_baseline(path: Path | str) -> Baseline:
+    """Read a baseline from the folder ``model`` of a run.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, or it is truncated, or its arrays do not fit its description.
+    NetworkError
+        If the description does not fit together.
+    """
+    path = check_input(path, ArtefactError, "baseline")
+    values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
+    config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
+    arrays = _arrays(path / _WEIGHTS)
+    if not isinstance(config.baseline, TrainedKind):
+        pixels = math.prod(config.network.input_shape)
+        components = config.components if isinstance(config.baseline, PcaKind) else 0
+        shapes = {"mean": (pixels,), "components": (components, pixels)}
+        _check_shapes(arrays, shapes, path / _WEIGHTS)
+        return Linear(config.network, arrays["mean"], arrays["components"])
+    module = AutoencoderModule(config)
+    weights = module.arrays
+    _check_shapes(arrays, {name: tuple(each.shape) for name, each in weights.items()}, path)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(torch.from_numpy(arrays[name]))
+    return Autoencoder(module)
+
+
+def _arrays(path: Path) -> Arrays:
+    try:
+        return load_tensors(read_input(path, None))
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtefactError(
+            "the arrays of the baseline are missing or damaged", where=str(path), found=str(error)
+        ) from error
+
+
+def _check_shapes(arrays: Arrays, shapes: dict[str, tuple[int, ...]], path: Path) -> None:
+    for name in sorted({*arrays, *shapes}):
+        array: NDArray[Any] | None = arrays.get(name)
+        shape = None if array is None else array.shape
+        if shape != shapes.get(name):
+            raise ArtefactError(
+                f"the array {name!r} does not fit the baseline",
+                where=str(path),
+                expected=str(shapes.get(name, "no such array")),
+                found=str(shape or "none"),
+            )
+        if array is not None and not np.isfinite(array).all():
+            raise ArtefactError(
+                f"the array {name!r} has values that are not finite", where=str(path)
+            )

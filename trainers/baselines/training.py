@@ -1,0 +1,180 @@
+"""Train or fit a baseline, evaluate it, and write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bioae.datasets import Data
+from bioae.datasets.loading import BOTH
+from bioae.files import atomic_output
+from bioae.simulation.presentations import values_of
+from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
+from bioae.trainers.baselines.base import Baseline
+from bioae.trainers.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
+from bioae.trainers.baselines.predictors import Linear
+from bioae.trainers.baselines.problem import AutoencoderProblem
+from bioae.trainers.baselines.stored import save_baseline
+from bioae.trainers.training.checkpoint import check_exists
+from bioae.trainers.training.descent import Split
+from bioae.trainers.training.loop import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    MODEL,
+    TEST,
+    Fitted,
+    Reporter,
+    fit,
+)
+from bioae.trainers.training.names import check_weight_names
+from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
+from bioae.trainers.training.reach import check_trained
+from bioae.trainers.training.scores import evaluate_scores
+from bioae.trainers.training.splits import splits
+from bioae.trainers.training.stages import stages_of
+from bioae.trainers.training.state import write_metrics
+
+__all__ = ["BaselineResult", "assemble_baseline", "train_baseline"]
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """Result of a baseline's run.
+
+    Attributes
+    ----------
+    baseline
+        The baseline, which reconstructs images.
+    history
+        The metrics of each epoch, as in ``metrics.jsonl``; one entry if it is fitted in one step.
+    summary
+        The metrics of the selected epoch, and those on the test split.
+    out
+        The run's folder.
+    """
+
+    baseline: Baseline
+    history: tuple[dict[str, Any], ...]
+    summary: dict[str, Any]
+    out: Path
+
+    @property
+    def model(self) -> Path:
+        """The folder from which `load_baseline` reads it."""
+        return self.out / MODEL
+
+
+def train_baseline(
+    config: BaselineConfig | Mapping[str, Any],
+    out: Path | str,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Reporter | None = None,
+) -> BaselineResult:
+    """Train or fit a baseline, and write it.
+
+    The images, their order, the optimiser, the selection and the files are those of `train`; the
+    test split is evaluated once, at the end. Principal components and the mean image are computed
+    from the same training images.
+
+    Parameters
+    ----------
+    config
+        A configuration, or its tables.
+    out
+        The run's folder.
+    resume
+        Continue from the checkpoint in `out`; the result is bit for bit that of an uninterrupted
+        run. What is fitted in one step is fitted again.
+    overwrite
+        Replace a run in `out`; other files there are left unchanged.
+    progress
+        Called after every batch.
+
+    Raises
+    ------
+    NetworkError
+        If the configuration does not fit, or differs from that of the run to resume, or the loss
+        is no longer finite.
+    DataError
+        If the images do not fit the network, or are fewer than the components.
+    OutputError
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written.
+    ArtefactError
+        If there is no checkpoint to resume from, or it does not fit.
+    """
+    if not isinstance(config, BaselineConfig):
+        config = BaselineConfig.from_mapping(config)
+    out = check_folder(out, replace=resume or overwrite)
+    baseline: Baseline
+    if isinstance(config.baseline, TrainedKind):
+        if resume:
+            check_exists(out / CHECKPOINT)
+        problem = assemble_baseline(config)
+        with alone_in(out):
+            fitted = fit(problem, out, resume=resume, progress=progress)
+            baseline = Autoencoder(problem.module)
+            save_baseline(baseline, config, out / MODEL)
+    else:
+        baseline, fitted = _fit_once(config, out)
+        save_baseline(baseline, config, out / MODEL)
+    return BaselineResult(baseline, tuple(fitted.history), fitted.summary, out)
+
+
+def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
+    """Load the images, and draw the weights of an auto-encoder.
+
+    Parameters
+    ----------
+    config
+        The run's configuration, of a kind that is trained.
+
+    Raises
+    ------
+    DataError
+        If there are no such images, or their size is not the network's.
+    NetworkError
+        If there is no such device, or a name in the configuration does not exist.
+    """
+    module = AutoencoderModule(config)
+    stages = stages_of(config)
+    check_weight_names(config, stages, module.arrays)
+    check_trained(stages, module.arrays, ())
+    module = module.to(torch_device(config.training.device))
+    return AutoencoderProblem(config, module, **splits(config)._asdict())
+
+
+def _fit_once(config: BaselineConfig, out: Path) -> tuple[Baseline, Fitted]:
+    train, validation, test = splits(config)
+    network, kind = config.network, config.baseline
+    if isinstance(kind, ZeroKind):
+        baseline = Linear.zero(network)
+    else:
+        components = config.components if isinstance(kind, PcaKind) else 0
+        baseline = Linear.fitted(network, values_of(network, train), components)
+    metrics = {
+        "epoch": 1,
+        "presentations": len(train),
+        **_scores(baseline, validation, "validation"),
+    }
+    tested = {**_scores(baseline, test, "test"), "test_seen": test.split == BOTH}
+    texts = {CONFIG: config.to_toml(), TEST: json.dumps({"epoch": 1, **tested}) + "\n"}
+    for name, text in texts.items():
+        with atomic_output(out / name, overwrite=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_metrics(out / METRICS, [metrics])
+    return baseline, Fitted([metrics], {**metrics, **tested})
+
+
+def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:
+    outputs = torch.from_numpy(baseline.reconstruct(data))
+    targets = torch.from_numpy(values_of(baseline.network, data))
+    scores = evaluate_scores(baseline.network.task, [(outputs, targets)])
+    return {f"{split}_{name}": value for name, value in scores.items()}

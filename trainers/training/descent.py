@@ -1,0 +1,276 @@
+"""Problems of gradient descent: weights, images and objective; reproducible batches; evaluation.
+
+Randomness follows from the run's seed and the epoch's number. No generator has a state that a
+checkpoint would have to store.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bioae.datasets import Data
+from bioae.networks.tasks import Task
+from bioae.noise import Key
+from bioae.trainers.training.config import RunConfig
+from bioae.trainers.training.losses import Loss, loss_function
+from bioae.trainers.training.scores import Scores
+from bioae.trainers.training.stages import Stage, stages_of
+
+__all__ = [
+    "Batch",
+    "Cause",
+    "DescentProblem",
+    "Outputs",
+    "Split",
+    "Tally",
+    "encoder_seed",
+    "evaluate",
+    "example_order",
+    "reproducible",
+]
+
+#: Images that a network is evaluated on.
+Split: TypeAlias = Literal["validation", "test"]
+
+#: The epoch whose random input the held-out images receive every time; training counts from 1.
+_VALIDATION = 0
+
+
+def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+    """Return the order of the images in an epoch, a permutation of their positions.
+
+    Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
+    """
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, 0))))
+    return generator.permutation(examples)
+
+
+def encoder_seed(seed: int, epoch: int) -> int:
+    """Return the seed of an epoch's input spikes, below 2^32."""
+    return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Make PyTorch deterministic inside the block, with that many threads.
+
+    Raises
+    ------
+    RuntimeError
+        Inside the block, from PyTorch, if an operation has no deterministic form.
+    """
+    # cuBLAS reads it on first use, and requires this value for deterministic runs.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    filling: Any = torch.utils.deterministic
+    fill = filling.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    # Filling every new tensor guards against reading it unset, at the cost of a pass over memory.
+    filling.fill_uninitialized_memory = False
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        filling.fill_uninitialized_memory = fill
+        torch.set_num_threads(before[1])
+
+
+class Batch(NamedTuple):
+    """Images as a network receives them, with their targets.
+
+    Attributes
+    ----------
+    drive
+        The input: the output of the encoder (time, example, ...), or images (example, ...).
+    targets
+        The targets of the task: images, numbers (example, ...), or classes (example,).
+    key
+        The key of the network's noise.
+    """
+
+    drive: Tensor
+    targets: Tensor
+    key: Key
+
+
+class Outputs(Protocol):
+    """The outputs of a network for a batch, and the activity of its layers."""
+
+    @property
+    def output(self) -> Tensor:
+        """The outputs (example, ...), of the shape that the task gives them."""
+
+    @property
+    def layers(self) -> Mapping[str, Any]:
+        """The activity of each layer, by name."""
+
+
+class Tally(Protocol):
+    """Figures of one layer, collected over the batches of an evaluation set."""
+
+    def add(self, layer: Any) -> None:
+        """Include the layer's activity in a batch."""
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures by name."""
+
+
+class Cause(Protocol):
+    """The operation that made a number that is not finite; its text describes it."""
+
+    @property
+    def mend(self) -> str | None:
+        """The action by which the user can avoid it."""
+
+
+class DescentProblem(ABC):
+    """A network, the images to train it on, and its objective.
+
+    Attributes
+    ----------
+    config
+        The run's configuration.
+    train, validation, test
+        The data to train on, and those on which it is evaluated after each epoch and at the end.
+    """
+
+    config: RunConfig
+    train: Data
+    validation: Data
+    test: Data
+
+    @property
+    @abstractmethod
+    def weights(self) -> Mapping[str, nn.Parameter]:
+        """The tensors that are trained, by a name such as ``LAYER.weight``."""
+
+    @property
+    @abstractmethod
+    def synaptic(self) -> Collection[str]:
+        """The names of `weights` that are weights of connections."""
+
+    @property
+    def parameters(self) -> Collection[str]:
+        """The names of `weights` that are neuron parameters."""
+        return ()
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the run."""
+        return stages_of(self.config)
+
+    @property
+    def task(self) -> Task:
+        """The task of the network."""
+        return self.config.network.task
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the task."""
+        return loss_function(self.config.loss)
+
+    @abstractmethod
+    def batch(self, images: Data, seed: int) -> Batch:
+        """Return images as the network receives them.
+
+        Parameters
+        ----------
+        images
+            The images.
+        seed
+            The seed of random input, which depends on it and on the number of each image.
+        """
+
+    @abstractmethod
+    def run(self, batch: Batch) -> Outputs:
+        """Run the network on a batch, as training does."""
+
+    def evaluated(self, batch: Batch) -> Outputs:
+        """Run the network on a batch, as an evaluation does."""
+        return self.run(batch)
+
+    @abstractmethod
+    def added(self, outputs: Any, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return the terms that the loss adds to the error of the outputs, by name.
+
+        Parameters
+        ----------
+        outputs
+            From `run`.
+        stage
+            The current stage.
+        elapsed
+            The time since its regularisers came into force, in epochs.
+        """
+
+    def terms(self, batch: Batch, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return the loss of a batch, and the terms that it sums."""
+        outputs = self.run(batch)
+        error = self.loss(outputs.output, batch.targets)
+        terms = self.added(outputs, stage, elapsed)
+        loss = torch.stack([error, *terms.values()]).sum()
+        return {"loss": loss, self.task.kind: error, **terms}
+
+    @abstractmethod
+    def tallies(self) -> Mapping[str, Tally]:
+        """Return an empty tally for each layer of which an evaluation gives figures."""
+
+    @abstractmethod
+    def as_stored(self) -> AbstractContextManager[None]:
+        """Return a context in which the weights are those that are stored at the end."""
+
+    @abstractmethod
+    def constrain(self) -> None:
+        """Project the weights into their bounds, after an update."""
+
+    def cause(self, loss: Callable[[], Tensor]) -> Cause | None:
+        """Return the cause of a loss or gradient that is not finite, if it is known.
+
+        Parameters
+        ----------
+        loss
+            Computes the loss again.
+        """
+        return None
+
+
+def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, Any]:
+    """Evaluate a network on held-out images, with its weights as they are stored.
+
+    Returns
+    -------
+    dict
+        ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image, pixels
+        in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
+        figures of the problem's tallies, by the layers' names.
+    """
+    settings = problem.config.training
+    images: Data = getattr(problem, split)
+    size = settings.evaluation_batch_size or settings.batch_size
+    seed = encoder_seed(settings.seed, _VALIDATION)
+    tallies = problem.tallies()
+    scores = Scores(problem.task)
+    with problem.as_stored(), torch.no_grad():
+        for start in range(0, len(images), size):
+            batch = problem.batch(images[start : start + size], seed)
+            outputs = problem.evaluated(batch)
+            scores.add(outputs.output, batch.targets)
+            for name, tally in tallies.items():
+                tally.add(outputs.layers[name])
+    return {
+        **{f"{split}_{name}": value for name, value in scores.values().items()},
+        "layers" if split == "validation" else f"{split}_layers": {
+            name: tally.figures() for name, tally in tallies.items()
+        },
+    }
