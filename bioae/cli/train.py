@@ -93,9 +93,12 @@ def train(
 
 
 def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the test images."""
+    """Return the first score of the task on the test images, and whether it trained on them."""
     score, *_ = network.config.task.scores
     value = metrics[f"test_{score}"]
+    seen = " (of training data: the file has one set for both splits)"
     if score == "sum_squared_error":
-        return f"test error {value:.2f} per image"
-    return f"test {score.replace('_', ' ')} {value:.4g}"
+        text = f"test error {value:.2f} per image"
+    else:
+        text = f"test {score.replace('_', ' ')} {value:.4g}"
+    return text + seen if metrics["test_seen"] else text

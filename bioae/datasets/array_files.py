@@ -19,13 +19,16 @@ from bioae.datasets.store import Split
 from bioae.datasets.stored import StoredArray, stored_names
 from bioae.errors import DataError, shortened
 
-__all__ = ["ARRAY_FILES", "ArrayFile", "Check"]
+__all__ = ["ARRAY_FILES", "BOTH", "ArrayFile", "Check"]
 
 #: Refuses the kind and the shapes that a file declares, by raising an error.
 Check: TypeAlias = Callable[[Declared], None]
 
 #: The suffixes of such files.
 ARRAY_FILES = (".npz", ".h5", ".hdf5")
+
+#: The split of the examples of a file with a single set, which is that of both splits.
+BOTH = "all"
 
 #: The arrays that tell the kind of a file.
 _KINDS = ("images", "signals", "event_example")
@@ -133,7 +136,7 @@ class ArrayFile:
             answers["labels"], answers["targets"], examples=count, where=where, kind="images"
         )
         checked = check_images(pixels, where=self._where("images"))
-        return Images(checked, labels, where, self.split, np.arange(count), targets)
+        return Images(checked, labels, where, answers["split"], np.arange(count), targets)
 
     def _events(self) -> Events:
         milliseconds = self._name("event_time_ms") is not None
@@ -162,11 +165,12 @@ class ArrayFile:
         )  # fmt: skip
 
     def _answers(self) -> _Answers:
+        single = any(kind in self.names for kind in _KINDS)
         return {
             "labels": self._known("labels"),
             "targets": self._known("targets"),
             "name": str(self.path),
-            "split": self.split,
+            "split": BOTH if single else self.split,
         }
 
     def _known(self, key: str) -> FileArray | None:

@@ -32,7 +32,7 @@ class Images(Examples):
     name
         The name of the data set, or the path of the file.
     split
-        ``"train"`` or ``"test"``.
+        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
     indices
         The place of each image in the full data set, shape ``(example,)``.
     targets

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import whole
-from bioae.datasets.array_files import ARRAY_FILES, ArrayFile, Check
+from bioae.datasets.array_files import ARRAY_FILES, BOTH, ArrayFile, Check
 from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.events import Events
@@ -21,7 +21,7 @@ from bioae.datasets.store import Split, fetch, file_names, find_file, indices_na
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["Data", "load"]
+__all__ = ["BOTH", "Data", "load"]
 
 #: Examples of any kind of input.
 Data: TypeAlias = Images | Signals | Events
@@ -67,7 +67,8 @@ def load(
         lists of events and, if known, ``labels`` and ``targets``, see `docs/data.md`. A name takes
         precedence over a folder of the same name; write ``./mnist`` for the folder.
     split
-        ``"train"`` or ``"test"``. A file with a single set of examples returns it for both.
+        ``"train"`` or ``"test"``. A file with a single set of examples returns it for both, as
+        the split ``"all"``.
     limit
         Return the first `limit` examples. The sample is ordered so that they are balanced over the
         classes.
@@ -106,7 +107,7 @@ def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix == ".npy":
-        return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
+        return _images(check_images(read_array(path), where=str(path)), None, str(path), BOTH)
     if path.suffix in ARRAY_FILES:
         return ArrayFile.of(path, split).load(check)
     if path.exists():
@@ -156,7 +157,7 @@ def _images(
     pixels: NDArray[np.uint8] | NDArray[np.float64],
     labels: NDArray[Any] | None,
     name: str,
-    split: Split,
+    split: str,
     *,
     where: str = "labels",
     indices: NDArray[Any] | None = None,

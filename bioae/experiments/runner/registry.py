@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from bioae import experiments
+from bioae.documents import read_toml
 from bioae.errors import InputError, did_you_mean
 from bioae.experiments.runner.experiment import Experiment
 
@@ -33,5 +37,14 @@ def load(name: str) -> Experiment:
             expected=f"list, or one of {', '.join(names)}",
             mend=did_you_mean(name, names, shown=str),
         )
-    experiment: Experiment = import_module(f"{experiments.__name__}.{name}").EXPERIMENT
-    return replace(experiment, name=name)
+    module = import_module(f"{experiments.__name__}.{name}")
+    experiment: Experiment = module.EXPERIMENT
+    return replace(experiment, name=name, recipe=_hash_of_recipe(Path(str(module.__file__))))
+
+
+def _hash_of_recipe(module: Path) -> str | None:
+    path = module.with_suffix(".toml")
+    if not path.is_file():
+        return None
+    text = json.dumps(read_toml(path, "recipe", error=InputError), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
