@@ -6,8 +6,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Row", "interleaved", "summarised", "summary_row"]
+__all__ = ["Row", "interleaved", "spread", "summarised", "summary_row"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ def summary_row(what: str, values: Iterable[float], *, unit: str = "s") -> Row:
     """Return the median and the range of values."""
     values = list(values)
     return Row(what, unit, statistics.median(values), min(values), max(values), len(values))
+
+
+def spread(row: Mapping[str, Any]) -> str:
+    """Return the median and the range in a stored row, as text."""
+    return f"{row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
 
 
 def interleaved(

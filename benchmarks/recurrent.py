@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.interleaved import interleaved, summarised
+from benchmarks.interleaved import interleaved, spread, summarised
 from benchmarks.peers import PEERS
 from benchmarks.peers.common import SLOPE, Lif, Wiring
 from benchmarks.stored import RESULTS, Stored, parser, write_text
@@ -204,18 +204,14 @@ def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     for measure, name in by:
         if measure != "time" or name is None:
             continue
-        cells = [_spread(by[each, name]) for each in ("time", "time, ratio")]
-        cells += [_spread(by[each, name]) for each in ("processor time", "processor time, ratio")]
+        cells = [spread(by[each, name]) for each in ("time", "time, ratio")]
+        cells += [spread(by[each, name]) for each in ("processor time", "processor time, ratio")]
         yield f"| {name} | {' | '.join(cells)} | {by['time', name]['same_counts']:.4f} |"
     yield ""
     yield f"- density {by['density', None]['median']:.4f} spikes per neuron and step"
     for clock in _CLOCKS:
         load = by[f"load during {clock}", None]["median"]
         yield f"- load average of the machine before the rounds of {clock}: {load:.1f}"
-
-
-def _spread(row: Mapping[str, Any]) -> str:
-    return f"{row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
 
 
 if __name__ == "__main__":

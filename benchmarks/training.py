@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.interleaved import interleaved, summarised
+from benchmarks.interleaved import interleaved, spread, summarised
 from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
@@ -139,24 +139,20 @@ def _section(rows: list[Mapping[str, Any]]) -> Iterator[str]:
         wall, processor, memory = (by[m, name] for m in ("time", "processor time", "memory"))
         same = wall["same_spikes"]
         yield (
-            f"| {name} | {_spread(wall)} | {_spread(processor)} | {1000 / wall['median']:.0f} | "
+            f"| {name} | {spread(wall)} | {spread(processor)} | {1000 / wall['median']:.0f} | "
             f"{memory['median']:.0f} | {'' if same is None else f'{same:.4f}'} |"
         )
     yield ""
     for row in rows:
         if "ratio" in row["measure"]:
             clock = row["measure"].removesuffix(", ratio")
-            yield f"- {row['what']}, images per second by {clock}: {_spread(row)}"
+            yield f"- {row['what']}, images per second by {clock}: {spread(row)}"
     (work,) = (row for row in rows if row["measure"] == "work")
     every, events, size = work["all"] / 1e6, work["on_events"] / 1e6, work["bytes"] / 2**20
     yield (
         f"- An image takes at least {every:.0f} million multiplications with additions, "
         f"{events:.0f} on events, and {size:.0f} MiB of arrays written and read"
     )
-
-
-def _spread(row: Mapping[str, Any]) -> str:
-    return f"{row['median']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
 
 
 if __name__ == "__main__":

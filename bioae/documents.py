@@ -115,10 +115,13 @@ def _parsed(
         if len(content) > largest:
             raise ValueError(f"it is larger than {largest // 2**20} MiB")
         value = parse(content.decode())
-        check_plain(value, finite=finite)
     except UnicodeDecodeError as reason:
         raise error("this is not a text file in UTF-8", where=where, mend=mend) from reason
     except (ValueError, RecursionError) as reason:
         found = "it is nested too deeply" if isinstance(reason, RecursionError) else str(reason)
         raise error(f"this is not valid {kind}: {found}", where=where, mend=mend) from reason
+    try:
+        check_plain(value, finite=finite)
+    except ValueError as reason:
+        raise error(str(reason), where=where, mend=mend) from reason
     return value

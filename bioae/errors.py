@@ -15,9 +15,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pydantic import BaseModel, ValidationError
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "ResultError",
     "TargetError",
     "describe",
+    "did_you_mean",
+    "key_path",
     "shortened",
 ]
 
@@ -85,6 +90,24 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def did_you_mean(
+    name: str, known: Iterable[str], *, shown: Callable[[str], str] = repr
+) -> str | None:
+    """Return a hint at the known name that is nearest to an unknown one; None if none is near.
+
+    Parameters
+    ----------
+    name
+        The unknown name.
+    known
+        The names that there are.
+    shown
+        Returns a name as the hint writes it.
+    """
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {shown(near[0])}?" if near else None
+
+
 class InputError(BioaeError):
     """An input does not fit."""
 
@@ -117,6 +140,16 @@ class TargetError(BioaeError):
     """A requirement of a simulation target is missing, or the target failed."""
 
 
+#: The types of documents, by the kinds of pydantic's errors.
+_PLAIN_TYPES = {
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+
+
 class Complaint(TypedDict, total=False):
     """Parts of an error line that a failed validation provides."""
 
@@ -136,7 +169,7 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
         The class that was validated; its keys are listed where one is unknown.
     """
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = key_path(*first["loc"])
     match first["type"]:
         case "missing":
             return {"what": f"the key {key!r} is missing"}
@@ -145,13 +178,42 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             if model is not None and len(first["loc"]) == 1:
                 complaint["expected"] = f"one of {', '.join(model.model_fields)}"
             return complaint
+        case "union_tag_invalid":
+            of, known = first["ctx"]["discriminator"].strip("'"), first["ctx"]["expected_tags"]
+            return {
+                "what": f"{key}: unknown {of} {shortened(repr(first['ctx']['tag']))}",
+                "expected": f"one of {known.replace(chr(39), '')}",
+            }
+        case "union_tag_not_found":
+            of = first["ctx"]["discriminator"].strip("'")
+            if isinstance(first["input"], dict):
+                return {"what": f"the key {f'{key}.{of}'!r} is missing"}
+            found = shortened(repr(first["input"]))
+            return {"what": f"{key} does not fit", "expected": "a table", "found": found}
         case "value_error":
             reason = str(first["ctx"]["error"])
             return {"what": f"{key}: {reason}" if key else reason}
-        case _:
+        case kind:
             expected = first["msg"].removeprefix("Input should be ")
             return {
                 "what": f"{key or 'the value'} does not fit",
-                "expected": expected,
+                "expected": _PLAIN_TYPES.get(kind, expected),
                 "found": shortened(repr(first["input"])),
             }
+
+
+def key_path(*parts: str | int) -> str:
+    """Return the path of a key in a document; entries of lists are counted from 1, as ``2nd``.
+
+    Parameters
+    ----------
+    parts
+        Keys, and the places of entries of lists, from 0.
+    """
+    return ".".join(part if isinstance(part, str) else _ordinal(part + 1) for part in parts)
+
+
+def _ordinal(number: int) -> str:
+    teen = number % 100 in (11, 12, 13)
+    ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -69,6 +69,7 @@ def check_plain(value: Any, *, finite: bool = True) -> None:
     remaining: list[tuple[str, Any, int]] = [("", value, 0)]
     while remaining:
         key, each, depth = remaining.pop()
+        name = key or "a value"
         match each:
             case dict() | list() | tuple() if depth > DEEPEST:
                 raise ValueError(f"{key.partition('.')[0]}: nested more than {DEEPEST} deep")
@@ -78,11 +79,11 @@ def check_plain(value: Any, *, finite: bool = True) -> None:
             case list() | tuple():
                 remaining += ((key, item, depth + 1) for item in each)
             case str():
-                _check_text(key, each)
+                _check_text(name, each)
             case float() if finite and not math.isfinite(each):
-                raise ValueError(f"{key} must be a finite number, found {each}")
+                raise ValueError(f"{name} is not finite: expected a finite number, found {each}")
             case int() if not -(2**63) <= each < 2**64:
-                raise ValueError(f"{key} is a whole number of more than 64 bits")
+                raise ValueError(f"{name} is a whole number of more than 64 bits")
 
 
 def _check_text(key: str, text: str) -> None:

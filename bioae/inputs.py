@@ -143,7 +143,7 @@ def kind_of(mode: int) -> str:
 
 
 def is_system(path: Path) -> bool:
-    """Whether a path without links is that of a file or a folder of the system."""
+    """Return whether a path without links is that of a file or a folder of the system."""
     return any(map(path.is_relative_to, _SYSTEM)) and not path.is_relative_to(_MEMORY)
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
-from bioae.equations.expressions import SUPPORTED, Expression
+from bioae.equations.expressions import Expression
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.operators import inexact
 from bioae.files import atomic_output
 

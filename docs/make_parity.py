@@ -31,7 +31,8 @@ SIZE = {"neurons": 100, "steps": 1000, "examples": 4, "seed": 0}
 VOUCHED = (
     "equations/*.py", "equations/arrays/**/*.py", "equations/lowering/**/*.py",
     "equations/neurons/*.toml", "trainers/mirror/*.py", "trainers/mirror/connections/pathways.py",
-    "trainers/mirror/connections/functional.py", "trainers/parity/*.py", "bioae/noise/**/*",
+    "trainers/mirror/connections/functional.py", "trainers/mirror/connections/layer_pathways.py",
+    "trainers/parity/*.py", "bioae/noise/**/*",
     "bioae/networks/**/*.py", "bioae/simulation/brian2_internals/**/*",
     "bioae/simulation/objects/**/*", "bioae/simulation/code_runners/**/*",
     "bioae/simulation/sharing/**/*",

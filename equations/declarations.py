@@ -1,13 +1,8 @@
-"""Declarations of a model: parameters, bounds, timed arrays, and its equations in Brian2."""
+"""The equations of a model in Brian2, with its parameters declared."""
 
 from __future__ import annotations
 
-import ast
-import math
-import re
-from collections.abc import Collection, Iterable, Mapping
-from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from collections.abc import Collection
 
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
@@ -17,107 +12,19 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 from brian2.units import Quantity
+from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.arrays.timed import Timed
-from bioae.equations.expressions import Expression, parse_expression
-from bioae.equations.language import check_name, complaint, copied_variables, declared_equations
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.grammar import RANDOM
+from bioae.equations.language import check_name, complaint, declared_equations
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
-from bioae.equations.quantities import constants, evaluate, finite, time_in_seconds, unit_name
+from bioae.equations.parameters import parameter_values, random_parameters
+from bioae.equations.quantities import unit_name
+from bioae.equations.timed_arrays import without_timed_arrays
 from bioae.errors import ModelError
 
-__all__ = [
-    "brian2_equations",
-    "check_interval",
-    "check_trainable",
-    "in_order",
-    "parameter_order",
-    "parameter_values",
-    "random_parameters",
-    "timed_arrays",
-    "trained_bounds",
-    "varying",
-    "without_timed_arrays",
-]
-
-#: The relative error that rounding may cause in a number of steps.
-_ROUNDING = 1e-9
-
-#: Marks a name that was found as a function of time.
-_MARK = "bioae_timed_"
-
-
-def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
-    """Return the values of a model's parameters, which may name one another.
-
-    Random numbers in them have their means.
-
-    Raises
-    ------
-    ModelError
-        If one is not a finite Brian2 expression of constants, or they name each other in a circle.
-    """
-    where = f"{model.name}.toml, [parameters]"
-    for name in model.parameters:
-        check_name(name, where=where)
-    values: dict[str, Quantity] = {}
-    for name in parameter_order(model):
-        text = model.parameters[name]
-        if name in model.drawn:
-            text = Expression(text).rewritten(_Means()).text
-        values[name] = finite(text, values, where=f"{where} {name}")
-    return {name: values[name] for name in model.parameters}
-
-
-class _Means(ast.NodeTransformer):
-    """Replace calls of ``rand()`` and ``randn()`` by their means."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        mean = {"rand": 0.5, "randn": 0.0}.get(ast.unparse(node.func))
-        return self.generic_visit(node) if mean is None else ast.Constant(mean)
-
-
-def parameter_order(model: NeuronModel) -> tuple[str, ...]:
-    """Return a model's parameters, each after those that its value names.
-
-    Raises
-    ------
-    ModelError
-        If one is no expression, or they name each other in a circle.
-    """
-    where = f"{model.name}.toml, [parameters]"
-    needed = {
-        name: parse_expression(text, where=f"{where} {name}", random=True).names
-        & model.parameters.keys()
-        for name, text in model.parameters.items()
-    }
-    return in_order(needed, where=where)
-
-
-def random_parameters(model: NeuronModel) -> frozenset[str]:
-    """Return the parameters that are drawn for each neuron, and those whose values name them."""
-    if not model.drawn:
-        return frozenset()
-    random = {*model.drawn}
-    for name in parameter_order(model):
-        if Expression(model.parameters[name]).names & random:
-            random.add(name)
-    return frozenset(random)
-
-
-def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
-    """Return names in an order in which each follows those that its definition needs.
-
-    Raises
-    ------
-    ModelError
-        If they need each other in a circle.
-    """
-    try:
-        return tuple(TopologicalSorter(needed).static_order())
-    except CycleError as error:
-        circle = " -> ".join(reversed(error.args[1]))
-        raise ModelError("circular definitions", where=where, found=circle) from None
+__all__ = ["brian2_equations", "copied_variables"]
 
 
 def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Equations:
@@ -160,180 +67,24 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
     return equations
 
 
-def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
-    """Return the timed arrays of a model.
+def copied_variables(model: NeuronModel) -> frozenset[str]:
+    """Return the shared variables of which each neuron keeps a copy, all of them equal.
 
-    Raises
-    ------
-    ModelError
-        If a unit or an interval does not fit.
+    They are those that draw random numbers or change within a presentation, and those computed from
+    them: for a variable that neurons share, Brian2 can neither look up the seed and the call of a
+    random number, nor reset it where a presentation starts.
     """
-    arrays = {}
-    for name, each in model.timed_arrays.items():
-        where = f"{model.name}.toml, [timed_arrays.{name}]"
-        if name in constants():
-            raise ModelError("this name is a unit or a constant", where=where, found=name)
-        unit = float(evaluate(each.unit, where=f"{where} unit", error=ModelError))
-        interval = time_in_seconds(each.dt, where=f"{where} dt", error=ModelError)
-        values = tuple(unit * float(value) for value in each.values)
-        if not all(map(math.isfinite, values)):
-            raise ModelError("the values must be finite", where=where, found="inf or nan")
-        arrays[name] = Timed(values, interval)
-    return arrays
-
-
-def without_timed_arrays(model: NeuronModel) -> NeuronModel:
-    """Return the model with a shared constant in place of each timed array: its value in a step.
-
-    Raises
-    ------
-    ModelError
-        If a timed array is used in another way than as a function of ``t``.
-    """
-    if not model.timed_arrays:
-        return model
-    timed_arrays(model)
-    units = {
-        name: unit_name(evaluate(each.unit, where=f"{model.name}.toml", error=ModelError))
-        for name, each in model.timed_arrays.items()
-    }
-    declared = [f"{name} : {unit} (shared, constant)" for name, unit in units.items()]
-    fields: dict[str, Any] = {
-        name: _replaced(model, text, name)
-        for name in ("threshold", "reset", "refractory", "run_regularly")
-        if (text := getattr(model, name)) is not None
-    }
-    equations = _replaced(model, model.equations, "equations")
-    fields["equations"] = "\n".join([equations, *declared])
-    fields["initial"] = {
-        name: _replaced(model, text, f"[initial] {name}") for name, text in model.initial.items()
-    }
-    fields["events"] = {
-        name: event.model_copy(
-            update={key: _replaced(model, text, f"[events.{name}] {key}") for key, text in event}
-        )
-        for name, event in model.events.items()
-    }
-    if model.surrogate is not None:
-        texts = {k: _replaced(model, text, f"[surrogate] {k}") for k, text in model.surrogate}
-        fields["surrogate"] = model.surrogate.model_copy(update=texts)
-    return model.model_copy(update={**fields, "timed_arrays": {}})
-
-
-def check_interval(model: NeuronModel, dt: float) -> None:
-    """Refuse an interval of a model that is no multiple of the time step (in seconds).
-
-    Raises
-    ------
-    ModelError
-        If it is not.
-    """
-    intervals = {"run_every": model.run_every} if model.run_every is not None else {}
-    intervals |= {f"[timed_arrays.{n}] dt": each.dt for n, each in model.timed_arrays.items()}
-    for key, text in intervals.items():
-        where = f"{model.name}.toml, {key}"
-        steps = time_in_seconds(text, where=where, error=ModelError) / dt
-        if round(steps) < 1 or abs(steps - round(steps)) > _ROUNDING * steps:
-            what = "statements run" if key == "run_every" else "values change"
-            raise ModelError(
-                f"{what} at a multiple of the time step",
-                where=where,
-                expected=f"a multiple of {dt * 1e3:g} ms",
-                found=text,
-            )
-
-
-def _replaced(model: NeuronModel, text: str, key: str) -> str:
-    for name in model.timed_arrays:
-        text = re.sub(rf"\b{name}\s*\(\s*t\s*\)", f" {_MARK}{name} ", text)
-        if re.search(rf"(?<![A-Za-z0-9_]){name}\b", re.sub(r"#.*", "", text)):
-            raise ModelError(
-                "a timed array is a function of the time since the presentation's start",
-                where=f"{model.name}.toml, {key}",
-                expected=f"{name}(t)",
-                found=f"{name} without (t)",
-            )
-        text = text.replace(f" {_MARK}{name} ", f"({name})")
-    return text
-
-
-def check_trainable(
-    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
-) -> None:
-    """Check the bounds of trainable parameters.
-
-    Parameters
-    ----------
-    model
-        The neuron model.
-    equations, parameters
-        Its declarations: see `brian2_equations` and `parameter_values`.
-
-    Raises
-    ------
-    ModelError
-        If bounds have another unit than their parameter, or are not in order.
-    """
-    random = random_parameters(model)
-    for name, bounds in model.trainable.items():
-        where = f"{model.name}.toml, [trainable] {name}"
-        if name in random:
-            raise ModelError(
-                "training cannot move a random parameter", where=where, found=model.parameters[name]
-            )
-        unit = parameters[name]
-        low, high = (
-            evaluate(text, parameters, dimensions_of=unit, where=where, error=ModelError)
-            for text in bounds
-        )
-        if not low < high:
-            raise ModelError(
-                "the lower bound must come first, and be less than the upper one",
-                where=where,
-                found=", ".join(bounds),
-            )
-        if "constant" not in equations[name].flags:
-            raise ModelError("this is a variable, and not a constant", where=where)
-        if equations[name].var_type != "float":
-            raise ModelError(
-                f"training cannot move {equations[name].var_type} parameters", where=where
-            )
-
-
-def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
-    """Return the bounds of a parameter that is trained, in base units.
-
-    Raises
-    ------
-    ModelError
-        If they exclude the model's value. Only a parameter that is not trained may lie outside.
-    """
-    value = parameter_values(model)[name]
-    where = f"{model.name}.toml, [trainable] {name}"
-    low, high = (
-        float(evaluate(bound, dimensions_of=value, where=where, error=ModelError))
-        for bound in model.trainable[name]
-    )
-    if not low <= float(value) <= high:
-        raise ModelError(
-            "the bounds exclude the parameter's value",
-            where=where,
-            expected=f"bounds around {model.parameters[name]}",
-            found=", ".join(model.trainable[name]),
-        )
-    return low, high
-
-
-def varying(equations: Equations, timed: Collection[str]) -> Equations:
-    """Return equations in which timed arrays are variables, which code may set."""
-    return Equations(
-        [
-            SingleEquation(PARAMETER, each.varname, each.dim, flags=["shared"])
-            if each.varname in timed
-            else each
-            for each in equations.values()
-        ]
-    )
+    where = f"{model.name}.toml, run_regularly"
+    written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
+    declared = declared_equations(model)
+    shared = {name for name, each in declared.items() if "shared" in each.flags}
+    sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
+    sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
+    copied, size = shared & written, -1
+    while len(copied) > size:
+        size = len(copied)
+        copied |= {name for name, used in sources if name in shared and used & (copied | RANDOM)}
+    return frozenset(copied)
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

@@ -1,4 +1,4 @@
-"""Expressions and assignments of a model: checked against Brian2's grammar, and parsed once."""
+"""Expressions of a model: checked against Brian2's grammar, and parsed once."""
 
 from __future__ import annotations
 
@@ -6,70 +6,25 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
-from bioae.equations.limits import DEEPEST, LONGEST_TEXT, MOST_NAMES, Size, measured
-from bioae.errors import InputError, ModelError, shortened
+from bioae.equations.grammar import RefusedError, check, names_in
+from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
+from bioae.errors import InputError, ModelError, did_you_mean, shortened
 
 __all__ = [
-    "EXTREMES",
-    "RANDOM",
-    "SUPPORTED",
-    "Assignment",
     "Expression",
+    "check_length",
     "check_names",
-    "is_condition",
-    "names_in",
-    "parse_assignments",
+    "checked_size",
     "parse_expression",
+    "quoted",
     "sized_expression",
 ]
 
-#: Brian2's functions that statements may use, with the number of arguments of each.
-SUPPORTED: Mapping[str, int] = {
-    **dict.fromkeys(
-        (
-            "abs", "arccos", "arcsin", "arctan", "ceil", "clip", "cos", "cosh", "exp", "expm1",
-            "floor", "log", "log10", "log1p", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
-            "exprel", "int",
-        ),
-        1,
-    ),
-    "clip": 3,
-    "timestep": 2,
-}  # fmt: skip
-
-#: Functions that Brian2 lacks; only distances to threshold use them, and Brian2 never sees those.
-EXTREMES = ("minimum", "maximum")
-
-#: What to write instead of functions that Brian2 lacks too.
-_INSTEAD: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("min", "minimum"), "Write clip(a, -inf, b) for the smaller of a and b, inf with its unit"
-    ),
-    **dict.fromkeys(
-        ("max", "maximum"), "Write clip(a, b, inf) for the larger of a and b, inf with its unit"
-    ),
-}
-
-#: Brian2's functions that draw random numbers.
-RANDOM = frozenset({"rand", "randn"})
-
-_NODES = (
-    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name,
-)  # fmt: skip
-
-_OPERATORS = (
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd,
-    ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
-)  # fmt: skip
-
 #: Brian2 nests the text of a model deeper, and integration methods do.
 _DEEPEST_DERIVED = 200
-
-_EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -143,10 +98,10 @@ def _readable(text: str = "") -> Iterator[None]:
         raise ModelError(
             "this is not a Brian2 expression",
             expected='for instance "20*ms" or "v > theta"',
-            found=_quoted(text),
+            found=quoted(text),
         ) from None
     except RecursionError:
-        raise ModelError("the expression is nested too deeply", found=_quoted(text)) from None
+        raise ModelError("the expression is nested too deeply", found=quoted(text)) from None
 
 
 class _Substitute(ast.NodeTransformer):
@@ -171,21 +126,6 @@ def _copied(node: _Node) -> _Node:
         else:
             fields[name] = _copied(value) if isinstance(value, ast.AST) else value
     return ast.copy_location(type(node)(**fields), node)  # Brian2's errors name the place
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """Return the variables that a syntax tree names; functions are not among them."""
-    nodes = list(ast.walk(node))
-    functions = {id(part.func) for part in nodes if isinstance(part, ast.Call)}
-    return {part.id for part in nodes if isinstance(part, ast.Name) and id(part) not in functions}
-
-
-def is_condition(node: ast.AST) -> bool:
-    """Return whether a syntax tree is true or false by its form, without looking up its names."""
-    match node:
-        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
-            return True
-    return False
 
 
 def parse_expression(
@@ -214,8 +154,8 @@ def parse_expression(
     Raises
     ------
     InputError
-        (or `error`) If it is not an expression, contains a construct that Brian2's lack, or is
-        beyond a limit (`bioae.equations.limits`).
+        (or `error`) If it is not an expression, contains a construct that Brian2's expressions
+        lack, or is beyond a limit (`bioae.equations.limits`).
     """
     return sized_expression(text, where=where, random=random, error=error, expected=expected)[0]
 
@@ -233,12 +173,12 @@ def sized_expression(
 
     `sizes` are those of subexpressions, which Brian2 puts in place of their names.
     """
-    _check_length(text, where, error)
+    check_length(text, where=where, error=error)
     if not text.isascii() or "#" in text:
         raise error(
             "an expression has only ASCII characters, and no comment",
             where=where,
-            found=_quoted(text),
+            found=quoted(text),
         )
     expression = Expression(text)
     try:
@@ -247,67 +187,7 @@ def sized_expression(
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
-    return expression, _Grammar(where, error, random, sizes=sizes).check(tree)
-
-
-class Assignment(NamedTuple):
-    """A statement of a model.
-
-    Attributes
-    ----------
-    target, value
-        The variable and its new value; ``v += w`` is written out as ``v = v + w``.
-    augmented
-        Whether it was written as ``v += w``.
-    """
-
-    target: str
-    value: Expression
-    augmented: bool = False
-
-
-def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterator[Assignment]:
-    """Yield the assignments of a block of code.
-
-    Parameters
-    ----------
-    code
-        Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
-    where
-        The file and key, named in errors.
-    derived
-        Whether Brian2 derived the code from text that is within the limits.
-
-    Raises
-    ------
-    ModelError
-        If the code contains anything but assignments to one name each, or is beyond a limit.
-    """
-    if not derived:
-        _check_length(code, where, ModelError)
-    lines = [line.strip() for line in code.splitlines()]
-    try:
-        body = ast.parse("\n".join(lines)).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise _no_assignment(lines[line - 1] if line <= len(lines) else code, where) from None
-    if len(body) > MOST_NAMES and not derived:
-        raise ModelError(
-            "there are too many statements",
-            where=where,
-            expected=f"at most {MOST_NAMES}",
-            found=str(len(body)),
-        )
-    for node in body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value):
-                pass
-            case ast.AugAssign(target=ast.Name(id=target), op=op, value=added):
-                value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
-            case _:
-                raise _no_assignment(ast.unparse(node), where)
-        _Grammar(where, ModelError, random=True, derived=derived).check(value)
-        yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
+    return expression, checked_size(tree, where=where, random=random, error=error, sizes=sizes)
 
 
 def check_names(
@@ -340,85 +220,67 @@ def check_names(
     """
     for name in sorted(expression.names - set(known)):
         shown = sorted(listed or known)
-        close = get_close_matches(name, shown, n=1)
         raise error(
             f"unknown name {name!r}",
             where=where,
             expected=f"{'one of ' if len(shown) > 1 else ''}{', '.join(shown)}",
-            mend=f"Did you mean {close[0]!r}?" if close else None,
+            mend=did_you_mean(name, shown),
         )
 
 
-class _Grammar:
-    """Check that an expression contains only constructs that Brian2 and bioae support."""
+def checked_size(
+    tree: ast.AST,
+    *,
+    where: str,
+    error: type[InputError] = ModelError,
+    random: bool,
+    sizes: Mapping[str, Size] | None = None,
+    derived: bool = False,
+) -> Size:
+    """Check the grammar of a syntax tree, and return its size.
 
-    def __init__(
-        self,
-        where: str,
-        error: type[InputError],
-        random: bool,
-        *,
-        sizes: Mapping[str, Size] | None = None,
-        derived: bool = False,
-    ) -> None:
-        self._where = where
-        self._error = error
-        self._sizes = sizes or {}
-        self._derived = derived
-        self._functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
+    Parameters
+    ----------
+    tree
+        The syntax tree of an expression.
+    where, random, error, sizes
+        See `sized_expression`.
+    derived
+        Whether Brian2 derived it from text that is within the limits: it has no size then.
 
-    def check(self, node: ast.AST, depth: int = 0) -> Size:
-        if depth > (_DEEPEST_DERIVED if self._derived else DEEPEST):
-            raise self._error(
-                "the expression is nested too deeply", where=self._where, mend="Name parts of it"
-            )
-        match node:
-            case ast.Call():
-                self._check_call(node)
-                children: list[ast.expr] = node.args
-            case ast.Compare(ops=[_, _, *_]):
-                raise self._refusal("comparisons cannot be chained", node, mend="Use `and`")
-            case ast.Constant(value=bool() | int() | float()):
-                children = []
-            case _ if isinstance(node, _NODES) and _is_known(node):
-                children = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
-            case _:
-                what = "this is not part of Brian2's expressions"
-                raise self._refusal(what, node, expected=_EXPECTED)
-        # Brian2 nests the operands of `and` and `or`, which Python lists.
-        depth += max(len(children) - 1, 1)
-        operands = [self.check(child, depth) for child in children]
-        if self._derived:
-            return Size()
-        try:
-            return measured(node, operands, self._sizes)
-        except ValueError as reason:
-            raise self._refusal(str(reason), node) from None
-
-    def _check_call(self, node: ast.Call) -> None:
-        name = ast.unparse(node.func)
-        if name in RANDOM and name not in self._functions:
-            raise self._refusal("this cannot be random", node)
-        if name not in self._functions:
-            expected = f"one of {', '.join(sorted(self._functions))}"
-            what = "this function is not supported"
-            raise self._refusal(what, node.func, expected=expected, mend=_INSTEAD.get(name))
-        count = self._functions[name]
-        if len(node.args) != count or node.keywords:
-            arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"
-            raise self._refusal(f"{name}() takes {arguments}", node)
-
-    def _refusal(
-        self, what: str, node: ast.AST, *, expected: str | None = None, mend: str | None = None
-    ) -> InputError:
-        try:
-            text = _quoted(ast.unparse(node))
-        except ValueError:  # Python prints no integer of more than 4,300 digits
-            text = "a number of thousands of digits"
-        return self._error(what, where=self._where, expected=expected, found=text, mend=mend)
+    Raises
+    ------
+    InputError
+        (or `error`) If it contains a construct that Brian2's expressions lack, or is beyond a
+        limit.
+    """
+    deepest = _DEEPEST_DERIVED if derived else DEEPEST
+    combine = _unmeasured if derived else partial(measured, named=sizes)
+    try:
+        return check(tree, combine, random=random, deepest=deepest)
+    except RefusedError as reason:
+        raise error(
+            reason.what,
+            where=where,
+            expected=reason.expected,
+            found=None if reason.node is None else _written(reason.node),
+            mend=reason.mend,
+        ) from None
 
 
-def _check_length(text: str, where: str, error: type[InputError]) -> None:
+def _unmeasured(node: ast.AST, operands: list[Size]) -> Size:  # noqa: ARG001
+    return Size()
+
+
+def _written(node: ast.AST) -> str:
+    try:
+        return quoted(ast.unparse(node))
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
+def check_length(text: str, *, where: str, error: type[InputError] = ModelError) -> None:
+    """Refuse a text that is too long."""
     if len(text) > LONGEST_TEXT:
         raise error(
             "the text is too long",
@@ -428,19 +290,6 @@ def _check_length(text: str, where: str, error: type[InputError]) -> None:
         )
 
 
-def _is_known(node: ast.AST) -> bool:
-    others = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
-    return all(isinstance(other, (*_OPERATORS, ast.Load)) for other in others)
-
-
-def _no_assignment(text: str, where: str) -> ModelError:
-    return ModelError(
-        "this is not an assignment",
-        where=where,
-        expected='for instance "v = 0" or "a += 1"',
-        found=_quoted(text),
-    )
-
-
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return text in one line and in quotes, shortened, for errors."""
     return repr(shortened(" ".join(text.split()), 60))

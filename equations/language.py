@@ -12,31 +12,20 @@ from brian2.equations.equations import (
     SUBEXPRESSION,
     Equations,
 )
-from brian2.utils.stringtools import get_identifiers
 from pyparsing import ParseException
 
-from bioae.equations.expressions import (
-    RANDOM,
-    parse_assignments,
-    parse_expression,
-    sized_expression,
-)
+from bioae.equations.expressions import parse_expression, sized_expression
 from bioae.equations.limits import LONGEST_NAME, MOST_EQUATIONS, Size
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.model import BUILT_IN, RESERVED_PREFIX, NeuronModel
 from bioae.errors import ModelError
 
 __all__ = [
-    "BUILT_IN",
     "REFRACTORINESS",
     "check_name",
     "complaint",
-    "copied_variables",
     "declared_equations",
     "parsed_equations",
 ]
-
-#: Names that every model may use without declaring them.
-BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
 
 #: The variables that Brian2 gives a model with a refractory period.
 REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
@@ -164,26 +153,6 @@ def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) ->
         if name in subexpressions:
             # Brian2 keeps the name where it evaluates no constants.
             sizes[name] = size._replace(value=None)
-
-
-def copied_variables(model: NeuronModel) -> frozenset[str]:
-    """Return the shared variables of which each neuron keeps a copy, all of them equal.
-
-    They are those that draw random numbers or change within a presentation, and those computed from
-    them: for a variable that neurons share, Brian2 can neither look up the seed and the call of a
-    random number, nor reset it where a presentation starts.
-    """
-    where = f"{model.name}.toml, run_regularly"
-    written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
-    declared = declared_equations(model)
-    shared = {name for name, each in declared.items() if "shared" in each.flags}
-    sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
-    sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
-    copied, size = shared & written, -1
-    while len(copied) > size:
-        size = len(copied)
-        copied |= {name for name, used in sources if name in shared and used & (copied | RANDOM)}
-    return frozenset(copied)
 
 
 def complaint(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from bioae.documents import read_toml
 from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError
+from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input
 
 __all__ = ["available", "load_model"]
@@ -103,9 +102,8 @@ def _from_npy(content: bytes) -> list[float]:
 
 
 def _unknown(name: str) -> ModelError:
-    close = get_close_matches(name, available(), n=1)
     return ModelError(
         f"unknown neuron model {name!r}",
         expected=f"one of {', '.join(available())}, or the path of a .toml file",
-        mend=f"Did you mean {close[0]!r}?" if close else None,
+        mend=did_you_mean(name, available()),
     )

@@ -1,4 +1,4 @@
-"""Limits of text that strangers write: its length and depth, its powers, its size when expanded.
+"""Limits of text that strangers write: its length, depth and size when expanded, its numbers.
 
 Brian2 and SymPy evaluate constants exactly and multiply sums out, so that a short text such as
 ``9**9**9`` or ``(a + b + c)**500`` would take all time and memory. A text within these limits does
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "DEEPEST",
+    "LARGEST_VALUE",
     "LONGEST_NAME",
     "LONGEST_TEXT",
     "MOST_EQUATIONS",
@@ -38,6 +39,9 @@ MOST_EQUATIONS = 100
 
 #: The custom events of a model.
 MOST_EVENTS = 20
+
+#: The largest constant or value of a timed array, in base units: it fits 32 bits.
+LARGEST_VALUE = 3e38
 
 #: The values of a timed array.
 MOST_VALUES = 10_000

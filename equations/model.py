@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import tomli_w
@@ -17,10 +16,13 @@ from bioae.equations.limits import (
     MOST_VALUES,
     MOST_VALUES_IN_ALL,
 )
-from bioae.errors import ModelError, describe
+from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 
-__all__ = ["RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
+__all__ = ["BUILT_IN", "RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
+
+#: Names that every model may use without declaring them.
+BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
 
 #: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
 RESERVED_PREFIX = "bioae_"
@@ -158,7 +160,7 @@ class NeuronModel(Table):
     @classmethod
     def _named(cls, events: dict[str, CustomEvent]) -> dict[str, CustomEvent]:
         for name in events:
-            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+            if not _is_usable(name):
                 raise ValueError(f"{name!r} cannot be the name of an event")
             if name == "spike":
                 raise ValueError("`threshold` and `reset` already define the event 'spike'")
@@ -168,10 +170,12 @@ class NeuronModel(Table):
     @classmethod
     def _functions(cls, arrays: dict[str, TimedValues]) -> dict[str, TimedValues]:
         for name in arrays:
-            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+            if not _is_usable(name):
                 raise ValueError(f"{name!r} cannot be the name of a timed array")
-            if name in ("t", "dt", "t_in_timesteps", "i", "N"):
-                raise ValueError(f"{name!r} has a meaning of its own: rename the timed array")
+            if name in BUILT_IN:
+                raise ValueError(
+                    f"{name!r} is reserved for a variable of Brian2: rename the timed array"
+                )
         total = sum(len(each.values) for each in arrays.values())
         if total > MOST_VALUES_IN_ALL:
             raise ValueError(
@@ -198,7 +202,7 @@ class NeuronModel(Table):
     @classmethod
     def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
-            if not _IDENTIFIER.fullmatch(name) or name.startswith(RESERVED_PREFIX):
+            if not _is_usable(name):
                 raise ValueError(
                     f"expected a name that starts with a letter and not with {RESERVED_PREFIX!r}, "
                     f"found {name!r}"
@@ -252,12 +256,11 @@ class NeuronModel(Table):
         keys = [key for key, field in cls.model_fields.items() if not field.exclude]
         for key in fields:
             if key not in keys:
-                close = get_close_matches(key, keys, n=1)
                 raise ModelError(
                     f"unknown key {key!r}",
                     where=where,
                     expected=f"one of {', '.join(keys)}",
-                    mend=f"Did you mean {close[0]!r}?" if close else None,
+                    mend=did_you_mean(key, keys),
                 )
         try:
             return cls.model_validate({**fields, "name": name})
@@ -325,3 +328,7 @@ class NeuronModel(Table):
     def initial_state(self) -> dict[str, str]:
         """The expressions of `initial`, by variable."""
         return {name: text for name, text in self.initial.items() if name != "settle"}
+
+
+def _is_usable(name: str) -> bool:
+    return _IDENTIFIER.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIX)

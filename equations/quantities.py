@@ -23,6 +23,7 @@ from brian2.units.fundamentalunits import (
 )
 
 from bioae.equations.expressions import Expression, check_names, parse_expression
+from bioae.equations.limits import LARGEST_VALUE
 from bioae.errors import InputError, ModelError
 
 __all__ = [
@@ -38,8 +39,7 @@ __all__ = [
     "unit_name",
 ]
 
-#: The largest constant, in base units; the shortest and the longest time, in seconds.
-_LARGEST = 3e38
+#: The shortest and the longest time, in seconds.
 SHORTEST, LONGEST = 1e-12, 1e6
 
 #: A time step for checks of a model, which does not know its network's.
@@ -153,11 +153,11 @@ def finite(text: str, names: Mapping[str, Any], *, where: str) -> Quantity:
         If it is not, or as `evaluate`.
     """
     value = evaluate(text, names, where=where, error=ModelError)
-    if not abs(float(value)) <= _LARGEST:
+    if not abs(float(value)) <= LARGEST_VALUE:
         raise ModelError(
             "the value must be finite",
             where=where,
-            expected=f"at most {_LARGEST:.1g} in base units, which fits 32 bits",
+            expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits",
             found=text,
         )
     return value

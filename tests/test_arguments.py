@@ -96,7 +96,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
     *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),
     *each(bioae.load_model, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
-    *each(bioae.load, "path", [None, 1, "x", b"x", "a\0", ""]),
+    *each(bioae.load, "name_or_path", [None, 1, "x", b"x", "a\0", ""]),
     *each(partial(save, NETWORK), "path", [None, 1]),
     *each(partial(save, path="/nowhere/x"), "network", NOT_MODEL),
     *each(load, "name_or_path", [None, 1, "x", b"x", "", "none.npy", "none.npz"]),

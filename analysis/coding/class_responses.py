@@ -54,8 +54,6 @@ def class_sums(
     ResultError
         If the result has no labels, or no such layer.
     """
-    from scipy.sparse import csr_array
-
     sizes = layer_data(tree, layer).sizes
     index = np.zeros(sizes["example"], np.int64)
     stimuli = stimulus_index(tree) if by_stimulus else None
@@ -67,10 +65,11 @@ def class_sums(
     total, squares = (np.zeros((members.size, sizes["neuron"]), np.int64) for _ in range(2))
     for start, counts in count_blocks(tree, layer):
         block = index[start : start + len(counts)]
-        entries = (np.ones(block.size, np.int64), (block, np.arange(block.size)))
-        member = csr_array(entries, shape=(members.size, block.size))
-        total += np.asarray(member @ counts)
-        squares += np.asarray(member @ counts**2)
+        order = np.argsort(block, kind="stable")
+        present, first = np.unique(block[order], return_index=True)
+        ordered = counts[order]
+        total[present] += np.add.reduceat(ordered, first)
+        squares[present] += np.add.reduceat(ordered**2, first)
     return ClassSums(total, squares, members, index)
 
 

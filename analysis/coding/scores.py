@@ -33,7 +33,11 @@ _LABELS = {
     "r2": "R²",
 }
 
+# The squares of very large outputs are infinite.
+_INFINITE = np.errstate(over="ignore", invalid="ignore")
 
+
+@_INFINITE
 def output_errors(tree: xr.DataTree) -> xr.Dataset:
     """Errors of each example of a regression or sequence, averaged over outputs and steps.
 
@@ -67,6 +71,7 @@ def output_errors(tree: xr.DataTree) -> xr.Dataset:
     )
 
 
+@_INFINITE
 def output_scores(tree: xr.DataTree) -> xr.Dataset:
     """Errors and R² of each output of a regression or sequence, over examples and steps.
 

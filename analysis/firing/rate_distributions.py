@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.firing.counts import check_reference
+from bioae.analysis.firing.rate_families import FAMILIES, Family
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.results.layers import duration_s, layer_data, steps
 from bioae.checks import whole
@@ -22,8 +23,6 @@ from bioae.errors import ResultError
 
 __all__ = ["fit_rates", "rate_distribution", "rate_statistics"]
 
-# The names in scipy.stats; the location is 0.
-_FAMILIES = {"lognormal": "lognorm", "gamma": "gamma", "exponential": "expon"}
 _FITTED = {
     "shape": ("shape: of ln(rate) the standard deviation, of gamma its order", "1"),
     "scale": ("scale: the median of a log-normal, else the mean over the shape", "Hz"),
@@ -173,7 +172,7 @@ def _gini(values: NDArray[np.float64]) -> float:
 def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 0) -> xr.Dataset:
     """Fit log-normal, gamma and exponential distributions to the rates of neurons that spike.
 
-    Maximum likelihood with the location fixed at 0 Hz, by `scipy.stats`.
+    Maximum likelihood with the location fixed at 0 Hz.
 
     Parameters
     ----------
@@ -209,11 +208,11 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
     rates = firing_rate(tree, layer).to_numpy()
     rates = rates[rates > 0]
     names = [name for name in _FITTED if name != "p_value" or resamples]
-    rows = np.full((len(_FAMILIES), len(names)), np.nan)
+    rows = np.full((len(FAMILIES), len(names)), np.nan)
     # Rates that differ by rounding alone are equal.
     if rates.size >= 3 and np.ptp(rates) > 1e-9 * rates.max():
         rng = np.random.default_rng(seed)
-        fits = [_fit(rates, family, resamples, rng) for family in _FAMILIES.values()]
+        fits = [_fit(rates, family, resamples, rng) for family in FAMILIES.values()]
         rows = np.array([[fit[name] for name in names] for fit in fits])
     data = {
         name: (
@@ -224,29 +223,27 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
         for name, column in zip(names, rows.T, strict=True)
     }
     neurons = ((), rates.size, {"long_name": "neurons fitted", "units": "1"})
-    return xr.Dataset({**data, "neurons": neurons}, coords={"distribution": list(_FAMILIES)})
+    return xr.Dataset({**data, "neurons": neurons}, coords={"distribution": list(FAMILIES)})
 
 
 def _fit(
-    rates: NDArray[np.float64], family: str, resamples: int, rng: np.random.Generator
+    rates: NDArray[np.float64], family: Family, resamples: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    from scipy import stats
-
-    distribution = getattr(stats, family)
-    *shape, _, scale = distribution.fit(rates, floc=0)
-    frozen = distribution(*shape, loc=0, scale=scale)
-    likelihood = float(frozen.logpdf(rates).sum())
-    fit = {
-        "shape": float(shape[0]) if shape else float("nan"),
-        "scale": float(scale),
+    fit = family.fit(rates)
+    likelihood = float(fit.log_density(rates).sum())
+    numbers = {
+        "shape": fit.shape,
+        "scale": fit.scale,
         "log_likelihood": likelihood,
-        "aic": 2 * (len(shape) + 1) - 2 * likelihood,
-        "ks_statistic": float(stats.kstest(rates, frozen.cdf, method="asymp").statistic),
+        "aic": 2 * family.parameters - 2 * likelihood,
+        "ks_statistic": fit.distance(rates),
     }
     if resamples:
+        from scipy import stats
+
         test = stats.goodness_of_fit(
-            distribution, rates, known_params={"loc": 0}, statistic="ks",
+            getattr(stats, family.scipy_name), rates, known_params={"loc": 0}, statistic="ks",
             n_mc_samples=resamples, random_state=rng,
         )  # fmt: skip
-        fit["p_value"] = float(test.pvalue)
-    return fit
+        numbers["p_value"] = float(test.pvalue)
+    return numbers

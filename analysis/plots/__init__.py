@@ -16,8 +16,8 @@ from bioae.analysis.plots.outputs import (
     output_traces,
     predicted_values,
 )
+from bioae.analysis.plots.rendering import save_figure, to_svg
 from bioae.analysis.plots.signals import input_signals
-from bioae.analysis.plots.style import save_figure, to_svg
 
 __all__ = [
     "class_rates",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.style import colour_of, head, line_of, needed, new_figure, styled
+from bioae.analysis.plots.style import (
+    MOST_MARKERS,
+    colour_of,
+    head,
+    line_of,
+    needed,
+    new_figure,
+    styled,
+)
 from bioae.analysis.results.layers import chosen_layers, first_example, root_of
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
@@ -48,14 +56,13 @@ def rasters(
             found=str(chosen),
         )
     names = chosen_layers(tree, layers)
-    figure = new_figure(7.2, 0.6 + 1.15 * len(names))
+    figure = new_figure(7.2, 0.6 + 1.15 * len(names), grid=True)
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
-    duration = tree.attrs["steps"] * tree.attrs["dt_ms"]
     for panel, name in zip(axes, names, strict=True):
         _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
-        panel.set_xlim(-0.01 * duration, duration)
+        panel.set_xlim(*_ends([tree]))
+        panel.set_ylabel("neuron")
     axes[-1].set_xlabel(_TIME)
-    figure.supylabel("neuron", fontsize=9)
     return figure
 
 
@@ -88,7 +95,7 @@ def population_activity(
     needed(results, "spikes")
     first = next(iter(results.values()))
     chosen = first_example(first) if example is None else example
-    figure = new_figure(7.2, 1.9 + 1.6 * len(results))
+    figure = new_figure(7.2, 1.9 + 1.6 * len(results), grid=True)
     ratios = [*[1.2] * len(results), 1.0]
     axes = figure.subplots(
         len(ratios), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios}
@@ -103,13 +110,19 @@ def population_activity(
         axes[-1].stairs(
             rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
         )
+    axes[-1].set_xlim(*_ends(results.values()))
     axes[-1].set_ylim(bottom=0)
     axes[-1].set_ylabel("rate (Hz)")
     axes[-1].yaxis.set_major_locator(MaxNLocator(3))
     axes[-1].set_xlabel(_TIME)
     head(axes[-1], f"mean rate of {layer}", columns=min(4, len(results)))
-    figure.align_ylabels(axes)
     return figure
+
+
+def _ends(results: Iterable[xr.DataTree]) -> tuple[float, float]:
+    """Return the ends of the time axis: a presentation, of the longest result."""
+    duration = max(float(tree.attrs["steps"] * tree.attrs["dt_ms"]) for tree in results)
+    return -0.01 * duration, duration
 
 
 def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> None:
@@ -117,7 +130,6 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
     step, neuron = np.nonzero(spikes.to_numpy().T)
     neurons = spikes.sizes["neuron"]
     few = neurons <= 60
-    # Thousands of dots take less space as pixels than in a vector format.
     axes.plot(
         spikes["time"].to_numpy()[step],
         neuron,
@@ -126,7 +138,7 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
         markersize=5 if few else 3,
         markeredgewidth=1 if few else 0,
         color=colour,
-        rasterized=True,
+        rasterized=step.size > MOST_MARKERS,
     )
     axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
     margin = max(0.5, 0.02 * neurons)

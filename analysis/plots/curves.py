@@ -62,7 +62,7 @@ def training_curves(
             expected=" or ".join(sorted(present - {x})) or "numbers",
             found=", ".join(requested) or "no number that changes",
         )
-    figure, axes = panels(len(drawn), 2.3, x)
+    figure, axes = panels(len(drawn), 2.3, x, grid=False)
     for panel, key in zip(axes, drawn, strict=True):
         _draw_metric(panel, runs, key)
     if len(runs) > 1:
@@ -118,7 +118,7 @@ def transfer_curves(curves: Mapping[str, xr.Dataset], *, title: str = "") -> Fig
         If there is no result.
     """
     needed(curves, "rates")
-    figure = new_figure(4.6, 2.7 + 0.16 * len(curves))
+    figure = new_figure(4.6, 2.7 + 0.16 * len(curves), grid=True)
     axes = figure.subplots()
     for index, (name, curve) in enumerate(curves.items()):
         data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)

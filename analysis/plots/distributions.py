@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bioae.analysis.firing.rate_families import FAMILIES, Fit
 from bioae.analysis.plots.style import (
     INK,
     LINES,
     MARKERS,
+    MOST_MARKERS,
     colour_of,
     head,
     layers_in,
@@ -30,19 +32,6 @@ from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["cv_against_rate", "fitted_rates", "interval_histograms"]
-
-# By the names of `fit_rates`: the label, and the name in scipy.stats.
-_FAMILIES = {
-    "lognormal": ("log-normal", "lognorm"),
-    "gamma": ("gamma", "gamma"),
-    "exponential": ("exponential", "expon"),
-}
-
-
-class _Curve(NamedTuple):
-    name: str
-    parameters: tuple[float, ...]
-    family: str
 
 
 @styled
@@ -99,7 +88,7 @@ def fitted_rates(
                 if which == "all":
                     style["linestyle"] = LINES[number % len(LINES)]
                 expected = _expected(curve, alive.size, edges)
-                text = f"{label}: {curve.name}"
+                text = f"{label}: {curve.family.label}"
                 panel.plot(*expected, linewidth=1.8, label=text, **style)
         panel.set_ylim(bottom=0)
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -110,27 +99,24 @@ def fitted_rates(
     return figure
 
 
-def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[_Curve]:
+def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
     curves = {}
     for name in fit["distribution"].to_numpy():
         row = fit.sel(distribution=name)
         shape, scale, aic = (float(row[each]) for each in ("shape", "scale", "aic"))
         if np.isfinite(scale):
-            parameters = (0.0, scale) if np.isnan(shape) else (shape, 0.0, scale)
-            curves[aic] = _Curve(_FAMILIES[name][0], parameters, _FAMILIES[name][1])
+            curves[aic] = Fit(FAMILIES[name], shape, scale)
     return [curves[min(curves)]] if curves and which == "best" else list(curves.values())
 
 
 def _expected(
-    curve: _Curve, neurons: int, edges: NDArray[np.float64]
+    curve: Fit, neurons: int, edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return rates, and the expected number of neurons in a bin around each."""
-    from scipy import stats
-
     rates = np.geomspace(edges[0], edges[-1], 400)
     # A bin of width w in log(rate) holds about pdf(rate) * rate * w of the neurons.
     width = np.log(edges[1] / edges[0]) * neurons
-    return rates, getattr(stats, curve.family).pdf(rates, *curve.parameters) * rates * width
+    return rates, np.exp(curve.log_density(rates)) * rates * width
 
 
 def _edges(rates: list[NDArray[Any]], bins: int) -> NDArray[np.float64]:
@@ -213,10 +199,12 @@ def cv_against_rate(values: Mapping[str, Mapping[str, xr.Dataset]]) -> Figure:
         for index, label, data in of_layer(values, name):
             drawn += _draw_neurons(panel, data, label, index)
         panel.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="Poisson process")
-        panel.set_ylim(bottom=0)
         panel.set_ylabel("CV of intervals")
         panel.yaxis.set_major_locator(MaxNLocator(4))
         head(panel, name)
+    highest = max(panel.get_ylim()[1] for panel in axes)
+    for panel in axes:
+        panel.set_ylim(0, highest)
     if drawn:
         log_axis(axes[0])
     return figure
@@ -227,7 +215,7 @@ def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> int:
     rate, cv = (data[name].to_numpy() for name in ("firing_rate", "isi_cv"))
     defined = np.isfinite(cv) & (rate > 0)
     number = int(defined.sum())
-    many = number > 500
+    many = number > MOST_MARKERS
     axes.plot(
         rate[defined],
         cv[defined],
@@ -238,7 +226,7 @@ def _draw_neurons(axes: Axes, data: xr.Dataset, label: str, index: int) -> int:
         markeredgecolor=colour_of(index),
         markeredgewidth=0.7,
         alpha=0.5 if many else 0.8,
-        rasterized=True,
+        rasterized=many,
         label=f"{label}: {number:,} of {rate.size:,} neurons",
     )
     return number

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -20,6 +21,9 @@ from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["filter_grid", "reconstructions"]
+
+#: The space between pictures in a row, in widths of a picture.
+_GAP = 0.12
 
 
 @styled
@@ -46,20 +50,46 @@ def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> 
     rows = _rows(results, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
-    figure = new_figure(1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows))
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes_row, (name, pictures, errors) in zip(grid, rows, strict=True):
-        for column, axes in enumerate(axes_row):
-            if column < len(pictures):
-                axes.imshow(pictures[column], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-                axes.set(xticks=[], yticks=[])
-                axes.spines[:].set_visible(False)
-                if errors is not None:
-                    axes.set_xlabel(format_value(errors[column]), fontsize=7.5, labelpad=2)
-            else:
-                axes.set_axis_off()
-        axes_row[0].set_ylabel(fill(name, 14), rotation=0, ha="right", va="center", labelpad=6)
+    figure = new_figure(1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows), grid=True)
+    grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for axes, (name, pictures, errors) in zip(grid, rows, strict=True):
+        below = [] if errors is None else [format_value(error) for error in errors]
+        _draw_row(axes, pictures, below, columns)
+        axes.set_ylabel(fill(name, 14), rotation=0, ha="right", va="center", labelpad=6)
     return figure
+
+
+def _draw_row(
+    axes: Axes, pictures: NDArray[Any], below: Sequence[str], columns: int
+) -> NDArray[np.int64]:
+    """Draw pictures as one image, and return their left edges; one image each would take longer.
+
+    Parameters
+    ----------
+    pictures
+        (picture, y, x), or with colours (picture, y, x, 3), from 0 to 1. NaN is white.
+    below
+        A text below each picture, or nothing.
+    columns
+        The pictures for which there is space.
+    """
+    count, height, width, *colours = pictures.shape
+    left = np.arange(columns) * (width + max(1, round(_GAP * width)))
+    row = np.full((height, left[-1] + width, *colours), np.nan)
+    for place, picture in zip(left, pictures, strict=False):
+        row[:, place : place + width] = picture
+    if colours:
+        # What is not defined in colour is black.
+        row = np.nan_to_num(row, nan=1.0)
+    axes.imshow(
+        row, cmap="gray", vmin=0, vmax=1, interpolation="nearest",
+        extent=(0, row.shape[1], height, 0),
+    )  # fmt: skip
+    axes.set_xticks(left[: len(below)] + width / 2, below)
+    axes.set_yticks([])
+    axes.tick_params(length=0, pad=2, labelsize=7.5)
+    axes.spines[:].set_visible(False)
+    return np.asarray(left[:count])
 
 
 # The name, the pictures, and their errors.
@@ -116,17 +146,18 @@ def filter_grid(
     most = whole(most, "most", least=1, error=ResultError)
     drawn = {name: _filters(array, most) for name, array in filters.items() if array.size}
     needed(drawn, "filters")
-    rows = [-(-len(pictures) // columns) for _, pictures in drawn.values()]
-    heights = [0.35 + 0.85 * row for row in rows]
-    figure = new_figure(0.2 + 0.68 * columns, sum(heights))
-    parts = figure.subfigures(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, row, (name, (neurons, pictures)) in zip(parts, rows, drawn.items(), strict=True):
-        part.suptitle(name, fontsize=9, fontweight="bold", x=0.01, ha="left")
-        for index, axes in enumerate(part.subplots(row, columns, squeeze=False).flat):
-            if index < len(pictures):
-                _draw_filter(axes, pictures[index], str(neurons[index]))
-            else:
-                axes.set_axis_off()
+    rows = [
+        (name, neurons[place : place + columns], pictures[place : place + columns])
+        for name, (neurons, pictures) in drawn.items()
+        for place in range(0, len(pictures), columns)
+    ]
+    figure = new_figure(0.2 + 0.68 * columns, 0.35 * len(drawn) + 0.85 * len(rows), grid=True)
+    grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    named: set[str] = set()
+    for axes, (name, neurons, pictures) in zip(grid, rows, strict=True):
+        _draw_filters(axes, pictures, [str(neuron) for neuron in neurons], columns)
+        axes.set_title("" if name in named else name)
+        named.add(name)
     return figure
 
 
@@ -139,13 +170,20 @@ def _filters(array: xr.DataArray, most: int) -> tuple[NDArray[np.int64], NDArray
     return numbers, np.asarray(array.to_numpy(), float)
 
 
-def _draw_filter(axes: Axes, picture: NDArray[np.float64], name: str) -> None:
-    axes.set(xticks=[], yticks=[])
-    axes.set_xlabel(name, fontsize=7, labelpad=1.5)
-    axes.spines[:].set(visible=True, color=INK, linewidth=0.4)
-    if not np.isfinite(picture).any():
-        axes.plot([0, 1], [0, 1], [0, 1], [1, 0], color=INK, linewidth=0.6)
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        return
-    most = float(np.nanmax(np.abs(picture))) or 1.0
-    axes.imshow(picture, cmap="gray", vmin=-most, vmax=most, interpolation="nearest")
+def _draw_filters(
+    axes: Axes, pictures: NDArray[np.float64], below: Sequence[str], columns: int
+) -> None:
+    """Draw a row of filters, each with an outline, and crosses of those that are undefined."""
+    most = np.array([np.nanmax(np.abs(picture), initial=0) or 1.0 for picture in pictures])
+    grey = (pictures / most[:, None, None] + 1) / 2
+    height, width = pictures.shape[1:]
+    lines = []
+    for left, picture in zip(_draw_row(axes, grey, below, columns), pictures, strict=True):
+        right = left + width
+        corners = [(left, 0), (left, height), (right, height), (right, 0)]
+        lines.append([*corners, corners[0]])
+        if not np.isfinite(picture).any():
+            lines += [corners[::2], corners[1::2]]
+    axes.add_collection(
+        LineCollection(lines, colors=INK, linewidths=0.5, clip_on=False, capstyle="projecting")
+    )

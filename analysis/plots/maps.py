@@ -14,7 +14,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import Plane, principal_plane, project
-from bioae.analysis.plots.style import INK, MARKERS, colour_of, needed, new_figure, styled
+from bioae.analysis.plots.style import (
+    INK,
+    MARKERS,
+    MOST_MARKERS,
+    colour_of,
+    needed,
+    new_figure,
+    styled,
+)
 from bioae.analysis.results.layers import layer_data
 
 __all__ = ["correlation_matrices", "latent_maps"]
@@ -180,7 +188,7 @@ def _draw_examples(
     axes: Axes, places: xr.DataArray, labels: NDArray[Any], classes: list[Any]
 ) -> None:
     x, y = places.transpose("component", "example").to_numpy()
-    many = x.size > 500
+    many = x.size > MOST_MARKERS
     for index, each in enumerate(classes):
         own = labels == each
         axes.plot(
@@ -193,7 +201,7 @@ def _draw_examples(
             markeredgecolor=colour_of(index),
             markeredgewidth=0.6,
             alpha=0.7,
-            rasterized=True,
+            rasterized=many,
             label=str(each),
         )
     axes.xaxis.set_major_locator(MaxNLocator(4))

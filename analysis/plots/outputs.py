@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,19 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from bioae.analysis.plots.style import colour_of, head, needed, new_figure, styled
+from bioae.analysis.plots.style import (
+    INK,
+    MOST_MARKERS,
+    colour_of,
+    drawable,
+    head,
+    needed,
+    new_figure,
+    span,
+    styled,
+)
 from bioae.analysis.results.layers import root_of
 from bioae.analysis.results.outputs import check_task
 from bioae.checks import whole
@@ -116,22 +128,29 @@ def predicted_values(results: Mapping[str, xr.DataTree]) -> Figure:
         If there is no result, or one has no targets or another task.
     """
     needed(results, "outputs")
-    figure = new_figure(3.9 * len(results), 3.8)
-    grid = figure.subplots(1, len(results), squeeze=False)[0]
-    for axes, (name, tree) in zip(grid, results.items(), strict=True):
+    values = {}
+    for name, tree in results.items():
         check_task(tree, "regression")
         root = _with_target(tree).isel(example=slice(_POINTS), unit=slice(_UNITS))
-        target, output = (root[each].transpose("example", "unit") for each in ("target", "output"))
-        ends = [float(target.min()), float(target.max())]
-        axes.plot(ends, ends, color="0.6", linewidth=1, zorder=0)
-        for unit in range(root.sizes["unit"]):
+        values[name] = [
+            drawable(root[each].transpose("unit", "example").to_numpy())
+            for each in ("target", "output")
+        ]
+    ends = span(itertools.chain.from_iterable(values.values()))
+    figure = new_figure(3.9 * len(results), 3.8, grid=True)
+    grid = figure.subplots(1, len(results), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (name, (target, output)) in zip(grid, values.items(), strict=True):
+        axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
+        many = target.shape[1] > MOST_MARKERS
+        for unit, (x, y) in enumerate(zip(target, output, strict=True)):
             axes.plot(
-                target[:, unit], output[:, unit], linestyle="", marker=".", markersize=3, alpha=0.6,
-                color=colour_of(unit), label=f"output {unit}",
+                x, y, linestyle="", marker=".", markersize=3 if many else 6, alpha=0.6,
+                color=colour_of(unit), label=f"output {unit}", rasterized=many,
             )  # fmt: skip
         axes.set_xlabel("target")
         axes.set_ylabel("output")
         head(axes, name, columns=3)
+    grid[0].set(xlim=ends, ylim=ends)
     return figure
 
 
@@ -159,25 +178,42 @@ def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
     rows = [row for row in rows if row[2] < row[1].sizes["example"]]
     if not rows:
         raise ResultError("there is no example to draw", expected="at least one")
-    figure = new_figure(6.2, 0.4 + 1.9 * len(rows))
-    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
-    for axes, (name, tree, place) in zip(grid, rows, strict=True):
-        root = root_of(tree).to_dataset().isel(example=place, unit=slice(_UNITS))
-        _draw_traces(axes, root, float(tree.attrs["dt_ms"]))
-        axes.set_title(f"{name}, example {int(root['example'])}")
+    drawn = [
+        root_of(tree).to_dataset().isel(example=place, unit=slice(_UNITS))
+        for _, tree, place in rows
+    ]
+    values = [
+        {
+            each: drawable(root[each].transpose("unit", "time").to_numpy())
+            for each in ("target", "output")
+            if each in root
+        }
+        for root in drawn
+    ]
+    figure = new_figure(6.2, 0.6 + 1.9 * len(rows), grid=True)
+    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    for axes, (name, tree, _), root, traces in zip(grid, rows, drawn, values, strict=True):
+        _draw_traces(axes, traces, float(tree.attrs["dt_ms"]))
+        # One legend for all.
+        title = f"{name}, example {int(root['example'])}"
+        head(axes, title, columns=4, legend=axes is grid[0])
+    grid[0].set_ylim(span([each for traces in values for each in traces.values()]))
     grid[-1].set_xlabel("time (ms)")
     return figure
 
 
-def _draw_traces(axes: Axes, root: xr.Dataset, dt_ms: float) -> None:
+def _draw_traces(axes: Axes, traces: Mapping[str, NDArray[np.float64]], dt_ms: float) -> None:
+    """Draw outputs, and their targets where known, (unit, time)."""
     styles: dict[str, dict[str, Any]] = {"target": {"linestyle": "--"}, "output": {}}
-    for name, style in styles.items():
-        if name not in root:
-            continue
-        values = root[name].transpose("time", "unit").to_numpy()
-        time = np.arange(len(values)) * dt_ms
-        for unit, trace in enumerate(values.T):
-            axes.plot(time, trace, color=colour_of(unit), linewidth=1.1, **style)
+    for name, values in traces.items():
+        time = np.arange(values.shape[1]) * dt_ms
+        for unit, trace in enumerate(values):
+            label = f"output {unit}" if name == "output" else None
+            axes.plot(
+                time, trace, color=colour_of(unit), linewidth=1.1, label=label, **styles[name]
+            )
+    if "target" in traces:
+        axes.plot([], [], color=INK, linewidth=1.1, label="target", **styles["target"])
     axes.set_ylabel("output")
 
 

@@ -6,9 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
-from bioae.analysis.plots.style import colour_of, needed, new_figure, styled
+from bioae.analysis.plots.style import (
+    colour_of,
+    drawable,
+    head,
+    needed,
+    new_figure,
+    span,
+    styled,
+)
 from bioae.analysis.results.layers import root_of
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -40,28 +51,60 @@ def input_signals(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
     inputs = {
         name: _signals(tree, name).isel(example=slice(examples)) for name, tree in results.items()
     }
-    rows = [(name, signal) for name, signals in inputs.items() for signal in signals]
+    rows = [
+        (
+            f"{name}, example {int(signal['example'])}",
+            drawable(signal.transpose("channel", "time").to_numpy()),
+            float(results[name].attrs["dt_ms"]),
+        )
+        for name, signals in inputs.items()
+        for signal in signals
+    ]
     needed(dict(enumerate(rows)), "signals")
+    every = [values for _, values, _ in rows]
     figure = new_figure(6.2, 0.4 + 1.7 * len(rows))
-    grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axes, (name, signal) in zip(grid, rows, strict=True):
-        values = signal.transpose("time", "channel").to_numpy()
-        dt = float(results[name].attrs["dt_ms"])
-        if values.shape[1] <= _TRACES:
-            for channel, trace in enumerate(values.T):
-                edges = np.arange(len(trace) + 1) * dt
-                axes.stairs(trace, edges, baseline=None, color=colour_of(channel), linewidth=1.1)
-            axes.set_ylabel("input")
+    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
+    pictures = []
+    for axes, (title, values, dt_ms) in zip(grid, rows, strict=True):
+        if len(values) > _TRACES:
+            pictures.append(_draw_picture(axes, values, dt_ms, span(every, margin=0)))
+            axes.set_title(title)
         else:
-            ends = (0, len(values) * dt, values.shape[1] - 0.5, -0.5)
-            drawn = axes.imshow(
-                values.T, cmap="viridis", aspect="auto", interpolation="nearest", extent=ends
-            )
-            axes.set_ylabel("channel")
-            figure.colorbar(drawn, ax=axes, label="input")
-        axes.set_title(f"{name}, example {int(signal['example'])}")
+            _draw_channels(axes, values, dt_ms, span(every))
+            # One legend for all.
+            head(axes, title, columns=_TRACES, legend=axes is grid[0])
+    grid[-1].set_xlim(0, max(values.shape[1] * dt_ms for _, values, dt_ms in rows))
     grid[-1].set_xlabel("time (ms)")
+    if pictures:
+        figure.colorbar(pictures[0], ax=grid, label="input", aspect=15 * len(rows))
     return figure
+
+
+def _draw_channels(
+    axes: Axes, values: NDArray[np.float64], dt_ms: float, ends: tuple[float, float]
+) -> None:
+    """Draw a trace per channel, (channel, time)."""
+    edges = np.arange(values.shape[1] + 1) * dt_ms
+    for channel, trace in enumerate(values):
+        axes.stairs(
+            trace, edges, baseline=None, color=colour_of(channel), linewidth=1.1,
+            label=f"channel {channel}",
+        )  # fmt: skip
+    axes.set_ylim(ends)
+    axes.set_ylabel("input")
+
+
+def _draw_picture(
+    axes: Axes, values: NDArray[np.float64], dt_ms: float, ends: tuple[float, float]
+) -> AxesImage:
+    """Draw a row of pixels per channel, (channel, time)."""
+    channels, steps = values.shape
+    image = axes.imshow(
+        values, cmap="viridis", aspect="auto", interpolation="nearest", vmin=ends[0], vmax=ends[1],
+        extent=(0, steps * dt_ms, channels - 0.5, -0.5),
+    )  # fmt: skip
+    axes.set_ylabel("channel")
+    return image
 
 
 def _signals(tree: xr.DataTree, name: str) -> xr.DataArray:

@@ -1,31 +1,35 @@
-"""Shared style of all figures: fonts, colours, lines, panels and legends; saving figures."""
+"""Shared style of all figures: fonts, colours, lines, panels and legends."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends import backend_agg, backend_svg  # noqa: F401 - matplotlib would later
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
+from numpy.typing import NDArray
 
-from bioae.errors import OutputError, ResultError
-from bioae.files import atomic_output
+from bioae.analysis.plots.layout import GridLayout
+from bioae.errors import ResultError
 
 __all__ = [
     "COLOURS",
     "INK",
     "LINES",
     "MARKERS",
+    "MOST_MARKERS",
+    "STYLE",
     "colour_of",
+    "drawable",
     "head",
-    "lay_out",
     "layers_in",
     "line_of",
     "log_axis",
@@ -33,10 +37,8 @@ __all__ = [
     "new_figure",
     "of_layer",
     "panels",
-    "render",
-    "save_figure",
+    "span",
     "styled",
-    "to_svg",
 ]
 
 P = ParamSpec("P")
@@ -45,11 +47,14 @@ T = TypeVar("T")
 INK = "#222222"
 # Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LARGEST = 1e300
 LINES = ("-", "--", "-.", ":")
+#: More markers take less space and time as pixels than in a vector format.
+MOST_MARKERS = 500
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 # Any, because matplotlib types the names as literals that differ between versions.
-_STYLE: Any = {
+STYLE: Any = {
     "axes.edgecolor": INK,
     "axes.grid": False,
     "axes.labelcolor": INK,
@@ -59,6 +64,8 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
+    # At a fixed height: titles of a row are aligned, and nothing is measured for them.
+    "axes.titley": 1.0,
     "axes.titleweight": "bold",
     "figure.autolayout": False,
     "figure.constrained_layout.use": False,
@@ -91,31 +98,37 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context({**_DEFAULTS, **_STYLE}):
+        with mpl.rc_context({**_DEFAULTS, **STYLE}):
             return draw(*args, **kwargs)
 
     return drawn
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, with automatic layout."""
-    return Figure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, *, grid: bool = False) -> Figure:
+    """Return an empty figure of a size in inches, with automatic layout.
+
+    Parameters
+    ----------
+    grid
+        Whether it is only a grid of panels, without colour bars and outer legends, whose layout
+        takes less time.
+    """
+    return Figure(figsize=(width, height), layout=GridLayout() if grid else "constrained")
 
 
-def lay_out(figure: Figure) -> None:
-    """Lay out a finished figure once; each format would otherwise do so again, twice."""
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        with mpl.rc_context(_STYLE):
-            engine.execute(figure)
-        figure.set_layout_engine(None)
+def panels(
+    count: int, height: float, xlabel: str, *, grid: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `count` panels, two per row, each of a height in inches.
 
-
-def panels(count: int, height: float, xlabel: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `count` panels, two per row, each of a height in inches."""
+    Parameters
+    ----------
+    grid
+        As in `new_figure`.
+    """
     columns = min(2, count)
     rows = -(-count // columns)
-    figure = new_figure(3.6 * columns, height * rows)
+    figure = new_figure(3.6 * columns, height * rows, grid=grid)
     axes = list(figure.subplots(rows, columns, squeeze=False, sharex=True).flat)
     for unused in axes[count:]:
         unused.set_axis_off()
@@ -146,6 +159,25 @@ def colour_of(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
+def drawable(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return values that axes can hold: matplotlib fails on ranges near the largest number."""
+    return np.asarray(values, float).clip(-_LARGEST, _LARGEST)
+
+
+def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float, float]:
+    """Return the ends of an axis for all values: panels with it can be compared.
+
+    Parameters
+    ----------
+    margin
+        Space at both ends, as a fraction of the range.
+    """
+    finite = np.concatenate([np.zeros(0), *(each[np.isfinite(each)] for each in values)])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    space = margin * ((high - low) or abs(low) or 1)
+    return low - space, high + space
+
+
 def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
     """Return the layers that any result has, in their order."""
     return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
@@ -170,50 +202,20 @@ def needed(items: object, name: str) -> None:
         raise ResultError(f"there are no {name} to draw", expected="at least one result")
 
 
-def head(axes: Axes, title: str, *, columns: int = 1) -> None:
-    """Put the legend above a panel, where it cannot hide a line, and the title above the legend."""
+def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> None:
+    """Put the legend above a panel, where it cannot hide a line, and the title above the legend.
+
+    Parameters
+    ----------
+    columns
+        Of the legend.
+    legend
+        Whether there is one, if anything has a label.
+    """
     handles, _ = axes.get_legend_handles_labels()
-    if not handles:
+    if not handles or not legend:
         axes.set_title(title)
         return
-    legend = axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns
-    )
-    rows = -(-len(legend.get_texts()) // columns)
+    drawn = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns)
+    rows = -(-len(drawn.get_texts()) // columns)
     axes.set_title(title, pad=8 + 12.5 * rows)
-
-
-def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a figure in the format that the suffix of `path` names.
-
-    Raises
-    ------
-    OutputError
-        If the format is unknown, `path` exists and `overwrite` is false, or cannot be written.
-    """
-    kind = Path(path).suffix.lstrip(".").lower()
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise OutputError(
-            "the format of a figure is not known",
-            where=str(path),
-            expected=", ".join(f".{name}" for name in sorted(known)),
-            found=repr(Path(path).suffix),
-        )
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(render(figure, kind))
-
-
-def to_svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG file; equal figures give equal text."""
-    return render(figure, "svg").decode("utf-8")
-
-
-def render(figure: Figure, kind: str) -> bytes:
-    """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    # A date would make equal figures differ.
-    metadata = {"Date": None} if kind == "svg" else None
-    with mpl.rc_context(_STYLE):
-        figure.savefig(buffer, format=kind, metadata=metadata)
-    return buffer.getvalue()

@@ -1,89 +1,23 @@
-"""Figures of a report, each with its caption."""
+"""Figures of a report, each with its caption: outputs, firing and training."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import confusion_matrix
-from bioae.analysis.coding.receptive_fields import spike_triggered_average
-from bioae.analysis.coding.transfer import transfer_curve
-from bioae.analysis.pairs.correlations import correlation_matrix
-from bioae.analysis.results.layers import first_example, layer_data, layer_names, layers_of
+from bioae.analysis.report.pictures import Illustration
+from bioae.analysis.report.responses import illustrate_responses
+from bioae.analysis.results.layers import layer_names, layers_of
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = [
-    "Illustration",
-    "Picture",
-    "illustrate",
-    "illustrate_firing",
-    "illustrate_outputs",
-    "illustrate_responses",
-]
+__all__ = ["illustrate", "illustrate_firing", "illustrate_outputs"]
 
 Results = Mapping[str, xr.DataTree]
-
-#: The largest number of neurons of a readable matrix.
-_MOST_NEURONS = 1000
-#: The neurons of the first layer whose fields are drawn.
-_FIELDS = 20
-#: The largest number of examples that a map or an average needs.
-_MOST_EXAMPLES = 2000
-
-
-class Picture(NamedTuple):
-    """An illustration as it is stored: the texts of `Illustration`, and the figure.
-
-    Attributes
-    ----------
-    width
-        In inches.
-    svg, png
-        The figure as files of these formats; `png` is empty unless it was asked for.
-    """
-
-    name: str
-    heading: str
-    caption: str
-    width: float
-    svg: str
-    png: bytes
-
-
-@dataclass(frozen=True)
-class Illustration:
-    """A figure to `draw`, the `name` of its file without suffix, its heading and its caption."""
-
-    name: str
-    heading: str
-    caption: str
-    draw: Callable[[], Figure]
-
-    def picture(self, *, png: bool = False) -> Picture:
-        """Draw the figure, and store it as SVG and, if asked for, as PNG."""
-        from bioae.analysis.plots.style import lay_out, render, to_svg
-
-        figure = self.draw()
-        lay_out(figure)
-        return Picture(
-            self.name,
-            self.heading,
-            self.caption,
-            float(figure.get_figwidth()),
-            to_svg(figure),
-            render(figure, "png") if png else b"",
-        )
 
 
 def illustrate(
@@ -133,21 +67,6 @@ def illustrate_outputs(results: Results, *, images: int = 10) -> list[Illustrati
         As for `illustrate`.
     """
     return [*_signals(results), *_outputs(results, images)]
-
-
-def illustrate_responses(results: Results) -> list[Illustration]:
-    """Illustrate the code, responses of the first layer, and all spikes.
-
-    Parameters
-    ----------
-    results
-        As for `illustrate`.
-    """
-    return [
-        *_code(results),
-        *_first_layer(results),
-        *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
-    ]
 
 
 def illustrate_firing(measured: Results) -> list[Illustration]:
@@ -271,101 +190,3 @@ def _firing(measured: Results) -> Iterator[Illustration]:
 def _fits(data: xr.Dataset) -> xr.Dataset:
     names = ("shape", "scale", "aic")
     return xr.Dataset({name: data[f"rate_fit_{name}"] for name in names})
-
-
-def _code(results: Results) -> Iterator[Illustration]:
-    """Draw the hidden layer with the fewest neurons, which all information passes."""
-    from bioae.analysis import plots
-
-    first = next(iter(results.values()))
-    names = layer_names(first)
-    # The last layer is the output, unless there is no other.
-    hidden = names[:-1] or names
-    sizes = {name: layer_data(first, name).sizes["neuron"] for name in hidden}
-    layer = min(sizes, key=lambda name: sizes[name])
-    with_it = {name: tree for name, tree in results.items() if layer in layer_names(tree)}
-    some = {name: _some(tree) for name, tree in with_it.items()}
-    shown = first["example"].to_numpy()[:1]
-    of_one = {name: tree for name, tree in with_it.items() if np.isin(shown, tree["example"]).all()}
-    yield Illustration(
-        "code-activity",
-        f"Activity of {layer}",
-        f"Spikes of the narrowest hidden layer, {layer}, in response to one example, and its mean "
-        "rate per neuron.",
-        partial(plots.population_activity, of_one, layer),
-    )
-    if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
-        yield Illustration(
-            "code-map",
-            f"Map of {layer}",
-            "First two principal components of the spike counts of each example; colours are "
-            "classes, where they are known.",
-            partial(plots.latent_maps, some, layer),
-        )
-        if sizes[layer] <= _MOST_NEURONS:
-            yield Illustration(
-                "code-correlations",
-                f"Correlations in {layer}",
-                "Pearson correlation of the spike counts over examples, for all pairs of neurons. "
-                "Neurons that vary together are next to each other.",
-                lambda: plots.correlation_matrices(
-                    {name: correlation_matrix(tree, layer) for name, tree in some.items()}
-                ),
-            )
-
-
-def _first_layer(results: Results) -> Iterator[Illustration]:
-    """Draw the responses of the first layer, which receives the images."""
-    from bioae.analysis import plots
-
-    layer = layer_names(next(iter(results.values())))[0]
-    some = {
-        name: _some(tree)
-        for name, tree in results.items()
-        if layer in layer_names(tree) and has_images(tree)
-    }
-    if not some:
-        return
-    yield Illustration(
-        "fields",
-        f"Receptive fields of {layer}",
-        "Spike-triggered averages of some neurons, evenly chosen: the mean image weighted by spike "
-        "counts, minus the mean image. Light is more, dark less; a crossed-out neuron never fired.",
-        lambda: plots.filter_grid({name: _fields(tree, layer) for name, tree in some.items()}),
-    )
-    yield Illustration(
-        "transfer",
-        f"Rate and intensity in {layer}",
-        "Firing rate against the mean intensity of the pixels around each neuron's position, as an "
-        "f-I curve; the band is one standard deviation over neurons and images.",
-        lambda: plots.transfer_curves(
-            {name: transfer_curve(tree, layer) for name, tree in some.items()}
-        ),
-    )
-
-
-def _fields(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    average = spike_triggered_average(tree, layer)["average"]
-    last = average.sizes["neuron"] - 1
-    chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
-    return average.isel(neuron=chosen).assign_coords(neuron=chosen)
-
-
-def _some(tree: xr.DataTree) -> xr.DataTree:
-    if tree.sizes["example"] <= _MOST_EXAMPLES:
-        return tree
-    return tree.isel(example=slice(_MOST_EXAMPLES))
-
-
-def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
-    from bioae.analysis import plots
-
-    example = first_example(tree)
-    # The place separates names that differ only in what a file's name cannot hold.
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
-    return Illustration(
-        f"raster-{place}-{slug}",
-        f"Spikes: {name}",
-        f"Every spike of every layer in response to example {example}.",
-        partial(plots.rasters, tree, example=example),
-    )

@@ -12,16 +12,12 @@ from typing import Any
 import xarray as xr
 
 from bioae.analysis.exports.netcdf import to_netcdf
-from bioae.analysis.report.illustrations import (
-    Illustration,
-    Picture,
-    illustrate_firing,
-    illustrate_outputs,
-    illustrate_responses,
-)
+from bioae.analysis.report.illustrations import illustrate_firing, illustrate_outputs
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
+from bioae.analysis.report.pictures import Illustration, Picture
 from bioae.analysis.report.report import render_report
+from bioae.analysis.report.responses import illustrate_responses
 from bioae.analysis.results.repeats import presentations
 from bioae.analysis.results.schema import open_result, readable
 from bioae.errors import ResultError

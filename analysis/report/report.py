@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, anchor
 from bioae.analysis.measures.tables import Rows, Table, as_table
-from bioae.analysis.report.illustrations import Picture, illustrate
+from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.measures import Measures, measure
+from bioae.analysis.report.pictures import Picture
 from bioae.analysis.report.tables import measure_tables
 from bioae.files import atomic_output, check_output
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
 from bioae.inputs import check_input
 from bioae.simulation.results.guard import open_inspected
-from bioae.simulation.results.tree import SCHEMA_VERSION
+from bioae.simulation.results.root import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
@@ -95,7 +96,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         if not lazy:
             with readable(path, Exception):
                 tree = tree.load()
-        with readable(path):
+        with readable(path, Exception):
             check_contents(tree, where=str(path))
     except BaseException:
         tree.close()
@@ -114,7 +115,8 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
     path
         The file.
     errors
-        The classes of the errors; by default those that libraries raise while they read values.
+        The classes of the errors; by default those of the libraries that read values, from within
+        them.
 
     Raises
     ------
@@ -127,6 +129,8 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
     except (BioaeError, MemoryError):
         raise
     except foreign as error:
+        if not errors and not _is_of_file(error):
+            raise
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
             where=str(path),
@@ -134,6 +138,12 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
             found=str(error),
             mend="Simulate again, or name another file",
         ) from error
+
+
+def _is_of_file(error: Exception) -> bool:
+    """Return whether a library that reads files raised an error, or called what did."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    return any(name.split(".")[0] in {"h5netcdf", "h5py"} for name in modules)
 
 
 def _open(path: Path) -> xr.DataTree:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Conv2d, ConvTranspose2d
 
-__all__ = ["SLOPE", "Lif", "Outcome", "PeerNetwork", "Population", "RecurrentLayer", "Wiring"]
+__all__ = [
+    "SLOPE",
+    "Lif",
+    "Outcome",
+    "PeerNetwork",
+    "Population",
+    "RecurrentLayer",
+    "SteppedPopulation",
+    "SteppedRecurrentLayer",
+    "Wiring",
+]
 
 #: The slope of the fast sigmoid, 1 / (1 + slope |x|)^2; Norse ignores any other.
 SLOPE = 1.0
@@ -94,6 +104,56 @@ class RecurrentLayer(nn.Module, ABC):
     @abstractmethod
     def forward(self, drive: Tensor) -> Tensor:
         """Return the spikes (time, example, neuron) for an input (time, example, channel)."""
+
+
+class SteppedPopulation(Population):
+    """A layer of neurons that a peer runs one step at a time, the state handed on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state: Any = None
+
+    def start(self) -> None:
+        """Reset the state for a new presentation."""
+        self._state = None
+
+    def forward(self, arriving: Tensor) -> Tensor:
+        """Return the spikes (time, example, ...) for an input (time, example, ...)."""
+        spikes, self._state = _in_steps(self.step, arriving, self._state)
+        return spikes
+
+    @abstractmethod
+    def step(self, arriving: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the spikes and the state after a step, None at first."""
+
+
+class SteppedRecurrentLayer(RecurrentLayer):
+    """A recurrent layer that a peer runs one step at a time, the spikes and the state handed on."""
+
+    def forward(self, drive: Tensor) -> Tensor:
+        """Return the spikes (time, example, neuron) for an input (time, example, channel)."""
+
+        def step(each: Tensor, before: tuple[Tensor, Any]) -> tuple[Tensor, tuple[Tensor, Any]]:
+            fired, state = self.step(each, *before)
+            return fired, (fired, state)
+
+        arriving = self.feed(drive)
+        return _in_steps(step, arriving, (torch.zeros_like(arriving[0]), None))[0]
+
+    @abstractmethod
+    def step(self, arriving: Tensor, fired: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the spikes and the state after a step, from those before it."""
+
+
+def _in_steps(
+    step: Callable[[Tensor, Any], tuple[Tensor, Any]], arriving: Tensor, state: Any
+) -> tuple[Tensor, Any]:
+    """Return the spikes of all steps, and the last state."""
+    spikes = []
+    for each in arriving.unbind(0):
+        fired, state = step(each, state)
+        spikes.append(fired)
+    return torch.stack(spikes), state
 
 
 class PeerNetwork(nn.Module):

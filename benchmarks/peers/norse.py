@@ -12,8 +12,9 @@ from benchmarks.peers.common import (
     SLOPE,
     Lif,
     PeerNetwork,
-    Population,
     RecurrentLayer,
+    SteppedPopulation,
+    SteppedRecurrentLayer,
     Wiring,
 )
 from bioae.networks import Network
@@ -32,21 +33,14 @@ def _options(neurons: Lif) -> dict[str, Any]:
     }
 
 
-class _LIFBox(Population):
+class _LIFBox(SteppedPopulation):
     def __init__(self, neurons: Lif) -> None:
         super().__init__()
         self._cell = LIFBoxCell(LIFBoxParameters(**_options(neurons)), dt=_DT)
-        self._state: object = None
 
-    def start(self) -> None:
-        self._state = None
-
-    def forward(self, arriving: Tensor) -> Tensor:
-        spikes = []
-        for each in arriving.unbind(0):
-            fired, self._state = self._cell(each, self._state)
-            spikes.append(fired)
-        return torch.stack(spikes)
+    def step(self, arriving: Tensor, state: Any) -> tuple[Tensor, Any]:
+        fired, state = self._cell(arriving, state)
+        return fired, state
 
 
 def build(network: Network) -> PeerNetwork:
@@ -55,21 +49,16 @@ def build(network: Network) -> PeerNetwork:
     return PeerNetwork(network, _LIFBox, unit=lambda neurons: 1 - neurons.decay)
 
 
-class _RecurrentBox(RecurrentLayer):
+class _RecurrentBox(SteppedRecurrentLayer):
     """`LIFBoxCell`, and a linear layer from its spikes to its input."""
 
     def __init__(self, neurons: Lif, wiring: Wiring) -> None:
         super().__init__(wiring, 1 - neurons.decay)
         self._cell = LIFBoxCell(LIFBoxParameters(**_options(neurons)), dt=_DT)
 
-    def forward(self, drive: Tensor) -> Tensor:
-        arriving = self.feed(drive)
-        fired, state = torch.zeros_like(arriving[0]), None
-        spikes = []
-        for each in arriving.unbind(0):
-            fired, state = self._cell(each + self.own(fired), state)
-            spikes.append(fired)
-        return torch.stack(spikes)
+    def step(self, arriving: Tensor, fired: Tensor, state: Any) -> tuple[Tensor, Any]:
+        fired, state = self._cell(arriving + self.own(fired), state)
+        return fired, state
 
 
 class _Recurrent(RecurrentLayer):

@@ -13,8 +13,9 @@ from benchmarks.peers.common import (
     SLOPE,
     Lif,
     PeerNetwork,
-    Population,
     RecurrentLayer,
+    SteppedPopulation,
+    SteppedRecurrentLayer,
     Wiring,
 )
 from bioae.networks import Network
@@ -32,23 +33,18 @@ def _options(neurons: Lif) -> dict[str, Any]:
     }
 
 
-class _Leaky(Population):
+def _potential(arriving: Tensor, state: Tensor | None) -> Tensor:
+    return torch.zeros_like(arriving) if state is None else state
+
+
+class _Leaky(SteppedPopulation):
     def __init__(self, neurons: Lif) -> None:
         super().__init__()
         self._neuron = snntorch.Leaky(**_options(neurons))
-        self._potential: Tensor | None = None
 
-    def start(self) -> None:
-        self._potential = None
-
-    def forward(self, arriving: Tensor) -> Tensor:
-        spikes = []
-        for each in arriving.unbind(0):
-            if self._potential is None:
-                self._potential = torch.zeros_like(each)
-            fired, self._potential = self._neuron(each, self._potential)
-            spikes.append(fired)
-        return torch.stack(spikes)
+    def step(self, arriving: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        fired, potential = self._neuron(arriving, _potential(arriving, state))
+        return fired, potential
 
 
 def build(network: Network) -> PeerNetwork:
@@ -56,24 +52,19 @@ def build(network: Network) -> PeerNetwork:
     return PeerNetwork(network, _Leaky)
 
 
-class _RecurrentLeaky(RecurrentLayer):
+class _RecurrentLeaky(SteppedRecurrentLayer):
     """`Leaky`, and a linear layer from its spikes to its input."""
 
     def __init__(self, neurons: Lif, wiring: Wiring) -> None:
         super().__init__(wiring)
         self._neuron = snntorch.Leaky(**_options(neurons))
 
-    def forward(self, drive: Tensor) -> Tensor:
-        arriving = self.feed(drive)
-        fired = potential = torch.zeros_like(arriving[0])
-        spikes = []
-        for each in arriving.unbind(0):
-            fired, potential = self._neuron(each + self.own(fired), potential)
-            spikes.append(fired)
-        return torch.stack(spikes)
+    def step(self, arriving: Tensor, fired: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        fired, potential = self._neuron(arriving + self.own(fired), _potential(arriving, state))
+        return fired, potential
 
 
-class _RLeaky(RecurrentLayer):
+class _RLeaky(SteppedRecurrentLayer):
     """`RLeaky`, which computes the recurrent input twice for a reset to 0."""
 
     def __init__(self, neurons: Lif, wiring: Wiring) -> None:
@@ -81,14 +72,9 @@ class _RLeaky(RecurrentLayer):
         self._neuron = snntorch.RLeaky(linear_features=len(wiring.own), **_options(neurons))
         self._neuron.recurrent = self.own
 
-    def forward(self, drive: Tensor) -> Tensor:
-        arriving = self.feed(drive)
-        fired = potential = torch.zeros_like(arriving[0])
-        spikes = []
-        for each in arriving.unbind(0):
-            fired, potential = self._neuron(each, fired, potential)
-            spikes.append(fired)
-        return torch.stack(spikes)
+    def step(self, arriving: Tensor, fired: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        fired, potential = self._neuron(arriving, fired, _potential(arriving, state))
+        return fired, potential
 
 
 def recurrent(neurons: Lif, wiring: Wiring) -> dict[str, RecurrentLayer]:

@@ -30,20 +30,24 @@ def analyze(
     overwrite
         Replace an earlier analysis.
     """
+    # Modules are no garbage: while they load, collections would find nothing.
+    gc.disable()
     from bioae.simulation.results.guard import begin_inspection
 
     # The libraries below take as long to load.
     for result in results[:1]:
         begin_inspection(result)
+    import scipy.special as _special  # noqa: F401 - before processes are forked, which use it, too
     from rich.console import Console
 
     from bioae.analysis import plots as _plots  # noqa: F401 - drawn with
     from bioae.analysis.report.pipeline import analyze_files
     from bioae.analysis.report.tables import measure_tables
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
 
-    # The modules are no garbage: collections need not look at them, nor forked processes.
+    # Later ones need not look at them, nor forked processes.
     gc.freeze()
+    gc.enable()
     # It has a thread, which nobody sees elsewhere.
     status = Console(stderr=True).status("Analysing") if sys.stderr.isatty() else nullcontext()
     with status:
@@ -53,7 +57,7 @@ def analyze(
         return 0
     console = Console()
     for table in measure_tables(measures):
-        console.print(rich_table(table, console), crop=False)
+        print_table(table, console)
     for line in measures.not_compared():
         console.print(line, markup=False)
     # A path stays on one line, so that it can be copied.

@@ -30,6 +30,13 @@ _GROUPS = {
             "check": "Check the file of a neuron model.",
         },
     ),
+    "models": (
+        "Show the trained networks that come with bioae.",
+        {
+            "list": "List the trained networks that come with bioae.",
+            "show": "Show a trained network's card, its layers, and its folder.",
+        },
+    ),
     "data": (
         "Find and fetch data sets.",
         {

@@ -129,7 +129,7 @@ def print_change(before: Path, after: Path) -> None:
     from rich.console import Console
 
     from bioae.analysis import as_table, firing_change, open_result, presentations
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
 
     console = Console()
     with open_result(before, lazy=True) as first, open_result(after, lazy=True) as second:
@@ -150,7 +150,7 @@ def print_change(before: Path, after: Path) -> None:
     table = as_table("Firing before and after", rows)
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(rich_table(table, console, heading_width=7), crop=False)
+    print_table(table, console, heading_width=7)
 
 
 def score_lines(path: Path) -> list[str]:

@@ -239,11 +239,11 @@ def _print(numbers: Mapping[str, Any], report: Path) -> None:
     from rich.console import Console
 
     from bioae.analysis import as_table
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
 
     console = Console()
     for caption, rows in _tables(numbers):
-        console.print(rich_table(as_table(caption, rows), console), crop=False)
+        print_table(as_table(caption, rows), console)
     for line in _verdicts(numbers):
         console.print(line, markup=False)
     console.print(f"Report: {report}", markup=False, soft_wrap=True)

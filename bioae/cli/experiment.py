@@ -94,23 +94,11 @@ def experiment(
     plan = Plan(load(name), quick, seeds)
     keys = plan.keys(condition)
     folder = out or Path("bioae-experiments") / (f"{name}-quick" if quick else name)
-    usual: Target = "numpy" if quick else Backend().target
-    identity = identity_of(plan, target or usual)
+    identity = identity_of(plan, target or ("numpy" if quick else Backend().target))
     if status:
         return _status(plan, Store.reading(folder, identity), json=json)
-    try:
-        with terminated_as_interrupted():
-            document = _run(plan, keys, folder, identity, resume=resume, overwrite=overwrite)
-    except KeyboardInterrupt:
-        if not (folder / "experiment.json").exists():
-            raise
-        line = "bioae: interrupted; continue with the same command and --resume"
-        print(line, file=sys.stderr)
-        return 130
-    ended = _verdict(plan, document, json=json)
-    if not json:
-        print(f"Page: {folder / name}.md")
-    return ended
+    document = _run(plan, keys, folder, identity, resume=resume, overwrite=overwrite)
+    return 130 if document is None else _verdict(plan, document, json=json, page=folder)
 
 
 def _list(*, json: bool) -> int:
@@ -148,17 +136,28 @@ def _run(
     *,
     resume: bool,
     overwrite: bool,
-) -> Document:
+) -> Document | None:
+    """Run the missing rows and return all; None if that was interrupted and can be continued."""
     from bioae.experiments.runner.run import document_of, export, run_rows
     from bioae.experiments.runner.store import check_folder, opened
     from bioae.simulation.targets.activation import check_target
 
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     check_target(identity.target)
-    with opened(folder, identity, resume=resume, overwrite=overwrite) as store:
-        run_rows(plan, store, keys, _Means())
-        document = document_of(plan, store)
-        export(plan, document, folder)
+    try:
+        with (
+            terminated_as_interrupted(),
+            opened(folder, identity, resume=resume, overwrite=overwrite) as store,
+        ):
+            run_rows(plan, store, keys, _Means())
+            document = document_of(plan, store)
+            export(plan, document, folder)
+    except KeyboardInterrupt:
+        if not (folder / "experiment.json").exists():
+            raise
+        line = "bioae: interrupted; continue with the same command and --resume"
+        print(line, file=sys.stderr)
+        return None
     return document
 
 
@@ -221,11 +220,13 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
     from rich.console import Console
 
     from bioae.analysis.measures.tables import Table
-    from bioae.cli.tables import rich_table
+    from bioae.cli.tables import print_table
     from bioae.errors import shortened
     from bioae.experiments.runner.run import document_of
 
     document = document_of(plan, store)
+    for line in store.unreadable(plan.keys()):
+        print(line, file=sys.stderr)
     if not json:
         rows = []
         finished = {row.key for row in document.rows}
@@ -238,12 +239,12 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
             f"Rows in {store.folder}", ("condition", "rows", "missing seeds"), tuple(rows)
         )
         console = Console()
-        console.print(rich_table(table, console), crop=False)
+        print_table(table, console)
     return _verdict(plan, document, json=json)
 
 
-def _verdict(plan: Plan, document: Document, *, json: bool) -> int:
-    """Print the verdict, and return the exit status."""
+def _verdict(plan: Plan, document: Document, *, json: bool, page: Path | None = None) -> int:
+    """Print the verdict, and where the page is if one was written; return the exit status."""
     from bioae.experiments.runner.verdict import judge
 
     verdict = judge(plan, document)
@@ -255,4 +256,6 @@ def _verdict(plan: Plan, document: Document, *, json: bool) -> int:
             print(
                 "This is the quick form: it tests the program, and shows nothing about the claim."
             )
+        if page is not None:
+            print(f"Page: {page / plan.experiment.name}.md")
     return 0 if verdict.holds else 1

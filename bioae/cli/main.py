@@ -9,7 +9,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from itertools import pairwise
 
 from cyclopts import CycloptsError
@@ -17,6 +16,7 @@ from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedC
 
 from bioae.cli.app import make_app
 from bioae.cli.interrupts import interrupts_kept
+from bioae.cli.loading import load_less
 from bioae.errors import BioaeError, InputError
 
 __all__ = ["main"]
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupted, 141 the reader closed the output.
     """
     if arguments is None:
-        sys.meta_path.insert(0, _NotLoaded())
+        load_less()
         _silence_libraries()
     # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False
@@ -138,17 +138,6 @@ def _silence_libraries() -> None:
         ours.addHandler(handler)
         # `disable` acts on the loggers of one manager.
         ours.manager = logging.Manager(logging.root)
-
-
-class _NotLoaded(MetaPathFinder):
-    """Refuse modules that take long to load, and that libraries import in case they are used."""
-
-    # Brian2 has pylab for scripts that import all its names; xarray looks for arrays of Dask.
-    _NAMES = ("pylab", "dask.array")
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        if fullname in self._NAMES:
-            raise ModuleNotFoundError(f"the command line does not load {fullname}", name=fullname)
 
 
 class _OneLine(logging.Formatter):

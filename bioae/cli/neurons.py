@@ -116,7 +116,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:
     """Return a model that fits in every respect, and its program."""
     from bioae.equations import load_model, lower
-    from bioae.equations.declarations import trained_bounds
+    from bioae.equations.parameters import trained_bounds
 
     model = load_model(name)
     program = lower(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
@@ -16,6 +16,7 @@ __all__ = [
     "Seed",
     "Seeds",
     "Several",
+    "Split",
     "Steps",
     "Workers",
     "decimal",
@@ -80,6 +81,9 @@ Seeds = Annotated[int, whole(1, 10_000)]
 
 #: A seed, an unsigned 64-bit integer.
 Seed = Annotated[int, whole(0, 2**64 - 1)]
+
+#: A part of a data set.
+Split: TypeAlias = Literal["train", "test"]
 
 #: One or more words after one option, separated by spaces or commas.
 Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1, converter=_separated)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json as json_format
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from bioae.cli.options import Positive, Seed, whole
+from bioae.cli.options import Positive, Seed, Split, whole
+from bioae.cli.presented import examples_of
+from bioae.errors import InputError
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ def parity(
     /,
     *,
     target: Target | None = None,
+    data: str | None = None,
+    split: Split = "test",
     neurons: Annotated[int, whole(2, 10**5)] = 100,
     steps: Annotated[int, whole(2, 10**6)] = 200,
     examples: Positive = 4,
@@ -34,24 +39,30 @@ def parity(
     """Compare the PyTorch mirror with Brian2, spike for spike.
 
     A neuron model is compared in a small random network with recurrent connections; a trained
-    network is compared on held-out digits. Every spike must agree, unless the model computes
-    functions of the state, such as exp, whose last bits differ between libraries. In that case
-    each step must agree if it starts from Brian2's state, and so must 0.999 of the spikes over the
-    whole run. The latter is not required of a chaotic network: one on which Brian2 disagrees with
-    itself once the weights are perturbed in the last bits.
+    network is compared on held-out digits, random signals, or your data. Every spike must agree,
+    unless the model computes functions of the state, such as exp, whose last bits differ between
+    libraries. In that case each step must agree if it starts from Brian2's state, and so must 0.999
+    of the spikes over the whole run. The latter is not required of a chaotic network: one on which
+    Brian2 disagrees with itself once the weights are perturbed in the last bits.
 
     Parameters
     ----------
     model
-        A neuron model's name or TOML file, or a trained network's folder or .zip file.
+        A neuron model's name or TOML file; or a trained network's folder, .zip file, or name. The
+        name of a neuron model comes first, then a path that exists.
     target
         Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
+    data
+        The images or signals of a trained network: sample, mnist, fashion-mnist, or a path. By
+        default sample, or random signals.
+    split
+        The part of the data set.
     neurons
         The number of neurons of the random network, in two layers.
     steps
         The number of steps per presentation of the random network.
     examples
-        The number of presentations: digits, or of a trained network of signals random ones.
+        The number of presentations, of the first examples in the data.
     seed
         The seed of weights and input.
     perturb
@@ -62,8 +73,17 @@ def parity(
     from bioae.cli.compared import summary, to_try
 
     tried = to_try(target)
-    size = {"neurons": neurons, "steps": steps, "examples": examples}
-    reports = _compare(model, tried.targets, seed=seed, perturb=perturb, **size)
+    options: dict[str, Any] = {"examples": examples, "seed": seed, "perturb": perturb}
+    if _is_network(model):
+        reports = _of_network(model, tried.targets, data, split, **options)
+    else:
+        if data is not None:
+            raise InputError(
+                "a neuron model receives random input, and no data",
+                where="--data",
+                mend="Name a trained network, its folder or .zip file, or leave out --data",
+            )
+        reports = _of_model(model, tried.targets, neurons=neurons, steps=steps, **options)
     if json:
         print(json_format.dumps(summary(reports), allow_nan=False))
     else:
@@ -73,56 +93,66 @@ def parity(
     return 0 if all(report.passed for report in reports) else 1
 
 
-def _compare(
+def _of_network(
     model: str,
     targets: Sequence[Target],
+    data: str | None,
+    split: Split,
     *,
-    neurons: int,
-    steps: int,
     examples: int,
     seed: int,
     perturb: bool,
 ) -> list[Parity]:
+    from bioae.models import load
+    from bioae.trainers.parity import compare
+
+    network = load(model).network
+    shown = _shown_to(network.config, data, split, examples=examples, seed=seed)
+    return [
+        compare(network, shown, target=target, name=model, seed=seed, perturb=perturb)
+        for target in targets
+    ]
+
+
+def _of_model(model: str, targets: Sequence[Target], **options: Any) -> list[Parity]:
     from bioae.equations import load_model
-    from bioae.networks import artefact
-    from bioae.trainers.parity import compare, model_parities
+    from bioae.trainers.parity import model_parities
 
-    if _is_network(model):
-        network = artefact.load(model).network
-        shown = _shown_to(network.config, examples, seed)
-        options: dict[str, Any] = {"name": model, "seed": seed, "perturb": perturb}
-        return [compare(network, shown, target=target, **options) for target in targets]
-    return model_parities(
-        load_model(model),
-        targets,
-        neurons=neurons,
-        steps=steps,
-        examples=examples,
-        seed=seed,
-        perturb=perturb,
-    )
+    return model_parities(load_model(model), targets, **options)
 
 
-def _shown_to(config: NetworkConfig, examples: int, seed: int) -> Data:
-    """Return digits, or for a network of signals random ones, of mean 0 and variance 1."""
-    from bioae.datasets import Signals, load
+def _shown_to(
+    config: NetworkConfig, data: str | None, split: Split, *, examples: int, seed: int
+) -> Data:
+    """Return examples; by default digits, or for a network of signals random ones.
+
+    Random signals have the mean 0 and the variance 1.
+    """
+    from bioae.datasets import Signals
     from bioae.random import stream
 
-    if config.in_time:
+    if data is None and config.in_time:
         shape = (examples, config.points, *config.input_shape)
         return Signals.of(stream(seed, 0).standard_normal(shape))
-    # Without labels, which need not be those of the network's task.
-    return replace(load("sample", "test", examples), labels=None)
+    # Without labels and targets, which need not be those of the network's task.
+    return replace(examples_of(config, data, split, count=examples), labels=None, targets=None)
 
 
 def _is_network(model: str) -> bool:
-    """Return whether a trained network is meant; a neuron model's name takes precedence."""
+    """Return whether a trained network is meant; a neuron model's name takes precedence.
+
+    A word that is neither a path nor a name is meant as the kind of the name nearest to it.
+    """
+    from bioae import models
     from bioae.equations import available
 
-    path = Path(model)
-    if model in available() or path.suffix == ".toml":
+    path, neurons = Path(model), available()
+    if model in neurons or path.suffix == ".toml":
         return False
-    return path.exists() or path.suffix == ".zip" or len(path.parts) > 1
+    if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
+        return True
+    near = get_close_matches(model, (*neurons, *models.available()), n=1)
+    return bool(near) and near[0] not in neurons
 
 
 def _print(report: Parity) -> None:

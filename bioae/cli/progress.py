@@ -45,7 +45,7 @@ def counting(label: str) -> Iterator[Callable[[int, int], None] | None]:
 
 @contextmanager
 def training_progress() -> Iterator[Reporter | None]:
-    """Yield a reporter of a training run's batches, epoch and loss, or None without a terminal."""
+    """Yield a reporter of a training run's batches, or None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -62,11 +62,12 @@ def training_progress() -> Iterator[Reporter | None]:
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.2f}"),
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("validation {task.fields[score]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", epoch="", loss=float("nan"))
+        task = bar.add_task("", epoch="–", loss="–", score="–")
 
         def report(at: Report) -> None:
             bar.update(
@@ -74,7 +75,8 @@ def training_progress() -> Iterator[Reporter | None]:
                 total=at.epochs * at.batches,
                 completed=(at.epoch - 1) * at.batches + at.batch,
                 epoch=f"{at.epoch}/{at.epochs}",
-                loss=at.loss,
+                loss=f"{at.loss:.2f}",
+                score="–" if at.score is None else f"{at.score:.4g}",
             )
 
         yield report

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bioae.cli.interrupts import terminated_as_interrupted
-from bioae.cli.options import Positive, Seed, Several, Steps, Workers, integer
-from bioae.errors import DataError, InputError
+from bioae.cli.loading import show_dask
+from bioae.cli.options import Positive, Seed, Several, Split, Steps, Workers
+from bioae.cli.presented import examples_of
+from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
 
 if TYPE_CHECKING:
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.simulation import Backend
 
-__all__ = ["images_of", "simulate"]
+__all__ = ["simulate"]
 
 
 def simulate(
-    model: Path,
+    model: str,
     /,
     *,
     out: Path,
-    data: str = "sample",
-    split: Literal["train", "test"] = "test",
+    data: str | None = None,
+    split: Split = "test",
     images: Positive | None = None,
     examples: str | None = None,
     repeats: Positive = 1,
@@ -56,11 +58,12 @@ def simulate(
     Parameters
     ----------
     model
-        The trained network: a folder or a .zip file.
+        The trained network: a folder, a .zip file, or a name from bioae models list. A path that
+        exists takes precedence over a name.
     out
         The netCDF file to write the result to.
     data
-        The images: sample, mnist, fashion-mnist, or a path.
+        The images or signals: sample, the default, mnist, fashion-mnist, or a path.
     split
         The part of the data set.
     images
@@ -97,7 +100,8 @@ def simulate(
     steps
         Steps per presentation; those of the network by default.
     dt
-        The time step, such as 0.5*ms; that of the network by default.
+        The time step, such as 0.5*ms; that of the network by default. Signals last as long as
+        before: they take more steps, with as much input per millisecond.
     dtype
         The type of state variables.
     record
@@ -119,86 +123,121 @@ def simulate(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.cli.changes import changed_network, score_lines
-    from bioae.cli.progress import counting
-    from bioae.equations.quantities import time_in_seconds
-    from bioae.networks import artefact
-    from bioae.simulation import Backend, simulate_to
+    from bioae.cli.changes import changed_network
+    from bioae.simulation import Backend
     from bioae.simulation.backend import check_record
-    from bioae.simulation.run import check_free, parts_folder
+    from bioae.simulation.run import check_free
 
     check_free(out, resume=resume, overwrite=overwrite)
-    if dt is not None:
-        time_in_seconds(dt, where="--dt")
-    time = {"steps": steps, "dt": dt}
-    original = artefact.load(model).network
-    original = original.with_time(**{k: v for k, v in time.items() if v is not None})
+    original = _loaded(model, steps=steps, dt=dt)
     network, message = changed_network(
         original, neuron=neuron, calibrate=calibrate, spread=spread, background=background,
         delay=delay, seed=seed,
     )  # fmt: skip
-    if compare and network is original:
+    if compare:
+        _check_comparison(original, network, repeats)
+    presented = examples_of(network.config, data, split, count=images, examples=examples)
+    check_record(record, network.config.placed, where="--record")
+    backend = Backend(target, dtype, connectivity, record)
+    with _workers(workers, cluster) as sharing:
+        simulation = _Simulation(presented, seed, repeats, sharing)
+        if not simulation.finish(out, network, backend, resume=resume, overwrite=overwrite):
+            return 130
+        _print_result(out, message)
+        if compare:
+            backend = Backend(target, dtype, connectivity)
+            _compare(out, original, simulation, backend)
+    return 0
+
+
+def _loaded(model: str, *, steps: int | None, dt: str | None) -> Network:
+    """Return a trained network, with other steps where options ask for them."""
+    from bioae.equations.quantities import time_in_seconds
+    from bioae.models import load
+
+    if dt is not None:
+        time_in_seconds(dt, where="--dt")
+    time = {"steps": steps, "dt": dt}
+    network = load(model).network
+    return network.with_time(**{name: value for name, value in time.items() if value is not None})
+
+
+def _check_comparison(original: Network, changed: Network, repeats: int) -> None:
+    """Refuse a comparison without a change, or over repeats of a network without noise."""
+    if changed is original:
         raise InputError(
             "there is no change to compare",
             where="--compare",
             expected="--neuron, --spread, --background or --delay",
         )
-    presented = images_of(data, split, images, examples)
-    check_record(record, network.config, where="--record")
-    if compare and repeats > 1 and not original.config.noisy:
+    if repeats > 1 and not original.config.noisy:
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",
             where="--compare",
             mend="Leave out --repeats or --compare",
         )
-    backend = Backend(target, dtype, connectivity, record)
-    with _workers(workers, cluster) as sharing:
+
+
+class _Simulation(NamedTuple):
+    """Simulation of the same examples in one network or another.
+
+    Attributes
+    ----------
+    images
+        The examples.
+    seed, repeats, workers
+        As for `bioae.simulate_to`.
+    """
+
+    images: Data
+    seed: int
+    repeats: int
+    workers: int | Client
+
+    def run(
+        self, out: Path, network: Network, backend: Backend, what: str, **options: bool
+    ) -> None:
+        """Write a result, and show the progress of it."""
+        from bioae.cli.progress import counting
+        from bioae.simulation import simulate_to
+
+        with terminated_as_interrupted(), counting(what) as progress:
+            simulate_to(
+                out, network, self.images, backend, seed=self.seed, repeats=self.repeats,
+                workers=self.workers, progress=progress, **options,
+            )  # fmt: skip
+
+    def finish(self, out: Path, network: Network, backend: Backend, **options: bool) -> bool:
+        """Write a result; if it is interrupted, tell how to continue, and return False."""
+        from bioae.simulation.run import parts_folder
+
         try:
-            with terminated_as_interrupted(), counting("simulating") as progress:
-                simulate_to(
-                    out, network, presented, backend, seed=seed, repeats=repeats, workers=sharing,
-                    progress=progress, resume=resume, overwrite=overwrite,
-                )  # fmt: skip
+            self.run(out, network, backend, "simulating", **options)
         except KeyboardInterrupt:
             if not parts_folder(out).exists():
                 raise
             line = "bioae: interrupted; continue with the same command and --resume"
             print(line, file=sys.stderr)
-            return 130
-        print(out)
-        for line in score_lines(out):
-            print(line)
-        if message:
-            print(message)
-        if compare:
-            backend = Backend(target, dtype, connectivity)
-            _compare(out, original, presented, backend, seed=seed, repeats=repeats, workers=sharing)
-    return 0
+            return False
+        return True
 
 
-def _compare(
-    changed: Path,
-    network: Network,
-    images: Data,
-    backend: Backend,
-    *,
-    seed: int,
-    repeats: int,
-    workers: int | Client,
-) -> None:
+def _print_result(out: Path, message: str) -> None:
+    """Print the name of a result, its scores, and a line about the weights of a new neuron."""
+    from bioae.cli.changes import score_lines
+
+    for line in (str(out), *score_lines(out), *([message] if message else [])):
+        print(line)
+
+
+def _compare(changed: Path, network: Network, simulation: _Simulation, backend: Backend) -> None:
     """Simulate the unchanged network into a temporary file, and print the differences."""
     from bioae.cli.changes import print_change
-    from bioae.cli.progress import counting
     from bioae.files import temporary_folder
-    from bioae.simulation import simulate_to
 
     with temporary_folder(changed) as folder:
         unchanged = folder / "unchanged.nc"
-        with terminated_as_interrupted(), counting("simulating unchanged") as progress:
-            simulate_to(
-                unchanged, network, images, backend,
-                seed=seed, repeats=repeats, workers=workers, progress=progress,
-            )  # fmt: skip
+        simulation.run(unchanged, network, backend, "simulating unchanged")
         print_change(unchanged, changed)
 
 
@@ -216,56 +255,6 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
         )
     from bioae.simulation.workers.dask_cluster import connected
 
+    show_dask()
     with connected(cluster) as client:
         yield client
-
-
-def images_of(
-    data: str, split: Literal["train", "test"], count: int | None, examples: str | None
-) -> Data:
-    """Load images: the first `count`, or those at some positions in the data set.
-
-    Raises
-    ------
-    DataError
-        If there are none, both are given, or a position is repeated or outside the data set.
-    """
-    from bioae.datasets import load
-
-    if examples is None:
-        return load(data, split, count)
-    if count is not None:
-        raise DataError("--images and --examples exclude each other", mend="Give one of the two")
-    places = _positions(examples)
-    loaded = load(data, split)
-    outside = [place for place in places if not 0 <= place < len(loaded)]
-    if outside:
-        raise DataError(
-            "an example is not in the data set",
-            where="--examples",
-            expected=f"places from 0 to {len(loaded) - 1}",
-            found=str(outside[0]),
-        )
-    return loaded[places]
-
-
-def _positions(examples: str) -> list[int]:
-    expected = "different places such as 3,17"
-    try:
-        places = [integer(part.strip()) for part in examples.split(",")]
-    except ValueError:
-        raise DataError(
-            "the examples cannot be read",
-            where="--examples",
-            expected=expected,
-            found=repr(examples),
-        ) from None
-    repeated = next((place for place in places if places.count(place) > 1), None)
-    if repeated is not None:
-        raise DataError(
-            "an example is repeated",
-            where="--examples",
-            expected=expected,
-            found=f"{repeated} again",
-        )
-    return places

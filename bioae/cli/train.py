@@ -22,7 +22,7 @@ def train(
     /,
     *,
     out: Path,
-    init: Path | None = None,
+    init: str | None = None,
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] | None = None,
     resume: bool = False,
@@ -38,8 +38,8 @@ def train(
     out
         The run's folder: configuration, checkpoint, metrics and, at the end, the trained network.
     init
-        A trained network to start from: a folder or a .zip file. If the configuration describes no
-        network, this one is trained.
+        A trained network to start from: a folder, a .zip file, or a name from bioae models list. If
+        the configuration describes no network, this one is trained.
     neuron
         Another neuron model for every layer: a name, or the path of a TOML file.
     calibrate
@@ -61,7 +61,7 @@ def train(
     """
     from bioae.trainers.training.config import load_config
 
-    start = {"model": None if init is None else str(init), "neuron": neuron, "calibrate": calibrate}
+    start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     settings = load_config(config, init=start)  # before PyTorch is imported
 
     from bioae.cli.progress import training_progress
@@ -93,9 +93,12 @@ def train(
 
 
 def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the test images."""
+    """Return the first score of the task on the test images, and whether it trained on them."""
     score, *_ = network.config.task.scores
     value = metrics[f"test_{score}"]
+    seen = " (of training data: the file has one set for both splits)"
     if score == "sum_squared_error":
-        return f"test error {value:.2f} per image"
-    return f"test {score.replace('_', ' ')} {value:.4g}"
+        text = f"test error {value:.2f} per image"
+    else:
+        text = f"test {score.replace('_', ' ')} {value:.4g}"
+    return text + seen if metrics["test_seen"] else text

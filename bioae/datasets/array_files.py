@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bioae.datasets.arrays import array_names, read_array
+from bioae.datasets.arrays import ZippedArray, array_names
 from bioae.datasets.events import Events
-from bioae.datasets.examples import check_known
-from bioae.datasets.images import Images, check_images
-from bioae.datasets.signals import Signals
+from bioae.datasets.examples import Declared, FileArray, check_known
+from bioae.datasets.images import Images, check_image_shape, check_images
+from bioae.datasets.signals import Signals, check_signal_shape
 from bioae.datasets.store import Split
 from bioae.datasets.stored import StoredArray, stored_names
 from bioae.errors import DataError, shortened
 
-__all__ = ["ARRAY_FILES", "ArrayFile"]
+__all__ = ["ARRAY_FILES", "BOTH", "ArrayFile", "Check"]
+
+#: Refuses the kind and the shapes that a file declares, by raising an error.
+Check: TypeAlias = Callable[[Declared], None]
 
 #: The suffixes of such files.
 ARRAY_FILES = (".npz", ".h5", ".hdf5")
+
+#: The split of the examples of a file with a single set, which is that of both splits.
+BOTH = "all"
 
 #: The arrays that tell the kind of a file.
 _KINDS = ("images", "signals", "event_example")
@@ -33,8 +39,8 @@ _KERAS = {"images": "x", "labels": "y"}
 class _Answers(TypedDict):
     """Known labels and targets of examples, and the name of their data set."""
 
-    labels: NDArray[Any] | None
-    targets: NDArray[Any] | None
+    labels: FileArray | None
+    targets: FileArray | None
     name: str
     split: str
 
@@ -52,13 +58,13 @@ class ArrayFile:
     names
         The names of its arrays.
     read
-        Reads one; arrays of HDF5 files are read where they are used.
+        Opens one: its shape and type are known, and its values are read where they are used.
     """
 
     path: Path
     split: Split
     names: Sequence[str]
-    read: Callable[[Path, str], NDArray[Any] | StoredArray]
+    read: Callable[[Path, str], FileArray]
 
     @classmethod
     def of(cls, path: Path, split: Split) -> ArrayFile:
@@ -70,11 +76,20 @@ class ArrayFile:
             If it is damaged, or not safe to read.
         """
         if path.suffix == ".npz":
-            return cls(path, split, array_names(path), read_array)
+            return cls(path, split, array_names(path), ZippedArray.of)
         return cls(path, split, stored_names(path), StoredArray.of)
 
-    def load(self) -> Images | Signals | Events:
+    def load(self, check: Check | None = None) -> Images | Signals | Events:
         """Return the data set.
+
+        All shapes are compared before a large array is read, since a small compressed file may
+        declare gigabytes.
+
+        Parameters
+        ----------
+        check
+            Called with the kind and the shapes that the file declares; raises an error to refuse
+            them.
 
         Raises
         ------
@@ -92,26 +107,46 @@ class ArrayFile:
                 f"signals_{self.split}, or event_example or event_example_{self.split}",
                 found=shortened(", ".join(self.names), 200) or "no array",
             )
+        if check is not None:
+            check(self._declared(found[0]))
         if found == ["images"]:
             return self._images()
-        return self._signals() if found == ["signals"] else self._events()
+        if found == ["signals"]:
+            return Signals.of(self._array("signals"), **self._answers())
+        return self._events()
+
+    def _declared(self, key: str) -> Declared:
+        """Return the kind and the shapes of the data set, whose large arrays are not read."""
+        points, targets = None, self._known("targets")
+        if key == "images":
+            kind, shape = key, check_image_shape(self._array(key).shape, self._where(key))
+        elif key == "signals":
+            points, channels = check_signal_shape(self._array(key).shape, self._where(key))
+            kind, shape = key, (channels,)
+        else:
+            kind, shape = "events", (self._number("channels"),)
+        outputs = None if targets is None else targets.shape[1:] or (1,)
+        return Declared(kind, shape, str(self.path), self.split, points, outputs)
 
     def _images(self) -> Images:
-        pixels = check_images(self._array("images"), where=self._where("images"))
-        answers = self._answers()
+        pixels, answers = self._array("images"), self._answers()
+        check_image_shape(pixels.shape, self._where("images"))
         count, where = len(pixels), str(self.path)
         labels, targets = check_known(
             answers["labels"], answers["targets"], examples=count, where=where, kind="images"
         )
-        return Images(pixels, labels, where, self.split, np.arange(count), targets)
-
-    def _signals(self) -> Signals:
-        name = self._name("signals")
-        assert name is not None
-        return Signals.of(self.read(self.path, name), **self._answers())
+        checked = check_images(pixels, where=self._where("images"))
+        return Images(checked, labels, where, answers["split"], np.arange(count), targets)
 
     def _events(self) -> Events:
         milliseconds = self._name("event_time_ms") is not None
+        if milliseconds and self._name("event_step") is not None:
+            raise DataError(
+                "the times of the events are given twice",
+                where=str(self.path),
+                expected="event_time_ms or event_step",
+                found=f"{self._name('event_time_ms')} and {self._name('event_step')}",
+            )
         time = "event_time_ms" if milliseconds else "event_step"
         missing = [key for key in (time, "event_channel", "channels") if self._name(key) is None]
         if missing:
@@ -130,10 +165,16 @@ class ArrayFile:
         )  # fmt: skip
 
     def _answers(self) -> _Answers:
-        labels, targets = (
-            None if self._name(key) is None else self._array(key) for key in ("labels", "targets")
-        )
-        return {"labels": labels, "targets": targets, "name": str(self.path), "split": self.split}
+        single = any(kind in self.names for kind in _KINDS)
+        return {
+            "labels": self._known("labels"),
+            "targets": self._known("targets"),
+            "name": str(self.path),
+            "split": BOTH if single else self.split,
+        }
+
+    def _known(self, key: str) -> FileArray | None:
+        return None if self._name(key) is None else self._array(key)
 
     def _name(self, key: str) -> str | None:
         """Return the name of an array in the file, that of both splits first."""
@@ -144,18 +185,18 @@ class ArrayFile:
     def _where(self, key: str) -> str:
         return f"{self.path}: {self._name(key)}"
 
-    def _array(self, key: str) -> NDArray[Any]:
+    def _array(self, key: str) -> FileArray:
         name = self._name(key)
         assert name is not None
-        return np.asarray(self.read(self.path, name))
+        return self.read(self.path, name)
 
     def _number(self, key: str) -> int:
-        values = self._array(key)
-        if values.size != 1 or values.dtype.kind not in "iu":
+        array = self._array(key)
+        if math.prod(array.shape) != 1 or array.dtype.kind not in "iu":
             raise DataError(
                 f"{key} is no number",
                 where=str(self.path),
                 expected="one whole number",
-                found=f"the type {values.dtype}, shape {values.shape}",
+                found=f"the type {array.dtype}, shape {array.shape}",
             )
-        return int(values.reshape(()))
+        return int(np.asarray(array).reshape(()))

@@ -1,13 +1,20 @@
-"""Arrays in the files of NumPy: those that are asked for, and nothing of the others."""
+"""Arrays in the files of NumPy: those that are asked for, and nothing of the others.
+
+The shape of an array in an archive is known before the array is inflated.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -15,7 +22,7 @@ from bioae.archives import DAMAGED, member_of, open_archive
 from bioae.errors import DataError
 from bioae.inputs import open_input
 
-__all__ = ["array_names", "read_array"]
+__all__ = ["ZippedArray", "array_names", "read_array"]
 
 _SUFFIX = ".npy"
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -36,8 +43,57 @@ def array_names(path: Path) -> list[str]:
         raise _unreadable(path, error) from error
 
 
-def read_array(path: Path, name: str | None = None) -> NDArray[Any]:
-    """Read an array from an ``.npz`` file, or without a name that of an ``.npy`` file.
+@dataclass(frozen=True, eq=False)
+class ZippedArray:
+    """An array in an ``.npz`` file, of which the header is read; `numpy.asarray` reads the rest.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        The name of the array.
+    shape
+        The declared shape.
+    dtype
+        The declared type.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> ZippedArray:
+        """Return an array as its header declares it.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, holds Python objects, or its size is not the one it declares.
+        """
+        with _member(path, name) as (file, size):
+            return cls(path, name, *_declared(file, size))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read the array.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read.
+        """
+        with _member(self.path, self.name) as (file, size):
+            values = _read(file, size)
+        return values if dtype is None else values.astype(dtype)
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Read the array of an ``.npy`` file.
 
     Raises
     ------
@@ -45,18 +101,33 @@ def read_array(path: Path, name: str | None = None) -> NDArray[Any]:
         If it cannot be read, holds Python objects, or its size is not the one it declares.
     """
     try:
-        if name is None:
-            with open_input(path) as file:
-                return _read(file, os.fstat(file.fileno()).st_size)
+        with open_input(path) as file:
+            return _read(file, os.fstat(file.fileno()).st_size)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open an array of an ``.npz`` file, and tell its size."""
+    try:
         with open_archive(path) as archive:
             member = member_of(archive, f"{name}{_SUFFIX}")
             with archive.open(member) as file:
-                return _read(file, member.file_size)
+                yield file, member.file_size
     except Exception as error:
         raise _unreadable(path, error) from error
 
 
 def _read(file: IO[bytes], size: int) -> NDArray[Any]:
+    _declared(file, size)
+    file.seek(0)
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+    return array
+
+
+def _declared(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read a header, and return the shape and the type."""
     version = npy.read_magic(file)  # type: ignore[no-untyped-call]
     if version not in _HEADERS:
         raise ValueError(f"the version {version} of the format is not read")
@@ -67,9 +138,7 @@ def _read(file: IO[bytes], size: int) -> NDArray[Any]:
     if dtype.hasobject or declared != size:
         kind = "Python objects" if dtype.hasobject else f"{declared} bytes declared, {size} present"
         raise ValueError(kind)
-    file.seek(0)
-    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
-    return array
+    return shape, dtype
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bioae.errors import DataError
+from bioae.errors import DataError, did_you_mean
 
 __all__ = ["DATA_SETS", "DataSet", "data_set"]
 
@@ -126,10 +125,9 @@ def data_set(name: str) -> DataSet:
     """
     if name in DATA_SETS:
         return DATA_SETS[name]
-    near = difflib.get_close_matches(name, DATA_SETS, n=1)
     raise DataError(
         "unknown data set",
         where=name,
         expected=f"{', '.join(DATA_SETS)}, a folder of IDX files, or an .npz or .npy file",
-        mend=f"Did you mean {near[0]}?" if near else None,
+        mend=did_you_mean(name, DATA_SETS, shown=str),
     )

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.examples import Examples, as_array, check_known
+from bioae.datasets.examples import (
+    Declared,
+    Examples,
+    FileArray,
+    as_array,
+    as_declared,
+    check_known,
+)
 from bioae.errors import DataError
 
 __all__ = ["Addresses", "Events", "TimeUnit"]
@@ -23,7 +30,7 @@ _MOST = 2**31 - 1
 _MOST_EXAMPLES = 10**7
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Addresses:
     """Times and channels of the events of each example, one example after another.
 
@@ -41,6 +48,9 @@ class Addresses:
     time: NDArray[np.int64] | NDArray[np.float64]
     channel: NDArray[np.int32]
 
+    def __repr__(self) -> str:
+        return f"<{len(self.time)} events of {len(self.counts)} examples>"
+
     def __getitem__(self, key: Any) -> Addresses:
         """Return the events of some examples."""
         counts = self.counts[key]
@@ -55,7 +65,7 @@ class Addresses:
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Events(Examples):
     """Signals as lists of events, their labels and targets if known; make them with `of`.
 
@@ -95,15 +105,15 @@ class Events(Examples):
     @classmethod
     def of(
         cls,
-        example: ArrayLike,
-        time: ArrayLike,
-        channel: ArrayLike,
+        example: ArrayLike | FileArray,
+        time: ArrayLike | FileArray,
+        channel: ArrayLike | FileArray,
         *,
         channels: int,
         unit: TimeUnit = "ms",
         examples: int | None = None,
-        labels: ArrayLike | None = None,
-        targets: ArrayLike | None = None,
+        labels: ArrayLike | FileArray | None = None,
+        targets: ArrayLike | FileArray | None = None,
         name: str = "events",
         split: str = "train",
     ) -> Events:
@@ -132,21 +142,25 @@ class Events(Examples):
         """
         one_of(unit, f"{name}: the unit of times", get_args(TimeUnit), error=DataError)
         channels = whole(channels, f"{name}: channels", least=1, most=_MOST, error=DataError)
-        places = _whole_numbers(example, f"{name}: examples of events")
-        times = _times(time, unit, f"{name}: times of events")
-        ports = _whole_numbers(channel, f"{name}: channels of events")
-        if not len(places) == len(times) == len(ports):
+        lists = [
+            _list(each, f"{name}: {what} of events")
+            for each, what in ((example, "examples"), (time, "times"), (channel, "channels"))
+        ]
+        lengths = [each.shape[0] for each in lists]
+        if len(set(lengths)) > 1:
             raise DataError(
                 "the lists of events differ in length",
                 where=name,
                 expected="an example, a time and a channel for each event",
-                found=f"{len(places)}, {len(times)} and {len(ports)}",
+                found="{}, {} and {}".format(*lengths),
             )
+        places = _whole_numbers(lists[0], f"{name}: examples of events")
+        times = _times(lists[1], unit, f"{name}: times of events")
+        ports = _whole_numbers(lists[2], f"{name}: channels of events")
         if examples is None:
             known = next((each for each in (labels, targets) if each is not None), None)
-            examples = (
-                int(places.max(initial=-1)) + 1 if known is None else len(np.atleast_1d(known))
-            )
+            shape = () if known is None else as_declared(known, name).shape
+            examples = int(places.max(initial=-1)) + 1 if known is None else (*shape, 1)[0]
         examples = whole(
             examples, f"{name}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
         )
@@ -199,6 +213,12 @@ class Events(Examples):
         """The shape of a frame, ``(channel,)``."""
         return (self.channels,)
 
+    @property
+    def declared(self) -> Declared:
+        """Kind and shapes."""
+        targets = None if self.targets is None else self.targets.shape[1:]
+        return Declared("events", self.shape, self.name, self.split, targets=targets)
+
     def frames(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.float64]:
         """Count events at each point in time: (example, time, channel).
 
@@ -250,32 +270,42 @@ class Events(Examples):
         return len(self.addresses.counts)
 
 
-def _whole_numbers(array: ArrayLike, where: str) -> NDArray[np.int64]:
-    values = as_array(array, where)
-    values = values.astype(np.int64) if not values.size else values
-    if values.ndim != 1 or values.dtype.kind not in "iu" or (values > _MOST).any():
+def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
+    """Return a list of numbers, one for each event; the values of one in a file are not read."""
+    declared = as_declared(array, where)
+    numeric = declared.dtype.kind in "iuf"  # of no event, of any type
+    if len(declared.shape) != 1 or not (numeric or declared.shape == (0,)):
+        raise _misfit(declared, where, "numbers")
+    return declared
+
+
+def _whole_numbers(array: NDArray[Any] | FileArray, where: str) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu" and array.shape != (0,):
+        raise _misfit(array, where, "whole numbers")
+    values = np.asarray(array)
+    if (values > _MOST).any():
         raise DataError(
-            "the list of events does not fit",
+            "a number of an event is too large",
             where=where,
-            expected="whole numbers, shape (event,)",
-            found=f"the type {values.dtype}, shape {values.shape}",
+            expected=f"whole numbers of at most {_MOST}",
+            found=str(values.max()),
         )
     return values.astype(np.int64)
 
 
-def _times(array: ArrayLike, unit: TimeUnit, where: str) -> NDArray[Any]:
-    if unit == "step":
-        times = _whole_numbers(array, where)
-    else:
-        times = as_array(array, where)
-        if times.ndim != 1 or times.dtype.kind not in "iuf":
-            raise DataError(
-                "the list of events does not fit",
-                where=where,
-                expected="milliseconds, shape (event,)",
-                found=f"the type {times.dtype}, shape {times.shape}",
-            )
-        times = times.astype(np.float64)
+def _misfit(array: NDArray[Any] | FileArray, where: str, expected: str) -> DataError:
+    return DataError(
+        "the list of events does not fit",
+        where=where,
+        expected=f"{expected}, shape (event,)",
+        found=f"the type {array.dtype}, shape {array.shape}",
+    )
+
+
+def _times(array: NDArray[Any] | FileArray, unit: TimeUnit, where: str) -> NDArray[Any]:
+    times: NDArray[Any] = (
+        _whole_numbers(array, where) if unit == "step" else np.asarray(array).astype(np.float64)
+    )
     wrong = ~(np.isfinite(times) & (times >= 0))
     if wrong.any():
         raise DataError("a time is negative or not finite", where=where, found=f"{times[wrong][0]}")

@@ -3,19 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["Examples", "as_array", "check_known", "check_labels", "check_targets"]
+__all__ = [
+    "Declared",
+    "Examples",
+    "FileArray",
+    "as_array",
+    "as_declared",
+    "check_known",
+    "check_labels",
+    "check_targets",
+]
+
+_LARGEST_LABEL = 2**63 - 1
+
+
+@runtime_checkable
+class FileArray(Protocol):
+    """An array in a file: its shape and type are known before `numpy.asarray` reads its values."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def name(self) -> str:
+        """The name of the array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type."""
+
+    def __len__(self) -> int: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Kind and shapes of a data set, which are known before its values are read.
+
+    Attributes
+    ----------
+    kind
+        ``"images"``, ``"signals"`` or ``"events"``.
+    shape
+        The shape of an image, or of a signal at one time.
+    name, split
+        As in the data set.
+    points
+        The number of points in time, of signals.
+    targets
+        The shape of the targets of an example, where known.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    name: str
+    split: str
+    points: int | None = None
+    targets: tuple[int, ...] | None = None
 
 
 class Examples:
     """Base of data sets, whose fields have one row per example; texts and numbers hold for all."""
+
+    def __repr__(self) -> str:
+        """Return the fields, of arrays only the type and the shape."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        texts = (f"{name}={_described(value)}" for name, value in values.items())
+        return f"{type(self).__name__}({', '.join(texts)})"
 
     def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Self:
         """Return the examples of a slice, a sequence of places or a mask, as a data set.
@@ -43,6 +111,12 @@ class Examples:
         return replace(self, **rows)  # type: ignore[type-var]
 
 
+def _described(value: Any) -> str:
+    if hasattr(value, "dtype"):
+        return f"<{value.dtype} {value.shape}>"
+    return repr(value)
+
+
 def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
     """Return an array of NumPy.
 
@@ -57,8 +131,24 @@ def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
         raise DataError("not a regular array", where=where, found=f"{error}") from error
 
 
+def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
+    """Return an array of NumPy, or one in a file as it is; `numpy.asarray` reads its values.
+
+    Raises
+    ------
+    DataError
+        If nested lists differ in length.
+    """
+    return array if isinstance(array, FileArray) else as_array(array, where)
+
+
 def check_known(
-    labels: ArrayLike | None, targets: ArrayLike | None, *, examples: int, where: str, kind: str
+    labels: ArrayLike | FileArray | None,
+    targets: ArrayLike | FileArray | None,
+    *,
+    examples: int,
+    where: str,
+    kind: str,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
     """Check the labels and targets that are known of examples; None stays None.
 
@@ -85,7 +175,7 @@ def check_known(
 
 
 def check_labels(
-    array: ArrayLike, *, examples: int, where: str = "labels", kind: str = "images"
+    array: ArrayLike | FileArray, *, examples: int, where: str = "labels", kind: str = "images"
 ) -> NDArray[np.int64]:
     """Check the labels of `examples` examples, one whole number for each.
 
@@ -94,19 +184,27 @@ def check_labels(
     DataError
         If it does not.
     """
-    labels = as_array(array, where)
-    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
+    declared = as_declared(array, where)
+    if declared.dtype.kind not in "ui" or declared.shape != (examples,):
         raise DataError(
             f"the labels do not fit the {kind}",
             where=where,
             expected=f"{examples} whole numbers, shape ({examples},)",
-            found=f"the type {labels.dtype}, shape {labels.shape}",
+            found=f"the type {declared.dtype}, shape {declared.shape}",
+        )
+    labels = np.asarray(declared)
+    if (labels > _LARGEST_LABEL).any():
+        raise DataError(
+            "a label is too large",
+            where=where,
+            expected=f"whole numbers of at most {_LARGEST_LABEL}",
+            found=str(labels.max()),
         )
     return labels.astype(np.int64)
 
 
 def check_targets(
-    array: ArrayLike, *, examples: int, where: str = "targets", kind: str = "images"
+    array: ArrayLike | FileArray, *, examples: int, where: str = "targets", kind: str = "images"
 ) -> NDArray[np.float64]:
     """Check the targets of `examples` examples, and return them as numbers (example, ..., output).
 
@@ -127,16 +225,17 @@ def check_targets(
     DataError
         If they are not finite numbers, or have another shape.
     """
-    targets = as_array(array, where)
-    fits = targets.ndim in (1, 2, 3) and len(targets) == examples and 0 not in targets.shape
-    if targets.dtype.kind not in "buif" or not fits:
+    declared = as_declared(array, where)
+    shape = declared.shape
+    fits = len(shape) in (1, 2, 3) and shape[0] == examples and 0 not in shape
+    if declared.dtype.kind not in "buif" or not fits:
         raise DataError(
             f"the targets do not fit the {kind}",
             where=where,
             expected=f"numbers of {examples} {kind}, (example, output) or (example, time, output)",
-            found=f"the type {targets.dtype}, shape {targets.shape}",
+            found=f"the type {declared.dtype}, shape {shape}",
         )
-    targets = targets.astype(np.float64)
+    targets = np.asarray(declared).astype(np.float64)
     if not np.isfinite(targets).all():
         raise DataError("a target is not finite", where=where, expected="finite numbers")
     return targets[:, None] if targets.ndim == 1 else targets

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.examples import Examples, as_array
+from bioae.datasets.examples import Declared, Examples, FileArray, as_declared
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_images", "intensities"]
+__all__ = ["Images", "check_image_shape", "check_images", "intensities"]
 
 _AXES = ("example", "channel", "y", "x")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Images(Examples):
     """Images, their labels if known, and their source.
 
@@ -32,7 +32,7 @@ class Images(Examples):
     name
         The name of the data set, or the path of the file.
     split
-        ``"train"`` or ``"test"``.
+        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
     indices
         The place of each image in the full data set, shape ``(example,)``.
     targets
@@ -58,6 +58,12 @@ class Images(Examples):
         _, channels, height, width = self.pixels.shape
         return channels, height, width
 
+    @property
+    def declared(self) -> Declared:
+        """Kind and shapes."""
+        targets = None if self.targets is None else self.targets.shape[1:]
+        return Declared("images", self.shape, self.name, self.split, targets=targets)
+
     def __len__(self) -> int:
         return len(self.pixels)
 
@@ -70,7 +76,7 @@ def intensities(pixels: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def check_images(
-    array: ArrayLike, *, where: str = "images"
+    array: ArrayLike | FileArray, *, where: str = "images"
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
     """Check an array of images, and return it with the four axes of `Images.pixels`.
 
@@ -93,15 +99,16 @@ def check_images(
         If the array is empty, not numeric, of another number of axes, not finite, or outside the
         range.
     """
-    pixels = as_array(array, where)
-    _check_shape(pixels.shape, where)
-    if pixels.dtype.kind not in "buif":
+    declared = as_declared(array, where)
+    check_image_shape(declared.shape, where)
+    if declared.dtype.kind not in "buif":
         raise DataError(
             "images must be numbers",
             where=where,
             expected="bytes from 0 to 255, or numbers in [0, 1]",
-            found=f"the type {pixels.dtype}",
+            found=f"the type {declared.dtype}",
         )
+    pixels = np.asarray(declared)
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels
     if pixels.dtype == np.uint8:
         return pixels
@@ -110,7 +117,14 @@ def check_images(
     return pixels
 
 
-def _check_shape(shape: tuple[int, ...], where: str) -> None:
+def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
+    """Check the shape of an array of images, and return that of an image, (channel, y, x).
+
+    Raises
+    ------
+    DataError
+        If the array is empty, or has another number of axes.
+    """
     if len(shape) not in (3, 4):
         raise DataError(
             "images have the wrong number of axes",
@@ -126,6 +140,7 @@ def _check_shape(shape: tuple[int, ...], where: str) -> None:
             expected="at least one image of at least one pixel",
             found=f"the shape {shape}",
         )
+    return shape[1:] if len(shape) == 4 else (1, *shape[1:])
 
 
 def _check_range(pixels: NDArray[np.float64], where: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import whole
-from bioae.datasets.array_files import ARRAY_FILES, ArrayFile
+from bioae.datasets.array_files import ARRAY_FILES, BOTH, ArrayFile, Check
 from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.events import Events
@@ -21,7 +21,7 @@ from bioae.datasets.store import Split, fetch, file_names, find_file, indices_na
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["Data", "load"]
+__all__ = ["BOTH", "Data", "load"]
 
 #: Examples of any kind of input.
 Data: TypeAlias = Images | Signals | Events
@@ -34,15 +34,27 @@ def load(
     name_or_path: Literal["sample", "mnist", "fashion-mnist"] = _SAMPLE,
     split: Split = "train",
     limit: int | None = None,
+    *,
+    check: Check | None = None,
 ) -> Images: ...
 
 
 @overload
-def load(name_or_path: str | Path, split: Split = "train", limit: int | None = None) -> Data: ...
+def load(
+    name_or_path: str | Path,
+    split: Split = "train",
+    limit: int | None = None,
+    *,
+    check: Check | None = None,
+) -> Data: ...
 
 
 def load(
-    name_or_path: str | Path = _SAMPLE, split: Split = "train", limit: int | None = None
+    name_or_path: str | Path = _SAMPLE,
+    split: Split = "train",
+    limit: int | None = None,
+    *,
+    check: Check | None = None,
 ) -> Data:
     """Load images by the name of a data set, or images, signals or events from a user's file.
 
@@ -55,10 +67,14 @@ def load(
         lists of events and, if known, ``labels`` and ``targets``, see `docs/data.md`. A name takes
         precedence over a folder of the same name; write ``./mnist`` for the folder.
     split
-        ``"train"`` or ``"test"``. A file with a single set of examples returns it for both.
+        ``"train"`` or ``"test"``. A file with a single set of examples returns it for both, as
+        the split ``"all"``.
     limit
         Return the first `limit` examples. The sample is ordered so that they are balanced over the
         classes.
+    check
+        Called with the kind and the shapes that an ``.npz`` or HDF5 file declares, before its large
+        arrays are read; raises an error to refuse them.
 
     Raises
     ------
@@ -71,7 +87,7 @@ def load(
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
-    loaded = _load(name_or_path, split)
+    loaded = _load(name_or_path, split, check)
     if limit is None:
         return loaded
     if limit > len(loaded):
@@ -84,16 +100,16 @@ def load(
     return loaded[np.arange(limit)]
 
 
-def _load(name_or_path: str | Path, split: Split) -> Data:
+def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
     if isinstance(name_or_path, str) and name_or_path in DATA_SETS:
         return _from_folder(fetch(name_or_path), split, name_or_path)
     path = check_input(name_or_path, DataError, "data set")
     if path.is_dir():
         return _from_folder(path, split, str(path))
     if path.suffix == ".npy":
-        return _images(check_images(read_array(path), where=str(path)), None, str(path), split)
+        return _images(check_images(read_array(path), where=str(path)), None, str(path), BOTH)
     if path.suffix in ARRAY_FILES:
-        return ArrayFile.of(path, split).load()
+        return ArrayFile.of(path, split).load(check)
     if path.exists():
         raise DataError(
             "the kind of file is unknown",
@@ -141,7 +157,7 @@ def _images(
     pixels: NDArray[np.uint8] | NDArray[np.float64],
     labels: NDArray[Any] | None,
     name: str,
-    split: Split,
+    split: str,
     *,
     where: str = "labels",
     indices: NDArray[Any] | None = None,

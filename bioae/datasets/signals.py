@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.examples import Examples, as_array, check_known
+from bioae.datasets.examples import Declared, Examples, FileArray, as_declared, check_known
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 
-__all__ = ["Signals", "check_signals"]
+__all__ = ["Signals", "check_signal_shape", "check_signals"]
 
 _AXES = ("example", "time", "channel")
 _BLOCK = 2**22  # numbers that are checked at a time
@@ -20,7 +20,7 @@ _BLOCK = 2**22  # numbers that are checked at a time
 _LARGEST = 1e12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Signals(Examples):
     """Signals, their labels and targets if known, and their source; make them with `of`.
 
@@ -52,10 +52,10 @@ class Signals(Examples):
     @classmethod
     def of(
         cls,
-        values: ArrayLike | StoredArray,
+        values: ArrayLike | FileArray,
         *,
-        labels: ArrayLike | None = None,
-        targets: ArrayLike | None = None,
+        labels: ArrayLike | FileArray | None = None,
+        targets: ArrayLike | FileArray | None = None,
         name: str = "signals",
         split: str = "train",
     ) -> Signals:
@@ -74,9 +74,11 @@ class Signals(Examples):
         DataError
             If the values do not fit `check_signals`, or labels or targets not the examples.
         """
-        checked = check_signals(values, where=name)
-        count = len(checked)
+        declared = as_declared(values, name)
+        check_signal_shape(declared.shape, name)
+        count = len(declared)
         classes, numbers = check_known(labels, targets, examples=count, where=name, kind="signals")
+        checked = check_signals(declared, where=name)
         return cls(checked, classes, name, split, np.arange(count), numbers)
 
     @property
@@ -94,12 +96,18 @@ class Signals(Examples):
         """The values, shape ``(example, time, channel)``: a new array at every call."""
         return np.asarray(self.values).astype(np.float64)
 
+    @property
+    def declared(self) -> Declared:
+        """Kind and shapes."""
+        targets = None if self.targets is None else self.targets.shape[1:]
+        return Declared("signals", self.shape, self.name, self.split, self.points, targets)
+
     def __len__(self) -> int:
         return len(self.values)
 
 
 def check_signals(
-    array: ArrayLike | StoredArray, *, where: str = "signals"
+    array: ArrayLike | FileArray, *, where: str = "signals"
 ) -> NDArray[Any] | StoredArray:
     """Check an array of signals, by blocks, and return it with the three axes of `Signals.values`.
 
@@ -116,33 +124,34 @@ def check_signals(
         If the array is empty, not numeric, of another number of axes, not finite, or has values of
         more than 1e12.
     """
-    values = array if isinstance(array, StoredArray) else as_array(array, where)
-    _check_shape(values.shape, where)
-    if values.dtype.kind not in "buif":
+    declared = as_declared(array, where)
+    check_signal_shape(declared.shape, where)
+    if declared.dtype.kind not in "buif":
         raise DataError(
             "signals must be numbers",
             where=where,
             expected="real numbers",
-            found=f"the type {values.dtype}",
+            found=f"the type {declared.dtype}",
         )
-    if len(values.shape) == 2:
-        values = values[..., None] if isinstance(values, np.ndarray) else values.with_channel()
-    rows = max(1, _BLOCK * len(values) // max(1, int(np.prod(values.shape))))
+    if isinstance(declared, StoredArray):
+        for place, block in declared.blocks(_BLOCK):
+            _check_values(block, place, where)
+        return declared if len(declared.shape) == 3 else declared.with_channel()
+    values = np.asarray(declared)
+    rows = max(1, _BLOCK * len(values) // values.size)
     for start in range(0, len(values), rows):
-        block = np.asarray(values[start : start + rows])
-        inside = np.abs(block.astype(np.float64)) <= _LARGEST  # NaN compares false
-        if not inside.all():
-            place = np.unravel_index(np.argmin(inside), block.shape)
-            found = f"{block[place]} at " + ", ".join(
-                f"{axis} {at}"
-                for axis, at in zip(_AXES, (place[0] + start, *place[1:]), strict=True)
-            )
-            expected = f"finite numbers of a magnitude of at most {_LARGEST:g}"
-            raise DataError("a value does not fit", where=where, expected=expected, found=found)
-    return values
+        _check_values(values[start : start + rows], (start, 0, 0), where)
+    return values if values.ndim == 3 else values[..., None]
 
 
-def _check_shape(shape: tuple[int, ...], where: str) -> None:
+def check_signal_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
+    """Check the shape of an array of signals, and return the points in time and the channels.
+
+    Raises
+    ------
+    DataError
+        If the array is empty, or has another number of axes.
+    """
     if len(shape) not in (2, 3):
         raise DataError(
             "signals have the wrong number of axes",
@@ -156,4 +165,23 @@ def _check_shape(shape: tuple[int, ...], where: str) -> None:
             where=where,
             expected="at least one example, one point in time and one channel",
             found=f"the shape {shape}",
+        )
+    return shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> None:
+    """Check a part of the signals, whose first number has a place in the whole array."""
+    flat = block.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        inside = np.abs(flat[start : start + _BLOCK].astype(np.float64)) <= _LARGEST
+        if inside.all():  # NaN compares false
+            continue
+        first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
+        numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
+        axes = (f"{axis} {at}" for axis, at in zip(_AXES, (*numbers, 0), strict=False))
+        raise DataError(
+            "a value does not fit",
+            where=where,
+            expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
+            found=f"{block[first]} at {', '.join(axes)}",
         )

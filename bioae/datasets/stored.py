@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class StoredArray:
     name: str
     stored: tuple[int, ...]
     dtype: np.dtype[Any]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64] = field(repr=False)
     shape: tuple[int, ...]
 
     @classmethod
@@ -73,6 +74,32 @@ class StoredArray:
         """Return the array with a last axis of length 1."""
         return replace(self, shape=(*self.shape, 1))
 
+    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+        """Read the whole array in parts, each compressed piece of the file once.
+
+        Parameters
+        ----------
+        numbers
+            The most numbers of a part, unless a row or a compressed piece has more.
+
+        Yields
+        ------
+        tuple
+            The place of the part's first number, and its values in the shape of the file.
+        """
+        with _opened(self.path) as file:
+            found = self._found(file)
+            rows, row = (found.chunks or (1,))[0], max(1, math.prod(found.shape[1:]))
+            if found.chunks and rows * row > numbers:
+                parts = found.iter_chunks()
+            else:
+                rows *= max(1, numbers // (rows * row))
+                parts = ((slice(k, k + rows),) for k in range(0, len(found), rows))
+            for part in parts:
+                values = np.asarray(found[part])
+                place = tuple(axis.start for axis in part)
+                yield (*place, *(0 for _ in range(values.ndim - len(place)))), values
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the selected rows.
 
@@ -82,15 +109,20 @@ class StoredArray:
             If the file is no longer there, or has another array.
         """
         with _opened(self.path) as file:
-            found = _array(file, self.name, self.path)
-            if found.shape != self.stored or found.dtype != self.dtype:
-                raise DataError(
-                    "the file has changed since it was loaded", where=str(self.path), mend="Load it"
-                    " again",
-                )  # fmt: skip
-            values = _read(found, self.rows)
+            values = _read(self._found(file), self.rows)
         values = values.reshape(self.shape)
         return values if dtype is None else values.astype(dtype)
+
+    def _found(self, file: h5py.File) -> h5py.Dataset:
+        """Return the array, if it is still the same."""
+        found = _array(file, self.name, self.path)
+        if found.shape != self.stored or found.dtype != self.dtype:
+            raise DataError(
+                "the file has changed since it was loaded",
+                where=str(self.path),
+                mend="Load it again",
+            )
+        return found
 
 
 def stored_names(path: Path) -> list[str]:

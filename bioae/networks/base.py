@@ -198,8 +198,9 @@ class NetworkBase:
         } - placed.array_shapes.keys()
         if not names:
             return
-        from bioae.equations.declarations import brian2_equations, parameter_values
+        from bioae.equations.declarations import brian2_equations
         from bioae.equations.lowering.constants import positive_times
+        from bioae.equations.parameters import parameter_values
 
         for prefix, model in ((layer, placed.model), (f"{layer}readout.", placed.readout)):
             times = positive_times(brian2_equations(model), parameter_values(model))

@@ -20,13 +20,13 @@ from pydantic import (
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError, describe
+from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.placing import models_of
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
 
@@ -111,6 +111,7 @@ class NetworkConfig(Table):
                 f"{list(self.input_shape)} for signals: choose another kind in [task]"
             )
         self.task.check_size(outputs, shape, self.input_shape)
+        self.task.points(self.steps)
         return self
 
     @model_serializer(mode="wrap")
@@ -208,7 +209,7 @@ class NetworkConfig(Table):
 
     @property
     def in_time(self) -> bool:
-        """Whether the network receives signals, which vary in time, and not images."""
+        """True if the network receives signals, which vary in time, and not images."""
         return len(self.input_shape) == 1
 
     @property
@@ -222,6 +223,16 @@ class NetworkConfig(Table):
         return self.encoder.points(self.steps)
 
     @property
+    def point_steps(self) -> int:
+        """The steps that every point in time of signals and targets is a multiple of.
+
+        0 where neither varies in time.
+        """
+        points = [self.points] if self.in_time else []
+        points += [self.task.points(self.steps)] if self.task.in_time else []
+        return math.gcd(*(self.steps // each for each in points))
+
+    @property
     def output_shape(self) -> Shape:
         """The shape of the decoded output for one example, as the task defines it."""
         return self.task.output_shape(self.input_shape, self.steps)
@@ -233,7 +244,7 @@ class NetworkConfig(Table):
 
     @cached_property
     def noisy(self) -> bool:
-        """Whether presentations of one example differ: the encoder or a neuron model draws."""
+        """True if presentations of one example differ: the encoder or a neuron model draws."""
         programs = [placed.program for placed in self.placed]
         if self.decoder.reads_potential:
             programs.append(self.placed[-1].readout_program)
@@ -257,28 +268,7 @@ class NetworkConfig(Table):
         placed = []
         shape = self.encoded_shape
         for depth, layer in enumerate(self.layers, start=1):
-            model = self.model(layer.neuron or self.neuron).with_parameters(layer.parameters)
-            if layer.weight is not None:
-                model = model.with_weight(layer.weight)
-            where = f"layer {layer.name!r}"
-            self._check_dt(model, where=where)
-            check_background(layer.background, dt=self.dt_seconds, where=f"{where}, background")
-            for name, spread in layer.spread.items():
-                check_spread(model, name, spread, where=where)
-            if model.threshold is None and (depth < len(self.layers) or layer.recurrent):
-                raise NetworkError(
-                    f"the neuron model {model.name!r} never fires",
-                    where=where,
-                    expected="a model with a threshold: other neurons receive the layer's spikes",
-                )
-            readout = self.model(layer.readout)
-            readout = readout.with_parameters(_common(model, readout))
-            for key in ("delay", "recurrent_delay"):
-                check_delay(
-                    getattr(layer, key), dt=self.dt_seconds, steps=self.steps,
-                    where=f"{where}, {key}",
-                )  # fmt: skip
-            placed.append(PlacedLayer(layer, depth, shape, model, readout))
+            placed.append(PlacedLayer(layer, depth, shape, *models_of(self, layer)))
             shape = layer.output_shape(shape)
         return tuple(placed)
 
@@ -293,54 +283,10 @@ class NetworkConfig(Table):
             _ = self.points
         _check_indices(math.prod(self.encoded_shape))
 
-    def _check_dt(self, model: NeuronModel, *, where: str) -> None:
-        from bioae.equations.quantities import time_in_seconds
-
-        if model.run_every is not None or model.timed_arrays:
-            from bioae.equations.declarations import check_interval
-
-            check_interval(model, self.dt_seconds)
-        if model.dt is None:
-            return
-        largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
-        if self.dt_seconds > largest * (1 + 1e-9):
-            raise NetworkError(
-                f"the time step is too long for the neuron model {model.name!r}",
-                where=where,
-                expected=f"dt of at most {model.dt}",
-                found=self.dt,
-                mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
-            )
-
 
 def _check_indices(number: int) -> None:
     if number >= 2**31:
         raise ValueError(f"{number:,} neurons or weights, which indices of 32 bits cannot count")
-
-
-def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
-    """Return the read-out's parameters that the neuron also has, with the neuron's values."""
-    differing = [
-        name
-        for name, text in readout.parameters.items()
-        if model.parameters.get(name, text) != text
-    ]
-    if not differing:
-        return {}
-    from bioae.equations.declarations import parameter_values, random_parameters
-    from bioae.equations.expressions import Expression
-    from bioae.equations.quantities import text_of
-
-    values, own = parameter_values(model), parameter_values(readout)
-    random = random_parameters(model)
-    texts = {
-        # The text itself, unless it names other parameters of the neuron or is drawn for it.
-        name: str(text_of(values[name]))
-        if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
-        else model.parameters[name]
-        for name in differing
-    }
-    return {name: text for name, text in texts.items() if values[name].dim == own[name].dim}
 
 
 def _preset(name: str, where: str) -> dict[str, Any]:

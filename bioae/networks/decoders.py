@@ -12,6 +12,7 @@ each chunk of presentations.
 from __future__ import annotations
 
 from abc import abstractmethod
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from array_api_compat import array_namespace
@@ -62,7 +63,7 @@ class _Decoder(Table):
 
     @property
     def reads_potential(self) -> bool:
-        """Whether it decodes the read-out's potential rather than the spikes."""
+        """True if it decodes the read-out's potential rather than the spikes."""
         return self.reads == "potential"
 
     def outputs(self, neurons: int) -> int:
@@ -113,19 +114,19 @@ class _Decoder(Table):
         """
         return kept / (self.scale or default_scale)
 
-    def in_finer_steps(self, parts: int, *, default_scale: float) -> Self:
+    def in_finer_steps(self, parts: Fraction, *, default_scale: float) -> Self:
         """Return the decoder that gives the same outputs when steps are divided.
 
         Parameters
         ----------
         parts
-            The number of parts of each step.
+            The number of parts of each step, below 1 for longer steps.
         default_scale
             As for `decode`.
         """
         if not self.sums_steps:
             return self
-        return self.model_copy(update={"scale": (self.scale or default_scale) * parts})
+        return self.model_copy(update={"scale": float((self.scale or default_scale) * parts)})
 
     @abstractmethod
     def _reduce(self, activity: Array) -> Array: ...

@@ -202,7 +202,7 @@ def spread_ends(
     NetworkError
         If they are not in order, have another unit, or are not within the bounds of training.
     """
-    from bioae.equations.declarations import parameter_values, trained_bounds
+    from bioae.equations.parameters import parameter_values, trained_bounds
     from bioae.equations.quantities import evaluate
 
     values, where = parameter_values(model), f"{where}, spread of {name!r}"

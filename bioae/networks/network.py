@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bioae.checks import instance, number, whole
-from bioae.equations.expressions import Expression
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
@@ -21,6 +21,7 @@ from bioae.networks.initial import draw_parameters
 from bioae.networks.inputs import check_background, check_delay, check_variation
 from bioae.networks.layers import Background, Layer, as_text
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.time_steps import in_other_steps, parts_of_step
 from bioae.random import check_key
 
 if TYPE_CHECKING:
@@ -153,38 +154,38 @@ class Network(NetworkBase):
     def in_finer_steps(self, parts: int) -> Self:
         """Return the network with each time step divided into parts.
 
-        Presentations last as long as before. The encoder emits less in each step, and biases are
-        smaller, so that the input per millisecond stays the same.
+        Presentations and points of signals last as long as before. The encoder emits less in each
+        step, and biases are smaller, so that the input per millisecond stays the same.
         """
-        config = self.config
         if whole(parts, "parts", least=1) == 1:
             return self
-        changed = config.varied(
-            layers=tuple(_in_finer_steps(placed, parts) for placed in config.placed),
-            dt=f"{config.dt}/{parts}",
-            steps=config.steps * parts,
-            encoder=config.encoder.in_finer_steps(parts),
-            decoder=config.decoder.in_finer_steps(parts, default_scale=config.default_scale),
-        )
-        biases = {name for placed in config.placed for name in placed.bias_shapes}
-        weights = {n: w / parts if n in biases else w for n, w in self.weights.items()}
-        return replace(self, config=changed, weights=weights)
+        dt = f"({self.config.dt})/{parts}"
+        config, weights = in_other_steps(self.config, self.weights, Fraction(parts), dt=dt)
+        return replace(self, config=config, weights=weights)
 
     def with_time(self, **changes: Any) -> Self:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.
 
+        The points in time of signals and of a sequence's targets last as long as before. In a
+        network of either kind another `dt` therefore changes the steps of each point, and those of
+        a presentation in proportion unless `steps` are given; the input per millisecond stays the
+        same, as in `in_finer_steps`. In other networks `dt` changes nothing else.
+
         Raises
         ------
         NetworkError
-            If a value does not fit.
+            If a value does not fit, or such a point does not last a whole number of steps.
         """
         from bioae.equations.quantities import time_in_seconds
 
+        config, weights = self.config, self.weights
         if "steps" in changes:
             whole(changes["steps"], "steps", least=1, most=2**31 - 1, error=NetworkError)
         if "dt" in changes:
-            time_in_seconds(changes["dt"], where="dt", error=NetworkError)
-        return replace(self, config=self.config.varied(**changes))
+            seconds = time_in_seconds(changes["dt"], where="dt", error=NetworkError)
+            parts = parts_of_step(config, seconds)
+            config, weights = in_other_steps(config, weights, parts, dt=as_text(changes["dt"]))
+        return replace(self, config=config.varied(**changes), weights=weights)
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
         """Return the network with heterogeneous neurons: each has its own parameters.
@@ -292,7 +293,7 @@ class Network(NetworkBase):
 
     def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
         """Return the parameters of a read-out that would otherwise change with the neuron."""
-        from bioae.equations.declarations import parameter_values
+        from bioae.equations.parameters import parameter_values
 
         values = self.parameters(before, readout=True)
         new = parameter_values(after.readout)
@@ -311,18 +312,3 @@ def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
 
 def _times(factor: float, weight: str) -> str | None:
     return None if factor == 1.0 else f"{factor!r}*({weight})"
-
-
-def _in_finer_steps(placed: PlacedLayer, parts: int) -> Layer:
-    """Return a layer whose spikes add as much in a step that is divided into parts."""
-    named = ["dt" in Expression(amount).names for amount in placed.model.received.values()]
-    layer = cast("Layer", placed.layer)
-    if not any(named):
-        return layer
-    if not all(named):
-        raise NetworkError(
-            "some of the inputs of a neuron model depend on dt and others do not",
-            where=f"layer {placed.name!r}",
-            mend="Write dt in all amounts of `weight` and `inputs`, or in none",
-        )
-    return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})

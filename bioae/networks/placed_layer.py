@@ -135,7 +135,7 @@ class PlacedLayer:
         if not self.model.drawn and not self.readout.drawn:
             return {}
         from bioae.equations.arrays.start import drawn_parameters
-        from bioae.equations.declarations import random_parameters
+        from bioae.equations.parameters import random_parameters
 
         arrays: dict[str, NDArray[np.float64]] = {}
         own = random_parameters(self.model)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["SCHEDULES", "Schedule", "ScheduleName", "Timing"]
+__all__ = ["SCHEDULES", "Schedule", "ScheduleName", "Timing", "points_in"]
 
 ScheduleName = Literal["brian2", "paper"]
 
@@ -45,6 +45,28 @@ SCHEDULES: dict[ScheduleName, Schedule] = {
     "paper": Schedule(("start", "synapses", "thresholds", "resets", "groups", "end"), lead_in=0),
 }
 assert set(SCHEDULES) == set(get_args(ScheduleName))
+
+
+def points_in(steps: int, every: int, owner: str) -> int:
+    """Return the number of points in time of a presentation, each of which lasts some steps.
+
+    Parameters
+    ----------
+    steps
+        Steps of a presentation.
+    every
+        Steps from one point to the next.
+    owner
+        The owner of `every`, named in errors.
+
+    Raises
+    ------
+    ValueError
+        If the last point would be cut off.
+    """
+    if steps % every:
+        raise ValueError(f"steps = {steps} is no multiple of the {owner}'s every = {every}")
+    return steps // every
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from bioae.errors import DataError
-from bioae.fields import Size, Table
+from bioae.fields import Size, Steps, Table
+from bioae.networks.schedule import points_in
 
 __all__ = [
     "Classification",
@@ -114,6 +116,16 @@ class _Task(Table):
                 f"the last layer gives {outputs} outputs: the task {self.kind!r} needs {needed}"
             )
 
+    def points(self, steps: int) -> int:
+        """Return the number of targets in time, one per step unless the task says otherwise.
+
+        Raises
+        ------
+        ValueError
+            If the last one would be cut off.
+        """
+        return steps
+
     def default_scale(self, mean_drive: float) -> float:
         """Return the divisor of the output where the decoder has no `scale`.
 
@@ -166,6 +178,25 @@ class _Task(Table):
                 mend="docs/data.md says how a file holds them",
             )
         return values
+
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the task with the same targets when steps are divided.
+
+        Parameters
+        ----------
+        parts
+            The number of parts of each step, below 1 for longer steps.
+        """
+        return self
+
+    def check_target_shape(self, shape: Shape, steps: int) -> None:
+        """Check the shape of the targets of an example, where these are the task's.
+
+        Raises
+        ------
+        DataError
+            If it does not fit.
+        """
 
     def _check_target(self, values: NDArray[Any], steps: int) -> None:
         """Raise a `DataError` if targets (example, ...) do not fit the task."""
@@ -241,15 +272,20 @@ class _Valued(_Task):
         "r2": "higher",
     }
 
-    def _check_target(self, values: NDArray[Any], steps: int) -> None:
-        needed = self.output_shape((), steps)
-        if values.shape[1:] != needed:
+    def check_target_shape(self, shape: Shape, steps: int) -> None:
+        """Check that there is a number for each output, and each target in time."""
+        needed = self.output_shape((), self.points(steps))
+        if shape != needed:
             raise DataError(
                 f"the targets do not fit the task {self.kind!r}",
                 where="targets",
                 expected=f"the shape {needed} for each example",
-                found=str(values.shape[1:]),
+                found=str(shape),
+                mend="Give targets of this shape, or leave them out of a simulation",
             )
+
+    def _check_target(self, values: NDArray[Any], steps: int) -> None:
+        self.check_target_shape(values.shape[1:], steps)
 
 
 class Regression(_Valued):
@@ -266,12 +302,34 @@ class Sequence(_Valued):
     """Give numbers for an example at each step."""
 
     kind: Literal["sequence"] = "sequence"
+    every: Steps = Field(1, description="steps from one target to the next")
+
+    @model_serializer(mode="wrap")
+    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
+        # Descriptions of sequences, and their hashes, are older than `every`.
+        fields: dict[str, Any] = serialise(self)
+        return {k: v for k, v in fields.items() if (k, v) != ("every", 1)}
 
     in_time: ClassVar[bool] = True
 
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:
         """Return (time, output)."""
         return (steps, self.outputs)
+
+    def points(self, steps: int) -> int:
+        """Return the number of targets in time, each of `every` steps."""
+        return points_in(steps, self.every, "task")
+
+    def known_target(self, examples: Examples, steps: int) -> NDArray[Any] | None:
+        """Return the targets of each step, each target `every` times."""
+        values = super().known_target(examples, steps)
+        if values is None or self.every == 1:
+            return values
+        return np.repeat(values, self.every, axis=1)
+
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the task with more steps per target."""
+        return self.model_copy(update={"every": int(self.every * parts)})
 
 
 Task = Annotated[

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from bioae.errors import InputError, TargetError
 
 if TYPE_CHECKING:
-    from bioae.networks.config import NetworkConfig
+    from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = [
     "LABELS",
@@ -133,15 +133,17 @@ def _names(record: object) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def check_record(names: Collection[str], config: NetworkConfig, *, where: str = "record") -> None:
-    """Check that each variable to record is a state of some layer.
+def check_record(
+    names: Collection[str], layers: Iterable[PlacedLayer], *, where: str = "record"
+) -> None:
+    """Check that each variable to record is a state of one of the layers.
 
     Raises
     ------
     InputError
         If no layer has such a variable.
     """
-    known = {state for placed in config.placed for state in placed.program.states} if names else {}
+    known = {state for placed in layers for state in placed.program.states} if names else {}
     for name in names:
         if name not in known:
             raise InputError(

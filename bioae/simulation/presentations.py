@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
 from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
-from bioae.datasets.examples import check_labels, check_targets
+from bioae.datasets.examples import Declared, check_labels, check_targets
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = ["Presentations", "Progress", "check_fit", "values_of"]
+__all__ = ["Presentations", "Progress", "check_declared", "check_fit", "needed_input", "values_of"]
 
 #: Called with the number of finished presentations, and of all presentations.
 Progress = Callable[[int, int], None]
@@ -230,25 +230,35 @@ def check_fit(config: NetworkConfig, data: Data) -> None:
     DataError
         If they do not.
     """
+    check_declared(config, data.declared)
+    if isinstance(data, Events):
+        data.check_times(config.points, point_ms=_point_ms(config))
+
+
+def check_declared(config: NetworkConfig, data: Declared) -> None:
+    """Check the kind and the shapes of examples, as `check_fit` does, and those of their targets.
+
+    Raises
+    ------
+    DataError
+        If they do not fit.
+    """
     where = None if data.name in _UNNAMED else f"{data.name}, split {data.split}"
-    if isinstance(data, Images) == config.in_time:
-        kind = type(data).__name__.lower()
+    if (data.kind == "images") == config.in_time:
         raise DataError(
             f"the network receives {'signals' if config.in_time else 'images'}",
             where=where,
-            expected=f"an input of the shape {config.input_shape}",
-            found=f"{kind} of the shape {data.shape}",
+            expected=needed_input(config),
+            found=f"{data.kind} of the shape {data.shape}",
         )
     if data.shape != config.input_shape:
         raise DataError(
-            f"the {type(data).__name__.lower()} do not fit the network",
+            f"the {data.kind} do not fit the network",
             where=where,
             expected=f"({'channel' if config.in_time else 'channel, y, x'}) = {config.input_shape}",
             found=f"{data.shape}",
         )
-    if isinstance(data, Events):
-        data.check_times(config.points, point_ms=_point_ms(config))
-    if isinstance(data, Signals) and data.points != config.points:
+    if data.points is not None and data.points != config.points:
         every = config.steps // config.points
         raise DataError(
             "the signals do not last as long as a presentation",
@@ -258,6 +268,16 @@ def check_fit(config: NetworkConfig, data: Data) -> None:
             found=f"{data.points}",
             mend="Set steps, or the encoder's `every` (steps per point), in the network",
         )
+    if data.targets is not None:
+        config.task.check_target_shape(data.targets, config.steps)
+
+
+def needed_input(config: NetworkConfig) -> str:
+    """Return the kind and the shape of the examples that a network receives, as text."""
+    if not config.in_time:
+        return f"images of the shape (channel, y, x) = {config.input_shape}"
+    shape = (config.points, *config.input_shape)
+    return f"signals of the shape (time, channel) = {shape}, or events of {shape[-1]} channels"
 
 
 #: The name of data sets that are made of arrays, which errors leave out.

@@ -32,7 +32,8 @@ from bioae.simulation.results.parts import (
     missing,
     remove_parts,
 )
-from bioae.simulation.results.tree import layer_dataset, root_dataset, versions
+from bioae.simulation.results.root import root_dataset, versions
+from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
 from bioae.simulation.workers.processes import run_in_processes
@@ -235,7 +236,7 @@ class _Simulation:
                 mend="An artefact has one: bioae.load(path).network",
             )
         backend = Backend.of(backend)
-        check_record(backend.record, network.config)
+        check_record(backend.record, network.config.placed)
         chunk = None if chunk is None else whole(chunk, "chunk", least=1)
         if not _is_client(workers):
             expected = "a whole number or a distributed.Client"

@@ -14,9 +14,9 @@ from brian2.equations.equations import SUBEXPRESSION
 from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel, lower
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import default_parameters
-from bioae.equations.arrays.stepping import compile_expression
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.description import Symbol, symbols
 from bioae.equations.expressions import Expression

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bioae.equations.arrays.timed import Timed
-from bioae.equations.expressions import EXTREMES, SUPPORTED
+from bioae.equations.grammar import EXTREMES, SUPPORTED
 from bioae.equations.operators import LEAST_INTEGER, POWERS
 
 __all__ = ["array_functions"]

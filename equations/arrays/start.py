@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import Stepper, compile_expression
-from bioae.equations.declarations import (
-    check_interval,
-    parameter_order,
-    parameter_values,
-    random_parameters,
-)
+from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import parameter_order, parameter_values, random_parameters
 from bioae.equations.program import REFRACTORY_PREFIX, Draw, Noise, Program
 from bioae.equations.quantities import constants, time_in_seconds
+from bioae.equations.timed_arrays import check_interval
 from bioae.errors import ModelError
 
 __all__ = [

@@ -16,11 +16,14 @@ from brian2.equations.equations import (
     SingleEquation,
 )
 
-from bioae.equations.declarations import brian2_equations, without_timed_arrays
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.typesetting import latex, symbol
-from bioae.equations.expressions import Expression, is_condition, parse_assignments
+from bioae.equations.expressions import Expression
+from bioae.equations.grammar import is_condition
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import unit_name
+from bioae.equations.timed_arrays import without_timed_arrays
 
 __all__ = ["Firing", "Rule", "Symbol", "dynamics", "firing", "rules", "symbols"]
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
-from bioae.equations.expressions import Expression, is_condition
+from bioae.equations.expressions import Expression
+from bioae.equations.grammar import is_condition
 from bioae.equations.quantities import constants
 
 __all__ = ["latex", "symbol"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -22,22 +21,16 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from bioae.equations.expressions import (
-    Expression,
-    check_names,
-    parse_assignments,
-    parse_expression,
-)
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.language import (
-    BUILT_IN,
     REFRACTORINESS,
     check_name,
     complaint,
-    copied_variables,
 )
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
-from bioae.errors import ModelError
+from bioae.errors import ModelError, did_you_mean
 
 __all__ = ["check_model", "methods"]
 
@@ -51,7 +44,10 @@ def methods() -> tuple[str, ...]:
 
 
 def check_model(
-    model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+    model: NeuronModel,
+    equations: Equations,
+    parameters: Mapping[str, Quantity],
+    copied: Collection[str],
 ) -> None:
     """Check every string of a model.
 
@@ -61,6 +57,8 @@ def check_model(
         The model.
     equations, parameters
         Its declarations: see `bioae.equations.declarations`.
+    copied
+        See `bioae.equations.declarations.copied_variables`.
 
     Raises
     ------
@@ -68,7 +66,7 @@ def check_model(
         If one is malformed, names something unknown, has the wrong unit, or writes a variable that
         it may not write.
     """
-    checks = _Checks(model, equations, parameters)
+    checks = _Checks(model, equations, parameters, copied)
     checks.equations()
     checks.input()
     checks.largest_dt()
@@ -79,7 +77,11 @@ def check_model(
 
 class _Checks:
     def __init__(
-        self, model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
+        self,
+        model: NeuronModel,
+        equations: Equations,
+        parameters: Mapping[str, Quantity],
+        copied: Collection[str],
     ) -> None:
         self.model = model
         self.declared = equations
@@ -89,7 +91,7 @@ class _Checks:
             for name, equation in equations.items()
             if equation.type != SUBEXPRESSION and "constant" not in equation.flags
         }
-        self.copied = copied_variables(model)
+        self.copied = copied
         self.own = {*equations, *BUILT_IN, *(REFRACTORINESS if model.refractoriness else ())}
         units = {name: equation.dim for name, equation in equations.items()}
         units |= {"t": second.dim, "dt": second.dim, "lastspike": second.dim}
@@ -322,8 +324,7 @@ class _Checks:
         self, name: str, key: str, by: str, written: Mapping[str, Dimension]
     ) -> ModelError:
         equation = self.declared.get(name)
-        close = get_close_matches(name, written, n=1)
-        mend = f"Did you mean {close[0]!r}?" if close else None
+        mend = did_you_mean(name, written)
         if equation is not None and equation.type == PARAMETER and name not in self.states:
             mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
         elif name in self.states:

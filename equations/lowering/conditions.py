@@ -9,7 +9,8 @@ from typing import Any
 
 from brian2.equations.equations import SUBEXPRESSION
 
-from bioae.equations.expressions import Expression, is_condition, parse_expression
+from bioae.equations.expressions import Expression, parse_expression
+from bioae.equations.grammar import is_condition
 from bioae.errors import ModelError, shortened
 
 __all__ = ["check_integrated", "is_true_or_false", "with_numbers"]

@@ -12,18 +12,13 @@ import numpy as np
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
 from brian2.utils.stringtools import get_identifiers
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
-from bioae.equations.declarations import (
-    brian2_equations,
-    check_trainable,
-    in_order,
-    parameter_values,
-    timed_arrays,
-    without_timed_arrays,
-)
-from bioae.equations.expressions import Assignment, Expression, is_condition, parse_assignments
-from bioae.equations.language import copied_variables, parsed_equations
+from bioae.equations.assignments import Assignment, parse_assignments
+from bioae.equations.declarations import brian2_equations, copied_variables
+from bioae.equations.expressions import Expression
+from bioae.equations.grammar import is_condition
+from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
 from bioae.equations.lowering.constants import check_constants
@@ -34,6 +29,7 @@ from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
+from bioae.equations.parameters import check_trainable, in_order, parameter_values
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
@@ -46,6 +42,7 @@ from bioae.equations.program import (
     Statements,
 )
 from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
+from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
 from bioae.errors import ModelError
 
 __all__ = ["lower"]
@@ -97,9 +94,9 @@ class _Lowering:
         check_integrated(parsed_equations(model), where=f"{self.where}, equations")
         declared = brian2_equations(model)
         _check_noise(model, declared)
-        check_model(model, declared, self.values)
-        self.draws = Draws()
         self.copied = copied_variables(model)
+        check_model(model, declared, self.values, self.copied)
+        self.draws = Draws()
         self.probe = Probe(model, declared)
         # Last: the equations explain a parameter of the wrong unit better.
         check_trainable(model, declared, self.values)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
-from bioae.equations.expressions import Assignment, Expression
+from bioae.equations.assignments import Assignment
+from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Draw, Program
 

@@ -23,7 +23,8 @@ from brian2.units import ms
 from brian2.utils.logger import catch_logs
 from brian2.utils.stringtools import word_substitute
 
-from bioae.equations.expressions import Assignment, Expression, parse_assignments
+from bioae.equations.assignments import Assignment, parse_assignments
+from bioae.equations.expressions import Expression
 from bioae.equations.language import complaint
 from bioae.equations.lowering.exact import Exact, TooSlowError
 from bioae.equations.model import NeuronModel

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
-from bioae.equations.expressions import Assignment, Expression
+from bioae.equations.assignments import Assignment
+from bioae.equations.expressions import Expression
 
 __all__ = ["ACTIVE", "Activity", "without_refractory"]
 

@@ -64,7 +64,7 @@ def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., 
     (here / "run.toml").write_text(f"{tiny_text}seed = 1\n")
     before = files(here / "out")
     kept = before.keys() - {"config.toml"}
-    assert len(kept) == 5
+    assert len(kept) == 6
     # The checkpoint is written first; the smaller the limit, the earlier the run ends.
     for most, written in ((512, "config.toml"), (8192, "checkpoint")):
         line = limited(most, "train", "run.toml", "--out", "out", "--overwrite")

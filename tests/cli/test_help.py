@@ -17,7 +17,7 @@ Run = Callable[..., Any]
 COMMANDS = ("demo", "train", "simulate", "analyze", "parity", "experiment")
 GROUPED = (
     "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
-    "cache show", "cache clear",
+    "models list", "models show", "cache show", "cache clear",
 )  # fmt: skip
 HEAVY = ("brian2", "matplotlib", "scipy", "sklearn", "torch", "xarray")
 

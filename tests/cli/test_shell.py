@@ -239,7 +239,7 @@ def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> N
 def test_warnings_of_bioae_are_one_line_and_those_of_libraries_silent() -> None:
     code = (
         "import logging; from bioae.cli import main; main(); "
-        "from bioae.trainers.mirror.compiled.build import warn_uncompiled; "
+        "from bioae.trainers.mirror.compiled.unsupported import warn_uncompiled; "
         "logging.getLogger('library').error('theirs'); warn_uncompiled('first', 'one\\ntwo')"
     )
     done = run_python("-c", code, "--version")

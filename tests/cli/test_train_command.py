@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bioae.cli.progress import training_progress
 from bioae.networks import artefact
+from bioae.trainers.training.loop import Report
+from bioae.trainers.training.training import train
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -43,6 +49,7 @@ def test_a_run(run: Run, here: Path, config: Texts) -> None:
     assert re.fullmatch(r"out/model: epoch [12] of 2, test error [0-9.]+ per image\n", done.out)
     found = sorted(files(here / "out"))
     assert found == [
+        ".lock",
         "checkpoint.safetensors",
         "config.toml",
         "metrics.jsonl",
@@ -126,7 +133,7 @@ def test_an_invalid_configuration_keeps_the_earlier_run(
         (
             "threads = 1",
             "[regularisers]\nbeta2 = nan",
-            "regularisers.beta2 must be a finite number",
+            "run.toml: regularisers.beta2 is not finite: expected a finite number, found nan",
         ),
     ],
 )
@@ -285,3 +292,100 @@ def test_starts_that_do_not_fit(run: Run, refused: Refused, here: Path, config: 
     assert "cubaa" in refused("train", name, "--out", "out", *START, "--neuron", "cubaa")
     line = refused("train", config("threads = 1", 'init = { modell = "x" }'), "--out", "out")
     assert "training.init" in line
+
+
+def test_two_processes_do_not_train_in_one_folder(
+    run: Run, start: Callable[..., Any], here: Path, config: Texts
+) -> None:
+    many = config("epochs = 2", "epochs = 10000")
+    first = start("train", many, "--out", "out")
+    first.wait_for((here / "out/metrics.jsonl").exists)
+    for option in ("--resume", "--overwrite"):
+        second = run("train", many, "--out", "out", option)
+        assert second.status == 2
+        assert second.err == (
+            "bioae: error: out: another process trains in this folder. Wait until it has finished, "
+            "or end it first\n"
+        )
+    assert first.running()
+    first.interrupt(signal.SIGKILL)
+    epochs = len((here / "out/metrics.jsonl").read_text().splitlines())
+    few = config("epochs = 2", f"epochs = {epochs + 1}")
+    assert run("train", few, "--out", "out", "--resume").status == 0
+
+
+def test_a_lock_alone_is_no_output(run: Run, here: Path, config: Texts) -> None:
+    (here / "out").mkdir()
+    (here / "out/.lock").touch()  # of a process that was killed before it wrote anything
+    assert run("train", config(), "--out", "out").status == 0
+
+
+def test_a_stage_that_cannot_run_leaves_no_folder(
+    run: Run, refused: Refused, config: Texts
+) -> None:
+    stages = "[[training.stages]]\nepochs = 1\n[[training.stages]]\nepochs = 1\n"
+    broken = config(
+        "epochs = 2\nbatch_size = 10\nthreads = 1",
+        f'batch_size = 10\nthreads = 1\n{stages}frozen = ["weight"]',
+    )
+    line = refused("train", broken, "--out", "out")
+    assert line == "training.stages.2nd, frozen: nothing is left to train; found weight"
+    assert run("train", config(), "--out", "out").status == 0
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_score_of_training_images_is_called_so(
+    single: bool, run: Run, here: Path, config: Texts
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
+    arrays = {"images": pixels} if single else {"images_train": pixels, "images_test": pixels}
+    np.savez(here / "mine.npz", **arrays)
+    done = run("train", config('"sample"', '"mine.npz"'), "--out", "out")
+    assert (done.status, done.err) == (0, "")
+    said = " (of training data: the file has one set for both splits)\n"
+    assert done.out.endswith(said) == single
+    assert json.loads((here / "out/test.json").read_text())["test_seen"] is single
+    assert artefact.load(here / "out/model").metrics["test_seen"] is single
+
+
+def test_other_images_are_held_out_than_in_the_training_before(
+    run: Run, config: Texts, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run("train", config(), "--out", "first").status == 0
+    assert run("train", config(), "--out", "same", *START).status == 0
+    assert caplog.messages == []
+    other = config("threads = 1", "threads = 1\nseed = 3")
+    assert run("train", other, "--out", "other", *START).status == 0
+    (line,) = caplog.messages
+    assert line == (
+        "bioae: first/model was trained with training.seed = 0, now it is 3: images that are held "
+        "out for validation may have been trained on"
+    )
+    assert run("train", other, "--out", "other", *START, "--resume").status == 0
+    assert len(caplog.messages) == 1
+
+
+def test_progress_shows_no_number_before_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", "120")
+    with training_progress() as report:
+        assert report is not None
+        start = terminal.getvalue()
+        report(Report(1, 2, 1, 10, 12.5))
+        report(Report(2, 2, 1, 10, 11.25, 34.5678))
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert "nan" not in lines
+    assert "loss – validation –" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", start + lines)
+    assert "loss 11.25 validation 34.57" in lines
+
+
+def test_progress_has_the_score_of_the_last_epoch(here: Path, config: Texts) -> None:
+    seen: list[Report] = []
+    train(Path(config()), here / "out", progress=seen.append)
+    lines = [json.loads(line) for line in (here / "out/metrics.jsonl").read_text().splitlines()]
+    scores = {report.epoch: report.score for report in seen}
+    assert scores == {1: None, 2: lines[0]["validation_sum_squared_error"]}

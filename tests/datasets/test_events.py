@@ -138,3 +138,26 @@ def test_a_missing_list(tmp_path: Path, missing: str) -> None:
     name = "event_step" if missing == "event_time_ms" else missing
     with pytest.raises(DataError, match=f"the array {name} of the events is missing"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "names", [("event_time_ms", "event_step"), ("event_time_ms", "event_step_train")]
+)
+def test_times_in_two_units_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    lists = {"event_example": EXAMPLE, "event_channel": CHANNEL, "channels": 3}
+    times = dict.fromkeys(names, np.array(TIME, int))
+    path = write_arrays(tmp_path / "mine.h5", **lists, **times)
+    with pytest.raises(DataError, match=f"given twice; .*found {' and '.join(names)}"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["labels", "event_example", "event_channel", "event_step"])
+def test_numbers_beyond_their_range_are_refused(tmp_path: Path, name: str) -> None:
+    """They would wrap around to negative ones."""
+    lists = {
+        "event_example": [0, 1], "event_step": [0, 1], "event_channel": [0, 1], "labels": [0, 1],
+    }  # fmt: skip
+    arrays = {key: np.array(values, np.uint64) for key, values in lists.items()}
+    arrays[name][1] = 2**64 - 1
+    with pytest.raises(DataError, match=r"too large; .*found 18446744073709551615"):
+        load(write_arrays(tmp_path / "mine.npz", **arrays, channels=3))

@@ -55,10 +55,10 @@ def test_files(tmp_path: Path, suffix: str, split: Any) -> None:
         tmp_path / f"split{suffix}",
         **{f"signals_{split}": VALUES, f"labels_{split}": LABELS, f"targets_{split}": TARGETS},
     )
-    for path in (plain, split_up):
+    for path, known in ((plain, "all"), (split_up, split)):
         signals = load(path, split, limit=4)
         assert isinstance(signals, Signals)
-        assert (signals.name, signals.split) == (str(path), split)
+        assert (signals.name, signals.split) == (str(path), known)
         np.testing.assert_array_equal(signals.signals, VALUES[:4])
         np.testing.assert_array_equal(signals.labels, LABELS[:4])
         np.testing.assert_array_equal(signals.targets, TARGETS[:4])

@@ -16,6 +16,7 @@ import make_experiments
 import make_models
 import make_operators
 import make_tables
+import make_trained
 import pytest
 from model_pages import pictures, responses
 
@@ -23,10 +24,10 @@ from benchmarks.recurrent import table as recurrent_table
 from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from benchmarks.training import table as training_table
-from bioae import analysis
+from bioae import analysis, models
 from bioae.analysis import plots
 from bioae.equations import available, load_model
-from bioae.equations.expressions import SUPPORTED
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.experiments.runner import page
 from bioae.experiments.runner.registry import load as load_experiment
@@ -67,6 +68,13 @@ def test_generated_tables(script: ModuleType, page: str, tables: int) -> None:
 def test_generated_page_of_operators() -> None:
     assert make_operators.described() == set(SUPPORTED)
     assert text("docs/operators.md") == make_operators.page(), "run python docs/make_operators.py"
+
+
+def test_generated_tables_of_trained_networks() -> None:
+    content = text("docs/trained-networks.md")
+    assert content.count("<!-- end -->") == 1
+    assert all(f"### {name}\n" in content for name in models.available())
+    assert make_trained.filled(content) == content, "run python docs/make_trained.py"
 
 
 def test_generated_pages_of_models() -> None:

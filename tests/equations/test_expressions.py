@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.equations import Expression, Statement
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
-from bioae.equations.expressions import SUPPORTED, parse_assignments, parse_expression
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.expressions import parse_expression
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import InputError, ModelError

@@ -223,7 +223,34 @@ def test_a_threshold_that_moves_is_told(run: Run, write: Write, here: Path) -> N
 def test_other_sizes_are_another_run(run: Run, write: Write, here: Path) -> None:
     run("toy", "--seeds", 1)
     write(('sizes={"spread": 1.0}', 'sizes={"spread": 2.0}'))
-    assert "sizes differs" in refused(run("toy", "--resume"))
+    line = refused(run("toy", "--resume"))
+    assert "another run: sizes.spread differs; expected 1.0; found 2.0. Continue it with" in line
+
+
+def test_rows_of_an_older_definition_are_not_mixed(run: Run, write: Write, here: Path) -> None:
+    assert run("toy").status == 0
+    write(('Condition("chance", {"score": 0.25})', 'Condition("chance", {"score": 0.3})'))
+    for option in ("--resume", "--status"):
+        assert "another run: conditions.chance.score differs; expected 0.25; found 0.3" in refused(
+            run("toy", option)
+        )
+    write(('Condition("chance", {', 'Condition("luck", {'))
+    assert run("toy", "--resume").status == 0  # the settings are the same, and not their text
+
+
+def test_rows_of_an_older_recipe_are_not_mixed(
+    run: Run, write: Write, modules: Path, here: Path
+) -> None:
+    recipe = modules / "toy.toml"
+    recipe.write_text("[training]\nepochs = 3\n")
+    assert run("toy", "--seeds", 1).status == 0
+    recipe.write_text("# A comment.\n[training]\nepochs = 3 # and another\n")
+    assert run("toy", "--seeds", 1, "--resume").status == 0
+    recipe.write_text("[training]\nepochs = 4\n")
+    assert "the rows are of another run: recipe differs" in refused(run("toy", "--resume"))
+    recipe.unlink()
+    assert "the rows are of another run: recipe differs" in refused(run("toy", "--status"))
+    assert all(load(name).recipe for name in ("demo", "classification"))
 
 
 def test_a_column_that_is_not_declared_is_a_defect(run: Run, write: Write, here: Path) -> None:
@@ -239,8 +266,14 @@ def test_damaged_rows_are_computed_again(damage: str, run: Run, write: Write, he
     straight = exports(here / "out")
     row = here / "out/rows/ours/1.json"
     row.write_text((here / "out/rows/ours/2.json").read_text() if damage == "moved" else damage)
-    assert "ours 2 of 3 1" in " ".join(run("toy", "--status", "--out", "out").out.split())
-    assert run("toy", "--resume", "--out", "out").status == 0
+    line = "out/rows/ours/1.json: this row cannot be read, and counts as missing\n"
+    status = run("toy", "--status", "--out", "out")
+    assert "ours 2 of 3 1" in " ".join(status.out.split())
+    assert status.err == line
+    again = run("toy", "--resume", "--out", "out")
+    assert again.status == 0
+    assert " ".join(again.err.split()).startswith(line.rstrip())
+    assert run("toy", "--status", "--out", "out").err == ""
     assert exports(here / "out") == straight
 
 

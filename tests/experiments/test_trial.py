@@ -81,11 +81,16 @@ def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
         ('quick={"spread": 0.5}', 'quick={"epochs": 2}'),
         ('sizes={"spread": 1.0}', 'sizes={"epochs": 3}'),
     )
-    run("toy", "--quick", "--out", "out")
+    run("toy", "--quick", "--out", "out", "--condition", "ours")
+    assert list((here / "out/shared").rglob("checkpoint.safetensors"))  # another row needs it
+    run("toy", "--quick", "--out", "out", "--resume")
     rows = [line.split(",") for line in (here / "out/toy.csv").read_text().splitlines()[1:]]
     assert [row[0] for row in rows] == ["ours", "chance"]
     assert rows[0][2:] == rows[1][2:]
     assert lines(here / "out/shared/0/training") == 2
+    shared = {path.name for path in (here / "out/shared").rglob("*") if path.is_file()}
+    assert "weights.safetensors" in shared
+    assert "checkpoint.safetensors" not in shared
     assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
 
 

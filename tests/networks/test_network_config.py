@@ -72,17 +72,30 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"input_shape": [8, 8]}, r"input_shape: expected .channel, y, x. of images or .channel. of"),
     ({"latent": "z"}, "the latent layer 'z' is not one of a, b"),
     ({"layers": []}, "layers does not fit"),
-    ({"encoder": {"kind": "morse"}}, "encoder does not fit"),
+    (
+        {"encoder": {"kind": "morse"}},
+        "encoder: unknown kind 'morse'; expected one of bernoulli, first_spike",
+    ),
+    ({"decoder": {"kind": 3}}, "decoder: unknown kind .*3.*; expected one of max, last"),
+    ({"decoder": {"scale": 1}}, "the key 'decoder.kind' is missing"),
+    ({"decoder": "max"}, "decoder does not fit; expected a table; found 'max'"),
+    (
+        {"task": {"kind": "sort"}},
+        "task: unknown kind 'sort'; expected one of reconstruction, classification",
+    ),
     ({"encoder": {"kind": "bernoulli", "rate": 2}}, "encoder.bernoulli.rate does not fit"),
     ({"decoder": {"kind": "max", "scale": 0}}, "decoder.max.scale does not fit"),
     ({"preset": "small"}, "unknown network 'small'"),
-    ({"layers": with_layer(0, kind="pool")}, "layers.0 does not fit"),
-    ({"layers": with_layer(0, colour=1)}, "unknown key 'layers.0.conv2d.colour'"),
+    (
+        {"layers": with_layer(0, kind="pool")},
+        "layers.1st: unknown kind 'pool'; expected one of dense",
+    ),
+    ({"layers": with_layer(0, colour=1)}, "unknown key 'layers.1st.conv2d.colour'"),
     ({"layers": with_layer(0, name="b")}, "the layer name 'b' is already used"),
     ({"layers": with_layer(0, name="input")}, "the layer name 'input' is already used"),
-    ({"layers": with_layer(0, name="A")}, "layers.0.conv2d.name does not fit"),
-    ({"layers": with_layer(0, gain=0)}, "layers.0.conv2d.gain does not fit"),
-    ({"layers": with_layer(0, stride=0)}, "layers.0.conv2d.stride does not fit"),
+    ({"layers": with_layer(0, name="A")}, "layers.1st.conv2d.name does not fit"),
+    ({"layers": with_layer(0, gain=0)}, "layers.1st.conv2d.gain does not fit"),
+    ({"layers": with_layer(0, stride=0)}, "layers.1st.conv2d.stride does not fit"),
     ({"layers": with_layer(0, kernel=9)}, r"layer 'a': .* \(2, 0, 0\): its input is too small"),
     ({"layers": with_layer(1, padding=9)}, "layer 'b': .* its input is too small"),
     ({"layers": with_layer(0, groups=2)}, "layer 'a': 2 groups do not divide 1 input channels"),
@@ -186,3 +199,29 @@ def test_readout_shares_the_neurons_parameters() -> None:
     assert first.model.parameters == {"tau": "7*ms", "theta": "2"}
     assert first.readout.parameters == {"tau": "7*ms"}
     assert second.readout.parameters == {"tau": "100*ms"}
+
+
+@pytest.mark.parametrize(
+    ("decoder", "fires"),
+    [
+        ({"kind": "count"}, False),
+        ({"kind": "first_spike"}, False),
+        ({"kind": "population", "neurons": 1, "of": "spikes"}, False),
+        ({"kind": "population", "neurons": 1}, True),
+        ({"kind": "max"}, True),
+    ],
+)
+def test_decoders_of_spikes_need_a_last_layer_that_fires(
+    decoder: dict[str, Any], fires: bool
+) -> None:
+    silent = config(decoder=decoder, layers=with_layer(1, neuron="leaky_readout"))
+    assert len(config(decoder=decoder).placed) == 2
+    if fires:
+        assert len(silent.placed) == 2
+        return
+    with pytest.raises(NetworkError) as caught:
+        _ = silent.placed
+    assert str(caught.value) == (
+        "layer 'b': the neuron model 'leaky_readout' never fires; expected a model with a "
+        f"threshold: the decoder '{decoder['kind']}' reads spikes"
+    )

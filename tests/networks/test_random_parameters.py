@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from builders import dense, described, model
 
-from bioae.equations.declarations import parameter_values
 from bioae.equations.lowering.lowering import lower
+from bioae.equations.parameters import parameter_values
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.artefact import load, save

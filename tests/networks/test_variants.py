@@ -271,7 +271,10 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
             "layer 'a', spread of 'shift': a parameter of 0 has no relative spread",
         ),
         (lambda n: n.with_background(-0.1), "background: the background does not fit; expected a"),
-        (lambda n: n.with_background(np.inf), "must be a finite number, found inf"),
+        (
+            lambda n: n.with_background(np.inf),
+            "background is not finite: expected a finite number",
+        ),
         (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one per step, 1000 Hz"),
         (lambda n: n.with_background((0.1, "2*ms")), "'2*ms' has the wrong unit"),
         (lambda n: n.with_delay("-1*ms"), "the delay does not fit"),

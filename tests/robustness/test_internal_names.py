@@ -22,7 +22,7 @@ import xarray as xr
 from builders import dense, described
 from one_build import Simulation, simulate_several
 
-from bioae.equations.arrays import stepping
+from bioae.equations.arrays import compiling
 from bioae.equations.language import check_name
 from bioae.errors import ModelError
 from bioae.networks import Network
@@ -115,7 +115,7 @@ def of_mirror(net: Network, monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     build_library = kernel.compile_cpp
     with monkeypatch.context() as patched:
-        patched.setattr(stepping, "compile", spy, raising=False)
+        patched.setattr(compiling, "compile", spy, raising=False)
         patched.setattr(kernel, "compile_cpp", lambda t: (texts.append(t), build_library(t))[1])
         gradients(net, compile=compiler() is not None)
         if compiler() is not None:

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered_statement
 from bioae.equations import lower
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.stepping import compile_expression
-from bioae.equations.expressions import SUPPORTED
+from bioae.equations.grammar import SUPPORTED
 from bioae.equations.operators import inexact
 from bioae.equations.program import Program
 from bioae.simulation.backend import Target

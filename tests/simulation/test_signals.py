@@ -168,7 +168,7 @@ REFUSED: list[tuple[Any, str]] = [
     (SIGNALS[0, 0], "signals have the wrong number of axes"),
     (
         load("sample", limit=3),
-        "receives signals; expected an input of the shape .3,.; found images",
+        r"receives signals; expected signals of the shape \(time, channel\) = \(12, 3\), or events",
     ),
     (Events.of([0], [12.0], [0], channels=3), "an event comes after the end of a presentation"),
     (Events.of([0], [1.0], [0], channels=4), r"events do not fit the network; .*found \(4,\)"),

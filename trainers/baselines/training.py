@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from bioae.datasets import Data
+from bioae.datasets.loading import BOTH
 from bioae.files import atomic_output
 from bioae.simulation.presentations import values_of
 from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
@@ -19,12 +20,24 @@ from bioae.trainers.baselines.config import BaselineConfig, PcaKind, TrainedKind
 from bioae.trainers.baselines.predictors import Linear
 from bioae.trainers.baselines.problem import AutoencoderProblem
 from bioae.trainers.baselines.stored import save_baseline
+from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split
-from bioae.trainers.training.loop import CONFIG, METRICS, MODEL, TEST, Fitted, Reporter, fit
+from bioae.trainers.training.loop import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    MODEL,
+    TEST,
+    Fitted,
+    Reporter,
+    fit,
+)
 from bioae.trainers.training.names import check_weight_names
-from bioae.trainers.training.preparing import check_folder, torch_device
+from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
+from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.splits import splits
+from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.state import write_metrics
 
 __all__ = ["BaselineResult", "assemble_baseline", "train_baseline"]
@@ -102,12 +115,16 @@ def train_baseline(
     out = check_folder(out, replace=resume or overwrite)
     baseline: Baseline
     if isinstance(config.baseline, TrainedKind):
+        if resume:
+            check_exists(out / CHECKPOINT)
         problem = assemble_baseline(config)
-        fitted = fit(problem, out, resume=resume, progress=progress)
-        baseline = Autoencoder(problem.module)
+        with alone_in(out):
+            fitted = fit(problem, out, resume=resume, progress=progress)
+            baseline = Autoencoder(problem.module)
+            save_baseline(baseline, config, out / MODEL)
     else:
         baseline, fitted = _fit_once(config, out)
-    save_baseline(baseline, config, out / MODEL)
+        save_baseline(baseline, config, out / MODEL)
     return BaselineResult(baseline, tuple(fitted.history), fitted.summary, out)
 
 
@@ -127,7 +144,9 @@ def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
         If there is no such device, or a name in the configuration does not exist.
     """
     module = AutoencoderModule(config)
-    check_weight_names(config, module.arrays)
+    stages = stages_of(config)
+    check_weight_names(config, stages, module.arrays)
+    check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
     return AutoencoderProblem(config, module, **splits(config)._asdict())
 
@@ -145,7 +164,7 @@ def _fit_once(config: BaselineConfig, out: Path) -> tuple[Baseline, Fitted]:
         "presentations": len(train),
         **_scores(baseline, validation, "validation"),
     }
-    tested = _scores(baseline, test, "test")
+    tested = {**_scores(baseline, test, "test"), "test_seen": test.split == BOTH}
     texts = {CONFIG: config.to_toml(), TEST: json.dumps({"epoch": 1, **tested}) + "\n"}
     for name, text in texts.items():
         with atomic_output(out / name, overwrite=True) as temporary:

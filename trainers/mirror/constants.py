@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.start import constant_values, initial_state, settle
-from bioae.equations.arrays.stepping import Stepper, compile_expression
+from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.program import Program
 from bioae.noise import settling_noise

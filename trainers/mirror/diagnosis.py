@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from bioae.equations.arrays.stepping import SOURCE, running
+from bioae.equations.arrays.compiling import SOURCE, running
 from bioae.equations.expressions import Expression
 from bioae.equations.program import TEMPORARY, Program, Statement
 from bioae.trainers.mirror.layer import LayerMirror

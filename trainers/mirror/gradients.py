@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.equations.arrays.stepping import Stepper, Write, guarded
+from bioae.equations.arrays.compiling import Write
+from bioae.equations.arrays.stepping import Stepper, guarded
 from bioae.equations.expressions import Expression
 from bioae.equations.program import Program, State, Statement
 from bioae.errors import NetworkError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,27 +12,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.base import NetworkBase
-from bioae.networks.inputs import Steps
-from bioae.networks.layers import Dense
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
-from bioae.trainers.mirror.bounds import with_bounds
 from bioae.trainers.mirror.compiled.arrays import Arrays
-from bioae.trainers.mirror.compiled.build import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.recurrent import Path
-from bioae.trainers.mirror.connections.dense_events import event_linear
-from bioae.trainers.mirror.connections.events import EventConnection
-from bioae.trainers.mirror.connections.functional import connect, connect_innermost
+from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
+from bioae.trainers.mirror.connections.layer_pathways import layer_pathways
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.layer_parameters import trained_starts, with_bounds
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
@@ -114,7 +108,7 @@ class LayerMirror(nn.Module):
         for name in (*placed.weight_shapes, *placed.bias_shapes):
             weights = torch.tensor(network.weights[name], dtype=dtype)
             self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
-        self.pathways = nn.ModuleDict(self._pathways(network.delays(placed), arrays))
+        self.pathways = nn.ModuleDict(layer_pathways(placed, network.delays(placed), arrays))
         common: dict[str, Any] = {
             "dt": network.config.dt_seconds,
             "schedule": timing.schedule,
@@ -122,7 +116,9 @@ class LayerMirror(nn.Module):
             "dtype": dtype,
             "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
-        starts = _starts(network, placed, model, trainable, per_neuron)
+        starts = trained_starts(
+            placed, model, network.parameters(placed), trainable=trainable, per_neuron=per_neuron
+        )
         trained = {
             name: TrainedParameter(model, name, start, dtype) for name, start in starts.items()
         }
@@ -298,28 +294,6 @@ class LayerMirror(nn.Module):
         inside = [each or zero for each in arriving[lead_in:]]
         return {name: torch.stack([each[name] for each in inside]) for name in names}
 
-    def _pathways(self, delays: Mapping[str, Steps], arrays: Arrays) -> dict[str, nn.Module]:
-        placed = self.placed
-        name, size = placed.name, placed.size
-        common: dict[str, Any] = {
-            "shape": placed.shape,
-            "separate_inhibition": placed.separate_inhibition,
-        }
-        feed = partial(connect, placed.layer)
-        pathways = {
-            "weight": Pathway(
-                feed,
-                delay=delays[f"{name}.weight"],
-                events=_on_events(placed, arrays),
-                **common,
-            )
-        }
-        if placed.layer.recurrent:
-            others = None if placed.layer.autapses else ~torch.eye(size, dtype=torch.bool)
-            delay = delays[f"{name}.recurrent"]
-            pathways["recurrent"] = Pathway(_all_to_all, delay=delay, present=others, **common)
-        return dict(pathways)
-
     def _pathway(self, name: str) -> Pathway | None:
         if name not in self.pathways:
             return None
@@ -335,41 +309,3 @@ class LayerMirror(nn.Module):
     def _memory(self) -> int:
         pathway = self._pathway("recurrent")
         return max(pathway.delays, default=0) if pathway else 0
-
-
-def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Return a layer's connection for sparse spikes with channels innermost, if there is one."""
-    shapes = placed.input_shape, placed.shape
-    if isinstance(placed.layer, Dense):
-        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
-    return EventConnection.for_layer(placed.layer, *shapes, arrays)
-
-
-def _all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
-    return functional.linear(emitted.flatten(1), weight)
-
-
-def _starts(
-    network: NetworkBase,
-    placed: PlacedLayer,
-    model: NeuronModel,
-    trainable: Collection[str],
-    per_neuron: Collection[str],
-) -> dict[str, NDArray[np.float64]]:
-    """Return the initial values of the parameters to train that the model allows to be trained."""
-    starts = {}
-    for name, values in network.parameters(placed).items():
-        shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
-        if name not in trainable or name not in model.trainable or not shapes:
-            continue
-        starts[name] = values
-        if name in per_neuron and values.ndim == 0:
-            if (placed.size,) not in shapes:
-                raise NetworkError(
-                    f"the parameter {name!r} cannot differ from neuron to neuron",
-                    where=f"layer {placed.name}, neuron model {placed.model.name}",
-                    found="a shared variable that depends on it",
-                    mend="Leave it out of `per_neuron`",
-                )
-            starts[name] = np.full(placed.size, values)
-    return starts

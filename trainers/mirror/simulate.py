@@ -59,7 +59,7 @@ def simulate_mirror(
     instance(network, "the network", Network, error=NetworkError)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
-    check_record(record, network.config)
+    check_record(record, network.config.placed)
     presentations = Presentations.of(
         network.config, images, examples=examples, seed=seed, repeats=repeats
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, poisson
 from torch import Tensor
 
-from bioae.equations.arrays.stepping import compile_expression
+from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.expressions import Expression
 from bioae.trainers.mirror.functions import torch_functions
 

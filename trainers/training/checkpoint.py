@@ -23,7 +23,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from bioae.documents import parse_json
-from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.errors import ArtefactError, NetworkError, describe, key_path
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
 from bioae.inputs import check_input
@@ -34,6 +34,7 @@ __all__ = [
     "Position",
     "capture",
     "check_config",
+    "check_exists",
     "load",
     "restore",
     "save",
@@ -210,13 +211,13 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         temporary.write_bytes(content)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+def check_exists(path: Path) -> Path:
+    """Return the path of a checkpoint.
 
     Raises
     ------
     ArtefactError
-        If there is none, or it is truncated, foreign or of another version.
+        If there is none.
     """
     path = check_input(path, ArtefactError, "checkpoint")
     if not path.is_file():
@@ -225,6 +226,18 @@ def load(path: Path) -> Checkpoint:
             where=str(path),
             mend="Start the run without --resume (resume=True)",
         )
+    return path
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, or it is truncated, foreign or of another version.
+    """
+    path = check_exists(path)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {})["bioae"]
@@ -303,7 +316,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
     for key, value in mapping.items():
         if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
             yield f"{prefix}{key}", f"{len(value)} tables"
-            numbered = {str(number): each for number, each in enumerate(value, start=1)}
+            numbered = {key_path(place): each for place, each in enumerate(value)}
             yield from _flat(numbered, f"{prefix}{key}.")
         elif isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,13 +10,18 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bioae.documents import read_toml
-from bioae.errors import InputError, NetworkError, describe
+from bioae.errors import InputError, NetworkError, describe, key_path
 from bioae.fields import Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.tasks import LossName
-from bioae.trainers.training.sections import DataConfig, DescentConfig, OptimisationConfig
-from bioae.trainers.training.terms import RegularisersConfig
+from bioae.trainers.training.sections import (
+    DataConfig,
+    DescentConfig,
+    OptimisationConfig,
+    check_warm_up,
+)
+from bioae.trainers.training.terms import RegularisersConfig, TermConfig
 
 __all__ = ["RunConfig", "TrainingConfig", "load_config"]
 
@@ -40,12 +45,33 @@ class RunConfig(Table):
 
     @model_validator(mode="after")
     def _layers_exist(self) -> Self:
-        if self.network_is_known:
-            names = [layer.name for layer in self.network.layers]
-            for terms in (self.regularisers, *(each.regularisers for each in self.training.stages)):
-                for symbol, term in (terms.terms(self.network.latent) if terms else {}).items():
-                    _check_layers(f"the regulariser {symbol} acts on", term.layers or (), names)
+        if not self.network_is_known:
+            return self
+        names = [layer.name for layer in self.network.layers]
+        for table, terms, _ in self._tables_of_terms():
+            for symbol, term in terms.terms(self.network.latent).items():
+                what = f"{table}: the regulariser {symbol} acts on"
+                _check_layers(what, term.layers or (), names)
         return self
+
+    @model_validator(mode="after")
+    def _terms_warm_up(self) -> Self:
+        for table, terms, length in self._tables_of_terms():
+            for symbol in type(terms).model_fields:
+                term: TermConfig | None = getattr(terms, symbol)
+                if term is not None:
+                    what = "the run" if terms is self.regularisers else "the stage"
+                    check_warm_up(f"{table}.{symbol}", term.warm_up, length, what)
+        return self
+
+    def _tables_of_terms(self) -> Iterator[tuple[str, RegularisersConfig, int]]:
+        """Yield each table of regularisers: its key, itself, and the epochs that it may act in."""
+        yield "regularisers", self.regularisers, self.training.total_epochs
+        stages = zip(self.training.stages, self.training.lengths, strict=False)
+        for place, (stage, length) in enumerate(stages):
+            if stage.regularisers is not None:
+                key = key_path("training", "stages", place, "regularisers")
+                yield key, stage.regularisers, length
 
     @model_validator(mode="after")
     def _loss_fits(self) -> Self:
@@ -98,8 +124,13 @@ class RunConfig(Table):
         return self.training.loss or self.network.task.losses[0]
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return plain data, defaults included, that describes the same run."""
+        """Return plain data, defaults included, that describes the same run.
+
+        Keys whose value is none are left out, and ``epochs`` where every stage has its own.
+        """
         mapping = self.model_dump(mode="json", exclude_none=True)
+        if not self.training.epochs_apply:
+            del mapping["training"]["epochs"]
         for key in {"gradient_clip", "grid_bits"} & type(self.training).model_fields.keys():
             mapping["training"].setdefault(key, 0)
         mapping["regularisers"] = self.regularisers.to_mapping()
@@ -214,12 +245,14 @@ def _siblings(error: ValidationError, config: type[BaseModel]) -> list[str]:
         return []
     table: type[BaseModel] | None = config
     for part in first["loc"][:-1]:
-        fields = table.model_fields if table else {}
-        table = _model_of(fields[part].annotation) if part in fields else None
+        if isinstance(part, str):  # a number is the place of a table in a list of such tables
+            fields = table.model_fields if table else {}
+            table = _model_of(fields[part].annotation) if part in fields else None
     return list(table.model_fields) if table else []
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
-    candidates = (annotation, *getattr(annotation, "__args__", ()))
-    models = (each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
-    return next(models, None)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = map(_model_of, getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model), None)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.datasets import Data
-from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
 from bioae.trainers.training.config import RunConfig
@@ -244,18 +243,6 @@ class DescentProblem(ABC):
             Computes the loss again.
         """
         return None
-
-    def check_reached(self, weights: Mapping[str, nn.Parameter]) -> None:
-        """Refuse to train a weight or parameter that no gradient reaches.
-
-        Raises
-        ------
-        NetworkError
-            If there is one.
-        """
-        for name, weight in weights.items():
-            if weight.requires_grad and weight.grad is None:
-                raise NetworkError(f"no gradient reaches {name!r}", where="training")
 
 
 def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, Any]:

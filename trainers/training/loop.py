@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
 from bioae.trainers.training.averaging import in_place_of
@@ -53,13 +54,17 @@ TEST = "test.json"
 
 @dataclass(frozen=True)
 class Report:
-    """Progress of a run after a batch; `epoch` and `batch` count from 1."""
+    """Progress of a run after a batch; `epoch` and `batch` count from 1.
+
+    `score` is the validation score of the last finished epoch, None before there is one.
+    """
 
     epoch: int
     epochs: int
     batch: int
     batches: int
     loss: float
+    score: float | None = None
 
 
 Reporter: TypeAlias = Callable[[Report], None]
@@ -178,6 +183,7 @@ class TrainingRun:
         selected = self.state.select()
         test = evaluate(self.problem, "test")
         self._check_scores(test, "test")
+        test["test_seen"] = self.problem.test.split == BOTH
         figures = {"epoch": selected["epoch"], **test}
         with atomic_output(self.out / TEST, overwrite=True) as temporary:
             temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
@@ -198,9 +204,16 @@ class TrainingRun:
             self._count(values, len(chosen), time.monotonic() - started)
             if progress:
                 epochs = self.problem.stages[-1].end
-                progress(Report(epoch, epochs, self.state.position.batch, batches, values["loss"]))
+                batch, score = self.state.position.batch, self._score()
+                progress(Report(epoch, epochs, batch, batches, values["loss"], score))
             if time.monotonic() - self.state.saved >= settings.checkpoint_seconds:
                 self.state.save()
+
+    def _score(self) -> float | None:
+        if not self.state.history:
+            return None
+        score: float = self.state.history[-1][f"validation_{next(iter(self.problem.task.scores))}"]
+        return score
 
     def _update(self, batch: Batch, stage: Stage) -> dict[str, float]:
         """Update the weights on one batch, and return the terms of its loss."""
@@ -211,7 +224,6 @@ class TrainingRun:
         self.state.optimisation.optimiser.zero_grad()
         if terms["loss"].requires_grad:
             terms["loss"].backward()  # type: ignore[no-untyped-call]
-        self.problem.check_reached(self.state.weights)
         limit = stage.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.state.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))

@@ -8,16 +8,35 @@ from typing import Any
 import torch
 from torch import nn
 
-from bioae.errors import NetworkError
 from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["Optimisation"]
+__all__ = ["Optimisation", "let_train"]
 
 _CLASSES: dict[str, type[torch.optim.Adam]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
+
+
+def let_train(
+    stage: Stage, weights: Mapping[str, nn.Parameter], parameters: Collection[str]
+) -> None:
+    """Let the weights and parameters be trained that a stage trains, and no others.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    weights
+        The weights, biases and neuron parameters, by name.
+    parameters
+        The names of the neuron parameters.
+    """
+    trained = stage.trained(weights, parameters)
+    for name, weight in weights.items():
+        weight.requires_grad_(name in trained)
+        weight.grad = None
 
 
 class Optimisation:
@@ -52,12 +71,6 @@ class Optimisation:
         settings: DescentConfig,
         stages: Sequence[Stage],
     ) -> None:
-        if not weights:
-            raise NetworkError(
-                "the network has nothing to train",
-                where="network.layers",
-                expected="a layer with weights, biases or trainable parameters",
-            )
         self._weights = weights
         self._parameters = frozenset(parameters)
         groups: dict[tuple[tuple[float, ...], float], list[nn.Parameter]] = {}
@@ -73,23 +86,8 @@ class Optimisation:
         self.optimiser = _CLASSES[settings.optimiser.name](described, fused=True)
 
     def enter(self, stage: Stage) -> None:
-        """Let the weights and parameters be trained that the stage trains, and no others.
-
-        Raises
-        ------
-        NetworkError
-            If it trains none.
-        """
-        for name, weight in self._weights.items():
-            trains = stage.settings.trains(name, weight=name not in self._parameters)
-            weight.requires_grad_(trains)
-            weight.grad = None
-        if not any(weight.requires_grad for weight in self._weights.values()):
-            raise NetworkError(
-                "nothing is left to train",
-                where="training.frozen",
-                found=", ".join(stage.settings.frozen),
-            )
+        """Let the weights and parameters be trained that the stage trains, and no others."""
+        let_train(stage, self._weights, self._parameters)
 
     def step(self, stage: Stage, factor: float) -> None:
         """Update the weights, scaling the stage's learning rates by a factor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -9,8 +10,11 @@ import torch
 from bioae.errors import NetworkError, OutputError
 from bioae.files import check_output
 from bioae.inputs import as_path
+from bioae.locks import alone
 
-__all__ = ["check_folder", "torch_device"]
+__all__ = ["alone_in", "check_folder", "torch_device"]
+
+_LOCK = ".lock"
 
 
 def check_folder(out: Path | str, *, replace: bool) -> Path:
@@ -22,8 +26,19 @@ def check_folder(out: Path | str, *, replace: bool) -> Path:
         If it holds something else, or cannot be written.
     """
     out = as_path(out, OutputError, "output")
-    empty = out.is_dir() and not any(out.iterdir())
+    empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
     return check_output(out, overwrite=replace or empty, kind="folder")
+
+
+def alone_in(out: Path) -> AbstractContextManager[None]:
+    """Keep other processes from training in a folder, which is made if there is none.
+
+    Raises
+    ------
+    OutputError
+        On entry, if another process trains there.
+    """
+    return alone(out / _LOCK, what="trains", where=out)
 
 
 def torch_device(name: str) -> torch.device:

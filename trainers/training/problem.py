@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
-from bioae.errors import DataError, NetworkError
+from bioae.errors import DataError
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity, LayerActivity
@@ -101,36 +101,6 @@ class Problem(DescentProblem):
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
         return first_not_finite(self.mirror, loss)
-
-    def check_reached(self, weights: Mapping[str, nn.Parameter]) -> None:
-        """Refuse to train a weight or parameter that no gradient reaches.
-
-        A neuron parameter need not be reached in every layer: where the decoder reads a potential
-        that is never reset, the last layer's threshold stays constant.
-        """
-        reached = {_kind(name) for name, weight in weights.items() if weight.grad is not None}
-        connections = self.mirror.gridded
-        unreached = [
-            name
-            for name, weight in weights.items()
-            if weight.requires_grad
-            and weight.grad is None
-            and (name in connections or _kind(name) not in reached)
-        ]
-        if unreached:
-            layer = unreached[0].rpartition(".")[0]
-            rule = self.config.training.derivative_of(layer)
-            raise NetworkError(
-                f"no gradient reaches {unreached[0]!r}",
-                where="training, trainable",
-                found=f"the derivative {rule.name!r}",
-                mend="The rule 'membrane' goes straight through the leak: choose another "
-                "derivative, or leave the parameter out of `trainable`",
-            )
-
-
-def _kind(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 @contextmanager

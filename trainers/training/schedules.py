@@ -14,7 +14,15 @@ from pydantic import BeforeValidator, Field
 
 from bioae.fields import Steps, Table
 
-__all__ = ["ConstantSchedule", "CosineSchedule", "Epochs", "Schedule", "StepSchedule", "growth"]
+__all__ = [
+    "ConstantSchedule",
+    "CosineSchedule",
+    "Epochs",
+    "Schedule",
+    "StepSchedule",
+    "growth",
+    "named",
+]
 
 #: A time in training, in epochs.
 Epochs: TypeAlias = Annotated[float, Field(ge=0, le=1e6)]
@@ -88,11 +96,12 @@ class StepSchedule(_Schedule):
         return self.factor ** math.floor(elapsed / self.every)
 
 
-def _named(value: object) -> object:
+def named(value: object) -> object:
+    """Return the table that a name stands for; return anything else unchanged."""
     return {"name": value} if isinstance(value, str) else value
 
 
 Schedule = Annotated[
     Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(discriminator="name")],
-    BeforeValidator(_named),
+    BeforeValidator(named),
 ]

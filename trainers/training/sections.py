@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
+from bioae.errors import key_path
 from bioae.fields import Count, Positive, Steps, Table, Threads
 from bioae.networks.tasks import LossName
 from bioae.trainers.training.schedules import ConstantSchedule, Schedule
@@ -27,13 +28,18 @@ from bioae.trainers.training.tables import (
     StageConfig,
 )
 
-__all__ = ["DataConfig", "DescentConfig", "OptimisationConfig"]
+__all__ = ["DataConfig", "DescentConfig", "OptimisationConfig", "check_warm_up"]
 
 
 def _part(value: object) -> object:
     number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10**9
     if number or (isinstance(value, float) and 0 < value < 1):
         return value
+    if value == 0 and not isinstance(value, bool):
+        raise ValueError(
+            "every run needs images for validation, which are evaluated after each epoch: expected "
+            "a number of images, 1 or more, or a fraction between 0 and 1, found 0"
+        )
     raise ValueError(f"expected a number of images, or a fraction between 0 and 1, found {value!r}")
 
 
@@ -59,6 +65,20 @@ class DataConfig(Table):
 _NO_LIMIT: dict[object, tuple[type, ...]] = {"gradient_clip": (int, float), "grid_bits": (int,)}
 
 
+def check_warm_up(key: str, warm_up: float, length: int, what: str) -> None:
+    """Refuse a warm-up that does not end within the run or the stage that it belongs to.
+
+    Raises
+    ------
+    ValueError
+        Naming the key.
+    """
+    if warm_up > length:
+        raise ValueError(
+            f"{key}: the warm-up of {warm_up:g} epochs is longer than {what}, of {length}"
+        )
+
+
 def _chosen(value: object) -> object:
     """Return names; true means all and false means none."""
     if isinstance(value, bool):
@@ -71,7 +91,10 @@ def _chosen(value: object) -> object:
 class DescentConfig(Table):
     """Gradient descent: updates, learning rates, selection, computation and checkpoints."""
 
-    epochs: NumberOfEpochs = Field(default=10, description="passes over the training images")
+    epochs: NumberOfEpochs = Field(
+        default=10,
+        description="passes over the training images; with stages: of each stage without `epochs`",
+    )
     batch_size: Count = Field(default=32, description="images of one update")
     evaluation_batch_size: Count | None = Field(
         default=None, description="images evaluated at once; none: `batch_size`"
@@ -134,10 +157,38 @@ class DescentConfig(Table):
 
     @model_validator(mode="after")
     def _stages_end(self) -> Self:
-        total = sum(stage.epochs or self.epochs for stage in self.stages)
-        if total > 10**5:
-            raise ValueError(f"the stages have {total} epochs, more than 100000")
+        if "epochs" in self.model_fields_set and not self.epochs_apply:
+            raise ValueError(
+                f"epochs = {self.epochs} has no effect: every stage has its own `epochs`. Leave it "
+                "out"
+            )
+        if self.total_epochs > 10**5:
+            raise ValueError(f"the stages have {self.total_epochs} epochs, more than 100000")
         return self
+
+    @model_validator(mode="after")
+    def _schedules_warm_up(self) -> Self:
+        check_warm_up("schedule", self.schedule.warm_up, self.total_epochs, "the run")
+        for place, (stage, length) in enumerate(zip(self.stages, self.lengths, strict=False)):
+            if stage.schedule is not None:
+                key = key_path("stages", place, "schedule")
+                check_warm_up(key, stage.schedule.warm_up, length, "the stage")
+        return self
+
+    @property
+    def epochs_apply(self) -> bool:
+        """Whether `epochs` is the length of the run, or of a stage."""
+        return not self.stages or any(stage.epochs is None for stage in self.stages)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The epochs of each stage, or of the run if it has none."""
+        return tuple(stage.epochs or self.epochs for stage in self.stages) or (self.epochs,)
+
+    @property
+    def total_epochs(self) -> int:
+        """The epochs of the run."""
+        return sum(self.lengths)
 
     def trains(self, name: str, *, weight: bool) -> bool:
         """Return whether a weight or parameter is trained, by a name such as ``LAYER.weight``."""
@@ -166,8 +217,8 @@ class OptimisationConfig(DescentConfig):
 
     init: Init | None = Field(
         default=None,
-        description="a trained network to start from: its path, or a table of `model`, `neuron` "
-        "and `calibrate`; none: weights are drawn",
+        description="a trained network to start from: its path or name, or a table of `model`, "
+        "`neuron` and `calibrate`; none: weights are drawn",
     )
     derivative: Derivative = Field(
         default=DerivativeConfig(name="membrane"), description="the spike derivative"

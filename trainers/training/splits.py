@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bioae.datasets import Data, load
 from bioae.errors import DataError
-from bioae.simulation.presentations import check_fit
+from bioae.simulation.presentations import check_declared, check_fit
 from bioae.trainers.training.config import RunConfig
 
 __all__ = ["Splits", "held_out", "splits"]
@@ -86,7 +87,7 @@ def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
 
 def _loaded(config: RunConfig, split: Literal["train", "test"], limit: int | None) -> Data:
     network = config.network
-    data = load(config.data.name, split, limit)
+    data = load(config.data.name, split, limit, check=partial(check_declared, network))
     check_fit(network, data)
     if network.task.target != "images":  # refused before any training
         network.task.target_of(data, network.steps)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from bioae.errors import NetworkError
+from bioae.errors import NetworkError, key_path
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.regularisers import (
@@ -47,6 +47,24 @@ class Stage:
     scheduled: range
     regularised: int
 
+    @property
+    def where(self) -> str:
+        """The table of the stage, named in errors."""
+        return key_path("training", "stages", self.number) if self.settings.stages else "training"
+
+    def trained(self, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
+        """Return what the stage trains, of the names of weights and neuron parameters.
+
+        Parameters
+        ----------
+        names
+            Such as ``LAYER.weight``.
+        parameters
+            Those that are neuron parameters.
+        """
+        trains = self.settings.trains
+        return frozenset(name for name in names if trains(name, weight=name not in parameters))
+
     def batches(self, examples: int) -> int:
         """Return the number of updates per epoch."""
         return -(-examples // self.settings.batch_size)
@@ -75,14 +93,14 @@ def stages_of(config: RunConfig) -> tuple[Stage, ...]:
     Raises
     ------
     NetworkError
-        If a term of the activity acts on a layer that never spikes, or on none.
+        As `build_regularisers`.
     """
     return tuple(_stages(config))
 
 
 def _stages(config: RunConfig) -> Iterator[Stage]:
     run = config.training
-    lengths = [stage.epochs or run.epochs for stage in run.stages] or [run.epochs]
+    lengths = run.lengths
     terms = build_regularisers(config.regularisers, config.network)
     whole, start = range(sum(lengths)), 0
     if not run.stages:
@@ -94,15 +112,19 @@ def _stages(config: RunConfig) -> Iterator[Stage]:
             start,
             end,
             run.model_copy(update=stage.settings()),
-            terms if own is None else build_regularisers(own, config.network),
+            terms if own is None else build_regularisers(own, config.network, _key(number)),
             whole if stage.schedule is None else range(start, end),
             0 if own is None else start,
         )
         start = end
 
 
+def _key(number: int) -> str:
+    return key_path("training", "stages", number, "regularisers")
+
+
 def build_regularisers(
-    config: RegularisersConfig, network: NetworkConfig
+    config: RegularisersConfig, network: NetworkConfig, where: str = "regularisers"
 ) -> tuple[Regulariser, ...]:
     """Return the regularisers of a configuration.
 
@@ -111,32 +133,40 @@ def build_regularisers(
     config
         The terms, with their coefficients and layers.
     network
-        The network. Terms of the activity act on the layers that spike.
+        The network. Terms of the activity act on the layers that spike, those of weights on the
+        layers with trained ones.
+    where
+        The key of their table, named in errors.
 
     Raises
     ------
     NetworkError
-        If a term of the activity acts on a layer that never spikes, or on none.
+        If a term of the activity acts on a layer that never spikes, one of weights on a layer
+        without trained ones, or either of them on no layer.
     """
     spiking = tuple(each.name for each in network.placed if each.model.threshold is not None)
+    weighted = tuple(each.name for each in network.placed if each.weight_shapes)
     terms = []
     for symbol, values in config.terms(network.latent).items():
         kind, options = REGULARISERS[symbol], dict(values)
+        allowed, lack = weighted, "without trained weights"
         if issubclass(kind, ActivityRegulariser):
-            options["layers"] = _spiking_layers(symbol, values.layers, spiking)
+            allowed, lack = spiking, "that never spikes"
+            options["layers"] = values.layers or spiking
+        _check_layers(values.layers, allowed, lack, f"{where}.{symbol}")
         terms.append(kind(**options))
     return tuple(terms)
 
 
-def _spiking_layers(
-    symbol: str, layers: tuple[str, ...] | None, spiking: tuple[str, ...]
-) -> tuple[str, ...]:
-    silent = [name for name in layers or () if name not in spiking]
-    if not silent and spiking:
-        return spiking if layers is None else layers
-    which = f"{silent[0]!r}, a layer that never spikes" if silent else "no layer: none ever spikes"
-    raise NetworkError(
-        f"the regulariser acts on {which}",
-        where=f"regularisers.{symbol}",
-        expected=f"one of {', '.join(spiking)}" if spiking else None,
-    )
+def _check_layers(
+    layers: tuple[str, ...] | None, allowed: tuple[str, ...], lack: str, where: str
+) -> None:
+    """Refuse a term that acts on a layer which is not one of the allowed ones, or on none."""
+    wrong = [name for name in layers or () if name not in allowed]
+    if wrong or not allowed:
+        which = f"{wrong[0]!r}, a layer {lack}" if wrong else f"no layer: each is one {lack}"
+        raise NetworkError(
+            f"the regulariser acts on {which}",
+            where=where,
+            expected=f"one of {', '.join(allowed)}" if allowed else None,
+        )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from bioae import models
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
@@ -44,13 +48,39 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:
-        start = _changed(artefact.load(init.model).network, described, init)
+        trained = models.load(init.model)
+        _warn_of_seen_images(config, trained.training, init.model)
+        start = _changed(trained.network, described, init)
         return Network(start.config.self_contained(), start.weights)
     network = artefact.load(stored).network
     if described is None or described.self_contained() == network.config:
         return network
     # Only the description is compared: the weights are the run's in any case.
     return Network(_changed(network, described, init).config.self_contained(), network.weights)
+
+
+def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], model: str) -> None:
+    """Say in one line if images that are held out now may have been trained on before."""
+    data, training = (_table(before.get(name)) for name in ("data", "training"))
+    if data.get("name") != config.data.name:
+        return
+    now = {
+        "training.seed": (training.get("seed"), config.training.seed),
+        "data.train": (data.get("train"), config.data.train),
+        "data.validation": (data.get("validation"), config.data.validation),
+    }
+    for key, (then, value) in now.items():
+        if then != value:
+            logging.getLogger("bioae").warning(
+                "bioae: %s was trained with %s = %s, now it is %s: images that are held out for "
+                "validation may have been trained on",
+                model, key, *("all" if each is None else each for each in (then, value)),
+            )  # fmt: skip
+            return
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _changed(network: Network, described: NetworkConfig | None, init: InitConfig) -> Network:

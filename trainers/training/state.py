@@ -129,7 +129,8 @@ class RunState:
         """Return the keys on which the finished part of the run does not depend."""
         settings = self._settings
         free = {"training.checkpoint_seconds"}
-        if not settings.stages and settings.schedule.extensible:
+        extensible = not settings.stages and settings.schedule.extensible
+        if extensible or not settings.epochs_apply:
             free.add("training.epochs")
         return free
 

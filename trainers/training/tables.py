@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
 from bioae.fields import Count, Table
-from bioae.trainers.training.schedules import Schedule
+from bioae.trainers.training.schedules import Schedule, named
 from bioae.trainers.training.terms import RegularisersConfig
 
 __all__ = [
@@ -41,10 +41,6 @@ Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
 NumberOfEpochs: TypeAlias = Annotated[int, Field(ge=1, le=10**5)]
 
 Names: TypeAlias = Annotated[tuple[str, ...], Strict(False)]
-
-
-def _named(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
 
 
 def _flat(value: object) -> object:
@@ -83,7 +79,9 @@ class DerivativeConfig(Table):
 class InitConfig(Table):
     """A trained network to start from: its path, and the changes to its neurons."""
 
-    model: str = Field(min_length=1, description="a trained network: a folder or a .zip file")
+    model: str = Field(
+        min_length=1, description="a trained network: a folder, a .zip file, or a shipped name"
+    )
     neuron: str | None = Field(
         default=None, min_length=1, description="another neuron model in every layer"
     )
@@ -117,10 +115,10 @@ class AdamWConfig(Table):
 
 #: Adam by its name, or a table.
 Optimiser = Annotated[
-    Annotated[AdamConfig | AdamWConfig, Field(discriminator="name")], BeforeValidator(_named)
+    Annotated[AdamConfig | AdamWConfig, Field(discriminator="name")], BeforeValidator(named)
 ]
 #: A spike derivative by its name, or a table.
-Derivative = Annotated[DerivativeConfig, BeforeValidator(_named)]
+Derivative = Annotated[DerivativeConfig, BeforeValidator(named)]
 #: Step sizes by the names of weights and parameters.
 Rates = Annotated[dict[str, Rate], BeforeValidator(_flat)]
 #: A trained network by its path, or a table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from bioae.equations.parameters import trained_bounds
 from bioae.files import remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.noise import Key
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
+from bioae.trainers.mirror.layer_parameters import with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import METRICS, MODEL, TEST, Reporter, fit
+from bioae.trainers.training.descent import reproducible
+from bioae.trainers.training.loop import CHECKPOINT, METRICS, MODEL, TEST, Reporter, fit
 from bioae.trainers.training.names import check_names
-from bioae.trainers.training.preparing import check_folder, torch_device
+from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
 from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.splits import splits
@@ -107,21 +112,37 @@ def train(
     DataError
         If the images do not fit the network.
     OutputError
-        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written.
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
+        another process trains in it.
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
     out = check_folder(out, replace=resume or overwrite)
+    if resume:
+        check_exists(out / CHECKPOINT)
     if not isinstance(config, TrainingConfig):
         config = load_config(config)
-    stored = out / START
-    start = starting_network(config, stored if resume and stored.exists() else None)
-    config = config if config.training.init is None else config.with_network(start.config)
-    problem = assemble(config, start)
-    if not resume:
-        _store_start(start if config.training.init else None, stored)
+    with ExitStack() as stack:
+        lock = alone_in(out)
+        if resume:
+            stack.enter_context(lock)
+        stored = out / START
+        start = starting_network(config, stored if resume and stored.exists() else None)
+        config = config if config.training.init is None else config.with_network(start.config)
+        problem = assemble(config, start)
+        if not resume:
+            stack.enter_context(lock)  # which makes the folder, so after all checks
+            check_folder(out, replace=overwrite)  # another process may have trained since
+            _store_start(start if config.training.init else None, stored)
+        return _fitted(problem, out, resume=resume, progress=progress)
+
+
+def _fitted(
+    problem: Problem, out: Path, *, resume: bool, progress: Reporter | None
+) -> TrainingResult:
+    """Train, and write the artefact."""
     history, summary = fit(problem, out, resume=resume, progress=progress)
-    network = problem.mirror.to_network()
+    network, config = problem.mirror.to_network(), problem.config
     if config.training.grid_bits is not None:
         network = network.quantised(config.training.grid_bits)
     training = {key: value for key, value in config.to_mapping().items() if key != "network"}
@@ -130,7 +151,7 @@ def train(
 
 
 def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
-    """Load the images, draw the weights, and derive the mirror.
+    """Load the images, draw the weights, derive the mirror, and check that all stages can run.
 
     Parameters
     ----------
@@ -145,7 +166,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     DataError
         If there are no such images, or their size is not the network's.
     NetworkError
-        If a name in the configuration does not exist.
+        If a name in the configuration does not exist, or a stage cannot run.
     ModelError
         If a neuron model does not fit.
     """
@@ -153,13 +174,14 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     device = torch_device(settings.device)
     start = start or Network.initialise(config.network, seed=settings.seed)
     mirror = _mirror(config, start)
-    check_names(config, mirror)
+    stages = stages_of(config)
+    check_names(config, stages, mirror)
+    check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
-    if settings.compile is True:
-        # Layers are compiled on first use: those that cannot be are refused before any training.
-        silence = torch.zeros(config.network.steps, 1, *config.network.encoded_shape)
-        mirror(silence, key=Key(settings.seed, np.zeros(1, np.int64)))
-    return Problem(config, mirror, **splits(config)._asdict())
+    problem = Problem(config, mirror, **splits(config)._asdict())
+    with reproducible(settings.threads or torch.get_num_threads()):
+        check_reached(config, stages, mirror)
+    return problem
 
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
@@ -177,7 +199,7 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         for name, layer in settings.layers.items()
     }
     return NetworkMirror(
-        start,
+        _within_bounds(start, config),
         **vars(_backward(settings.derivative, settings)),
         trainable=settings.ever_trainable,
         per_neuron=settings.own,
@@ -186,6 +208,22 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
+
+
+def _within_bounds(network: Network, config: TrainingConfig) -> Network:
+    """Return a network whose trained parameters start within the bounds of `[training.layers]`.
+
+    A value outside, drawn by `spread` or trained before, starts at the nearest bound.
+    """
+    changed = {}
+    for placed in network.config.placed:
+        settings = config.training.layers.get(placed.name)
+        for name, bounds in (settings.bounds if settings else {}).items():
+            array = f"{placed.name}.{name}"
+            if array in network.weights:
+                model = with_bounds(placed.model, {name: bounds}, f"layer {placed.name}")
+                changed[array] = np.clip(network.weights[array], *trained_bounds(model, name))
+    return Network(network.config, {**network.weights, **changed}) if changed else network
 
 
 def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backward:

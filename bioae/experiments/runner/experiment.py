@@ -90,6 +90,9 @@ class Experiment:
         Markdown for the page: methods, limits, what the rows show.
     name
         The name of the file, filled in when the experiment is loaded.
+    recipe
+        The hash of the tables in the TOML file of the same name, filled in likewise; None if there
+        is no such file.
 
     Raises
     ------
@@ -111,6 +114,7 @@ class Experiment:
     figures: Mapping[str, Callable[[xr.Dataset], Figure]] = field(default_factory=dict)
     notes: str = ""
     name: str = ""
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
         for name in (*self.conditions, *self.columns, *self.figures):

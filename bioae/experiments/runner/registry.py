@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
+import hashlib
+import json
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from bioae import experiments
-from bioae.errors import InputError
+from bioae.documents import read_toml
+from bioae.errors import InputError, did_you_mean
 from bioae.experiments.runner.experiment import Experiment
 
 __all__ = ["available", "load"]
@@ -29,11 +32,19 @@ def load(name: str) -> Experiment:
     """
     names = available()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
         raise InputError(
             f"there is no experiment {name!r}",
             expected=f"list, or one of {', '.join(names)}",
-            mend=f"Did you mean {near[0]}?" if near else None,
+            mend=did_you_mean(name, names, shown=str),
         )
-    experiment: Experiment = import_module(f"{experiments.__name__}.{name}").EXPERIMENT
-    return replace(experiment, name=name)
+    module = import_module(f"{experiments.__name__}.{name}")
+    experiment: Experiment = module.EXPERIMENT
+    return replace(experiment, name=name, recipe=_hash_of_recipe(Path(str(module.__file__))))
+
+
+def _hash_of_recipe(module: Path) -> str | None:
+    path = module.with_suffix(".toml")
+    if not path.is_file():
+        return None
+    text = json.dumps(read_toml(path, "recipe", error=InputError), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -68,7 +68,12 @@ class Identity(Table):
     format
         The version of the stored form.
     experiment, quick, sizes, target
-        All that rows depend on, besides the sources.
+        The experiment, its form and the Brian2 target.
+    conditions
+        The settings of each condition.
+    recipe
+        The hash of the experiment's recipe, None if it has none. With these it is all that rows
+        depend on, besides the sources.
     criteria
         The criteria with their thresholds.
     """
@@ -78,6 +83,8 @@ class Identity(Table):
     quick: bool
     sizes: dict[str, Any]
     target: str
+    conditions: dict[str, Any] = Field(default_factory=dict)
+    recipe: str | None = None
     criteria: tuple[str, ...] = Field(strict=False)
 
 
@@ -93,8 +100,10 @@ def identity_of(plan: Plan, target: str) -> Identity:
     return Identity(
         experiment=plan.experiment.name,
         quick=plan.small,
-        sizes=json.loads(json.dumps(dict(plan.sizes))),
+        sizes=_plain_data(plan.sizes),
         target=target,
+        conditions={name: _plain_data(each.settings) for name, each in plan.conditions.items()},
+        recipe=plan.experiment.recipe,
         criteria=tuple(map(str, plan.criteria)),
     )
 
@@ -200,6 +209,12 @@ def validated(kind: type[T], path: Path, error: type[InputError]) -> T:
         raise error("rows cannot be read", where=str(path), found=str(reason)) from reason
     except ValidationError as reason:
         raise error(**describe(reason, kind), where=str(path)) from reason
+
+
+def _plain_data(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain data as a document holds it, with lists in place of tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(mapping)))
+    return plain
 
 
 def _plain(number: float) -> int | float | None:

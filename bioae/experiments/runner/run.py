@@ -42,6 +42,8 @@ def run_rows(plan: Plan, store: Store, keys: Sequence[Key], means: Means) -> Non
     means
         What trials are carried out with.
     """
+    for line in store.unreadable(plan.keys()):
+        means.report(line)
     for wait in (False, True):
         for place, key in enumerate(keys, start=1):
             if store.has(key):
@@ -53,6 +55,7 @@ def run_rows(plan: Plan, store: Store, keys: Sequence[Key], means: Means) -> Non
                 if mine and not store.has(key):
                     means.report(name)
                     store.add(_run(plan, store, key, means))
+    store.tidy(plan.keys())
 
 
 def document_of(plan: Plan, store: Store) -> Document:

@@ -3,22 +3,22 @@
 The folder of a run holds ``experiment.json``, the identity of the run, a file per finished row
 below ``rows``, the files of each trial below ``runs``, and what trials share below ``shared``. A
 process locks the row that it works on: several share the work. Rows that were lost in a kill are
-computed again.
+computed again. Checkpoints and results are removed when the rows that need them are finished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bioae.errors import OutputError, ResultError
 from bioae.experiments.runner.experiment import Key
-from bioae.experiments.runner.locks import locked, present
 from bioae.experiments.runner.rows import Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
+from bioae.locks import locked, present
 
 __all__ = ["Store", "check_folder", "opened"]
 
@@ -58,8 +58,17 @@ class Store:
         return cls(folder, _same(folder, stored, wanted))
 
     def rows(self, keys: Iterable[Key]) -> list[Row]:
-        """Return the rows that exist; damaged files do not count."""
+        """Return the rows that exist; see `unreadable`."""
         return [row for key in keys if (row := self._row(key)) is not None]
+
+    def unreadable(self, keys: Iterable[Key]) -> list[str]:
+        """Return a line for each row whose file is damaged; it counts as missing."""
+        files = [self._file(key) for key in keys if self._row(key) is None]
+        return [
+            f"{file}: this row cannot be read, and counts as missing"
+            for file in files
+            if file.exists()
+        ]
 
     def has(self, key: Key) -> bool:
         """Return whether a row exists."""
@@ -68,9 +77,19 @@ class Store:
     def add(self, row: Row) -> None:
         """Store a finished row, and remove what its trial needs no more."""
         write_json(self._file(row.key), row)
-        for path in self.trial(row.key).rglob("*"):
-            if path.name.endswith(RESULTS):
-                remove(path)
+        _remove_results(self.trial(row.key))
+
+    def tidy(self, keys: Collection[Key]) -> None:
+        """Remove what trials share and need no more: of seeds all of whose rows exist.
+
+        Parameters
+        ----------
+        keys
+            All rows of the run.
+        """
+        for seed in {seed for _, seed in keys}:
+            if all(self.has(key) for key in keys if key[1] == seed):
+                _remove_results(self.shared(seed))
 
     def trial(self, key: Key) -> Path:
         """Return the folder of a trial."""
@@ -142,6 +161,12 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
         yield Store(folder, _same(folder, _stored(folder), identity))
 
 
+def _remove_results(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.name.endswith(RESULTS):
+            remove(path)
+
+
 def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
@@ -163,14 +188,25 @@ def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
     for name in Identity.model_fields:
         before, now = getattr(stored, name), getattr(wanted, name)
         if name != "criteria" and before != now:
+            key, before, now = _difference(name, before, now)
             raise OutputError(
-                f"the rows are of another run: {name} differs",
+                f"the rows are of another run: {key} differs",
                 where=str(folder),
                 expected=str(before),
                 found=str(now),
-                mend="Continue it with the options of its start, or choose another folder",
+                mend="Continue it with the options and the definition of its start, or choose "
+                "another folder",
             )
     return stored
+
+
+def _difference(key: str, before: object, now: object) -> tuple[str, object, object]:
+    """Return the first key below which two values differ, and what they have there."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in (*before, *now):
+            if before.get(name) != now.get(name):
+                return _difference(f"{key}.{name}", before.get(name), now.get(name))
+    return key, before, now
 
 
 def _clear(folder: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bioae.experiments.runner.locks import locked
+from bioae.locks import locked
 from bioae.simulation.backend import Backend, Target
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["RESULTS", "Baseline", "Means", "Trained", "TrainedBaseline", "Trial"
 
 Run = TypeVar("Run")
 
-#: The endings of files that a trial does not need any more when its row is finished.
+#: The endings of files that no trial needs when the rows that depend on them are finished.
 RESULTS = (".nc", "checkpoint.safetensors")
 
 
@@ -111,7 +111,8 @@ class Trial:
         The trial's folder. Training runs in it are kept; results of simulations and checkpoints
         are removed when the row is finished.
     shared
-        A folder that all trials of this seed share.
+        A folder that all trials of this seed share; its checkpoints are removed when all their rows
+        are finished.
     target
         The Brian2 target.
     means

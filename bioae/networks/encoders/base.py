@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import abstractmethod
+from fractions import Fraction
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bioae.fields import Positive, Steps, Table
+from bioae.networks.schedule import points_in
 from bioae.random import uniform
 
 __all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "drawn", "on_grid"]
@@ -30,7 +33,7 @@ class EncoderBase(Table):
 
     @property
     def graded(self) -> bool:
-        """Whether the drive takes values other than 0 and 1, namely those that neurons hold."""
+        """True if the drive takes values other than 0 and 1, namely those that neurons hold."""
         return False
 
     @property
@@ -45,12 +48,12 @@ class EncoderBase(Table):
 
     @property
     def draws(self) -> bool:
-        """Whether neurons emit at random."""
+        """True if neurons emit at random."""
         return re.search(r"\buniform\b", self.emits) is not None
 
     @property
     def constant(self) -> bool:
-        """Whether the drive is the same in every step."""
+        """True if the drive is the same in every step."""
         return False
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -67,7 +70,6 @@ class EncoderBase(Table):
         """
         return steps
 
-    @abstractmethod
     def encode(
         self,
         values: NDArray[np.floating],
@@ -97,6 +99,25 @@ class EncoderBase(Table):
         NDArray
             The drive (time, example, *neurons), float32.
         """
+        held = self.held(values, steps=steps)
+        held = held if self.in_time and values.ndim == 3 else held[:, None]
+        if self.draws:
+            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
+        return self._emitted(held, steps)
+
+    def _emitted(self, held: NDArray[np.float64], steps: int) -> Drive:
+        """Return the drive of neurons that draw nothing; by default they emit at every step.
+
+        Parameters
+        ----------
+        held
+            The numbers that neurons hold (example, step, *neurons); the axis of steps may have
+            length 1.
+        steps
+            Steps of a presentation.
+        """
+        in_order = held.astype(np.float32).swapaxes(0, 1)
+        return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
 
     @abstractmethod
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
@@ -120,8 +141,14 @@ class EncoderBase(Table):
     def mean_drive(self, steps: int) -> float:
         """Return the expected drive of a pixel of value 1, summed over a presentation."""
 
-    def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder that emits the same per unit of time when steps are divided."""
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder that emits the same per unit of time when steps are divided.
+
+        Parameters
+        ----------
+        parts
+            The number of parts of each step, below 1 for longer steps.
+        """
         return self
 
 
@@ -135,28 +162,7 @@ class TimedEncoder(EncoderBase):
 
     def points(self, steps: int) -> int:
         """Return the number of points in time of a signal that lasts `steps`."""
-        if steps % self.every:
-            raise ValueError(
-                f"steps = {steps} is no multiple of the encoder's every = {self.every}"
-            )
-        return steps // self.every
-
-    def encode(
-        self,
-        values: NDArray[np.floating],
-        examples: NDArray[np.int64],
-        *,
-        steps: int,
-        seed: int = 0,
-        repeats: NDArray[np.int64] | None = None,
-    ) -> Drive:
-        """Return the held events of each step, or spikes drawn with these probabilities."""
-        held = self.held(values, steps=steps)
-        held = held if values.ndim == 3 else held[:, None]
-        if not self.graded:
-            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
-        in_order = held.astype(np.float32).swapaxes(0, 1)
-        return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
+        return points_in(steps, self.every, "encoder")
 
 
 class ValueEncoder(TimedEncoder):
@@ -166,7 +172,7 @@ class ValueEncoder(TimedEncoder):
 
     @property
     def graded(self) -> bool:
-        """Whether values are events."""
+        """True if values are events."""
         return not self.random
 
     @property
@@ -188,9 +194,10 @@ class ValueEncoder(TimedEncoder):
         """Return ``gain * steps``."""
         return self.gain * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder with the gain divided by `parts`, and points that last longer."""
-        return self.model_copy(update={"gain": self.gain / parts, "every": self.every * parts})
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder with the gain divided by `parts`, and more steps per point."""
+        every = math.ceil(self.every * parts)  # a whole number, except where images ignore it
+        return self.model_copy(update={"gain": float(self.gain / parts), "every": every})
 
 
 def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bioae.fields import Positive
-from bioae.networks.encoders.base import Drive, EncoderBase, drawn, on_grid
+from bioae.networks.encoders.base import Drive, EncoderBase, on_grid
 
 __all__ = ["Bernoulli", "ConstantCurrent", "FirstSpike"]
 
@@ -25,19 +26,6 @@ class Bernoulli(EncoderBase):
         """A random number is below the probability."""
         return "uniform < held"
 
-    def encode(
-        self,
-        values: NDArray[np.floating],
-        examples: NDArray[np.int64],
-        *,
-        steps: int,
-        seed: int = 0,
-        repeats: NDArray[np.int64] | None = None,
-    ) -> Drive:
-        """Draw spikes, from one stream per example in order of (step, neuron)."""
-        held = self.held(values, steps=steps)[:, None]
-        return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
-
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the probability of a spike."""
         return self.rate * values.astype(np.float64)
@@ -46,9 +34,9 @@ class Bernoulli(EncoderBase):
         """Return ``rate * steps``."""
         return self.rate * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
+    def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the rate divided by `parts`."""
-        return self.model_copy(update={"rate": self.rate / parts})
+        return self.model_copy(update={"rate": float(self.rate / parts)})
 
 
 class FirstSpike(EncoderBase):
@@ -64,24 +52,16 @@ class FirstSpike(EncoderBase):
         """It is the pixel's step."""
         return "step + 1 == held"
 
-    def encode(
-        self,
-        values: NDArray[np.floating],
-        examples: NDArray[np.int64],
-        *,
-        steps: int,
-        seed: int = 0,
-        repeats: NDArray[np.int64] | None = None,
-    ) -> Drive:
-        """Place one spike per pixel."""
-        clock = np.arange(steps).reshape(steps, *(1 for _ in values.shape))
-        spikes: Drive = (clock + 1 == self.held(values, steps=steps)).astype(np.float32)
-        return spikes
-
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the step of the spike, counted from 1."""
         when = np.rint((1.0 - values.astype(np.float64)) * (steps - 1))
         return np.where(values > 0, when + 1.0, 0.0)
+
+    def _emitted(self, held: NDArray[np.float64], steps: int) -> Drive:
+        """Place one spike per pixel."""
+        clock = np.arange(steps).reshape(steps, *(1 for _ in held.shape[1:]))
+        spikes: Drive = (clock + 1 == held.swapaxes(0, 1)).astype(np.float32)
+        return spikes
 
     def mean_drive(self, steps: int) -> float:
         """Return 1, for one spike."""
@@ -113,19 +93,6 @@ class ConstantCurrent(EncoderBase):
         """True: all steps are the same."""
         return True
 
-    def encode(
-        self,
-        values: NDArray[np.floating],
-        examples: NDArray[np.int64],
-        *,
-        steps: int,
-        seed: int = 0,
-        repeats: NDArray[np.int64] | None = None,
-    ) -> Drive:
-        """Repeat the scaled image at every step."""
-        events = self.held(values, steps=steps).astype(np.float32)
-        return np.broadcast_to(events, (steps, *values.shape)).copy()
-
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the event, rounded to 32 bits."""
         return on_grid(self.gain * values.astype(np.float64))
@@ -134,6 +101,6 @@ class ConstantCurrent(EncoderBase):
         """Return ``gain * steps``."""
         return self.gain * steps
 
-    def in_finer_steps(self, parts: int) -> Self:
+    def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the gain divided by `parts`."""
-        return self.model_copy(update={"gain": self.gain / parts})
+        return self.model_copy(update={"gain": float(self.gain / parts)})

@@ -42,7 +42,7 @@ class Population(ValueEncoder):
 
     @property
     def constant(self) -> bool:
-        """Whether the drive of an image is the same in every step."""
+        """True if the drive of an image is the same in every step."""
         return not self.random
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -82,6 +83,6 @@ class LevelCrossing(TimedEncoder):
         """Return the drive of a rise from 0 to 1, ``gain / delta``."""
         return self.gain / self.delta
 
-    def in_finer_steps(self, parts: int) -> Self:
-        """Return the encoder with points that last longer, and the same events."""
-        return self.model_copy(update={"every": self.every * parts})
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder with more steps per point, and the same events."""
+        return self.model_copy(update={"every": int(self.every * parts)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,7 @@ __all__ = [
     "TemplateRunner",
     "VariablesGroup",
     "code_object_class",
+    "float32_allowed",
     "fresh_names",
     "is_shared_variable",
     "mark_as_run",
@@ -50,6 +52,15 @@ def fresh_names() -> Iterator[None]:
             named = reference()
             if named is not None:
                 before.add(named)
+
+
+@contextmanager
+def float32_allowed() -> Iterator[None]:
+    """Ignore the warning that 1e50, with which Brian2 compares states, is too large for float32."""
+    with warnings.catch_warnings():
+        module = r"brian2\.groups\.group"
+        warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
+        yield
 
 
 def mark_as_run(part: BrianObject, network: Network) -> None:

@@ -1,32 +1,36 @@
-"""The Brian2 objects of a network: present images, run, read the result."""
+"""A network in Brian2: build its objects, present images, run, read the result."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import xarray as xr
 from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, TimedArray, second
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, prefs, second
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import instance, one_of, whole
 from bioae.datasets import Data
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
+from bioae.simulation.backend import Connectivity
+from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
+from bioae.simulation.objects.builder import Builder
+from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import key_arrays
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
-from bioae.simulation.sharing import SharedSynapses
-from bioae.simulation.targets.activation import float32_allowed
 
-__all__ = ["BrianNetwork"]
+__all__ = ["BrianNetwork", "build"]
 
 
 @dataclass
@@ -71,7 +75,7 @@ class BrianNetwork:
     input: NeuronGroup
     populations: dict[str, Population]
     readout: Population | None
-    synapses: dict[str, Synapses | SharedSynapses]
+    synapses: dict[str, AnySynapses]
     spikes: dict[str, SpikeMonitor | SpikeRecorder]
     states: dict[str, StateMonitor] = field(default_factory=dict)
     decoded: ValueRecorder | None = None
@@ -194,3 +198,77 @@ class BrianNetwork:
         duration = steps * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})
+
+
+def build(
+    network: NetworkBase,
+    presentations: int = 1,
+    *,
+    record: Collection[str] | Mapping[str, Collection[str]] = (),
+    connectivity: Connectivity = "shared",
+    compact: bool = False,
+    prefix: str = "",
+) -> BrianNetwork:
+    """Make Brian2 objects of a network, on the active device.
+
+    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
+    and constant subexpressions have already been taken out of the equations.
+
+    Parameters
+    ----------
+    network
+        The network.
+    presentations
+        The number of images that one run presents.
+    record
+        Variables to record at the end of each step, in the layers that have them; or those of
+        each layer, by its name.
+    connectivity
+        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
+        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
+        connections differ in delay are always unrolled. Spikes are the same.
+    compact
+        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
+        the memory, instead of a `brian2.SpikeMonitor` per layer.
+    prefix
+        Prefix of all objects' names, where several networks share a project.
+
+    Returns
+    -------
+    BrianNetwork
+    """
+    instance(network, "the network", NetworkBase)
+    presentations = whole(presentations, "presentations", least=1)
+    one_of(connectivity, "connectivity", get_args(Connectivity))
+    prefs.codegen.loop_invariant_optimisations = False
+    builder = Builder(
+        network, presentations,
+        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
+    )  # fmt: skip
+    built = BrianNetwork(
+        network=Brian2Network(),
+        source=network,
+        presentations=presentations,
+        held=builder.held,
+        input=builder.input,
+        populations=builder.populations,
+        readout=builder.readout,
+        synapses=builder.synapses,
+        spikes=builder.spikes,
+        states=builder.states,
+        keys=builder.keys,
+        decoded=builder.decoded,
+    )
+    _assemble(built)
+    return built
+
+
+def _assemble(built: BrianNetwork) -> None:
+    built.network.schedule = list(built.timing.schedule.slots)
+    parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
+    parts += [*built.spikes.values(), *built.states.values()]
+    parts += [built.readout, built.decoded, built.keys]
+    for part in parts:
+        if part is not None:
+            built.network.add(part)
+            mark_as_run(part, built.network)

@@ -1,86 +1,32 @@
-"""From a network to ordinary Brian2 objects."""
+"""The Brian2 objects of a network: its input, layers, pathways and monitors."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, get_args
 
-from brian2 import (
-    Clock,
-    NeuronGroup,
-    SpikeMonitor,
-    StateMonitor,
-    prefs,
-    second,
-)
-from brian2 import Network as Brian2Network
+from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, second
 
-from bioae.checks import instance, one_of, whole
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
-from bioae.simulation.brian2_internals.groups import mark_as_run
 from bioae.simulation.code_runners import SpikeRecorder
-from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_at
 from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
 from bioae.simulation.objects.population import Population, collect
 from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
 
-__all__ = ["build"]
+__all__ = ["Builder"]
 
 
-def build(
-    network: NetworkBase,
-    presentations: int = 1,
-    *,
-    record: Collection[str] | Mapping[str, Collection[str]] = (),
-    connectivity: Connectivity = "shared",
-    compact: bool = False,
-    prefix: str = "",
-) -> BrianNetwork:
-    """Make Brian2 objects of a network, on the active device.
+class Builder:
+    """The Brian2 objects of a network, made on the active device.
 
-    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
-    and constant subexpressions have already been taken out of the equations.
-
-    Parameters
-    ----------
-    network
-        The network.
-    presentations
-        The number of images that one run presents.
-    record
-        Variables to record at the end of each step, in the layers that have them; or those of
-        each layer, by its name.
-    connectivity
-        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
-        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
-        connections differ in delay are always unrolled. Spikes are the same.
-    compact
-        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
-        the memory, instead of a `brian2.SpikeMonitor` per layer.
-    prefix
-        Prefix of all objects' names, where several networks share a project.
-
-    Returns
-    -------
-    BrianNetwork
+    The parameters are those of `bioae.simulation.build`, the other attributes those of
+    `bioae.simulation.BrianNetwork`.
     """
-    instance(network, "the network", NetworkBase)
-    presentations = whole(presentations, "presentations", least=1)
-    one_of(connectivity, "connectivity", get_args(Connectivity))
-    prefs.codegen.loop_invariant_optimisations = False
-    builder = _Builder(
-        network, presentations,
-        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
-    )  # fmt: skip
-    return builder.build()
 
-
-class _Builder:
     def __init__(
         self,
         network: NetworkBase,
@@ -98,50 +44,27 @@ class _Builder:
         self.prefix = prefix
         self.record = record
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
-
-    def build(self) -> BrianNetwork:
         config = self.config
         self.held = held_array(self.presentations, config, name=self._name("input", "held"))
         self.keys = self._keys()
-        source = InputNeurons(
+        self.input = InputNeurons(
             config, self.held, clock=self.clock, name=self._name("input"), keys=self.keys
         )
-        populations: dict[str, Population] = {}
-        synapses: dict[str, AnySynapses] = {}
-        before: NeuronGroup = source
+        self.populations: dict[str, Population] = {}
+        self.synapses: dict[str, AnySynapses] = {}
+        before: NeuronGroup = self.input
         for placed in config.placed:
             population = self._population(placed)
-            synapses |= self._pathways(placed, before, population)
-            populations[placed.name] = before = population
-        readout = None
+            self.synapses |= self._pathways(placed, before, population)
+            self.populations[placed.name] = before = population
+        self.readout: Population | None = None
         if config.decoder.reads_potential:
-            readout = self._population(placed, shares_input=population)
-        built = BrianNetwork(
-            network=Brian2Network(),
-            source=self.source,
-            presentations=self.presentations,
-            held=self.held,
-            input=source,
-            populations=populations,
-            readout=readout,
-            synapses=synapses,
-            spikes=self._spikes(populations),
-            states=self._states(populations),
-            keys=self.keys,
-            decoded=readout and collect(readout, placed.readout.input, config.decoder, self.timing),
+            self.readout = self._population(placed, shares_input=population)
+        self.spikes = self._spikes()
+        self.states = self._states()
+        self.decoded = self.readout and collect(
+            self.readout, placed.readout.input, config.decoder, self.timing
         )
-        self._assemble(built)
-        return built
-
-    def _assemble(self, built: BrianNetwork) -> None:
-        built.network.schedule = list(self.timing.schedule.slots)
-        parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
-        parts += [*built.spikes.values(), *built.states.values()]
-        parts += [built.readout, built.decoded, built.keys]
-        for part in parts:
-            if part is not None:
-                built.network.add(part)
-                mark_as_run(part, built.network)
 
     def _keys(self) -> NeuronGroup | None:
         if not self.config.noisy:
@@ -203,25 +126,23 @@ class _Builder:
         """Return an object's name; no layer's name has `__` in it, so the two never collide."""
         return f"{self.prefix}{layer}__{part}"
 
-    def _spikes(
-        self, populations: Mapping[str, Population]
-    ) -> dict[str, SpikeMonitor | SpikeRecorder]:
+    def _spikes(self) -> dict[str, SpikeMonitor | SpikeRecorder]:
         return {
             layer: SpikeRecorder(population, name=f"{population.name}__spikes")
             if self.compact
             else SpikeMonitor(population, [PRESENTATION], name=f"{population.name}__spikes")
-            for layer, population in populations.items()
+            for layer, population in self.populations.items()
             if "spike" in population.events
         }
 
-    def _states(self, populations: Mapping[str, Population]) -> dict[str, StateMonitor]:
+    def _states(self) -> dict[str, StateMonitor]:
         monitors = {}
         for placed in self.config.placed:
             record = self.record
             requested = record.get(placed.name, ()) if isinstance(record, Mapping) else record
             names = [name for name in placed.program.states if name in requested]
             if names:
-                population = populations[placed.name]
+                population = self.populations[placed.name]
                 monitors[placed.name] = StateMonitor(
                     population, names, record=True, when="end", clock=self.clock,
                     name=f"{population.name}__states",

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
-from bioae.equations.declarations import brian2_equations, varying
+from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import BIASES, INHIBITION, INPUT, Program, Statement
 from bioae.equations.quantities import physical_constants
+from bioae.equations.timed_arrays import varying
 from bioae.networks.decoders import Decoder
 from bioae.networks.schedule import Timing
 from bioae.noise import START_STEP, settling_noise

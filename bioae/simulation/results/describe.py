@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bioae.networks.base import NetworkBase
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.tree import Root, build_result
+from bioae.simulation.results.root import Root
+from bioae.simulation.results.tree import build_result
 
 __all__ = ["describe_run", "result_of", "spread_text"]
 
@@ -61,7 +62,8 @@ def describe_run(
         root["reconstruction"] = output
     else:
         root["output"] = output
-        root["desired"] = images.targets if config.task.target == "targets" else None
+        known = config.task.target == "targets"
+        root["desired"] = config.task.known_target(images, config.steps) if known else None
     return root
 
 

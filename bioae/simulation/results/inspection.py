@@ -209,7 +209,7 @@ def _storage(name: str, opened: Any, limit: int) -> list[Chunk]:
 
 
 def _is_dimension(opened: Any) -> bool:
-    """Whether an array is but the length of a dimension, whose values nobody reads."""
+    """Return whether an array is only the length of a dimension, whose values nobody reads."""
     return h5a.exists(opened, b"NAME") and _DIMENSION in bytes(
         h5py.Dataset(opened).attrs.get("NAME", b"")
     )

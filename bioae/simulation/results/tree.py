@@ -6,10 +6,9 @@ their results here, so any analysis reads either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -17,74 +16,15 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.root import (
+    Root,
+    by_repeat,
+    cf_attributes,
+    presentation_dims,
+    root_dataset,
+)
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "Root",
-    "build_result",
-    "group_of",
-    "layer_dataset",
-    "root_dataset",
-    "versions",
-]
-
-#: The version of the format of results.
-SCHEMA_VERSION = 2
-
-_VERSIONED = ("bioae", "brian2", "numpy")
-
-
-class Root(TypedDict, total=False):
-    """Contents of the root of a result.
-
-    Attributes
-    ----------
-    images
-        (example, channel, y, x) The images that were presented, in [0, 1]; or signals
-        (example, time, channel).
-    task
-        The kind of the network's task, ``"reconstruction"`` by default.
-    repeats
-        The number of presentations of each image, 1 by default: repeats follow one another.
-    reconstruction
-        Of that task: the decoded image of each presentation, (presentation, channel, y, x).
-    output
-        Of any other task: (presentation, unit) or (presentation, time, unit) The decoded output.
-    desired
-        (example, unit) or (example, time, unit) The target of it where known.
-    example
-        (example,) The index of each image in its data set, each at most once.
-    dt_ms, steps
-        The length of a step in milliseconds, and the number of steps of a presentation.
-    target
-        The side that ran the network: a Brian2 target, or ``"torch"`` for the mirror.
-    seed
-        The seed of every random number.
-    neuron_model
-        The text of the neuron model.
-    network_sha256
-        The hash of the network that ran.
-    label
-        (example,) The class of each image, where known.
-    attrs
-        Further attributes of the root.
-    """
-
-    images: Required[NDArray[np.floating[Any]]]
-    example: Required[NDArray[np.integer[Any]]]
-    dt_ms: Required[float]
-    steps: Required[int]
-    target: Required[str]
-    seed: Required[int]
-    neuron_model: Required[str]
-    network_sha256: Required[str]
-    label: NDArray[np.integer[Any]] | None
-    attrs: Mapping[str, str | int | float] | None
-    repeats: int
-    task: str
-    reconstruction: NDArray[np.floating[Any]]
-    output: NDArray[np.floating[Any]]
-    desired: NDArray[np.floating[Any]] | None
+__all__ = ["build_result", "group_of", "layer_dataset"]
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -119,40 +59,6 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
     return xr.DataTree.from_dict({"/": data, **nodes})
 
 
-def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
-    """Build the root of a result, see `Root`.
-
-    Raises
-    ------
-    ResultError
-        If the parts do not fit together, or an example is repeated.
-    """
-    index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
-    images, outputs, repeats = root["images"], _outputs(root), root.get("repeats", 1)
-    _check_images(images, outputs, index, root.get("label"), repeats)
-    data = _root(images, outputs, index, root.get("label"), repeats)
-    data.attrs = {
-        "schema_version": SCHEMA_VERSION,
-        "task": root.get("task", "reconstruction"),
-        "dt_ms": float(root["dt_ms"]),
-        "steps": int(root["steps"]),
-        "target": root["target"],
-        "seed": int(root["seed"]),
-        "neuron_model": root["neuron_model"],
-        "network_sha256": root["network_sha256"],
-        **{f"{package}_version": number for package, number in versions().items()},
-        **(root.get("attrs") or {}),
-    }
-    return data
-
-
-def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
-    """Return a group of a result, without inherited coordinates."""
-    node = tree[path]
-    assert isinstance(node, xr.DataTree)
-    return node.to_dataset(inherit=False)
-
-
 def layer_dataset(
     layer: LayerSpikes, example: NDArray[np.int64], dt_ms: float, steps: int, repeats: int = 1
 ) -> xr.Dataset:
@@ -175,24 +81,28 @@ def layer_dataset(
     layer.check(presentations, steps)
     each = layer.counts.sum(1, np.int64)
     time = np.tile(np.arange(steps) * dt_ms, presentations)
-    count = _by_repeat(layer.spike_count(), repeats)
+    count = by_repeat(layer.spike_count(), repeats)
     data = xr.Dataset(
         {
-            "spike_count": ((*_presented(repeats), "neuron"), count, _describe("spikes", "1")),
+            "spike_count": (
+                (*presentation_dims(repeats), "neuron"),
+                count,
+                cf_attributes("spikes", "1"),
+            ),
             "spike_example": (
                 "spike",
                 np.repeat(np.repeat(example, repeats), each),
-                _describe("value of the coordinate `example`"),
+                cf_attributes("value of the coordinate `example`"),
             ),
             "spike_neuron": (
                 "spike",
                 layer.neuron.astype(np.int32, copy=False),
-                _describe("neuron, from 0, in C order of the layer's shape"),
+                cf_attributes("neuron, from 0, in C order of the layer's shape"),
             ),
             "spike_time_ms": (
                 "spike",
                 np.repeat(time, layer.counts.ravel()),
-                _describe("time since the start of the presentation", "ms"),
+                cf_attributes("time since the start of the presentation", "ms"),
             ),
         },
         coords=_neuron_coordinates(layer.shape),
@@ -200,121 +110,20 @@ def layer_dataset(
     )
     if repeats > 1:
         repeat = np.tile(np.arange(repeats, dtype=np.int32), example.size)
-        numbers = ("spike", np.repeat(repeat, each), _describe("value of the coordinate `repeat`"))
+        numbers = (
+            "spike",
+            np.repeat(repeat, each),
+            cf_attributes("value of the coordinate `repeat`"),
+        )
         data["spike_repeat"] = numbers
     return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on."""
-    return {package: version(package) for package in _VERSIONED}
-
-
-def _outputs(root: Root) -> dict[str, NDArray[Any]]:
-    """Return the decoded outputs and their targets, by the names of their variables."""
-    if "output" not in root:
-        return {"reconstruction": root["reconstruction"]}
-    desired = root.get("desired")
-    return {"output": root["output"], **({} if desired is None else {"target": desired})}
-
-
-def _root(
-    images: NDArray[Any],
-    outputs: Mapping[str, NDArray[Any]],
-    example: NDArray[np.int64],
-    label: NDArray[Any] | None,
-    repeats: int,
-) -> xr.Dataset:
-    dims = _input_dims(images)
-    root = xr.Dataset(
-        {
-            "input": (
-                dims,
-                images[:, 0] if len(dims) < images.ndim else images,
-                _describe("input", "1"),
-            )
-        },
-        coords={"example": ("example", example, _describe("index in the data set"))},
-    )
-    if repeats > 1:
-        root = root.assign_coords(repeat=("repeat", np.arange(repeats), _describe("repeat")))
-    for name, values in outputs.items():
-        if name == "reconstruction":
-            axes, stored = dims[1:], values[:, 0] if len(dims) < values.ndim else values
-        else:
-            axes, stored = ("time", "unit")[3 - values.ndim :], values
-        presented = repeats if name != "target" else 1
-        variable = (*_presented(presented), *axes), _by_repeat(stored, presented)
-        root[name] = (*variable, _describe(name, "1"))
-    if label is not None:
-        root["label"] = ("example", np.asarray(label), _describe("class of the image"))
-    return root
-
-
-def _presented(repeats: int) -> tuple[str, ...]:
-    """Return the dimensions of presentations."""
-    return ("example", "repeat") if repeats > 1 else ("example",)
-
-
-def _by_repeat(values: NDArray[Any], repeats: int) -> NDArray[Any]:
-    """Return values of presentations, (presentation, ...), along the dimensions of them."""
-    return values.reshape(-1, repeats, *values.shape[1:]) if repeats > 1 else values
-
-
-def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
-    """Return the dimensions of the stored input: a single channel of images has none."""
-    if images.ndim == 3:
-        return ("example", "time", "channel")
-    return ("example", "y", "x") if images.shape[1] == 1 else ("example", "channel", "y", "x")
-
-
-def _check_images(
-    images: NDArray[Any],
-    outputs: Mapping[str, NDArray[Any]],
-    example: NDArray[np.int64],
-    label: NDArray[Any] | None,
-    repeats: int,
-) -> None:
-    axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
-    if "reconstruction" in outputs:  # of images only
-        del axes[3]
-    if images.ndim not in axes or not images.size:
-        raise ResultError(
-            "the images do not fit",
-            expected=f"{' or '.join(axes.values())}, and not empty",
-            found=str(images.shape),
-        )
-    first = next(iter(outputs.values()))
-    each = images.shape if "reconstruction" in outputs else (0, *first.shape[1:])
-    for name, values in outputs.items():
-        shape = (len(images) * (repeats if name != "target" else 1), *each[1:])
-        if values.shape != shape or ("output" in outputs and values.ndim not in (2, 3)):
-            raise ResultError(
-                f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
-            )
-        if not np.isfinite(values).all():
-            raise ResultError(
-                "the network's output is not finite",
-                where=name,
-                mend="Look for parameters, weights or noise that are too large, or use a smaller "
-                "dt",
-            )
-    for name, numbers in (("example", example), ("label", label)):
-        if numbers is not None and np.shape(numbers) != images.shape[:1]:
-            raise ResultError(
-                f"{name} does not fit the images",
-                expected=str(images.shape[:1]),
-                found=str(np.shape(numbers)),
-            )
-    ordered = np.sort(example)
-    repeated = ordered[1:][np.diff(ordered) == 0]
-    if repeated.size:
-        raise ResultError(
-            "an example is repeated",
-            where="example",
-            expected="each index once",
-            found=f"{repeated[0]} again",
-        )
+def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
+    """Return a group of a result, without inherited coordinates."""
+    node = tree[path]
+    assert isinstance(node, xr.DataTree)
+    return node.to_dataset(inherit=False)
 
 
 def _check_names(layers: Sequence[LayerSpikes]) -> None:
@@ -348,10 +157,10 @@ def _with_states(
                 expected=str(shape),
                 found=str(np.shape(values)),
             )
-        dims = (*_presented(repeats), "time", "neuron")
-        data[f"state_{name}"] = (dims, _by_repeat(values, repeats), _describe(name, units))
+        dims = (*presentation_dims(repeats), "time", "neuron")
+        data[f"state_{name}"] = (dims, by_repeat(values, repeats), cf_attributes(name, units))
     if layer.states:
-        time = ("time", np.arange(shape[1]) * dt_ms, _describe("time since the start", "ms"))
+        time = ("time", np.arange(shape[1]) * dt_ms, cf_attributes("time since the start", "ms"))
         data = data.assign_coords(time=time)
     return data
 
@@ -367,11 +176,6 @@ def _neuron_coordinates(shape: tuple[int, ...]) -> dict[str, Any]:
     indices = np.indices(shape, dtype=np.int32).reshape(3, -1)
     names = ("channel", "y", "x")
     return {
-        name: ("neuron", index, _describe(f"{name} of the neuron"))
+        name: ("neuron", index, cf_attributes(f"{name} of the neuron"))
         for name, index in zip(names, indices, strict=True)
     }
-
-
-def _describe(long_name: str, units: str | None = None) -> dict[str, str]:
-    """Return the attributes of a variable by the CF conventions."""
-    return {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}

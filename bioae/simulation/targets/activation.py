@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -23,7 +22,6 @@ __all__ = [
     "IEEE_FLAGS",
     "activated",
     "check_target",
-    "float32_allowed",
 ]
 
 #: Flags of the C++ compiler: Brian2's defaults add -ffast-math, which lets it reorder sums.
@@ -51,15 +49,6 @@ def check_target(target: str) -> Target:
             "conda: cxx-compiler make), or use --target numpy, which needs none",
         )
     return target
-
-
-@contextmanager
-def float32_allowed() -> Iterator[None]:
-    """Ignore the warning that 1e50, with which Brian2 compares states, is too large for float32."""
-    with warnings.catch_warnings():
-        module = r"brian2\.groups\.group"
-        warnings.filterwarnings("ignore", "overflow encountered in cast", module=module)
-        yield
 
 
 @contextmanager

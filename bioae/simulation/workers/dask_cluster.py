@@ -16,7 +16,7 @@ from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.tree import versions
+from bioae.simulation.results.root import versions
 from bioae.simulation.workers.runner import Build, Finished, Runner
 
 if TYPE_CHECKING:

@@ -18,13 +18,12 @@ from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.backend import STANDALONE, Backend
-from bioae.simulation.brian2_internals.groups import uncompiled_objects
+from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.builder import build
+from bioae.simulation.objects.brian_network import BrianNetwork, build
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.targets.activation import activated, check_target, float32_allowed
+from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 from bioae.simulation.workers.runner import Runner
 

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import digamma
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae.analysis.firing.rate_families import FAMILIES
 from bioae.analysis.firing.rates import firing_rate, population_rate
 from bioae.errors import ResultError
 
@@ -91,19 +93,31 @@ def test_fits_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_]) -> Non
     if rates.size < 3 or np.unique(rates.round(6)).size == 1:
         assert all(np.isnan(found[name]).all() for name in found if name != "neurons")
         return
-    sigma, _, median = stats.lognorm.fit(rates, floc=0)
-    own = found.sel(distribution="lognormal")
-    assert float(own["shape"]) == pytest.approx(np.log(rates).std(), rel=1e-9)
-    assert float(own["scale"]) == pytest.approx(median, rel=1e-9)
-    expected = stats.lognorm(sigma, 0, median)
-    assert float(own["ks_statistic"]) == pytest.approx(
-        stats.kstest(rates, expected.cdf).statistic, rel=1e-9
-    )
-    assert float(own["aic"]) == pytest.approx(4 - 2 * expected.logpdf(rates).sum(), rel=1e-9)
-    scale = float(found["scale"].sel(distribution="exponential"))
-    assert scale == pytest.approx(rates.mean(), rel=1e-9)
-    gamma = found.sel(distribution="gamma")
-    assert float(gamma["shape"] * gamma["scale"]) == pytest.approx(rates.mean(), rel=1e-6)
+    for name, family in FAMILIES.items():
+        distribution = getattr(stats, family.scipy_name)
+        *shape, _, scale = distribution.fit(rates, floc=0)
+        expected = distribution(*shape, 0, scale)
+        likelihood = expected.logpdf(rates).sum()
+        own = {key: float(value) for key, value in found.sel(distribution=name).items()}
+        assert own["shape"] == pytest.approx(*(shape or [np.nan]), rel=1e-9, nan_ok=True)
+        assert own["scale"] == pytest.approx(scale, rel=1e-9)
+        assert own["log_likelihood"] == pytest.approx(likelihood, rel=1e-9)
+        assert own["aic"] == pytest.approx(2 * len([*shape, scale]) - 2 * likelihood, rel=1e-9)
+        distance = stats.kstest(rates, expected.cdf).statistic
+        assert own["ks_statistic"] == pytest.approx(distance, rel=1e-9)
+
+
+@given(order=st.floats(0.02, 1e4), mean=st.floats(1e-3, 1e3), seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_a_gamma_distribution_maximises_its_likelihood(
+    order: float, mean: float, seed: int
+) -> None:
+    rates = np.random.default_rng(seed).gamma(order, mean / order, 50)
+    rates = np.maximum(rates, 1e-200)
+    fit = FAMILIES["gamma"].fit(rates)
+    # The derivative of the likelihood with respect to the order, per neuron.
+    slope = np.log(rates / fit.scale).mean() - digamma(fit.shape)
+    assert abs(slope) < 1e-9
+    assert fit.shape * fit.scale == pytest.approx(rates.mean(), rel=1e-12)
 
 
 @modest

@@ -84,7 +84,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "an input that is NaN": (root_value("input", np.nan), "'input' has values"),
     "an output that is infinite": (root_value("reconstruction", np.inf), "'reconstruction' has"),
     "no step": (attribute("dt_ms", 0.0), "dt_ms does not fit"),
-    "NaN as step": (attribute("dt_ms", np.nan), "dt_ms must be a finite number"),
+    "NaN as step": (attribute("dt_ms", np.nan), "dt_ms is not finite"),
     "steps as text": (attribute("steps", "3"), "steps does not fit"),
     "half a step": (attribute("steps", 2.5), "steps does not fit"),
     "a seed below 0": (attribute("seed", -1), "seed does not fit"),

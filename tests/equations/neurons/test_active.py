@@ -6,7 +6,7 @@ import pytest
 from builders import model
 
 from bioae.equations import available, load_model, lower
-from bioae.equations.expressions import parse_assignments
+from bioae.equations.assignments import parse_assignments
 from bioae.equations.lowering.refractory import without_refractory
 
 

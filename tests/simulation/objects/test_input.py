@@ -16,9 +16,10 @@ from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.simulation import TARGETS, build, simulate
 from bioae.simulation.backend import Dtype, Target
+from bioae.simulation.brian2_internals.groups import float32_allowed
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.objects.input import HELD
-from bioae.simulation.targets.activation import activated, float32_allowed
+from bioae.simulation.targets.activation import activated
 from bioae.simulation.targets.compiling import compile_project
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")

@@ -58,9 +58,12 @@ def images(count: int, split: str) -> Images:
 
 def config(regularisers: dict[str, Any] | None = None, **training: Any) -> TrainingConfig:
     """Return 20 images in batches of 6, the last smaller; a checkpoint after every batch."""
+    stages = training.get("stages") or [{}]
+    own = all(isinstance(each, dict) and "epochs" in each for each in stages)
     settings = {
-        "epochs": 3, "batch_size": 6, "threads": 1, "checkpoint_seconds": 0, "compile": False,
-        "derivative": "fast_sigmoid", "trainable": ["tau"], **training,
+        **({} if own else {"epochs": 3}), "batch_size": 6, "threads": 1,
+        "checkpoint_seconds": 0, "compile": False, "derivative": "fast_sigmoid",
+        "trainable": ["tau"], **training,
     }  # fmt: skip
     terms = {"beta2": 0.01, "lambda1": 0.01, "l2": 1e-4, "neuron2": 0.01}
     return TrainingConfig.from_mapping(

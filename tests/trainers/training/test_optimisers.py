@@ -182,9 +182,3 @@ def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
     with pytest.raises(NetworkError) as caught:
         assemble(config(**training))
     assert line in str(caught.value)
-
-
-def test_a_run_that_trains_nothing_is_refused(small_run: ModuleType, tmp_path: Path) -> None:
-    run = TrainingRun(small_run.problem(small_run.config(frozen=["weight", "tau"])), tmp_path)
-    with pytest.raises(NetworkError, match="nothing is left to train; found weight, tau"):
-        run.train(None)

@@ -134,9 +134,9 @@ def test_the_best_weights_survive_more_epochs(small_run: ModuleType, tmp_path: P
         (
             OPTIONS["stages"],
             {"stages": [STAGES[0], STAGES[1] | {"batch_size": 4}, STAGES[2]]},
-            "another training.stages.2.batch_size; expected 5; found 4",
+            "another training.stages.2nd.batch_size; expected 5; found 4",
         ),
-        (OPTIONS["stages"], {"epochs": 9}, "another training.epochs"),
+        ({"stages": [{"epochs": 1}, {}]}, {"epochs": 9}, "another training.epochs"),
         (
             OPTIONS["warm-up"],
             {"regularisers": WARM_UP | {"beta2": {"coefficient": 0.1, "warm_up": 2.0}}},

@@ -114,9 +114,10 @@ def test_the_selected_epoch_is_what_remains(
     assert best < 3, found
     chosen = best if select == "best" else 3
     assert evaluate(problem)["validation_sum_squared_error"] == found[chosen]
-    assert summary == history[chosen] | evaluate(problem, "test")
+    tested = evaluate(problem, "test") | {"test_seen": False}
+    assert summary == history[chosen] | tested
     test = json.loads((tmp_path / TEST).read_text())
-    assert test == {"epoch": chosen + 1, **evaluate(problem, "test")}
+    assert test == {"epoch": chosen + 1, **tested}
     assert test["test_sum_squared_error"] != found[chosen]
     stored = checkpoints.load(tmp_path / CHECKPOINT).tensors
     assert any(name.startswith("best/") for name in stored) == (select == "best")

@@ -38,7 +38,7 @@ def test_stages_without_changes_are_one_run(small_run: ModuleType, tmp_path: Pat
     """Nothing is rounded or reset between stages."""
     weights = []
     for number, stages in enumerate(([], [{"epochs": 1}, {"epochs": 2}])):
-        problem = small_run.problem(small_run.config(stages=stages, epochs=3))
+        problem = small_run.problem(small_run.config(stages=stages))
         fit(problem, tmp_path / str(number))
         weights.append({name: each.clone() for name, each in problem.mirror.weights.items()})
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
@@ -67,7 +67,7 @@ def test_schedules_of_the_run_and_of_a_stage(small_run: ModuleType, tmp_path: Pa
 
 def test_terms_and_warm_ups_of_a_stage(small_run: ModuleType, tmp_path: Path) -> None:
     own = {"l2": {"coefficient": 1.0, "warm_up": 2}}
-    common = {"l1": {"coefficient": 1.0, "warm_up": 4}}
+    common = {"l1": {"coefficient": 1.0, "warm_up": 3}}
     config = small_run.config(
         regularisers=common, stages=[{"epochs": 1}, {"epochs": 2, "regularisers": own}]
     )
@@ -163,12 +163,21 @@ def test_written_and_read(small_run: ModuleType, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stages", "line"),
     [
-        ([{"epoch": 1}], "unknown key 'training.stages.0.epoch'"),
-        ([{"epochs": 0}], "training.stages.0.epochs does not fit"),
+        ([{"epoch": 1}], "unknown key 'training.stages.1st.epoch'"),
+        ([{}, {"epochs": 0}], "training.stages.2nd.epochs does not fit"),
+        (
+            [{}] * 10 + [{"batch": 1}],
+            "unknown key 'training.stages.11th.batch'; expected one",
+        ),
         ([{"epochs": 10**5}] * 2, "the stages have 200000 epochs, more than 100000"),
         ([{"regularisers": {"beta1": {"coefficient": 1, "layers": ["x"]}}}], "unknown layer 'x'"),
+        (
+            [{}, {"regularisers": {"neuron1": {"coefficient": 1, "layers": ["x"]}}}],
+            "training.stages.2nd.regularisers: the regulariser neuron1 acts on an unknown layer",
+        ),
+        ([{"schedule": "cosin"}], "stages.1st.schedule: unknown name 'cosin'; expected one of con"),
         ({"epochs": 1}, "training.stages"),
-        ([1], "training.stages.0"),
+        ([1], "training.stages.1st"),
     ],
 )
 def test_refused(small_run: ModuleType, stages: Any, line: str) -> None:

@@ -134,7 +134,7 @@ def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
         ({"truncate": 0}, "truncate does not fit"),
         ({"recompute": -1}, "recompute does not fit"),
         ({"learning_rates": {"tau": 0}}, "learning_rates.tau does not fit"),
-        ({"learning_rates": {"tau": float("inf")}}, "learning_rates.tau must be a finite number"),
+        ({"learning_rates": {"tau": float("inf")}}, "learning_rates.tau is not finite"),
         ({"derivative": {"name": "arctan", "detach_reset": 1}}, "detach_reset does not fit"),
     ],
 )

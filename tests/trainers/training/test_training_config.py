@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from builders import dense
+from pydantic import BaseModel
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig, load_config
@@ -75,6 +77,37 @@ def test_written_back_and_read_again(full: TrainingConfig, tmp_path: Path) -> No
         again = load_config(path)
         assert again.to_mapping() == config.to_mapping()
         assert again.regularisers.terms("latent") == config.regularisers.terms("latent")
+
+
+def test_the_written_file_has_every_default() -> None:
+    """But for values of none, and those that the documentation names."""
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    (sentence,) = (line for line in page.splitlines() if line.startswith("| `config.toml` |"))
+    stages = ({}, {"epochs": 1, "regularisers": {"beta1": 1.0}})
+    given = [{}, {"regularisers": {"lambda1": 1.0, "l1": 2.0}}, {"training": {"stages": stages}}]
+    for values in given:
+        config = TrainingConfig.from_mapping(values)
+        left_out = set(_left_out(config, config.to_mapping()))
+        assert left_out <= {"task", "spread", "bias", "initial"}
+        assert all(name in sentence for name in left_out)
+    own = TrainingConfig.from_mapping({"training": {"stages": [{"epochs": 1}]}})
+    assert "epochs" in set(_left_out(own, own.to_mapping()))
+    assert "`epochs` where every stage has its own" in sentence
+
+
+def _left_out(table: BaseModel, mapping: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of the keys that a mapping lacks, though they have a value."""
+    for name in type(table).model_fields:
+        value = getattr(table, name)
+        if name not in mapping:
+            if value is not None:
+                yield name
+            continue
+        several = isinstance(value, tuple | list)
+        pairs = zip(value, mapping[name], strict=True) if several else [(value, mapping[name])]
+        for inner, plain in pairs:
+            if isinstance(inner, BaseModel):
+                yield from _left_out(inner, plain)
 
 
 @pytest.mark.parametrize(

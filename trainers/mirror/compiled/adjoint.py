@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from bioae.trainers.mirror.compiled.build import Unsupported
 from bioae.trainers.mirror.compiled.graph import Graph, Node
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 __all__ = ["Step", "differentiate"]
 

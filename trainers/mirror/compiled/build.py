@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import functools
 import hashlib
-import logging
 import os
 import platform
 import shlex
@@ -19,8 +18,9 @@ from pathlib import Path
 import torch
 
 from bioae.files import user_cache
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
-__all__ = ["REALS", "Unsupported", "compile_cpp", "compiler", "warn_uncompiled"]
+__all__ = ["REALS", "compile_cpp", "compiler"]
 
 #: The C++ types of the numbers that are compiled for.
 REALS = {torch.float32: "float", torch.float64: "double"}
@@ -30,22 +30,6 @@ _FLAGS = (
     "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
     "-fopenmp-simd", "-fPIC", "-std=c++17", "-w",
 )  # fmt: skip
-
-
-class Unsupported(Exception):  # noqa: N818 - no error where the plain mirror takes over
-    """An operation or layer that cannot be compiled; the message names the reason."""
-
-
-_warned: set[str] = set()
-
-
-def warn_uncompiled(layer: str, reason: str) -> None:
-    """Say in one line why a layer runs uncompiled: of several with one reason, for the first."""
-    if reason not in _warned:
-        _warned.add(reason)
-        line = "bioae: layer %s runs uncompiled, which is slower: %s"
-        # The command line silences all other loggers.
-        logging.getLogger("bioae").warning(line, layer, reason)
 
 
 @functools.cache

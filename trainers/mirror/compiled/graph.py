@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from bioae.trainers.mirror.compiled.build import Unsupported
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.derivatives import spike
 
 __all__ = ["Graph", "Kind", "Node", "Symbol", "record", "symbol"]

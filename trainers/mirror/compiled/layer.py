@@ -12,13 +12,14 @@ from torch import Tensor
 
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
-from bioae.trainers.mirror.compiled.build import REALS, Unsupported
+from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
 from bioae.trainers.mirror.compiled.kernel import Kernel
 from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
 from bioae.trainers.mirror.compiled.recurrent import Path, RecurrentKernel
 from bioae.trainers.mirror.compiled.recurrent_source import RecurrentSource
 from bioae.trainers.mirror.compiled.source import Source
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.gradients import stepper

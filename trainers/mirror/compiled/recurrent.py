@@ -27,6 +27,9 @@ _GROUP = 32
 #: Bytes of a panel of weights, see the template.
 _PANEL = 128
 
+#: The most bytes of gradients of weights that threads accumulate separately.
+_MOST_ACCUMULATED = 2**30
+
 
 class Path(NamedTuple):
     """Recurrent connections of one input and one delay.
@@ -133,11 +136,25 @@ class RecurrentKernel:
         kind = ctypes.c_void_p * len(FUNCTIONS)
         return kind(*(ctypes.cast(self.library[n], ctypes.c_void_p).value for n in FUNCTIONS))
 
-    def sizes(self, shape: torch.Size, timeline: Timeline, paths: int) -> tuple[_Sizes, Any]:
-        """Return the sizes of a presentation, and the arrays that they point to."""
+    def sizes(
+        self, shape: torch.Size, timeline: Timeline, paths: int, trained: int
+    ) -> tuple[_Sizes, Any]:
+        """Return the sizes of a presentation, and the arrays that they point to.
+
+        Parameters
+        ----------
+        shape
+            The shape of the input.
+        timeline
+            The timing of the steps and input.
+        paths, trained
+            The number of recurrent connections, and of those whose weights need gradients.
+        """
         plan, (steps, lead_in, sent, delay, cut, held) = self.plan, timeline
         examples, size = shape[0] // (1 if held else sent), shape[1:].numel()
-        threads = max(1, min(torch.get_num_threads(), examples))
+        padded = _padded(size, plan.real)
+        threads = min(torch.get_num_threads(), examples)
+        threads = max(1, min(threads, _most_threads(trained * size * padded, plan.real)))
         ordered = [*plan.later, *plan.accumulated]
         places = [
             _longs([plan.carried.index(name) for name in plan.final]),
@@ -145,7 +162,7 @@ class RecurrentKernel:
             _longs([ordered.index(name) for name in plan.learned]),
         ]
         sizes = _Sizes(
-            steps, lead_in, examples, size, _padded(size, plan.real), sent, delay, cut, held,
+            steps, lead_in, examples, size, padded, sent, delay, cut, held,
             threads, _group(examples, threads), len(plan.step.inputs),
             len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
             len(plan.later), len(plan.accumulated), len(plan.learned), plan.latency, paths,
@@ -190,7 +207,8 @@ class _Presentation(torch.autograd.Function):
         inputs = [tensor.contiguous() for tensor in tensors[:count]]
         parameters = [tensor.to(times.dtype).contiguous() for tensor in tensors[count:first]]
         weights = tensors[first:]
-        sizes, places = kernel.sizes(inputs[0].shape, timeline, len(wired))
+        trained = sum(ctx.needs_input_grad[3 + first :])
+        sizes, places = kernel.sizes(inputs[0].shape, timeline, len(wired), trained)
         rows = [_rows(weight, sizes.padded) for weight in weights]
         shape = inputs[0].shape[1:]
 
@@ -261,8 +279,17 @@ def _group(examples: int, threads: int) -> int:
 
 
 def _padded(size: int, real: str) -> int:
-    panel = _PANEL // ctypes.sizeof(ctypes.c_float if real == "float" else ctypes.c_double)
+    panel = _PANEL // _bytes(real)
     return -(-size // panel) * panel
+
+
+def _most_threads(numbers: int, real: str) -> int:
+    """Return the threads that may accumulate some numbers each, in bounded memory."""
+    return _MOST_ACCUMULATED // max(1, numbers * _bytes(real))
+
+
+def _bytes(real: str) -> int:
+    return ctypes.sizeof(ctypes.c_float if real == "float" else ctypes.c_double)
 
 
 def _rows(weight: Tensor, padded: int) -> Tensor:
@@ -294,5 +321,6 @@ def _longs(values: Sequence[int]) -> Any:
 def _loop(real: str) -> ctypes.CDLL:
     template = files("bioae.trainers.mirror.compiled") / "templates" / "recurrent.cpp"
     text = template.read_text(encoding="utf-8")
-    # A product with a spike is exact, so that contraction changes no sum of weights.
+    # Contraction changes no spike: the forward pass adds weights, without a product. Gradients are
+    # rounded once per term in place of twice.
     return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)

@@ -13,7 +13,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
-from bioae.trainers.mirror.compiled.build import REALS, Unsupported, compile_cpp
+from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 __all__ = ["event_functions", "event_linear", "pointer"]
 
@@ -70,7 +71,8 @@ def event_functions(template: str, real: str) -> ctypes.CDLL | None:
     path = files("bioae.trainers.mirror.connections") / "templates" / template
     text = path.read_text(encoding="utf-8")
     try:
-        # A product with a spike is exact, so that contraction changes no sum of weights.
+        # Products with spikes, and of weights and events on the grid, are exact, and contraction
+        # does not change their sums. Others are rounded once per term in place of twice.
         library = compile_cpp(f"#define REAL {real}\n{text}", contract=True)
     except Unsupported:
         return None

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d, Shape
 
-__all__ = ["connect", "connect_innermost"]
+__all__ = ["all_to_all", "connect", "connect_innermost"]
 
 Product = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,7 +33,7 @@ def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:  # noq
 
 @connect.register
 def _(layer: Dense, emitted: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
-    return functional.linear(emitted.flatten(1), weight)
+    return all_to_all(emitted, weight)
 
 
 @connect.register
@@ -64,6 +64,11 @@ def _(layer: Pool2d, emitted: Tensor, weight: Tensor) -> Tensor:
     )
     # All weights of a channel are the same.
     return counts * weight[:, 0, :1, :1]
+
+
+def all_to_all(emitted: Tensor, weight: Tensor) -> Tensor:
+    """Return the sums of the weights from every source to each target (batch, target)."""
+    return functional.linear(emitted.flatten(1), weight)
 
 
 def connect_innermost(

@@ -25,7 +25,7 @@ from compiled_mirror import (
 from bioae.equations import load_model
 from bioae.errors import NetworkError
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.compiled import build, kernel, source
+from bioae.trainers.mirror.compiled import build, kernel, source, unsupported
 from bioae.trainers.mirror.compiled import layer as compiled_layer
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
@@ -188,7 +188,7 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]], reason: s
         (compiled_layer, "stepper", AttributeError("no operation")),
         (source.Source, "text", KeyError("a node")),
         (kernel, "compile_cpp", OSError(28, "No space left on device")),
-        (kernel, "compile_cpp", build.Unsupported("the C++ compiler failed: ...")),
+        (kernel, "compile_cpp", unsupported.Unsupported("the C++ compiler failed: ...")),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -200,7 +200,7 @@ def test_whatever_fails_while_compiling_leaves_a_layer_uncompiled(
         raise error
 
     monkeypatch.setattr(part, name, fail)
-    monkeypatch.setattr(build, "_warned", set())
+    monkeypatch.setattr(unsupported, "_warned", set())
     network = firing(described("lif"))
     mirrors = (NetworkMirror(network, potentials="all", compile=each) for each in (False, "auto"))
     plain, found = (learn(mirror)[1] for mirror in mirrors)
@@ -272,5 +272,5 @@ def test_a_damaged_file_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @needs_compiler
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(build.Unsupported, match=r"the C\+\+ compiler failed: .*error"):
+    with pytest.raises(unsupported.Unsupported, match=r"the C\+\+ compiler failed: .*error"):
         build.compile_cpp("this is no C++")

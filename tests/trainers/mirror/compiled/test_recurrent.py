@@ -146,6 +146,42 @@ def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
             torch.testing.assert_close(grad, expected, rtol=rtol, atol=atol)
 
 
+@pytest.mark.parametrize("most", [None, 2.5, 0.1])
+def test_gradients_of_many_delays_take_bounded_memory(
+    most: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer threads accumulate gradients where those of all would exceed the limit."""
+    drawn = network(every=False, recurrent_delay=["0*ms", "3*ms"])
+    padded = recurrent._padded(5, "double")
+    if most is not None:  # in accumulators of a thread, for four delays
+        monkeypatch.setattr(recurrent, "_MOST_ACCUMULATED", int(most * 4 * 5 * padded * 8))
+    used: list[tuple[int, int]] = []
+    sizes = recurrent.RecurrentKernel.sizes
+
+    def watched(kernel: Any, *arguments: Any) -> Any:
+        made = sizes(kernel, *arguments)
+        used.append((arguments[-1], made[0].threads))
+        return made
+
+    monkeypatch.setattr(recurrent.RecurrentKernel, "sizes", watched)
+    drive = (16 * torch.from_numpy(stream(1, 0).random((15, 20, 1, 1, 3)))).round() / 16
+    grads, before = [], torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        for compiled in (False, True):
+            mirror = NetworkMirror(
+                drawn, dtype=torch.float64, derivative=FastSigmoid(), compile=compiled
+            )
+            mirror(drive).layers["first"].counts.square().sum().backward()  # type: ignore[no-untyped-call]
+            grads.append(mirror.weights["first.recurrent"].grad)
+    finally:
+        torch.set_num_threads(before)
+    assert used == [(4, {None: 4, 2.5: 2, 0.1: 1}[most])]
+    assert grads[0] is not None
+    assert grads[0].any()
+    torch.testing.assert_close(grads[1], grads[0], rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("delay", ["0*ms", ["0*ms", "3*ms"]])
 def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:

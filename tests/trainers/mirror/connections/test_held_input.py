@@ -107,7 +107,7 @@ def test_the_first_connections_see_each_image_once(
         seen.append(len(given[-2]))
         return connect(*given[-3:])
 
-    monkeypatch.setattr("bioae.trainers.mirror.layer.connect", watch)
+    monkeypatch.setattr("bioae.trainers.mirror.connections.layer_pathways.connect", watch)
     monkeypatch.setattr("bioae.trainers.mirror.connections.events.connect", watch)
     network = Network.initialise(described())
     NetworkMirror(network, compile=compiled)(shown(network.config))

@@ -9,7 +9,33 @@ from pathlib import Path
 
 from bioae.errors import OutputError
 
-__all__ = ["locked", "present"]
+__all__ = ["alone", "locked", "present"]
+
+
+@contextmanager
+def alone(path: Path, *, what: str, where: Path) -> Iterator[None]:
+    """Hold a lock until the block or the process ends, or refuse to wait for another process.
+
+    Parameters
+    ----------
+    path
+        The file of the lock, which is made, and never removed.
+    what, where
+        What the other process does, and the folder in which it does so, named in errors.
+
+    Raises
+    ------
+    OutputError
+        If another process holds it.
+    """
+    with locked(path, wait=False) as mine:
+        if not mine:
+            raise OutputError(
+                f"another process {what} in this folder",
+                where=str(where),
+                mend="Wait until it has finished, or end it first",
+            )
+        yield
 
 
 @contextmanager

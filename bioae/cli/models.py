@@ -1,0 +1,77 @@
+"""``bioae models``: list the trained networks that come with bioae, and show one."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Iterator, Sequence
+from textwrap import fill
+
+__all__ = ["list_models", "show_models"]
+
+_WIDTH = 80
+
+
+def list_models(*, json: bool = False) -> None:
+    """List the trained networks that come with bioae.
+
+    The column test has the error (squared, summed over an image) or the accuracy on the test split,
+    density the spikes per neuron and step of the latent layer.
+
+    Parameters
+    ----------
+    json
+        Print one JSON list.
+    """
+    from bioae.models import available, card
+    from bioae.models.describing import model_table, size_of
+
+    if json:
+        entries = [
+            {"name": name, "bytes": size_of(name), **card(name).model_dump(exclude_none=True)}
+            for name in available()
+        ]
+        print(json_format.dumps(entries))
+        return
+    for line in _aligned(model_table()):
+        print(line)
+
+
+def show_models(name: str, /, *, json: bool = False) -> None:
+    """Show a trained network's card, its layers, and its folder.
+
+    Parameters
+    ----------
+    name
+        A name from bioae models list.
+    json
+        Print one JSON object.
+    """
+    from bioae.models import card, load
+    from bioae.models.cards import FOLDER
+    from bioae.models.describing import facts, layer_table
+
+    known = card(name)
+    folder = FOLDER / name
+    if json:
+        print(
+            json_format.dumps(
+                {"name": name, **known.model_dump(exclude_none=True), "path": str(folder)}
+            )
+        )
+        return
+    print(f"{name}: {known.title}")
+    for heading, text in facts(known).items():
+        lines = fill(text, _WIDTH, initial_indent=f"{heading:17}", subsequent_indent=" " * 17)
+        print(lines)
+    print()
+    for line in _aligned(layer_table(load(folder).network.config, known)):
+        print(line)
+    print()
+    print(folder)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table: words to the left, and to the right the columns of numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,113 @@
+"""Examples that commands present to a trained network: read from options, checked, and selected."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bioae.cli.options import Split, integer
+from bioae.errors import DataError
+
+if TYPE_CHECKING:
+    from bioae.datasets import Data
+    from bioae.networks import NetworkConfig
+
+__all__ = ["DEFAULT_DATA", "check_default", "examples_of"]
+
+#: The data where a command names none.
+DEFAULT_DATA = "sample"
+
+
+def examples_of(
+    config: NetworkConfig,
+    data: str | None,
+    split: Split,
+    *,
+    count: int | None = None,
+    examples: str | None = None,
+) -> Data:
+    """Load examples for a network: the first `count`, or those at some positions in the data set.
+
+    Parameters
+    ----------
+    config
+        The network.
+    data
+        A name or a path; the embedded digits by default.
+    split
+        The part of the data set.
+    count
+        The number of examples; all by default.
+    examples
+        Positions such as ``3,17``.
+
+    Raises
+    ------
+    DataError
+        If there are none, they do not fit the network, both a number and positions are given, or a
+        position is repeated or outside the data set.
+    """
+    from bioae.datasets import load
+    from bioae.simulation.presentations import check_declared
+
+    if data is None:
+        check_default(config)
+    read = partial(load, data or DEFAULT_DATA, split, check=partial(check_declared, config))
+    if examples is None:
+        return read(limit=count)
+    if count is not None:
+        raise DataError("--images and --examples exclude each other", mend="Give one of the two")
+    places = _positions(examples)
+    loaded = read()
+    outside = [place for place in places if not 0 <= place < len(loaded)]
+    if outside:
+        raise DataError(
+            "an example is not in the data set",
+            where="--examples",
+            expected=f"places from 0 to {len(loaded) - 1}",
+            found=str(outside[0]),
+        )
+    return loaded[places]
+
+
+def check_default(config: NetworkConfig) -> None:
+    """Check that the default data fit a network.
+
+    Raises
+    ------
+    DataError
+        If they do not, naming what the network receives.
+    """
+    from bioae.datasets import load
+    from bioae.simulation.presentations import needed_input
+
+    shape = load(DEFAULT_DATA, "test", 1).shape
+    if config.input_shape != shape:
+        raise DataError(
+            f"the network needs other data than the default, digits of the shape {shape}",
+            where="--data",
+            expected=needed_input(config),
+            mend="Name a file with --data; docs/data.md says how it holds them",
+        )
+
+
+def _positions(examples: str) -> list[int]:
+    expected = "different places such as 3,17"
+    try:
+        places = [integer(part.strip()) for part in examples.split(",")]
+    except ValueError:
+        raise DataError(
+            "the examples cannot be read",
+            where="--examples",
+            expected=expected,
+            found=repr(examples),
+        ) from None
+    repeated = next((place for place in places if places.count(place) > 1), None)
+    if repeated is not None:
+        raise DataError(
+            "an example is repeated",
+            where="--examples",
+            expected=expected,
+            found=f"{repeated} again",
+        )
+    return places

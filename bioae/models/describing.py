@@ -1,0 +1,108 @@
+"""Descriptions of shipped networks for readers: the list, the facts of a card, the layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bioae.models.cards import CARD, CONFIG, FOLDER, Card, available, card
+
+if TYPE_CHECKING:
+    from bioae.networks.config import NetworkConfig
+
+__all__ = ["facts", "layer_table", "model_table", "size_of"]
+
+#: Short names of scores, for 80 columns.
+_SCORES = {
+    "sum_squared_error": "error",
+    "mean_squared_error": "m.s. error",
+    "mean_absolute_error": "m.a. error",
+}
+
+
+def model_table() -> list[tuple[str, ...]]:
+    """Return the table of all shipped networks as text, its headings first."""
+    rows: list[tuple[str, ...]] = [
+        ("name", "data", "task", "latent", "test", "density", "size"),
+    ]
+    for name in available():
+        each = card(name)
+        rows.append(
+            (
+                name,
+                each.data.name,
+                each.network.task,
+                _optional(each.network.latent_neurons, "d"),
+                f"{_SCORES.get(each.test.score, each.test.score)} {each.test.value:.3g}",
+                _optional(each.density, ".3f"),
+                f"{size_of(name) / 1e3:.0f} kB",
+            )
+        )
+    return rows
+
+
+def size_of(name: str) -> int:
+    """Return the bytes of the artefact of a shipped network."""
+    files = (path for path in (FOLDER / name).iterdir() if path.name not in {CARD, CONFIG})
+    return sum(path.stat().st_size for path in files)
+
+
+def facts(each: Card) -> dict[str, str]:
+    """Return the contents of a card as sentences, by heading."""
+    training, test = each.training, each.test
+    selected = f", of which validation selected epoch {training.epoch}"
+    run = (
+        f"{training.presentations:,} presentations in {training.epochs} "
+        f"epoch{'s' if training.epochs > 1 else ''}{selected if training.epochs > 1 else ''}, "
+        f"seed {training.seed}"
+    )
+    seeds = "one seed, so the spread over seeds is unknown"
+    if test.spread is not None:
+        seeds = f"standard deviation over {test.seeds} seeds: {test.spread:.2g}"
+    score = _score_name(each)
+    lines = {
+        "data": f"{each.data.name}: {each.data.source}; {each.data.licence}",
+        "network": _network(each),
+        "training": f"{run}; repeated by {training.command} in its folder",
+        "test split": f"{score} {test.value:.4g}, {test.examples:,} images, in PyTorch; {seeds}",
+    }
+    if each.sample is not None:
+        lines["embedded digits"] = (
+            f"{score} {each.sample.value:.4g} ± {each.sample.standard_error:.2g} (standard error "
+            f"over {each.sample.examples} test digits), in Brian2 ({each.sample.target}); "
+            f"{each.sample.differing} of {each.sample.spikes:,} spikes differ from PyTorch's"
+        )
+    return lines | {"limits": " ".join(each.limits), "licence": each.licence}
+
+
+def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:
+    """Return the layers and their firing on the test split as text, the headings first."""
+    rows: list[tuple[str, ...]] = [
+        ("layer", "kind", "shape", "neuron", "density", "dead", "bursting"),
+    ]
+    for layer, placed in zip(config.layers, config.placed, strict=True):
+        firing = each.test.layers.get(placed.name)
+        numbers = ("–",) * 3
+        if firing is not None:
+            numbers = (
+                f"{firing.density:.3f}",
+                f"{firing.dead:.1%}",
+                f"{firing.bursting:.1%}",
+            )
+        shape = "x".join(map(str, placed.shape))
+        rows.append((placed.name, layer.kind, shape, placed.model.name, *numbers))
+    return rows
+
+
+def _network(each: Card) -> str:
+    size = each.network
+    latent = "" if size.latent is None else f" ({size.latent_neurons} latent)"
+    return f"{size.task}, {size.neurons:,} neurons{latent}, {size.parameters:,} parameters"
+
+
+def _score_name(each: Card) -> str:
+    name = each.test.score.replace("_", " ")
+    return f"{name} per image" if each.test.score == "sum_squared_error" else name
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

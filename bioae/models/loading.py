@@ -1,0 +1,55 @@
+"""Trained networks by name or path: the rule by which every command finds them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bioae.errors import ArtefactError
+from bioae.inputs import check_input
+from bioae.models.cards import FOLDER, available, unknown_name
+from bioae.networks import artefact
+from bioae.networks.artefact import Artefact
+
+__all__ = ["load", "locate"]
+
+
+def load(name_or_path: Path | str) -> Artefact:
+    """Load a trained network; nothing in it is executed.
+
+    Parameters
+    ----------
+    name_or_path
+        The path of a folder or of an archive of one, or the name of a network that comes with
+        bioae (`bioae.models.available`). A path that exists takes precedence over a name.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, it is truncated or of another kind, or its version or shapes do not fit.
+    """
+    return artefact.load(locate(name_or_path))
+
+
+def locate(name_or_path: Path | str) -> Path:
+    """Return the path of a trained network, which need not exist if it was given as a path.
+
+    Parameters
+    ----------
+    name_or_path
+        As for `load`. What is neither a path that exists nor a name, and has no folder and no
+        ``.zip`` in it, was meant as a name.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no network of that name, or the path is that of a device or a pipe.
+    """
+    path = check_input(name_or_path, ArtefactError, "trained network")
+    if os.path.lexists(path):  # a link that leads nowhere, too
+        return path
+    if isinstance(name_or_path, str) and name_or_path in available():
+        return FOLDER / name_or_path
+    if str(name_or_path) == path.name and path.suffix != ".zip":
+        raise unknown_name(path.name, "a folder, a .zip file, or one of")
+    return path

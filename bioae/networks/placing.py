@@ -1,0 +1,131 @@
+"""Neuron models of a layer in a network: their parameters, and checks that they fit its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError, NetworkError
+from bioae.networks.decoders import Decoder
+from bioae.networks.inputs import check_background, check_delay, check_spread
+from bioae.networks.layer_base import LayerBase
+
+__all__ = ["models_of"]
+
+
+class _Description(Protocol):
+    """The part of a network's description on which the models of a layer depend."""
+
+    @property
+    def layers(self) -> Sequence[LayerBase]: ...
+
+    @property
+    def neuron(self) -> str: ...
+
+    @property
+    def dt(self) -> str: ...
+
+    @property
+    def dt_seconds(self) -> float: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def decoder(self) -> Decoder: ...
+
+    def model(self, name: str) -> NeuronModel: ...
+
+
+def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, NeuronModel]:
+    """Return the neuron model of a layer and that of its potential U, which fit its place.
+
+    Raises
+    ------
+    NetworkError
+        If the neuron model, its parameters or the layer's input do not fit.
+    ModelError
+        If there is no such neuron model.
+    """
+    model = config.model(layer.neuron or config.neuron).with_parameters(layer.parameters)
+    if layer.weight is not None:
+        model = model.with_weight(layer.weight)
+    where = f"layer {layer.name!r}"
+    _check_dt(config, model, where=where)
+    _check_inputs(config, layer, model, where=where)
+    if model.threshold is None:
+        _check_silence(config, layer, model, where=where)
+    readout = config.model(layer.readout)
+    return model, readout.with_parameters(_common(model, readout))
+
+
+def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
+    from bioae.equations.quantities import time_in_seconds
+
+    if model.run_every is not None or model.timed_arrays:
+        from bioae.equations.timed_arrays import check_interval
+
+        check_interval(model, config.dt_seconds)
+    if model.dt is None:
+        return
+    largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
+    if config.dt_seconds > largest * (1 + 1e-9):
+        raise NetworkError(
+            f"the time step is too long for the neuron model {model.name!r}",
+            where=where,
+            expected=f"dt of at most {model.dt}",
+            found=config.dt,
+            mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
+        )
+
+
+def _check_inputs(
+    config: _Description, layer: LayerBase, model: NeuronModel, *, where: str
+) -> None:
+    dt = config.dt_seconds
+    check_background(layer.background, dt=dt, where=f"{where}, background")
+    for name, spread in layer.spread.items():
+        check_spread(model, name, spread, where=where)
+    for key in ("delay", "recurrent_delay"):
+        check_delay(getattr(layer, key), dt=dt, steps=config.steps, where=f"{where}, {key}")
+
+
+def _check_silence(
+    config: _Description, layer: LayerBase, model: NeuronModel, *, where: str
+) -> None:
+    """Refuse a model without threshold where something receives the layer's spikes."""
+    if layer.recurrent or layer.name != config.layers[-1].name:
+        expected = "a model with a threshold: other neurons receive the layer's spikes"
+    elif not config.decoder.reads_potential:
+        expected = f"a model with a threshold: the decoder {config.decoder.kind!r} reads spikes"
+    else:
+        return
+    raise NetworkError(
+        f"the neuron model {model.name!r} never fires", where=where, expected=expected
+    )
+
+
+def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
+    """Return the read-out's parameters that the neuron also has, with the neuron's values."""
+    differing = [
+        name
+        for name, text in readout.parameters.items()
+        if model.parameters.get(name, text) != text
+    ]
+    if not differing:
+        return {}
+    from bioae.equations.expressions import Expression
+    from bioae.equations.parameters import parameter_values, random_parameters
+    from bioae.equations.quantities import text_of
+
+    values, own = parameter_values(model), parameter_values(readout)
+    random = random_parameters(model)
+    texts = {
+        # The text itself, unless it names other parameters of the neuron or is drawn for it.
+        name: str(text_of(values[name]))
+        if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
+        else model.parameters[name]
+        for name in differing
+    }
+    return {name: text for name, text in texts.items() if values[name].dim == own[name].dim}

@@ -1,0 +1,225 @@
+"""The root of a result: the input, the decoded output and the attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Required, TypedDict, Unpack
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.errors import ResultError
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Root",
+    "by_repeat",
+    "cf_attributes",
+    "presentation_dims",
+    "root_dataset",
+    "versions",
+]
+
+#: The version of the format of results.
+SCHEMA_VERSION = 2
+
+_VERSIONED = ("bioae", "brian2", "numpy")
+
+
+class Root(TypedDict, total=False):
+    """Contents of the root of a result.
+
+    Attributes
+    ----------
+    images
+        (example, channel, y, x) The images that were presented, in [0, 1]; or signals
+        (example, time, channel).
+    task
+        The kind of the network's task, ``"reconstruction"`` by default.
+    repeats
+        The number of presentations of each image, 1 by default: repeats follow one another.
+    reconstruction
+        Of that task: the decoded image of each presentation, (presentation, channel, y, x).
+    output
+        Of any other task: (presentation, unit) or (presentation, time, unit) The decoded output.
+    desired
+        (example, unit) or (example, time, unit) The target of it where known.
+    example
+        (example,) The index of each image in its data set, each at most once.
+    dt_ms, steps
+        The length of a step in milliseconds, and the number of steps of a presentation.
+    target
+        The side that ran the network: a Brian2 target, or ``"torch"`` for the mirror.
+    seed
+        The seed of every random number.
+    neuron_model
+        The text of the neuron model.
+    network_sha256
+        The hash of the network that ran.
+    label
+        (example,) The class of each image, where known.
+    attrs
+        Further attributes of the root.
+    """
+
+    images: Required[NDArray[np.floating[Any]]]
+    example: Required[NDArray[np.integer[Any]]]
+    dt_ms: Required[float]
+    steps: Required[int]
+    target: Required[str]
+    seed: Required[int]
+    neuron_model: Required[str]
+    network_sha256: Required[str]
+    label: NDArray[np.integer[Any]] | None
+    attrs: Mapping[str, str | int | float] | None
+    repeats: int
+    task: str
+    reconstruction: NDArray[np.floating[Any]]
+    output: NDArray[np.floating[Any]]
+    desired: NDArray[np.floating[Any]] | None
+
+
+def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
+    """Build the root of a result, see `Root`.
+
+    Raises
+    ------
+    ResultError
+        If the parts do not fit together, or an example is repeated.
+    """
+    index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
+    images, outputs, repeats = root["images"], _outputs(root), root.get("repeats", 1)
+    _check_images(images, outputs, index, root.get("label"), repeats)
+    data = _root(images, outputs, index, root.get("label"), repeats)
+    data.attrs = {
+        "schema_version": SCHEMA_VERSION,
+        "task": root.get("task", "reconstruction"),
+        "dt_ms": float(root["dt_ms"]),
+        "steps": int(root["steps"]),
+        "target": root["target"],
+        "seed": int(root["seed"]),
+        "neuron_model": root["neuron_model"],
+        "network_sha256": root["network_sha256"],
+        **{f"{package}_version": number for package, number in versions().items()},
+        **(root.get("attrs") or {}),
+    }
+    return data
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    return {package: version(package) for package in _VERSIONED}
+
+
+def _outputs(root: Root) -> dict[str, NDArray[Any]]:
+    """Return the decoded outputs and their targets, by the names of their variables."""
+    if "output" not in root:
+        return {"reconstruction": root["reconstruction"]}
+    desired = root.get("desired")
+    return {"output": root["output"], **({} if desired is None else {"target": desired})}
+
+
+def _root(
+    images: NDArray[Any],
+    outputs: Mapping[str, NDArray[Any]],
+    example: NDArray[np.int64],
+    label: NDArray[Any] | None,
+    repeats: int,
+) -> xr.Dataset:
+    dims = _input_dims(images)
+    root = xr.Dataset(
+        {
+            "input": (
+                dims,
+                images[:, 0] if len(dims) < images.ndim else images,
+                cf_attributes("input", "1"),
+            )
+        },
+        coords={"example": ("example", example, cf_attributes("index in the data set"))},
+    )
+    if repeats > 1:
+        root = root.assign_coords(repeat=("repeat", np.arange(repeats), cf_attributes("repeat")))
+    for name, values in outputs.items():
+        if name == "reconstruction":
+            axes, stored = dims[1:], values[:, 0] if len(dims) < values.ndim else values
+        else:
+            axes, stored = ("time", "unit")[3 - values.ndim :], values
+        times = repeats if name != "target" else 1
+        variable = (*presentation_dims(times), *axes), by_repeat(stored, times)
+        root[name] = (*variable, cf_attributes(name, "1"))
+    if label is not None:
+        root["label"] = ("example", np.asarray(label), cf_attributes("class of the image"))
+    return root
+
+
+def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
+    """Return the dimensions of the stored input: a single channel of images has none."""
+    if images.ndim == 3:
+        return ("example", "time", "channel")
+    return ("example", "y", "x") if images.shape[1] == 1 else ("example", "channel", "y", "x")
+
+
+def _check_images(
+    images: NDArray[Any],
+    outputs: Mapping[str, NDArray[Any]],
+    example: NDArray[np.int64],
+    label: NDArray[Any] | None,
+    repeats: int,
+) -> None:
+    axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
+    if "reconstruction" in outputs:  # of images only
+        del axes[3]
+    if images.ndim not in axes or not images.size:
+        raise ResultError(
+            "the images do not fit",
+            expected=f"{' or '.join(axes.values())}, and not empty",
+            found=str(images.shape),
+        )
+    first = next(iter(outputs.values()))
+    each = images.shape if "reconstruction" in outputs else (0, *first.shape[1:])
+    for name, values in outputs.items():
+        shape = (len(images) * (repeats if name != "target" else 1), *each[1:])
+        if values.shape != shape or ("output" in outputs and values.ndim not in (2, 3)):
+            raise ResultError(
+                f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
+            )
+        if not np.isfinite(values).all():
+            raise ResultError(
+                "the network's output is not finite",
+                where=name,
+                mend="Look for parameters, weights or noise that are too large, or use a smaller "
+                "dt",
+            )
+    for name, numbers in (("example", example), ("label", label)):
+        if numbers is not None and np.shape(numbers) != images.shape[:1]:
+            raise ResultError(
+                f"{name} does not fit the images",
+                expected=str(images.shape[:1]),
+                found=str(np.shape(numbers)),
+            )
+    ordered = np.sort(example)
+    repeated = ordered[1:][np.diff(ordered) == 0]
+    if repeated.size:
+        raise ResultError(
+            "an example is repeated",
+            where="example",
+            expected="each index once",
+            found=f"{repeated[0]} again",
+        )
+
+
+def presentation_dims(repeats: int) -> tuple[str, ...]:
+    """Return the dimensions of presentations."""
+    return ("example", "repeat") if repeats > 1 else ("example",)
+
+
+def by_repeat(values: NDArray[Any], repeats: int) -> NDArray[Any]:
+    """Return values of presentations, (presentation, ...), along the dimensions of them."""
+    return values.reshape(-1, repeats, *values.shape[1:]) if repeats > 1 else values
+
+
+def cf_attributes(long_name: str, units: str | None = None) -> dict[str, str]:
+    """Return the attributes of a variable by the CF conventions."""
+    return {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}

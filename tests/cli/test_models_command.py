@@ -1,0 +1,117 @@
+"""``bioae models``, and names of trained networks in other commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae import models
+from bioae.analysis import open_result
+from bioae.models.cards import FOLDER
+from bioae.networks import artefact
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+NAME = "sae-mnist"
+
+
+def test_list(run: Run) -> None:
+    done = run("models", "list")
+    assert (done.status, done.err) == (0, "")
+    head, *lines = done.out.splitlines()
+    assert head.split() == ["name", "data", "task", "latent", "test", "density", "size"]
+    assert [line.split()[0] for line in lines] == list(models.available())
+    assert all(len(line) <= 80 for line in (head, *lines))
+    card = models.card(NAME)
+    (line,) = (line for line in lines if line.startswith(f"{NAME} "))
+    assert f"error {card.test.value:.3g} " in line
+    assert f" {card.density:.3f} " in line
+    assert line.endswith(" kB")
+
+
+def test_list_as_json(run: Run) -> None:
+    entries = json.loads(run("models", "list", "--json").out)
+    assert [entry["name"] for entry in entries] == list(models.available())
+    assert all(0 < entry["bytes"] < 10**6 for entry in entries)
+    assert entries[0]["test"]["value"] == models.card(entries[0]["name"]).test.value
+
+
+def test_show(run: Run) -> None:
+    done = run("models", "show", NAME)
+    assert (done.status, done.err) == (0, "")
+    *lines, place = done.out.splitlines()
+    assert Path(place) == FOLDER / NAME
+    assert all(len(line) <= 80 for line in lines)
+    card, network = models.card(NAME), models.load(NAME).network
+    text = " ".join(done.out.split())
+    for part in (card.title, *card.limits, card.licence, card.data.licence, card.training.command):
+        assert part in text
+    assert f"{card.training.presentations:,} presentations" in text
+    for placed in network.config.placed:
+        (line,) = (line for line in lines if line.startswith(f"{placed.name} "))
+        assert placed.model.name in line
+
+
+def test_show_as_json(run: Run) -> None:
+    shown = json.loads(run("models", "show", NAME, "--json").out)
+    assert (shown["name"], shown["path"]) == (NAME, str(FOLDER / NAME))
+    assert shown["limits"] == list(models.card(NAME).limits)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("models", "show", "sae-mnits"),
+        ("simulate", "sae-mnits", "--out", "r.nc", "--target", "numpy"),
+        ("parity", "sae-mnits", "--target", "numpy"),
+        ("train", "config.toml", "--init", "sae-mnits", "--out", "run"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_name_is_refused(
+    command: tuple[str, ...], refused: Refused, here: Path, tiny_text: str
+) -> None:
+    (here / "config.toml").write_text(tiny_text, encoding="utf-8")
+    line = refused(*command)
+    assert line.startswith("sae-mnits: there is no trained network of this name; expected ")
+    assert line.endswith("Did you mean sae-mnist?")
+
+
+def test_simulate_by_name(run: Run, here: Path) -> None:
+    done = run("simulate", NAME, "--out", "r.nc", "--images", 2, "--target", "numpy")
+    assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
+    result = open_result(here / "r.nc")
+    assert result.attrs["network_sha256"] == models.load(NAME).network.sha256
+    assert int(result["layers/latent"]["spike_count"].sum()) > 0
+
+
+def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None:
+    (here / NAME).symlink_to(tiny_model)
+    assert run("simulate", NAME, "--out", "r.nc", "--images", 2, "--target", "numpy").status == 0
+    mine = artefact.load(tiny_model).network.sha256
+    assert open_result(here / "r.nc").attrs["network_sha256"] == mine
+
+
+def test_parity_by_name(run: Run) -> None:
+    done = run("parity", NAME, "--examples", 2, "--json", "--target", "numpy")
+    assert (done.status, done.err) == (0, "")
+    report = json.loads(done.out)
+    assert (report["model"], report["differing"]) == (NAME, 0)
+    assert report["spikes"] > 1000
+
+
+@pytest.mark.parametrize("option", [True, False], ids=["option", "configuration"])
+def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
+    text = "[data]\ntrain = 12\nvalidation = 4\ntest = 2\n[training]\nepochs = 1\nthreads = 1\n"
+    text += "" if option else f'init = "{NAME}"\n'
+    (here / "config.toml").write_text(text, encoding="utf-8")
+    arguments = ("--init", NAME) if option else ()
+    done = run("train", "config.toml", "--out", "run", *arguments)
+    assert (done.status, done.err) == (0, "")
+    start = artefact.load(here / "run/start").network
+    assert start.sha256 == models.load(NAME).network.sha256

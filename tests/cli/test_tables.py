@@ -1,0 +1,61 @@
+"""Tables in the terminal: as wide as it at most, and complete."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from bioae.analysis.measures.tables import Table
+from bioae.cli.tables import print_table
+
+LAYERS = [f"encoder{place}" for place in range(9)]
+TABLE = Table(
+    "Firing per layer",
+    ("", *LAYERS, "source"),
+    tuple(
+        (
+            f"statistic {row} of neurons, step by step, over presentations",
+            *(f"{row}.{column}17: above" for column in range(len(LAYERS))),
+            f"Author{row} & Other 2001, macaque, visual and motor areas, awake, in a task",
+        )
+        for row in range(4)
+    ),
+    texts=("source",),
+)
+
+
+def printed(table: Table, width: int) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        print_table(table, console)
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", [60, 80, 132, 400])
+def test_a_table_fits_and_is_complete(width: int) -> None:
+    text = printed(TABLE, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = re.findall(r"\S+", text)
+    expected = Counter(word for row in TABLE.rows for cell in row[1:] for word in cell.split())
+    assert {word: words.count(word) for word in expected} == expected
+    assert [words.count(layer) for layer in LAYERS] == [1] * len(LAYERS)
+    # Each part repeats the headings of the rows, and the caption.
+    parts = text.count(TABLE.caption)
+    assert words.count("statistic") == parts * len(TABLE.rows)
+    assert (parts == 1) == (width == 400)
+    assert text.count("(continued)") == parts - 1
+
+
+def test_a_table_with_space_is_not_wrapped() -> None:
+    text = printed(Table("Numbers", ("", "mean rate"), (("a b c d", "1 2 3"),)), 80)
+    assert [line.split() for line in text.splitlines()] == [
+        ["Numbers"], [], ["mean", "rate"], ["─" * 21], [*"abcd", *"123"], [],
+    ]  # fmt: skip
+
+
+def test_a_long_word_is_never_cut() -> None:
+    number = "1234567890" * 9
+    assert number in printed(Table("Numbers", ("", "mean"), (("a", number),)), 40)

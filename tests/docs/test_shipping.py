@@ -1,0 +1,206 @@
+"""A training run stored as a network of the package: exact weights, measured numbers, refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+import make_trained
+import numpy as np
+import pytest
+import shipping
+from shipping import LARGEST, Words, ship, stored_network
+
+from bioae import analysis, simulate
+from bioae.datasets import load
+from bioae.errors import BioaeError
+from bioae.models.cards import CARD, Card, read_card
+from bioae.networks import Network, artefact
+from bioae.trainers import TrainingConfig, load_config, train
+
+CONFIG = Path(__file__).parents[1] / "cli" / "tiny.toml"
+WORDS = Words("A small network.", ("It is small.",))
+#: The embedded digits that the tests measure, of 500.
+DIGITS = 20
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three runs that differ in their seed alone; not to be written to."""
+    folder = tmp_path_factory.mktemp("runs")
+    text = CONFIG.read_text(encoding="utf-8")
+    for seed in range(3):
+        file = folder / f"{seed}.toml"
+        file.write_text(f"{text}seed = {seed}\n", encoding="utf-8")
+        train(file, folder / str(seed))
+    return [folder / str(seed) for seed in range(3)]
+
+
+@pytest.fixture(autouse=True)
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        shipping, "load", lambda name, split, limit=None: load(name, split, limit or DIGITS)
+    )
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Callable[..., Card]:
+    """Ship a run into an empty folder, and return its card."""
+
+    def shipped(run: Path, **options: Any) -> Card:
+        path = ship(run, "small", WORDS, target="numpy", folder=tmp_path, **options)
+        assert path == tmp_path / "small"
+        return read_card(path / CARD)
+
+    return shipped
+
+
+def scores(run: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((run / "test.json").read_text(encoding="utf-8"))
+    return values
+
+
+def test_the_card_has_the_numbers_of_the_run(
+    runs: list[Path], shipped: Callable[..., Card], tmp_path: Path
+) -> None:
+    card, test = shipped(runs[1]), scores(runs[1])
+    assert Words.of(tmp_path / "small" / CARD) == WORDS
+    assert card.test.value == test["test_sum_squared_error"]
+    assert card.test.layers["latent"].density == test["test_layers"]["latent"]["density"]
+    assert (card.test.examples, card.test.seeds, card.test.spread) == (10, 1, None)
+    training = card.training
+    assert (training.seed, training.epochs, training.epoch) == (1, 2, test["epoch"])
+    assert training.presentations == 2 * (50 - 10)
+    assert card.network.latent_neurons == 8
+    assert card.network.parameters == 8 * 784 * 2
+    sample = card.sample
+    assert sample is not None
+    assert (sample.examples, sample.target, sample.differing) == (DIGITS, "numpy", 0)
+    assert sample.spikes > 0
+    assert sample.standard_error > 0
+
+    stored, trained = (artefact.load(path) for path in (tmp_path / "small", runs[1] / "model"))
+    assert stored.network.sha256 == trained.network.sha256
+    assert stored.network.weights["latent.weight"].dtype == np.float32
+    assert trained.network.weights["latent.weight"].dtype == np.float64
+    assert (stored.training, stored.metrics) == (trained.training, trained.metrics)
+    again = load_config(tmp_path / "small" / "config.toml")
+    assert again.network == stored.network.config
+
+
+def test_a_classifier_has_its_accuracy(shipped: Callable[..., Card], tmp_path: Path) -> None:
+    config = load_config(CONFIG).to_mapping()
+    output = {"kind": "dense", "name": "output", "units": 10, "gain": 4.0}
+    config["network"] |= {
+        "task": {"kind": "classification", "classes": 10},
+        "decoder": {"kind": "summed_softmax"},
+        "layers": [config["network"]["layers"][0], output],
+    }
+    del config["training"]["loss"], config["network"]["latent"]
+    result = train(TrainingConfig.from_mapping(config), tmp_path / "run")
+    card = shipped(tmp_path / "run")
+    assert (card.network.task, card.test.score) == ("classification", "accuracy")
+    assert (card.network.latent, card.density) == (None, None)
+    assert card.test.value == result.summary["test_accuracy"]
+    digits = load("sample", "test", DIGITS)
+    measured = analysis.scores(simulate(result.network, digits, "numpy"))
+    assert card.sample is not None
+    assert card.sample.value == float(measured["value"].sel(score="accuracy"))
+
+
+def test_the_spread_is_that_of_the_runs(runs: list[Path], shipped: Callable[..., Card]) -> None:
+    card = shipped(runs[0], seeds=runs[1:])
+    errors = [scores(run)["test_sum_squared_error"] for run in runs]
+    assert (card.test.value, card.test.seeds) == (errors[0], 3)
+    assert card.test.spread == stdev(errors) > 0
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_refused(
+    runs: list[Path], shipped: Callable[..., Card], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(runs[1], other)
+    file = other / "config.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("batch_size = 10", "batch_size = 5"), encoding="utf-8")
+    for seeds in ([other], [runs[0]]):
+        with pytest.raises(BioaeError, match="do not differ in their seed alone"):
+            shipped(runs[0], seeds=seeds)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('name = "sample"', 'name = "./digits"', "no name by which others find it"),
+        ("[training]", '[training]\ninit = "x"', "cannot be repeated from its configuration"),
+        ("grid_bits = 12", "grid_bits = 0", "the weights are on no grid"),
+        ("grid_bits = 12", "grid_bits = 3", r"are not on their grid; expected 2\^-3"),
+    ],
+)
+def test_runs_that_cannot_be_shipped(
+    *,
+    before: str,
+    after: str,
+    message: str,
+    runs: list[Path],
+    shipped: Callable[..., Card],
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs[0], run)
+    file = run / "config.toml"
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(BioaeError, match=message):
+        shipped(run)
+    assert not (tmp_path / "small").exists()
+
+
+def test_weights_that_float32_does_not_hold_are_refused(runs: list[Path]) -> None:
+    network = artefact.load(runs[0] / "model").network
+    assert stored_network(network, 12).sha256 == network.sha256
+    weights = {**network.weights, "latent.weight": network.weights["latent.weight"] + 4096}
+    with pytest.raises(BioaeError, match=r"float32 does not hold the weights 'latent\.weight'"):
+        stored_network(Network(network.config, weights), 12)
+
+
+def test_neuron_parameters_keep_all_their_digits(runs: list[Path]) -> None:
+    network = artefact.load(runs[0] / "model").network
+    tau = np.float64(0.1 / 3)
+    changed = replace(network, weights={**network.weights, "latent.tau": tau})
+    stored = stored_network(changed, 12)
+    assert stored.weights["latent.tau"] == tau != np.float32(tau)
+    assert stored.sha256 == changed.sha256
+
+
+def test_a_network_that_is_too_large_is_refused(
+    runs: list[Path], shipped: Callable[..., Card], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert LARGEST == 10**6
+    shipped(runs[0])
+    before = (tmp_path / "small" / CARD).read_bytes()
+    monkeypatch.setattr(shipping, "LARGEST", 10_000)
+    with pytest.raises(BioaeError, match="too large for the package; expected at most 10,000 by"):
+        shipped(runs[1])
+    assert (tmp_path / "small" / CARD).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["lif", "Small", "../small", "", "a--b"])
+def test_names_that_do_not_fit(name: str, runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(BioaeError, match="no name for a network"):
+        ship(runs[0], name, WORDS, target="numpy", folder=tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_new_network_needs_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    page = make_trained.PAGE.read_bytes()
+    with pytest.raises(SystemExit):
+        make_trained.main(str(tmp_path), "new-network", "--title", "A network.")
+    assert "a new network needs --title and --limit" in capsys.readouterr().err
+    assert make_trained.PAGE.read_bytes() == page

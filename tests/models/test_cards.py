@@ -1,0 +1,124 @@
+"""Model cards: validation when they are read, and unknown names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from bioae import models
+from bioae.errors import ArtefactError
+from bioae.models.cards import CARD, FOLDER, read_card
+from bioae.models.describing import facts
+
+NAME = models.available()[0]
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    """The tables of a card."""
+    return models.card(NAME).model_dump(mode="json", exclude_none=True)
+
+
+def written(values: dict[str, Any], path: Path) -> Path:
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
+    return path
+
+
+def changed(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    """Return the tables with one value replaced, or removed if it is None."""
+    *tables, last = key.split(".")
+    table = values
+    for name in tables:
+        table = table[name]
+    table[last] = value
+    if value is None:
+        del table[last]
+    return values
+
+
+def test_a_card_is_read_as_it_was_written(values: dict[str, Any], tmp_path: Path) -> None:
+    assert read_card(written(values, tmp_path / CARD)) == models.card(NAME)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("title", None, "the key 'title' is missing"),
+        ("title", "", "title does not fit"),
+        ("title", 1, "title does not fit"),
+        ("limits", [], "limits does not fit"),
+        ("author", "x", "unknown key 'author'; expected one of title, licence, limits"),
+        ("data.licence", None, "the key 'data.licence' is missing"),
+        ("test.value", float("nan"), "finite"),
+        ("test.value", "5.2", "test.value does not fit"),
+        ("test.score", "loss", "test.score does not fit"),
+        ("test.spread", 0.1, "spread belongs to two or more seeds"),
+        ("test.seeds", 3, "spread belongs to two or more seeds"),
+        ("test.layers", {"latent": {"density": 2.0, "dead": 0.0, "bursting": 0.0}}, "density"),
+        ("sample.examples", 1, "sample.examples does not fit"),
+        ("training.seed", -1, "training.seed does not fit"),
+        ("training.presentations", 1.5, "training.presentations does not fit"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(
+    key: str, value: object, message: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    path = written(changed(values, key, value), tmp_path / CARD)
+    with pytest.raises(ArtefactError) as caught:
+        read_card(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / CARD
+    with pytest.raises(ArtefactError, match="there is no such model card"):
+        read_card(path)
+    path.write_bytes(b"\x80\x04cposix\nsystem\n.")  # a pickle
+    with pytest.raises(ArtefactError, match="not a text file in UTF-8"):
+        read_card(path)
+
+
+def test_facts_state_the_spread_over_seeds_where_it_is_known(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "one seed, so the spread over seeds is unknown" in facts(models.card(NAME))["test split"]
+    values["test"] |= {"seeds": 3, "spread": 0.125}
+    known = read_card(written(values, tmp_path / CARD))
+    assert "standard deviation over 3 seeds: 0.12" in facts(known)["test split"]
+    assert "embedded digits" in facts(known)
+    del values["sample"]
+    assert "embedded digits" not in facts(read_card(written(values, tmp_path / CARD)))
+
+
+@pytest.mark.parametrize(("name", "near"), [("sae-mnits", True), ("nothing", False)])
+def test_an_unknown_name_is_refused_with_the_names(name: str, near: bool) -> None:
+    with pytest.raises(ArtefactError) as caught:
+        models.card(name)
+    line = str(caught.value)
+    assert line.startswith(f"{name}: there is no trained network of this name; expected one of ")
+    assert ("Did you mean sae-mnist?" in line) == near
+
+
+@pytest.mark.parametrize("name", ["../models/sae-mnist", "sae-mnist/", ".", "", "/etc", "*"])
+def test_a_name_leads_nowhere_but_into_the_folder(name: str) -> None:
+    with pytest.raises(ArtefactError):
+        models.card(name)
+    assert FOLDER.name == "models"
+
+
+def test_names_and_cards_need_no_heavy_library() -> None:
+    code = (
+        "import sys; from bioae import models\n"
+        "print(models.card(models.available()[0]).title)\n"
+        "print(sorted({'torch', 'brian2', 'xarray', 'safetensors'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [models.card(NAME).title, "[]"]

@@ -1,0 +1,150 @@
+"""The shipped networks: their files, their cards, and the numbers that the cards state."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+
+import bioae
+from bioae import analysis, models
+from bioae.datasets import DATA_SETS, load
+from bioae.equations import available as neuron_models
+from bioae.models.cards import CARD, CONFIG, FOLDER, Card
+from bioae.networks.artefact import Artefact
+from bioae.trainers import load_config
+from bioae.trainers.parity import compare
+
+NAMES = models.available()
+#: The most bytes of an artefact in the package.
+LARGEST = 10**6
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def folder(name: str) -> Path:
+    return FOLDER / name
+
+
+@pytest.fixture
+def card(name: str) -> Card:
+    return models.card(name)
+
+
+@pytest.fixture
+def artefact(folder: Path) -> Artefact:
+    return models.load(folder)
+
+
+def test_there_is_one_and_names_are_not_those_of_neuron_models() -> None:
+    assert "sae-mnist" in NAMES
+    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in NAMES)
+    assert not set(NAMES) & set(neuron_models())
+    assert sorted(path.name for path in FOLDER.iterdir()) == list(NAMES)
+
+
+def test_a_folder_holds_plain_data_and_is_small(folder: Path) -> None:
+    files = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert files.keys() == {"network.toml", "weights.safetensors", CARD, CONFIG}
+    assert sum(files.values()) < LARGEST
+
+
+def test_weights_are_stored_in_float32_on_the_grid(artefact: Artefact) -> None:
+    network = artefact.network
+    rounded = network.quantised(artefact.training["training"]["grid_bits"])
+    names = [name for placed in network.config.placed for name in placed.weight_shapes]
+    assert names
+    assert {network.weights[name].dtype.name for name in names} == {"float32"}
+    assert rounded.sha256 == network.sha256
+
+
+def test_the_card_has_the_numbers_of_the_artefact(card: Card, artefact: Artefact) -> None:
+    network, training, metrics = artefact.network, artefact.training, artefact.metrics
+    placed = network.config.placed
+    size = card.network
+    assert size.task == network.config.task.kind
+    assert size.latent == network.config.latent
+    sizes = {each.name: each.size for each in placed}
+    assert size.latent_neurons == (sizes[size.latent] if size.latent else None)
+    assert size.neurons == sum(sizes.values())
+    assert size.parameters == sum(np.size(values) for values in network.weights.values())
+    assert card.data.name == training["data"]["name"]
+    assert card.data.licence == DATA_SETS[card.data.name].licence
+    assert card.data.source == DATA_SETS[card.data.name].source
+    assert card.training.seed == training["training"]["seed"]
+    assert card.training.epoch == metrics["epoch"]
+    score, *_ = network.config.task.scores
+    assert card.test.score == score
+    assert card.test.value == metrics[f"test_{score}"]
+    assert card.test.layers.keys() == metrics["test_layers"].keys()
+    for layer, firing in card.test.layers.items():
+        stored = metrics["test_layers"][layer]
+        assert firing.model_dump() == {key: stored[key] for key in ("density", "dead", "bursting")}
+
+
+def test_the_configuration_repeats_the_training(
+    folder: Path, card: Card, artefact: Artefact
+) -> None:
+    config = load_config(folder / CONFIG)
+    network = config.network.to_mapping()
+    assert network == artefact.network.config.to_mapping()
+    written = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))["network"]
+    assert {each["neuron"] for each in written["layers"]} <= written["neurons"].keys()
+    rest = {key: value for key, value in config.to_mapping().items() if key != "network"}
+    assert rest == artefact.training
+    assert f"bioae train {CONFIG} " in card.training.command
+
+
+def test_the_score_on_embedded_digits_is_that_of_the_card(card: Card, artefact: Artefact) -> None:
+    sample = card.sample
+    assert sample is not None
+    digits = load("sample", "test", 60)
+    result = bioae.simulate(artefact.network, digits, "numpy")
+    assert card.test.score == "sum_squared_error"
+    errors = np.asarray(analysis.sum_squared_error(result))
+    # Some of the card's digits: their standard error is larger.
+    error = sample.standard_error * (sample.examples / len(errors)) ** 0.5
+    assert 0 < error < sample.value / 5
+    assert abs(errors.mean() - sample.value) < 3 * error
+    blank = np.asarray(analysis.sum_squared_error(result, analysis.all_zero(result)))
+    assert errors.mean() < blank.mean() / 5
+
+
+def test_the_embedded_digits_agree_with_the_test_split(card: Card) -> None:
+    assert card.sample is not None
+    assert abs(card.sample.value - card.test.value) < 3 * card.sample.standard_error
+
+
+def test_the_mirror_and_brian2_differ_in_no_spike(
+    name: str, card: Card, artefact: Artefact
+) -> None:
+    digits = replace(load("sample", "test", 20), labels=None)
+    parity = compare(artefact.network, digits, name=name)
+    assert parity.spikes > 10_000
+    assert parity.differing == 0
+    assert card.sample is not None
+    assert card.sample.differing == 0
+
+
+@pytest.mark.slow
+def test_all_embedded_digits_give_the_number_of_the_card(card: Card, artefact: Artefact) -> None:
+    builders.need("cpp_standalone")
+    assert card.sample is not None
+    digits = load("sample", "test")
+    result = bioae.simulate(artefact.network, digits, "cpp_standalone")
+    errors = np.asarray(analysis.sum_squared_error(result))
+    assert len(errors) == card.sample.examples
+    np.testing.assert_allclose(errors.mean(), card.sample.value, rtol=1e-9)
+    assert sum(int(layer["spike_count"].sum()) for layer in result["layers"].children.values()) == (
+        card.sample.spikes
+    )

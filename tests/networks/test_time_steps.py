@@ -1,0 +1,153 @@
+"""Other time steps: signals and targets last as long as before, with the same input per time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import dense, described, model
+
+from bioae.datasets import Signals
+from bioae.errors import DataError, NetworkError
+from bioae.networks import Network
+from bioae.random import stream
+from bioae.simulation import Backend, simulate
+from bioae.simulation.presentations import Presentations
+
+POINTS = 6
+SIGNALS = stream(0, 0).normal(size=(4, POINTS, 3))
+TARGETS = stream(1, 0).normal(size=(4, POINTS, 2))
+GRADED: list[dict[str, Any]] = [
+    {"kind": "frames", "gain": 0.7},
+    {"kind": "level_crossing", "delta": 0.3},
+    {"kind": "population", "low": -2.0, "high": 2.0},
+]
+
+
+def network(every: int = 1, encoder: dict[str, Any] = GRADED[0], **fields: Any) -> Network:
+    """A network of signals of 6 points, which gives numbers at each step."""
+    config = {
+        "input_shape": [3], "steps": POINTS * every, "encoder": {**encoder, "every": every},
+        "task": {"kind": "sequence", "outputs": 2, "every": every},
+        "decoder": {"kind": "trajectory"}, **fields,
+    }  # fmt: skip
+    return Network.initialise(described(dense("only", 2, bias=True), **config))
+
+
+def per_point(network: Network) -> np.ndarray[Any, Any]:
+    """Return the input that each point brings (example, point, *neurons)."""
+    config = network.config
+    held = config.encoder.held(SIGNALS, steps=config.steps)
+    return held.reshape(4, POINTS, -1, *config.encoded_shape).sum(2)
+
+
+@pytest.mark.parametrize("encoder", GRADED, ids=lambda encoder: encoder["kind"])
+@pytest.mark.parametrize(
+    ("every", "dt", "now"), [(1, 0.25, 4), (1, 0.5, 2), (4, 2.0, 2), (6, 1.5, 4), (3, 3.0, 1)]
+)
+def test_a_signal_lasts_as_long_in_every_time_step(
+    every: int, dt: float, now: int, encoder: dict[str, Any]
+) -> None:
+    before = network(every, encoder)
+    after = before.with_time(dt=f"{dt}*ms")
+    config = after.config
+    assert config.steps == POINTS * now
+    assert (config.points, config.task.points(config.steps)) == (POINTS, POINTS)
+    assert config.steps * config.dt_seconds == pytest.approx(POINTS * every * 1e-3)
+    grid = max(every, now) / 4096
+    np.testing.assert_allclose(per_point(after), per_point(before), atol=grid)
+    assert np.abs(per_point(after)).sum() > 1
+    changes = Fraction(now, every)
+    np.testing.assert_allclose(
+        after.weights["only.bias"] * float(changes), before.weights["only.bias"]
+    )
+
+
+def test_finer_steps_are_those_of_a_finer_time_step() -> None:
+    by_parts, by_dt = network().in_finer_steps(4), network().with_time(dt="0.25*ms")
+    assert by_parts.config.dt_seconds == by_dt.config.dt_seconds
+    assert by_parts.config.varied(dt=by_dt.config.dt) == by_dt.config
+
+
+def test_signals_and_targets_are_held() -> None:
+    finer = network(encoder={"kind": "frames", "gain": 1.0}).with_time(dt="0.5*ms")
+    data = Signals.of(SIGNALS, targets=TARGETS)
+    shown = Presentations.of(finer.config, data)
+    np.testing.assert_array_equal(shown.inputs(), np.repeat(SIGNALS, 2, axis=1))
+    held = finer.config.task.known_target(data, finer.config.steps)
+    np.testing.assert_array_equal(held, np.repeat(TARGETS, 2, axis=1))
+    wrong = Signals.of(SIGNALS, targets=np.repeat(TARGETS, 2, axis=1))
+    with pytest.raises(DataError, match=r"expected the shape \(6, 2\) for each example"):
+        Presentations.of(finer.config, wrong)
+
+
+def test_a_neuron_with_a_shorter_time_step_takes_the_same_targets() -> None:
+    fine = model({
+        "description": "fine", "equations": "dv/dt = -v/tau : 1", "threshold": "v > 1",
+        "reset": "v = 0", "input": "v", "dt": "0.25*ms", "parameters": {"tau": "20*ms"},
+    })  # fmt: skip
+    changed = network().with_neuron(fine, calibrate="none")
+    assert changed.config.steps == 4 * POINTS
+    Presentations.of(changed.config, Signals.of(SIGNALS, targets=TARGETS))
+
+
+def test_steps_are_those_of_the_new_time_step() -> None:
+    longer = network().with_time(dt="0.5*ms", steps=4 * POINTS)
+    assert (longer.config.steps, longer.config.points) == (4 * POINTS, 2 * POINTS)
+    with pytest.raises(NetworkError, match="steps = 13 is no multiple of the encoder's every = 2"):
+        network().with_time(dt="0.5*ms", steps=13)
+
+
+@pytest.mark.parametrize(
+    ("every", "dt", "expected"),
+    [
+        (1, "2*ms", "expected 1 ms, which each point lasts, divided by a whole number; found 2 ms"),
+        (1, "0.4*ms", "found 0.4 ms"),
+        (4, "3*ms", "expected 4 ms"),
+        (1, "1e-6*ms", "steps"),
+    ],
+)
+def test_other_time_steps_are_refused_in_one_line(every: int, dt: str, expected: str) -> None:
+    with pytest.raises(NetworkError, match=expected) as caught:
+        network(every).with_time(dt=dt)
+    assert "\n" not in str(caught.value)
+
+
+def test_targets_must_fit_into_the_steps() -> None:
+    task = {"kind": "sequence", "outputs": 2, "every": 4}
+    with pytest.raises(NetworkError, match="steps = 6 is no multiple of the task's every = 4"):
+        network(task=task)
+
+
+def test_the_least_common_point_of_signals_and_targets_counts() -> None:
+    mixed = network(4, task={"kind": "sequence", "outputs": 2, "every": 6})
+    assert mixed.config.point_steps == 2
+    coarse = mixed.with_time(dt="2*ms").config
+    assert (coarse.steps, coarse.points, coarse.task.points(coarse.steps)) == (12, 6, 4)
+    with pytest.raises(NetworkError, match="expected 2 ms"):
+        mixed.with_time(dt="4*ms")
+
+
+def test_images_have_no_time_that_could_change() -> None:
+    still = Network.initialise(described(dense("only", shape=[1, 2, 2]), input_shape=[1, 2, 2]))
+    changed = still.with_time(dt="0.3*ms").config
+    assert changed == still.config.varied(dt="0.3*ms")
+
+
+@pytest.mark.parametrize("dt", ["0.5*ms", "1.5*ms", "3*ms"])
+def test_spikes_whose_effect_depends_on_dt_add_as_much(dt: str) -> None:
+    sums = model({
+        "description": "sums", "equations": "dv/dt = 0/tau : 1", "threshold": "v > 1e6",
+        "reset": "v = 0", "input": "v", "weight": "dt/tau", "parameters": {"tau": "20*ms"},
+    })  # fmt: skip
+    before = network(3, GRADED[1], neurons={"sums": sums.to_mapping()}, neuron="sums")
+    before = replace(before, weights={**before.weights, "only.bias": np.zeros(2)})
+    final = [
+        simulate(each, SIGNALS, Backend("numpy", record=["v"]))["layers/only/state_v"][:, -1]
+        for each in (before, before.with_time(dt=dt))
+    ]
+    np.testing.assert_allclose(final[1], final[0], rtol=1e-12, atol=1e-12)
+    assert np.abs(final[0]).min() > 1e-3

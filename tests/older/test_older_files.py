@@ -1,0 +1,92 @@
+"""Files of an older version, with a result and a checkpoint of format version 1.
+
+A network of two layers, recurrent connections with a delay and a trained time constant: it was
+trained on random images with ``bioae train`` and simulated with ``bioae simulate``, of the commit
+97e3369, the last one before version 2 of both formats.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import differing_spikes, open_result, scores
+from bioae.analysis.results.outputs import task_of
+from bioae.cli import main
+from bioae.datasets import Images
+from bioae.errors import ArtefactError
+from bioae.networks import Network, artefact
+from bioae.simulation import simulate
+from bioae.trainers import simulate_mirror
+from bioae.trainers.training import checkpoint
+from bioae.trainers.training.state import CHECKPOINT
+
+FILES = Path(__file__).with_name("files")
+LAYERS = ("latent", "output")
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> xr.DataTree:
+    """The result."""
+    path = tmp_path / "result.nc"
+    path.write_bytes(gzip.decompress((FILES / "result.nc.gz").read_bytes()))
+    return open_result(path)
+
+
+@pytest.fixture
+def network() -> Network:
+    return artefact.load(FILES / "model").network
+
+
+def shown(result: xr.DataTree) -> Images:
+    """Return the images of a result, with their numbers in the data set."""
+    numbers = result["example"].to_numpy()
+    return Images(result["input"].to_numpy()[:, None], None, "stored", "test", numbers)
+
+
+def test_an_artefact_is_the_network_that_it_was(network: Network, stored: xr.DataTree) -> None:
+    assert stored.attrs["schema_version"] == 1
+    assert network.sha256 == stored.attrs["network_sha256"]
+    assert network.config.task.kind == "reconstruction"
+    assert float(network.weights["latent.tau"]) != pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("side", ["numpy", "mirror"])
+def test_an_artefact_gives_the_spikes_that_it_gave(
+    side: str, network: Network, stored: xr.DataTree
+) -> None:
+    seed = int(stored.attrs["seed"])
+    if side == "mirror":
+        result = simulate_mirror(network, shown(stored), seed=seed)
+    else:
+        result = simulate(network, shown(stored), "numpy", seed=seed)
+    assert [int(stored[f"/layers/{name}/spike_count"].sum()) for name in LAYERS] == [33, 62]
+    assert differing_spikes(result, stored)["differing"].values.tolist() == [0, 0]
+    for layer in LAYERS:
+        for name in ("spike_example", "spike_neuron", "spike_time_ms", "spike_count"):
+            values = result[f"/layers/{layer}/{name}"].to_numpy()
+            np.testing.assert_array_equal(values, stored[f"/layers/{layer}/{name}"].to_numpy())
+    np.testing.assert_array_equal(result["reconstruction"], stored["reconstruction"])
+
+
+def test_a_result_is_analysed(stored: xr.DataTree, tmp_path: Path) -> None:
+    assert task_of(stored) == "reconstruction"
+    error = ((stored["reconstruction"] - stored["input"]) ** 2).sum(("y", "x")).mean()
+    found: Any = scores(stored)["value"].sel(score="sum_squared_error")
+    assert float(found) == pytest.approx(float(error))
+    assert main(["analyze", str(tmp_path / "result.nc"), "--out", str(tmp_path / "report")]) == 0
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    """As `docs/moved.md` says: a run of version 1 cannot be resumed."""
+    path = tmp_path / CHECKPOINT
+    shutil.copy(FILES / "checkpoint.safetensors", path)
+    with pytest.raises(ArtefactError, match="another version of the format; expected 2; found 1"):
+        checkpoint.load(path)
+    assert path.read_bytes() == (FILES / "checkpoint.safetensors").read_bytes()

@@ -1,0 +1,97 @@
+"""The neuron parameters that a layer trains: their bounds and initial values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.equations.lowering.lowering import lower
+from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import trained_bounds
+from bioae.errors import ModelError, NetworkError
+from bioae.networks.placed_layer import PlacedLayer
+
+__all__ = ["trained_starts", "with_bounds"]
+
+
+def with_bounds(
+    model: NeuronModel, bounds: Mapping[str, tuple[str, str]], where: str
+) -> NeuronModel:
+    """Return a neuron model with other bounds of trained parameters.
+
+    Parameters
+    ----------
+    model
+        The model.
+    bounds
+        The lower and the upper bound as text, by parameter.
+    where
+        The layer, named in errors.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such parameter, or bounds have another unit, are not in order, or exclude
+        the parameter's value.
+    """
+    if not bounds:
+        return model
+    try:
+        fields = {**model.to_mapping(), "trainable": {**model.trainable, **bounds}}
+        changed = NeuronModel.from_mapping(model.name, fields, where=where)
+        lower(changed)
+        for name in bounds:
+            trained_bounds(changed, name)
+    except ModelError as error:
+        raise NetworkError(
+            error.what, where=f"{where}, bounds", expected=error.expected, found=error.found
+        ) from error
+    return changed
+
+
+def trained_starts(
+    placed: PlacedLayer,
+    model: NeuronModel,
+    values: Mapping[str, NDArray[np.float64]],
+    *,
+    trainable: Collection[str],
+    per_neuron: Collection[str],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the initial values of the parameters to train that the model allows to be trained.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    model
+        Its neuron model, with the bounds of the parameters that may be trained.
+    values
+        The values of all its parameters in base units, by name.
+    trainable
+        The parameters to train.
+    per_neuron
+        Those of them of which each neuron gets its own.
+
+    Raises
+    ------
+    NetworkError
+        If a parameter of which each neuron is to get its own cannot differ between neurons.
+    """
+    starts = {}
+    for name, start in values.items():
+        shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
+        if name not in trainable or name not in model.trainable or not shapes:
+            continue
+        starts[name] = start
+        if name in per_neuron and start.ndim == 0:
+            if (placed.size,) not in shapes:
+                raise NetworkError(
+                    f"the parameter {name!r} cannot differ from neuron to neuron",
+                    where=f"layer {placed.name}, neuron model {placed.model.name}",
+                    found="a shared variable that depends on it",
+                    mend="Leave it out of `per_neuron`",
+                )
+            starts[name] = np.full(placed.size, start)
+    return starts

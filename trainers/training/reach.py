@@ -1,0 +1,111 @@
+"""Weights and parameters that each stage of a run trains: some, and all reached by a gradient.
+
+Both are checked before the run's folder is made, for all stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+
+from bioae.errors import NetworkError
+from bioae.noise import Key
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.optimisation import let_train
+from bioae.trainers.training.regularisers import evaluate
+from bioae.trainers.training.stages import Stage
+
+__all__ = ["check_reached", "check_trained"]
+
+
+def check_trained(
+    stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]
+) -> None:
+    """Refuse stages that train nothing.
+
+    Parameters
+    ----------
+    stages
+        The stages.
+    weights
+        The names of weights, biases and neuron parameters.
+    parameters
+        Those of neuron parameters.
+
+    Raises
+    ------
+    NetworkError
+        Naming the stage.
+    """
+    if not weights:
+        raise NetworkError(
+            "the network has nothing to train",
+            where="network.layers",
+            expected="a layer with weights, biases or trainable parameters",
+        )
+    for stage in stages:
+        if not stage.trained(weights, parameters):
+            raise NetworkError(
+                "nothing is left to train",
+                where=f"{stage.where}, frozen",
+                found=", ".join(stage.settings.frozen),
+            )
+
+
+def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
+    """Refuse stages that train a weight or a parameter that no gradient reaches.
+
+    Each stage is tried on one presentation, so that layers which must be compiled and cannot be are
+    refused too. The mirror is left as it was.
+
+    Raises
+    ------
+    NetworkError
+        Naming the stage, and the weight or parameter.
+    """
+    tried = set()
+    for stage in stages:
+        trained = stage.trained(mirror.weights, mirror.trained)
+        key = trained, tuple((each.symbol, each.layers) for each in stage.regularisers)
+        if key not in tried:
+            tried.add(key)
+            let_train(stage, mirror.weights, mirror.trained)
+            _check_stage(config, stage, mirror)
+    for weight in mirror.weights.values():
+        weight.requires_grad_(True)
+        weight.grad = None
+
+
+def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) -> None:
+    """Refuse a stage by the gradients of the sum of all outputs and of its regularisers.
+
+    A neuron parameter need not be reached in every layer: where the decoder reads a potential that
+    is never reset, the last layer's threshold stays constant.
+    """
+    network = config.network
+    drive = torch.ones(network.steps, 1, *network.encoded_shape)
+    key = Key(stage.settings.seed, np.zeros(1, np.int64))
+    activity = mirror(drive, key=key)
+    terms = evaluate(stage.regularisers, activity, mirror.weights)
+    loss = torch.stack([activity.output.sum(), *terms.values()]).sum()
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+    weights = {name: each for name, each in mirror.weights.items() if each.requires_grad}
+    reached = {_kind(name) for name, weight in weights.items() if weight.grad is not None}
+    for name, weight in weights.items():
+        if weight.grad is None and (name in mirror.gridded or _kind(name) not in reached):
+            rule = config.training.derivative_of(name.rpartition(".")[0])
+            raise NetworkError(
+                f"no gradient reaches {name!r}",
+                where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
+                found=f"the derivative {rule.name!r}",
+                mend="The rule 'membrane' goes straight through the leak, and `truncate` cuts "
+                "gradients off: choose other ones, or do not train it",
+            )
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
