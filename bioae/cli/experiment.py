@@ -38,6 +38,7 @@ def experiment(
     condition: Several = (),
     target: Target | None = None,
     out: Path | None = None,
+    rows: Path | None = None,
     resume: bool = False,
     status: bool = False,
     overwrite: bool = False,
@@ -63,6 +64,8 @@ def experiment(
         The Brian2 target; cpp_standalone by default, numpy in the quick form.
     out
         The folder of the run; bioae-experiments/NAME by default, or bioae-experiments/NAME-quick.
+    rows
+        The file NAME.json of another run of this form: its rows are taken over, not run again.
     resume
         Continue an interrupted run, if there is one, or share the work of one that is going on.
     status
@@ -83,13 +86,13 @@ def experiment(
     from bioae.errors import InputError
     from bioae.experiments.runner.experiment import Plan
     from bioae.experiments.runner.registry import load
-    from bioae.experiments.runner.rows import identity_of
+    from bioae.experiments.runner.rows import identity_of, read_document
     from bioae.experiments.runner.store import Store
     from bioae.simulation.backend import Backend
 
-    if status and (resume or overwrite):
+    if status and (resume or overwrite or rows):
         raise InputError(
-            "it runs nothing", where="--status", mend="Leave out --resume and --overwrite"
+            "it runs nothing", where="--status", mend="Leave out --resume, --overwrite and --rows"
         )
     plan = Plan(load(name), quick, seeds)
     keys = plan.keys(condition)
@@ -97,7 +100,8 @@ def experiment(
     identity = identity_of(plan, target or ("numpy" if quick else Backend().target))
     if status:
         return _status(plan, Store.reading(folder, identity), json=json)
-    document = _run(plan, keys, folder, identity, resume=resume, overwrite=overwrite)
+    known = None if rows is None else (rows, read_document(rows))
+    document = _run(plan, keys, folder, identity, known, resume=resume, overwrite=overwrite)
     return 130 if document is None else _verdict(plan, document, json=json, page=folder)
 
 
@@ -133,11 +137,15 @@ def _run(
     keys: Sequence[Key],
     folder: Path,
     identity: Identity,
+    known: tuple[Path, Document] | None,
     *,
     resume: bool,
     overwrite: bool,
 ) -> Document | None:
-    """Run the missing rows and return all; None if that was interrupted and can be continued."""
+    """Run the missing rows and return all; None if that was interrupted and can be continued.
+
+    Known rows of another run, with the file that they are from, are taken over first.
+    """
     from bioae.experiments.runner.run import document_of, export, run_rows
     from bioae.experiments.runner.store import check_folder, opened
     from bioae.simulation.targets.activation import check_target
@@ -149,6 +157,8 @@ def _run(
             terminated_as_interrupted(),
             opened(folder, identity, resume=resume, overwrite=overwrite) as store,
         ):
+            if known is not None:
+                store.take(known[1], str(known[0]))
             run_rows(plan, store, keys, _Means())
             document = document_of(plan, store)
             export(plan, document, folder)

@@ -167,7 +167,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
     for words, message in (
         (
             ("tox",),
-            "expected list, or one of classification, demo, toy. Did you mean toy?",
+            "expected list, or one of classification, demo, hubotter2021, toy. Did you mean toy?",
         ),
         (("",), "an argument is empty"),
         (("runner",), "there is no experiment 'runner'"),
@@ -370,3 +370,33 @@ def test_torch_is_imported_only_to_train(write: Write, modules: Path, here: Path
     command = [sys.executable, "-c", LIGHT, str(modules)]
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) -> None:
+    assert run("toy", "--condition", "chance", "--out", "first").status == 1
+    known = ("--rows", "first/toy.json", "--out", "second")
+    done = run("toy", *known)
+    assert done.status == 0
+    assert len(list(here.glob("first/**/calls"))) == 3
+    assert sorted(path.parts[-3] for path in here.glob("second/**/calls")) == ["ours"] * 3
+    rows = {
+        name: [row for row in json.loads((here / name / "toy.json").read_text())["rows"]
+               if row["condition"] == "chance"]
+        for name in ("first", "second")
+    }  # fmt: skip
+    assert rows["first"] == rows["second"]
+    assert len(rows["first"]) == 3
+    assert "--status: it runs nothing" in refused(run("toy", "--status", *known))
+    assert "no/such.json" in refused(run("toy", "--rows", "no/such.json", "--out", "third"))
+    line = refused(run("toy", "--quick", *known, "--overwrite"))
+    assert "first/toy.json: the rows are of another run: quick differs" in line
+
+
+def test_a_condition_may_be_added(run: Run, write: Write, here: Path) -> None:
+    assert run("toy").status == 0
+    new = '"chance": Condition("chance", {"score": 0.25}),'
+    write((new, f'{new} "more": Condition("more", {{"score": 0.5}}),'))
+    assert run("toy", "--resume").status == 0
+    assert len(list(here.rglob("calls"))) == 9
+    write((new, f'{new} "more": Condition("more", {{"score": 0.6}}),'))
+    assert "conditions.more.score differs" in refused(run("toy", "--resume"))

@@ -119,14 +119,16 @@ def cortical(
     }
 
 
-def conventional(fitted: TrainedBaseline, images: Images, seed: int) -> dict[str, float]:
-    """Return the numbers of a baseline: error, latent activity, class structure and noise."""
+def conventional(
+    fitted: TrainedBaseline, images: Images, few: Images, seed: int
+) -> dict[str, float]:
+    """Return the numbers of a baseline: error, latent activity, class structure; noise on few."""
     baseline = fitted.baseline
     latents = baseline.latent(images)
     numbers = {
         "error": fitted.summary["test_sum_squared_error"],
         "presentations": fitted.history[-1]["presentations"],
-        **noise_errors(images, seed, lambda noisy, _: baseline.reconstruct(noisy)),
+        **noise_errors(few, seed, lambda noisy, _: baseline.reconstruct(noisy)),
     }
     if not latents.shape[1]:
         return numbers

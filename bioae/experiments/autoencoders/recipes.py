@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from bioae.networks import NetworkConfig
-
 __all__ = ["changed", "recipe"]
 
 
@@ -20,31 +18,33 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any
     name
         The name of the file, without its ending.
     changes
-        Tables that replace those of the recipe key by key. Layers may be given as a table by name,
-        such as ``{"network": {"layers": {"latent": {"units": 10}}}}``, and the table
-        ``regularisers`` is replaced as a whole.
+        Tables that replace those of the recipe, as in `changed`.
     """
     text = (files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    changes = dict(changes or {})
-    if "regularisers" in changes:
-        tables.pop("regularisers", None)
-    network = NetworkConfig.from_mapping(tables["network"], where=f"{name}.toml").to_mapping()
-    layers = changes.get("network", {}).get("layers")
-    if isinstance(layers, Mapping):
-        named = [changed(layer, layers.get(layer["name"], {})) for layer in network["layers"]]
-        changes["network"] = {**changes["network"], "layers": named}
-    return changed({**tables, "network": network}, changes)
+    return changed(tomllib.loads(text), changes or {})
 
 
 def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tables with some keys replaced, in tables of tables too."""
+    """Return tables with some keys replaced, in tables of tables too.
+
+    A list of named tables, such as the layers of a network, is changed by name:
+    ``{"network": {"layers": {"latent": {"units": 10}}}}``.
+
+    Raises
+    ------
+    ValueError
+        If a list has no table of that name.
+    """
     both = dict(tables)
     for key, value in changes.items():
         old = both.get(key)
-        both[key] = (
-            changed(old, value)
-            if isinstance(old, Mapping) and isinstance(value, Mapping)
-            else value
-        )
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            both[key] = changed(old, value)
+        elif isinstance(old, list) and isinstance(value, Mapping):
+            unknown = value.keys() - {each["name"] for each in old}
+            if unknown:
+                raise ValueError(f"{key}: there is no table {min(unknown)!r}")
+            both[key] = [changed(each, value.get(each["name"], {})) for each in old]
+        else:
+            both[key] = value
     return both

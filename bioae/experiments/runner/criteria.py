@@ -95,6 +95,8 @@ class Criterion:
         What has to be true of the rows.
     quick
         The threshold of the quick form, whose networks are small; that of the full one by default.
+    in_quick
+        Whether the quick form has it; a test between conditions needs more than one seed.
     """
 
     kind: Literal["claim", "control"]
@@ -103,6 +105,7 @@ class Criterion:
     relation: Relation
     threshold: float
     quick: float | None = None
+    in_quick: bool = True
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}: {self.statistic.text} {self.required}"

@@ -172,7 +172,7 @@ class Plan:
         return [
             each.of_form(quick=self.small)
             for each in self.experiment.criteria
-            if known.issuperset(each.statistic.conditions)
+            if known.issuperset(each.statistic.conditions) and (each.in_quick or not self.small)
         ]
 
     def seeds_of(self, condition: str) -> range:

@@ -69,11 +69,14 @@ def courses(
     column
         The column.
     panels
-        By the name of the number, and by the name of a line: the conditions by number.
+        By the name of the number, and by the name of a line: the conditions by number. Those that
+        the table does not have are left out.
     title
         The name of the column on the first panel.
     """
     from bioae.analysis.plots.style import colour_of, new_figure, styled
+
+    known = set(rows["condition"].to_numpy().tolist())
 
     @styled
     def draw() -> Figure:
@@ -81,8 +84,12 @@ def courses(
         places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (number, lines) in zip(places, panels.items(), strict=True):
             for place, (name, conditions) in enumerate(lines.items()):
-                found = {at: values_of(rows, column, each) for at, each in conditions.items()}
-                found = {at: each for at, each in sorted(found.items()) if len(each)}
+                found = {
+                    at: values_of(rows, column, each)
+                    for at, each in sorted(conditions.items())
+                    if each in known
+                }
+                found = {at: values for at, values in found.items() if len(values)}
                 means = np.array([each.mean() for each in found.values()])
                 ends = [
                     [each.min() for each in found.values()],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bioae.errors import OutputError, ResultError
 from bioae.experiments.runner.experiment import Key
-from bioae.experiments.runner.rows import Identity, Row, validated, write_json
+from bioae.experiments.runner.rows import Document, Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
 from bioae.locks import locked, present
@@ -91,6 +91,20 @@ class Store:
             if all(self.has(key) for key in keys if key[1] == seed):
                 _remove_results(self.shared(seed))
 
+    def take(self, document: Document, where: str) -> None:
+        """Take over the rows of another run that this one does not have.
+
+        Raises
+        ------
+        OutputError
+            If they are of another experiment, form, size or target, or of other settings.
+        """
+        identity = Identity(**{name: getattr(document, name) for name in Identity.model_fields})
+        _same(Path(where), identity, self.identity)
+        for row in document.rows:
+            if not self.has(row.key):
+                write_json(self._file(row.key), row)
+
     def trial(self, key: Key) -> Path:
         """Return the folder of a trial."""
         return self.folder / _RUNS / key[0] / str(key[1])
@@ -158,7 +172,11 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
         if not (folder / _IDENTITY).exists():
             write_json(folder / _IDENTITY, identity)
     with present(folder / _LOCKS / "run", alone=False):
-        yield Store(folder, _same(folder, _stored(folder), identity))
+        stored = _stored(folder)
+        now = _same(folder, stored, identity)
+        if now != stored:
+            write_json(folder / _IDENTITY, now)
+        yield Store(folder, now)
 
 
 def _remove_results(folder: Path) -> None:
@@ -184,9 +202,14 @@ def _stored(folder: Path) -> Identity:
 
 
 def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
-    """Return the stored identity, if it is the wanted one; criteria may differ."""
+    """Return the stored identity with conditions that are new, if the rest is the wanted one.
+
+    Criteria may differ.
+    """
+    both = {name: each for name, each in wanted.conditions.items() if name in stored.conditions}
+    compared = {"conditions": stored.conditions | (both or wanted.conditions)}
     for name in Identity.model_fields:
-        before, now = getattr(stored, name), getattr(wanted, name)
+        before, now = getattr(stored, name), compared.get(name, getattr(wanted, name))
         if name != "criteria" and before != now:
             key, before, now = _difference(name, before, now)
             raise OutputError(
@@ -197,7 +220,7 @@ def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
                 mend="Continue it with the options and the definition of its start, or choose "
                 "another folder",
             )
-    return stored
+    return stored.model_copy(update={"conditions": stored.conditions | wanted.conditions})
 
 
 def _difference(key: str, before: object, now: object) -> tuple[str, object, object]:
