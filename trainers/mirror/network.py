@@ -83,22 +83,30 @@ class NetworkMirror(nn.Module):
         # Holds the module's device and dtype, also without trained weights.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
-        self.layers = nn.ModuleDict(
-            {
-                placed.name: LayerMirror(
-                    network,
-                    placed,
-                    backward=self.backward,
-                    trainable=trainable,
-                    per_neuron=per_neuron,
-                    options=(layers or {}).get(placed.name),
-                    dtype=dtype,
-                    compile=compile,
-                    arrays=arrays,
-                )
-                for placed in self.config.placed
-            }
+        # A list, as layers may have any name, also that of a method of `nn.ModuleDict`.
+        self._layers = nn.ModuleList(
+            LayerMirror(
+                network,
+                placed,
+                backward=self.backward,
+                trainable=trainable,
+                per_neuron=per_neuron,
+                options=(layers or {}).get(placed.name),
+                dtype=dtype,
+                compile=compile,
+                arrays=arrays,
+            )
+            for placed in self.config.placed
         )
+
+    @property
+    def layers(self) -> dict[str, LayerMirror]:
+        """The mirrors of the layers by name, in order."""
+        layers = {}
+        for placed, layer in zip(self.config.placed, self._layers, strict=True):
+            assert isinstance(layer, LayerMirror)
+            layers[placed.name] = layer
+        return layers
 
     def forward(
         self, drive: Tensor, *, record: Collection[str] = (), key: Key | None = None
@@ -127,7 +135,7 @@ class NetworkMirror(nn.Module):
         emitted = drive.to(self._anchor)
         if self.config.encoder.constant and not self.config.in_time:
             emitted = held(emitted)
-        for name, layer in self._each():
+        for name, layer in self.layers.items():
             states = [state for state in record if state in layer.neuron.program.states]
             potential: Potential | None = None
             if name == last and decoder.reads_potential:
@@ -148,7 +156,7 @@ class NetworkMirror(nn.Module):
         Neuron parameters are dimensionless, see `trained`.
         """
         parameters: dict[str, nn.Parameter] = {}
-        for name, layer in self._each():
+        for name, layer in self.layers.items():
             parameters |= {f"{name}.{key}": weights for key, weights in layer.weights.items()}
             parameters |= {f"{name}.{key}": each.raw for key, each in layer.neuron.trained.items()}
         return parameters
@@ -158,7 +166,7 @@ class NetworkMirror(nn.Module):
         """The trained neuron parameters by ``LAYER.PARAMETER``: their values and scales."""
         return {
             f"{name}.{key}": each
-            for name, layer in self._each()
+            for name, layer in self.layers.items()
             for key, each in layer.neuron.trained.items()
         }
 
@@ -175,17 +183,12 @@ class NetworkMirror(nn.Module):
 
     def clamp_(self) -> None:
         """Project trained neuron parameters into the bounds of their models."""
-        for _, layer in self._each():
+        for layer in self.layers.values():
             layer.neuron.clamp_()
 
     def to_network(self) -> Network:
         """Return the network with its current weights, in float64."""
         arrays: dict[str, NDArray[np.float64]] = {}
-        for _, layer in self._each():
+        for layer in self.layers.values():
             arrays |= layer.arrays()
         return Network(self.config, {**self.network.weights, **arrays})
-
-    def _each(self) -> Iterator[tuple[str, LayerMirror]]:
-        for name, layer in self.layers.items():
-            assert isinstance(layer, LayerMirror)
-            yield name, layer

@@ -178,7 +178,9 @@ def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     states(moved, drive(), "v")  # leaves constants of the old type behind, if any are kept
     moved = moved.to(torch.float64)
     assert {values.dtype for values in moved.weights.values()} == {torch.float64}
-    assert moved.layers["last"].readout.trained["tau"] is moved.layers["last"].neuron.trained["tau"]  # type: ignore[union-attr, index]
+    last = moved.layers["last"]
+    assert last.readout is not None
+    assert last.readout.trained["tau"] is last.neuron.trained["tau"]
     # Only what is trained went through float32; everything else has kept its digits.
     with torch.no_grad():
         for name, values in moved.weights.items():
@@ -380,3 +382,14 @@ def test_unknown_connections_are_refused() -> None:
 
 
 LAYERS = [layer.model_dump(exclude_none=True) for layer in network().config.layers]
+
+
+@pytest.mark.parametrize("name", ["values", "training", "forward"])
+def test_a_layer_may_be_named_like_a_part_of_a_module(name: str) -> None:
+    usual = network()
+    layers = [conv("first", 2, 2, recurrent=True), dense(name, shape=[1, 3, 3])]
+    weights = {key.replace("last.", f"{name}."): each for key, each in usual.weights.items()}
+    given = Network(network(layers=layers).config, weights)
+    found, expected = (NetworkMirror(each)(drive()) for each in (given, usual))
+    assert expected.layers["last"].spikes.sum() > 0
+    assert torch.equal(found.layers[name].spikes, expected.layers["last"].spikes)
