@@ -109,8 +109,8 @@ class Regulariser(ABC):
         readings
             One for each spiking layer, by the layer's name.
         weights
-            By ``LAYER.weight`` and so on. Terms of weights act on the `WEIGHT_KINDS`; other names are
-            biases and neuron parameters.
+            By ``LAYER.weight`` and so on: `WEIGHT_KINDS`, on which terms of weights act, biases
+            and neuron parameters.
         """
 
     def _total(self, terms: Sequence[Tensor]) -> Tensor:
