@@ -103,10 +103,11 @@ def test_shapes_of_any_description(network: dict[str, Any], kind: str) -> None:
 def test_the_strided_network_against_modules_of_torch() -> None:
     """The same weights in the classes of torch.nn, without anything of ours."""
     autoencoder = module({"preset": "strided"}, {"kind": "autoencoder", "output": "sigmoid"})
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, each in autoencoder.arrays.items():
             if name.endswith(".bias"):
-                each.normal_(0.0, 0.1)
+                each.normal_(0.0, 0.1, generator=generator)
     oracle = nn.Sequential(
         nn.Conv2d(1, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 32, 5, 2), nn.ReLU(), nn.Flatten(),
         nn.Linear(512, 100), nn.ReLU(), nn.Linear(100, 512), nn.ReLU(), nn.Unflatten(1, (32, 4, 4)),
@@ -118,7 +119,7 @@ def test_the_strided_network_against_modules_of_torch() -> None:
     with torch.no_grad():
         for theirs, ours in zip(parameters, autoencoder.arrays.values(), strict=True):
             theirs.copy_(ours)
-        images = torch.rand(4, 1, 28, 28)
+        images = torch.rand(4, 1, 28, 28, generator=generator)
         found, expected = autoencoder(images), oracle(images)
         latent = oracle[:7](images)
     assert torch.allclose(found.output, expected, atol=1e-5)
