@@ -87,7 +87,7 @@ def experiment(
     from bioae.experiments.runner.experiment import Plan
     from bioae.experiments.runner.registry import load
     from bioae.experiments.runner.rows import identity_of, read_document
-    from bioae.experiments.runner.store import Store
+    from bioae.experiments.runner.store import Store, check_rows
     from bioae.simulation.backend import Backend
 
     if status and (resume or overwrite or rows):
@@ -100,7 +100,9 @@ def experiment(
     identity = identity_of(plan, target or ("numpy" if quick else Backend().target))
     if status:
         return _status(plan, Store.reading(folder, identity), json=json)
-    known = None if rows is None else (rows, read_document(rows))
+    known = None if rows is None else read_document(rows)
+    if known is not None and rows is not None:
+        check_rows(known, identity, rows)
     document = _run(plan, keys, folder, identity, known, resume=resume, overwrite=overwrite)
     return 130 if document is None else _verdict(plan, document, json=json, page=folder)
 
@@ -137,14 +139,14 @@ def _run(
     keys: Sequence[Key],
     folder: Path,
     identity: Identity,
-    known: tuple[Path, Document] | None,
+    known: Document | None,
     *,
     resume: bool,
     overwrite: bool,
 ) -> Document | None:
     """Run the missing rows and return all; None if that was interrupted and can be continued.
 
-    Known rows of another run, with the file that they are from, are taken over first.
+    Known rows of another run are taken over first.
     """
     from bioae.experiments.runner.run import document_of, export, run_rows
     from bioae.experiments.runner.store import check_folder, opened
@@ -155,10 +157,9 @@ def _run(
     try:
         with (
             terminated_as_interrupted(),
-            opened(folder, identity, resume=resume, overwrite=overwrite) as store,
+            opened(folder, identity, resume=resume, overwrite=overwrite) as found,
         ):
-            if known is not None:
-                store.take(known[1], str(known[0]))
+            store = found if known is None else found.take(known, plan.keys())
             run_rows(plan, store, keys, _Means())
             document = document_of(plan, store)
             export(plan, document, folder)

@@ -388,8 +388,23 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
     assert len(rows["first"]) == 3
     assert "--status: it runs nothing" in refused(run("toy", "--status", *known))
     assert "no/such.json" in refused(run("toy", "--rows", "no/such.json", "--out", "third"))
+    before = contents(here / "second")
     line = refused(run("toy", "--quick", *known, "--overwrite"))
-    assert "first/toy.json: the rows are of another run: quick differs" in line
+    assert "first/toy.json: the rows are of another run: quick differs; expected True" in line
+    assert contents(here / "second") == before
+
+
+def test_rows_are_taken_over_as_rows_of_that_run(run: Run, write: Write, here: Path) -> None:
+    run("toy", "--out", "first")
+    document = json.loads((here / "first/toy.json").read_text())
+    outside = {**document["rows"][0], "condition": "../../../outside"}
+    document["rows"].append(outside)
+    (here / "known.json").write_text(json.dumps(document))
+    write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
+    done = run("toy", "--rows", "known.json", "--out", "second/third")
+    assert done.out.count("(changed after the run began)") == 1
+    assert not list(here.rglob("outside"))
+    assert len(list(here.rglob("second/**/rows/*/*.json"))) == 6
 
 
 def test_a_condition_may_be_added(run: Run, write: Write, here: Path) -> None:

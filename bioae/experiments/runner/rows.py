@@ -18,7 +18,7 @@ from bioae.errors import InputError, ResultError, describe
 from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
 from bioae.fields import Table
 from bioae.files import atomic_output
-from bioae.inputs import read_input
+from bioae.inputs import check_input, read_input
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -190,7 +190,7 @@ def read_document(path: Path) -> Document:
     ResultError
         If it cannot be read, or is something else.
     """
-    return validated(Document, path, ResultError)
+    return validated(Document, check_input(path, ResultError, "rows"), ResultError)
 
 
 def validated(kind: type[T], path: Path, error: type[InputError]) -> T:

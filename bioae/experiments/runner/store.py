@@ -20,7 +20,7 @@ from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
 from bioae.locks import locked, present
 
-__all__ = ["Store", "check_folder", "opened"]
+__all__ = ["Store", "check_folder", "check_rows", "opened"]
 
 _IDENTITY, _LOCKS = "experiment.json", ".locks"
 _ROWS, _RUNS, _SHARED = "rows", "runs", "shared"
@@ -91,19 +91,19 @@ class Store:
             if all(self.has(key) for key in keys if key[1] == seed):
                 _remove_results(self.shared(seed))
 
-    def take(self, document: Document, where: str) -> None:
-        """Take over the rows of another run that this one does not have.
+    def take(self, document: Document, keys: Iterable[Key]) -> Store:
+        """Take over rows of another run that this one does not have, see `check_rows`.
 
-        Raises
-        ------
-        OutputError
-            If they are of another experiment, form, size or target, or of other settings.
+        Criteria that are not those of the other run count as changed after the run began.
         """
-        identity = Identity(**{name: getattr(document, name) for name in Identity.model_fields})
-        _same(Path(where), identity, self.identity)
+        wanted = set(keys)
         for row in document.rows:
-            if not self.has(row.key):
+            if row.key in wanted and not self.has(row.key):
                 write_json(self._file(row.key), row)
+        criteria = tuple(each for each in self.identity.criteria if each in document.criteria)
+        identity = self.identity.model_copy(update={"criteria": criteria})
+        write_json(self.folder / _IDENTITY, identity)
+        return Store(self.folder, identity)
 
     def trial(self, key: Key) -> Path:
         """Return the folder of a trial."""
@@ -155,6 +155,26 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
             )
 
 
+def check_rows(document: Document, identity: Identity, where: Path) -> None:
+    """Refuse rows of another run to take over, before any work is done.
+
+    Raises
+    ------
+    ResultError
+        If they are of another experiment, form, size or target, or of other settings.
+    """
+    differing = _differing(document, identity)
+    if differing is not None:
+        key, found, expected = differing
+        raise ResultError(
+            f"the rows are of another run: {key} differs",
+            where=str(where),
+            expected=str(expected),
+            found=str(found),
+            mend="Give --rows a file of the same form of the experiment, with the same settings",
+        )
+
+
 @contextmanager
 def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -> Iterator[Store]:
     """Open the folder of a run for work, and make it if there is none.
@@ -202,25 +222,30 @@ def _stored(folder: Path) -> Identity:
 
 
 def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
-    """Return the stored identity with conditions that are new, if the rest is the wanted one.
+    """Return the stored identity with conditions that are new, if the rest is the wanted one."""
+    differing = _differing(stored, wanted)
+    if differing is not None:
+        key, before, now = differing
+        raise OutputError(
+            f"the rows are of another run: {key} differs",
+            where=str(folder),
+            expected=str(before),
+            found=str(now),
+            mend="Continue it with the options and the definition of its start, or choose "
+            "another folder",
+        )
+    return stored.model_copy(update={"conditions": stored.conditions | wanted.conditions})
 
-    Criteria may differ.
-    """
+
+def _differing(stored: Identity, wanted: Identity) -> tuple[str, object, object] | None:
+    """Return what differs. Criteria may, and either identity may have more conditions."""
     both = {name: each for name, each in wanted.conditions.items() if name in stored.conditions}
     compared = {"conditions": stored.conditions | (both or wanted.conditions)}
     for name in Identity.model_fields:
         before, now = getattr(stored, name), compared.get(name, getattr(wanted, name))
         if name != "criteria" and before != now:
-            key, before, now = _difference(name, before, now)
-            raise OutputError(
-                f"the rows are of another run: {key} differs",
-                where=str(folder),
-                expected=str(before),
-                found=str(now),
-                mend="Continue it with the options and the definition of its start, or choose "
-                "another folder",
-            )
-    return stored.model_copy(update={"conditions": stored.conditions | wanted.conditions})
+            return _difference(name, before, now)
+    return None
 
 
 def _difference(key: str, before: object, now: object) -> tuple[str, object, object]:
