@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from bioae.noise import Key, draw, population_number
 from bioae.random import stream
 from bioae.trainers.baselines.base import Arrays, Baseline
 from bioae.trainers.baselines.config import (
+    LOG_VARIANCE,
     AutoencoderKind,
     BaselineConfig,
     Place,
@@ -70,30 +70,22 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class _Connections(nn.Module):
-    """The weights and biases into a layer.
-
-    Initial weights are normal with variance ``gain^2 / fan_in`` (gain^2 = 2: He et al. 2015,
-    arXiv:1502.01852), biases are 0. Pooling layers have fixed weights and no biases.
-    """
+    """The weights and biases into a layer; pooling layers have fixed weights and no biases."""
 
     weight: Tensor
 
     def __init__(
-        self, place: Place, *, bias: bool, gain: float, generator: Generator, dtype: torch.dtype
+        self, place: Place, weight: Tensor | None, bias: Tensor | None, dtype: torch.dtype
     ) -> None:
         super().__init__()
         self.place = place
-        layer = place.layer
-        fixed = layer.fixed_weights(place.input_shape)
-        self.bias: nn.Parameter | None = None
+        fixed = place.layer.fixed_weights(place.input_shape)
         if fixed is not None:
             self.register_buffer("weight", torch.from_numpy(fixed).to(dtype))
-            return
-        scale = gain / math.sqrt(layer.fan_in(place.input_shape))
-        drawn = generator.normal(0.0, scale, layer.weight_shape(place.input_shape))
-        self.weight = nn.Parameter(torch.from_numpy(drawn).to(dtype))
-        if bias:
-            self.bias = nn.Parameter(torch.zeros(layer.bias_shape(place.input_shape), dtype=dtype))
+        else:
+            assert weight is not None
+            self.weight = nn.Parameter(weight.to(dtype))
+        self.bias = None if bias is None else nn.Parameter(bias.to(dtype))
 
     def forward(self, emitted: Tensor) -> Tensor:
         """Return the sums of a layer (example, *shape)."""
@@ -116,15 +108,19 @@ class AutoencoderModule(nn.Module):
     ----------
     config
         The configuration, of a kind that is trained.
+    arrays
+        The weights and biases, in the shapes of ``config.array_shapes``. By default the weights are
+        drawn, normal with variance ``gain^2 / fan_in`` (gain^2 = 2 before a rectification: He et
+        al. 2015, arXiv:1502.01852; 1 otherwise), and the biases are 0.
 
     Attributes
     ----------
     arrays
         Its weights and biases, by ``LAYER.weight`` and ``LAYER.bias``; those of the log-variance
-        by ``LATENT.log_variance.weight`` and so on.
+        by ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``.
     """
 
-    def __init__(self, config: BaselineConfig) -> None:
+    def __init__(self, config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None) -> None:
         super().__init__()
         kind = config.baseline
         assert isinstance(kind, TrainedKind)
@@ -136,25 +132,38 @@ class AutoencoderModule(nn.Module):
         self._names = {place.layer.name: "relu" for place in self.places}
         self._names[latent] = kind.latent if isinstance(kind, AutoencoderKind) else "linear"
         self._names[self.places[-1].layer.name] = kind.output
+        arrays = self._drawn() if arrays is None else arrays
         # A list: the names of some layers would be those of attributes of a dictionary.
-        self.layers = nn.ModuleList(
-            self._drawn(place, number) for number, place in enumerate(self.places, start=1)
-        )
+        self.layers = nn.ModuleList(self._connections(place, arrays) for place in self.places)
         self.log_variance = (
-            self._drawn(config.latent, len(self.places) + 1) if self.variational else None
+            self._connections(config.latent, arrays, LOG_VARIANCE) if self.variational else None
         )
         self.depth = 1 + [place.layer.name for place in self.places].index(latent)
 
-    def _drawn(self, place: Place, number: int) -> _Connections:
-        kind, settings = self.config.baseline, self.config.training
-        assert isinstance(kind, TrainedKind)
-        return _Connections(
-            place,
-            bias=kind.bias or place.layer.bias,
-            gain=math.sqrt(2.0) if self._names[place.layer.name] == "relu" else 1.0,
-            generator=stream(settings.seed, number),
-            dtype=getattr(torch, settings.dtype),
+    def _drawn(self) -> dict[str, Tensor]:
+        """Return initial weights and biases."""
+        dtype = getattr(torch, self.config.training.dtype)
+        arrays = {
+            name: torch.zeros(shape, dtype=dtype)
+            for name, shape in self.config.array_shapes.items()
+        }
+        sources = [("", place) for place in self.places] + [(LOG_VARIANCE, self.config.latent)]
+        for number, (prefix, (layer, input_shape, _)) in enumerate(sources, start=1):
+            array = arrays.get(f"{layer.name}.{prefix}weight")
+            if array is not None:
+                gain = math.sqrt(2.0) if self._names[layer.name] == "relu" else 1.0
+                scale = gain / math.sqrt(layer.fan_in(input_shape))
+                generator = stream(self.config.training.seed, number)
+                array.copy_(torch.from_numpy(generator.normal(0.0, scale, array.shape)))
+        return arrays
+
+    def _connections(
+        self, place: Place, arrays: Mapping[str, Tensor], prefix: str = ""
+    ) -> _Connections:
+        weight, bias = (
+            arrays.get(f"{place.layer.name}.{prefix}{kind}") for kind in ("weight", "bias")
         )
+        return _Connections(place, weight, bias, getattr(torch, self.config.training.dtype))
 
     @property
     def arrays(self) -> dict[str, nn.Parameter]:
@@ -166,7 +175,7 @@ class AutoencoderModule(nn.Module):
         }
         if self.log_variance is not None:
             named |= {
-                f"{self.latent_name}.log_variance.{key}": each
+                f"{self.latent_name}.{LOG_VARIANCE}{key}": each
                 for key, each in self.log_variance.named_parameters()
             }
         return named

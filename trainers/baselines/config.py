@@ -18,6 +18,7 @@ from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.terms import WEIGHT_TERMS, RegularisersConfig
 
 __all__ = [
+    "LOG_VARIANCE",
     "AutoencoderKind",
     "BaselineConfig",
     "Kind",
@@ -29,6 +30,10 @@ __all__ = [
     "ZeroKind",
     "places",
 ]
+
+
+#: Before ``weight`` and ``bias`` in the names of the arrays that give the latent log-variance.
+LOG_VARIANCE = "log_variance_"
 
 
 class Place(NamedTuple):
@@ -169,6 +174,31 @@ class BaselineConfig(RunConfig):
             f"the baseline {self.baseline.kind!r} needs the latent layer, and the network names "
             'none; set latent = "LAYER" in [network]'
         )
+
+    @property
+    def array_shapes(self) -> dict[str, Shape]:
+        """The shapes of what is learned, by name.
+
+        ``LAYER.weight`` and ``LAYER.bias`` of an auto-encoder, and of a variational one
+        ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``; ``mean`` and ``components``
+        of the other kinds.
+        """
+        kind = self.baseline
+        if not isinstance(kind, TrainedKind):
+            pixels = math.prod(self.network.input_shape)
+            components = self.components if isinstance(kind, PcaKind) else 0
+            return {"mean": (pixels,), "components": (components, pixels)}
+        sources = [("", place) for place in places(self.network)]
+        if isinstance(kind, VariationalKind):
+            sources.append((LOG_VARIANCE, self.latent))
+        shapes: dict[str, Shape] = {}
+        for prefix, (layer, shape, _) in sources:
+            if isinstance(layer, Pool2d):
+                continue  # its weights are fixed
+            shapes[f"{layer.name}.{prefix}weight"] = layer.weight_shape(shape)
+            if kind.bias or layer.bias:
+                shapes[f"{layer.name}.{prefix}bias"] = layer.bias_shape(shape)
+        return shapes
 
     def _check_latent(self, kind: TrainedKind) -> None:
         latent, last = self.latent, places(self.network)[-1]

@@ -17,6 +17,7 @@ from bioae.trainers.baselines.autoencoder import Activations, AutoencoderModule,
 from bioae.trainers.baselines.config import BaselineConfig, VariationalKind
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem
+from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
@@ -51,7 +52,7 @@ class AutoencoderProblem(DescentProblem):
     @property
     def synaptic(self) -> Collection[str]:
         """The names of the weights, without biases."""
-        return [name for name in self.module.arrays if name.endswith(".weight")]
+        return [name for name in self.module.arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
 
     def batch(self, images: Data, seed: int) -> Batch:
         """Return images in [0, 1], which are also the targets."""

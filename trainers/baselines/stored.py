@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from bioae.files import atomic_output
 from bioae.inputs import check_input, read_input
 from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
 from bioae.trainers.baselines.base import Arrays, Baseline
-from bioae.trainers.baselines.config import BaselineConfig, PcaKind, TrainedKind
+from bioae.trainers.baselines.config import BaselineConfig, TrainedKind
 from bioae.trainers.baselines.predictors import Linear
 
 __all__ = ["load_baseline", "save_baseline"]
@@ -56,19 +55,11 @@ def load_baseline(path: Path | str) -> Baseline:
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
     config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
     arrays = _arrays(path / _WEIGHTS)
+    _check_shapes(arrays, config.array_shapes, path / _WEIGHTS)
     if not isinstance(config.baseline, TrainedKind):
-        pixels = math.prod(config.network.input_shape)
-        components = config.components if isinstance(config.baseline, PcaKind) else 0
-        shapes = {"mean": (pixels,), "components": (components, pixels)}
-        _check_shapes(arrays, shapes, path / _WEIGHTS)
         return Linear(config.network, arrays["mean"], arrays["components"])
-    module = AutoencoderModule(config)
-    weights = module.arrays
-    _check_shapes(arrays, {name: tuple(each.shape) for name, each in weights.items()}, path)
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(torch.from_numpy(arrays[name]))
-    return Autoencoder(module)
+    tensors = {name: torch.from_numpy(each) for name, each in arrays.items()}
+    return Autoencoder(AutoencoderModule(config, tensors))
 
 
 def _arrays(path: Path) -> Arrays:

@@ -12,7 +12,8 @@ import torch
 
 from bioae.datasets import Data
 from bioae.datasets.loading import BOTH
-from bioae.files import atomic_output
+from bioae.errors import NetworkError
+from bioae.files import atomic_output, remove
 from bioae.simulation.presentations import values_of
 from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
 from bioae.trainers.baselines.base import Baseline
@@ -106,25 +107,33 @@ def train_baseline(
     DataError
         If the images do not fit the network, or are fewer than the components.
     OutputError
-        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written.
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
+        another process trains in it.
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
-    out = check_folder(out, replace=resume or overwrite)
+    replace = resume or overwrite
+    out = check_folder(out, replace=replace)
     baseline: Baseline
     if isinstance(config.baseline, TrainedKind):
         if resume:
             check_exists(out / CHECKPOINT)
         problem = assemble_baseline(config)
         with alone_in(out):
+            check_folder(out, replace=replace)  # another process may have trained since
             fitted = fit(problem, out, resume=resume, progress=progress)
             baseline = Autoencoder(problem.module)
             save_baseline(baseline, config, out / MODEL)
     else:
-        baseline, fitted = _fit_once(config, out)
-        save_baseline(baseline, config, out / MODEL)
+        baseline, fitted = _fit_once(config)
+        with alone_in(out):
+            check_folder(out, replace=replace)
+            if resume:
+                _check_fitted(out)
+            _write_fitted(config, fitted, out)
+            save_baseline(baseline, config, out / MODEL)
     return BaselineResult(baseline, tuple(fitted.history), fitted.summary, out)
 
 
@@ -151,7 +160,18 @@ def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
     return AutoencoderProblem(config, module, **splits(config)._asdict())
 
 
-def _fit_once(config: BaselineConfig, out: Path) -> tuple[Baseline, Fitted]:
+def _check_fitted(out: Path) -> None:
+    """Refuse to resume a run of a trained kind as a fitted one, which would lose its progress."""
+    if (out / CHECKPOINT).exists():
+        raise NetworkError(
+            "the run was started with another baseline",
+            where=str(out / CHECKPOINT),
+            expected="no checkpoint: the baseline is fitted in one step",
+            mend="Resume with the configuration of the run, or start a new one elsewhere",
+        )
+
+
+def _fit_once(config: BaselineConfig) -> tuple[Baseline, Fitted]:
     train, validation, test = splits(config)
     network, kind = config.network, config.baseline
     if isinstance(kind, ZeroKind):
@@ -165,12 +185,23 @@ def _fit_once(config: BaselineConfig, out: Path) -> tuple[Baseline, Fitted]:
         **_scores(baseline, validation, "validation"),
     }
     tested = {**_scores(baseline, test, "test"), "test_seen": test.split == BOTH}
-    texts = {CONFIG: config.to_toml(), TEST: json.dumps({"epoch": 1, **tested}) + "\n"}
+    return baseline, Fitted([metrics], {**metrics, **tested})
+
+
+def _write_fitted(config: BaselineConfig, fitted: Fitted, out: Path) -> None:
+    """Write the files of a fitted run, without its model."""
+    for name in (MODEL, TEST, CHECKPOINT):
+        remove(out / name)  # of the run that this one replaces
+    write_metrics(out / METRICS, fitted.history)
+    (metrics,) = fitted.history
+    tested = {key: each for key, each in fitted.summary.items() if key not in metrics}
+    texts = {
+        CONFIG: config.to_toml(),
+        TEST: json.dumps({"epoch": metrics["epoch"], **tested}) + "\n",
+    }
     for name, text in texts.items():
         with atomic_output(out / name, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    write_metrics(out / METRICS, [metrics])
-    return baseline, Fitted([metrics], {**metrics, **tested})
 
 
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:

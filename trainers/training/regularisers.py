@@ -38,12 +38,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REGULARISERS",
+    "WEIGHT_KINDS",
     "ActivityRegulariser",
     "Regulariser",
     "TargetedRegulariser",
     "WeightRegulariser",
     "evaluate",
 ]
+
+
+#: The last parts of the names of weights: of spiking layers, and of variational auto-encoders.
+WEIGHT_KINDS = ("weight", "recurrent", "log_variance_weight")
 
 
 class LayerReading:
@@ -104,7 +109,8 @@ class Regulariser(ABC):
         readings
             One for each spiking layer, by the layer's name.
         weights
-            By ``LAYER.weight`` and ``LAYER.recurrent``; other names are neuron parameters.
+            By ``LAYER.weight`` and so on: `WEIGHT_KINDS`, on which terms of weights act, biases
+            and neuron parameters.
         """
 
     def _total(self, terms: Sequence[Tensor]) -> Tensor:
@@ -260,7 +266,7 @@ class Neuron2(ActivityRegulariser):
 
 
 class WeightRegulariser(Regulariser):
-    """A term on the weights into each layer that it acts on, recurrent ones included."""
+    """A term on the weights into each layer that it acts on, all `WEIGHT_KINDS` included."""
 
     def __call__(
         self, readings: Mapping[str, LayerReading], weights: Mapping[str, Tensor]
@@ -271,7 +277,7 @@ class WeightRegulariser(Regulariser):
             [
                 self._term(weights[f"{layer}.{kind}"])
                 for layer, _, kind in names
-                if kind in ("weight", "recurrent") and self.acts_on(layer)
+                if kind in WEIGHT_KINDS and self.acts_on(layer)
             ]
         )
 

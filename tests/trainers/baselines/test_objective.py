@@ -139,6 +139,25 @@ def test_weight_decay_and_penalties_reach_weights_only() -> None:
     assert found["l2"].item() == pytest.approx(0.5 * squares)
 
 
+@pytest.mark.parametrize("symbol", ["l1", "l2"])
+def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> None:
+    data = images(4)
+    tables = {
+        "baseline": "variational", "network": LINEAR, "training": {"dtype": "float64"},
+        "regularisers": {symbol: {"coefficient": 0.5, "layers": ["latent"]}},
+    }  # fmt: skip
+    config = BaselineConfig.from_mapping(tables)
+    task = AutoencoderProblem(config, AutoencoderModule(config), data, data, data)
+    names = ["latent.weight", "latent.log_variance_weight"]
+    assert {*task.synaptic} == {*names, "output.weight"}
+    with torch.no_grad():
+        task.weights["latent.log_variance_bias"].fill_(3.0)
+    power = {"l1": 1, "l2": 2}[symbol]
+    expected = sum(task.weights[name].abs().pow(power).sum().item() for name in names)
+    found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
+    assert found[symbol].item() == pytest.approx(0.5 * expected)
+
+
 def test_figures_of_activations() -> None:
     tally = ActivationTally()
     tally.add(torch.tensor([[0.0, 2.0, 0.0]]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from builders import dense, pictures, write_arrays
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.trainers import BaselineConfig, BaselineResult, load_baseline, train_baseline
+from bioae.trainers.baselines import autoencoder
+from bioae.trainers.baselines import training as baseline_training
 from bioae.trainers.baselines.autoencoder import AutoencoderModule
 from bioae.trainers.training import loop
+from bioae.trainers.training.preparing import alone_in
 
 LAYERS = [
     {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3},
@@ -161,6 +166,65 @@ def test_every_kind_has_the_same_files(tables: dict[str, Any], tmp_path: Path, k
         result.baseline.latent(pictures(2, 1, 5, 6))
 
 
+@pytest.mark.parametrize("kind", ["variational", "pca", "zero"])
+def test_a_folder_in_which_another_process_trains(
+    tables: dict[str, Any], tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / "run"
+    with alone_in(out), pytest.raises(OutputError, match="another process trains"):
+        train_baseline({**tables, "baseline": kind}, out, overwrite=True)
+    assert {path.name for path in out.iterdir()} <= {".lock"}
+
+
+@pytest.mark.parametrize("kind", ["variational", "mean_image"])
+def test_a_run_that_finishes_meanwhile_is_kept(
+    tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    out = tmp_path / "run"
+    splits = baseline_training.splits
+
+    def meanwhile(config: BaselineConfig) -> Any:
+        out.mkdir()
+        (out / "config.toml").write_text("of another run")
+        return splits(config)
+
+    monkeypatch.setattr(baseline_training, "splits", meanwhile)
+    with pytest.raises(OutputError, match="exists already"):
+        train_baseline({**tables, "baseline": kind}, out)
+    assert (out / "config.toml").read_text() == "of another run"
+    assert {path.name for path in out.iterdir()} <= {".lock", "config.toml"}
+
+
+def test_a_fitted_run_replaces_a_trained_one(
+    tables: dict[str, Any],
+    straight: BaselineResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight.out, out)
+    stale = {"model", "test.json", "checkpoint.safetensors"}
+    assert stale <= {path.name for path in out.iterdir()}
+    fitted = {**tables, "baseline": "pca"}
+    with pytest.raises(NetworkError, match="another baseline"):
+        train_baseline(fitted, out, resume=True)
+    assert_same(out, straight.out)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(baseline_training, "write_metrics", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_baseline(fitted, out, overwrite=True)
+    assert not stale & {path.name for path in out.iterdir()}
+    assert "variational" in (out / "config.toml").read_text()
+    result = train_baseline(fitted, out, resume=True)
+    assert result.baseline.arrays()["components"].shape == (4, 36)
+    assert 'kind = "pca"' in (out / "config.toml").read_text()
+    assert not (out / "checkpoint.safetensors").exists()
+
+
 def without_latent(tables: dict[str, Any]) -> None:
     tables["network"] = {key: each for key, each in NETWORK.items() if key != "latent"}
 
@@ -211,7 +275,7 @@ def test_descriptions_that_are_refused(
     [
         (
             {"frozen": ["latnet"]},
-            r"frozen: no trained.*'latnet'.*latent\.log_variance\.weight",
+            r"frozen: no trained.*'latnet'.*latent\.log_variance_weight",
         ),
         ({"learning_rates": {"tau": 1e-3}}, r"learning_rates: no trained weight.*'tau'"),
         ({"device": "abacus"}, r"training\.device.*'abacus'"),
@@ -235,7 +299,8 @@ def test_frozen_layers_keep_their_weights(tables: dict[str, Any], tmp_path: Path
         for name, array in result.baseline.arrays().items()
         if np.array_equal(array, start[name].detach().numpy())
     }
-    assert same == {"latent.weight", "latent.bias", "output.bias"}
+    latent = {f"latent.{key}{kind}" for key in ("", "log_variance_") for kind in ("weight", "bias")}
+    assert same == {*latent, "output.bias"}
 
 
 def test_models_that_are_refused(straight: BaselineResult, tmp_path: Path) -> None:
@@ -253,5 +318,30 @@ def test_models_that_are_refused(straight: BaselineResult, tmp_path: Path) -> No
         load_baseline(model)
     (model / "weights.safetensors").write_bytes(weights)
     (model / "config.toml").write_text(text.replace("units = 4", "units = 5"))
-    with pytest.raises(ArtefactError, match=r"'latent\.bias' does not fit.*\(5,\).*\(4,\)"):
+    found = r"weights\.safetensors: the array 'latent\.bias' does not fit.*\(5,\).*\(4,\)"
+    with pytest.raises(ArtefactError, match=found):
         load_baseline(model)
+
+
+def test_a_model_is_built_after_its_shapes_and_without_drawing(
+    straight: BaselineResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(*_: object) -> None:
+        raise AssertionError("weights were drawn")
+
+    monkeypatch.setattr(autoencoder, "stream", drawn)
+    arrays = load_baseline(straight.model).arrays()
+    stored = straight.baseline.arrays()
+    assert arrays.keys() == stored.keys()
+    assert all(np.array_equal(arrays[name], stored[name]) for name in stored)
+    model = tmp_path / "model"
+    shutil.copytree(straight.model, model)
+    text = (model / "config.toml").read_text()
+    (model / "config.toml").write_text(text.replace("units = 4", "units = 1000000"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArtefactError, match=r"'latent\.bias' does not fit.*\(1000000,\)"):
+            load_baseline(model)
+        assert tracemalloc.get_traced_memory()[1] < 2e7
+    finally:
+        tracemalloc.stop()
