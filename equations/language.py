@@ -52,6 +52,11 @@ _CYTHON_KEYWORDS = frozenset(
     {"include", "ctypedef", "cdef", "cpdef", "cimport", "DEF", "IF", "ELIF", "ELSE"}
 )
 
+#: Functions and types that Brian2's Cython code uses after it declares variables.
+_CYTHON_USES = frozenset(
+    {"len", "range", *(f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+)
+
 #: Macros that Brian2's C++ reads; others are undefined where a variable has their name.
 _MACROS = frozenset({"INFINITY", "NAN", "M_PI", "M_E", "NULL"})
 
@@ -64,6 +69,7 @@ _RESERVED = (
     | REFRACTORINESS
     | _MACROS
     | _CYTHON_KEYWORDS
+    | _CYTHON_USES
     | {"settle", *_TEMPLATE_NAMES.split(), *_CPP_KEYWORDS.split()}
 )
 

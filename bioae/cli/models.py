@@ -72,6 +72,10 @@ def show_models(name: str, /, *, json: bool = False) -> None:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table: words to the left, and to the right the columns of numbers."""
+    from bioae.models.describing import NUMBERS
+
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [">" if heading in NUMBERS else "<" for heading in rows[0]]
     for row in rows:
-        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        cells = zip(row, sides, widths, strict=True)
+        yield "  ".join(f"{cell:{side}{width}}" for cell, side, width in cells).rstrip()

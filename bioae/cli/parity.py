@@ -135,7 +135,8 @@ def _shown_to(
         shape = (examples, config.points, *config.input_shape)
         return Signals.of(stream(seed, 0).standard_normal(shape))
     # Without labels and targets, which need not be those of the network's task.
-    return replace(examples_of(config, data, split, count=examples), labels=None, targets=None)
+    presented = examples_of(config, data, split, count=examples, targets=False)
+    return replace(presented, labels=None, targets=None)
 
 
 def _is_network(model: str) -> bool:

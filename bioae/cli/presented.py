@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from bioae.errors import DataError
 
 if TYPE_CHECKING:
     from bioae.datasets import Data
+    from bioae.datasets.examples import Declared
     from bioae.networks import NetworkConfig
 
 __all__ = ["DEFAULT_DATA", "check_default", "examples_of"]
@@ -25,6 +27,7 @@ def examples_of(
     *,
     count: int | None = None,
     examples: str | None = None,
+    targets: bool = True,
 ) -> Data:
     """Load examples for a network: the first `count`, or those at some positions in the data set.
 
@@ -40,6 +43,8 @@ def examples_of(
         The number of examples; all by default.
     examples
         Positions such as ``3,17``.
+    targets
+        Whether targets must be those of the network's task.
 
     Raises
     ------
@@ -50,9 +55,12 @@ def examples_of(
     from bioae.datasets import load
     from bioae.simulation.presentations import check_declared
 
+    def check(declared: Declared) -> None:
+        check_declared(config, declared if targets else replace(declared, targets=None))
+
     if data is None:
         check_default(config)
-    read = partial(load, data or DEFAULT_DATA, split, check=partial(check_declared, config))
+    read = partial(load, data or DEFAULT_DATA, split, check=check)
     if examples is None:
         return read(limit=count)
     if count is not None:

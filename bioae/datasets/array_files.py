@@ -107,6 +107,8 @@ class ArrayFile:
                 f"signals_{self.split}, or event_example or event_example_{self.split}",
                 found=shortened(", ".join(self.names), 200) or "no array",
             )
+        if found == ["event_example"]:
+            self._check_events()
         if check is not None:
             check(self._declared(found[0]))
         if found == ["images"]:
@@ -138,7 +140,8 @@ class ArrayFile:
         checked = check_images(pixels, where=self._where("images"))
         return Images(checked, labels, where, answers["split"], np.arange(count), targets)
 
-    def _events(self) -> Events:
+    def _check_events(self) -> None:
+        """Check that the file has the arrays of events, and their times once."""
         milliseconds = self._name("event_time_ms") is not None
         if milliseconds and self._name("event_step") is not None:
             raise DataError(
@@ -156,8 +159,12 @@ class ArrayFile:
                 expected="event_example, event_time_ms or event_step, event_channel and channels",
                 found=shortened(", ".join(self.names), 200),
             )
+
+    def _events(self) -> Events:
+        milliseconds = self._name("event_time_ms") is not None
+        time = self._array("event_time_ms" if milliseconds else "event_step")
         return Events.of(
-            self._array("event_example"), self._array(time), self._array("event_channel"),
+            self._array("event_example"), time, self._array("event_channel"),
             channels=self._number("channels"),
             unit="ms" if milliseconds else "step",
             examples=None if self._name("examples") is None else self._number("examples"),

@@ -85,7 +85,7 @@ class Events(Examples):
     name
         The name of the data set, or the path of the file.
     split
-        ``"train"`` or ``"test"``.
+        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
     indices
         The place of each example in the full data set, shape ``(example,)``.
     targets

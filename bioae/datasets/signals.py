@@ -34,7 +34,7 @@ class Signals(Examples):
     name
         The name of the data set, or the path of the file.
     split
-        ``"train"`` or ``"test"``.
+        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
     indices
         The place of each signal in the full data set, shape ``(example,)``.
     targets

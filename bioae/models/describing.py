@@ -9,7 +9,10 @@ from bioae.models.cards import CARD, CONFIG, FOLDER, Card, available, card
 if TYPE_CHECKING:
     from bioae.networks.config import NetworkConfig
 
-__all__ = ["facts", "layer_table", "model_table", "size_of"]
+__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "size_of"]
+
+#: The headings of columns of numbers, in both tables.
+NUMBERS = frozenset({"latent", "density", "size", "dead", "bursting"})
 
 #: Short names of scores, for 80 columns.
 _SCORES = {

@@ -174,7 +174,8 @@ class Network(NetworkBase):
         Raises
         ------
         NetworkError
-            If a value does not fit, or such a point does not last a whole number of steps.
+            If a value does not fit, such a point does not last a whole number of steps, or random
+            spikes of an encoder would need a probability above 1 in longer steps.
         """
         from bioae.equations.quantities import time_in_seconds
 

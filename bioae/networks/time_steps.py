@@ -67,7 +67,8 @@ def in_other_steps(
     Raises
     ------
     NetworkError
-        If a layer cannot receive the same in such steps, or the presentation has too many.
+        If a layer cannot receive the same in such steps, the encoder cannot emit it, or the
+        presentation has too many.
     """
     if parts == 1:
         return config, weights

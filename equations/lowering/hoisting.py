@@ -22,7 +22,8 @@ class Hoist:
     """Rewrite expressions so that constant parts become names, collected in `constants`.
 
     A part that depends on the state only through ``int(not_refractory)`` has two values, and both
-    become constants: so ``exp(-dt*int(not_refractory)/tau)`` costs no exponential either.
+    become constants: so ``exp(-dt*int(not_refractory)/tau)`` costs no exponential either. The
+    one for active neurons must be finite, as in any model that has states.
 
     Parameters
     ----------

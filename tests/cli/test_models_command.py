@@ -11,6 +11,7 @@ import pytest
 
 from bioae import models
 from bioae.analysis import open_result
+from bioae.cli.models import _aligned
 from bioae.models.cards import FOLDER
 from bioae.networks import artefact
 
@@ -32,6 +33,17 @@ def test_list(run: Run) -> None:
     assert f"error {card.test.value:.3g} " in line
     assert f" {card.density:.3f} " in line
     assert line.endswith(" kB")
+
+
+def test_columns_of_numbers_end_at_the_right(run: Run) -> None:
+    table = run("models", "show", NAME).out.split("\n\n")[-2].splitlines()
+    assert table[0].endswith(" bursting")
+    assert {len(line) for line in table} == {len(table[0])}
+
+
+def test_words_start_at_the_left_and_numbers_end_at_the_right() -> None:
+    rows = [("name", "size"), ("a", "1 kB"), ("longer", "1234 kB")]
+    assert list(_aligned(rows)) == ["name       size", "a          1 kB", "longer  1234 kB"]
 
 
 def test_list_as_json(run: Run) -> None:

@@ -67,6 +67,16 @@ def test_a_finer_time_step_holds_signals_and_targets(
 
 
 @pytest.mark.usefixtures("files")
+def test_parity_takes_data_of_another_task(run: Run, refused: Refused, here: Path) -> None:
+    write_arrays(here / "other.npz", signals=SIGNALS, targets=TARGETS[:, :5, :2])
+    options = ("model", "--data", "other.npz", "--target", "numpy")
+    assert "expected the shape (12, 4)" in refused("simulate", *options, "--out", "r.nc")
+    done = run("parity", *options, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["spikes"] > 0
+
+
+@pytest.mark.usefixtures("files")
 def test_other_time_steps_are_refused(refused: Refused) -> None:
     command = ("simulate", "model", "--data", "mine.npz", "--target", "numpy", "--out", "r.nc")
     assert (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bioae.datasets import Events, load
+from bioae.datasets.array_files import Check
 from bioae.errors import DataError
 
 #: Of three examples, the second without events; not in order.
@@ -128,8 +129,9 @@ def test_frames_that_count_nothing() -> None:
             Events.of_frames(frames)
 
 
+@pytest.mark.parametrize("check", [None, lambda declared: None], ids=["loaded", "checked"])
 @pytest.mark.parametrize("missing", ["event_time_ms", "event_channel", "channels"])
-def test_a_missing_list(tmp_path: Path, missing: str) -> None:
+def test_a_missing_list(tmp_path: Path, missing: str, check: Check | None) -> None:
     lists = {
         "event_example": EXAMPLE, "event_time_ms": TIME, "event_channel": CHANNEL, "channels": 3,
     }  # fmt: skip
@@ -137,7 +139,7 @@ def test_a_missing_list(tmp_path: Path, missing: str) -> None:
     path = write_arrays(tmp_path / "mine.npz", **lists)
     name = "event_step" if missing == "event_time_ms" else missing
     with pytest.raises(DataError, match=f"the array {name} of the events is missing"):
-        load(path)
+        load(path, check=check)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         )
     },
     "reserved prefix": (equations("dv/dt = -v/tau : 1\nbioae_x : 1"), "'bioae_x' is reserved"),
+    "a function that Cython code calls": (
+        equations("dv/dt = -v/tau : 1\nlen : 1"),
+        "'len' is reserved",
+    ),
+    "a type in Cython code": (
+        equations("dv/dt = -v/tau : 1\nint64_t : 1"),
+        "'int64_t' is reserved",
+    ),
     "a keyword of Cython": (equations("dv/dt = -v/tau : 1\ncdef : 1"), "'cdef' is reserved"),
     "reserved prefix of a parameter": (parameters(bioae_x="1"), "found 'bioae_x'"),
     "parameter of a state": (parameters(v="1"), "Give its initial value in [initial]"),

@@ -116,6 +116,38 @@ def test_other_time_steps_are_refused_in_one_line(every: int, dt: str, expected:
     assert "\n" not in str(caught.value)
 
 
+RANDOM: list[tuple[dict[str, Any], str, list[int]]] = [
+    ({"kind": "frames", "random": True, "every": 4}, "gain", [3]),
+    ({"kind": "population", "random": True, "every": 4}, "gain", [3]),
+    ({"kind": "bernoulli"}, "rate", [1, 1, 3]),
+]
+
+
+@pytest.mark.parametrize(("encoder", "name", "shape"), RANDOM, ids=str)
+def test_a_step_that_is_too_long_for_random_spikes_is_refused(
+    encoder: dict[str, Any], name: str, shape: list[int]
+) -> None:
+    """A step has at most one spike: a probability of 0.25 per ms is 1 in 4 ms, and 0.3 is 1.2."""
+    task, decoder = {"kind": "sequence", "outputs": 2, "every": 4}, {"kind": "trajectory"}
+    fits, exceeds = (
+        Network.initialise(described(
+            dense("only", 2), input_shape=shape, steps=24, task=task, decoder=decoder,
+            encoder={**encoder, name: amount},
+        ))
+        for amount in (0.25, 0.3)
+    )  # fmt: skip
+    assert getattr(fits.with_time(dt="4*ms").config.encoder, name) == 1
+    assert getattr(exceeds.with_time(dt="2*ms").config.encoder, name) == pytest.approx(0.6)
+    with pytest.raises(NetworkError, match=f"dt: .*at most 1 per step; found {name} = 1.2") as line:
+        exceeds.with_time(dt="4*ms")
+    assert f"shorter dt or a smaller {name}" in str(line.value)
+    assert "\n" not in str(line.value)
+
+
+def test_a_graded_event_may_exceed_1_in_a_longer_step() -> None:
+    assert network(4).with_time(dt="4*ms").config.encoder.gain == pytest.approx(2.8)  # type: ignore[union-attr]
+
+
 def test_targets_must_fit_into_the_steps() -> None:
     task = {"kind": "sequence", "outputs": 2, "every": 4}
     with pytest.raises(NetworkError, match="steps = 6 is no multiple of the task's every = 4"):

@@ -87,7 +87,7 @@ _SIMULATE: Mapping[str, Callable[[str], bool]] = {
     "--background": lambda t: t in ("0", "1", "2", "01", "1.5", "1e3"),
     "--delay": time(0, 2.4e-3),
     "--connectivity": lambda t: False,
-    "--steps": text_number(1, 10**6),
+    "--steps": text_number(2, 10**6),  # more than the delay of the layers
     "--dt": time(),
     "--dtype": lambda t: False,
     "--record": lambda t: False,

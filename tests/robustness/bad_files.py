@@ -51,27 +51,30 @@ def artefact_weights(rng: random.Random, material: Material) -> Case:
         case 1:
             values = values.astype(rng.choice(["i4", "u1", "f2", "?"]))
         case 2:
-            values = values.reshape(-1)
+            values = values[None]
         case 3:
             values = values[:-1]
         case 4:
             arrays["more.weight"] = values
         case 5:
-            arrays["hidden.tau"] = np.full(3, rng.choice([0.0, -0.01, math.nan]))
+            name, values = "hidden.tau", np.full(3, rng.choice([0.0, -0.01, math.nan]))
         case 6:
             name, values = "hidden.recurrent", np.ones((3, 3))
         case _:
             name = ""
     arrays = {key: array for key, array in {**arrays, name: values}.items() if key}
+    valid = False
     if not name:
-        arrays.pop(rng.choice(sorted(arrays)))
+        removed = rng.choice(sorted(arrays))
+        arrays.pop(removed)
+        valid = removed == "hidden.tau"  # the model has a value of this parameter
     description = changed(
         material.described, ("arrays",), {key: list(a.shape) for key, a in sorted(arrays.items())}
     )
     files = material.model(
         network_toml=tomli_w.dumps(description).encode(), weights_safetensors=save_tensors(arrays)
     )
-    return _simulate("artefact weights", material, files, False)
+    return _simulate("artefact weights", material, files, valid)
 
 
 def image_files(rng: random.Random, material: Material) -> Case:
@@ -118,19 +121,20 @@ _ATTRIBUTES = {
 
 def results(rng: random.Random, material: Material) -> Case:
     """Analyse a result with a changed attribute or variable."""
-    stream = io.BytesIO(material.result)
+    stream, valid = io.BytesIO(material.result), False
     with h5py.File(stream, "r+") as file:
         layer = file["layers"][rng.choice(sorted(file["layers"]))]
         if rng.random() < 0.4:
             name = rng.choice(sorted(_ATTRIBUTES))
             if rng.random() < 0.2:
                 del file.attrs[name]
+                valid = name == "task"  # that of a reconstruction may be missing
             else:
                 file.attrs[name] = rng.choice(_ATTRIBUTES[name])
         else:
             _spoil_variable(rng, file, layer)
     files = {"result.nc": stream.getvalue()}
-    return Case("results", ["analyze", "result.nc", "--out=out"], files)
+    return Case("results", ["analyze", "result.nc", "--out=out"], files, valid)
 
 
 def _spoil_variable(rng: random.Random, file: Any, layer: Any) -> None:
@@ -138,7 +142,8 @@ def _spoil_variable(rng: random.Random, file: Any, layer: Any) -> None:
         case 0:
             layer["spike_time_ms"][0] = rng.choice([math.nan, math.inf, -1.0, 1e9, 0.3])
         case 1:
-            layer["spike_time_ms"][:] = layer["spike_time_ms"][:][::-1]
+            times = layer["spike_time_ms"][:][::-1]
+            layer["spike_time_ms"][:] = times if (np.diff(times) < 0).any() else times[::-1] - 1e9
         case 2:
             layer["spike_neuron"][0] = rng.choice([-1, 2**30])
         case 3:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bioae.errors import NetworkError
 from bioae.fields import Positive, Steps, Table
 from bioae.networks.schedule import points_in
 from bioae.random import uniform
@@ -148,8 +149,32 @@ class EncoderBase(Table):
         ----------
         parts
             The number of parts of each step, below 1 for longer steps.
+
+        Raises
+        ------
+        NetworkError
+            If a longer step would need a probability of a spike above 1.
         """
         return self
+
+    def _divided(self, name: str, parts: Fraction) -> float:
+        """Return the rate or gain of a part of a step.
+
+        Raises
+        ------
+        NetworkError
+            If it is a probability of spikes, and above 1 in a longer step.
+        """
+        amount = float(getattr(self, name) / parts)
+        if self.draws and parts < 1 and amount > 1:
+            raise NetworkError(
+                "the time step is too long for random spikes, of which it has at most one",
+                where="dt",
+                expected=f"a {name} of at most 1 per step",
+                found=f"{name} = {amount:g}",
+                mend=f"Choose a shorter dt or a smaller {name}",
+            )
+        return amount
 
 
 class TimedEncoder(EncoderBase):
@@ -197,7 +222,7 @@ class ValueEncoder(TimedEncoder):
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the gain divided by `parts`, and more steps per point."""
         every = math.ceil(self.every * parts)  # a whole number, except where images ignore it
-        return self.model_copy(update={"gain": float(self.gain / parts), "every": every})
+        return self.model_copy(update={"gain": self._divided("gain", parts), "every": every})
 
 
 def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ class Bernoulli(EncoderBase):
 
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the rate divided by `parts`."""
-        return self.model_copy(update={"rate": float(self.rate / parts)})
+        return self.model_copy(update={"rate": self._divided("rate", parts)})
 
 
 class FirstSpike(EncoderBase):
@@ -103,4 +103,4 @@ class ConstantCurrent(EncoderBase):
 
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the gain divided by `parts`."""
-        return self.model_copy(update={"gain": float(self.gain / parts)})
+        return self.model_copy(update={"gain": self._divided("gain", parts)})
