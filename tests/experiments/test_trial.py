@@ -130,7 +130,9 @@ def test_baselines_in_rows(run: Run, write: Write, here: Path) -> None:
     assert scores["ours", "0"] != scores["ours", "1"]  # trained with the trial's seed
     assert scores["chance", "0"] == scores["chance", "1"]
     left = {path.name for path in (here / "out/runs").rglob("*") if path.is_file()}
-    assert left == {"config.toml", "metrics.jsonl", "test.json", "weights.safetensors"}
+    assert left == {
+        ".lock", "config.toml", "metrics.jsonl", "test.json", "weights.safetensors",
+    }  # fmt: skip
     assert (here / "out/shared/1/pca/model/weights.safetensors").exists()
     run("toy", "--quick", "--seeds", 2, "--out", "again")
     assert (here / "again/toy.csv").read_bytes() == (here / "out/toy.csv").read_bytes()

@@ -157,7 +157,7 @@ def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
-    return AutoencoderProblem(config, module, **splits(config)._asdict())
+    return AutoencoderProblem(config, module, *splits(config))
 
 
 def _check_fitted(out: Path) -> None:

@@ -118,7 +118,8 @@ def _random_network(
             "neuron": model.name,
             "neurons": {model.name: model.to_mapping()},
             "encoder": {"kind": "bernoulli", "rate": 0.2},
-            "decoder": {"kind": "count"},
+            # The decoder must only be one that the last layer's neurons can feed.
+            "decoder": {"kind": "last" if model.threshold is None else "count"},
             "layers": layers,
         },
         where=f"the parity network of {model.name!r}",

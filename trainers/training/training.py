@@ -178,7 +178,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     check_names(config, stages, mirror)
     check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
-    problem = Problem(config, mirror, **splits(config)._asdict())
+    problem = Problem(config, mirror, *splits(config))
     with reproducible(settings.threads or torch.get_num_threads()):
         check_reached(config, stages, mirror)
     return problem

@@ -204,8 +204,8 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
         (("low = 0.5", "low = 2.0"), "lower end 2.0 is above"),
         (("low = 0.5\nhigh = 1.0", ""), "a range needs an end"),
         (("10.1234/x", "somewhere"), "doi does not fit"),
-        (('area = "V1"', ""), "'entry.0.area' is missing"),
-        (('area = "V1"', 'area = "V1"\nplace = "x"'), "unknown key 'entry.0.place'"),
+        (('area = "V1"', ""), "'entry.1st.area' is missing"),
+        (('area = "V1"', 'area = "V1"\nplace = "x"'), "unknown key 'entry.1st.place'"),
         (("[[entry]]", "[[entry"), "this is not valid TOML"),
     ],
 )
