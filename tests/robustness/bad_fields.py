@@ -130,7 +130,7 @@ def _dense(path: int, name: str) -> tuple[str | int, ...]:
 
 TRAINING_FIELDS = (
     Field(("data", "name"), nothing),
-    Field(("data", "train"), whole(1, 2)),
+    Field(("data", "train"), whole(2, 2)),  # one is for validation
     Field(("data", "validation"), lambda v: whole(1, 1)(v) or (type(v) is float and 0 < v < 1)),
     Field(("data", "test"), whole(1, 2)),
     Field(("network", "input_shape"), nothing),

@@ -60,6 +60,15 @@ class DataConfig(Table):
         description="images of the test split, evaluated once at the end; none: all",
     )
 
+    @model_validator(mode="after")
+    def _leaves_images(self) -> Self:
+        if self.train is not None and self.validation >= self.train:
+            raise ValueError(
+                f"validation = {self.validation} of {self.train} training images: no image would "
+                "remain to train on"
+            )
+        return self
+
 
 #: Keys of which 0 means no limit, and the types of that 0.
 _NO_LIMIT: dict[object, tuple[type, ...]] = {"gradient_clip": (int, float), "grid_bits": (int,)}
