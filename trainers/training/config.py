@@ -115,7 +115,7 @@ class RunConfig(Table):
 
     @property
     def network_is_known(self) -> bool:
-        """Whether `network` is that of the run, rather than read from a file later."""
+        """True if `network` is that of the run, rather than read from a file later."""
         return True
 
     @property
@@ -169,7 +169,7 @@ class TrainingConfig(RunConfig):
 
     @property
     def network_is_known(self) -> bool:
-        """Whether the network is described, or not that of a trained one."""
+        """True if the network is described, or not that of a trained one."""
         return self.training.init is None or self.gives_network
 
     def with_network(self, network: NetworkConfig) -> TrainingConfig:

@@ -186,7 +186,7 @@ class DescentConfig(Table):
 
     @property
     def epochs_apply(self) -> bool:
-        """Whether `epochs` is the length of the run, or of a stage."""
+        """True if `epochs` is the length of the run, or of a stage."""
         return not self.stages or any(stage.epochs is None for stage in self.stages)
 
     @property

@@ -1,1 +1,1 @@
-"""What the experiments with auto-encoders share: training recipes, and the measures of a row."""
+"""Training recipes and the measures of a row, for experiments with auto-encoders."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -20,8 +21,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any
     changes
         Tables that replace those of the recipe, as in `changed`.
     """
-    text = (files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
-    return changed(tomllib.loads(text), changes or {})
+    return changed(_tables(name), changes or {})
 
 
 def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,3 +48,9 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         else:
             both[key] = value
     return both
+
+
+@cache
+def _tables(name: str) -> dict[str, Any]:
+    """Read a recipe once for all conditions, which change copies of it."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bioae.errors import OutputError, ResultError
+from bioae.errors import InputError, OutputError, ResultError
 from bioae.experiments.runner.experiment import Key
 from bioae.experiments.runner.rows import Document, Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
@@ -166,13 +166,8 @@ def check_rows(document: Document, identity: Identity, where: Path) -> None:
     differing = _differing(document, identity)
     if differing is not None:
         key, found, expected = differing
-        raise ResultError(
-            f"the rows are of another run: {key} differs",
-            where=str(where),
-            expected=str(expected),
-            found=str(found),
-            mend="Give --rows a file of the same form of the experiment, with the same settings",
-        )
+        mend = "Give --rows a file of the same form of the experiment, with the same settings"
+        raise _of_another_run(ResultError, where, (key, expected, found), mend)
 
 
 @contextmanager
@@ -225,16 +220,24 @@ def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
     """Return the stored identity with conditions that are new, if the rest is the wanted one."""
     differing = _differing(stored, wanted)
     if differing is not None:
-        key, before, now = differing
-        raise OutputError(
-            f"the rows are of another run: {key} differs",
-            where=str(folder),
-            expected=str(before),
-            found=str(now),
-            mend="Continue it with the options and the definition of its start, or choose "
-            "another folder",
+        mend = (
+            "Continue it with the options and the definition of its start, or choose another folder"
         )
+        raise _of_another_run(OutputError, folder, differing, mend)
     return stored.model_copy(update={"conditions": stored.conditions | wanted.conditions})
+
+
+def _of_another_run(
+    error: type[InputError], where: Path, differing: tuple[str, object, object], mend: str
+) -> InputError:
+    key, expected, found = differing
+    return error(
+        f"the rows are of another run: {key} differs",
+        where=str(where),
+        expected=str(expected),
+        found=str(found),
+        mend=mend,
+    )
 
 
 def _differing(stored: Identity, wanted: Identity) -> tuple[str, object, object] | None:
