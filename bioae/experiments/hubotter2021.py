@@ -8,19 +8,15 @@ from importlib.resources import files
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bioae.experiments.autoencoders.measures import (
     BRIAN2,
     CLASSES,
     FIRING,
     NOISE,
-    agreement,
-    class_structure,
+    TIME,
     conventional,
-    cortical,
     firing,
-    noise_errors,
+    whole_row,
 )
 from bioae.experiments.autoencoders.recipes import changed, recipe
 from bioae.experiments.runner.criteria import Criterion, kruskal_p, largest, mean, welch_p
@@ -39,11 +35,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "none": {},
     "dense": {
         "beta2": {"coefficient": 0.003, "target": 0.05},
-        "lambda2": {"coefficient": 1.0, "target": 0.2},
+        "lambda2": {"coefficient": 1.0, "target": 0.2, "layers": ["latent"]},
     },
     "sparse": {
         "beta2": {"coefficient": 0.003, "target": 0.05},
-        "lambda2": {"coefficient": 3.0, "target": 0.04},
+        "lambda2": {"coefficient": 1.0, "target": 0.03, "layers": ["latent"]},
     },
 }
 
@@ -75,21 +71,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         fitted = trial.baseline(tables)
         return conventional(fitted, test, few, trial.seed)
     trained = trial.train(tables)
-    network = trained.network
-    if not settings["main"]:
-        return firing(trained)
-    latents, brian2 = cortical(trial, network, test)
-    return {
-        **firing(trained),
-        **brian2,
-        **agreement(trial, network, few),
-        **class_structure(latents, np.asarray(test.labels), trial.seed),
-        **noise_errors(
-            few,
-            trial.seed,
-            lambda images, name: trial.simulate(network, images, name)["reconstruction"],
-        ),
-    }
+    return whole_row(trial, trained, test, few) if settings["main"] else firing(trained)
 
 
 def _condition(
@@ -233,7 +215,7 @@ EXPERIMENT = Experiment(
     claim="Without regularisers of firing, most latent neurons of a spiking auto-encoder die or "
     "burst; with them neither happens, and reconstruction is as good as published.",
     conditions=_main() | _baselines() | _sweeps() | _controls(),
-    columns={**FIRING, **BRIAN2, **CLASSES, **NOISE},
+    columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
     run=run,
     sizes={
         "name": "mnist", "train": 60_000, "validation": 10_000, "test": 10_000, "few": 1000,

@@ -1,8 +1,9 @@
-"""The numbers of a row: error, firing, class structure of the latent layer, noise, and Brian2."""
+"""The numbers of a row: error, firing, classes in the latent layer, noise, time, and Brian2."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
 
 __all__ = [
-    "BRIAN2", "CLASSES", "FIRING", "NOISE", "agreement", "class_structure", "conventional",
-    "cortical", "firing", "noise_errors",
+    "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
+    "conventional", "cortical", "firing", "noise_errors", "time_errors", "whole_row",
 ]  # fmt: skip
 
 #: Of every spiking row: the whole test split in the mirror.
@@ -55,7 +56,32 @@ CLASSES = {
 #: The fractions n of uniform noise in the input, x (1 - n) + n U(0, 1).
 _NOISE = (0.25, 0.5)
 
+#: The parts of a presentation after which the error is measured.
+_PARTS = (0.25, 0.5, 0.75, 1.0)
+
+TIME = {f"time_{part:g}": Column(f"squared error after {part:.0%} of the steps") for part in _PARTS}
+
 NOISE = {f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input") for n in _NOISE}
+
+
+def whole_row(
+    trial: Trial, trained: Trained, images: Images, few: Images
+) -> dict[str, float]:
+    """Return all numbers of a spiking network; `few` images where each is simulated repeatedly."""
+    network = trained.network
+    latents, brian2 = cortical(trial, network, images)
+    return {
+        **firing(trained),
+        **brian2,
+        **agreement(trial, network, few),
+        **class_structure(latents, np.asarray(images.labels), trial.seed),
+        **noise_errors(
+            few,
+            trial.seed,
+            lambda noisy, name: trial.simulate(network, noisy, name)["reconstruction"],
+        ),
+        **time_errors(trial, network, few),
+    }
 
 
 def firing(trained: Trained) -> dict[str, float]:
@@ -162,6 +188,18 @@ def noise_errors(
         noise = np.random.default_rng(seed).random(clean.shape)
         outputs = np.asarray(reconstruct((1 - fraction) * clean + fraction * noise, name))
         errors[name] = float(((outputs.reshape(clean.shape) - clean) ** 2).sum() / len(clean))
+    return errors
+
+
+def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, float]:
+    """Return the numbers of `TIME`: what the decoder has read when a presentation is cut short."""
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+
+    errors = {}
+    for name, part in zip(TIME, _PARTS, strict=True):
+        config = network.config.varied(steps=max(1, round(part * network.config.steps)))
+        result = trial.mirror(replace(network, config=config), images)
+        errors[name] = float(sum_squared_error(result).mean())
     return errors
 
 

@@ -28,7 +28,8 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     """Return tables with some keys replaced, in tables of tables too.
 
     A list of named tables, such as the layers of a network, is changed by name:
-    ``{"network": {"layers": {"latent": {"units": 10}}}}``.
+    ``{"network": {"layers": {"latent": {"units": 10}}}}``. A table of another kind or name takes
+    the place of the old one.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     both = dict(tables)
     for key, value in changes.items():
         old = both.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and _same_kind(old, value):
             both[key] = changed(old, value)
         elif isinstance(old, list) and isinstance(value, Mapping):
             unknown = value.keys() - {each["name"] for each in old}
@@ -48,6 +49,10 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         else:
             both[key] = value
     return both
+
+
+def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return all(key not in new or new[key] == old.get(key) for key in ("kind", "name"))
 
 
 @cache

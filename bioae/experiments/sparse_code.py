@@ -1,0 +1,241 @@
+"""How well 100 spiking neurons that fire rarely can code an image, beside conventional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bioae.experiments.autoencoders.measures import (
+    BRIAN2,
+    CLASSES,
+    FIRING,
+    NOISE,
+    TIME,
+    conventional,
+    firing,
+    whole_row,
+)
+from bioae.experiments.autoencoders.recipes import changed, recipe
+from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
+from bioae.experiments.runner.experiment import Condition, Experiment
+from bioae.experiments.runner.figures import courses, dots
+from bioae.experiments.runner.trial import Trial
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "draw_courses", "draw_ingredients", "run"]
+
+#: The numbers of passes over 50,000 training images.
+EPOCHS = {"50k": 1, "200k": 4, "800k": 16}
+
+#: The recipe without one of its ingredients.
+WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
+    "unregularised": ("no regulariser", {"regularisers": {"lambda2": 0.0}}),
+    "hard-reset": (
+        "reset to 0",
+        {"network": {"neurons": {"lif_wide": {"reset": "v = 0"}}}},
+    ),
+    "fixed-constants": ("time constants and thresholds not trained", {"training": {"trainable": []}}),
+    "membrane": ("the derivative of the paper", {"training": {"derivative": {"name": "membrane"}}}),
+    "bernoulli": (
+        "random input spikes of rate 0.2",
+        {"network": {"encoder": {"kind": "bernoulli", "rate": 0.2}}},
+    ),
+    "24-steps": ("24 steps", {"network": {"steps": 24}}),
+    "narrow": (
+        "16, 32, 32 and 16 channels",
+        {
+            "network": {
+                "layers": {
+                    "encoder1": {"channels": 16}, "encoder2": {"channels": 32},
+                    "decoder2": {"shape": [32, 4, 4]}, "decoder1": {"channels": 16},
+                },
+            },
+        },
+    ),
+    "paper-rates": ("learning rate 2e-3", {"training": {"learning_rate": 2e-3}}),
+}  # fmt: skip
+
+#: Conventional networks of the same shapes.
+BASELINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ae": ("auto-encoder, rectified latent layer", {"kind": "autoencoder"}),
+    "ae-linear": ("auto-encoder, linear latent layer", {"kind": "autoencoder", "latent": "linear"}),
+    "vae": ("variational auto-encoder, beta = 0.1", {"kind": "variational", "beta": 0.1}),
+}
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Train on a data set of the condition, and measure on its test split."""
+    from bioae.datasets import load
+
+    settings, sizes = trial.settings, trial.sizes
+    name = sizes[settings["data"]]
+    data = {"name": name, **{key: sizes[key] for key in ("train", "validation", "test")}}
+    epochs = {"epochs": min(settings["epochs"], sizes["epochs"])}
+    tables = changed(settings["tables"], {"data": data, "training": epochs})
+    test = load(name, "test", sizes["test"])
+    few = test[: sizes["few"]]
+    if "baseline" in tables:
+        return conventional(trial.baseline(tables), test, few, trial.seed)
+    trained = trial.train(tables)
+    return whole_row(trial, trained, test, few) if settings["whole"] else firing(trained)
+
+
+def _condition(
+    text: str,
+    epochs: int,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    of: str = "soft_reset",
+    data: str = "digits",
+    whole: bool = False,
+    seeds: int = 3,
+    quick: bool = False,
+) -> Condition:
+    tables = recipe(of, changes)
+    if of == "conventional":
+        tables["network"] = recipe("soft_reset")["network"]
+    settings = {"tables": tables, "epochs": epochs, "data": data, "whole": whole}
+    silent = of == "conventional"
+    return Condition(text, settings, seeds=seeds, quick=quick, may_be_silent=silent)
+
+
+def _spiking() -> dict[str, Condition]:
+    sparser = {"regularisers": {"lambda2": {"target": 0.03}}}
+    return {
+        "spiking": _condition("the recipe", 16, whole=True, seeds=5, quick=True),
+        "spiking-200k": _condition("the recipe, 200,000 presentations", 4),
+        "spiking-50k": _condition("the recipe, 50,000 presentations", 1),
+        "sparser": _condition("lambda2 with target 0.03", 16, sparser),
+    }
+
+
+def _baselines() -> dict[str, Condition]:
+    trained = {
+        f"{name}-{size}" if size != "800k" else name: _condition(
+            text if size == "800k" else f"{text}, {size[:-1]},000 presentations", epochs,
+            {"baseline": baseline}, of="conventional", quick=name == "ae" and size == "800k",
+        )
+        for name, (text, baseline) in BASELINES.items()
+        for size, epochs in EPOCHS.items()
+    }  # fmt: skip
+    pca = {"baseline": {"kind": "pca"}}
+    return trained | {
+        "pca": _condition(
+            "100 principal components", 1, pca, of="conventional", seeds=1, quick=True
+        )
+    }
+
+
+def _fashion() -> dict[str, Condition]:
+    linear, pca = {"kind": "autoencoder", "latent": "linear"}, {"kind": "pca"}
+    return {
+        "fashion": _condition(
+            "the recipe, 400,000 presentations of Fashion-MNIST", 8, data="clothes", seeds=5,
+            whole=True,
+        ),
+        "fashion-ae-linear": _condition(
+            "auto-encoder, linear latent layer, 400,000 presentations of Fashion-MNIST", 8,
+            {"baseline": linear}, of="conventional", data="clothes",
+        ),
+        "fashion-pca": _condition(
+            "100 principal components of Fashion-MNIST", 1, {"baseline": pca},
+            of="conventional", data="clothes", seeds=5,
+        ),
+    }  # fmt: skip
+
+
+def _without() -> dict[str, Condition]:
+    return {
+        name: _condition(f"{text}, 50,000 presentations", 1, changes)
+        for name, (text, changes) in WITHOUT.items()
+    }
+
+
+def draw_courses(rows: xr.Dataset) -> Figure:
+    """Squared error by the number of presentations, of the recipe and conventional networks."""
+    lines = {"spiking": "spiking"} | {name: name for name in BASELINES}
+    return courses(
+        rows,
+        "error",
+        {
+            "presentations of training images": {
+                line: {
+                    epochs * 50_000: name if size == "800k" else f"{name}-{size}"
+                    for size, epochs in EPOCHS.items()
+                }
+                for line, name in lines.items()
+            }
+        },
+        "squared error per image",
+    )
+
+
+def draw_ingredients(rows: xr.Dataset) -> Figure:
+    """Squared error and latent density after 50,000 presentations, without one ingredient."""
+    names = [name for name in ("spiking-50k", *WITHOUT) if name in rows["condition"]]
+    panels = {"error": "squared error per image", "density": "latent density"}
+    return dots(rows.sel(condition=names or ["spiking"]), panels)
+
+
+EXPERIMENT = Experiment(
+    title="A sparse code of 100 spiking neurons",
+    source="the recipe is ours; its parts are those of `docs/training.md`",
+    claim="A spiking auto-encoder with 100 latent neurons that fire in less than 10 % of the "
+    "steps, none of them dead or bursting, reconstructs digits better than principal components "
+    "and than any published spiking auto-encoder of this size.",
+    conditions=_spiking() | _fashion() | _baselines() | _without(),
+    columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
+    run=run,
+    sizes={
+        "digits": "mnist", "clothes": "fashion-mnist", "train": 60_000, "validation": 10_000,
+        "test": 10_000, "few": 1000, "epochs": 100,
+    },
+    quick={
+        "digits": "sample", "clothes": "sample", "train": 260, "validation": 60, "test": 60,
+        "few": 10, "epochs": 1,
+    },
+    criteria=(
+        Criterion("claim", "error on digits", mean("error", "spiking"), "<=", 2.3, 60.0),
+        Criterion("claim", "latent density", largest("density", "spiking"), "<=", 0.1, 0.5),
+        Criterion("claim", "dead latent neurons", largest("dead", "spiking"), "<=", 0.0, 0.5),
+        Criterion("claim", "bursting latent neurons", largest("bursting", "spiking"), "<=", 0.0, 0.5),
+        Criterion("claim", "error of the sparser network", mean("error", "sparser"), "<=", 3.5),
+        Criterion("claim", "its latent density", largest("density", "sparser"), "<=", 0.05),
+        Criterion(
+            "claim", "error on clothes, less that of principal components",
+            difference("error", "fashion", "fashion-pca"), "<=", 0.0,
+        ),
+        *(
+            Criterion(
+                "control", f"spikes that differ in Brian2, {name}",
+                largest("differing_spikes", name), "<=", 0.0,
+            )
+            for name in ("spiking", "fashion")
+        ),
+        *(
+            Criterion(
+                "control", f"largest difference of an image's error in Brian2, {name}",
+                largest("error_difference", name), "<=", 1e-9,
+            )
+            for name in ("spiking", "fashion")
+        ),
+        Criterion(
+            "control", "error of 100 principal components", mean("error", "pca"), "<=", 4.5, 40.0
+        ),
+        Criterion(
+            "control", "gain of trained constants, 50,000 presentations",
+            difference("error", "spiking-50k", "fixed-constants"), "<=", 0.0,
+        ),
+        Criterion(
+            "control", "latent density without the regulariser", mean("density", "unregularised"),
+            ">=", 0.1,
+        ),
+    ),
+    figures={"presentations": draw_courses, "ingredients": draw_ingredients},
+    notes="""## What is measured
+
+""",
+)  # fmt: skip
