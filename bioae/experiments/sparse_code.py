@@ -37,7 +37,7 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
         "reset to 0",
         {"network": {"neurons": {"lif_wide": {"reset": "v = 0"}}}},
     ),
-    "fixed-constants": ("time constants and thresholds not trained", {"training": {"trainable": []}}),
+    "fixed-constants": ("constants of neurons not trained", {"training": {"trainable": []}}),
     "membrane": ("the derivative of the paper", {"training": {"derivative": {"name": "membrane"}}}),
     "bernoulli": (
         "random input spikes of rate 0.2",
@@ -201,7 +201,9 @@ EXPERIMENT = Experiment(
         Criterion("claim", "error on digits", mean("error", "spiking"), "<=", 2.3, 60.0),
         Criterion("claim", "latent density", largest("density", "spiking"), "<=", 0.1, 0.5),
         Criterion("claim", "dead latent neurons", largest("dead", "spiking"), "<=", 0.0, 0.5),
-        Criterion("claim", "bursting latent neurons", largest("bursting", "spiking"), "<=", 0.0, 0.5),
+        Criterion(
+            "claim", "bursting latent neurons", largest("bursting", "spiking"), "<=", 0.0, 0.5
+        ),
         Criterion("claim", "error of the sparser network", mean("error", "sparser"), "<=", 3.5),
         Criterion("claim", "its latent density", largest("density", "sparser"), "<=", 0.05),
         Criterion(

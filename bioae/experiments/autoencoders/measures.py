@@ -64,9 +64,7 @@ TIME = {f"time_{part:g}": Column(f"squared error after {part:.0%} of the steps")
 NOISE = {f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input") for n in _NOISE}
 
 
-def whole_row(
-    trial: Trial, trained: Trained, images: Images, few: Images
-) -> dict[str, float]:
+def whole_row(trial: Trial, trained: Trained, images: Images, few: Images) -> dict[str, float]:
     """Return all numbers of a spiking network; `few` images where each is simulated repeatedly."""
     network = trained.network
     latents, brian2 = cortical(trial, network, images)
