@@ -53,10 +53,10 @@ class Case(NamedTuple):
     config: Path
 
 
-#: The paper's auto-encoder, and the one of ``bioae demo``.
+#: The paper's auto-encoder, and one of strided convolutions.
 CASES = (
     Case("stride 1, 13.3 M synapses", _ROOT / "benchmarks" / "stride1.toml"),
-    Case("stride 2, 0.6 M synapses", _ROOT / "bioae" / "cli" / "demo.toml"),
+    Case("stride 2, 0.6 M synapses", _ROOT / "benchmarks" / "stride2.toml"),
 )
 
 

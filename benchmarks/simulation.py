@@ -74,9 +74,9 @@ def _tables(folder: Path) -> Iterator[tuple[str, Callable[[str, int], Table]]]:
         artefact.save(trained(case), model)
     for case, model in models.items():
         yield f"{case.name}: libraries", partial(_libraries, model, counts[case])
-    paper, demo = CASES
+    paper, strided = CASES
     yield f"{paper.name}: plain synapses", partial(_plain, models[paper])
-    yield f"{demo.name}: memory", partial(_memory, models[demo])
+    yield f"{strided.name}: memory", partial(_memory, models[strided])
     for case, model in models.items():
         yield f"{case.name}: growth", partial(_growth, model, counts[case])
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-WITHOUT, WITH = "without regularisers", "with regularisers"
+#: The run that Brian2 simulates, by its name in `bioae.experiments.demo.RUNS`.
+MAIN = "regularised"
 BRIAN2, MIRROR = "Brian2", "mirror"
 
 _CURVES = (
@@ -42,8 +43,9 @@ def demo(
 ) -> int:
     """Train on the embedded digits, run in Brian2, compare, and write a report.
 
-    Trains an auto-encoder with and without the firing regularisers, runs the regularised one in
-    Brian2 on held-out digits, and compares it with the PyTorch mirror spike for spike.
+    Trains an auto-encoder of soft-reset neurons with a regulariser of firing and without, and one
+    by the rule of Hübotter et al. (2021) without regularisers, whose neurons die and burst. Runs
+    the first in Brian2 on held-out digits, and compares it with the PyTorch mirror spike for spike.
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ def demo(
     images
         The number of held-out digits to simulate; all 500 by default.
     epochs
-        The number of training epochs; 6 by default.
+        The number of training epochs; 8 by default, and 6 by the rule of the paper.
     target
         Brian2's target.
     overwrite
@@ -87,19 +89,19 @@ def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
     from bioae.cli.progress import training_progress
-    from bioae.experiments.demo import recipe
+    from bioae.experiments.demo import RUNS, recipe
     from bioae.trainers import TrainingConfig, train
 
     runs = {}
-    for name, folder in ((WITHOUT, "unregularised"), (WITH, "regularised")):
-        console.print(f"Training {name} …")
-        values = recipe(regularised=name == WITH)
+    for name, (text, *_) in RUNS.items():
+        console.print(f"Training: {text} …")
+        values = recipe(name)
         if epochs is not None:
             values["training"]["epochs"] = epochs
         with training_progress() as progress:
             runs[name] = train(
-                TrainingConfig.from_mapping(values, where="demo.toml"),
-                out / folder,
+                TrainingConfig.from_mapping(values, where=f"demo, {name}"),
+                out / name,
                 overwrite=overwrite,
                 progress=progress,
             )
@@ -113,21 +115,23 @@ def _simulate(
     target: Target,
     console: Console,
 ) -> dict[str, xr.DataTree]:
-    """Run the regularised network in Brian2 and the mirror, the other in the mirror only."""
+    """Run the regularised network in Brian2 and the mirror, the others in the mirror only."""
     from bioae.cli.progress import counting
+    from bioae.experiments.demo import RUNS
     from bioae.simulation import simulate, write_result
     from bioae.trainers import simulate_mirror
 
-    network = runs[WITH].network
     first = "" if target == "numpy" else ", the compiler first"
     console.print(f"Running the regularised network in Brian2 ({LABELS[target]}){first} …")
     with counting("digits in Brian2") as progress:
-        results = {BRIAN2: simulate(network, digits, target, progress=progress)}
-    console.print("Running both networks in the mirror …")
+        results = {BRIAN2: simulate(runs[MAIN].network, digits, target, progress=progress)}
+    console.print("Running all networks in the mirror …")
     with counting("digits in the mirror") as progress:
-        results[MIRROR] = simulate_mirror(network, digits, progress=progress)
-        results[WITHOUT] = simulate_mirror(runs[WITHOUT].network, digits, progress=progress)
-    for name, result in zip(("brian2", "mirror", "unregularised"), results.values(), strict=True):
+        for name, trained in runs.items():
+            shown = MIRROR if name == MAIN else RUNS[name][0]
+            results[shown] = simulate_mirror(trained.network, digits, progress=progress)
+    others = (name for name in runs if name != MAIN)
+    for name, result in zip(("brian2", "mirror", *others), results.values(), strict=True):
         write_result(result, out / f"{name}.nc", overwrite=True)
     return results
 
@@ -135,11 +139,16 @@ def _simulate(
 def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
     """Return the demo's numbers as plain data."""
     from bioae.analysis import differing_spikes, reconstruction_errors
-    from bioae.experiments.demo import firing
+    from bioae.experiments.demo import RUNS, firing
 
-    regularised, unregularised = results[BRIAN2], results[WITHOUT]
-    errors = reconstruction_errors(regularised, training_images)["sum_squared_error"]
-    other = reconstruction_errors(unregularised, training_images)["sum_squared_error"]
+    regularised = results[BRIAN2]
+    networks = {
+        name: regularised if name == MAIN else results[text] for name, (text, *_) in RUNS.items()
+    }
+    errors = {
+        name: reconstruction_errors(result, training_images)["sum_squared_error"]
+        for name, result in networks.items()
+    }
     spikes = differing_spikes(regularised, results[MIRROR])
     parity = {
         str(layer): {
@@ -152,13 +161,13 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
     return {
         "target": regularised.attrs["target"],
         "images": int(regularised.sizes["example"]),
-        "error": {
-            "all zero": float(errors.sel(predictor="all_zero")),
-            "mean image": float(errors.sel(predictor="mean_image")),
-            WITHOUT: float(other.sel(predictor="network")),
-            WITH: float(errors.sel(predictor="network")),
+        "networks": {
+            name: {"error": float(errors[name].sel(predictor="network")), **firing(result)}
+            for name, result in networks.items()
         },
-        "firing": {WITHOUT: firing(unregularised), WITH: firing(regularised)},
+        "predictors": {
+            name: float(errors[MAIN].sel(predictor=name)) for name in ("mean_image", "all_zero")
+        },
         "parity": parity,
         "spikes": sum(layer["brian2"] for layer in parity.values()),
         "differing_spikes": sum(layer["differing"] for layer in parity.values()),
@@ -166,24 +175,28 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
 
 
 def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object]]]]:
-    errors = [
-        {"": name, "squared error per image": error} for name, error in numbers["error"].items()
-    ]
-    firing = [
+    from bioae.experiments.demo import RUNS
+
+    networks = [
         {
-            "": f"{what}, {where}",
-            **{run: numbers["firing"][run][where][what] for run in (WITHOUT, WITH)},
+            "": RUNS[name][0],
+            "squared error per digit": each["error"],
+            "latent neurons dead": each["dead"],
+            "bursting": each["bursting"],
+            "latent density": each["density"],
         }
-        for what in ("dead", "bursting", "density")
-        for where in ("latent", "all layers")
+        for name, each in numbers["networks"].items()
+    ]
+    predictors = [
+        {"": name.replace("_", " "), "squared error per digit": error}
+        for name, error in numbers["predictors"].items()
     ]
     parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
     columns = ("brian2", "mirror", "differing")
     total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
     target = LABELS[numbers["target"]]
     return [
-        (f"Reconstruction of {numbers['images']} held-out digits", errors),
-        ("Firing: fractions of neurons, spikes per neuron and step", firing),
+        (f"Reconstruction of {numbers['images']} held-out digits", [*networks, *predictors]),
         (
             f"Spikes in Brian2 ({target}) and in the mirror, float64",
             [*parity, {"layer": "all", **total}],
@@ -193,13 +206,16 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
 
 def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each result that the run does or does not reproduce."""
-    without, with_ = (numbers["firing"][run]["latent"] for run in (WITHOUT, WITH))
+    ours, same, paper = (numbers["networks"][name] for name in (MAIN, "unregularised", "paper"))
     lines = []
     for what in ("dead", "bursting"):
-        agrees = without[what] >= 0.1 and with_[what] <= without[what] / 2
-        figures = f"{without[what]:.0%} without regularisers, {with_[what]:.0%} with"
+        agrees = paper[what] >= 0.1 and ours[what] <= paper[what] / 2
+        figures = f"{paper[what]:.0%} by the rule of the paper, {ours[what]:.0%} with ours"
         verdict = "as the paper reports" if agrees else "this small run does not show the pathology"
         lines.append(f"Latent neurons {what}: {figures} ({verdict}).")
+    density = f"{same['density']:.3f} without the regulariser, {ours['density']:.3f} with it"
+    errors = f"{same['error']:.1f} and {ours['error']:.1f}"
+    lines.append(f"Latent density of ours: {density}, at squared errors of {errors}.")
     spikes, differing = numbers["spikes"], numbers["differing_spikes"]
     lines.append(f"Differing spikes between mirror and Brian2: {differing:,} of {spikes:,}.")
     return lines
@@ -213,13 +229,14 @@ def _write_report(
 ) -> None:
     from bioae.analysis import write_report
     from bioae.datasets import load
+    from bioae.experiments.demo import RUNS
 
     write_report(
         path,
         results,
         title="A spiking auto-encoder, trained in PyTorch, run in Brian2",
         tables=_tables(numbers),
-        metrics={name: run.metrics for name, run in runs.items()},
+        metrics={RUNS[name][0]: run.metrics for name, run in runs.items()},
         metrics_keys=_CURVES,
         compare=[(BRIAN2, MIRROR)],
         notes=_verdicts(numbers),

@@ -123,8 +123,8 @@ def _sweeps() -> dict[str, Condition]:
     return steps | sizes
 
 
-def _controls() -> dict[str, Condition]:
-    alone = {
+def _alone() -> dict[str, Condition]:
+    return {
         f"{name}-{where}": _condition(
             f"{name} alone, {text}, {STEPS} steps", _spiking({name: {**term, "layers": layers}})
         )
@@ -133,8 +133,11 @@ def _controls() -> dict[str, Condition]:
             ("all", "all layers", "all"), ("latent", "latent layer", ["latent"]),
         )
     }  # fmt: skip
+
+
+def _controls() -> dict[str, Condition]:
     arctan = {"training": {"derivative": {"name": "arctan", "alpha": 2.0}}}
-    return alone | {
+    return {
         "weight-decay": _condition("l2 of the weights alone", _spiking({"l2": 1e-4})),
         "arctan": _condition(
             "no regulariser, a derivative with support below threshold", _spiking({}) | arctan
@@ -209,12 +212,15 @@ def draw_sweeps(rows: xr.Dataset) -> Figure:
     )
 
 
+_MAIN, _CONVENTIONAL, _SWEEPS = _main(), _baselines(), _sweeps()
+_ALONE, _CONTROLS = _alone(), _controls()
+
 EXPERIMENT = Experiment(
     title="Dying, bursting and reconstruction: the table of the paper",
     source="Hübotter, Lanillos & Tomczak (2021), [arXiv:2109.11045](https://arxiv.org/abs/2109.11045)",
     claim="Without regularisers of firing, most latent neurons of a spiking auto-encoder die or "
     "burst; with them neither happens, and reconstruction is as good as published.",
-    conditions=_main() | _baselines() | _sweeps() | _controls(),
+    conditions=_MAIN | _CONVENTIONAL | _SWEEPS | _ALONE | _CONTROLS,
     columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
     run=run,
     sizes={
@@ -276,6 +282,14 @@ EXPERIMENT = Experiment(
             mean("class_ratio_shuffled", "dense"), ">=", 0.98, 0.5,
         ),
     ),
+    groups={
+        "The three settings": tuple(_MAIN),
+        "Conventional networks": tuple(_CONVENTIONAL),
+        "By the number of steps": tuple(name for name in _SWEEPS if "-t" in name),
+        "By the number of latent neurons": tuple(name for name in _SWEEPS if "-latent" in name),
+        "Each regulariser alone": tuple(_ALONE),
+        "Controls": tuple(_CONTROLS),
+    },
     figures={"main": draw_main, "sweeps": draw_sweeps},
     notes="""## What is measured
 

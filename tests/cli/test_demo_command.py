@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ Refused = Callable[..., str]
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str, tmp_path: Path) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     """Let the demo train the tiny network."""
-    text = f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n"
-    (tmp_path / "demo.toml").write_text(text)
-    monkeypatch.setattr("bioae.experiments.demo.files", lambda _: tmp_path)
+    tables = tomllib.loads(f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n")
+
+    def tiny(name: str, _: object) -> dict[str, Any]:
+        assert name in {"soft_reset", "paper"}
+        return tables
+
+    monkeypatch.setattr("bioae.experiments.demo.recipes.recipe", tiny)
 
 
 @pytest.mark.usefixtures("small")
@@ -40,11 +45,13 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     assert numbers["spikes"] > 100
     assert json.loads((out / "summary.json").read_text()) == numbers
     assert {path.name for path in out.iterdir()} == {
-        "brian2.nc", "mirror.nc", "regularised", "report.html", "summary.json",
-        "unregularised", "unregularised.nc",
+        "brian2.nc", "mirror.nc", "paper", "paper.nc", "regularised", "report.html",
+        "summary.json", "unregularised", "unregularised.nc",
     }  # fmt: skip
-    trained = [artefact.load(out / f"{name}regularised" / "model") for name in ("", "un")]
-    assert [each.training["regularisers"] != {} for each in trained] == [True, False]
+    runs = ("regularised", "unregularised", "paper")
+    trained = [artefact.load(out / name / "model") for name in runs]
+    assert [each.training["regularisers"] != {} for each in trained] == [True, False, False]
+    assert tuple(numbers["networks"]) == runs
 
 
 def test_refused_before_anything_is_trained(

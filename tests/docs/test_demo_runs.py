@@ -6,9 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ import pytest
 from bioae import simulation
 from bioae.cli import main
 from bioae.experiments import demo as experiment
+from bioae.experiments.autoencoders.recipes import changed
 from bioae.simulation.targets.activation import check_target
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +34,13 @@ def check_demo(folder: Path) -> None:
     assert shape(numbers) == shape(stored)
     assert numbers["spikes"] > 1000
     assert numbers["differing_spikes"] == 0
-    for name in ("report.html", "brian2.nc", "mirror.nc", "regularised/model/network.toml"):
+    for name in (
+        "report.html",
+        "brian2.nc",
+        "mirror.nc",
+        "paper.nc",
+        "regularised/model/network.toml",
+    ):
         assert (folder / name).exists(), name
 
 
@@ -44,13 +49,13 @@ def test_a_small_demo(
 ) -> None:
     """On few digits, on a target that compiles nothing."""
 
-    def few(text: str) -> dict[str, Any]:
-        config = tomllib.loads(text)
-        config["data"] |= {"train": 42, "validation": 10, "test": 10}
-        return config
+    def few(name: str) -> dict[str, Any]:
+        sizes = {"train": 42, "validation": 10, "test": 10}
+        return changed(recipe(name), {"data": sizes})
 
+    recipe = experiment.recipe
     run = simulation.simulate
-    monkeypatch.setattr(experiment, "tomllib", SimpleNamespace(loads=few))
+    monkeypatch.setattr(experiment, "recipe", few)
     monkeypatch.setattr(
         simulation,
         "simulate",

@@ -217,7 +217,7 @@ def test_readme_has_the_times_of_the_benchmark() -> None:
     notes = " ".join(note for table in content["tables"] for note in table["notes"])
     for title, row in (
         ("stride 1, 13.3 M synapses", "13.3 million synapses, density 0.0485"),
-        ("stride 2, 0.6 M synapses", "the demo's network, density 0.0461"),
+        ("stride 2, 0.6 M synapses", "0.6 million synapses, density 0.0461"),
     ):
         medians = {what: each["median"] for what, each in tables[f"{title}: libraries"].items()}
         peer = min(medians[name] for name in ("snntorch", "spikingjelly", "norse"))

@@ -46,6 +46,8 @@ def document(plan: Plan, numbers: dict[tuple[str, int], dict[str, float]]) -> Do
         ({"columns": {"score": Column("score")}}, "the column 'spikes' is missing"),
         ({"columns": {"spikes": Column("spikes")}}, "needs 'score', which is none"),
         ({"conditions": {"a": Condition("one")}}, "needs 'b', which is none"),
+        ({"groups": {"One": ("a",)}}, "each condition once"),
+        ({"groups": {"One": ("a", "b"), "Other": ("a",)}}, "each condition once"),
         ({"conditions": {"a/b": Condition("one")}}, "'a/b' is no name"),
         ({"columns": {"finished": Column("x")}}, "the name 'finished' is taken"),
         ({"figures": {"../x": dots}}, "is no name"),
@@ -107,6 +109,19 @@ def test_numbers_are_stored_as_they_are() -> None:
         assert row_of(experiment(), ("a", 0), {"score": undefined}, {}).numbers == {"score": None}
     with pytest.raises(ValueError, match="there are no numbers"):
         row_of(experiment(), ("a", 0), {}, {})
+
+
+def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
+    columns = {"score": Column("score"), "other": Column("other"), "spikes": Column("spikes")}
+    grouped = experiment(columns=columns, groups={"One": ("a",), "Two": ("b",)}, seeds=1)
+    plan = Plan(grouped)
+    numbers = {"score": 0.5, "spikes": 5}
+    rows = {("a", 0): numbers, ("b", 0): {**numbers, "other": 2.0}}
+    page = page_of(grouped, document(plan, rows))
+    one, two = page.split("### One\n\n")[1].split("### Two\n\n")
+    assert [line.split("|")[1].strip() for line in one.splitlines()[2:4]] == ["score", "spikes"]
+    assert "other" not in one
+    assert "| other | 2.00 |" in two
 
 
 def test_a_page_of_many_conditions_has_a_row_for_each() -> None:

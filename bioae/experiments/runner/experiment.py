@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bioae.errors import InputError
@@ -86,6 +87,8 @@ class Experiment:
     figures
         Functions of the table of rows by the figures' names; a caption is the first line of the
         docstring.
+    groups
+        The conditions of each table of results, by the table's heading; one table by default.
     notes
         Markdown for the page: methods, limits, what the rows show.
     name
@@ -112,6 +115,7 @@ class Experiment:
     seeds: int = 5
     quick_seeds: int = 1
     figures: Mapping[str, Callable[[xr.Dataset], Figure]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: str = ""
     name: str = ""
     recipe: str | None = None
@@ -126,6 +130,8 @@ class Experiment:
             raise ValueError("an experiment needs criteria of the claim and of a control")
         if FINISHED in self.columns:
             raise ValueError(f"the name {FINISHED!r} is taken")
+        if self.groups and sorted(chain(*self.groups.values())) != sorted(self.conditions):
+            raise ValueError("the groups do not have each condition once")
         silent = all(each.may_be_silent for each in self.conditions.values())
         if not silent and SPIKES not in self.columns:
             raise ValueError(f"the column {SPIKES!r} is missing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def page_of(experiment: Experiment, document: Document) -> str:
         ]),
         "## Results",
         "Mean ± standard deviation over seeds.",
-        _results(plan, table),
+        *_tables(plan, table),
         *(f"![{caption}]({FIGURES}/{name})" + f"\n\n*{caption}*"
           for name, caption in _captions(experiment).items()),
         *([experiment.notes.strip()] if experiment.notes else []),
@@ -111,14 +111,28 @@ def _criteria(verdict: Verdict) -> str:
     return "\n".join([_markdown(head, rows), *([""] if silent else []), *silent])
 
 
-def _results(plan: Plan, table: xr.Dataset) -> str:
-    """Return a table of the columns in rows and the conditions in columns, or transposed."""
-    columns = {name: each for name, each in plan.experiment.columns.items() if each.shown}
-    names = list(plan.conditions)
+def _tables(plan: Plan, table: xr.Dataset) -> Iterator[str]:
+    """Yield the tables of results, under their headings if there are several."""
+    groups = plan.experiment.groups or {"": tuple(plan.conditions)}
+    for heading, members in groups.items():
+        names = [name for name in members if name in plan.conditions]
+        if names:
+            yield from ([f"### {heading}"] if heading else [])
+            yield _results(plan, table, names)
+
+
+def _results(plan: Plan, table: xr.Dataset, names: Sequence[str]) -> str:
+    """Return a table of the columns in rows and the conditions in columns, or transposed.
+
+    Columns of which no condition has a number are left out.
+    """
+    columns = plan.experiment.columns.items()
     cells = [
         [_text(column.text, column.unit), *(_cell(table, name, condition) for condition in names)]
-        for name, column in columns.items()
+        for name, column in columns
+        if column.shown
     ]
+    cells = [row for row in cells if any(row[1:])] or cells
     head = ["", *(f"`{name}`" for name in names)]
     if len(names) > 4:
         head, *cells = [list(row) for row in zip(head, *cells, strict=True)]
