@@ -17,13 +17,15 @@ from bioae.experiments.autoencoders.measures import (
 )
 from bioae.experiments.autoencoders.recipes import changed, recipe
 from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
-from bioae.experiments.runner.experiment import Condition, Experiment
+from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import courses, dots
 from bioae.experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from bioae.datasets import Images
 
 __all__ = ["EXPERIMENT", "draw_courses", "draw_ingredients", "run"]
 
@@ -58,6 +60,22 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
     "paper-rates": ("learning rate 2e-3", {"training": {"learning_rate": 2e-3}}),
 }  # fmt: skip
 
+#: Neuron models that take the place of the trained ones, and the presentations of fine-tuning.
+NEURONS: dict[str, tuple[str, int]] = {
+    "adex": ("50,000 presentations", 1),
+    "coba": ("50,000 presentations", 1),
+    "hodgkin_huxley": ("calibrated only", 0),
+}
+
+#: The trained network that comes with bioae, in which they do.
+SHIPPED = "sae-mnist"
+
+#: Of rows with other neurons, before fine-tuning.
+CALIBRATED = {
+    "calibrated_error": Column("squared error per image, weights calibrated only"),
+    "calibrated_density": Column("latent density, weights calibrated only"),
+}
+
 #: Conventional networks of the same shapes.
 BASELINES: dict[str, tuple[str, dict[str, Any]]] = {
     "ae": ("auto-encoder, rectified latent layer", {"kind": "autoencoder"}),
@@ -77,10 +95,27 @@ def run(trial: Trial) -> Mapping[str, float]:
     tables = changed(settings["tables"], {"data": data, "training": epochs})
     test = load(name, "test", sizes["test"])
     few = test[: sizes["few"]]
+    if "neuron" in settings:
+        numbers = _calibrated(trial, settings["neuron"], few)
+        return numbers | (firing(trial.train(tables)) if settings["epochs"] else {})
     if "baseline" in tables:
         return conventional(trial.baseline(tables), test, few, trial.seed)
     trained = trial.train(tables)
     return whole_row(trial, trained, test, few) if settings["whole"] else firing(trained)
+
+
+def _calibrated(trial: Trial, neuron: str, images: Images) -> dict[str, float]:
+    """Simulate the shipped network with another neuron, its weights calibrated to match rates."""
+    from bioae.analysis import summary
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+    from bioae.models import load
+
+    result = trial.simulate(load(SHIPPED).network.with_neuron(neuron), images, "calibrated")
+    latent = summary(result).sel(layer="latent")
+    return {
+        "calibrated_error": float(sum_squared_error(result).mean()),
+        "calibrated_density": float(latent["rate_per_step_mean"]),
+    }
 
 
 def _condition(
@@ -147,6 +182,26 @@ def _fashion() -> dict[str, Condition]:
     }  # fmt: skip
 
 
+def _neurons() -> dict[str, Condition]:
+    conditions = {}
+    for neuron, (text, epochs) in NEURONS.items():
+        tables = recipe("soft_reset")
+        init = {"model": SHIPPED, "neuron": neuron, "calibrate": "rate"}
+        tables["training"] |= {
+            "init": init,
+            "trainable": [],
+            "learning_rate": 2e-3,
+            "learning_rates": {},
+        }
+        del tables["network"]
+        conditions[neuron.replace("_", "-")] = Condition(
+            f"`{neuron}` in `{SHIPPED}`, {text}",
+            {"tables": tables, "epochs": epochs, "data": "digits", "neuron": neuron},
+            seeds=3 if epochs else 1, quick=False, may_be_silent=True,
+        )  # fmt: skip
+    return conditions
+
+
 def _without() -> dict[str, Condition]:
     return {
         name: _condition(f"{text}, 50,000 presentations", 1, changes)
@@ -180,7 +235,8 @@ def draw_ingredients(rows: xr.Dataset) -> Figure:
     return dots(rows.sel(condition=names or ["spiking"]), panels)
 
 
-_DIGITS, _CLOTHES, _CONVENTIONAL, _LESS = _spiking(), _fashion(), _baselines(), _without()
+_DIGITS, _CLOTHES, _CONVENTIONAL = _spiking(), _fashion(), _baselines()
+_LESS, _NEURONS = _without(), _neurons()
 
 EXPERIMENT = Experiment(
     title="A sparse code of 100 spiking neurons",
@@ -188,8 +244,8 @@ EXPERIMENT = Experiment(
     claim="A spiking auto-encoder with 100 latent neurons that fire in less than 10 % of the "
     "steps, none of them dead or bursting, reconstructs digits better than principal components "
     "and than any published spiking auto-encoder of this size.",
-    conditions=_DIGITS | _CLOTHES | _CONVENTIONAL | _LESS,
-    columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
+    conditions=_DIGITS | _CLOTHES | _CONVENTIONAL | _LESS | _NEURONS,
+    columns={**FIRING, **CALIBRATED, **BRIAN2, **CLASSES, **NOISE, **TIME},
     run=run,
     sizes={
         "digits": "mnist", "clothes": "fashion-mnist", "train": 60_000, "validation": 10_000,
@@ -243,6 +299,7 @@ EXPERIMENT = Experiment(
         "Conventional networks, digits": tuple(_CONVENTIONAL),
         "Fashion-MNIST": tuple(_CLOTHES),
         "Without one ingredient, 50,000 presentations": tuple(_LESS),
+        f"Other neurons in `{SHIPPED}`": tuple(_NEURONS),
     },
     figures={"presentations": draw_courses, "ingredients": draw_ingredients},
     notes="""## What is measured

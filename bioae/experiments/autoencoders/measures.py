@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -195,8 +194,8 @@ def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, flo
 
     errors = {}
     for name, part in zip(TIME, _PARTS, strict=True):
-        config = network.config.varied(steps=max(1, round(part * network.config.steps)))
-        result = trial.mirror(replace(network, config=config), images)
+        steps = max(1, round(part * network.config.steps))
+        result = trial.mirror(network.with_time(steps=steps), images)
         errors[name] = float(sum_squared_error(result).mean())
     return errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,7 +22,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any
     changes
         Tables that replace those of the recipe, as in `changed`.
     """
-    return changed(_tables(name), changes or {})
+    return changed(deepcopy(_tables(name)), changes or {})
 
 
 def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
