@@ -15,6 +15,7 @@ from bioae.experiments.autoencoders.measures import (
     NOISE,
     TIME,
     conventional,
+    draw_cortex,
     firing,
     whole_row,
 )
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "draw_main", "draw_sweeps", "run"]
+__all__ = ["EXPERIMENT", "draw_brian2", "draw_main", "draw_sweeps", "run"]
 
 #: What the latent layer and the others are asked for; the coefficients are ours.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -193,6 +194,11 @@ def draw_main(rows: xr.Dataset) -> Figure:
     return dots(rows.sel(condition=[*SETTINGS]), panels)
 
 
+def draw_brian2(rows: xr.Dataset) -> Figure:
+    """Latent firing in Brian2, and in grey the ranges that were measured in cortex."""
+    return draw_cortex(rows.sel(condition=[*SETTINGS]))
+
+
 def draw_sweeps(rows: xr.Dataset) -> Figure:
     """Squared error by the number of steps, and by the number of latent neurons."""
     settings = [*SETTINGS]
@@ -290,7 +296,7 @@ EXPERIMENT = Experiment(
         "Each regulariser alone": tuple(_ALONE),
         "Controls": tuple(_CONTROLS),
     },
-    figures={"main": draw_main, "sweeps": draw_sweeps},
+    figures={"main": draw_main, "cortex": draw_brian2, "sweeps": draw_sweeps},
     notes="""## What is measured
 
 The main rows have 100 steps, and the sweeps and controls 25 unless their names say otherwise. All

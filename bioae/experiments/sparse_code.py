@@ -12,6 +12,7 @@ from bioae.experiments.autoencoders.measures import (
     NOISE,
     TIME,
     conventional,
+    draw_cortex,
     firing,
     whole_row,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Images
 
-__all__ = ["EXPERIMENT", "draw_courses", "draw_ingredients", "run"]
+__all__ = ["EXPERIMENT", "draw_brian2", "draw_courses", "draw_ingredients", "run"]
 
 #: The numbers of passes over 50,000 training images.
 EPOCHS = {"50k": 1, "200k": 4, "800k": 16}
@@ -228,6 +229,12 @@ def draw_courses(rows: xr.Dataset) -> Figure:
     )
 
 
+def draw_brian2(rows: xr.Dataset) -> Figure:
+    """Latent firing in Brian2, and in grey the ranges that were measured in cortex."""
+    names = [name for name in ("spiking", "fashion") if name in rows["condition"]]
+    return draw_cortex(rows.sel(condition=names))
+
+
 def draw_ingredients(rows: xr.Dataset) -> Figure:
     """Squared error and latent density after 50,000 presentations, without one ingredient."""
     names = [name for name in ("spiking-50k", *WITHOUT) if name in rows["condition"]]
@@ -301,7 +308,10 @@ EXPERIMENT = Experiment(
         "Without one ingredient, 50,000 presentations": tuple(_LESS),
         f"Other neurons in `{SHIPPED}`": tuple(_NEURONS),
     },
-    figures={"presentations": draw_courses, "ingredients": draw_ingredients},
+    figures={
+        "presentations": draw_courses, "ingredients": draw_ingredients,
+        "cortex": draw_brian2,
+    },
     notes="""## What is measured
 
 """,

@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.experiments.runner.experiment import Column
+from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.trial import Trained, TrainedBaseline, Trial
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
     from bioae.datasets import Images
     from bioae.networks.network import Network
 
 __all__ = [
     "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
-    "conventional", "cortical", "firing", "noise_errors", "time_errors", "whole_row",
+    "conventional", "cortical", "draw_cortex", "firing", "noise_errors", "time_errors",
+    "whole_row",
 ]  # fmt: skip
 
 #: Of every spiking row: the whole test split in the mirror.
@@ -43,6 +48,14 @@ BRIAN2 = {
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
     "sparseness": Column("lifetime sparseness of latent neurons, mean"),
     "population_sparseness": Column("population sparseness of the latent layer, mean"),
+}
+
+#: The statistics of `bioae.analysis.measures.reference` that columns are compared with.
+CORTEX = {
+    "rate_hz": "median_rate",
+    "cv": "isi_cv",
+    "sparseness": "lifetime_sparseness",
+    "population_sparseness": "population_sparseness",
 }
 
 #: Of the latent activity of any auto-encoder.
@@ -186,6 +199,27 @@ def noise_errors(
         outputs = np.asarray(reconstruct((1 - fraction) * clean + fraction * noise, name))
         errors[name] = float(((outputs.reshape(clean.shape) - clean) ** 2).sum() / len(clean))
     return errors
+
+
+def draw_cortex(rows: xr.Dataset) -> Figure:
+    """Draw firing in Brian2 by condition, with the closed ranges that were measured in cortex."""
+    from bioae.analysis.measures.reference import references
+
+    ranges = {
+        column: [
+            (each.low, each.high)
+            for each in references()
+            if each.statistic == statistic and each.low is not None and each.high is not None
+        ]
+        for column, statistic in CORTEX.items()
+    }
+    panels = {
+        "rate_hz": "median rate (Hz)",
+        "cv": "CV of intervals",
+        "sparseness": "lifetime sparseness",
+        "population_sparseness": "population sparseness",
+    }
+    return dots(rows, panels, ranges)
 
 
 def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["courses", "dots"]
 
 
-def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
+def dots(
+    rows: xr.Dataset,
+    columns: Mapping[str, str],
+    ranges: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+) -> Figure:
     """Draw columns by condition: a panel per column, a dot per seed, a line at the mean.
 
     Parameters
@@ -25,6 +29,8 @@ def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
         The table of rows.
     columns
         The titles of the panels by column.
+    ranges
+        Ranges to compare with, by column, drawn in grey.
     """
     from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
 
@@ -48,6 +54,8 @@ def dots(rows: xr.Dataset, columns: Mapping[str, str]) -> Figure:
             axes.set_xlim(-0.5, len(names) - 0.5)
             if not (rows[column] < 0).any():
                 axes.set_ylim(bottom=0)
+            for low, high in (ranges or {}).get(column, ()):
+                axes.axhspan(low, high, color="0.5", alpha=0.3, linewidth=2, zorder=0)
             axes.set_title(title)
         return figure
 
