@@ -54,7 +54,7 @@ def demo(
     images
         The number of held-out digits to simulate; all 500 by default.
     epochs
-        The number of training epochs; 8 by default, and 6 by the rule of the paper.
+        The number of training epochs; 10 by default, and 6 by the rule of the paper.
     target
         Brian2's target.
     overwrite

@@ -1,43 +1,84 @@
-"""The experiment with the paper's table: its recipes, its measures, and its quick form."""
+"""Experiments with auto-encoders: their recipes, their measures, and their quick forms."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import permutations
+from functools import cache
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bioae import models
+from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.cli import main
-from bioae.experiments.autoencoders.measures import CLASSES, class_structure, noise_errors
+from bioae.experiments.autoencoders.measures import (
+    CLASSES,
+    class_structure,
+    noise_errors,
+    time_errors,
+)
 from bioae.experiments.autoencoders.recipes import changed
-from bioae.experiments.hubotter2021 import EXPERIMENT
-from bioae.trainers import BaselineConfig, TrainingConfig
+from bioae.experiments.runner.registry import load
+from bioae.trainers import BaselineConfig, TrainingConfig, simulate_mirror
 
-NAME = "hubotter2021"
+NAMES = ("hubotter2021", "sparse_code")
+CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]
 DATA = {"data": {"name": "sample"}}
 
 
-@pytest.mark.parametrize("name", EXPERIMENT.conditions)
-def test_every_condition_can_be_trained(name: str) -> None:
-    tables = changed(EXPERIMENT.conditions[name].settings["tables"], DATA)
+@pytest.mark.parametrize(("name", "condition"), CONDITIONS)
+def test_every_condition_can_be_trained(name: str, condition: str) -> None:
+    tables = changed(load(name).conditions[condition].settings["tables"], DATA)
     json.dumps(tables)
     if "baseline" in tables:
-        assert BaselineConfig.from_mapping(tables, where=name).baseline.kind
+        assert BaselineConfig.from_mapping(tables, where=condition).baseline.kind
         return
-    network = TrainingConfig.from_mapping(tables, where=name).network
+    config = TrainingConfig.from_mapping(tables, where=condition)
+    if config.training.init is not None:
+        assert config.training.init.model in models.available()
+        return
+    network = config.network
     sizes = {layer.name: layer.size for layer in network.placed}
-    assert sizes["latent"] == int(name.partition("latent")[2] or 100)
-    assert network.steps == int(name.partition("-t")[2]) if "-t" in name else network.steps >= 25
+    assert sizes["latent"] == int(condition.partition("latent")[2] or 100)
+    named = condition.partition("-t")[2]
+    assert network.steps == int(named) if named else network.steps >= 24
 
 
-def test_conditions_differ() -> None:
-    texts = [json.dumps(each.settings, sort_keys=True) for each in EXPERIMENT.conditions.values()]
+@pytest.mark.parametrize("name", NAMES)
+def test_conditions_differ(name: str) -> None:
+    conditions = load(name).conditions.values()
+    texts = {json.dumps(each.settings, sort_keys=True) for each in conditions}
     # The sweep over sizes contains the size of the other rows.
-    assert len(set(texts)) == len(texts)
+    assert len(texts) == len(conditions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_condition_is_in_a_table_of_the_page(name: str) -> None:
+    experiment = load(name)
+    assert sorted(chain(*experiment.groups.values())) == sorted(experiment.conditions)
+
+
+def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:
+    from bioae.datasets import load as images_of
+
+    network, images = models.load("sae-mnist").network, images_of("sample", "test", 3)
+    shown: list[int] = []
+
+    class Mirror:
+        def mirror(self, network: Any, images: Any) -> Any:
+            shown.append(network.config.steps)
+            return simulate_mirror(network, images)
+
+    errors = time_errors(Mirror(), network, images)  # type: ignore[arg-type]
+    steps = network.config.steps
+    assert shown == [steps // 4, steps // 2, steps * 3 // 4, steps]
+    whole = sum_squared_error(simulate_mirror(network, images)).mean()
+    assert [*errors.values()][-1] == float(whole)
+    assert errors["time_0.25"] > 2 * errors["time_1"]
 
 
 def test_tables_are_changed_by_key_and_by_name() -> None:
@@ -46,6 +87,8 @@ def test_tables_are_changed_by_key_and_by_name() -> None:
         "a": {"b": 1, "c": 3}, "layers": [{"name": "x", "n": 1}, {"name": "y", "n": 5}],
     }  # fmt: skip
     assert tables["a"] == {"b": 1, "c": 2}
+    assert changed({"a": {"kind": "x", "b": 1}}, {"a": {"kind": "y"}}) == {"a": {"kind": "y"}}
+    assert changed({"a": {"kind": "x", "b": 1}}, {"a": {"b": 2}}) == {"a": {"kind": "x", "b": 2}}
     with pytest.raises(ValueError, match="no table 'z'"):
         changed(tables, {"layers": {"z": {"n": 1}}})
 
@@ -86,22 +129,30 @@ def test_errors_with_noise_are_to_the_clean_images() -> None:
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the quick form."""
-    folder = tmp_path_factory.mktemp("quick") / "out"
-    assert main(["experiment", NAME, "--quick", "--out", str(folder)]) == 0
-    return folder
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Run the quick form of an experiment, once."""
+
+    @cache
+    def run(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name) / "out"
+        assert main(["experiment", name, "--quick", "--target", "numpy", "--out", str(folder)]) == 0
+        return folder
+
+    return run
 
 
-def test_the_quick_form(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = (quick / f"{NAME}.md").read_text()
-    assert "**Verdict: the claim holds.**" in page
-    rows = json.loads((quick / f"{NAME}.json").read_text())["rows"]
+@pytest.mark.parametrize(("name", "number"), [("hubotter2021", 3), ("sparse_code", 1)])
+def test_the_quick_form(quick: Callable[[str], Path], name: str, number: int) -> None:
+    folder = quick(name)
+    assert "**Verdict: the claim holds.**" in (folder / f"{name}.md").read_text()
+    rows = json.loads((folder / f"{name}.json").read_text())["rows"]
     spiking = [row["numbers"] for row in rows if "differing_spikes" in row["numbers"]]
-    assert len(spiking) == 3
+    assert len(spiking) == number
     assert all(row["spikes"] > 0 and row["error_difference"] == 0 for row in spiking)
-    for name in ("main", "sweeps"):
-        assert (quick / f"figures/{NAME}-{name}.svg").read_text().endswith("-->\n")
+    # The whole presentation, in the mirror in float64, on the first of the images.
+    assert all(0 < row["time_1"] < row["time_0.25"] for row in spiking)
+    for figure in load(name).figures:
+        assert (folder / f"figures/{name}-{figure}.svg").read_text().endswith("-->\n")
 
 
 @pytest.mark.parametrize(
@@ -113,13 +164,19 @@ def test_the_quick_form(quick: Path, capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_it_can_fail(
-    condition: str, change: Callable[[dict[str, Any]], dict[str, Any]], quick: Path, tmp_path: Path
+    condition: str,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    quick: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    document = json.loads((quick / f"{NAME}.json").read_text())
+    name = "hubotter2021"
+    document = json.loads((quick(name) / f"{name}.json").read_text())
     for row in document["rows"]:
         if row["condition"] == condition:
             row["numbers"] = change(row["numbers"])
     known = tmp_path / "known.json"
     known.write_text(json.dumps(document))
-    command = ["experiment", NAME, "--quick", "--rows", str(known), "--out", str(tmp_path / "out")]
-    assert main(command) == 1  # the rows are taken over, so that nothing is trained
+    command = ["experiment", name, "--quick", "--target", "numpy", "--rows", str(known)]
+    assert (
+        main([*command, "--out", str(tmp_path / "out")]) == 1
+    )  # the rows are taken over, so that nothing is trained
