@@ -19,7 +19,7 @@ from bioae.files import atomic_output
 
 # In inches and dots per inch: twice the width of a README on GitHub.
 WIDTH, RESOLUTION = 8.2, 200
-LAYERS = ("encoder1", "latent", "output")
+LAYERS = ("encoder1", "latent", "decoder1")
 
 
 def main(result: str, out: str) -> None:
@@ -27,7 +27,6 @@ def main(result: str, out: str) -> None:
     tree = open_result(result)
     images = reconstructions({"Brian2": tree}, images=10)
     spikes = rasters(tree, layers=LAYERS)
-    spikes.suptitle("Spikes while the first digit is shown", fontsize=9, x=0.015, ha="left")
     picture = np.vstack([_pixels(images, 1.95), _pixels(spikes, 3.6)])
     with atomic_output(Path(out), overwrite=True) as temporary:
         # There are few colours: a palette makes the file a third as large.

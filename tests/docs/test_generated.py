@@ -29,6 +29,7 @@ from bioae.analysis import plots
 from bioae.equations import available, load_model
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
+from bioae.experiments.demo import RUNS
 from bioae.experiments.runner import page
 from bioae.experiments.runner.registry import load as load_experiment
 from bioae.trainers.training.sections import OptimisationConfig

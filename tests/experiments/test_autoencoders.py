@@ -177,6 +177,5 @@ def test_it_can_fail(
     known = tmp_path / "known.json"
     known.write_text(json.dumps(document))
     command = ["experiment", name, "--quick", "--target", "numpy", "--rows", str(known)]
-    assert (
-        main([*command, "--out", str(tmp_path / "out")]) == 1
-    )  # the rows are taken over, so that nothing is trained
+    # The rows are taken over, so that nothing is trained.
+    assert main([*command, "--out", str(tmp_path / "out")]) == 1
