@@ -22,6 +22,7 @@ CORE = "bioae"  # the files of no other part and no root
 COMMON = (
     "bioae.checks",
     "bioae.errors",
+    "bioae.extras",
     "bioae.documents",
     "bioae.fields",
     "bioae.files",
