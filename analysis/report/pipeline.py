@@ -187,10 +187,10 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     return _opened(_by_path(paths), stack)
 
 
-def _named(sources: Results | Result) -> dict[str, Result]:
+def _named(sources: Any) -> dict[str, Result]:
     """Return results by their names; those in memory are numbered, unless they have names."""
     if isinstance(sources, xr.DataTree):  # a mapping, too
-        named: dict[str, Result] = {"result": sources}
+        named: dict[str, Any] = {"result": sources}
     elif isinstance(sources, Mapping):
         named = {str(name): each for name, each in sources.items()}
     else:
