@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["changed", "recipe"]
+__all__ = ["changed", "recipe", "screened"]
 
 
 def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -50,6 +50,25 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         else:
             both[key] = value
     return both
+
+
+def screened(experiment: str) -> str:
+    """Return the single runs from which a recipe was chosen, as a Markdown table.
+
+    Parameters
+    ----------
+    experiment
+        The experiment that uses it.
+    """
+    lines = [
+        "| run | presentations | error, validation | latent density | dead | bursting |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for run in _tables("screening")[experiment]:
+        numbers = (f"{run['error']:.2f}", f"{run['density']:.3f}", run["dead"], run["bursting"])
+        cells = (run["changes"], f"{run['presentations']:,}", *map(str, numbers))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
