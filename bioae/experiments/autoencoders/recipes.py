@@ -60,15 +60,16 @@ def screened(experiment: str) -> str:
     experiment
         The experiment that uses it.
     """
-    lines = [
-        "| run | presentations | error, validation | latent density | dead | bursting |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for run in _tables("screening")[experiment]:
-        numbers = (f"{run['error']:.2f}", f"{run['density']:.3f}", run["dead"], run["bursting"])
-        cells = (run["changes"], f"{run['presentations']:,}", *map(str, numbers))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    columns = {
+        "changes": ("run", ""), "presentations": ("presentations", ","),
+        "error": ("error, validation", ".2f"), "density": ("latent density", ".3f"),
+        "dead": ("dead", "g"), "bursting": ("bursting", "g"),
+    }  # fmt: skip
+    runs = _tables("screening")[experiment]
+    keys = [key for key in columns if key in runs[0]]
+    rows = [[columns[key][0] for key in keys], ["---"] * len(keys)]
+    rows += [[format(run[key], columns[key][1]) for key in keys] for run in runs]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
