@@ -314,9 +314,9 @@ EXPERIMENT = Experiment(
     figures={"main": draw_main, "cortex": draw_brian2, "sweeps": draw_sweeps},
     notes=f"""## What is measured
 
-The main rows have 100 steps, and the sweeps and controls 25 unless their names say otherwise. Unless
-their names say `stride1`, networks have convolutions of stride 2, and the neurons, the input and
-the learning rule of the paper. They are trained on 200,000 presentations: 4 epochs of 50,000
+The main rows have 100 steps, and the sweeps and controls 25 unless their names say otherwise.
+Networks have convolutions of stride 2 unless their names say `stride1`, and the neurons, the input
+and the learning rule of the paper. They are trained on 200,000 presentations: 4 epochs of 50,000
 training images, the best of which is chosen by the error of 10,000 more; the test split is used
 once. The numbers of firing are of the
 10,000 test images in the mirror. Main rows also run in Brian2: with float64 on 1,000 test images,
