@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network(NetworkBase):
     """An auto-encoder with its weights, and the changes that experiments make to it.
 
