@@ -190,7 +190,8 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "irregularity",
         "Irregularity and rate",
         "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
-        "a Poisson process; on a grid of steps, chance gives less than that at high rates.",
+        "a Poisson process; on a grid of steps, chance gives less than that at high rates. The "
+        "labels give the number of neurons that have two intervals; the others are left out.",
         partial(plots.cv_against_rate, layers),
     )
 
