@@ -72,7 +72,7 @@ def evaluate(
     presented = Presentations.of(config, data, seed=seed, **hints)
     mirror = NetworkMirror(found, dtype=kind).eval()
     scores = Scores(task)
-    tallies = {each.name: LayerTally() for each in config.placed if each.model.threshold}
+    tallies = {each.name: LayerTally() for each in config.placed if each.can_fire}
     with torch.no_grad():
         for part in presented.chunks(size):
             drive = torch.from_numpy(presented.drive(part)).to(kind)

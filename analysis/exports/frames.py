@@ -12,7 +12,7 @@ import xarray as xr
 from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import chosen_layers, layer_data, layer_names
+from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, layer_names
 from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.files import atomic_output
@@ -31,7 +31,7 @@ def to_pandas(
     Parameters
     ----------
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     statistics
         As in `neuron_frame`, for one layer.
 
@@ -44,7 +44,7 @@ def to_pandas(
     Raises
     ------
     ResultError
-        If there is no such layer, or `statistics` are given for several layers.
+        If there is no such layer, it cannot fire, or `statistics` are given for several layers.
     """
     names = chosen_layers(tree, layers)
     if statistics is not None and len(names) != 1:
@@ -80,14 +80,14 @@ def to_csv(
     path
         The folder.
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     overwrite
         Whether to replace an existing folder, with all its files.
 
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
@@ -127,7 +127,13 @@ def neuron_frame(
     statistics
         Further columns, (neuron,), by the names of the variables, such as from
         `bioae.analysis.neuron_statistics`. Undefined values are NaN.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer, or it cannot fire.
     """
+    check_fires(tree, layer)
     data = layer_data(tree, layer)
     columns = {"neuron": np.arange(data.sizes["neuron"])}
     position = [name for name in ("channel", "y", "x") if name in data.coords]
@@ -149,7 +155,7 @@ def neuron_frame(
 
 
 def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
-    """Return the layers, one per row, with the numbers of `bioae.analysis.summary`."""
+    """Return the layers that can fire, one per row, with the numbers of `summary`."""
     return summary(tree).to_dataframe()
 
 

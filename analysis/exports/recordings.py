@@ -15,7 +15,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import duration_s, layer_data, layer_names, steps
+from bioae.analysis.results.layers import (
+    check_fires,
+    chosen_layers,
+    duration_s,
+    layer_data,
+    steps,
+)
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
@@ -44,11 +50,12 @@ def to_neo(
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     LibraryError
         If Neo is not installed.
     """
     neo = needs("neo", "'bioae[neo]'")
+    check_fires(tree, layer)
     chosen = tree if examples is None else tree.sel(example=list(examples))
     data, root = layer_data(chosen, layer), chosen.to_dataset()
     labels = root["label"].to_numpy() if "label" in root else None
@@ -130,7 +137,7 @@ def to_nwb(
     Parameters
     ----------
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     start
         The start of the session, which NWB requires; by default the start of 1970, since a
         simulation has no such time.
@@ -140,7 +147,7 @@ def to_nwb(
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     LibraryError
         If pynwb is not installed.
     OutputError
@@ -148,7 +155,9 @@ def to_nwb(
     """
     pynwb = needs("pynwb", "'bioae[nwb]'")
     check_output(path, overwrite=overwrite, kind="file")
-    names = layer_names(tree) if layers is None else list(layers)
+    names = chosen_layers(tree, layers)
+    for name in names:
+        check_fires(tree, name)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
     file = pynwb.NWBFile(
         session_description="simulated spiking network",
