@@ -179,7 +179,7 @@ class _Conversion:
         channels = self.shape[0] if self.shape is not None and len(self.shape) == 1 else None
         return events_of_recordings(
             list(source), sensor=self.sensor, channels=channels, unit=self.time_unit or "us",
-            name=self.name, **known,
+            name=self.name, split=self._known_split, **known,
         )  # fmt: skip
 
     def _of_pictures(self, source: Iterable[Any]) -> Images:
