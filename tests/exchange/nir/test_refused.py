@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def graph(nodes: dict[str, Any], *edges: str) -> Any:
 
 def chain(**nodes: Any) -> Any:
     names = ["input", *nodes, "output"]
-    return graph(nodes, *map(">".join, zip(names, names[1:], strict=False)))
+    return graph(nodes, *map(">".join, pairwise(names)))
 
 
 BAD = {
