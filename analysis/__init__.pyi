@@ -106,6 +106,7 @@ from .report.measures import Measures as Measures
 from .report.measures import measure as measure
 from .report.pipeline import analyze as analyze
 from .report.report import write_report as write_report
+from .results.layers import firing_layers as firing_layers
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names
 from .results.rasters import raster as raster

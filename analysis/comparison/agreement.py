@@ -13,7 +13,13 @@ from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import layer_data, layer_names, root_of, steps
+from bioae.analysis.results.layers import (
+    firing_layers,
+    layer_data,
+    layer_names,
+    root_of,
+    steps,
+)
 from bioae.analysis.results.outputs import task_of
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError
@@ -89,13 +95,13 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     """Compare the firing of each layer before and after a change of the network.
 
     The two may differ in dt. The threshold of bursting is the same rate in Hz in both: with a
-    shorter dt it is fewer spikes per step.
+    shorter dt it is fewer spikes per step. Layers that can fire in neither are left out.
 
     Returns
     -------
     xarray.Dataset
         Along `layer`, the mean rate in Hz and in spikes per step, and the fractions of dead and of
-        bursting neurons, as ``NAME_before`` and ``NAME_after``.
+        bursting neurons, as ``NAME_before`` and ``NAME_after``; NaN where a layer cannot fire.
 
     Raises
     ------
@@ -106,6 +112,8 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     finer = float(after.attrs["dt_ms"]) / float(before.attrs["dt_ms"])
     threshold = min(1.0, BURSTING_THRESHOLD * finer)
     tables = {"before": summary(before), "after": summary(after, bursting_threshold=threshold)}
+    either = {*firing_layers(before), *firing_layers(after)}
+    layers = [layer for layer in layer_names(before) if layer in either]
     columns = {
         f"{name}_{when}": table[name].assign_attrs(
             long_name=f"{table[name].attrs['long_name']} {when}"
@@ -113,7 +121,7 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
         for name in _FIRING
         for when, table in tables.items()
     }
-    return xr.Dataset(columns)
+    return xr.Dataset({name: array.reindex(layer=layers) for name, array in columns.items()})
 
 
 def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.tables import Table, as_table
-from bioae.analysis.results.layers import layer_data, layer_names, root_of
+from bioae.analysis.results.layers import firing_layers, layer_data, layer_names, root_of
 from bioae.checks import instance
 from bioae.errors import ResultError
 
@@ -45,7 +45,7 @@ def compare(
     ----------
     statistics
         By name, functions of a result and a layer that return a value for each neuron, (neuron,);
-        by default those of `neuron_values`.
+        by default those of `neuron_values`, of the layers that can fire.
     paired
         Whether neuron n of one is neuron n of the other. By default it is, if the results are of
         the same network (`network_sha256`) and a layer has as many neurons in both.
@@ -64,7 +64,8 @@ def compare(
     """
     if paired is None:
         paired = is_paired(a, b)
-    shared = [name for name in layer_names(a) if name in layer_names(b)]
+    layers = firing_layers if statistics is None else layer_names
+    shared = [name for name in layers(a) if name in layers(b)]
     values = [{name: neuron_values(tree, name, statistics) for name in shared} for tree in (a, b)]
     return compare_values(*values, paired=paired, **settings)
 

@@ -13,7 +13,7 @@ from bioae.analysis.exports.recordings import needs
 from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import chosen_layers, layer_data, layer_names
+from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, layer_names
 from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.files import atomic_output
@@ -35,7 +35,7 @@ def to_pandas(
     Parameters
     ----------
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     statistics
         As in `neuron_frame`, for one layer.
 
@@ -48,7 +48,7 @@ def to_pandas(
     Raises
     ------
     ResultError
-        If there is no such layer, or `statistics` are given for several layers.
+        If there is no such layer, it cannot fire, or `statistics` are given for several layers.
     InputError
         If pandas is not installed.
     """
@@ -87,14 +87,14 @@ def to_csv(
     path
         The folder.
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     overwrite
         Whether to replace an existing folder, with all its files.
 
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     InputError
         If pandas is not installed.
     OutputError
@@ -136,7 +136,13 @@ def neuron_frame(
     statistics
         Further columns, (neuron,), by the names of the variables, such as from
         `bioae.analysis.neuron_statistics`. Undefined values are NaN.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer, or it cannot fire.
     """
+    check_fires(tree, layer)
     data = layer_data(tree, layer)
     columns = {"neuron": np.arange(data.sizes["neuron"])}
     position = [name for name in ("channel", "y", "x") if name in data.coords]
@@ -158,7 +164,7 @@ def neuron_frame(
 
 
 def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
-    """Return the layers, one per row, with the numbers of `bioae.analysis.summary`."""
+    """Return the layers that can fire, one per row, with the numbers of `summary`."""
     return summary(tree).to_dataframe()
 
 

@@ -16,7 +16,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import duration_s, layer_data, layer_names, steps
+from bioae.analysis.results.layers import (
+    check_fires,
+    chosen_layers,
+    duration_s,
+    layer_data,
+    steps,
+)
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.errors import InputError
 from bioae.files import atomic_output, check_output
@@ -64,11 +70,12 @@ def to_neo(
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     InputError
         If Neo is not installed.
     """
     neo = needs("neo", "'bioae[neo]'")
+    check_fires(tree, layer)
     chosen = tree if examples is None else tree.sel(example=list(examples))
     data, root = layer_data(chosen, layer), chosen.to_dataset()
     labels = root["label"].to_numpy() if "label" in root else None
@@ -150,7 +157,7 @@ def to_nwb(
     Parameters
     ----------
     layers
-        Names of layers; by default all.
+        Names of layers; by default all that can fire.
     start
         The start of the session, which NWB requires; by default the start of 1970, since a
         simulation has no such time.
@@ -160,7 +167,7 @@ def to_nwb(
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or it cannot fire.
     InputError
         If pynwb is not installed.
     OutputError
@@ -168,7 +175,9 @@ def to_nwb(
     """
     pynwb = needs("pynwb", "'bioae[nwb]'")
     check_output(path, overwrite=overwrite, kind="file")
-    names = layer_names(tree) if layers is None else list(layers)
+    names = chosen_layers(tree, layers)
+    for name in names:
+        check_fires(tree, name)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
     file = pynwb.NWBFile(
         session_description="simulated spiking network",

@@ -47,7 +47,9 @@ from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
 from bioae.analysis.results.layers import (
     averaged,
+    check_fires,
     described,
+    firing_layers,
     layer_data,
     layer_names,
     root_of,
@@ -83,18 +85,18 @@ def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESH
     xarray.DataTree
         The root has the errors of each example (`sum_squared_error` and others; of a
         classification the predicted class) and the attributes of the result.
-        ``/layers/NAME`` has `neuron_statistics` along `neuron`, `example_statistics` along
-        `example`, ``isi_distribution`` along `interval`, ``rate_fit_…`` along `distribution`, and
-        `layer_statistics` as scalars. An undefined value is NaN, and the attribute ``undefined``
-        gives the reason.
+        ``/layers/NAME``, of each layer that can fire (`firing_layers`), has `neuron_statistics`
+        along `neuron`, `example_statistics` along `example`, ``isi_distribution`` along
+        `interval`, ``rate_fit_…`` along `distribution`, and `layer_statistics` as scalars. An
+        undefined value is NaN, and the attribute ``undefined`` gives the reason.
 
     Raises
     ------
     ResultError
         If the threshold is not between 0 and 1.
     """
-    nodes: dict[str, xr.Dataset] = {"/": _root(tree)}
-    for layer in layer_names(tree):
+    nodes: dict[str, xr.Dataset] = {"/": _root(tree), "/layers": xr.Dataset()}
+    for layer in firing_layers(tree):
         sums = interval_sums(tree, layer)
         neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
         examples = example_statistics(tree, layer)
@@ -125,7 +127,13 @@ def neuron_statistics(
         As in `statistics`.
     sums
         The `interval_sums` of this layer, if they are computed already.
+
+    Raises
+    ------
+    ResultError
+        If the layer cannot fire.
     """
+    check_fires(tree, layer)
     sums = sums or interval_sums(tree, layer)
     values = {
         "firing_rate": firing_rate(tree, layer),
@@ -149,7 +157,14 @@ def neuron_statistics(
 
 
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Statistics of a layer's response to each example, (example,), one variable each."""
+    """Statistics of a layer's response to each example, (example,), one variable each.
+
+    Raises
+    ------
+    ResultError
+        If the layer cannot fire.
+    """
+    check_fires(tree, layer)
     spikes = spike_count(tree, layer, dims="neuron")
     size = spikes.sizes["example"]
     sparseness = _or_undefined(
@@ -174,6 +189,11 @@ def layer_statistics(
     ----------
     bursting_threshold
         As in `statistics`.
+
+    Raises
+    ------
+    ResultError
+        If the layer cannot fire.
     """
     neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold)
     examples = example_statistics(tree, layer)
@@ -184,7 +204,8 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
     """Return the numbers of every layer that need spike counts only, along `layer`.
 
     They have the names of `bioae.analysis.DEFINITIONS`. `bursting_of_alive` and `active_of_alive`
-    are fractions of the neurons that spike in any example.
+    are fractions of the neurons that spike in any example. A layer that cannot fire has no row:
+    `firing_layers` names those that have, and ``.sel(layer=...)`` raises a KeyError for others.
 
     Parameters
     ----------
@@ -196,9 +217,12 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
     ResultError
         If the threshold is not between 0 and 1.
     """
-    names = layer_names(tree)
+    firing = firing_layers(tree)
+    # Without a layer that can fire, the columns are those of another, without its row.
+    names = firing or layer_names(tree)[:1]
     rows = [_counted(tree, name, bursting_threshold) for name in names]
-    return xr.concat(rows, xr.Variable("layer", names), coords="minimal", join="exact")
+    table = xr.concat(rows, xr.Variable("layer", names), coords="minimal", join="exact")
+    return table.isel(layer=slice(len(firing)))
 
 
 def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:

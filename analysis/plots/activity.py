@@ -40,12 +40,12 @@ def rasters(
     example
         A value of the coordinate `example`; by default the first.
     layers
-        The layers, in order; by default all.
+        The layers, in order; by default all that can fire.
 
     Raises
     ------
     ResultError
-        If the result has no such example or layer.
+        If the result has no such example or layer, or no layer that can fire.
     """
     known = root_of(tree)["example"].to_numpy()
     chosen = first_example(tree) if example is None else example
@@ -56,6 +56,8 @@ def rasters(
             found=str(chosen),
         )
     names = chosen_layers(tree, layers)
+    if not names:
+        raise ResultError("there is no layer to draw", where="layers", expected="one that can fire")
     figure = new_figure(7.2, 0.6 + 1.15 * len(names), grid=True)
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for panel, name in zip(axes, names, strict=True):

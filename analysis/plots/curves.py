@@ -98,6 +98,9 @@ def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
     axes.set_title(key.removeprefix("layers.").replace("_", " ").replace(".", ", "))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(x=0.03)
+    places = {epoch for run in runs.values() for epoch in run}
+    if len(places) == 1:  # or ticks would be between whole numbers
+        axes.set_xticks([*places])
 
 
 @styled

@@ -90,7 +90,7 @@ def fitted_rates(
                 expected = _expected(curve, alive.size, edges)
                 text = f"{label}: {curve.family.label}"
                 panel.plot(*expected, linewidth=1.8, label=text, **style)
-        panel.set_ylim(bottom=0)
+        _from_zero(panel)
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         panel.set_ylabel("neurons")
         head(panel, name)
@@ -167,10 +167,16 @@ def interval_histograms(
         if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
             panel.set_yscale("log")
         else:
-            panel.set_ylim(bottom=0)
+            _from_zero(panel)
             panel.yaxis.set_major_locator(MaxNLocator(4))
         head(panel, name)
     return figure
+
+
+def _from_zero(panel: Axes) -> None:
+    """Let the vertical axis start at 0, and end at 1 if nothing is above 0."""
+    empty = not panel.dataLim.y1 > 0
+    panel.set_ylim(0, 1 if empty else None)
 
 
 @styled

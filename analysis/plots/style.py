@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from textwrap import fill
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import (
     LogLocator,
     NullLocator,
@@ -47,6 +49,8 @@ T = TypeVar("T")
 INK = "#222222"
 # Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LONGEST = 42  # characters of a label next to half a figure
+_LINE = 0.13  # inches
 _LARGEST = 1e300
 LINES = ("-", "--", "-.", ":")
 #: More markers take less space and time as pixels than in a vector format.
@@ -205,6 +209,8 @@ def needed(items: object, name: str) -> None:
 def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> None:
     """Put the legend above a panel, where it cannot hide a line, and the title above the legend.
 
+    Long labels are wrapped, and the figure grows by the lines that are added.
+
     Parameters
     ----------
     columns
@@ -218,4 +224,21 @@ def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> No
         return
     drawn = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns)
     rows = -(-len(drawn.get_texts()) // columns)
-    axes.set_title(title, pad=8 + 12.5 * rows)
+    added = _wrap(drawn.get_texts()) if columns == 1 else 0
+    axes.set_title(title, pad=8 + 12.5 * rows + 9.5 * added)
+    spec, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    if added and spec is not None and figure is not None:
+        # Panels next to each other are mostly wrapped alike.
+        beside = spec.get_gridspec().ncols
+        figure.set_figheight(figure.get_figheight() + _LINE * added / beside)
+
+
+def _wrap(texts: Iterable[Text]) -> int:
+    """Wrap labels that are wider than a panel, and return the number of lines added."""
+    added = 0
+    for text in texts:
+        text.set_text(
+            fill(text.get_text(), _LONGEST, break_long_words=False, break_on_hyphens=False)
+        )
+        added += text.get_text().count("\n")
+    return added

@@ -12,7 +12,7 @@ from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.report.pictures import Illustration
 from bioae.analysis.report.responses import illustrate_responses
-from bioae.analysis.results.layers import layer_names, layers_of
+from bioae.analysis.results.layers import firing_layers, layers_of
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
 __all__ = ["illustrate", "illustrate_firing", "illustrate_outputs"]
@@ -138,20 +138,28 @@ def _classes(results: Results) -> Iterator[Illustration]:
             {name: confusion_matrix(tree) for name, tree in results.items()}
         ),
     )
-    yield Illustration(
-        "class-rates",
-        "Firing rate by class",
-        "Mean firing rate of each neuron of the last layer in response to each class.",
-        lambda: plots.class_rates(
-            {name: rates_by_class(tree, layer_names(tree)[-1]) for name, tree in results.items()}
-        ),
-    )
+    last = {name: layers[-1] for name, tree in results.items() if (layers := firing_layers(tree))}
+    if last:
+        yield Illustration(
+            "class-rates",
+            "Firing rate by class",
+            "Mean firing rate of each neuron of the last layer that fires, in response to each "
+            "class.",
+            lambda: plots.class_rates(
+                {
+                    f"{name}: {layer}": rates_by_class(results[name], layer)
+                    for name, layer in last.items()
+                }
+            ),
+        )
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
     from bioae.analysis import plots
 
-    layers = {name: layers_of(tree) for name, tree in measured.items()}
+    layers = {name: own for name, tree in measured.items() if (own := layers_of(tree))}
+    if not layers:
+        return
 
     def column(name: str) -> dict[str, dict[str, xr.DataArray]]:
         return {
@@ -182,7 +190,8 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "irregularity",
         "Irregularity and rate",
         "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
-        "a Poisson process; on a grid of steps, chance gives less than that at high rates.",
+        "a Poisson process; on a grid of steps, chance gives less than that at high rates. The "
+        "labels give the number of neurons that have two intervals; the others are left out.",
         partial(plots.cv_against_rate, layers),
     )
 

@@ -28,7 +28,12 @@ from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
-from bioae.analysis.results.layers import layer_names, layers_of
+from bioae.analysis.results.layers import (
+    firing_layers,
+    layers_of,
+    readout_layers,
+    readout_note,
+)
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
@@ -56,7 +61,7 @@ class Measures:
         The confusion matrix of each classifier of known classes
         (`bioae.analysis.confusion_matrix`).
     class_rates
-        The mean rate in Hz of the same by class and layer, (class, layer).
+        The mean rate in Hz of the same by class and layer that can fire, (class, layer).
     statistics
         The firing of each (`bioae.analysis.statistics`).
     verdicts
@@ -67,6 +72,9 @@ class Measures:
     effects
         Of the same pairs, the differences of their neurons (`bioae.analysis.compare_values`), or
         why they cannot be compared.
+    readouts
+        The layers of each that cannot fire (`bioae.analysis.firing_layers`): the statistics,
+        verdicts and effects leave them out.
     bursting_threshold
         In spikes per step, the limit above which a neuron counts as bursting.
     """
@@ -80,6 +88,7 @@ class Measures:
     verdicts: Mapping[str, Mapping[str, Sequence[Verdict]]]
     spikes: Mapping[Pair, xr.Dataset | str]
     effects: Mapping[Pair, xr.Dataset | str]
+    readouts: Mapping[str, Sequence[str]]
     bursting_threshold: float
 
     @cached_property
@@ -96,7 +105,7 @@ class Measures:
     def neurons(self) -> pd.DataFrame:
         """The statistics of each neuron and its position, by result, layer and neuron."""
         frames = {place: _neurons(data) for place, data in self._each_layer()}
-        return pd.concat(frames, names=["result", "layer"])
+        return pd.concat(frames, names=["result", "layer"]) if frames else pd.DataFrame()
 
     @cached_property
     def cortex(self) -> pd.DataFrame:
@@ -107,7 +116,7 @@ class Measures:
             for layer, verdicts in layers.items()
             for each in verdicts
         ]
-        return pd.DataFrame(rows).set_index(["result", "layer"])
+        return pd.DataFrame(rows).set_index(["result", "layer"]) if rows else pd.DataFrame()
 
     @cached_property
     def differences(self) -> pd.DataFrame | None:
@@ -146,6 +155,13 @@ class Measures:
             for name, table in tables.items()
             if table is not None and len(table)
         }
+
+    def left_out(self) -> list[str]:
+        """Return a line on the layers that cannot fire, one per result if they differ."""
+        lines = {name: readout_note(layers) for name, layers in self.readouts.items() if layers}
+        if len(set(lines.values())) == 1 and len(lines) == len(self.readouts):
+            return [next(iter(lines.values()))]
+        return [f"{name}: {line}" for name, line in lines.items()]
 
     def not_compared(self) -> list[str]:
         """Return a line for each pair of results that could not be compared."""
@@ -218,11 +234,14 @@ def measure(
         },
         scores={name: scores(tree) for name, tree in others.items()},
         confusion={name: confusion_matrix(tree) for name, tree in classifiers.items()},
-        class_rates={name: _class_rates(tree) for name, tree in classifiers.items()},
+        class_rates={
+            name: _class_rates(tree) for name, tree in classifiers.items() if firing_layers(tree)
+        },
         statistics=trees,
         verdicts={name: _verdicts(tree, trees[name]) for name, tree in results.items()},
         spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
         effects={pair: _or_reason(effects, *pair) for pair in pairs},
+        readouts={name: readout_layers(tree) for name, tree in results.items()},
         bursting_threshold=bursting_threshold,
     )
 
@@ -236,7 +255,7 @@ def _neurons(data: xr.Dataset) -> pd.DataFrame:
 
 
 def _class_rates(tree: xr.DataTree) -> xr.DataArray:
-    names = layer_names(tree)
+    names = firing_layers(tree)
     rates = [rates_by_class(tree, name).mean("neuron") for name in names]
     return xr.concat(rates, xr.Variable("layer", names)).transpose("class", "layer")
 

@@ -38,9 +38,9 @@ def to_numbers(measures: Measures) -> Record:
     -------
     dict
         ``layers`` and ``reconstruction`` (null of another task) of the first result; the same,
-        ``undefined``, ``cortex`` and ``attributes`` of each under ``results.NAME``, where the
-        scores of other tasks are in ``scores`` and ``confusion``; ``comparisons``;
-        ``definitions``.
+        ``undefined``, ``cortex``, ``attributes`` and the layers that cannot fire (``not_firing``)
+        of each under ``results.NAME``, where the scores of other tasks are in ``scores`` and
+        ``confusion``; ``comparisons``; ``definitions``.
     """
     results = {name: _result(measures, name) for name in measures.statistics}
     first = next(iter(results.values()))
@@ -59,11 +59,12 @@ def to_numbers(measures: Measures) -> Record:
 
 def _result(measures: Measures, name: str) -> Record:
     layers = layers_of(measures.statistics[name])
-    numbers = measures.layers.loc[name].to_dict("index")
+    numbers = measures.layers.loc[name].to_dict("index") if layers else {}
     return {
         "attributes": measures.attributes[name],
         **_outcome(measures, name),
         "layers": {layer: _plain_values(numbers[layer], DEFINITIONS) for layer in layers},
+        "not_firing": list(measures.readouts[name]),
         "undefined": {
             layer: {
                 key: data[key].attrs["undefined"]

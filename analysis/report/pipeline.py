@@ -95,9 +95,9 @@ def analyze_files(
         shown = [*first, *illustrate_responses(results)]
         responses = stack.enter_context(draw(shown))
         measures = measure(results)
-        *own, last = illustrate_firing(measures.statistics)
-        last_drawn = stack.enter_context(draw([last]))
-        firing = _draw(own)
+        illustrated = illustrate_firing(measures.statistics)
+        last_drawn = stack.enter_context(draw(illustrated[-1:]))
+        firing = _draw(illustrated[:-1])
         tables = measures.csv_files()
         statistics = to_netcdf(_joined(measures.statistics))
         drawn, count = responses(), len(first)

@@ -119,7 +119,7 @@ def render_report(
     return environment.get_template("report.html").render(
         title=title,
         bursting_threshold=measures.bursting_threshold,
-        notes=[*notes, *measures.not_compared()],
+        notes=[*notes, *measures.left_out(), *measures.not_compared()],
         first_tables=tables,
         tables=measure_tables(measures),
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},

@@ -13,7 +13,7 @@ from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.report.pictures import Illustration
-from bioae.analysis.results.layers import first_example, layer_data, layer_names
+from bioae.analysis.results.layers import firing_layers, first_example, layer_data, layer_names
 from bioae.analysis.results.outputs import has_images
 
 __all__ = ["illustrate_responses"]
@@ -39,7 +39,11 @@ def illustrate_responses(results: Results) -> list[Illustration]:
     return [
         *_code(results),
         *_first_layer(results),
-        *(_raster(place, name, tree) for place, (name, tree) in enumerate(results.items(), 1)),
+        *(
+            _raster(place, name, tree)
+            for place, (name, tree) in enumerate(results.items(), 1)
+            if firing_layers(tree)
+        ),
     ]
 
 
@@ -48,12 +52,14 @@ def _code(results: Results) -> Iterator[Illustration]:
     from bioae.analysis import plots
 
     first = next(iter(results.values()))
-    names = layer_names(first)
     # The last layer is the output, unless there is no other.
-    hidden = names[:-1] or names
+    names = layer_names(first)
+    hidden = [name for name in firing_layers(first) if name in names[:-1] or len(names) == 1]
+    if not hidden:
+        return
     sizes = {name: layer_data(first, name).sizes["neuron"] for name in hidden}
     layer = min(sizes, key=lambda name: sizes[name])
-    with_it = {name: tree for name, tree in results.items() if layer in layer_names(tree)}
+    with_it = {name: tree for name, tree in results.items() if layer in firing_layers(tree)}
     some = {name: _some(tree) for name, tree in with_it.items()}
     shown = first["example"].to_numpy()[:1]
     of_one = {name: tree for name, tree in with_it.items() if np.isin(shown, tree["example"]).all()}
@@ -92,7 +98,7 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
     some = {
         name: _some(tree)
         for name, tree in results.items()
-        if layer in layer_names(tree) and has_images(tree)
+        if layer in firing_layers(tree) and has_images(tree)
     }
     if not some:
         return
@@ -136,6 +142,6 @@ def _raster(place: int, name: str, tree: xr.DataTree) -> Illustration:
     return Illustration(
         f"raster-{place}-{slug}",
         f"Spikes: {name}",
-        f"Every spike of every layer in response to example {example}.",
+        f"Every spike of every layer that fires, in response to example {example}.",
         partial(plots.rasters, tree, example=example),
     )

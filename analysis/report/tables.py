@@ -64,7 +64,7 @@ def measure_tables(measures: Measures) -> list[Table]:
     """Return all tables, in the order of the report."""
     return [
         *_outcomes(measures),
-        *(_firing(measures, name) for name in measures.statistics),
+        *(_firing(measures, name) for name, layers in measures.verdicts.items() if layers),
         *(
             as_table(f"Spikes of {a} (first) against {b} (second)", data)
             for (a, b), data in measures.spikes.items()
@@ -75,7 +75,7 @@ def measure_tables(measures: Measures) -> list[Table]:
             for (a, b), data in measures.effects.items()
             if isinstance(data, xr.Dataset)
         ),
-        *(_cortex(measures, name) for name in measures.verdicts),
+        *(_cortex(measures, name) for name, layers in measures.verdicts.items() if layers),
     ]
 
 
@@ -93,6 +93,8 @@ def _outcomes(measures: Measures) -> Iterator[Table]:
     for name, matrix in measures.confusion.items():
         if matrix.sizes["true"] <= _MOST_CLASSES:
             yield _confusion(name, matrix)
+        if name not in measures.class_rates:
+            continue
         rates = measures.class_rates[name]
         layers = [str(layer) for layer in rates["layer"].to_numpy()]
         rows = [

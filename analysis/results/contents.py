@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import REPEAT
+from bioae.analysis.results.layers import CAN_FIRE, REPEAT
 from bioae.errors import ResultError
 
 __all__ = ["check_contents"]
@@ -27,7 +27,7 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
     ResultError
         If a pixel is not finite or outside [0, 1], an output is not finite, a label is not that of
         a class, an example is repeated, or the spikes of an example are not in order, outside its
-        layer or presentation, or not those counted.
+        layer or presentation, or not those counted, or a layer that cannot fire has some.
     """
     root = tree.to_dataset(inherit=False)
     example = root["example"].to_numpy()
@@ -46,6 +46,8 @@ def check_contents(tree: xr.DataTree, *, where: str) -> None:
             _refuse(not inside, f"{name!r} has values that are not finite or out of range", where)
     for layer, node in tree["layers"].children.items():
         data = node.to_dataset().assign_attrs(root.attrs)
+        spikes = data.sizes["spike"] and not node.attrs.get(CAN_FIRE, 1)
+        _refuse(bool(spikes), "neurons that cannot fire have spikes", f"{where}, layer {layer!r}")
         _check_layer(data, example, repeat, f"{where}, layer {layer!r}")
 
 

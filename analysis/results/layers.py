@@ -11,19 +11,24 @@ from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = [
+    "CAN_FIRE",
     "REPEAT",
     "Dims",
     "averaged",
     "check_dims",
+    "check_fires",
     "chosen_layers",
     "described",
     "duration_s",
+    "firing_layers",
     "first_example",
     "has_repeats",
     "images_of",
     "layer_data",
     "layer_names",
     "layers_of",
+    "readout_layers",
+    "readout_note",
     "root_of",
     "steps",
     "structured",
@@ -31,6 +36,8 @@ __all__ = [
 
 #: The dimension, and the coordinate, of several presentations of one example.
 REPEAT = "repeat"
+#: The attribute of a layer that is 0 if its neurons have no threshold; older files have none.
+CAN_FIRE = "can_fire"
 
 Dims = str | Collection[Hashable]
 
@@ -95,6 +102,53 @@ def layer_names(tree: xr.DataTree) -> list[str]:
     return list(root_of(tree).children["layers"].children)
 
 
+def firing_layers(tree: xr.DataTree) -> list[str]:
+    """Return the names of the layers that can fire, from the input's side.
+
+    A layer whose neurons have no threshold, such as a read-out whose potential the decoder reads,
+    never fires, and statistics of firing leave it out. Files of bioae 0.2 and earlier do not tell
+    it from a silent layer: all their layers are in the list.
+
+    Raises
+    ------
+    ResultError
+        If it is not a result.
+    """
+    left_out = readout_layers(tree)
+    return [name for name in layer_names(tree) if name not in left_out]
+
+
+def readout_layers(tree: xr.DataTree) -> list[str]:
+    """Return the names of the layers that cannot fire, whose potential is read."""
+    layers = root_of(tree).children["layers"].children
+    return [name for name, layer in layers.items() if not layer.attrs.get(CAN_FIRE, True)]
+
+
+def readout_note(layers: Sequence[str]) -> str:
+    """Return the sentence on layers that cannot fire, for readers of tables without them."""
+    *others, last = layers
+    if not others:
+        return f"{last} does not fire: its potential is read."
+    return f"{', '.join(others)} and {last} do not fire: their potential is read."
+
+
+def check_fires(tree: xr.DataTree, layer: str) -> None:
+    """Refuse a layer that cannot fire.
+
+    Raises
+    ------
+    ResultError
+        If the neurons of the layer have no threshold, or the result has no such layer.
+    """
+    layer_data(tree, layer)
+    if layer in readout_layers(tree):
+        raise ResultError(
+            f"layer {layer!r} does not fire: its neurons have no threshold",
+            expected=" or ".join(map(repr, firing_layers(tree))) or None,
+            mend="Its potential is read: record it with bioae simulate --record",
+        )
+
+
 def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Return the variables of one layer, with the coordinate `example`.
 
@@ -121,7 +175,7 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
-    """Return the names of some layers, all by default.
+    """Return the names of some layers, by default of all that can fire.
 
     Raises
     ------
@@ -129,7 +183,7 @@ def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
         If `layers` is not a list of names.
     """
     if layers is None:
-        return layer_names(tree)
+        return firing_layers(tree)
     instance(layers, "layers", (list, tuple), error=ResultError)
     return list(layers)
 

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from xarray.backends import CachingFileManager, H5NetCDFStore
 
 from bioae.analysis.results.contents import check_contents
-from bioae.analysis.results.layers import REPEAT
+from bioae.analysis.results.layers import CAN_FIRE, REPEAT
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
@@ -271,6 +271,14 @@ def _check_layer(node: xr.DataTree, where: str, *, repeated: bool) -> None:
                 found=str(node[name].dims) if name in node.data_vars else None,
             )
         _check_kind(node, name, kind, where)
+    can_fire = _plain(node.attrs.get(CAN_FIRE, 1))
+    if not isinstance(can_fire, int) or can_fire not in (0, 1):
+        raise ResultError(
+            "it is not known whether the neurons can fire",
+            where=f"{where}, attribute {CAN_FIRE!r}",
+            expected="1 or 0",
+            found=str(can_fire),
+        )
     size = np.prod(np.asarray(node.attrs.get("shape", node.sizes["neuron"])))
     if size != node.sizes["neuron"]:
         raise ResultError(

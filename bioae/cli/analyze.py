@@ -58,7 +58,7 @@ def analyze(
     console = Console()
     for table in measure_tables(measures):
         print_table(table, console)
-    for line in measures.not_compared():
+    for line in (*measures.left_out(), *measures.not_compared()):
         console.print(line, markup=False)
     # A path stays on one line, so that it can be copied.
     console.print(f"Report: {numbers['report']}", markup=False, soft_wrap=True)

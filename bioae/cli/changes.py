@@ -128,7 +128,8 @@ def print_change(before: Path, after: Path) -> None:
     """Print how firing and the scores of the task differ between two results."""
     from rich.console import Console
 
-    from bioae.analysis import as_table, firing_change, open_result, presentations
+    from bioae.analysis import as_table, firing_change, layer_names, open_result, presentations
+    from bioae.analysis.results.layers import readout_note
     from bioae.cli.tables import print_table
 
     console = Console()
@@ -136,6 +137,7 @@ def print_change(before: Path, after: Path) -> None:
         old, new = presentations(first), presentations(second)
         lines = _score_lines(old, new)
         effects = firing_change(old, new)
+        left_out = [each for each in layer_names(old) if each not in effects["layer"].to_numpy()]
     rows = [
         {
             "layer": str(layer),
@@ -147,10 +149,12 @@ def print_change(before: Path, after: Path) -> None:
         }
         for layer in effects["layer"].to_numpy()
     ]
-    table = as_table("Firing before and after", rows)
+    if left_out:
+        lines.append(readout_note(left_out))
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    print_table(table, console, heading_width=7)
+    if rows:
+        print_table(as_table("Firing before and after", rows), console, heading_width=7)
 
 
 def score_lines(path: Path) -> list[str]:

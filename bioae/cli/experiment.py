@@ -210,7 +210,7 @@ class _Means:
                 path, network, images, backend, seed=seed, progress=progress, resume=True,
                 overwrite=True,
             )  # fmt: skip
-        return open_result(path)
+        return open_result(path, lazy=True)  # all spikes of a bursting network fill the memory
 
     def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
         from bioae.cli.progress import counting

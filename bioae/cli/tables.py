@@ -17,6 +17,7 @@ __all__ = ["print_table"]
 _SPACE = 3  # between two columns
 _EDGES = 4
 _ROW_HEADING = 28  # characters that are left to headings of rows
+_TEXT = 24  # and to columns of texts
 _CELL = 12
 
 
@@ -47,7 +48,7 @@ def print_table(table: Table, console: Console, *, heading_width: int = _CELL) -
         _column(
             _wrapped(heading, heading_width) if place else heading,
             cells,
-            _CELL if place else _ROW_HEADING,
+            (_TEXT if heading in table.texts else _CELL) if place else _ROW_HEADING,
             left=place == 0 or heading in table.texts,
         )
         for place, (heading, *cells) in enumerate(zip(table.columns, *table.rows, strict=True))

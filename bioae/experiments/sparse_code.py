@@ -16,7 +16,7 @@ from bioae.experiments.autoencoders.measures import (
     firing,
     whole_row,
 )
-from bioae.experiments.autoencoders.recipes import changed, recipe
+from bioae.experiments.autoencoders.recipes import changed, recipe, screened
 from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import courses, dots
@@ -312,7 +312,37 @@ EXPERIMENT = Experiment(
         "presentations": draw_courses, "ingredients": draw_ingredients,
         "cortex": draw_brian2,
     },
-    notes="""## What is measured
+    notes=f"""## What is measured
 
+All spiking networks have 100 latent neurons between strided convolutions, follow the recipe
+`bioae/experiments/autoencoders/soft_reset.toml`, and are trained on 50,000 images; the best epoch
+is chosen by the error of 10,000 more, and the test split is used once. The recipe: neurons with
+soft reset whose time constants and thresholds are trained, a constant input current, a read-out
+that does not fire, 32 steps, and `lambda2` with a target, which asks latent neurons to fire rarely.
+Errors are sums over the 784 pixels. Numbers of firing are of the 10,000 test images in the mirror;
+those of Brian2 are of the same images in C++, and spikes and errors of the first 1,000 are compared
+with the mirror in float64.
+
+Conventional networks have the same shapes, the same images and the same choice of the epoch. Their
+learning rate and batch size were chosen as those of the recipe were.
+
+Other neurons take the place of those of `{SHIPPED}`, the seed 0 of `spiking`: first its weights
+are only scaled so that rates match, and the numbers are of 1,000 test images in Brian2; then the
+network is trained further.
+
+Thresholds were set before any row was run, from single runs. The best spiking auto-encoder of
+Hübotter et al. (2021) has an error of 6.75.
+
+## How the recipe was chosen
+
+Single runs with seed 0 on 30,000 training images, compared by the error of 2,000 more; no test
+image was looked at.
+
+{screened("sparse_code")}
+
+The same of the conventional networks, of which all three are best at a learning rate of 4e-3 with
+16 images per update:
+
+{screened("conventional")}
 """,
 )  # fmt: skip

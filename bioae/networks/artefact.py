@@ -30,6 +30,7 @@ from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.showing import Shown, Summary
 
 __all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
 
@@ -51,8 +52,8 @@ class _Description(Table):
     metrics: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Artefact:
+@dataclass(frozen=True, repr=False)
+class Artefact(Shown):
     """A trained network and the record of its training.
 
     Attributes
@@ -68,6 +69,16 @@ class Artefact:
     network: Network
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def _summary(self) -> Summary:
+        data = self.training.get("data", {}).get("name", "unknown data")
+        shown = "".join(
+            f"; {name} {value:.4g}"
+            for name, value in self.metrics.items()
+            if name.startswith("test_") and isinstance(value, float)
+        )
+        heading, rows = self.network._summary()
+        return Summary(f"Trained on {data}{shown}. {heading}", rows)
 
 
 def save(

@@ -24,6 +24,7 @@ from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import check_key, stream
+from bioae.showing import Shown, Summary
 
 __all__ = ["NetworkBase"]
 
@@ -31,8 +32,8 @@ __all__ = ["NetworkBase"]
 _DELAY_STREAMS = 2**40
 
 
-@dataclass(frozen=True)
-class NetworkBase:
+@dataclass(frozen=True, repr=False)
+class NetworkBase(Shown):
     """A network: its description and its weights.
 
     Parameters
@@ -251,6 +252,11 @@ class NetworkBase:
                 count += this.size - (not this.layer.autapses)
             counts[this.name] = count
         return counts
+
+    def _summary(self) -> Summary:
+        count = sum(values.size for values in self.weights.values())
+        heading, rows = self.config._summary()
+        return Summary(f"{heading.replace('NetworkConfig', 'Network')}, {count:,} numbers", rows)
 
     @cached_property
     def sha256(self) -> str:

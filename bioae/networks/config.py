@@ -29,6 +29,7 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.placing import models_of
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
+from bioae.showing import Shown, Summary
 
 __all__ = ["NetworkConfig", "presets"]
 
@@ -41,13 +42,13 @@ def presets() -> tuple[str, ...]:
     )
 
 
-class NetworkConfig(Table):
+class NetworkConfig(Shown, Table):
     """The description of a network: its task, its layers, its encoder and decoder, its timing.
 
     Raises
     ------
     NetworkError
-        From `from_mapping` and `preset`, if a key is unknown or the layers do not fit together.
+        If a key is unknown, or the layers do not fit together.
     """
 
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
@@ -122,6 +123,15 @@ class NetworkConfig(Table):
             fields.pop("task", None)
         return fields
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise NetworkError(**describe(error, type(self)), where="NetworkConfig") from error
+
+    # pydantic validates tables by itself: only direct calls have the errors of `__init__`.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
         """Build a description from a parsed file; ``preset`` names a shipped one to change.
@@ -150,6 +160,20 @@ class NetworkConfig(Table):
             If there is none of that name, or the changes do not fit.
         """
         return cls.from_mapping({"preset": name, **changes}, where=f"the network {name!r}")
+
+    def _summary(self) -> Summary:
+        neurons = sum(each.size for each in self.placed)
+        heading = (
+            f"NetworkConfig: {self.task.kind}, {neurons:,} neurons, {self.steps} steps of "
+            f"{self.dt}, input {' x '.join(map(str, self.input_shape))} ({self.encoder.kind}), "
+            f"output by {self.decoder.kind}"
+        )
+        rows: list[tuple[str, ...]] = [("layer", "kind", "shape", "neuron")]
+        for layer, placed in zip(self.layers, self.placed, strict=True):
+            shape = " x ".join(map(str, placed.shape))
+            latent = " (latent)" if placed.name == self.latent else ""
+            rows.append((f"{placed.name}{latent}", layer.kind, shape, placed.model.name))
+        return Summary(heading, rows)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the description as a file states it; `from_mapping` reads it back."""

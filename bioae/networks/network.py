@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network(NetworkBase):
     """An auto-encoder with its weights, and the changes that experiments make to it.
 
@@ -125,7 +125,7 @@ class Network(NetworkBase):
         for placed in config.placed:
             parameters = {n: float(v.mean()) for n, v in self.parameters(placed).items()}
             key = (placed.model.model_dump_json(), *parameters.items())
-            if placed.model.threshold is None:
+            if not placed.can_fire:
                 known[key] = 1.0  # it never fires, so nothing depends on its rate
             if key not in known:
                 known[key] = calibrate(

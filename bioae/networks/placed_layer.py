@@ -60,6 +60,11 @@ class PlacedLayer:
         """The number of neurons."""
         return math.prod(self.shape)
 
+    @property
+    def can_fire(self) -> bool:
+        """Whether its neurons have a threshold; else the decoder reads their potential."""
+        return self.model.threshold is not None
+
     @cached_property
     def program(self) -> Program:
         """The neuron model, lowered, with the layer's background input."""

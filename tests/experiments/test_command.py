@@ -407,6 +407,19 @@ def test_rows_are_taken_over_as_rows_of_that_run(run: Run, write: Write, here: P
     assert len(list(here.rglob("second/**/rows/*/*.json"))) == 6
 
 
+def test_settings_of_conditions_without_rows_may_change(run: Run, write: Write, here: Path) -> None:
+    run("toy", "--condition", "ours", "--out", "first")
+    known = ("--rows", "first/toy.json", "--condition", "ours", "--out")
+    write(('Condition("chance", {"score": 0.25})', 'Condition("chance", {"score": 0.2})'))
+    run("toy", *known, "second")
+    assert len(list(here.glob("second/rows/*/*.json"))) == 3
+    assert not list(here.glob("second/**/calls"))
+    document = json.loads((here / "second/toy.json").read_text())
+    assert document["conditions"]["chance"] == {"score": 0.2}
+    write(('Condition("ours", {"score": 0.75})', 'Condition("ours", {"score": 0.9})'))
+    assert "conditions.ours.score differs" in refused(run("toy", *known, "third"))
+
+
 def test_a_condition_may_be_added(run: Run, write: Write, here: Path) -> None:
     assert run("toy").status == 0
     new = '"chance": Condition("chance", {"score": 0.25}),'

@@ -90,6 +90,6 @@ def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
     }
     steps, examples = activity.spikes.shape[:2]
     return LayerSpikes.of(
-        placed.name, placed.shape, states=states,
+        placed.name, placed.shape, states=states, can_fire=placed.can_fire,
         example=example, step=step, neuron=neuron, examples=examples, steps=steps,
     )  # fmt: skip

@@ -204,7 +204,7 @@ def report(
 
 def _spiking(network: Network) -> list[str]:
     """Return the names of the layers that spike."""
-    return [each.name for each in network.config.placed if each.model.threshold is not None]
+    return [each.name for each in network.config.placed if each.can_fire]
 
 
 def _active_fraction(result: xr.DataTree, layers: Iterable[str]) -> float:

@@ -86,7 +86,7 @@ class Problem(DescentProblem):
     def tallies(self) -> dict[str, LayerTally]:
         """Return a tally for each layer that can spike."""
         placed = self.mirror.config.placed
-        return {each.name: LayerTally() for each in placed if each.model.threshold is not None}
+        return {each.name: LayerTally() for each in placed if each.can_fire}
 
     def as_stored(self) -> AbstractContextManager[None]:
         """Round the weights to the grid of the artefact."""

@@ -144,7 +144,7 @@ def build_regularisers(
         If a term of the activity acts on a layer that never spikes, one of weights on a layer
         without trained ones, or either of them on no layer.
     """
-    spiking = tuple(each.name for each in network.placed if each.model.threshold is not None)
+    spiking = tuple(each.name for each in network.placed if each.can_fire)
     weighted = tuple(each.name for each in network.placed if each.weight_shapes)
     terms = []
     for symbol, values in config.terms(network.latent).items():

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["changed", "recipe"]
+__all__ = ["changed", "recipe", "screened"]
 
 
 def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -50,6 +50,26 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         else:
             both[key] = value
     return both
+
+
+def screened(experiment: str) -> str:
+    """Return the single runs from which a recipe was chosen, as a Markdown table.
+
+    Parameters
+    ----------
+    experiment
+        The experiment that uses it.
+    """
+    columns = {
+        "changes": ("run", ""), "presentations": ("presentations", ","),
+        "error": ("error, validation", ".2f"), "density": ("latent density", ".3f"),
+        "dead": ("dead", "g"), "bursting": ("bursting", "g"),
+    }  # fmt: skip
+    runs = _tables("screening")[experiment]
+    keys = [key for key in columns if key in runs[0]]
+    rows = [[columns[key][0] for key in keys], ["---"] * len(keys)]
+    rows += [[format(run[key], columns[key][1]) for key in keys] for run in runs]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

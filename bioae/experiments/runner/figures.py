@@ -38,7 +38,10 @@ def dots(
 
     @styled
     def draw() -> Figure:
-        figure = new_figure(2.4 * len(columns), 2.4)
+        # Names of more than a few conditions have room only if they stand upright.
+        upright = len("".join(names)) > 30
+        width = max(2.4, 0.3 * len(names))
+        figure = new_figure(width * len(columns), 3.4 if upright else 2.4)
         panels = figure.subplots(1, len(columns), squeeze=False)[0]
         for axes, (column, title) in zip(panels, columns.items(), strict=True):
             for place, name in enumerate(names):
@@ -50,7 +53,7 @@ def dots(
                 if len(values):
                     mean = float(np.mean(values))
                     axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
-            axes.set_xticks(range(len(names)), names)
+            axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
             if not (rows[column] < 0).any():
                 axes.set_ylim(bottom=0)

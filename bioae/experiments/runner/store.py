@@ -158,12 +158,16 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
 def check_rows(document: Document, identity: Identity, where: Path) -> None:
     """Refuse rows of another run to take over, before any work is done.
 
+    Settings of conditions without rows may differ.
+
     Raises
     ------
     ResultError
         If they are of another experiment, form, size or target, or of other settings.
     """
-    differing = _differing(document, identity)
+    run = {row.condition for row in document.rows}
+    conditions = {name: each for name, each in document.conditions.items() if name in run}
+    differing = _differing(document.model_copy(update={"conditions": conditions}), identity)
     if differing is not None:
         key, found, expected = differing
         mend = "Give --rows a file of the same form of the experiment, with the same settings"

@@ -210,5 +210,5 @@ class Trial:
 
 def fewest_spikes(network: Network, result: xr.DataTree) -> int:
     """Return the number of spikes of the quietest layer, of those whose neurons can spike."""
-    spiking = [layer.name for layer in network.config.placed if layer.model.threshold is not None]
+    spiking = [layer.name for layer in network.config.placed if layer.can_fire]
     return min(int(result[f"layers/{name}"]["spike_count"].sum()) for name in spiking)

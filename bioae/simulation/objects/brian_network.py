@@ -17,6 +17,7 @@ from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
+from bioae.showing import Shown, Summary
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
@@ -33,8 +34,8 @@ from bioae.simulation.results.describe import result_of
 __all__ = ["BrianNetwork", "build"]
 
 
-@dataclass
-class BrianNetwork:
+@dataclass(repr=False)
+class BrianNetwork(Shown):
     """The Brian2 objects of a network; add your own to `network` before it runs.
 
     Attributes
@@ -81,6 +82,22 @@ class BrianNetwork:
     decoded: ValueRecorder | None = None
     keys: NeuronGroup | None = None
     images: Presentations | None = None
+
+    def _summary(self) -> Summary:
+        heading = (
+            f"BrianNetwork: {self.presentations} presentations in one run of {self.steps} steps; "
+            "add objects to `network`"
+        )
+        objects = {
+            "input": self.input,
+            **{f"populations[{name!r}]": each for name, each in self.populations.items()},
+            **{f"synapses[{name!r}]": each for name, each in self.synapses.items()},
+            **{f"spikes[{name!r}]": each for name, each in self.spikes.items()},
+            **{f"states[{name!r}]": each for name, each in self.states.items()},
+        }
+        rows = [("object", "class", "name in Brian2")]
+        rows += [(name, type(each).__name__, each.name) for name, each in objects.items()]
+        return Summary(heading, rows)
 
     @property
     def timing(self) -> Timing:

@@ -62,7 +62,7 @@ class Monitors:
                 values = np.asarray(monitor.variables[name].get_value())
                 units = placed.program.states[name].unit
                 states[name] = Trace(self._trace(values, placed.depth, examples), units)
-        return replace(self._spikes(placed, examples), states=states)
+        return replace(self._spikes(placed, examples), states=states, can_fire=placed.can_fire)
 
     def _spikes(self, placed: PlacedLayer, examples: int) -> LayerSpikes:
         """Return a layer's spikes in its windows.

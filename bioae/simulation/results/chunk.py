@@ -41,6 +41,8 @@ class LayerSpikes:
     states
         Recorded state variables by name, each ``(values, units)``, of shape
         (example, time, neuron).
+    can_fire
+        Whether the neurons have a threshold; a layer without, whose potential is read, never fires.
     """
 
     name: str
@@ -48,6 +50,7 @@ class LayerSpikes:
     neuron: NDArray[np.integer[Any]]
     counts: NDArray[np.integer[Any]]
     states: Mapping[str, Trace | tuple[NDArray[Any], str]] = field(default_factory=dict)
+    can_fire: bool = True
 
     @classmethod
     def of(
@@ -61,12 +64,13 @@ class LayerSpikes:
         examples: int,
         steps: int,
         states: Mapping[str, Trace | tuple[NDArray[Any], str]] | None = None,
+        can_fire: bool = True,
     ) -> LayerSpikes:
         """Sort spikes that come in any order.
 
         Parameters
         ----------
-        name, shape, states
+        name, shape, states, can_fire
             As for the class.
         example, step, neuron
             (spike,) The position of the spike's example among the images, its step since the
@@ -94,7 +98,7 @@ class LayerSpikes:
         place = columns[0].astype(np.int64) * steps + columns[1]
         order = np.lexsort((columns[2], place))
         counts = np.bincount(place, minlength=examples * steps).reshape(examples, steps)
-        return cls(name, shape, columns[2][order], counts, states or {})
+        return cls(name, shape, columns[2][order], counts, states or {}, can_fire)
 
     @property
     def size(self) -> int:
@@ -108,7 +112,7 @@ class LayerSpikes:
         states = {name: Trace(trace[0][part], trace[1]) for name, trace in self.states.items()}
         return LayerSpikes(
             self.name, self.shape, self.neuron[bounds[begin] : bounds[end]], self.counts[part],
-            states,
+            states, self.can_fire,
         )  # fmt: skip
 
     def spike_count(self) -> NDArray[np.int32]:
@@ -134,9 +138,13 @@ class LayerSpikes:
         Raises
         ------
         ResultError
-            If they do not, or a neuron spikes twice in a step.
+            If they do not, or a neuron spikes twice in a step, or without a threshold.
         """
         where = f"layer {self.name!r}"
+        if not self.can_fire and len(self.neuron):
+            raise ResultError(
+                "neurons without a threshold spike", where=where, found=f"{len(self.neuron)} spikes"
+            )
         if self.counts.shape != (examples, steps) or self.counts.sum() != len(self.neuron):
             raise ResultError(
                 "the spikes do not fit the examples and steps",
@@ -200,6 +208,7 @@ def join_layers(parts: Sequence[LayerSpikes]) -> LayerSpikes:
             name: Trace(np.concatenate([part[name].values for part in traces]), trace.units)
             for name, trace in traces[0].items()
         },
+        first.can_fire,
     )
 
 

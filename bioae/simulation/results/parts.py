@@ -254,7 +254,14 @@ def _to_bytes(chunk: Chunk) -> bytes:
             arrays[f"{number}/{name}"] = _narrow(getattr(layer, name))
         for name, trace in layer.states.items():
             arrays[f"{number}/states/{name}"], units[name] = trace
-        layers.append({"name": layer.name, "shape": layer.shape, "units": units})
+        layers.append(
+            {
+                "name": layer.name,
+                "shape": layer.shape,
+                "units": units,
+                "can_fire": layer.can_fire,
+            }
+        )
     arrays = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
     description = json.dumps(layers)
     digest = _sha256(arrays, description)
@@ -289,6 +296,7 @@ def _layer(
             name: Trace(arrays[f"{number}/states/{name}"], units)
             for name, units in entry["units"].items()
         },
+        can_fire=bool(entry["can_fire"]),
     )
 
 

@@ -106,7 +106,7 @@ def layer_dataset(
             ),
         },
         coords=_neuron_coordinates(layer.shape),
-        attrs={"shape": _shape_attribute(layer.shape)},
+        attrs={"shape": _shape_attribute(layer.shape), "can_fire": int(layer.can_fire)},
     )
     if repeats > 1:
         repeat = np.tile(np.arange(repeats, dtype=np.int32), example.size)

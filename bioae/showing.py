@@ -1,0 +1,46 @@
+"""Short texts and HTML tables of objects, for prompts and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple, Protocol
+
+__all__ = ["Shown", "Summary"]
+
+
+class Summary(NamedTuple):
+    """What an object shows of itself: a heading, and a table whose first row names the columns."""
+
+    heading: str
+    rows: Sequence[tuple[str, ...]]
+
+
+class _Summarised(Protocol):
+    def _summary(self) -> Summary: ...
+
+
+class Shown:
+    """An object that shows its summary as text, and as a table in notebooks."""
+
+    def __repr__(self: _Summarised) -> str:
+        heading, rows = self._summary()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = (
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+        return "\n".join([heading, *(f"  {line}" for line in lines)])
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self: _Summarised) -> str:
+        heading, (head, *rows) = self._summary()
+        parts = [_row("th", head), *(_row("td", row) for row in rows)]
+        return f"<div><b>{escape(heading)}</b><table>{''.join(parts)}</table></div>"
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    texts = (f"<{tag} style='text-align: left'>{escape(cell)}</{tag}>" for cell in cells)
+    return f"<tr>{''.join(texts)}</tr>"

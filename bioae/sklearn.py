@@ -1,0 +1,228 @@
+"""A spiking auto-encoder with the methods of scikit-learn.
+
+`SpikingAutoEncoder` fits into pipelines, grid searches and cross-validation. The network that it
+trains is a `bioae.networks.network.Network`, for simulation in Brian2 and analysis.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.random import RandomState
+
+
+__all__ = ["SpikingAutoEncoder"]
+
+#: Neurons with soft reset, whose constants are trained.
+_NEURON, _READOUT = "lif_subtract", "leaky_readout"
+
+
+class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Spiking auto-encoder as a transformer: spike counts of latent neurons in place of features.
+
+    Features are brought to the range of intensities, from 0 to 1, by the least and the greatest
+    value of all training data; values outside that range are clipped. Each drives the network by a
+    constant current for `steps` steps, and the decoder's outputs, brought back to the range of the
+    data, are the reconstruction.
+
+    Parameters
+    ----------
+    n_components
+        The number of latent neurons.
+    steps
+        The number of time steps of a presentation, of 1 ms.
+    epochs, batch_size, learning_rate
+        Passes over the training data, examples of one update, and Adam's step size.
+    density
+        The spikes per step that latent neurons may have on average without a penalty; None for no
+        penalty.
+    network
+        The description of another network, the table ``[network]`` of a training configuration
+        (see `docs/networks.md`); its inputs must be as many as there are features, and
+        `n_components` and `steps` are then its own. By default the features, `n_components` latent
+        neurons and the read-outs are connected all to all.
+    validation
+        The fraction of the training data that is held out, to choose the best epoch.
+    random_state
+        The seed of the weights, the order of examples, the held-out part and random input.
+
+    Attributes
+    ----------
+    network_ : bioae.networks.network.Network
+        The trained network.
+    history_ : tuple of dict
+        The metrics of each epoch.
+    data_min_, data_max_ : float
+        The least and the greatest value of the training data.
+    n_features_in_ : int
+        The number of features.
+
+    Examples
+    --------
+    >>> from bioae.sklearn import SpikingAutoEncoder
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = SpikingAutoEncoder(n_components=32, epochs=1, random_state=0).fit(X[:200])
+    >>> model.transform(X[:5]).shape
+    (5, 32)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 100,
+        *,
+        steps: int = 24,
+        epochs: int = 10,
+        batch_size: int = 16,
+        learning_rate: float = 4e-3,
+        density: float | None = 0.07,
+        network: Mapping[str, Any] | None = None,
+        validation: float = 0.1,
+        random_state: int | RandomState | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.steps = steps
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.density = density
+        self.network = network
+        self.validation = validation
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X
+            The data, (example, feature).
+        y
+            Not used.
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers, or fewer than two examples.
+        InputError
+            If a parameter or the description of the network does not fit.
+        """
+        from bioae.trainers import TrainingConfig, train
+
+        data = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        self.data_min_, self.data_max_ = float(data.min()), float(data.max())
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "data.npz"
+            tables = self._tables(str(path), seed)
+            config = TrainingConfig.from_mapping(tables, where=type(self).__name__)
+            images = self._images(data, config.network.input_shape)
+            np.savez(path, x_train=images, x_test=images[:1])
+            result = train(config, Path(folder) / "run")
+        self.network_, self.history_ = result.network, result.history
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the spike counts of latent neurons, (example, latent neuron)."""
+        result = self.simulate(X)
+        counts = result[f"layers/{self.network_.config.latent}"]["spike_count"]
+        return np.asarray(counts, dtype=np.float64).reshape(counts.sizes["example"], -1)
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the reconstruction of data, (example, feature), in their units."""
+        outputs = np.asarray(self.simulate(X)["reconstruction"], dtype=np.float64)
+        scaled = outputs.reshape(len(outputs), -1)
+        return scaled * (self.data_max_ - self.data_min_) + self.data_min_
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the negative mean squared error of the reconstruction, larger is better."""
+        data = self._checked(X)
+        return -float(np.mean((self.reconstruct(data) - data) ** 2))
+
+    def simulate(self, X: ArrayLike) -> xr.DataTree:
+        """Run the network on data in the mirror, and return the result; see `docs/result.md`.
+
+        To run it in Brian2: ``bioae.simulate(model.network_, model.intensities(X))``.
+        """
+        from bioae.trainers import simulate_mirror
+
+        return simulate_mirror(self.network_, self.intensities(X))
+
+    def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return data as the network is shown them, from 0 to 1, (example, channel, y, x)."""
+        data = self._checked(X)
+        return self._images(data, self.network_.config.input_shape)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The number of latent neurons, for `get_feature_names_out`."""
+        config = self.network_.config
+        return next(each.size for each in config.placed if each.name == config.latent)
+
+    def _checked(self, values: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        data: NDArray[np.float64] = validate_data(self, values, dtype=np.float64, reset=False)
+        return data
+
+    def _images(self, data: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Bring data to the range of intensities and to the shape of the input."""
+        if int(np.prod(shape)) != data.shape[1]:
+            raise ValueError(
+                f"the network has an input of shape {shape}: expected {int(np.prod(shape))} "
+                f"features, found {data.shape[1]}"
+            )
+        extent = self.data_max_ - self.data_min_
+        scaled = (data - self.data_min_) / (extent if extent > 0 else 1.0)
+        return np.clip(scaled, 0.0, 1.0).reshape(len(data), *shape)
+
+    def _tables(self, data: str, seed: int) -> dict[str, Any]:
+        """Return the tables of the training configuration."""
+        network = self.network
+        if network is None:
+            network = _dense(self.n_features_in_, self.n_components, self.steps)
+        term = {"coefficient": 1.0, "layers": [network["latent"]], "target": self.density}
+        return {
+            "data": {"name": data, "validation": self.validation},
+            "network": dict(network),
+            "training": {
+                "epochs": self.epochs,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+                "schedule": {"name": "cosine", "warm_up": min(0.2, self.epochs / 2)},
+                "derivative": {"name": "arctan", "alpha": 2.0},
+                "trainable": ["tau", "theta"],
+                "gradient_clip": 0,
+                "seed": seed,
+            },
+            "regularisers": {} if self.density is None else {"lambda2": term},
+        }
+
+
+def _dense(features: int, latent: int, steps: int) -> dict[str, Any]:
+    return {
+        "input_shape": [1, 1, features],
+        "steps": steps,
+        "schedule": "paper",
+        "neuron": _NEURON,
+        "latent": "latent",
+        "encoder": {"kind": "constant_current", "gain": 0.2},
+        "decoder": {"kind": "max", "scale": 6.0},
+        "layers": [
+            {"kind": "dense", "name": "latent", "units": latent, "bias": True, "gain": 4.0},
+            {
+                "kind": "dense", "name": "output", "shape": [1, 1, features], "bias": True,
+                "neuron": _READOUT, "parameters": {"tau": "80*ms"},
+            },
+        ],
+    }  # fmt: skip

@@ -1,0 +1,256 @@
+"""Results of networks with a layer that cannot fire, whose potential is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import (
+    analyze,
+    blocks,
+    check_result,
+    compare,
+    differing_spikes,
+    example_statistics,
+    firing_change,
+    firing_layers,
+    firing_rate,
+    layer_frame,
+    layer_names,
+    layer_statistics,
+    measure,
+    neuron_frame,
+    neuron_statistics,
+    open_result,
+    plots,
+    presentations,
+    statistics,
+    summary,
+    to_neo,
+    to_nwb,
+    to_pandas,
+)
+from bioae.analysis.report.tables import measure_tables
+from bioae.cli.analyze import analyze as command
+from bioae.errors import ResultError
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.netcdf import write_result
+from bioae.simulation.results.tree import build_result
+
+NOTE = "output does not fire: its potential is read."
+
+
+def spiking(name: str, neurons: int, seed: int = 0) -> LayerSpikes:
+    """Return a layer of six presentations of 24 steps that fires at random."""
+    raster = np.random.default_rng(seed).random((6, 24, neurons)) < 0.2
+    example, step, neuron = np.nonzero(raster)
+    return LayerSpikes.of(
+        name, (neurons,), example=example, step=step, neuron=neuron, examples=6, steps=24
+    )
+
+
+def readout(*, can_fire: bool = False) -> LayerSpikes:
+    """Return a layer of ten neurons without a spike."""
+    return LayerSpikes(
+        "output", (10,), np.empty(0, np.int32), np.zeros((6, 24), np.int32), can_fire=can_fire
+    )
+
+
+def built(*layers: LayerSpikes, **changes: Any) -> xr.DataTree:
+    fields: dict[str, Any] = {
+        "images": np.random.default_rng(1).random((6, 1, 4, 4)),
+        "example": np.arange(6),
+        "dt_ms": 1.0,
+        "steps": 24,
+        "target": "numpy",
+        "seed": 0,
+        "neuron_model": "x",
+        "network_sha256": "abc",
+        "task": "classification",
+        "output": np.eye(6),
+        "label": np.arange(6),
+    }
+    return build_result(layers=layers, **(fields | changes))
+
+
+@pytest.fixture(scope="module")
+def tree() -> xr.DataTree:
+    """A classifier of two layers that fire, and a read-out."""
+    return built(spiking("first", 8), spiking("second", 5, seed=2), readout())
+
+
+def test_a_layer_says_whether_it_can_fire(tree: xr.DataTree, tmp_path: Path) -> None:
+    write_result(tree, tmp_path / "r.nc")
+    for found in (tree, open_result(tmp_path / "r.nc"), tree.isel(example=slice(2))):
+        assert layer_names(found) == ["first", "second", "output"]
+        assert firing_layers(found) == ["first", "second"]
+    assert open_result(tmp_path / "r.nc").identical(tree)
+    # A layer that could have fired, and did not, is silent.
+    assert firing_layers(built(spiking("first", 8), readout(can_fire=True)))[-1] == "output"
+
+
+def test_repeats_keep_it() -> None:
+    layers = (spiking("first", 8), readout())
+    changes = {"images": np.zeros((3, 1, 4, 4)), "example": np.arange(3), "repeats": 2}
+    found = built(*layers, **changes, output=np.eye(6), label=np.arange(3))
+    assert firing_layers(presentations(found)) == ["first"]
+
+
+def test_in_older_files_all_layers_can_fire(tree: xr.DataTree) -> None:
+    older = tree.copy()
+    for layer in older["layers"].children.values():
+        del layer.attrs["can_fire"]
+    check_result(older)
+    assert firing_layers(older) == layer_names(tree)
+    assert list(summary(older)["layer"]) == layer_names(tree)
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, "no", np.array([1, 0]), np.float64(0)])
+def test_other_values_are_refused(tree: xr.DataTree, value: object) -> None:
+    foreign = tree.copy()
+    foreign["layers/output"].attrs["can_fire"] = value
+    with pytest.raises(ResultError, match=r"attribute 'can_fire': .*; expected 1 or 0; found"):
+        check_result(foreign)
+
+
+def test_spikes_without_a_threshold_are_refused(tree: xr.DataTree, tmp_path: Path) -> None:
+    layer = spiking("output", 10)
+    wrong = LayerSpikes("output", (10,), layer.neuron, layer.counts, can_fire=False)
+    with pytest.raises(ResultError, match="neurons without a threshold spike"):
+        built(wrong)
+    foreign = tree.copy()
+    foreign["layers/first"].attrs["can_fire"] = 0
+    write_result(foreign, tmp_path / "r.nc")
+    with pytest.raises(ResultError, match="layer 'first': neurons that cannot fire have spikes"):
+        open_result(tmp_path / "r.nc")
+
+
+def test_statistics_leave_it_out(tree: xr.DataTree) -> None:
+    alone = built(spiking("first", 8), spiking("second", 5, seed=2))
+    assert summary(tree).identical(summary(alone))
+    assert statistics(tree)["layers"].identical(statistics(alone)["layers"])
+    assert firing_change(tree, tree).identical(firing_change(alone, alone))
+    assert compare(tree, tree).identical(compare(alone, alone))
+    with pytest.raises(KeyError, match="'layer'"):
+        summary(tree).sel(layer="output")
+    # A user's statistic may be one of its potential.
+    own = compare(tree, tree, statistics={"rate": firing_rate})
+    assert list(own["layer"]) == layer_names(tree)
+
+
+def test_a_layer_that_fires_after_a_change(tree: xr.DataTree) -> None:
+    after = built(spiking("first", 8), spiking("second", 5), spiking("output", 10))
+    for changed in (firing_change(tree, after), firing_change(after, tree)):
+        assert list(changed["layer"]) == layer_names(tree)
+    changed = firing_change(tree, after)["rate_hz_mean_before"].to_numpy()
+    assert np.isfinite(changed).tolist() == [True, True, False]
+    assert np.isfinite(firing_change(tree, after)["rate_hz_mean_after"]).all()
+
+
+def test_the_comparison_of_spikes_is_of_all_layers(tree: xr.DataTree) -> None:
+    found = differing_spikes(tree, tree)
+    assert list(found["layer"]) == layer_names(tree)
+    spikes = found["spikes_a"].to_numpy()
+    assert spikes[-1] == 0 < spikes[0]
+    assert (found["compared"] > 0).all()
+    assert [block.neuron.size for block in blocks(tree, "output")] == [0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [neuron_statistics, example_statistics, layer_statistics, neuron_frame],
+)
+def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> None:
+    message = "layer 'output' does not fire: its neurons have no threshold; expected 'first' or "
+    with pytest.raises(ResultError, match=message):
+        function(tree, "output")
+
+
+def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    assert list(layer_frame(tree).index) == ["first", "second"]
+    frames = to_pandas(tree)
+    for frame in frames.values():
+        assert sorted(frame["layer"].unique()) == ["first", "second"]
+    with pytest.raises(ResultError, match="does not fire"):
+        to_pandas(tree, ["output"])
+
+
+def test_recordings_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
+    pytest.importorskip("neo")
+    assert len(to_neo(tree, "second").segments) == 6
+    with pytest.raises(ResultError, match="does not fire"):
+        to_neo(tree, "output")
+    pynwb = pytest.importorskip("pynwb")
+    to_nwb(tree, tmp_path / "r.nwb")
+    with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "r") as file:
+        assert set(file.read().units["layer"][:]) == {"first", "second"}
+    with pytest.raises(ResultError, match="does not fire"):
+        to_nwb(tree, tmp_path / "s.nwb", layers=["output"])
+    assert not (tmp_path / "s.nwb").exists()
+
+
+def test_figures_leave_it_out(tree: xr.DataTree) -> None:
+    figure = plots.rasters(tree)
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
+    assert [title.partition(":")[0] for title in titles] == ["first", "second"]
+    # Who names the layer gets its panel.
+    assert len(plots.rasters(tree, layers=["output"]).axes) == 1
+
+
+def test_the_report_says_so_once(
+    tree: xr.DataTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.nc", "b.nc"):
+        write_result(tree, tmp_path / name)
+    files = [tmp_path / "a.nc", tmp_path / "b.nc"]
+    assert command(files, out=tmp_path / "out") == 0
+    printed = capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert printed.count(NOTE) == page.count(NOTE) == 1
+    for text in (printed, page):
+        assert "undefined in output" not in text
+    numbers = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert list(numbers["layers"]) == ["first", "second"]
+    assert numbers["results"]["b"]["not_firing"] == ["output"]
+    assert list(numbers["comparisons"][0]["layers"]) == layer_names(tree)
+    with xr.open_datatree(tmp_path / "out" / "statistics.nc", engine="h5netcdf") as stored:
+        assert list(stored["a/layers"].children) == ["first", "second"]
+
+
+def test_tables_leave_it_out(tree: xr.DataTree) -> None:
+    other = built(spiking("first", 8), spiking("second", 5), spiking("output", 10))
+    measures = measure({"a": tree, "b": other})
+    tables = {table.caption: table for table in measure_tables(measures)}
+    assert tables["Firing: a"].columns[1:] == ("first", "second")
+    assert tables["Firing: b"].columns[1:] == ("first", "second", "output")
+    assert tables["Compared with cortex: a"].columns[1:3] == ("first", "second")
+    assert tables["Firing rate by class (Hz): a"].columns == ("class", "first", "second")
+    assert "output" not in {
+        row[0] for row in tables["Neurons of a (first) against b (second)"].rows
+    }
+    assert [row[0] for row in tables["Spikes of a (first) against b (second)"].rows][-1] == "output"
+    assert measures.left_out() == [f"a: {NOTE}"]
+
+
+def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:
+    """Nothing fires, and nothing fails."""
+    tree = built(readout())
+    table = summary(tree)
+    assert table.sizes == {"layer": 0}
+    assert "dead_fraction" in table
+    assert "undefined" not in str(statistics(tree))
+    assert firing_change(tree, tree).sizes == {"layer": 0}
+    with pytest.raises(ResultError, match="there is no layer to draw"):
+        plots.rasters(tree)
+    write_result(tree, tmp_path / "r.nc")
+    numbers = analyze([tmp_path / "r.nc"], tmp_path / "out")
+    assert numbers["layers"] == {}
+    assert numbers["results"]["r"]["not_firing"] == ["output"]
+    assert numbers["results"]["r"]["scores"]["accuracy"]["value"] == 1
+    assert NOTE in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

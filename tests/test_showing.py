@@ -1,0 +1,55 @@
+"""What networks show of themselves at a prompt and in a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import bioae
+from bioae.errors import NetworkError
+from bioae.showing import Shown, Summary
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[str, Any]:
+    trained = bioae.load("sae-mnist")
+    network = trained.network
+    return {
+        "Trained on mnist; test_sum_squared_error ": trained,
+        "Network: reconstruction, ": network,
+        "NetworkConfig: reconstruction, ": network.config,
+        "BrianNetwork: 2 presentations in one run": bioae.build(network, presentations=2),
+    }
+
+
+def test_texts_fit_a_prompt(shown: dict[str, Any]) -> None:
+    for start, each in shown.items():
+        heading, *lines = repr(each).splitlines()
+        assert heading.startswith(start)
+        assert str(each) == repr(each)
+        assert 6 < len(lines) < 30
+        assert max(map(len, lines)) <= 80
+        assert any("latent" in line for line in lines)
+
+
+def test_tables_of_notebooks_have_the_same_cells(shown: dict[str, Any]) -> None:
+    for each in shown.values():
+        rows = each._repr_html_().split("<tr>")[1:]
+        assert len(rows) == len(repr(each).splitlines()) - 1
+        assert "decoder1" in each._repr_html_()
+
+
+def test_names_are_escaped() -> None:
+    class Odd(Shown):
+        def _summary(self) -> Summary:
+            return Summary("a < b", [("<i>",), ("x & y",)])
+
+    assert Odd()._repr_html_().count("&lt;") == 2
+    assert "x &amp; y" in Odd()._repr_html_()
+    assert repr(Odd()).splitlines() == ["a < b", "  <i>", "  x & y"]
+
+
+def test_a_wrong_description_is_refused_by_bioae() -> None:
+    with pytest.raises(NetworkError, match="NetworkConfig: steps does not fit"):
+        bioae.NetworkConfig(steps=0, layers=[{"kind": "dense", "name": "a", "units": 1}])

@@ -1,0 +1,91 @@
+"""The transformer of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import bioae
+from bioae.errors import InputError
+from bioae.sklearn import SpikingAutoEncoder
+
+SMALL: dict[str, Any] = {"n_components": 4, "steps": 6, "epochs": 1, "batch_size": 8}
+
+
+@parametrize_with_checks([SpikingAutoEncoder(**SMALL)])  # type: ignore[untyped-decorator]
+def test_it_is_an_estimator(estimator: SpikingAutoEncoder, check: object) -> None:
+    check(estimator)  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def digits() -> NDArray[np.float64]:
+    values: NDArray[np.float64] = load_digits().data
+    return values
+
+
+@pytest.fixture(scope="module")
+def fitted(digits: NDArray[np.float64]) -> SpikingAutoEncoder:
+    return SpikingAutoEncoder(16, epochs=4, random_state=0).fit(digits[:400])
+
+
+def test_training_brings_the_error_down(
+    fitted: SpikingAutoEncoder, digits: NDArray[np.float64]
+) -> None:
+    errors = [epoch["validation_sum_squared_error"] for epoch in fitted.history_]
+    assert len(errors) == 4
+    assert errors[-1] < 0.8 * errors[0]
+    held_out = digits[400:500]
+    error = np.mean((fitted.reconstruct(held_out) - held_out) ** 2)
+    assert fitted.score(held_out) == pytest.approx(-error, rel=1e-12)
+
+
+def test_codes_are_spike_counts_of_brian2(
+    fitted: SpikingAutoEncoder, digits: NDArray[np.float64]
+) -> None:
+    codes = fitted.transform(digits[:5])
+    assert codes.sum() > 0
+    result = bioae.simulate(fitted.network_, fitted.intensities(digits[:5]), "numpy")
+    np.testing.assert_array_equal(result["layers/latent"]["spike_count"], codes)
+    scaled = result["reconstruction"].to_numpy().reshape(5, -1)
+    np.testing.assert_allclose(fitted.reconstruct(digits[:5]), scaled * 16, rtol=1e-12)
+    assert list(fitted.get_feature_names_out())[:1] == ["spikingautoencoder0"]
+
+
+def test_the_seed_decides(digits: NDArray[np.float64]) -> None:
+    one, same, other = (
+        SpikingAutoEncoder(**SMALL, random_state=seed).fit(digits[:40]).network_.sha256
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+
+
+def test_a_described_network(digits: NDArray[np.float64]) -> None:
+    description = {
+        "input_shape": [1, 8, 8], "steps": 5, "latent": "code",
+        "layers": [
+            {"kind": "conv2d", "name": "code", "channels": 2, "kernel": 3},
+            {"kind": "conv_transpose2d", "name": "output", "channels": 1, "kernel": 3},
+        ],
+    }  # fmt: skip
+    model = SpikingAutoEncoder(network=description, epochs=1, random_state=0).fit(digits[:40])
+    assert model.transform(digits[:3]).shape == (3, 2 * 6 * 6)
+    assert model.get_feature_names_out().shape == (72,)
+    with pytest.raises(ValueError, match="expected 64 features, found 10"):
+        model.fit(digits[:40, :10])
+    with pytest.raises(InputError, match="learning_rate"):
+        SpikingAutoEncoder(learning_rate=-1.0).fit(digits[:40])
+
+
+def test_it_fits_into_a_pipeline(digits: NDArray[np.float64]) -> None:
+    pipeline = make_pipeline(FunctionTransformer(np.sqrt), SpikingAutoEncoder(**SMALL))
+    scores = cross_val_score(pipeline, digits[:40], cv=2)
+    assert scores.shape == (2,)
+    assert np.isfinite(scores).all()
