@@ -11,8 +11,13 @@ from exchange.nir.graphs import DT, Drawn, compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioae.errors import InputError
+from bioae.analysis import differing_spikes
+from bioae.equations.lowering.lowering import lower
+from bioae.errors import InputError, ModelError
 from bioae.exchange.nir import from_nir, translate
+from bioae.exchange.nir.populations import model_of
+from bioae.simulation import simulate
+from bioae.trainers import simulate_mirror
 
 STEPS = 15
 
@@ -191,3 +196,20 @@ def test_kernels_stay_kernels() -> None:
                      "groups, strides, dilation", "line")
     }  # fmt: skip
     assert all(each[0] == "conv2d" for each in kinds.values()), kinds
+
+
+@pytest.mark.parametrize("name", ["CubaLIF", "CubaLI", "I", "delays", "line"])
+def test_the_mirror_agrees(name: str) -> None:
+    network = from_nir(GRAPHS[name], dt="1*ms", steps=20, encoder="bernoulli")
+    images = np.random.default_rng(0).random((3, *network.config.input_shape))
+    brian, mirror = simulate(network, images, "numpy"), simulate_mirror(network, images)
+    counts = [layer["spike_count"].to_numpy().sum() for layer in brian["layers"].values()]
+    assert sum(counts) > 10
+    assert not differing_spikes(brian, mirror)["differing"].to_numpy().any()
+    np.testing.assert_array_equal(brian["output"], mirror["output"])
+
+
+def test_a_potential_that_is_no_variable_is_refused() -> None:
+    model = model_of("LI").model_copy(update={"potential": "u"})
+    with pytest.raises(ModelError, match="the potential variable 'u' is not a variable"):
+        lower(model)
