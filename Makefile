@@ -91,7 +91,7 @@ distclean: clean
 	rm -rf $(VENV) $(CUDA_VENV) $(BRIAN2_VENV)*
 
 $(BASE): pyproject.toml | $(BIN)/python
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[train]'
 	touch $@
 
 $(DEV): pyproject.toml | $(BIN)/python
@@ -104,13 +104,13 @@ $(BENCH): pyproject.toml | $(BIN)/python
 
 $(DOCS): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[docs]'
-	touch $@ $(BASE)
+	touch $@
 
-# Requirements of bioae without PyTorch, with the extras that are named.
+# Requirements of bioae, which PyTorch is none of, and those of the extras that are named.
 NEEDS := import sys, tomllib; \
 	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	needs = project["dependencies"] + sum(map(project["optional-dependencies"].get, sys.argv[1:]), []); \
-	print(*(need for need in needs if not need.startswith("torch")), sep="\n")
+	print(*needs, sep="\n")
 TEST_NEEDS := hypothesis networkx pytest pytest-timeout setuptools
 
 $(CUDA): pyproject.toml | $(CUDA_BIN)/python

@@ -19,6 +19,8 @@ from .networks.artefact import Artefact as Artefact
 from .networks.artefact import save as save
 from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
+from .shortcuts import analyze as analyze
+from .shortcuts import parity as parity
 from .simulation import Backend as Backend
 from .simulation import BrianNetwork as BrianNetwork
 from .simulation import build as build

@@ -9,7 +9,8 @@
     │   ├── DataError       images or labels
     │   ├── ArtefactError   a trained network on disk
     │   ├── ResultError     the result of a simulation
-    │   └── OutputError     a place to write to
+    │   ├── OutputError     a place to write to
+    │   └── LibraryError    an optional library that an input or a command needs
     └── TargetError         Brian2 or the compiler behind it cannot run: exit status 2
 """
 
@@ -29,6 +30,7 @@ __all__ = [
     "Complaint",
     "DataError",
     "InputError",
+    "LibraryError",
     "ModelError",
     "NetworkError",
     "OutputError",
@@ -134,6 +136,10 @@ class ResultError(InputError):
 
 class OutputError(InputError):
     """An output exists already or cannot be written."""
+
+
+class LibraryError(InputError, ImportError):
+    """An optional library is not installed; also an `ImportError`, as Python's own would be."""
 
 
 class TargetError(BioaeError):

@@ -64,8 +64,8 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(partial(bioae.Backend, "numpy"), "record", ["v", None, 1, {"v": 1}, [1], b"v"]),
     *each(
         partial(bioae.simulate, NETWORK, backend="numpy"), "images",
-        [None, "x", 1, [], IMAGES + 2, IMAGES * np.nan, IMAGES.astype(str), IMAGES[0], IMAGES * 1j,
-         IMAGES[:, :3], [[1], [1, 2]], IMAGES.astype(object)],
+        [None, "x", 1, [], IMAGES + 2, IMAGES * np.nan, IMAGES.astype(str), IMAGES[0, 0],
+         IMAGES * 1j, IMAGES[:, :3], [[1], [1, 2]], IMAGES.astype(object)],
     ),
     (changed_images(pixels=[[1, 2], [3]]), {}),
     (changed_images(labels=np.arange(3)), {}),

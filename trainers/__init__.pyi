@@ -8,6 +8,7 @@ from .baselines.config import BaselineConfig as BaselineConfig
 from .baselines.stored import load_baseline as load_baseline
 from .baselines.training import BaselineResult as BaselineResult
 from .baselines.training import train_baseline as train_baseline
+from .evaluation import evaluate as evaluate
 from .mirror.activity import Activity as Activity
 from .mirror.activity import LayerActivity as LayerActivity
 from .mirror.derivatives import SpikeDerivative as SpikeDerivative

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 
-from bioae.analysis.exports.recordings import needs
 from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
@@ -17,9 +16,6 @@ from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data
 from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.files import atomic_output
-
-if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 
 __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
@@ -49,10 +45,7 @@ def to_pandas(
     ------
     ResultError
         If there is no such layer, it cannot fire, or `statistics` are given for several layers.
-    InputError
-        If pandas is not installed.
     """
-    pandas = needs("pandas", "pandas")
     names = chosen_layers(tree, layers)
     if statistics is not None and len(names) != 1:
         raise ResultError(
@@ -64,8 +57,8 @@ def to_pandas(
     neurons = [neuron_frame(tree, name, statistics=statistics) for name in names]
     spikes = [spike_frame(tree, name) for name in names]
     return {
-        "spikes": pandas.concat(spikes, ignore_index=True),
-        "neurons": pandas.concat(neurons, ignore_index=True),
+        "spikes": pd.concat(spikes, ignore_index=True),
+        "neurons": pd.concat(neurons, ignore_index=True),
         "layers": layer_frame(tree).loc[names].reset_index(),
     }
 
@@ -95,8 +88,6 @@ def to_csv(
     ------
     ResultError
         If there is no such layer, or it cannot fire.
-    InputError
-        If pandas is not installed.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
@@ -169,10 +160,9 @@ def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
 
 
 def _frame(columns: dict[str, np.ndarray], tree: xr.DataTree, layer: str) -> pd.DataFrame:
-    pandas = needs("pandas", "pandas")
     # A category takes a byte per row, a text a pointer.
     names = layer_names(tree)
     codes = np.full(
         len(next(iter(columns.values()))), names.index(layer), np.min_scalar_type(-len(names))
     )
-    return pandas.DataFrame({"layer": pandas.Categorical.from_codes(codes, names), **columns})
+    return pd.DataFrame({"layer": pd.Categorical.from_codes(codes, names), **columns})

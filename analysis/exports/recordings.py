@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,29 +23,10 @@ from bioae.analysis.results.layers import (
     steps,
 )
 from bioae.analysis.results.spikes import blocks, trains
-from bioae.errors import InputError
+from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
-__all__ = ["needs", "to_neo", "to_nwb"]
-
-
-def needs(library: str, install: str) -> Any:
-    """Import an optional library.
-
-    Raises
-    ------
-    InputError
-        If it is not installed or cannot be imported; the message names the package to install.
-    """
-    try:
-        return import_module(library)
-    except ImportError as error:
-        absent = isinstance(error, ModuleNotFoundError) and error.name in (library, None)
-        raise InputError(
-            f"{library} is not installed" if absent else f"{library} cannot be imported",
-            found=None if absent else str(error),
-            mend=f"Install it with: pip install {install}",
-        ) from error
+__all__ = ["to_neo", "to_nwb"]
 
 
 def to_neo(
@@ -71,7 +51,7 @@ def to_neo(
     ------
     ResultError
         If there is no such layer, or it cannot fire.
-    InputError
+    LibraryError
         If Neo is not installed.
     """
     neo = needs("neo", "'bioae[neo]'")
@@ -168,7 +148,7 @@ def to_nwb(
     ------
     ResultError
         If there is no such layer, or it cannot fire.
-    InputError
+    LibraryError
         If pynwb is not installed.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.

@@ -6,8 +6,9 @@ import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import xarray as xr
 
@@ -19,12 +20,18 @@ from bioae.analysis.report.pictures import Illustration, Picture
 from bioae.analysis.report.report import render_report
 from bioae.analysis.report.responses import illustrate_responses
 from bioae.analysis.results.repeats import presentations
-from bioae.analysis.results.schema import open_result, readable
-from bioae.errors import ResultError
+from bioae.analysis.results.schema import check_result, open_result, readable
+from bioae.errors import OutputError, ResultError, shortened
 from bioae.files import atomic_output, check_output
+from bioae.inputs import as_path
 from bioae.processes import begun
 
-__all__ = ["analyze", "analyze_files", "open_results"]
+__all__ = ["analyze", "analyze_files", "check_outputs", "open_results"]
+
+#: A result: a file, or the tree of a simulation.
+Result: TypeAlias = Path | str | xr.DataTree
+#: Several of them, named or not.
+Results: TypeAlias = Sequence[Result] | Mapping[str, Result]
 
 #: The largest file in bytes that is read into memory as a whole.
 _SMALL = 2**24
@@ -33,7 +40,7 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
 def analyze(
-    paths: Sequence[Path | str], out: Path | str, *, overwrite: bool = False
+    results: Results | Result, out: Path | str, *, overwrite: bool = False
 ) -> dict[str, Any]:
     """Analyse results, and write the report, statistics, tables and figures into a folder.
 
@@ -44,9 +51,10 @@ def analyze(
 
     Parameters
     ----------
-    paths
-        The files of the results, of any size: large ones are read by blocks. The first is compared
-        with each other one.
+    results
+        One or several results, each a file of any size (large ones are read by blocks) or the tree
+        of a simulation in memory; a mapping gives them names. The first is compared with each other
+        one.
     out
         The folder to write to.
     overwrite
@@ -61,16 +69,16 @@ def analyze(
     Raises
     ------
     ResultError
-        If a file is not a result.
+        If a file or a tree is not a result.
     OutputError
         If an output exists and `overwrite` is false, or it cannot be written.
     """
-    _, numbers = analyze_files(paths, out, overwrite=overwrite)
+    _, numbers = analyze_files(results, out, overwrite=overwrite)
     return numbers
 
 
 def analyze_files(
-    paths: Sequence[Path | str],
+    sources: Results | Result,
     out: Path | str,
     *,
     overwrite: bool = False,
@@ -84,13 +92,12 @@ def analyze_files(
         Whether to draw some figures of small results in forked processes meanwhile, which is safe
         where no other thread runs.
     """
-    out = Path(out)
-    for name in _OUTPUTS:
-        check_output(out / name, overwrite=overwrite)
+    out = check_outputs(out, overwrite=overwrite)
+    given = _named(sources)
     with ExitStack() as stack:
-        results = open_results(paths, stack)
+        results = _opened(given, stack)
         # A forked process would share the place in an open file.
-        draw = _drawn_meanwhile if fork and all(map(_is_small, paths)) else _drawn_later
+        draw = _drawn_meanwhile if fork and all(map(_is_small, given.values())) else _drawn_later
         first = illustrate_outputs(results)
         shown = [*first, *illustrate_responses(results)]
         responses = stack.enter_context(draw(shown))
@@ -100,8 +107,8 @@ def analyze_files(
         firing = _draw(illustrated[:-1])
         tables = measures.csv_files()
         statistics = to_netcdf(_joined(measures.statistics))
-        drawn, count = responses(), len(first)
-        pictures = [*drawn[:count], *firing, *last_drawn(), *drawn[count:]]
+        drawn, before = responses(), len(first)
+        pictures = [*drawn[:before], *firing, *last_drawn(), *drawn[before:]]
         html = render_report(results, measures, pictures, title=_title(results))
     with _outputs(out, overwrite=overwrite) as outputs:
         figures = _save_pictures(outputs["figures"], pictures)
@@ -114,14 +121,29 @@ def analyze_files(
             "figures": [str(out / "figures" / name) for name in figures],
             **to_numbers(measures),
         }
-        for name, path in zip(results, paths, strict=True):
-            numbers["results"][name] = {"path": str(path), **numbers["results"][name]}
+        for name, source in given.items():
+            if not isinstance(source, xr.DataTree):
+                numbers["results"][name] = {"path": str(source), **numbers["results"][name]}
         # On a full disk the HDF5 library prints lines to standard error.
         outputs["statistics.nc"].write_bytes(statistics)
         text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         outputs["statistics.json"].write_text(text, encoding="utf-8")
         outputs["report.html"].write_text(html, encoding="utf-8")
     return measures, numbers
+
+
+def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
+    """Refuse outputs that exist, as `analyze` does, and return the folder.
+
+    Raises
+    ------
+    OutputError
+        If an output exists and `overwrite` is false, or it cannot be written.
+    """
+    out = as_path(out, OutputError, "output")
+    for name in _OUTPUTS:
+        check_output(out / name, overwrite=overwrite)
+    return out
 
 
 _Pictures = Callable[[], list[Picture]]
@@ -162,6 +184,56 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     ResultError
         If there is no path, one is given twice, or a file is not a result.
     """
+    return _opened(_by_path(paths), stack)
+
+
+def _named(sources: Any) -> dict[str, Result]:
+    """Return results by their names; those in memory are numbered, unless they have names."""
+    if isinstance(sources, xr.DataTree):  # a mapping, too
+        named: dict[str, Any] = {"result": sources}
+    elif isinstance(sources, Mapping):
+        named = {str(name): each for name, each in sources.items()}
+    else:
+        one = isinstance(sources, Path | str) or not isinstance(sources, Iterable)
+        several = [sources] if one else list(sources)
+        trees = [each for each in several if isinstance(each, xr.DataTree)]
+        files = [each for each in several if isinstance(each, Path | str)]
+        names = iter(_by_path(files) if files else ())
+        numbers = iter(["result"] if len(trees) == 1 else map("result {}".format, count(1)))
+        named = {}
+        for each in several:
+            named[next(numbers if isinstance(each, xr.DataTree) else names, "")] = each
+    if not named:
+        raise ResultError("there are no results to analyse", expected="at least one file")
+    for name, each in named.items():
+        if not isinstance(each, Path | str | xr.DataTree):
+            raise ResultError(
+                "this is not the result of a simulation",
+                where=name or None,
+                expected="the path of a file, or the xarray.DataTree of bioae.simulate",
+                found=shortened(type(each).__name__),
+            )
+    return named
+
+
+def _opened(sources: Mapping[str, Result], stack: ExitStack) -> dict[str, xr.DataTree]:
+    """Open files of results; trees are as they are."""
+    results = {}
+    for name, source in sources.items():
+        if isinstance(source, xr.DataTree):
+            check_result(source, where=name)
+            results[name] = presentations(source)
+            continue
+        # Damage within a file is found when it is read.
+        stack.enter_context(readable(source))
+        # Reading a variable of an open file again and again takes longer than all else.
+        opened = stack.enter_context(open_result(source, lazy=not _is_small(source)))
+        results[name] = presentations(opened)
+    return results
+
+
+def _by_path(paths: Sequence[Path | str]) -> dict[str, Path | str]:
+    """Return files by the shortest ends of their paths that differ."""
     if not paths:
         raise ResultError("there are no results to analyse", expected="at least one file")
     files = [Path(path).absolute() for path in paths]
@@ -171,19 +243,13 @@ def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.
     depth = 1
     while len({_name(file, depth) for file in files}) < len(files):
         depth += 1
-    results = {}
-    for file, path in zip(files, paths, strict=True):
-        # Damage within a file is found when it is read.
-        stack.enter_context(readable(path))
-        # Reading a variable of an open file again and again takes longer than all else.
-        lazy = not _is_small(path)
-        opened = stack.enter_context(open_result(path, lazy=lazy))
-        results[_name(file, depth)] = presentations(opened)
-    return results
+    return {_name(file, depth): path for file, path in zip(files, paths, strict=True)}
 
 
-def _is_small(path: Path | str) -> bool:
-    return Path(path).is_file() and Path(path).stat().st_size <= _SMALL
+def _is_small(result: Result) -> bool:
+    if isinstance(result, xr.DataTree):
+        return True
+    return Path(result).is_file() and Path(result).stat().st_size <= _SMALL
 
 
 def _name(file: Path, depth: int) -> str:

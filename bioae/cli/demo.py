@@ -65,9 +65,11 @@ def demo(
     from rich.console import Console
 
     from bioae.datasets import load
+    from bioae.extras import need_torch
     from bioae.files import check_output
     from bioae.simulation.targets.activation import check_target
 
+    need_torch("bioae demo")
     console = Console(stderr=True)
     check_target(target)
     check_output(out, overwrite=overwrite, kind="folder")

@@ -88,6 +88,7 @@ def experiment(
     from bioae.experiments.runner.registry import load
     from bioae.experiments.runner.rows import identity_of, read_document
     from bioae.experiments.runner.store import Store, check_rows
+    from bioae.extras import need_torch
     from bioae.simulation.backend import Backend
 
     if status and (resume or overwrite or rows):
@@ -100,6 +101,7 @@ def experiment(
     identity = identity_of(plan, target or ("numpy" if quick else Backend().target))
     if status:
         return _status(plan, Store.reading(folder, identity), json=json)
+    need_torch("bioae experiment")
     known = None if rows is None else read_document(rows)
     if known is not None and rows is not None:
         check_rows(known, identity, rows)

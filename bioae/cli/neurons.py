@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bioae.equations import NeuronModel, Program
     from bioae.trainers.parity import Parity
@@ -71,7 +71,8 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
-    Loads the model, and compares the mirror with Brian2.
+    Loads the model, and compares the mirror with Brian2. Without PyTorch, which the mirror needs,
+    it loads the model only, and says so.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     target
         Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     json
-        Print one JSON object.
+        Print one JSON object. Its key parity is null without PyTorch.
 
     Returns
     -------
@@ -89,28 +90,37 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         the model never fires.
     """
     from bioae.cli.compared import summary, to_try
-    from bioae.trainers.parity import model_parities
+    from bioae.extras import has_torch
 
     model, program = _loaded(file)
     tried = to_try(target)
-    reports = model_parities(model, tried.targets)
+    reports = _parities(model, tried.targets) if has_torch() else []
     passed = all(parity.passed for parity in reports)
     if json:
         report = {
             "model": model.name,
-            "parity": summary(reports),
+            "parity": summary(reports) if reports else None,
             "class": _class(program),
             "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
         }
         print(json_format.dumps(report, allow_nan=False))
     else:
         print(f"{file}: loads, and Brian2 integrates it.")
-        print(tried)
-        for parity in reports:
-            print(f"{parity.target}: {_agreement(parity)}{'' if parity.passed else ', FAILED'}")
-        print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")
+        if reports:
+            print(tried)
+            for parity in reports:
+                print(f"{parity.target}: {_agreement(parity)}{'' if parity.passed else ', FAILED'}")
+            print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")
+        else:
+            print("Not compared with PyTorch, which is not installed: pip install 'bioae[train]'")
         print(_trainable(model))
     return 0 if passed else 1
+
+
+def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
+    from bioae.trainers.parity import model_parities
+
+    return model_parities(model, targets)
 
 
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:

@@ -71,7 +71,9 @@ def parity(
         Print one JSON object: of the first target that failed, or else of the last one tried.
     """
     from bioae.cli.compared import summary, to_try
+    from bioae.extras import need_torch
 
+    need_torch("bioae parity")
     tried = to_try(target)
     options: dict[str, Any] = {"examples": examples, "seed": seed, "perturb": perturb}
     if _is_network(model):

@@ -52,7 +52,7 @@ def examples_of(
         If there are none, they do not fit the network, both a number and positions are given, or a
         position is repeated or outside the data set.
     """
-    from bioae.datasets import load
+    from bioae.datasets import convert
     from bioae.simulation.presentations import check_declared
 
     def check(declared: Declared) -> None:
@@ -60,7 +60,14 @@ def examples_of(
 
     if data is None:
         check_default(config)
-    read = partial(load, data or DEFAULT_DATA, split, check=check)
+    read = partial(
+        convert,
+        data or DEFAULT_DATA,
+        config.input_shape,
+        points=config.points if config.in_time else None,
+        split=split,
+        check=check,
+    )
     if examples is None:
         return read(limit=count)
     if count is not None:

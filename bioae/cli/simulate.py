@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.loading import show_dask
@@ -194,9 +194,7 @@ class _Simulation(NamedTuple):
     repeats: int
     workers: int | Client
 
-    def run(
-        self, out: Path, network: Network, backend: Backend, what: str, **options: bool
-    ) -> None:
+    def run(self, out: Path, network: Network, backend: Backend, what: str, **options: Any) -> None:
         """Write a result, and show the progress of it."""
         from bioae.cli.progress import counting
         from bioae.simulation import simulate_to
@@ -207,7 +205,7 @@ class _Simulation(NamedTuple):
                 workers=self.workers, progress=progress, **options,
             )  # fmt: skip
 
-    def finish(self, out: Path, network: Network, backend: Backend, **options: bool) -> bool:
+    def finish(self, out: Path, network: Network, backend: Backend, **options: Any) -> bool:
         """Write a result; if it is interrupted, tell how to continue, and return False."""
         from bioae.simulation.run import parts_folder
 

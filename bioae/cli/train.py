@@ -59,6 +59,9 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
+    from bioae.extras import need_torch
+
+    need_torch("bioae train")
     from bioae.trainers.training.config import load_config
 
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}

@@ -7,6 +7,7 @@ nothing about neurons.
 from __future__ import annotations
 
 from bioae.datasets.catalogue import DATA_SETS, DataSet
+from bioae.datasets.conversion import Hints, convert
 from bioae.datasets.events import Events
 from bioae.datasets.images import Images, check_images
 from bioae.datasets.loading import Data, load
@@ -18,10 +19,12 @@ __all__ = [
     "Data",
     "DataSet",
     "Events",
+    "Hints",
     "Images",
     "Signals",
     "check_images",
     "check_signals",
+    "convert",
     "fetch",
     "load",
     "locate",

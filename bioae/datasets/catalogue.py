@@ -128,6 +128,6 @@ def data_set(name: str) -> DataSet:
     raise DataError(
         "unknown data set",
         where=name,
-        expected=f"{', '.join(DATA_SETS)}, a folder of IDX files, or an .npz or .npy file",
+        expected=f"{', '.join(DATA_SETS)}, a folder, or an .npz, .npy or HDF5 file",
         mend=did_you_mean(name, DATA_SETS, shown=str),
     )

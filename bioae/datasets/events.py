@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -174,6 +175,42 @@ class Events(Examples):
         )
         return cls(
             addresses, channels, unit, classes, name, split, np.arange(examples), numbers
+        )  # fmt: skip
+
+    @classmethod
+    def of_trains(cls, trains: Sequence[Sequence[ArrayLike]], **options: Any) -> Events:
+        """Return spike trains as events.
+
+        Parameters
+        ----------
+        trains
+            For each example, the times of the spikes of each channel: ``trains[example][channel]``.
+        options
+            The unit, labels, targets, name and split, as for `of`.
+
+        Raises
+        ------
+        DataError
+            If examples differ in their number of channels, or the times do not fit.
+        """
+        where = str(options.get("name", "events"))
+        channels = [len(each) for each in trains]
+        if not channels or len(set(channels)) > 1 or not channels[0]:
+            raise DataError(
+                "the examples differ in their number of spike trains"
+                if len(set(channels)) > 1
+                else "there are no spike trains",
+                where=where,
+                expected="trains[example][channel], one train for each channel",
+                found=", ".join(map(str, sorted(set(channels)))) or None,
+            )
+        lists = [_list(each, f"{where}: spike train") for example in trains for each in example]
+        counts = [each.shape[0] for each in lists]
+        place = np.repeat(np.arange(len(lists)), counts)
+        times = [np.asarray(each) for each in lists if each.shape[0]]
+        return cls.of(
+            place // channels[0], np.concatenate(times) if times else [], place % channels[0],
+            channels=channels[0], examples=len(trains), **options,
         )  # fmt: skip
 
     @classmethod

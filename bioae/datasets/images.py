@@ -158,5 +158,6 @@ def _check_range(pixels: NDArray[np.float64], where: str) -> None:
         where=where,
         expected="numbers in [0, 1]",
         found=pixel,
-        mend="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]",
+        mend="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]; in Python, white=255 "
+        "does so",
     )

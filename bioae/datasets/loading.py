@@ -16,12 +16,13 @@ from bioae.datasets.events import Events
 from bioae.datasets.examples import check_labels
 from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images
+from bioae.datasets.pictures import has_pictures, load_pictures
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["BOTH", "Data", "load"]
+__all__ = ["BOTH", "Data", "first", "load"]
 
 #: Examples of any kind of input.
 Data: TypeAlias = Images | Signals | Events
@@ -62,10 +63,11 @@ def load(
     ----------
     name_or_path
         ``"sample"`` (digits that come with bioae), ``"mnist"`` or ``"fashion-mnist"`` (from the
-        folder in ``BIOAE_DATA``, or fetched); or a folder of IDX files under MNIST's file names;
-        or an ``.npy`` file of images; or an ``.npz`` or HDF5 file of ``images``, ``signals`` or
-        lists of events and, if known, ``labels`` and ``targets``, see `docs/data.md`. A name takes
-        precedence over a folder of the same name; write ``./mnist`` for the folder.
+        folder in ``BIOAE_DATA``, or fetched); or a folder of IDX files under MNIST's file names, or
+        of PNG files, in a folder for each class if classes are known; or an ``.npy`` file of
+        images; or an ``.npz`` or HDF5 file of ``images``, ``signals`` or lists of events and, if
+        known, ``labels`` and ``targets``, see `docs/data.md`. A name takes precedence over a folder
+        of the same name; write ``./mnist`` for the folder.
     split
         ``"train"`` or ``"test"``. A file with a single set of examples returns it for both, as
         the split ``"all"``.
@@ -88,16 +90,25 @@ def load(
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
     loaded = _load(name_or_path, split, check)
-    if limit is None:
-        return loaded
-    if limit > len(loaded):
+    return loaded if limit is None else first(loaded, limit, where=f"{loaded.name}, split {split}")
+
+
+def first(data: Data, limit: int, *, where: str | None = None) -> Data:
+    """Return the first `limit` examples.
+
+    Raises
+    ------
+    DataError
+        If there are fewer; the error names `where`.
+    """
+    if limit > len(data):
         raise DataError(
-            f"there are too few {type(loaded).__name__.lower()}",
-            where=f"{loaded.name}, split {split}",
-            expected=f"a limit of at most {len(loaded)}",
+            f"there are too few {type(data).__name__.lower()}",
+            where=where,
+            expected=f"a limit of at most {len(data)}",
             found=f"{limit}",
         )
-    return loaded[np.arange(limit)]
+    return data[np.arange(limit)]
 
 
 def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
@@ -105,6 +116,8 @@ def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
         return _from_folder(fetch(name_or_path), split, name_or_path)
     path = check_input(name_or_path, DataError, "data set")
     if path.is_dir():
+        if not _has_idx(path) and has_pictures(path):
+            return load_pictures(path, split, BOTH, check)
         return _from_folder(path, split, str(path))
     if path.suffix == ".npy":
         return _images(check_images(read_array(path), where=str(path)), None, str(path), BOTH)
@@ -114,10 +127,14 @@ def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
         raise DataError(
             "the kind of file is unknown",
             where=str(path),
-            expected="a folder of IDX files, or an .npz, .npy, .h5 or .hdf5 file",
+            expected="a folder of IDX or PNG files, or an .npz, .npy, .h5 or .hdf5 file",
         )
     # Neither a name nor a path: the error of the catalogue lists the names.
     return _from_folder(fetch(data_set(str(name_or_path)).name), split, str(name_or_path))
+
+
+def _has_idx(folder: Path) -> bool:
+    return any(find_file(folder, split, "images") for split in get_args(Split))
 
 
 def _from_folder(folder: Path, split: Split, name: str) -> Images:
@@ -126,7 +143,7 @@ def _from_folder(folder: Path, split: Split, name: str) -> Images:
         raise DataError(
             f"there are no images of the split {split}",
             where=str(folder),
-            expected=f"one of {', '.join(file_names(split, 'images'))}",
+            expected=f"one of {', '.join(file_names(split, 'images'))}, or PNG files",
         )
     pixels = check_images(_bytes(path, 3), where=str(path))
     labels_path = find_file(folder, split, "labels")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeAlias
 
-from bioae.errors import ArtefactError
+from bioae.errors import ArtefactError, InputError, NetworkError, shortened
 from bioae.inputs import check_input
 from bioae.models.cards import FOLDER, available, unknown_name
 from bioae.networks import artefact
 from bioae.networks.artefact import Artefact
+from bioae.networks.base import NetworkBase
+from bioae.networks.network import Network
 
-__all__ = ["load", "locate"]
+__all__ = ["NetworkLike", "full_network_of", "load", "locate", "network_of"]
+
+#: A network, a trained network with its record, or the path or the name of one.
+NetworkLike: TypeAlias = NetworkBase | Artefact | Path | str
 
 
 def load(name_or_path: Path | str) -> Artefact:
@@ -29,6 +35,45 @@ def load(name_or_path: Path | str) -> Artefact:
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
     return artefact.load(locate(name_or_path))
+
+
+def network_of(source: NetworkLike) -> NetworkBase:
+    """Return a network: as it is, that of an artefact, or loaded by a name or a path.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none of this name or at this path, or it does not fit.
+    InputError
+        If it is anything else.
+    """
+    if isinstance(source, NetworkBase):
+        return source
+    if isinstance(source, Artefact):
+        return source.network
+    if isinstance(source, str | os.PathLike):
+        return load(source).network
+    raise InputError(  # type: ignore[unreachable, unused-ignore]
+        "this is not a network",
+        expected="a bioae.Network, an artefact, or the path or name of one",
+        found=shortened(type(source).__name__),
+    )
+
+
+def full_network_of(source: NetworkLike) -> Network:
+    """Return a network as `network_of` does, of the class that can be changed and trained.
+
+    Raises
+    ------
+    ArtefactError, InputError
+        As `network_of`.
+    """
+    network = network_of(source)
+    if not isinstance(network, Network):
+        raise NetworkError(
+            "the network does not fit", expected="Network", found=repr(type(network))
+        )
+    return network
 
 
 def locate(name_or_path: Path | str) -> Path:

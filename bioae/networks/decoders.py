@@ -15,7 +15,7 @@ from abc import abstractmethod
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from array_api_compat import array_namespace
+import numpy as np
 from pydantic import Field
 
 from bioae.fields import Positive, Size, Table
@@ -141,7 +141,7 @@ class MaxDecoder(_Decoder):
     collects: ClassVar[str | None] = "clip(potential, kept, inf)"
 
     def _reduce(self, activity: Array) -> Array:
-        return array_namespace(activity).max(activity, axis=0)
+        return _largest(activity, 0)
 
 
 class LastDecoder(_Decoder):
@@ -182,7 +182,7 @@ class CountDecoder(_Decoder):
         return "count"
 
     def _reduce(self, activity: Array) -> Array:
-        return array_namespace(activity).sum(activity, axis=0)
+        return activity.sum(0)
 
 
 class FirstSpikeDecoder(_Decoder):
@@ -262,10 +262,9 @@ class SummedSoftmaxDecoder(_Decoder):
     sums_steps: ClassVar[bool] = True
 
     def _reduce(self, activity: Array) -> Array:
-        xp = array_namespace(activity)
         flat = activity.reshape(*activity.shape[:2], -1)
-        powers = xp.exp(flat - xp.max(flat, axis=-1, keepdims=True))
-        each = powers / xp.sum(powers, axis=-1, keepdims=True)
+        powers = _exp(flat - _largest(flat, -1)[..., None])
+        each = powers / powers.sum(-1)[..., None]
         return sum(each).reshape(activity.shape[1:])
 
 
@@ -277,7 +276,7 @@ class TrajectoryDecoder(_Decoder):
     in_time: ClassVar[bool] = True
 
     def _reduce(self, activity: Array) -> Array:
-        return array_namespace(activity).moveaxis(activity, 0, 1)
+        return activity.swapaxes(0, 1)
 
 
 Decoder = Annotated[
@@ -291,3 +290,12 @@ Decoder = Annotated[
     | FirstSpikeDecoder,
     Field(discriminator="kind"),
 ]
+
+
+def _largest(values: Array, axis: int) -> Array:
+    # `max` of PyTorch also returns places.
+    return values.max(axis) if isinstance(values, np.ndarray) else values.amax(axis)
+
+
+def _exp(values: Array) -> Array:
+    return np.exp(values) if isinstance(values, np.ndarray) else values.exp()

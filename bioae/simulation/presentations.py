@@ -8,14 +8,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
-from bioae.datasets import Data, Events, Images, Signals, check_images, check_signals
+from bioae.datasets import (
+    Data,
+    Events,
+    Hints,
+    Images,
+    Signals,
+    check_images,
+    check_signals,
+    convert,
+)
+from bioae.datasets.conversion import UNNAMED
 from bioae.datasets.examples import Declared, check_labels, check_targets
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError, InputError
@@ -23,7 +33,15 @@ from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = ["Presentations", "Progress", "check_declared", "check_fit", "needed_input", "values_of"]
+__all__ = [
+    "Presentations",
+    "Progress",
+    "check_declared",
+    "check_fit",
+    "converted",
+    "needed_input",
+    "values_of",
+]
 
 #: Called with the number of finished presentations, and of all presentations.
 Progress = Callable[[int, int], None]
@@ -63,11 +81,12 @@ class Presentations:
     def of(
         cls,
         config: NetworkConfig,
-        images: Data | ArrayLike,
+        images: Data | Any,
         *,
         examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
+        **hints: Unpack[Hints],
     ) -> Presentations:
         """Check images or signals against a network.
 
@@ -76,14 +95,15 @@ class Presentations:
         config
             The network's description.
         images
-            A data set; or an array of images, (example, channel, y, x) or (example, y, x) in
-            [0, 1], or of signals, (example, time, channel).
+            Images or signals in any of the forms of `bioae.datasets.convert`.
         examples
             The number of each image (example); their places in the data set by default.
         seed
             The seed of random input and of the noise of neurons.
         repeats
             The number of presentations of each example, which differ in their noise.
+        hints
+            Labels, layout and others, see `bioae.datasets.convert`.
 
         Raises
         ------
@@ -94,7 +114,7 @@ class Presentations:
             If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
             several and the network has no noise.
         """
-        data = _checked(images if isinstance(images, Data) else _of_array(config, images))
+        data = _checked(converted(config, images, **hints))
         check_fit(config, data)
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
@@ -205,6 +225,30 @@ class Presentations:
         return hashed.hexdigest()
 
 
+def converted(config: NetworkConfig, images: Data | Any, **hints: Unpack[Hints]) -> Data:
+    """Return data in any form as those that a network receives; their shapes are checked later.
+
+    Parameters
+    ----------
+    config
+        The network, whose input has the shape of the examples.
+    images, hints
+        As for `bioae.datasets.convert`.
+
+    Raises
+    ------
+    DataError
+        If the form is not known, or the data do not fit it.
+    """
+    return convert(
+        images,
+        config.input_shape,
+        points=config.points if config.in_time else None,
+        check=partial(check_declared, config),
+        **hints,
+    )
+
+
 def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
     """Return what an encoder encodes: images, or signals (example, time, channel).
 
@@ -243,7 +287,7 @@ def check_declared(config: NetworkConfig, data: Declared) -> None:
     DataError
         If they do not fit.
     """
-    where = None if data.name in _UNNAMED else f"{data.name}, split {data.split}"
+    where = None if data.name == UNNAMED else f"{data.name}, split {data.split}"
     if (data.kind == "images") == config.in_time:
         raise DataError(
             f"the network receives {'signals' if config.in_time else 'images'}",
@@ -280,10 +324,6 @@ def needed_input(config: NetworkConfig) -> str:
     return f"signals of the shape (time, channel) = {shape}, or events of {shape[-1]} channels"
 
 
-#: The name of data sets that are made of arrays, which errors leave out.
-_UNNAMED = ("an array",)
-
-
 def _checked_repeats(config: NetworkConfig, repeats: int) -> int:
     repeats = whole(repeats, "repeats", least=1, most=_MOST_REPEATS)
     if repeats > 1 and not config.noisy:
@@ -294,14 +334,6 @@ def _checked_repeats(config: NetworkConfig, repeats: int) -> int:
             found=str(repeats),
         )
     return repeats
-
-
-def _of_array(config: NetworkConfig, array: ArrayLike) -> Data:
-    if config.in_time:
-        signals = check_signals(array)
-        return Signals(signals, None, *_UNNAMED, "train", np.arange(len(signals)))
-    pixels = check_images(array)
-    return Images(pixels, None, *_UNNAMED, "train", np.arange(len(pixels)))
 
 
 def _checked(data: Data) -> Data:

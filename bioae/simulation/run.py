@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import whole
-from bioae.datasets import Data
-from bioae.errors import InputError, OutputError
+from bioae.datasets import Data, Hints
+from bioae.errors import OutputError
 from bioae.files import check_output
+from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
 from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations, Progress
@@ -46,8 +47,8 @@ __all__ = ["check_free", "parts_folder", "simulate", "simulate_to"]
 
 
 def simulate(
-    network: NetworkBase,
-    images: Data | ArrayLike,
+    network: NetworkLike,
+    images: Data | Any,
     backend: Backend | Target = "cpp_standalone",
     *,
     seed: int = 0,
@@ -56,15 +57,17 @@ def simulate(
     chunk: int | None = None,
     workers: int | Client = 1,
     progress: Progress | None = None,
+    **hints: Unpack[Hints],
 ) -> xr.DataTree:
     """Run a network in Brian2 on images.
 
     Parameters
     ----------
     network
-        The network.
+        The network; or an artefact, or the path or name of a trained network.
     images
-        A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1].
+        Images, signals or events: a data set's name, a path, an array or tensor, a data set of
+        PyTorch, and the other forms of `bioae.datasets.convert`.
     backend
         The target, or a `Backend` with the target, the type of state variables, the variables to
         record, and the way that connections are stored.
@@ -85,6 +88,9 @@ def simulate(
         cluster whose workers run them. Results do not depend on it.
     progress
         Called after each chunk with the numbers of finished and of all presentations.
+    hints
+        `labels`, `split` (``"test"`` by default), `limit`, `layout` and others, see
+        `bioae.datasets.convert`.
 
     Returns
     -------
@@ -104,7 +110,7 @@ def simulate(
     """
     simulation = _Simulation.of(
         network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
     )  # fmt: skip
     chunks = {part.start: each for part, each in simulation.run(progress=progress)}
     return simulation.result(join_chunks([chunks[start] for start in sorted(chunks)]))
@@ -112,8 +118,8 @@ def simulate(
 
 def simulate_to(
     path: Path | str,
-    network: NetworkBase,
-    images: Data | ArrayLike,
+    network: NetworkLike,
+    images: Data | Any,
     backend: Backend | Target = "cpp_standalone",
     *,
     seed: int = 0,
@@ -124,6 +130,7 @@ def simulate_to(
     progress: Progress | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    **hints: Unpack[Hints],
 ) -> None:
     """Run a network in Brian2 on images, and write the result as a file.
 
@@ -136,7 +143,7 @@ def simulate_to(
     ----------
     path
         The netCDF file.
-    network, images, backend, seed, examples, repeats, chunk, workers, progress
+    network, images, backend, seed, examples, repeats, chunk, workers, progress, hints
         As for `bioae.simulate`.
     resume
         Continue an interrupted run, if there is one.
@@ -156,7 +163,7 @@ def simulate_to(
     folder = parts_folder(path)
     simulation = _Simulation.of(
         network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
     )  # fmt: skip
     if not resume:
         remove_parts(folder)
@@ -217,8 +224,8 @@ class _Simulation:
     @classmethod
     def of(
         cls,
-        network: NetworkBase,
-        images: Data | ArrayLike,
+        network: NetworkLike,
+        images: Data | Any,
         backend: Backend | Target,
         *,
         seed: int,
@@ -226,15 +233,10 @@ class _Simulation:
         repeats: int,
         chunk: int | None,
         workers: int | Client,
+        hints: Hints,
     ) -> _Simulation:
         """Check the arguments of `simulate` before any work is done."""
-        if not isinstance(network, NetworkBase):
-            raise InputError(
-                "this is not a network",
-                expected="a bioae.Network",
-                found=type(network).__name__,
-                mend="An artefact has one: bioae.load(path).network",
-            )
+        network = network_of(network)
         backend = Backend.of(backend)
         check_record(backend.record, network.config.placed)
         chunk = None if chunk is None else whole(chunk, "chunk", least=1)
@@ -243,7 +245,7 @@ class _Simulation:
             workers = whole(workers, "workers", least=1, expected=expected)
             check_target(backend.target)
         presented = Presentations.of(
-            network.config, images, examples=examples, seed=seed, repeats=repeats
+            network.config, images, examples=examples, seed=seed, repeats=repeats, **hints
         )
         return cls(network, presented, backend, chunk, workers)
 

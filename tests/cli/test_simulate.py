@@ -210,6 +210,8 @@ def test_images_that_do_not_fit(
 ) -> None:
     images, message = IMAGES[kind]
     if suffix == ".npy":
+        if kind == "a single one":
+            pytest.skip("an .npy file may hold a single image")
         np.save(here / "mine.npy", images)
     else:
         np.savez(here / "mine.npz", images=images)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bioae.checks import instance, whole
-from bioae.datasets import Data
-from bioae.errors import NetworkError
-from bioae.networks.network import Network
+from bioae.checks import whole
+from bioae.datasets import Data, Hints
+from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.backend import Backend, Dtype, check_record
 from bioae.simulation.presentations import Presentations, Progress
@@ -26,8 +26,8 @@ __all__ = ["simulate_mirror"]
 
 
 def simulate_mirror(
-    network: Network,
-    images: Data | ArrayLike,
+    network: NetworkLike,
+    images: Data | Any,
     *,
     examples: ArrayLike | None = None,
     seed: int = 0,
@@ -36,12 +36,13 @@ def simulate_mirror(
     record: Collection[str] = (),
     chunk: int = 64,
     progress: Progress | None = None,
+    **hints: Unpack[Hints],
 ) -> xr.DataTree:
     """Run the mirror on images.
 
     Parameters
     ----------
-    network, images, examples, seed, repeats, dtype, record, chunk, progress
+    network, images, examples, seed, repeats, dtype, record, chunk, progress, hints
         See `bioae.simulation.simulate`.
 
     Returns
@@ -56,12 +57,12 @@ def simulate_mirror(
     InputError
         If an option does not fit, or there are several repeats and the network has no noise.
     """
-    instance(network, "the network", Network, error=NetworkError)
+    network = full_network_of(network)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
     check_record(record, network.config.placed)
     presentations = Presentations.of(
-        network.config, images, examples=examples, seed=seed, repeats=repeats
+        network.config, images, examples=examples, seed=seed, repeats=repeats, **hints
     )
     mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
     chunks = []

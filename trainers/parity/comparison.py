@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -13,14 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive
 from bioae.checks import whole
-from bioae.datasets import Data
+from bioae.datasets import Data, Hints
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
+from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import Backend, Target, known_target
-from bioae.simulation.presentations import Presentations
+from bioae.simulation.presentations import Presentations, converted
 from bioae.simulation.run import simulate
 from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
@@ -117,13 +119,14 @@ def model_parities(
 
 
 def compare(
-    network: Network,
-    images: Data | ArrayLike,
+    network: NetworkLike,
+    images: Data | Any,
     *,
-    name: str,
+    name: str | None = None,
     target: Target = "numpy",
     seed: int = 0,
     perturb: bool = False,
+    **hints: Unpack[Hints],
 ) -> Parity:
     """Compare the mirror of a network with Brian2 on images, in float64.
 
@@ -131,12 +134,10 @@ def compare(
 
     Parameters
     ----------
-    network
-        The network.
-    images
-        Its images, see `bioae.simulation.simulate`.
+    network, images, hints
+        See `bioae.simulation.simulate`.
     name
-        The network's name in the report.
+        The network's name in the report; by default its path or name.
     target
         Brian2's target.
     seed
@@ -145,6 +146,9 @@ def compare(
         Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
         sides disagree and need not be equal.
     """
+    name = name or (str(network) if isinstance(network, str | Path) else "network")
+    network = full_network_of(network)
+    images = converted(network.config, images, **hints)
     if not _spiking(network):
         return _compare_states(network, images, name=name, target=target, seed=seed)
     brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)

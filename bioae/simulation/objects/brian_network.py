@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Unpack, get_args
 
 import xarray as xr
 from brian2 import Network as Brian2Network
@@ -12,7 +12,7 @@ from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, prefs, s
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import instance, one_of, whole
-from bioae.datasets import Data
+from bioae.datasets import Data, Hints
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
@@ -116,20 +116,21 @@ class BrianNetwork(Shown):
 
     def present(
         self,
-        images: Data | ArrayLike,
+        images: Data | Any,
         *,
         examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
+        **hints: Unpack[Hints],
     ) -> None:
         """Set the images of the next run.
 
         Parameters
         ----------
         images
-            A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1]; at most
+            Images, signals or events in any of the forms of `bioae.datasets.convert`; at most
             `presentations` of them, with their repeats.
-        examples, seed, repeats
+        examples, seed, repeats, hints
             As for `bioae.simulate`.
 
         Raises
@@ -147,7 +148,7 @@ class BrianNetwork(Shown):
                 "further present, or build the network again",
             )
         checked = Presentations.of(
-            self.source.config, images, examples=examples, seed=seed, repeats=repeats
+            self.source.config, images, examples=examples, seed=seed, repeats=repeats, **hints
         )
         if len(checked) > self.presentations:
             raise DataError(

@@ -163,7 +163,6 @@ def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
             "Install it with: pip install 'bioae[neo]'",
             lambda tree, _: to_neo(tree, "latent"),
         ),
-        ("pandas", "pip install pandas", lambda tree, _: to_pandas(tree)),
         ("pynwb", "pip install 'bioae[nwb]'", lambda tree, path: to_nwb(tree, path / "x.nwb")),
     ],
 )
@@ -178,7 +177,7 @@ def test_a_library_that_is_missing_is_named(
         assert name == library
         raise ModuleNotFoundError(f"No module named {name!r}")
 
-    monkeypatch.setattr("bioae.analysis.exports.recordings.import_module", missing)
+    monkeypatch.setattr("bioae.extras.import_module", missing)
     with pytest.raises(InputError, match=f"{library} is not installed") as caught:
         write(example_result(), tmp_path)
     assert mend in str(caught.value)

@@ -1,0 +1,399 @@
+"""Data in the forms that users have, as `Images`, `Signals` or `Events`: the one place for it.
+
+Objects of other libraries are recognised by their form, so none of these is imported: arrays and
+tensors, images of Pillow, data sets of PyTorch, torchvision and tonic, recordings of Neo.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import number, whole
+from bioae.datasets.array_files import Check
+from bioae.datasets.arrays import ZippedArray, array_names, read_array
+from bioae.datasets.catalogue import DATA_SETS
+from bioae.datasets.events import Events
+from bioae.datasets.examples import FileArray, as_array, check_labels, check_targets
+from bioae.datasets.images import Images, check_images
+from bioae.datasets.layouts import arranged, as_batch
+from bioae.datasets.loading import BOTH, Data, first, load
+from bioae.datasets.pictures import is_picture, pixels_of
+from bioae.datasets.recordings import (
+    RecordedUnit,
+    events_of_monitor,
+    events_of_neo,
+    events_of_recordings,
+    is_neo,
+)
+from bioae.datasets.signals import Signals, check_signals
+from bioae.datasets.store import Split
+from bioae.errors import DataError, shortened
+
+__all__ = ["UNNAMED", "Hints", "convert"]
+
+#: The name of data sets that are made of arrays, which errors leave out.
+UNNAMED = "an array"
+
+_BYTES = (bytes, bytearray, memoryview)
+
+
+class Hints(TypedDict, total=False):
+    """What data do not say themselves, see `convert`."""
+
+    labels: ArrayLike | None
+    split: Split
+    limit: int | None
+    layout: str | None
+    white: float | None
+    sensor: Sequence[int] | None
+    time_unit: RecordedUnit | None
+
+
+def convert(
+    source: Any,
+    shape: Sequence[int] | None = None,
+    *,
+    points: int | None = None,
+    labels: ArrayLike | None = None,
+    split: Split = "test",
+    limit: int | None = None,
+    layout: str | None = None,
+    white: float | None = None,
+    sensor: Sequence[int] | None = None,
+    time_unit: RecordedUnit | None = None,
+    check: Check | None = None,
+) -> Data:
+    """Return data in any of the forms of `docs/data.md` as `Images`, `Signals` or `Events`.
+
+    Parameters
+    ----------
+    source
+        `Images`, `Signals` or `Events`; the name of a data set, or a path; an array, a tensor, or
+        bytes; an image of Pillow; a data set of PyTorch, torchvision or tonic; structured arrays of
+        events; a recording of Neo; or a `SpikeMonitor` of Brian2.
+    shape
+        The shape of an image, (channel, y, x), or of a signal at one time, (channel,), as in the
+        network's ``input_shape``. Flat and single images, signals in arrays, and recordings without
+        a sensor need it.
+    points
+        The number of points in time of a signal, to recognise single ones.
+    labels
+        The class of each example (example), in place of those that the data have.
+    split
+        The split of a named data set or a path.
+    limit
+        Use the first `limit` examples.
+    layout
+        The axes of an array in order, such as ``"NHWC"`` or ``"NCT"``: N examples, C channels, H
+        rows, W columns, T points in time.
+    white
+        The value of a pixel of full intensity, such as 255 for bytes in another type; they are
+        divided by it.
+    sensor
+        The numbers of columns, rows and polarities of events with the fields x, y and p; by default
+        the ``sensor_size`` of their data set.
+    time_unit
+        The unit of the times of such events: ``"us"``, the default, ``"ms"``, ``"s"`` or
+        ``"step"``.
+    check
+        As for `load`.
+
+    Raises
+    ------
+    DataError
+        If the form is not known, the data do not fit it, or a hint does not apply.
+    """
+    limit = None if limit is None else whole(limit, "limit", least=1, error=DataError)
+    white = None if white is None else number(white, "white", above=0, error=DataError)
+    form = None if shape is None else tuple(shape)
+    data = _Conversion(form, points, split, limit, layout, white, sensor, time_unit, check).of(
+        source
+    )
+    if labels is not None:
+        known = _labels(labels, data)
+        data = replace(data, labels=known)
+    return data if limit is None else first(data, limit)
+
+
+@dataclass
+class _Conversion:
+    """A conversion with its hints; one that has no effect on the form of the data is refused."""
+
+    shape: tuple[int, ...] | None
+    points: int | None
+    split: Split
+    limit: int | None
+    layout: str | None
+    white: float | None
+    sensor: Sequence[int] | None
+    time_unit: RecordedUnit | None
+    check: Check | None
+    name: str = UNNAMED
+
+    def of(self, source: Any) -> Data:
+        """Convert a source of any form."""
+        if isinstance(source, Images | Signals | Events):
+            self._refuse("layout", "white", "sensor", "time_unit")
+            return source
+        if isinstance(source, str | os.PathLike):
+            return self._of_path(source)
+        if _is_events(source) or _is_list(source, _is_events):
+            return self._of_recordings([source] if _is_events(source) else source)
+        if is_neo(source) or _is_list(source, is_neo):
+            self._refuse("layout", "white", "sensor", "time_unit")
+            return events_of_neo(source, name="a recording of Neo")
+        if all(hasattr(source, name) for name in ("i", "t", "source")):
+            self._refuse("layout", "white", "sensor", "time_unit")
+            return events_of_monitor(source, name="a monitor of Brian2")
+        if is_picture(source) or _is_list(source, is_picture):
+            return self._of_pictures([source] if is_picture(source) else source)
+        if _is_data_set(source):
+            return self._of_data_set(source)
+        return self._of_array(source)
+
+    def _of_path(self, source: str | os.PathLike[str]) -> Data:
+        path = Path(source)
+        named = isinstance(source, str) and source in DATA_SETS
+        if not named and path.suffix == ".npy" and path.is_file():
+            self.name = str(path)
+            return self.of(read_array(path))
+        if not named and path.suffix == ".npz" and path.is_file():
+            names = array_names(path)
+            if {"t", "x"} <= set(names):
+                self.name = str(path)
+                fields = [name for name in ("t", "x", "y", "p") if name in names]
+                return self.of({name: np.asarray(ZippedArray.of(path, name)) for name in fields})
+        self._refuse("layout", "white", "sensor", "time_unit")
+        return load(str(source) if named else path, self.split, self.limit, check=self.check)
+
+    def _of_recordings(self, source: Iterable[Any], **known: Any) -> Events:
+        self._refuse("layout", "white")
+        channels = self.shape[0] if self.shape is not None and len(self.shape) == 1 else None
+        return events_of_recordings(
+            list(source), sensor=self.sensor, channels=channels, unit=self.time_unit or "us",
+            name=self.name, **known,
+        )  # fmt: skip
+
+    def _of_pictures(self, source: Iterable[Any]) -> Images:
+        self._refuse("layout", "white", "sensor", "time_unit")
+        pixels = [pixels_of(each, self.name) for each in source]
+        return self._images(_stack(pixels, self.name))
+
+    def _of_array(self, source: Any) -> Data:
+        self._refuse("sensor", "time_unit")
+        in_time = self.shape is not None and len(self.shape) == 1
+        in_time = in_time or "T" in (self.layout or "")
+        if isinstance(source, FileArray):  # only its parts are read
+            self._refuse("layout", "white")
+            return self._signals(source) if in_time else self._images(source)
+        array = _as_numpy(source, self.name)
+        pixels = 0 if self.shape is None else math.prod(self.shape)
+        if isinstance(source, _BYTES) and not in_time and pixels and array.size % pixels == 0:
+            array = array.reshape(-1, pixels)
+        if self.layout is not None:
+            array = arranged(array, self.layout, self.name)
+        elif self.shape is not None:
+            array = as_batch(array, self.shape, self.points, self.name)
+        if in_time:
+            self._refuse("white")
+            return self._signals(array)
+        return self._images(array)
+
+    def _of_data_set(self, source: Any) -> Data:
+        """Convert a data set of PyTorch: tensors, or items of an example and its label."""
+        self.name = type(source).__name__
+        if hasattr(source, "tensors"):
+            values, known = _of_tensors(source.tensors, self.name)
+            return self._with_known(self._of_array(values), known)
+        count = len(source)
+        count = count if self.limit is None else min(count, self.limit)
+        items = [_item(source[place], self.name) for place in range(count)]
+        if not items:
+            raise DataError("there are no examples", where=self.name)
+        values = [value for value, _ in items]
+        known = [known for _, known in items]
+        if _is_events(values[0]):
+            self.sensor = self.sensor or _sensor_of(source)
+            return self._with_known(self._of_recordings(values), known)
+        if is_picture(values[0]):
+            return self._with_known(self._of_pictures(values), known)
+        arrays = [_as_numpy(value, self.name) for value in values]
+        return self._with_known(self._of_array(_stack(arrays, self.name)), known)
+
+    def _with_known(self, data: Data, known: Any) -> Data:
+        """Add labels, whole numbers, or targets, other numbers, if all examples have them."""
+        kind = type(data).__name__.lower()
+        if known is None or any(each is None for each in known):
+            return data
+        answers = as_array([_as_numpy(each, self.name) for each in known], f"{self.name}: labels")
+        options: dict[str, Any] = {"examples": len(data), "kind": kind}
+        if answers.ndim == 1 and answers.dtype.kind != "f":
+            where = f"{self.name}: labels"
+            return replace(data, labels=check_labels(answers, where=where, **options))
+        where = f"{self.name}: targets"
+        return replace(data, targets=check_targets(answers, where=where, **options))
+
+    def _images(self, array: ArrayLike | FileArray) -> Images:
+        where = "images" if self.name == UNNAMED else self.name
+        if self.white is not None:
+            array = _divided(as_array(array, where), self.white, where)
+        pixels = check_images(array, where=where)
+        return Images(pixels, None, self.name, self._known_split, np.arange(len(pixels)))
+
+    def _signals(self, array: ArrayLike | FileArray) -> Signals:
+        where = "signals" if self.name == UNNAMED else self.name
+        values = check_signals(array, where=where)
+        return Signals(values, None, self.name, self._known_split, np.arange(len(values)))
+
+    @property
+    def _known_split(self) -> str:
+        return "train" if self.name == UNNAMED else BOTH
+
+    def _refuse(self, *hints: str) -> None:
+        """Refuse hints that the form of the data leaves without effect."""
+        for name in hints:
+            value = getattr(self, name)
+            if value is not None:
+                raise DataError(
+                    f"{name} has no effect on data of this form",
+                    where=name,
+                    found=repr(value),
+                    mend="Leave it out",
+                )
+
+
+def _labels(labels: Any, data: Data) -> NDArray[np.int64]:
+    known = _as_numpy(labels, "labels")
+    if known.dtype.kind in "OUST":
+        raise DataError(
+            "the labels are names of classes",
+            where="labels",
+            expected="whole numbers",
+            found=shortened(repr(known.flat[0])) if known.size else None,
+            mend="Number them: numpy.unique(labels, return_inverse=True)[1]",
+        )
+    return check_labels(known, examples=len(data), kind=type(data).__name__.lower())
+
+
+def _as_numpy(source: Any, where: str) -> NDArray[Any]:
+    """Return an array of NumPy, of tensors too, which may be on a device or have a gradient."""
+    if isinstance(source, _BYTES):
+        return np.frombuffer(source, np.uint8)
+    if isinstance(source, list | tuple) and len(source) and hasattr(source[0], "detach"):
+        return _stack([_as_numpy(each, where) for each in source], where)
+    if hasattr(source, "detach") and hasattr(source, "cpu"):
+        source = source.detach().cpu()
+    try:
+        return as_array(source, where)
+    except (TypeError, RuntimeError) as error:
+        raise DataError(
+            "this cannot be read as an array",
+            where=where,
+            found=f"{type(source).__name__}: {shortened(str(error))}",
+        ) from error
+
+
+def _stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
+    shapes = list(dict.fromkeys(each.shape for each in arrays))
+    if len(shapes) > 1:
+        raise DataError(
+            "the examples differ in shape",
+            where=where,
+            expected=f"{shapes[0]}, as of the first",
+            found=f"{shapes[1]}",
+        )
+    return np.stack(arrays)
+
+
+def _divided(pixels: NDArray[Any], white: float, where: str) -> NDArray[Any]:
+    """Return numbers from 0 to `white` as bytes or numbers in [0, 1]."""
+    if pixels.dtype.kind not in "buif":
+        return pixels  # refused by the check of images
+    inside = (pixels >= 0) & (pixels <= white)
+    if not inside.all():
+        raise DataError(
+            "a pixel is outside the range",
+            where=where,
+            expected=f"numbers from 0 to {white:g}",
+            found=str(pixels[~inside][0]),
+        )
+    if white == 255 and pixels.dtype.kind in "iu":
+        return pixels.astype(np.uint8)
+    return pixels / white
+
+
+def _is_events(source: Any) -> bool:
+    """Return whether this is a recording of events: a structured array, or a mapping of arrays."""
+    if isinstance(source, Mapping):
+        return "t" in source and "x" in source
+    return getattr(getattr(source, "dtype", None), "names", None) is not None
+
+
+def _is_list(source: Any, kind: Any) -> bool:
+    return isinstance(source, list | tuple) and len(source) > 0 and all(map(kind, source))
+
+
+def _is_data_set(source: Any) -> bool:
+    """Return whether this is a data set of PyTorch's form.
+
+    Raises
+    ------
+    DataError
+        If it is a loader, whose order may be random.
+    """
+    if hasattr(source, "dataset") and hasattr(source, "batch_size"):
+        raise DataError(
+            "a loader of batches may draw them in random order",
+            where=type(source).__name__,
+            mend="Give its data set, loader.dataset",
+        )
+    if isinstance(source, (list, tuple, Mapping, *_BYTES)):
+        return False
+    arraylike = any(hasattr(source, name) for name in ("__array__", "dtype", "detach"))
+    return not arraylike and all(hasattr(source, name) for name in ("__getitem__", "__len__"))
+
+
+def _of_tensors(tensors: Sequence[Any], where: str) -> tuple[Any, Any]:
+    """Return the examples and the labels or targets of a `TensorDataset`."""
+    if len(tensors) not in (1, 2):
+        raise DataError(
+            "the data set does not have the form of examples with labels",
+            where=where,
+            expected="one or two tensors",
+            found=str(len(tensors)),
+        )
+    return tensors[0], None if len(tensors) == 1 else _as_numpy(tensors[1], where)
+
+
+def _item(item: Any, where: str) -> tuple[Any, Any]:
+    """Return an example and its label, None if it has none."""
+    if isinstance(item, Mapping) and not _is_events(item):
+        value = next((item[name] for name in ("image", "pixel_values", "x") if name in item), None)
+        if value is not None:
+            return value, item.get("label")
+    elif not isinstance(item, tuple | list):
+        return item, None
+    elif len(item) in (1, 2):
+        return item[0], item[1] if len(item) == 2 else None
+    raise DataError(
+        "an item of the data set does not have the form of an example with its label",
+        where=where,
+        expected="(example, label)",
+        found=f"{type(item).__name__} of {len(item)}",
+    )
+
+
+def _sensor_of(source: Any) -> Sequence[int] | None:
+    """Return the size of the sensor of a data set, or of the one of which it is a part."""
+    while not hasattr(source, "sensor_size") and hasattr(source, "dataset"):
+        source = source.dataset
+    size: Sequence[int] | None = getattr(source, "sensor_size", None)
+    return size

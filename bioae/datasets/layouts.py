@@ -1,0 +1,146 @@
+"""Axes of arrays: from the orders and forms in use to those of `Images` and `Signals`.
+
+A layout names the axes of an array in order: N examples, C channels, H rows (y), W columns (x),
+T points in time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import DataError
+
+__all__ = ["arranged", "as_batch"]
+
+_IMAGES, _SIGNALS = "NCHW", "NTCHW"
+
+
+def arranged(array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
+    """Return an array with its axes in the order of images or signals.
+
+    Parameters
+    ----------
+    array
+        The array.
+    layout
+        Its axes in order, such as ``"NHWC"``, ``"HW"`` or ``"NCT"``.
+    where
+        The name of the data in errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        Images (example, channel, y, x); or, if the layout has a T, signals
+        (example, time, channel), whose channels are in C order of (C, H, W). Missing axes have the
+        length 1.
+
+    Raises
+    ------
+    DataError
+        If there is no such layout, or the array has another number of axes.
+    """
+    order = _SIGNALS if "T" in str(layout) else _IMAGES
+    letters = list(str(layout))
+    fits = 0 < len(set(letters)) == len(letters) and set(letters) <= set(order)
+    if not fits or (("H" in letters) != ("W" in letters)) or not {"T", "H"} & set(letters):
+        raise DataError(
+            "unknown layout",
+            where=f"{where}: layout",
+            expected="the axes in order: N examples, C channels, H rows, W columns, T points in "
+            "time; such as NHWC, HW or NCT",
+            found=repr(layout),
+        )
+    if array.ndim != len(letters):
+        raise DataError(
+            f"the array does not have the axes {layout}",
+            where=where,
+            expected=f"{len(letters)} axes",
+            found=f"the shape {array.shape}",
+        )
+    present = [letters.index(letter) for letter in order if letter in letters]
+    missing = [place for place, letter in enumerate(order) if letter not in letters]
+    full = np.expand_dims(array.transpose(present), missing)
+    return full if order == _IMAGES else full.reshape(*full.shape[:2], math.prod(full.shape[2:]))
+
+
+def as_batch(
+    array: NDArray[Any], shape: tuple[int, ...], points: int | None, where: str
+) -> NDArray[Any]:
+    """Return an array of examples of a known shape with an axis for each of their axes.
+
+    Parameters
+    ----------
+    array
+        Images of the shape (example, channel, y, x) or, of one channel, (example, y, x); flat ones
+        (example, pixel); or a single image in one of these forms. Signals (example, time, channel)
+        or, of one channel, (example, time); or a single signal.
+    shape
+        The shape of an image (channel, y, x), or of a signal at one time (channel,).
+    points
+        The number of points in time of a signal, if known.
+    where
+        The name of the data in errors.
+
+    Raises
+    ------
+    DataError
+        If the array has the axes in another order, or does not have this shape.
+    """
+    if 0 in array.shape:
+        return array  # refused by the checks of its kind
+    if len(shape) == 1:
+        return _signals(array, shape[0], points, where)
+    return _images(array, shape, where)
+
+
+def _images(array: NDArray[Any], shape: tuple[int, ...], where: str) -> NDArray[Any]:
+    channels, *size = shape
+    last = (*size, channels)
+    if array.shape[-3:] == last != shape and array.ndim in (3, 4):
+        raise _other_order("HWC" if array.ndim == 3 else "NHWC", array, where)
+    one_image = array.shape == shape or (channels == 1 and array.shape == tuple(size))
+    flat = array.ndim in (1, 2) and array.shape[-1] == math.prod(shape)
+    if one_image or flat:
+        return array.reshape(-1, *shape)
+    if array.ndim in (3, 4):
+        return array
+    pixels = math.prod(shape)
+    raise DataError(
+        "the array does not have the shape of images of the network",
+        where=where,
+        expected=f"(example, channel, y, x) with (channel, y, x) = {shape}, or flat (example, "
+        f"{pixels}), or one image",
+        found=f"the shape {array.shape}",
+        mend="Name the axes, in another order, with layout, such as layout='NHWC'"
+        if array.ndim > 4
+        else None,
+    )
+
+
+def _signals(array: NDArray[Any], channels: int, points: int | None, where: str) -> NDArray[Any]:
+    if array.ndim == 5 and math.prod(array.shape[2:]) == channels:
+        return array.reshape(*array.shape[:2], channels)  # frames (example, time, C, y, x)
+    if points is None:
+        return array
+    if array.shape == (points, channels) or (channels == 1 and array.shape == (points,)):
+        return array.reshape(1, points, channels)
+    if array.ndim == 3 and array.shape[1:] != (points, channels):
+        if array.shape[1:] == (channels, points):
+            raise _other_order("NCT", array, where)
+        if (array.shape[0], array.shape[2]) == (points, channels):
+            raise _other_order("TNC", array, where)
+    return array
+
+
+def _other_order(layout: str, array: NDArray[Any], where: str) -> DataError:
+    return DataError(
+        f"the axes seem to be in the order {layout}",
+        where=where,
+        expected="(channel, y, x) or (time, channel) at the end",
+        found=f"the shape {array.shape}",
+        mend=f"Say so with layout={layout!r}, or reorder them",
+    )

@@ -1,0 +1,159 @@
+"""Images in PNG files: a folder of them, or a folder for each class; and images of Pillow."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.datasets.examples import Declared
+from bioae.datasets.images import Images
+from bioae.errors import DataError, shortened
+from bioae.inputs import open_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bioae.datasets.store import Split
+
+__all__ = ["has_pictures", "is_picture", "load_pictures", "pixels_of"]
+
+_SUFFIX = ".png"
+#: Modes of Pillow whose numbers are intensities, and the largest of each.
+_DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0}
+
+
+def has_pictures(folder: Path) -> bool:
+    """Return whether a folder has PNG files, or folders of them, at most two levels below."""
+    return any(next(folder.glob(depth), None) for depth in ("*.png", "*/*.png", "*/*/*.png"))
+
+
+def load_pictures(
+    folder: Path, split: Split, single: str, check: Callable[[Declared], None] | None
+) -> Images:
+    """Load the PNG files of a folder.
+
+    Parameters
+    ----------
+    folder
+        A folder of PNG files; or of folders of them, one for each class; or of the folders
+        ``train`` and ``test``, each of one of these forms.
+    split
+        The split, where there are such folders.
+    single
+        The name of the split, where there are none.
+    check
+        As for `bioae.datasets.load`.
+
+    Returns
+    -------
+    Images
+        Their labels are the names of the classes' folders if all are whole numbers, else their
+        places in the order of the names. Images are in rounds of one image of each class.
+
+    Raises
+    ------
+    DataError
+        If there are no images of the split, images are both in classes and outside, differ in
+        size, are transparent or cannot be read.
+    """
+    if any((folder / name).is_dir() for name in ("train", "test")):
+        root, single = folder / split, split
+    else:
+        root = folder
+    classes = sorted({path.parent for path in root.glob(f"*/*{_SUFFIX}")})
+    groups = [sorted(each.glob(f"*{_SUFFIX}")) for each in (classes or [root])]
+    if not groups[0] or (classes and next(root.glob(f"*{_SUFFIX}"), None)):
+        raise DataError(
+            "images are both in folders of classes and outside of them"
+            if groups[0]
+            else f"there are no images of the split {split}",
+            where=str(root),
+            expected="PNG files, or a folder of PNG files for each class",
+        )
+    rounds = [
+        (path, number)
+        for each in zip_longest(*groups)
+        for path, number in zip(each, _numbers(classes or [root]), strict=True)
+        if path is not None
+    ]
+    pixels = _stacked([path for path, _ in rounds], str(folder), single, check)
+    labels = np.array([number for _, number in rounds]) if classes else None
+    return Images(pixels, labels, str(folder), single, np.arange(len(pixels)))
+
+
+def is_picture(source: Any) -> bool:
+    """Return whether an object looks like an image of Pillow."""
+    return hasattr(source, "getbands") and hasattr(source, "mode")
+
+
+def pixels_of(picture: Any, where: str) -> NDArray[Any]:
+    """Return an image of Pillow as an array (channel, y, x).
+
+    An image whose colours are all grey, and one that is opaque everywhere, loses these channels.
+
+    Raises
+    ------
+    DataError
+        If it is transparent.
+    """
+    if picture.mode in _DEEP:
+        return np.asarray(picture)[None] / _DEEP[picture.mode]
+    mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
+    pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    if pixels.ndim == 2:
+        return pixels[None]
+    if mode == "RGBA" and (pixels[..., 3] != 255).any():
+        raise DataError(
+            "the image is transparent",
+            where=where,
+            expected="an opaque image",
+            mend="Put it on a background first",
+        )
+    grey = (pixels[..., :1] == pixels[..., 1:3]).all()
+    return np.moveaxis(pixels[..., : 1 if grey else 3], -1, 0)
+
+
+def _numbers(classes: Sequence[Path]) -> list[int]:
+    """Return the labels of classes."""
+    names = [path.name for path in classes]
+    whole = all(name.isascii() and name.isdigit() and len(name) < 19 for name in names)
+    return [int(name) for name in names] if whole else list(range(len(names)))
+
+
+def _stacked(
+    paths: Sequence[Path], name: str, split: str, check: Callable[[Declared], None] | None
+) -> NDArray[Any]:
+    """Read images of one size, of as many channels as the most colourful one."""
+    first = _read(paths[0], None)
+    images = [first, *(_read(path, first.shape[1:]) for path in paths[1:])]
+    channels = max(map(len, images))
+    pixels = np.stack([np.broadcast_to(each, (channels, *first.shape[1:])) for each in images])
+    if check is not None:
+        check(Declared("images", pixels.shape[1:], name, split))
+    return pixels
+
+
+def _read(path: Path, size: tuple[int, ...] | None) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        with open_input(path) as file, Image.open(file, formats=["PNG"]) as picture:
+            found = (picture.height, picture.width)
+            if size is not None and found != size:
+                raise DataError(
+                    "the images differ in size",
+                    where=str(path),
+                    expected=f"(y, x) = {size}, as of the first",
+                    found=f"{found}",
+                )
+            return pixels_of(picture, str(path))
+    except DataError:
+        raise
+    except Exception as error:  # damaged files raise many kinds
+        raise DataError(
+            "the image cannot be read as PNG", where=str(path), found=shortened(str(error))
+        ) from error

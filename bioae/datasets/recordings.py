@@ -1,0 +1,217 @@
+"""Events from recordings: of event cameras, Neo, and monitors of Brian2; recognised by their form.
+
+None of these libraries is imported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import one_of, whole
+from bioae.datasets.events import Events
+from bioae.errors import DataError
+
+__all__ = ["RecordedUnit", "events_of_monitor", "events_of_neo", "events_of_recordings", "is_neo"]
+
+#: The units of times in recordings.
+RecordedUnit = Literal["us", "ms", "s", "step"]
+
+_PER_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+#: The names in use for the fields of an event.
+_FIELDS = {
+    "t": ("t", "ts", "time", "timestamp"),
+    "x": ("x",),
+    "y": ("y",),
+    "p": ("p", "pol", "polarity"),
+}
+
+
+def events_of_recordings(
+    recordings: Sequence[NDArray[Any] | Mapping[str, Any]],
+    *,
+    sensor: Sequence[int] | None = None,
+    channels: int | None = None,
+    unit: RecordedUnit = "us",
+    **options: Any,
+) -> Events:
+    """Return the events of recordings, one for each example.
+
+    Parameters
+    ----------
+    recordings
+        Structured arrays (event) with the fields t and x, and perhaps y and p, or mappings of such
+        arrays. Other names of these fields are known: ts, time, timestamp; pol, polarity.
+    sensor
+        The numbers of columns, rows and polarities, as tonic's ``sensor_size``. The channel of an
+        event is ``(p * rows + y) * columns + x``; p is left out if there is one polarity.
+    channels
+        The number of channels, for recordings with x alone and no sensor.
+    unit
+        The unit of t.
+    options
+        Labels, targets, name and split, as for `Events.of`.
+
+    Raises
+    ------
+    DataError
+        If a field is missing or outside the sensor, or the sensor is not known.
+    """
+    where = str(options.get("name", "events"))
+    one_of(unit, f"{where}: time_unit", get_args(RecordedUnit), error=DataError)
+    fields = [_fields(each, where) for each in recordings]
+    if not fields:
+        raise DataError("there are no recordings", where=where, expected="at least one")
+    columns, rows, polarities = _size(fields[0], sensor, channels, where)
+    ports, times, counts = [], [], []
+    for each in fields:
+        x = _below(each, "x", columns, where)
+        y = _below(each, "y", rows, where)
+        p = _below(each, "p", polarities, where) if polarities > 1 else 0
+        ports.append(np.broadcast_to((p * rows + y) * columns + x, each["t"].shape))
+        times.append(each["t"])
+        counts.append(len(each["t"]))
+    time = np.concatenate(times)
+    return Events.of(
+        np.repeat(np.arange(len(counts)), counts),
+        time if unit == "step" else time * _PER_MS[unit],
+        np.concatenate(ports),
+        channels=columns * rows * polarities,
+        unit="step" if unit == "step" else "ms",
+        examples=len(counts),
+        **options,
+    )
+
+
+def events_of_monitor(monitor: Any, **options: Any) -> Events:
+    """Return the spikes of a `SpikeMonitor` of Brian2 as one example; its neurons are channels."""
+    neuron = np.asarray(monitor.i)
+    seconds = np.asarray(monitor.t)
+    return Events.of(
+        np.zeros(len(neuron), int), seconds * 1e3, neuron,
+        channels=len(monitor.source), examples=1, **options,
+    )  # fmt: skip
+
+
+def is_neo(source: Any) -> bool:
+    """Return whether an object looks like a Block, a Segment or a SpikeTrain of Neo."""
+    return hasattr(source, "segments") or hasattr(source, "spiketrains") or _is_train(source)
+
+
+def events_of_neo(source: Any, labels: ArrayLike | None = None, **options: Any) -> Events:
+    """Return the spikes of a Block, a Segment, a SpikeTrain or a list of trains of Neo.
+
+    Segments are examples, and trains are channels. Times are since the start of each train. The
+    annotations ``label`` of the segments, if all have one, are the labels.
+
+    Raises
+    ------
+    DataError
+        If segments differ in their number of trains.
+    """
+    segments = list(source.segments) if hasattr(source, "segments") else [source]
+    trains = [_trains_of(segment) for segment in segments]
+    if labels is None:
+        known = [getattr(each, "annotations", {}).get("label") for each in segments]
+        labels = None if None in known else np.asarray(known)
+    return Events.of_trains(
+        [[_times_of(train) for train in each] for each in trains], labels=labels, **options
+    )
+
+
+def _is_train(source: Any) -> bool:
+    return all(hasattr(source, name) for name in ("t_start", "t_stop", "rescale", "magnitude"))
+
+
+def _trains_of(segment: Any) -> list[Any]:
+    if hasattr(segment, "spiketrains"):
+        return list(segment.spiketrains)
+    return [segment] if _is_train(segment) else list(segment)
+
+
+def _times_of(train: Any) -> NDArray[np.float64]:
+    start = float(train.t_start.rescale("ms").magnitude)
+    return np.asarray(train.rescale("ms").magnitude, np.float64) - start
+
+
+def _fields(recording: NDArray[Any] | Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
+    """Return the fields of a recording by their short names, as whole numbers but for the time."""
+    if isinstance(recording, Mapping):
+        names: Sequence[str] = list(recording)
+    else:
+        names = recording.dtype.names or ()
+    found = {
+        short: np.asarray(recording[name])
+        for short, known in _FIELDS.items()
+        for name in known
+        if name in names
+    }
+    missing = [short for short in ("t", "x") if short not in found]
+    lengths = {each.shape for each in found.values()}
+    if missing or len(lengths) != 1 or any(len(shape) != 1 for shape in lengths):
+        raise DataError(
+            f"the field {missing[0]} of the events is missing"
+            if missing
+            else "the fields of the events differ in shape",
+            where=where,
+            expected="fields t and x, and perhaps y and p, shape (event,)",
+            found=", ".join(map(str, names)) if missing else ", ".join(map(str, lengths)),
+        )
+    return found
+
+
+def _size(
+    fields: Mapping[str, NDArray[Any]],
+    sensor: Sequence[int] | None,
+    channels: int | None,
+    where: str,
+) -> tuple[int, int, int]:
+    if sensor is None and channels is not None and set(fields) == {"t", "x"}:
+        return channels, 1, 1
+    size = () if sensor is None or np.ndim(sensor) != 1 else tuple(sensor)
+    if len(size) != 3:
+        raise DataError(
+            "the size of the sensor is not known" if sensor is None else "sensor does not fit",
+            where=where,
+            expected="the numbers of columns, rows and polarities",
+            found=None if sensor is None else repr(sensor),
+            mend="Give it, such as sensor=(34, 34, 2): tonic's data sets have it as sensor_size",
+        )
+    width, height, polarities = (
+        whole(each, f"{where}: sensor", least=1, most=2**31, error=DataError) for each in size
+    )
+    if channels is not None and math.prod((width, height, polarities)) != channels:
+        raise DataError(
+            "the sensor does not fit the network",
+            where=where,
+            expected=f"{channels} channels",
+            found=f"{width} x {height} x {polarities}",
+        )
+    return width, height, polarities
+
+
+def _below(
+    fields: Mapping[str, NDArray[Any]], name: str, end: int, where: str
+) -> NDArray[np.int64] | int:
+    """Return a field as whole numbers below an end; 0 if there is none and it would be 0."""
+    if name not in fields and end == 1:
+        return 0
+    values = fields.get(name, np.zeros(1, np.complex128))
+    integer = values.dtype.kind in "biu" or (
+        values.dtype.kind == "f" and bool((values == np.floor(values)).all())
+    )
+    inside = integer and bool(((values >= 0) & (values < end)).all())
+    if not inside:
+        raise DataError(
+            f"the field {name} of an event is outside the sensor"
+            if name in fields
+            else f"the field {name} of the events is missing",
+            where=where,
+            expected=f"whole numbers from 0 to {end - 1}",
+            found=f"{values.min()} to {values.max()}" if integer and values.size else None,
+        )
+    return values.astype(np.int64)

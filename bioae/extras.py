@@ -1,0 +1,66 @@
+"""Optional libraries: imported on use, or refused in a line that says how to install them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from bioae.errors import LibraryError
+
+__all__ = ["has_torch", "need_torch", "needs"]
+
+
+def needs(library: str, install: str) -> Any:
+    """Import an optional library.
+
+    Parameters
+    ----------
+    library
+        The name of its module.
+    install
+        What pip installs: a package, or an extra of bioae in quotes.
+
+    Raises
+    ------
+    LibraryError
+        If it is not installed or cannot be imported; the message names the package to install.
+    """
+    try:
+        return import_module(library)
+    except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name in (library, None)
+        raise LibraryError(
+            f"{library} is not installed" if absent else f"{library} cannot be imported",
+            found=None if absent else str(error),
+            mend=f"Install it with: pip install {install}",
+        ) from error
+
+
+def has_torch() -> bool:
+    """Return whether PyTorch is installed, without importing it."""
+    try:
+        return find_spec("torch") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def need_torch(what: str) -> None:
+    """Refuse to go on without PyTorch.
+
+    Parameters
+    ----------
+    what
+        The command or name that needs it.
+
+    Raises
+    ------
+    LibraryError
+        If it is not installed.
+    """
+    if not has_torch():
+        raise LibraryError(
+            f"{what} needs PyTorch, which is not installed",
+            mend="Install it with: pip install 'bioae[train]' (without a GPU, first: pip install "
+            "torch --index-url https://download.pytorch.org/whl/cpu)",
+        )

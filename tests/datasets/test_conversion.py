@@ -1,0 +1,253 @@
+"""Data in the forms that users have: each gives the examples that the plain form gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import UserList
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import dense, described
+from PIL import Image
+
+import bioae
+from bioae.datasets import Events, Images, Signals, convert, load
+from bioae.errors import DataError
+
+SHAPE = (1, 28, 28)
+DIGITS = load("sample", "test", 3)
+PIXELS = DIGITS.pixels
+COLOURS = np.random.default_rng(0).integers(0, 256, (5, 3, 4, 6), np.uint8)
+
+
+class Pairs:
+    """A data set of PyTorch's form, without PyTorch: items are examples with labels."""
+
+    def __init__(self, values: Any, labels: Any, **attributes: Any) -> None:
+        self.values, self.labels = values, labels
+        vars(self).update(attributes)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: int) -> tuple[Any, Any]:
+        return self.values[place], self.labels[place]
+
+
+class Items(UserList[Any]):
+    """A data set whose items are not pairs; it is no list to Python."""
+
+
+@pytest.mark.parametrize(
+    ("source", "hints"),
+    [
+        (DIGITS, {}),
+        (DIGITS.images, {}),
+        (PIXELS, {}),
+        (PIXELS[:, 0], {}),
+        (PIXELS.reshape(3, 784), {}),
+        (DIGITS.images.reshape(3, 784), {}),
+        (PIXELS.reshape(3, 784).tolist(), {"white": 255}),
+        (PIXELS[:, 0].astype(np.int64), {"white": 255}),
+        (PIXELS[:, 0].astype(np.float32), {"white": 255}),
+        (PIXELS.tobytes(), {}),
+        (bytearray(PIXELS.tobytes()), {}),
+        (np.moveaxis(PIXELS, 1, -1), {"layout": "NHWC"}),
+        (PIXELS[:, 0].swapaxes(1, 2), {"layout": "NWH"}),
+        (np.moveaxis(PIXELS[:, 0], 0, -1), {"layout": "HWN"}),
+        ([Image.fromarray(each[0]) for each in PIXELS], {}),
+        ("sample", {"limit": 3}),
+        (Pairs([Image.fromarray(each[0]) for each in PIXELS], DIGITS.labels), {}),
+        (Pairs(DIGITS.images, DIGITS.labels), {}),
+        (Items([{"image": each, "label": 1} for each in PIXELS]), {}),
+        (Items([(each,) for each in PIXELS]), {}),
+        (Items(list(PIXELS)), {}),
+    ],
+)
+def test_every_form_of_images_gives_the_same_images(source: Any, hints: Any) -> None:
+    data = convert(source, SHAPE, **hints)
+    assert isinstance(data, Images)
+    assert data.shape == SHAPE
+    assert np.abs(data.images - DIGITS.images).max() <= 1e-7  # float32
+    assert data.indices.tolist() == [0, 1, 2] or data.name == "sample"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [PIXELS[0], PIXELS[0, 0], PIXELS[0].ravel(), Image.fromarray(PIXELS[0, 0])],
+    ids=["channel, y, x", "y, x", "flat", "Pillow"],
+)
+def test_a_single_image_is_a_batch_of_one(source: Any) -> None:
+    data = convert(source, SHAPE)
+    assert isinstance(data, Images)
+    assert (data.pixels == PIXELS[:1]).all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "axes"),
+    [
+        ("NCHW", (0, 1, 2, 3)),
+        ("NHWC", (0, 2, 3, 1)),
+        ("CHWN", (1, 2, 3, 0)),
+        ("WHCN", (3, 2, 1, 0)),
+    ],
+)
+def test_layouts_are_transpositions(layout: str, axes: tuple[int, ...]) -> None:
+    data = convert(COLOURS.transpose(axes), (3, 4, 6), layout=layout)
+    assert isinstance(data, Images)
+    assert (data.pixels == COLOURS).all()
+
+
+def test_layouts_of_signals() -> None:
+    signals = np.random.default_rng(0).standard_normal((5, 7, 3))  # (example, time, channel)
+    for source, hints in (
+        (signals, {}),
+        (signals.swapaxes(1, 2), {"layout": "NCT"}),
+        (signals.swapaxes(0, 1), {"layout": "TNC"}),
+    ):
+        data = convert(source, (3,), points=7, **hints)  # type: ignore[arg-type]
+        assert isinstance(data, Signals)
+        assert (data.signals == signals).all()
+    single = convert(signals[2], (3,), points=7)
+    assert isinstance(single, Signals)
+    assert (single.signals == signals[2:3]).all()
+    frames = np.random.default_rng(1).integers(0, 3, (2, 7, 2, 3, 4))  # (n, t, p, y, x)
+    for hints in ({}, {"layout": "NTCHW"}):
+        data = convert(frames, (24,), points=7, **hints)  # type: ignore[arg-type]
+        assert isinstance(data, Signals)
+        assert (data.signals == frames.reshape(2, 7, 24)).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "shape", "hints", "line"),
+    [
+        (np.moveaxis(PIXELS, 1, -1), SHAPE, {}, "Say so with layout='NHWC'"),
+        (np.zeros((4, 6, 3)), (3, 4, 6), {}, "Say so with layout='HWC'"),
+        (np.zeros((5, 3, 7)), (3,), {"points": 7}, "Say so with layout='NCT'"),
+        (np.zeros((7, 5, 3)), (3,), {"points": 7}, "Say so with layout='TNC'"),
+        (np.zeros((3, 783)), SHAPE, {}, r"or flat \(example, 784\).*found the shape \(3, 783\)"),
+        (PIXELS, SHAPE, {"layout": "NHCX"}, "layout: unknown layout"),
+        (PIXELS, SHAPE, {"layout": "NCH"}, "layout: unknown layout"),
+        (PIXELS, SHAPE, {"layout": "NHW"}, "expected 3 axes; found the shape"),
+        (PIXELS.astype(int), SHAPE, {}, "a pixel is outside the range"),
+        (PIXELS.astype(int), SHAPE, {"white": 16}, "expected numbers from 0 to 16"),
+        (PIXELS, SHAPE, {"white": -1}, "white does not fit"),
+        (PIXELS, SHAPE, {"labels": [1, 2]}, "expected 3 whole numbers"),
+        (PIXELS, SHAPE, {"labels": ["a", "b", "a"]}, "numpy.unique"),
+        (PIXELS, SHAPE, {"sensor": (28, 28, 1)}, "sensor has no effect"),
+        (DIGITS, SHAPE, {"layout": "NHWC"}, "layout has no effect"),
+        ("sample", SHAPE, {"white": 255}, "white has no effect"),
+        (PIXELS, SHAPE, {"limit": 4}, "expected a limit of at most 3"),
+        (PIXELS.tobytes()[:-1], SHAPE, {}, "does not have the shape of images"),
+        (object(), SHAPE, {}, "found the shape"),
+        (Pairs([np.zeros(3), np.zeros(4)], [0, 1]), SHAPE, {}, "the examples differ in shape"),
+        (Pairs(PIXELS, ["a", "b", "c"]), SHAPE, {}, "Pairs: labels"),
+        (Pairs([], []), SHAPE, {}, "there are no examples"),
+        (Pairs(PIXELS, [0, 1, 2], dataset=1, batch_size=2), SHAPE, {}, "Give its data set"),
+    ],
+)
+def test_what_does_not_fit_is_refused(source: Any, shape: Any, hints: Any, line: str) -> None:
+    with pytest.raises(DataError, match=line) as caught:
+        convert(source, shape, **hints)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_and_targets_of_data_sets() -> None:
+    labelled = convert(Pairs(PIXELS, DIGITS.labels), SHAPE, limit=2)
+    assert labelled.labels is not None
+    assert labelled.labels.tolist() == DIGITS.labels[:2].tolist()  # type: ignore[index]
+    numbers = convert(Pairs(PIXELS, np.arange(6.0).reshape(3, 2)), SHAPE)
+    assert numbers.labels is None
+    assert numbers.targets is not None
+    assert numbers.targets.tolist() == [[0, 1], [2, 3], [4, 5]]
+    replaced = convert(DIGITS, SHAPE, labels=[3, 2, 1])
+    assert replaced.labels is not None
+    assert replaced.labels.tolist() == [3, 2, 1]
+    assert convert(Pairs(PIXELS, [None] * 3), SHAPE).labels is None
+
+
+def test_pictures_of_grey_pixels_lose_their_colours_and_others_keep_them() -> None:
+    grey = Image.fromarray(PIXELS[0, 0])
+    for mode in ("RGB", "RGBA", "LA", "P"):
+        data = convert(grey.convert(mode), SHAPE)
+        assert isinstance(data, Images)
+        assert (data.pixels == PIXELS[:1]).all(), mode
+    coloured = convert([Image.fromarray(np.moveaxis(each, 0, -1)) for each in COLOURS], (3, 4, 6))
+    assert isinstance(coloured, Images)
+    assert (coloured.pixels == COLOURS).all()
+    clear = Image.new("RGBA", (28, 28))
+    with pytest.raises(DataError, match="transparent"):
+        convert(clear, SHAPE)
+
+
+def test_an_array_file_holds_any_of_these_forms(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", PIXELS.reshape(3, 784))
+    np.save(tmp_path / "last.npy", np.moveaxis(PIXELS, 1, -1))
+    for name, hints in (("flat.npy", {}), ("last.npy", {"layout": "NHWC"})):
+        data = convert(tmp_path / name, SHAPE, **hints)  # type: ignore[arg-type]
+        assert isinstance(data, Images)
+        assert (data.pixels == PIXELS).all()
+        assert data.name == str(tmp_path / name)
+    with pytest.raises(DataError, match=r"last.npy: .*layout='NHWC'"):
+        convert(tmp_path / "last.npy", SHAPE)
+
+
+def test_tensors_and_their_data_sets() -> None:
+    torch = pytest.importorskip("torch")
+    images, labels = torch.tensor(DIGITS.images), torch.tensor(DIGITS.labels)
+    whole = torch.utils.data.TensorDataset(images, labels)
+    part = torch.utils.data.Subset(whole, [2, 0])
+    for source, places in (
+        (images, [0, 1, 2]),
+        (images.clone().requires_grad_(), [0, 1, 2]),
+        (list(images), [0, 1, 2]),
+        (whole, [0, 1, 2]),
+        (part, [2, 0]),
+        (torch.utils.data.ConcatDataset([part, whole]), [2, 0, 0, 1, 2]),
+    ):
+        data = convert(source, SHAPE)
+        assert isinstance(data, Images)
+        assert (data.images == DIGITS.images[places]).all()
+        if not isinstance(source, list | torch.Tensor):
+            assert data.labels is not None
+            assert (data.labels == DIGITS.labels[places]).all()  # type: ignore[index]
+    with pytest.raises(DataError, match=r"Give its data set, loader\.dataset"):
+        convert(torch.utils.data.DataLoader(whole), SHAPE)
+    with pytest.raises(DataError, match="one or two tensors; found 3"):
+        convert(torch.utils.data.TensorDataset(images, labels, labels), SHAPE)
+
+
+def test_conversion_imports_no_other_library() -> None:
+    code = (
+        "import sys, numpy as np; from bioae.datasets import convert\n"
+        "class Pairs:\n"
+        "    def __len__(self): return 2\n"
+        "    def __getitem__(self, k): return np.zeros((1, 2, 2)), k\n"
+        "print(len(convert(Pairs(), (1, 2, 2))))\n"
+        "print({'torch', 'torchvision', 'tonic', 'neo', 'brian2'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split("\n")[0] == "2"
+    assert "torch" not in done.stdout
+
+
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: x[:, 0], lambda x: x.reshape(2, -1)])
+def test_networks_take_all_forms(form: Callable[[Any], Any]) -> None:
+    config = described(dense("layer", 6), input_shape=[1, 2, 3], steps=4)
+    network = bioae.Network.initialise(config)
+    images = np.random.default_rng(0).random((2, 1, 2, 3))
+    plain = bioae.simulate(network, images, "numpy")
+    labels = [4, 5]
+    other = bioae.simulate(network, form(images), "numpy", labels=labels)
+    assert int(plain["layers/layer"]["spike_count"].sum()) > 0
+    assert other["layers/layer"].to_dataset().equals(plain["layers/layer"].to_dataset())
+    assert other["label"].values.tolist() == labels
+    with pytest.raises(DataError, match="layout='NHWC'"):
+        bioae.simulate(network, np.moveaxis(images, 1, -1), "numpy")
+    with pytest.raises(DataError, match="network receives images"):
+        bioae.simulate(network, Events.of([0], [0.0], [0], channels=6), "numpy")

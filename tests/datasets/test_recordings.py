@@ -1,0 +1,178 @@
+"""Events of event cameras, Neo and Brian2, and spike trains, against plain lists of addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs
+
+from bioae.datasets import Events, convert
+from bioae.errors import DataError
+
+WIDTH, HEIGHT = 5, 3
+CHANNELS = WIDTH * HEIGHT * 2
+FIELDS = [("x", np.int16), ("y", np.int16), ("p", bool), ("t", np.int64)]
+
+
+def recording(seed: int, events: int = 40) -> np.ndarray:
+    """Return random events in the form that tonic hands out, times in microseconds."""
+    random = np.random.default_rng(seed)
+    made = np.zeros(events, FIELDS)
+    made["x"], made["y"] = random.integers(0, WIDTH, events), random.integers(0, HEIGHT, events)
+    made["p"], made["t"] = random.integers(0, 2, events), np.sort(random.integers(0, 9000, events))
+    return made
+
+
+RECORDINGS = [recording(0), recording(1), recording(2, 0)]
+
+
+class Tonic:
+    """A data set of tonic's form."""
+
+    sensor_size = (WIDTH, HEIGHT, 2)
+
+    def __len__(self) -> int:
+        return len(RECORDINGS)
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, int]:
+        return RECORDINGS[place], place + 5
+
+
+class Part:
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, place: int) -> Any:
+        return self.dataset[place]
+
+
+def frames_of(recordings: list[np.ndarray], points: int, us: float) -> np.ndarray:
+    """Count events one by one: (example, time, channel)."""
+    frames = np.zeros((len(recordings), points, 2, HEIGHT, WIDTH))
+    for example, each in enumerate(recordings):
+        for x, y, p, t in each:
+            frames[example, int(t // us), int(p), y, x] += 1
+    return frames.reshape(len(recordings), points, CHANNELS)
+
+
+@pytest.mark.parametrize(
+    ("source", "count", "hints"),
+    [
+        (RECORDINGS, 3, {"sensor": (WIDTH, HEIGHT, 2)}),
+        (RECORDINGS[0], 1, {"sensor": (WIDTH, HEIGHT, 2)}),
+        (Tonic(), 3, {}),
+        (Part(Tonic()), 2, {}),
+        ({name: RECORDINGS[0][name] for name in "xypt"}, 1, {"sensor": (WIDTH, HEIGHT, 2)}),
+    ],
+    ids=["list", "single", "data set", "part", "mapping"],
+)
+def test_structured_arrays_of_events(source: Any, count: int, hints: Any) -> None:
+    data = convert(source, (CHANNELS,), **hints)
+    assert isinstance(data, Events)
+    frames = data.frames(9)
+    assert frames.sum() >= 40
+    assert (frames == frames_of(RECORDINGS[:count], 9, 1000.0)).all()
+    if isinstance(source, Tonic):
+        assert data.labels is not None
+        assert data.labels.tolist() == [5, 6, 7]
+
+
+def test_units_and_fields_by_other_names() -> None:
+    made = np.zeros(3, [("ts", float), ("x", int)])
+    made["ts"], made["x"] = [0.001, 0.0025, 0.004], [0, 3, 1]
+    data = convert(made, (4,), time_unit="s")  # x alone: the channels of the network
+    assert isinstance(data, Events)
+    assert data.addresses.time.tolist() == [1.0, 2.5, 4.0]
+    assert data.addresses.channel.tolist() == [0, 3, 1]
+    steps = convert({"t": [0, 2, 2], "x": [0, 1, 0], "p": [1, 1, 1]}, sensor=(2, 1, 1),
+                    time_unit="step")  # fmt: skip
+    assert isinstance(steps, Events)
+    assert steps.unit == "step"
+    assert steps.frames(3)[0].tolist() == [[1, 0], [0, 0], [1, 1]]
+
+
+def test_files_of_events(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", RECORDINGS[0])
+    np.savez(tmp_path / "one.npz", **{name: RECORDINGS[0][name] for name in "xypt"})
+    for name in ("one.npy", "one.npz"):
+        data = convert(tmp_path / name, (CHANNELS,), sensor=(WIDTH, HEIGHT, 2))
+        assert isinstance(data, Events)
+        assert (data.frames(9) == frames_of(RECORDINGS[:1], 9, 1000.0)).all()
+        with pytest.raises(DataError, match=rf"{name}: the size of the sensor is not known"):
+            convert(tmp_path / name, (CHANNELS,))
+
+
+@pytest.mark.parametrize(
+    ("source", "hints", "line"),
+    [
+        (RECORDINGS, {}, "Give it, such as sensor="),
+        (RECORDINGS, {"sensor": (5, 3)}, "sensor does not fit"),
+        (RECORDINGS, {"sensor": (4, 3, 2)}, "the sensor does not fit the network"),
+        (RECORDINGS, {"sensor": (3, 5, 2)}, "the field x of an event is outside the sensor"),
+        (RECORDINGS, {"sensor": (5, 3, 2), "time_unit": "h"}, "time_unit does not fit"),
+        (RECORDINGS, {"sensor": (5, 3, 2), "layout": "NTC"}, "layout has no effect"),
+        (np.zeros(2, [("t", int), ("y", int)]), {"sensor": (5, 3, 2)}, "field x .* is missing"),
+        (np.zeros(2, [("t", int), ("x", int)]), {"sensor": (5, 3, 2)}, "field y .* is missing"),
+        ({"t": [-1], "x": [0]}, {}, "a time is negative"),
+        ({"t": [1, 2], "x": [0]}, {}, "differ in shape"),
+        ({"t": [1], "x": [0.5]}, {}, "whole numbers from 0 to 29"),
+    ],
+)
+def test_recordings_that_do_not_fit_are_refused(source: Any, hints: Any, line: str) -> None:
+    with pytest.raises(DataError, match=line):
+        convert(source, (CHANNELS,), **hints)
+
+
+def test_spike_trains() -> None:
+    trains = [[[1.0, 3.5], []], [[], [2.0, 0.5, 9.0]]]
+    data = Events.of_trains(trains, labels=[1, 0])
+    assert data.shape == (2,)
+    assert data.addresses.example.tolist() == [0, 0, 1, 1, 1]
+    assert data.addresses.channel.tolist() == [0, 0, 1, 1, 1]
+    assert data.addresses.time.tolist() == [1.0, 3.5, 0.5, 2.0, 9.0]
+    assert len(Events.of_trains([[[]], [[]]])) == 2
+    for wrong in ([], [[]], [[[1.0]], [[1.0], [2.0]]]):
+        with pytest.raises(DataError, match="spike trains"):
+            Events.of_trains(wrong)
+
+
+def test_recordings_of_neo_come_back() -> None:
+    pytest.importorskip("neo")
+    from bioae.analysis import example_result, to_neo
+
+    result = example_result()
+    layer = result["layers/conv"]
+    block = to_neo(result, "conv")
+    data = convert(block, (layer.sizes["neuron"],))
+    assert isinstance(data, Events)
+    assert len(data) == result.sizes["example"]
+    if "label" in result:
+        assert data.labels is not None
+        assert (data.labels == result["label"].values).all()
+    first = {int(each): place for place, each in enumerate(result["example"].values)}
+    places = np.array([first[int(each)] for each in layer["spike_example"].values])
+    times, neurons = layer["spike_time_ms"].values, layer["spike_neuron"].values
+    order = np.lexsort((neurons, times, places))
+    assert len(order) > 100
+    assert (data.addresses.example == places[order]).all()
+    assert (data.addresses.channel == neurons[order]).all()
+    assert np.allclose(data.addresses.time, times[order], rtol=0, atol=1e-9)
+    segment = convert(block.segments[0], (layer.sizes["neuron"],))
+    assert len(segment) == 1
+
+
+def test_a_monitor_of_brian2_is_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(prefs, "codegen.target", "numpy")
+    group = SpikeGeneratorGroup(4, [0, 3, 1], [0.5, 1.0, 2.0] * ms, dt=0.1 * ms)
+    monitor = SpikeMonitor(group)
+    Network(group, monitor).run(3 * ms)
+    data = convert(monitor, (4,))
+    assert isinstance(data, Events)
+    assert data.addresses.channel.tolist() == [0, 3, 1]
+    assert np.allclose(data.addresses.time, [0.5, 1.0, 2.0])

@@ -1,0 +1,126 @@
+"""Networks and data in any form: `bioae.simulate`, `parity`, `analyze`, `trainers.evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import pictures, two_layers
+
+import bioae
+from bioae.datasets import Images
+from bioae.errors import ArtefactError, DataError, InputError, OutputError, ResultError
+from bioae.networks.artefact import save
+
+NETWORK = two_layers()
+IMAGES = pictures(3, 4, 4)
+PLAIN = bioae.simulate(NETWORK, IMAGES, "numpy")
+
+
+@pytest.fixture(params=["network", "artefact", "folder", "text", "zip"])
+def form(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    path = tmp_path / ("model.zip" if request.param == "zip" else "model")
+    if request.param in ("network", "artefact"):
+        return NETWORK if request.param == "network" else bioae.Artefact(NETWORK)
+    save(NETWORK, path)
+    return str(path) if request.param == "text" else path
+
+
+def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> None:
+    result = bioae.simulate(form, IMAGES.reshape(3, 16), "numpy")
+    assert int(PLAIN["layers"].children["first"]["spike_count"].sum()) > 0
+    for name, layer in PLAIN["layers"].children.items():
+        assert layer.to_dataset().equals(result["layers"][name].to_dataset())
+    bioae.simulate_to(tmp_path / "a.nc", form, IMAGES, "numpy", limit=2, labels=[1, 2, 3])
+    with bioae.analysis.open_result(tmp_path / "a.nc") as written:
+        assert written["label"].values.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    for call in (bioae.simulate, bioae.trainers.simulate_mirror, bioae.trainers.evaluate):
+        with pytest.raises(ArtefactError, match=name):
+            call(name, IMAGES)  # type: ignore[operator]
+    with pytest.raises(InputError, match=name):
+        bioae.parity(name, IMAGES)
+
+
+def test_evaluate_gives_the_scores_of_a_simulation(form: Any) -> None:
+    scores = bioae.trainers.evaluate(form, IMAGES, batch_size=2)
+    expected = bioae.analysis.scores(PLAIN)["value"]
+    assert scores["sum_squared_error"] > 0
+    for name in expected["score"].values:
+        if name in scores:
+            assert scores[name] == pytest.approx(float(expected.sel(score=name)), rel=1e-9)
+    numbers = bioae.analysis.summary(PLAIN)
+    for layer, figures in scores["layers"].items():
+        rate = float(numbers["rate_per_step_mean"].sel(layer=layer))
+        assert figures["density"] == pytest.approx(rate)
+        assert figures["dead"] == pytest.approx(float(numbers["dead_fraction"].sel(layer=layer)))
+    whole = bioae.trainers.evaluate(form, IMAGES, batch_size=3)
+    assert whole["layers"] == scores["layers"]
+    assert whole["sum_squared_error"] == pytest.approx(scores["sum_squared_error"], rel=1e-12)
+
+
+def test_parity_takes_networks_with_data_and_neuron_models(form: Any) -> None:
+    report = bioae.parity(form, IMAGES[..., None], layout="NHWC")
+    assert report.spikes > 0
+    assert report.passed
+    assert report.examples == 3
+    model = bioae.parity("lif", neurons=10, steps=40, examples=2)
+    assert (model.model, model.passed) == ("lif", True)
+    with pytest.raises(InputError, match="a neuron model receives random input"):
+        bioae.parity("lif", IMAGES)
+    with pytest.raises(DataError, match="layout='NHWC'"):
+        bioae.parity(form, IMAGES[..., None])
+
+
+def test_analyze_takes_results_in_every_form(tmp_path: Path) -> None:
+    bioae.write_result(PLAIN, tmp_path / "a.nc")
+    numbers = bioae.analyze(PLAIN, out=tmp_path / "tree")
+    assert list(numbers["results"]) == ["result"]
+    assert json.loads((tmp_path / "tree" / "statistics.json").read_text()) == numbers
+    file = bioae.analyze(tmp_path / "a.nc", out=tmp_path / "file")
+    assert file["results"]["a"].pop("path") == str(tmp_path / "a.nc")
+    assert file["results"]["a"] == numbers["results"]["result"]
+    both = bioae.analyze({"x": PLAIN, "y": str(tmp_path / "a.nc")}, out=tmp_path / "both")
+    assert list(both["results"]) == ["x", "y"]
+    assert both["comparisons"]
+
+
+def test_analyze_simulates_a_network(form: Any, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    numbers = bioae.analyze(form, IMAGES.reshape(3, 16), out=out, backend="numpy")
+    (result,) = numbers["results"].values()
+    expected = bioae.analyze(PLAIN, out=tmp_path / "plain")["results"]["result"]
+    assert result == expected
+    with pytest.raises(OutputError, match=r"report\.html"):
+        bioae.analyze(form, "no such data", out=out)  # refused before it is simulated
+
+
+@pytest.mark.parametrize("source", [None, 3, {}, [], [3], {"a": None}, object()])
+def test_what_is_neither_result_nor_network_is_refused(source: Any, tmp_path: Path) -> None:
+    with pytest.raises(ResultError):
+        bioae.analyze(source, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_have_their_data_already(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="results have their data already"):
+        bioae.analyze(PLAIN, IMAGES, out=tmp_path / "out")
+
+
+def test_a_shipped_name_and_a_data_set_of_pytorch(tmp_path: Path) -> None:
+    import torch
+
+    digits = bioae.datasets.load("sample", "test", 2)
+    assert isinstance(digits, Images)
+    pairs = torch.utils.data.TensorDataset(torch.tensor(digits.images), torch.tensor(digits.labels))
+    a = bioae.simulate("sae-mnist", pairs, "numpy")
+    b = bioae.simulate("sae-mnist", "sample", "numpy", limit=2)
+    assert a["label"].values.tolist() == b["label"].values.tolist()
+    assert a["layers/latent"]["spike_count"].sum() > 0
+    assert np.array_equal(a["layers/latent"]["spike_count"], b["layers/latent"]["spike_count"])

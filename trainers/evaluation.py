@@ -1,0 +1,86 @@
+"""Scores and firing of a trained network on data, in the mirror."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from bioae.checks import whole
+from bioae.extras import need_torch
+
+if TYPE_CHECKING:
+    from bioae.datasets import Data, Hints
+    from bioae.models.loading import NetworkLike
+    from bioae.simulation.backend import Dtype
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    network: NetworkLike,
+    data: Data | Any = "sample",
+    *,
+    seed: int = 0,
+    dtype: Dtype = "float64",
+    batch_size: int = 64,
+    **hints: Unpack[Hints],
+) -> dict[str, Any]:
+    """Return the scores of a network's task, and figures of its layers' firing, on data.
+
+    Parameters
+    ----------
+    network
+        The network; or an artefact, or the path or name of a trained network.
+    data, hints
+        Images, signals or events in any of the forms of `bioae.datasets.convert`, with labels or
+        targets where the task needs them; by default the embedded digits of the test split.
+    seed
+        The seed of random input and of the noise of neurons.
+    dtype
+        The type of numbers in the mirror.
+    batch_size
+        The number of examples that run at once. Results do not depend on it.
+
+    Returns
+    -------
+    dict
+        The scores of the task by name, such as ``sum_squared_error`` (per image) or ``accuracy``;
+        and ``layers``, by name: ``density``, spikes per neuron and step; ``density_alive``, of the
+        neurons that fired; ``active``, the fraction of neurons that fire for an example; ``dead``
+        and ``bursting``, fractions of neurons, as in training's metrics.
+
+    Raises
+    ------
+    LibraryError
+        If PyTorch is not installed.
+    DataError
+        If the data do not fit the network, or have no labels or targets that its task needs.
+    """
+    need_torch("evaluate")
+    import torch
+
+    from bioae.models.loading import full_network_of
+    from bioae.simulation.backend import Backend
+    from bioae.simulation.presentations import Presentations
+    from bioae.trainers.mirror.network import NetworkMirror
+    from bioae.trainers.training.problem import LayerTally
+    from bioae.trainers.training.scores import Scores
+
+    found = full_network_of(network)
+    size = whole(batch_size, "batch_size", least=1)
+    kind = getattr(torch, Backend("numpy", dtype).dtype)
+    config, task = found.config, found.config.task
+    presented = Presentations.of(config, data, seed=seed, **hints)
+    mirror = NetworkMirror(found, dtype=kind).eval()
+    scores = Scores(task)
+    tallies = {each.name: LayerTally() for each in config.placed if each.can_fire}
+    with torch.no_grad():
+        for part in presented.chunks(size):
+            drive = torch.from_numpy(presented.drive(part)).to(kind)
+            activity = mirror(drive, key=presented.key(part))
+            target = torch.from_numpy(task.target_of(presented[part].data, config.steps))
+            whole_numbers = target.dtype == torch.int64  # classes
+            scores.add(activity.output, target if whole_numbers else target.to(kind))
+            for name, tally in tallies.items():
+                tally.add(activity.layers[name])
+    layers = {name: tally.figures() for name, tally in tallies.items()}
+    return {**scores.values(), "layers": layers}
