@@ -2,6 +2,7 @@ from . import analysis as analysis
 from . import datasets as datasets
 from . import equations as equations
 from . import errors as errors
+from . import exchange as exchange
 from . import models as models
 from . import networks as networks
 from . import noise as noise
@@ -11,6 +12,8 @@ from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
 from .equations import load_model as load_model
 from .errors import BioaeError as BioaeError
+from .exchange import from_nir as from_nir
+from .exchange import to_nir as to_nir
 from .models.loading import load as load
 from .networks.artefact import Artefact as Artefact
 from .networks.artefact import save as save

@@ -111,6 +111,9 @@ class NeuronModel(Table):
         description="the variable that a spike of negative weight adds its magnitude to; "
         "default: it subtracts from `input`",
     )
+    potential: _Text | None = Field(
+        None, description="the variable that decoders read from a read-out; default: `input`"
+    )
     weight: _Text = Field(
         "1", description="input of a network weight of 1.0, with its unit; may contain `dt`"
     )
@@ -139,6 +142,7 @@ class NeuronModel(Table):
         "method",
         "input",
         "inhibition",
+        "potential",
         "weight",
         "dt",
     )
@@ -318,6 +322,11 @@ class NeuronModel(Table):
     def received(self) -> dict[str, str]:
         """The variables that a presynaptic spike adds to, with the input of a weight of 1.0."""
         return {self.input: self.weight, **self.inputs}
+
+    @property
+    def decoded(self) -> str:
+        """The variable that decoders read, if the model is a read-out."""
+        return self.potential or self.input
 
     @property
     def settle(self) -> str | None:

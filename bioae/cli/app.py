@@ -19,6 +19,8 @@ _COMMANDS = {
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
     "experiment": "Test a claim over conditions and seeds, with its controls.",
+    "import-nir": "Make a trained network of a NIR graph, from snnTorch, norse and others.",
+    "export-nir": "Write a trained network as a NIR graph, for snnTorch, norse and others.",
 }
 
 _GROUPS = {
@@ -60,14 +62,15 @@ def make_app() -> App:
 
     The help of a command repeats the first line of its docstring; a test compares them.
 
-    The function of a command is ``bioae.cli.COMMAND:COMMAND``; that of a command of a group is
-    ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It returns its exit status,
-    or None for 0.
+    The function of a command is ``bioae.cli.COMMAND:COMMAND``, with ``_`` for a hyphen; that of a
+    command of a group is ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It
+    returns its exit status, or None for 0.
     """
     app = _new_app("bioae", "Spiking networks, written once as Brian2 equations.")
     app.version = lambda: importlib.metadata.version("bioae")
     for place, (name, line) in enumerate(_COMMANDS.items()):
-        app.command(f"bioae.cli.{name}:{name}", name=name, help=line, sort_key=place)
+        module = name.replace("-", "_")
+        app.command(f"bioae.cli.{module}:{module}", name=name, help=line, sort_key=place)
     for group, (line, commands) in _GROUPS.items():
         subapp = _new_app(group, line)
         for place, (name, command_line) in enumerate(commands.items()):

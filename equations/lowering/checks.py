@@ -145,6 +145,8 @@ class _Checks:
             self._amount(f"[inputs] {name}", amount, name)
         if model.inhibition is not None:
             self._inhibition(model.inhibition)
+        if model.potential is not None:
+            self._received("potential", model.potential)
 
     def _received(self, key: str, name: str) -> None:
         writable = [
@@ -153,7 +155,7 @@ class _Checks:
             if equation.var_type == "float" and not self._is_shared(other)
         ]
         if name not in writable:
-            kind = "inhibition" if key == "inhibition" else "input"
+            kind = key if key in ("inhibition", "potential") else "input"
             raise ModelError(
                 f"the {kind} variable {name!r} is not a variable of the neuron",
                 where=self._where(key),

@@ -14,7 +14,9 @@ from bioae.cli.app import make_app
 
 Run = Callable[..., Any]
 
-COMMANDS = ("demo", "train", "simulate", "analyze", "parity", "experiment")
+COMMANDS = (
+    "demo", "train", "simulate", "analyze", "parity", "experiment", "import-nir", "export-nir",
+)  # fmt: skip
 GROUPED = (
     "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
     "models list", "models show", "cache show", "cache clear",

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nir
+import numpy as np
 import pytest
 
 import bioae
@@ -40,11 +42,19 @@ def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> 
     artefact.save(model, folder / "bioae-demo/regularised/model")
     digits = bioae.datasets.load("sample", "test", limit=3)
     bioae.write_result(bioae.simulate(model, digits, "numpy"), folder / "result.nc")
+    nir.write(str(folder / "net.nir"), _graph())
     (folder / "config.toml").write_text(_CONFIG, encoding="utf-8")
     shutil.copytree(ROOT / "examples", folder / "examples")
     # The same commands, on fewer images.
     (folder / "examples/train_small.toml").write_text(_CONFIG, encoding="utf-8")
     return folder
+
+
+def _graph() -> nir.NIRGraph:
+    """Return a NIR graph that classifies digits."""
+    one = np.ones(10)
+    neurons = nir.LIF(tau=0.001 * one, r=10 * one, v_leak=0 * one, v_threshold=one)
+    return nir.NIRGraph.from_list(nir.Linear(np.full((10, 784), 0.01)), neurons)
 
 
 @pytest.fixture

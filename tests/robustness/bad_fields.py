@@ -246,6 +246,7 @@ NEURON_FIELDS = (
     Field(("run_regularly",), nothing, (1, True, "", " ", {"v": "0"}, [], math.nan)),
     Field(("run_every",), nothing),
     Field(("inhibition",), nothing),
+    Field(("potential",), one_of("v")),
     Field(("inputs",), one_of({})),
     Field(("timed_arrays",), one_of({})),
 )

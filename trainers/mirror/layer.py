@@ -180,7 +180,7 @@ class LayerMirror(nn.Module):
         spikes = run.recorded.pop("_spike")
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
-            variable = self.placed.readout.input
+            variable = self.placed.readout.decoded
             trace = self.readout(run.arrived, record=[variable], key=key).recorded[variable]
             activity.potential = trace if potential == "all" else None
             activity.final_potential = trace[-1]
@@ -199,7 +199,7 @@ class LayerMirror(nn.Module):
         if not pathway.uniform:
             raise Unsupported("a connection that has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
-        variable = READOUT + self.placed.readout.input
+        variable = READOUT + self.placed.readout.decoded
         cut = self.neuron.backward.truncate or 0
         results = compiled(
             partial(pathway.sums, emitted, self._incoming, steps),

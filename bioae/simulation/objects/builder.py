@@ -63,7 +63,7 @@ class Builder:
         self.spikes = self._spikes()
         self.states = self._states()
         self.decoded = self.readout and collect(
-            self.readout, placed.readout.input, config.decoder, self.timing
+            self.readout, placed.readout.decoded, config.decoder, self.timing
         )
 
     def _keys(self) -> NeuronGroup | None:

@@ -24,7 +24,7 @@ from bioae.simulation.results.inspection import time_limit
 
 __all__ = ["Refusal", "begin_inspection", "inspected", "open_inspected", "trust"]
 
-Identity: TypeAlias = tuple[int, int, int, int, int]
+Identity: TypeAlias = tuple[int, ...]
 
 _START_SECONDS = 30  # of Python and its libraries, on a busy machine
 _SCRIPT = Path(__file__).with_name("inspection.py")
@@ -113,8 +113,17 @@ def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5net
 
 
 @contextmanager
-def inspected(path: Path, refusal: Refusal) -> Iterator[None]:
+def inspected(path: Path, refusal: Refusal, *, texts: bool = False) -> Iterator[None]:
     """Inspect a file before the block, which opens it, and check afterwards that it is the same.
+
+    Parameters
+    ----------
+    path
+        The file.
+    refusal
+        The error that refuses it.
+    texts
+        Whether arrays of texts are allowed in addition to those of numbers.
 
     Raises
     ------
@@ -124,12 +133,13 @@ def inspected(path: Path, refusal: Refusal) -> Iterator[None]:
         If there is none.
     """
     before = _identity(path)
-    if before not in _SAFE:
-        _inspect(str(path), refusal)
+    checked = (*before, texts)
+    if checked not in _SAFE and before not in _SAFE:
+        _inspect(str(path), refusal, texts=texts)
     yield
     if _identity(path) != before:
         raise refusal.changed()
-    _SAFE.add(before)
+    _SAFE.add(checked if texts else before)
 
 
 def _check_axes(group: Any, stored: h5py.Group) -> None:
@@ -154,8 +164,8 @@ def _identity(path: Path) -> Identity:
     )  # fmt: skip
 
 
-def _run(path: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", str(_SCRIPT), path]
+def _run(path: str, *, texts: bool = False) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", str(_SCRIPT), path, *(["texts"] if texts else [])]
     # Threads of a library for linear algebra would take memory, and nothing needs them.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
@@ -167,9 +177,9 @@ def _run(path: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, -signal.SIGALRM, "", "")
 
 
-def _inspect(path: str, refusal: Refusal) -> None:
-    begun = _BEGUN.pop(_identity(Path(path)), None)
-    done = begun.result() if begun else _run(path)
+def _inspect(path: str, refusal: Refusal, *, texts: bool) -> None:
+    begun = None if texts else _BEGUN.pop(_identity(Path(path)), None)
+    done = begun.result() if begun else _run(path, texts=texts)
     if done.returncode:
         raise refusal.error(_reason(done))
 

@@ -1,4 +1,4 @@
-"""Inspection of an HDF5 file from strangers, as a program: ``python inspection.py FILE``.
+"""Inspection of an HDF5 file from strangers, as a program: ``python inspection.py FILE [texts]``.
 
 It is a separate process, with limits of time and memory, because the HDF5 library may loop or
 crash on a damaged file. It imports nothing of bioae, to start at once. Its status is 0 if the file
@@ -6,7 +6,8 @@ is safe to read; otherwise its output says why it is not.
 
 A safe file holds all that it declares, as groups and arrays of numbers: no links to other places,
 no external storage, no virtual arrays, no storage that is missing, shared or compressed by more
-than zlib can, no filters but zlib's and shuffling, and no values of variable length.
+than zlib can, no filters but zlib's and shuffling, and no values of variable length; or, with
+``texts``, none but texts that were read here, within the limits.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _SECONDS, _BYTES_PER_SECOND = 7, 5_000_000
 _MEMORY = 400 * 2**20
 _MOST_INFLATED = 1032  # the limit of zlib's format
 _PIECE = 2**20
+_REFERENCE = 16  # bytes of a text of variable length in its array: the text is stored elsewhere
 _SHUFFLE, _DEFLATE = h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE
 _PIPELINES: tuple[list[int], ...] = ([], [_SHUFFLE], [_DEFLATE], [_SHUFFLE, _DEFLATE])
 _DIMENSION = b"This is a netCDF dimension but not a netCDF variable."
@@ -49,8 +51,15 @@ class Chunk(NamedTuple):
     deflated: bool
 
 
-def deflated_chunks(path: Path) -> list[Chunk]:
+def deflated_chunks(path: Path, *, texts: bool = False) -> list[Chunk]:
     """Check the structure of a file, and return the chunks that have to be inflated.
+
+    Parameters
+    ----------
+    path
+        The file.
+    texts
+        Whether to allow arrays of texts, and read them.
 
     Raises
     ------
@@ -67,7 +76,7 @@ def deflated_chunks(path: Path) -> list[Chunk]:
         for name, opened in _objects(file, addresses):
             references += _references(opened)
             if isinstance(opened, h5d.DatasetID):
-                chunks += _storage(name, opened, size)
+                chunks += _storage(name, opened, size, texts=texts)
         if sum(chunk.stored for chunk in chunks) > size:
             raise Refused("arrays share their storage")
         if not all(_address(file, reference) in addresses for reference in references):
@@ -113,7 +122,7 @@ def main() -> int:
     try:
         # The signal ends the process, even within the library.
         signal.setitimer(signal.ITIMER_REAL, time_limit(path))
-        chunks = deflated_chunks(path)
+        chunks = deflated_chunks(path, texts="texts" in sys.argv[2:])
         with path.open("rb") as file:
             for chunk in chunks:
                 inflate(file, chunk)
@@ -182,15 +191,16 @@ def _address(file: h5py.File, reference: Any) -> int | None:
     return address
 
 
-def _storage(name: str, opened: Any, limit: int) -> list[Chunk]:
+def _storage(name: str, opened: Any, limit: int, *, texts: bool) -> list[Chunk]:
     """Check the type and the storage of an array, and return its chunks."""
     plan = opened.get_create_plist()
     layout = plan.get_layout()
     if layout == h5d.VIRTUAL or plan.get_external_count():
         raise Refused(f"the data of {name} are in another file")
-    if opened.get_type().get_class() not in (h5t.INTEGER, h5t.FLOAT):
+    text = texts and opened.get_type().get_class() == h5t.STRING
+    if not text and opened.get_type().get_class() not in (h5t.INTEGER, h5t.FLOAT):
         raise Refused(f"{name} holds no numbers")
-    size = opened.get_type().get_size()
+    size = _REFERENCE if _is_variable(opened) else opened.get_type().get_size()
     declared = math.prod(opened.shape) * size
     if _is_dimension(opened):
         declared = 0 if not opened.get_storage_size() else declared
@@ -205,7 +215,20 @@ def _storage(name: str, opened: Any, limit: int) -> list[Chunk]:
         chunks = []
     if any(chunk.place + chunk.stored > limit for chunk in chunks):
         raise Refused(f"{name} ends after the file")
+    if text:
+        _read_texts(name, opened, chunks)
     return chunks
+
+
+def _is_variable(opened: Any) -> bool:
+    kind = opened.get_type()
+    return kind.get_class() == h5t.STRING and bool(kind.is_variable_str())
+
+
+def _read_texts(name: str, opened: Any, chunks: list[Chunk]) -> None:
+    if any(chunk.deflated for chunk in chunks):
+        raise Refused(f"{name} holds compressed texts")
+    h5py.Dataset(opened)[()]  # texts of variable length may share their storage
 
 
 def _is_dimension(opened: Any) -> bool:

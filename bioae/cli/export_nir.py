@@ -1,0 +1,41 @@
+"""``bioae export-nir``: a NIR graph of a trained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["export_nir"]
+
+
+def export_nir(
+    model: str,
+    /,
+    *,
+    out: Path,
+    dt: str | None = None,
+    fold_r: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write a trained network as a NIR graph, for snnTorch, norse and others.
+
+    Parameters
+    ----------
+    model
+        The trained network: a folder, a .zip file, or a name from bioae models list.
+    out
+        The file to write.
+    dt
+        The time step that the reader assumes, if it is not the network's: 0.1*ms for snnTorch.
+        Steps stay steps, so time constants scale with it.
+    fold_r
+        Multiply weights by the resistances r, which norse ignores, and write r = 1.
+    overwrite
+        Replace an existing file.
+    """
+    from bioae.exchange.nir import to_nir, write_graph
+    from bioae.files import check_output
+    from bioae.models import load
+
+    check_output(out, overwrite=overwrite, kind="file")
+    write_graph(to_nir(load(model), dt=dt, fold_r=fold_r), out, overwrite=overwrite)
+    print(out)

@@ -1,0 +1,111 @@
+"""``bioae import-nir``: a trained network from a NIR graph."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bioae.cli.options import Several, Steps, integer
+from bioae.errors import InputError, shortened
+from bioae.exchange.nir.resets import Reset
+
+if TYPE_CHECKING:
+    from bioae.exchange.nir import Translation
+
+__all__ = ["import_nir"]
+
+_WIDTH = 80
+
+
+def import_nir(
+    graph: Path,
+    /,
+    *,
+    dt: str,
+    out: Path | None = None,
+    steps: Steps = 25,
+    encoder: str = "constant_current",
+    reset: Reset = "zero",
+    decoder: str | None = None,
+    input_shape: Several = (),
+    dry_run: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Make a trained network of a NIR graph, from snnTorch, norse and others.
+
+    The network computes forward Euler steps of the graph's equations. It classifies: there is a
+    class per neuron of the last layer.
+
+    Parameters
+    ----------
+    graph
+        The file of the graph, as nir.write makes it.
+    dt
+        The time step, which NIR does not store: that of the software that wrote the file. It is
+        0.1*ms for snnTorch, and by default 1*ms for norse.
+    out
+        The trained network to write: a folder, or a .zip file.
+    steps
+        Steps per presentation.
+    encoder
+        The encoder of images or signals, whose rate or gain is 1.
+    reset
+        The reset of spiking neurons: to v_reset, as NIR defines it (zero); subtraction of the
+        threshold (subtract), or the same after the leak of the next step, which is the default of
+        snnTorch (subtract_delayed). A graph does not store it.
+    decoder
+        The decoder; count by default, and max for neurons that never fire.
+    input_shape
+        The shape of images, such as 1,28,28, or of signals, such as 12, if it is not the graph's.
+    dry_run
+        Only list the nodes of the graph, and what each of them becomes.
+    overwrite
+        Replace an existing network.
+    json
+        Print one JSON object.
+    """
+    from bioae.exchange.nir import translate
+    from bioae.files import check_output
+    from bioae.networks.artefact import save
+
+    if out is None and not dry_run:
+        raise InputError("the output is missing", where="--out", mend="Or give --dry-run")
+    if out is not None and not dry_run:
+        check_output(out, overwrite=overwrite)
+    shape = _shape(input_shape)
+    translation = translate(
+        graph, dt=dt, steps=steps, encoder=encoder, reset=reset, decoder=decoder, input_shape=shape
+    )
+    if out is not None and not dry_run:
+        save(translation.network, out, overwrite=overwrite)
+    if json:
+        nodes = [row._asdict() for row in translation.rows]
+        print(json_format.dumps({"out": None if dry_run else str(out), "nodes": nodes}))
+    elif dry_run:
+        _print_rows(translation)
+    else:
+        print(out)
+
+
+def _shape(texts: Sequence[str]) -> tuple[int, ...] | None:
+    try:
+        return tuple(map(integer, texts)) or None
+    except ValueError as error:
+        raise InputError(str(error), where="--input-shape", expected="such as 1,28,28") from None
+
+
+def _print_rows(translation: Translation) -> None:
+    """Print a table of nodes; what each becomes may take several lines."""
+    from textwrap import wrap
+
+    heading = ("node", "type", "becomes")
+    rows = [heading, *(tuple(row) for row in translation.rows)]
+    first, second = (min(max(len(row[k]) for row in rows), 24) for k in (0, 1))
+    for node, kind, becomes in rows:
+        lines = wrap(becomes, max(_WIDTH - first - second - 4, 20)) or [""]
+        print(f"{shortened(node, first):{first}}  {kind:{second}}  {lines[0]}".rstrip())
+        for line in lines[1:]:
+            print(f"{'':{first + second + 4}}{line}")

@@ -1,0 +1,204 @@
+"""Neurons of a layer as a node of NIR: forward Euler steps that do what the layer's steps do.
+
+The models that an import makes are taken as they are. Of any other, one step is measured: a model
+of one variable whose steps are linear is a leaky integrate-and-fire neuron in NIR, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.start import constant_values, initial_state
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.expressions import Expression
+from bioae.equations.program import INPUT, Program
+from bioae.errors import NetworkError
+from bioae.exchange.nir.populations import KINDS, model_of
+from bioae.networks.base import NetworkBase
+from bioae.networks.placed_layer import PlacedLayer
+
+__all__ = ["ExportedNeurons", "exported_neurons", "no_node"]
+
+Array = NDArray[np.float64]
+
+#: The relative distance by which a threshold is raised: more than the rounding errors of a step, so
+#: that a potential that equals the threshold still does not exceed it.
+_ROUNDING = 2.0**-48
+
+#: The states at which a step is measured.
+_PROBES = (0.0, 1.0, -0.75)
+
+
+@dataclass(frozen=True)
+class ExportedNeurons:
+    """A node of neurons.
+
+    Attributes
+    ----------
+    kind
+        The type, such as ``LIF``.
+    fields
+        The fields of the node (neuron).
+    """
+
+    kind: str
+    fields: Mapping[str, Array]
+
+
+def no_node(placed: PlacedLayer, reason: str, mend: str | None = None) -> NetworkError:
+    """Return the error that refuses the neurons of a layer."""
+    return NetworkError(
+        f"NIR has no node for the neuron model {placed.model.name!r}: {reason}",
+        where=f"layer {placed.name!r}",
+        mend=mend,
+    )
+
+
+def exported_neurons(network: NetworkBase, placed: PlacedLayer) -> ExportedNeurons:
+    """Return the neurons of a layer as the fields of a node.
+
+    Raises
+    ------
+    NetworkError
+        If NIR has no such neurons.
+    """
+    parameters = network.parameters(placed)
+    schedule = network.config.schedule
+    for kind in KINDS:
+        if placed.model.to_mapping() == _renamed(placed, kind) and schedule == "brian2":
+            fields = {n: _each(placed, values) for n, values in parameters.items()}
+            return ExportedNeurons(kind, fields)
+    _check(placed)
+    if schedule != "paper":
+        raise no_node(
+            placed,
+            f"in the order of a step {schedule!r}, input that arrives with a spike is lost",
+            "Export a network in the order of the paper, or one that was imported",
+        )
+    return _measured(placed, parameters, network.config.dt_seconds)
+
+
+def _renamed(placed: PlacedLayer, kind: str) -> dict[str, Any]:
+    """Return the fields of the model of a type of node, with the layer's parameters."""
+    model = model_of(kind)
+    known = model.parameters.keys() & placed.model.parameters.keys()
+    return model.with_parameters({n: placed.model.parameters[n] for n in known}).to_mapping()
+
+
+def _each(placed: PlacedLayer, values: Any) -> Array:
+    return np.broadcast_to(np.asarray(values, np.float64), placed.size).copy()
+
+
+def _check(placed: PlacedLayer) -> None:
+    """Refuse models that no node can do."""
+    program = placed.program
+    model = program.model
+    has = {
+        "it has a refractory period": program.refractory,
+        "it has custom events": program.events,
+        "it draws random numbers": program.draws,
+        "it changes over a presentation": program.timed or program.regularly,
+        "it receives inhibition at a separate variable": program.inhibited,
+        "it has several variables": len(program.states) != 1,
+        "a spike adds to several variables": model.inputs,
+        "it settles before a presentation": model.settle,
+        "it has subexpressions that are constant over a step": program.prepare,
+        "its neurons differ from step to step": "t" in _names(program),
+    }
+    for reason, found in has.items():
+        if found:
+            raise no_node(placed, reason)
+
+
+def _names(program: Program) -> set[str]:
+    return {name for statement in program.update for name in statement.value.names}
+
+
+def _measured(placed: PlacedLayer, parameters: Mapping[str, Any], dt: float) -> ExportedNeurons:
+    """Return the neurons whose steps, in the paper's order, are those of a layer."""
+    step = _Step(placed, parameters, dt)
+    after = [step.update(v) for v in _PROBES]
+    kept, offset = after[1] - after[0], after[0]
+    if not np.allclose(after[2], offset + _PROBES[2] * kept, rtol=1e-12, atol=1e-12):
+        raise no_node(placed, "its steps are not linear")
+    if (offset != step.start).any() or (offset != 0).any():
+        raise no_node(placed, "its potential does not start at rest, at 0")
+    gain = step.receive()
+    if not ((kept > 0) & (kept <= 1)).all():
+        raise no_node(placed, "its potential does not decay")
+    leaks = kept < 1
+    if leaks.any() and not leaks.all():
+        raise no_node(placed, "some of its neurons leak and others do not")
+    # exp(-dt/tau) = 1 - dt/tau' holds for this tau'.
+    tau = dt / (1 - kept) if leaks.all() else np.full(placed.size, dt)
+    fields = {"r": gain * tau / dt if leaks.all() else gain / dt}
+    if leaks.all():
+        fields |= {"tau": tau, "v_leak": np.zeros(placed.size)}
+    if placed.program.threshold is None:
+        return ExportedNeurons("LI" if leaks.all() else "I", fields)
+    threshold, reset = step.threshold(), step.reset()
+    fields["v_threshold"] = threshold + np.abs(threshold) * _ROUNDING
+    fields["v_reset"] = reset
+    return ExportedNeurons("LIF" if leaks.all() else "IF", fields)
+
+
+class _Step:
+    """One step of the neurons of a layer with one variable, block by block."""
+
+    def __init__(self, placed: PlacedLayer, parameters: Mapping[str, Any], dt: float) -> None:
+        program = placed.program
+        self._placed, self._program = placed, program
+        (self._state,) = program.states
+        self._functions = array_functions(np)
+        self._stepper = Stepper(program, self._functions)
+        size = placed.size
+        start = initial_state(program, parameters, dt=dt, n=size)
+        self.start = _each(placed, start[self._state])
+        self._values: dict[str, Any] = {
+            "dt": np.asarray(dt), "N": np.asarray(float(size)), "i": np.arange(float(size)),
+            "_fired": np.ones(size, bool), INPUT: np.zeros(size), **parameters,
+            **constant_values(program, parameters, dt=dt, n=size),
+        }  # fmt: skip
+
+    def _from(self, state: float, **changes: Any) -> dict[str, Any]:
+        return {**self._values, self._state: np.full(self._placed.size, state), **changes}
+
+    def update(self, state: float) -> Array:
+        """Return the variable after an update from a value."""
+        values = self._from(state)
+        self._stepper.update(values)
+        return _each(self._placed, values[self._state])
+
+    def receive(self) -> Array:
+        """Return what an input of 1.0 adds."""
+        values = self._from(0.0, **{INPUT: np.ones(self._placed.size)})
+        self._stepper.receive(values)
+        return _each(self._placed, values[self._state])
+
+    def threshold(self) -> Array:
+        """Return the threshold."""
+        assert self._program.threshold is not None
+        left, above, right = self._program.threshold.text.partition(" > ")
+        names = Expression(right).names if above else set()
+        if left.strip() != self._state or not above or self._state in names:
+            raise no_node(self._placed, f"its threshold is {self._program.threshold.text!r}")
+        value = compile_expression(Expression(right), self._functions)(self._values)
+        return _each(self._placed, value)
+
+    def reset(self) -> Array:
+        """Return the potential after a spike."""
+        results = []
+        for state in _PROBES:
+            values = self._from(state)
+            self._stepper.reset(values)
+            results.append(_each(self._placed, values[self._state]))
+        if not all((each == results[0]).all() for each in results):
+            raise no_node(self._placed, "it is not reset to a constant")
+        return results[0]

@@ -1,0 +1,129 @@
+"""The input of a network that is imported: its shape, and its encoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from bioae.checks import whole
+from bioae.errors import InputError, NetworkError, describe
+from bioae.exchange.nir.graphs import Chain
+from bioae.exchange.nir.library import Graph, nir_error
+from bioae.networks.encoders import Encoder, EncoderBase
+
+__all__ = ["GraphInput", "encoder_of", "input_of", "table"]
+
+#: The scale of encoders by their names: a graph receives the values of pixels as they are.
+_SCALES: Mapping[str, Mapping[str, float]] = {
+    "bernoulli": {"rate": 1.0}, "constant_current": {"gain": 1.0}, "population": {"gain": 1.0},
+}  # fmt: skip
+
+Shape = tuple[int, ...]
+
+
+class GraphInput(NamedTuple):
+    """The input of a network: as the graph has it, and as the network has it."""
+
+    shape: Shape
+    input_shape: Shape
+    encoder: EncoderBase
+
+    @property
+    def image(self) -> Shape | None:
+        """The shape of the input neurons (channel, y, x); None if they are no image."""
+        encoded = self.encoder.output_shape(self.input_shape)
+        return encoded if len(encoded) == 3 else None
+
+
+def table(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a name, or a table itself."""
+    return {"kind": value} if isinstance(value, str) else dict(value)
+
+
+def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
+    """Return the encoder of a name, a table or itself.
+
+    Raises
+    ------
+    NetworkError
+        If there is none, or a key does not fit.
+    """
+    if isinstance(value, EncoderBase):
+        return value
+    keys = table(value)
+    if isinstance(value, str):
+        keys |= _SCALES.get(value, {})
+    try:
+        encoder: EncoderBase = TypeAdapter(Encoder).validate_python(keys)
+    except ValidationError as error:
+        raise NetworkError(**describe(error), where="encoder") from error
+    return encoder
+
+
+def input_of(chain: Chain, encoder: EncoderBase, given: Sequence[int] | None) -> GraphInput:
+    """Return the input of a network.
+
+    Parameters
+    ----------
+    chain
+        The graph; an axis of examples in its shape is left out.
+    encoder
+        The encoder.
+    given
+        The shape of images or signals, if it is not the graph's.
+
+    Raises
+    ------
+    InputError
+        If a shape does not fit.
+    """
+    shape = _shape(*chain.source)
+    size = math.prod(shape)
+    if given is not None:
+        own = tuple(whole(each, "input_shape", least=1, most=10**6) for each in given)
+    elif not encoder.of_images:
+        own = (size,)
+    else:
+        first = chain.stages[0].operations[:1]
+        line = any(type(node).__name__ == "Conv1d" for _, node in first)
+        own = _as_image(shape, line=line)
+    many = math.prod(encoder.output_shape(own)) // max(math.prod(own), 1)
+    if given is None and many > 1 and own[0] % many == 0:
+        own = (own[0] // many, *own[1:])
+    if len(own) not in (1, 3) or math.prod(encoder.output_shape(own)) != size:
+        raise InputError(
+            "the shape of the input does not fit the graph",
+            where="input_shape",
+            expected=f"(channel, y, x) or (channel,) that the encoder turns into {size} values",
+            found=str(own),
+        )
+    return GraphInput(shape, own, encoder)
+
+
+def _shape(name: str, node: Graph) -> Shape:
+    """Return the shape of the input of a graph."""
+    found = node.input_type.get("input") if isinstance(node.input_type, dict) else None
+    values = np.ravel(np.asarray(found))
+    if values.dtype.kind not in "iuf" or not values.size:
+        raise nir_error(name, "the shape of the input is missing", found=found)
+    while len(values) > 3 and values[0] == 1:
+        values = values[1:]
+    fits = len(values) <= 3 and (values == np.rint(values)).all() and (values >= 1).all()
+    if not fits or np.prod(values.astype(float)) >= 2**31:
+        raise nir_error(name, "the shape of the input does not fit",
+                        expected="at most (channel, y, x)", found=found)  # fmt: skip
+    return tuple(int(each) for each in values)
+
+
+def _as_image(shape: Shape, *, line: bool) -> Shape:
+    """Return (channel, y, x) of the same order of pixels."""
+    if len(shape) == 3:
+        return shape
+    if len(shape) == 2:
+        return (shape[0], 1, shape[1]) if line else (1, *shape)
+    side = math.isqrt(shape[0])
+    return (1, side, side) if side**2 == shape[0] else (1, 1, shape[0])

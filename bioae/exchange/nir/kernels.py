@@ -1,0 +1,261 @@
+"""Kernels that slide over images: their taps, and those that a layer `conv2d` can express."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from bioae.exchange.nir.library import nir_error
+
+__all__ = ["Kernel", "Taps", "ungrouped", "unrolled"]
+
+Array = NDArray[np.float64]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """A kernel of any form, and the images that it slides over.
+
+    Attributes
+    ----------
+    weight
+        (out, in / groups, y, x).
+    shape
+        (channel, y, x) of the images.
+    stride, dilation
+        Rows and columns.
+    padding
+        Rows of zeros above and below, and columns to the left and right.
+    groups
+        Groups of channels.
+    along_line
+        Whether the images are lines of one row.
+    """
+
+    weight: Array
+    shape: tuple[int, ...]
+    stride: Pair
+    padding: tuple[tuple[int, int], ...]
+    dilation: Pair
+    groups: int
+    along_line: bool = False
+
+    @property
+    def sizes(self) -> Pair:
+        """Rows and columns of the output."""
+        rows, columns = (
+            (n + sum(pad) - d * (k - 1) - 1) // s + 1
+            for n, pad, d, k, s in zip(
+                self.shape[1:], self.padding, self.dilation, self.weight.shape[2:], self.stride,
+                strict=True,
+            )
+        )  # fmt: skip
+        return rows, columns
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the output, as NIR has it."""
+        rows, columns = self.sizes
+        channels = self.weight.shape[0]
+        return (channels, columns) if self.along_line else (channels, rows, columns)
+
+    def check(self, name: str) -> None:
+        """Refuse a kernel that does not fit the images.
+
+        Raises
+        ------
+        InputError
+            Naming the node.
+        """
+        out, per_group = self.weight.shape[:2]
+        channels = self.shape[0]
+        if per_group * self.groups != channels or out % self.groups:
+            raise nir_error(name, "the weights do not fit the channels of the input",
+                            expected=f"{channels} channels in {self.groups} groups",
+                            found=f"weights of the shape {self.weight.shape}")  # fmt: skip
+        if min(self.sizes) < 1:
+            raise nir_error(name, "the input is too small", found=f"the shape {self.shape}")
+
+
+def unrolled(taps: Taps) -> Any:
+    """Return the sparse matrix (target, source) of a kernel that slides over images."""
+    out, per_group = taps.weight.shape[:2]
+    reached = [
+        _reached(n, positions, k, stride=s, padding=pad[0], dilation=d)
+        for n, positions, k, s, pad, d in zip(
+            taps.shape[1:], taps.sizes, taps.weight.shape[2:], taps.stride, taps.padding,
+            taps.dilation, strict=True,
+        )
+    ]  # fmt: skip
+    (y, row, tap_y), (x, column, tap_x) = reached
+    channel, within = np.divmod(np.arange(out * per_group), per_group)
+    source_channel = channel // (out // taps.groups) * per_group + within
+    c, r, l = np.ix_(np.arange(out * per_group), np.arange(len(y)), np.arange(len(x)))  # noqa: E741
+    targets = (channel[c] * taps.sizes[0] + row[r]) * taps.sizes[1] + column[l]
+    sources = (source_channel[c] * taps.shape[1] + y[r]) * taps.shape[2] + x[l]
+    weights = taps.weight[channel[c], within[c], tap_y[r], tap_x[l]]
+    size = (out * math.prod(taps.sizes), math.prod(taps.shape))
+    entries = (weights.ravel(), (targets.ravel(), sources.ravel()))
+    return sparse.coo_array(entries, shape=size).tocsr()
+
+
+def _reached(
+    size: int, positions: int, taps: int, *, stride: int, padding: int, dilation: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place, the position and the tap of each tap inside, along an axis."""
+    position, tap = np.divmod(np.arange(positions * taps), taps)
+    place = position * stride - padding + tap * dilation
+    inside = (place >= 0) & (place < size)
+    return place[inside], position[inside], tap[inside]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that a layer `conv2d` can express: square, with one stride, padding and dilation.
+
+    Attributes
+    ----------
+    weight
+        (out, in / groups, y, x).
+    shape
+        (channel, y, x) of the images.
+    stride, padding, dilation, groups
+        As those of the layer.
+    """
+
+    weight: Array
+    shape: tuple[int, ...]
+    stride: int
+    padding: int
+    dilation: int
+    groups: int
+
+    @classmethod
+    def of(cls, taps: Taps) -> Kernel | None:
+        """Return a kernel of the same taps, with zeros around them, or None if there is none."""
+        (stride, other), (dilation, tall) = taps.stride, taps.dilation
+        rows, columns = taps.weight.shape[2:]
+        # The dilation of a single tap has no effect.
+        dilation, tall = (tall if rows == 1 else dilation), (dilation if columns == 1 else tall)
+        if stride != other or dilation != tall:
+            return None
+        for size in range(max(rows, columns), 2 * max(rows, columns) + 1):
+            placed = [
+                _placed(size, k, pad, dilation)
+                for k, pad in zip((rows, columns), taps.padding, strict=True)
+            ]
+            common = {p for _, p in placed[0]} & {p for _, p in placed[1]}
+            for padding in sorted(common):
+                first, second = (next(f for f, p in each if p == padding) for each in placed)
+                weight = np.zeros((*taps.weight.shape[:2], size, size))
+                weight[:, :, first : first + rows, second : second + columns] = taps.weight
+                kernel = cls(weight, taps.shape, stride, padding, dilation, taps.groups)
+                if kernel.output_shape[1:] == taps.sizes:
+                    return kernel
+        return None
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(channel, y, x) of the output."""
+        reach = self.dilation * (self.weight.shape[2] - 1) + 1
+        sizes = ((n + 2 * self.padding - reach) // self.stride + 1 for n in self.shape[1:])
+        return (self.weight.shape[0], *sizes)
+
+    def scaled(self, factors: Array) -> Kernel:
+        """Return the kernel times a factor per output channel."""
+        return replace(self, weight=self.weight * factors[:, None, None, None])
+
+    def passed(self, values: Array) -> Array:
+        """Return the output (channel) for images that have one value per channel."""
+        per_channel = ungrouped(self.weight, self.groups).sum((2, 3))
+        return np.asarray(per_channel @ values)
+
+    def followed_by(self, last: Kernel) -> Kernel | None:
+        """Return one kernel for this one and another after it, or None if there is none."""
+        size, stride = self.weight.shape[2], self.stride
+        # Zeros around the image in between stand for windows of zeros, if windows do not overlap.
+        left = [(n + 2 * self.padding - size) % stride for n in self.shape[1:]]
+        alone = self.groups == len(self.weight) == self.shape[0] and self.dilation == 1
+        if last.padding and (not alone or self.padding or size > stride or any(left)):
+            return None
+        reach = (size - 1) * self.dilation + 1
+        taps, apart = last.weight.shape[2], last.dilation * stride
+        groups, product = self._product(last)
+        sizes = ((taps - 1) * apart + reach,) * 2
+        weight = np.zeros((*product(last.weight[..., 0, 0]).shape[:2], *sizes))
+        for row in range(taps):
+            for column in range(taps):
+                rows, columns = (
+                    slice(each * apart, each * apart + reach, self.dilation)
+                    for each in (row, column)
+                )
+                weight[:, :, rows, columns] += product(last.weight[..., row, column])
+        padding = self.padding + last.padding * stride
+        joined = Kernel(weight, self.shape, stride * last.stride, padding, 1, groups)
+        return joined if joined.output_shape == last.output_shape else None
+
+    def _product(self, last: Kernel) -> tuple[int, Callable[[Array], Array]]:
+        """Return the groups of this kernel and one after it, and the product with one of its taps.
+
+        The tap is (out, in / groups), the product (out, in / groups, y, x).
+        """
+        first = self.weight
+        if self.groups == len(first) == self.shape[0]:
+            # Each channel alone: the groups are those of the last kernel.
+            out, per_group = last.weight.shape[:2]
+            group = np.arange(out) // (out // last.groups)
+            channel = group[:, None] * per_group + np.arange(per_group)
+            return last.groups, lambda tap: tap[..., None, None] * first[channel, 0]
+        if last.groups == len(last.weight) == len(first):
+            return self.groups, lambda tap: tap[..., None, None] * first
+        every = ungrouped(first, self.groups)
+
+        def product(tap: Array) -> Array:
+            mixing = ungrouped(tap[..., None, None], last.groups)[..., 0, 0]
+            return np.asarray(np.tensordot(mixing, every, 1), np.float64)
+
+        return 1, product
+
+    def table(self) -> dict[str, Any]:
+        """Return the keys of the layer with these connections."""
+        return {
+            "kind": "conv2d",
+            "channels": self.weight.shape[0],
+            "kernel": self.weight.shape[2],
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+
+    def matrix(self) -> Any:
+        """Return the sparse matrix (target, source)."""
+        around = ((self.padding, self.padding),) * 2
+        one, tall = (self.stride,) * 2, (self.dilation,) * 2
+        return unrolled(Taps(self.weight, self.shape, one, around, tall, self.groups))
+
+
+def ungrouped(weight: Array, groups: int) -> Array:
+    """Return weights (out, in, y, x), with zeros between groups."""
+    out, per_group = weight.shape[:2]
+    full = np.zeros((out, per_group * groups, *weight.shape[2:]))
+    for each in range(out):
+        start = each // (out // groups) * per_group
+        full[each, start : start + per_group] = weight[each]
+    return full
+
+
+def _placed(size: int, taps: int, around: tuple[int, int], dilation: int) -> list[Pair]:
+    """Return the places of taps in a kernel of some size, each with the padding that it needs.
+
+    The zeros before the taps move the first one; those after them may not change the output's size,
+    which the caller checks.
+    """
+    return [(before, around[0] + before * dilation) for before in range(size - taps + 1)]

@@ -1,0 +1,128 @@
+"""The library ``nir``: its graphs, and their files, which strangers may have written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import InputError, shortened
+from bioae.files import atomic_output
+from bioae.inputs import check_input
+
+__all__ = ["Graph", "array_of", "library", "nir_error", "read_graph", "write_graph"]
+
+#: A `nir.NIRGraph` or one of its nodes; the library has no types.
+Graph = Any
+
+
+def library() -> ModuleType:
+    """Return the module ``nir``.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    try:
+        import nir
+    except ModuleNotFoundError as error:
+        if error.name != "nir":
+            raise
+        raise InputError(
+            "the library nir is not installed", mend='Install it with: pip install "bioae[nir]"'
+        ) from None
+    module: ModuleType = nir
+    return module
+
+
+def nir_error(
+    node: str, what: str, *, expected: str | None = None, found: object = None,
+    mend: str | None = None,
+) -> InputError:  # fmt: skip
+    """Return the error that refuses a node, by its name."""
+    text = None if found is None else shortened(str(found))
+    return InputError(what, where=f"NIR node {node!r}", expected=expected, found=text, mend=mend)
+
+
+def read_graph(path: Path | str) -> Graph:
+    """Read the file of a NIR graph; nothing in it is executed.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file, as `nir.write` makes it.
+
+    Returns
+    -------
+    nir.NIRGraph
+
+    Raises
+    ------
+    InputError
+        If the library is missing, or the file is not safe to read, truncated or of another kind.
+    """
+    from bioae.simulation.results.guard import Refusal, inspected
+
+    module = library()
+    path = check_input(path, InputError, "NIR file")
+    parts = {"where": str(path), "expected": "a NIR graph, as nir.write makes it"}
+    refusal = Refusal(InputError, "the file is truncated or of another kind", **parts)
+    try:
+        with inspected(path, refusal, texts=True):
+            graph = module.read(str(path), type_check=False)
+    except FileNotFoundError:
+        raise InputError("there is no file", where=str(path)) from None
+    except IsADirectoryError:
+        raise refusal.error("a folder") from None
+    except InputError:
+        raise
+    except Exception as error:  # the library checks with `assert`, among others
+        raise refusal.error(str(error) or type(error).__name__) from error
+    if not isinstance(graph, module.NIRGraph):
+        raise refusal.error(f"a single node {type(graph).__name__}")
+    return graph
+
+
+def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a NIR graph into a file, as a whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    """
+    module = library()
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        module.write(str(temporary), graph)
+
+
+def array_of(name: str, node: Graph, field: str) -> NDArray[np.float64]:
+    """Return a field of a node as finite numbers.
+
+    Parameters
+    ----------
+    name
+        The node's name, for errors.
+    node
+        The node.
+    field
+        The field, a number, an array, or a tensor of PyTorch.
+
+    Raises
+    ------
+    InputError
+        If it holds anything else.
+    """
+    value = getattr(node, field, None)
+    detach = getattr(value, "detach", None)  # frameworks put tensors into graphs
+    values = np.asarray(value if detach is None else detach().cpu().numpy())
+    if values.dtype.kind not in "iuf" or values.dtype == np.longdouble:
+        raise nir_error(name, f"{field} holds no numbers", found=values.dtype)
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise nir_error(name, f"{field} has values that are not finite")
+    return values

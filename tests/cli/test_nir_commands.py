@@ -1,0 +1,96 @@
+"""``bioae import-nir`` and ``bioae export-nir``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from builders import dense, drawn
+
+from bioae.networks.artefact import load, save
+
+Run = Callable[..., Any]
+Refused = Callable[..., str]
+
+SIZES = (16, 6, 4)
+
+
+@pytest.fixture
+def graph(here: Path) -> Path:
+    rng = np.random.default_rng(0)
+    nodes = []
+    for before, size in pairwise(SIZES):
+        one = np.ones(size)
+        neurons = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=0.2 * one)
+        nodes += [nir.Affine(rng.normal(size=(size, before)), one / 10), neurons]
+    nir.write("net.nir", nir.NIRGraph.from_list(*nodes))
+    return here / "net.nir"
+
+
+def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> None:
+    done = run("import-nir", graph, "--dt", "1*ms", "--out", "model", "--steps", 12)
+    assert (done.status, done.out, done.err) == (0, "model\n", "")
+    network = load("model").network
+    assert network.config.steps == 12
+    assert network.config.input_shape == (1, 4, 4)
+    np.savez("images.npz", images=np.random.default_rng(0).random((3, 4, 4)))
+    simulated = run(
+        "simulate", "model", "--data", "images.npz", "--out", "r.nc", "--target", "numpy"
+    )
+    assert simulated.status == 0, simulated
+    exported = run("export-nir", "model", "--out", "again.nir")
+    assert (exported.status, exported.err) == (0, "")
+    first, second = (nir.read(name) for name in ("net.nir", "again.nir"))
+    for kind in (nir.LIF, nir.Affine):
+        pairs = zip(
+            *(
+                sorted(
+                    (n for n in each.nodes.values() if isinstance(n, kind)),
+                    key=lambda node: int(node.output_type["output"][0]),
+                )
+                for each in (first, second)
+            ),
+            strict=True,
+        )
+        for one, other in pairs:
+            for name in ("tau", "r", "v_threshold", "v_reset", "weight", "bias"):
+                assert np.array_equal(getattr(one, name, 0), getattr(other, name, 0))
+
+
+def test_a_dry_run_lists_every_node_and_writes_nothing(graph: Path, run: Run, here: Path) -> None:
+    before = sorted(here.iterdir())
+    done = run("import-nir", graph, "--dt", "1*ms", "--out", "model", "--dry-run")
+    assert done.status == 0
+    assert sorted(here.iterdir()) == before
+    lines = done.out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    nodes = nir.read(str(graph)).nodes
+    assert len(nodes) == 6
+    for name, node in nodes.items():
+        assert any(line.split()[:2] == [name, type(node).__name__] for line in lines)
+    listed = json.loads(run("import-nir", graph, "--dt", "1*ms", "--dry-run", "--json").out)
+    assert {each["node"] for each in listed["nodes"]} == set(nodes)
+
+
+def test_bad_input_is_one_line(graph: Path, refused: Refused) -> None:
+    assert "dt" in refused("import-nir", graph, "--out", "model")
+    assert "--out" in refused("import-nir", graph, "--dt", "1*ms")
+    assert "no file" in refused("import-nir", "missing.nir", "--dt", "1*ms", "--out", "model")
+    text = refused("import-nir", graph, "--dt", "1*ms", "--out", "model", "--input-shape", "1,a,4")
+    assert "--input-shape" in text
+    text = refused("import-nir", graph, "--dt", "1*ms", "--out", graph)
+    assert "exists already" in text
+
+
+def test_a_network_without_nodes_is_one_line(here: Path, refused: Refused) -> None:
+    save(
+        drawn(dense("a", 9), schedule="paper", neuron="lif_subtract", input_shape=[1, 3, 3]),
+        here / "model",
+    )
+    assert "layer 'a': NIR has no node" in refused("export-nir", "model", "--out", "x.nir")

@@ -1,0 +1,218 @@
+"""An independent interpreter of NIR graphs: forward Euler, in NumPy, node by node.
+
+It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae. A cycle takes one
+step; everything else takes none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def run(graph: Any, raster: Array, dt: float, *, reset: str = "zero") -> dict[str, Array]:
+    """Return the output of every node (time, ...), by its name, for an input (time, ...)."""
+    nodes, edges = _flat(graph)
+    order = _order(nodes, edges)
+    states: dict[str, dict[str, Any]] = {name: {} for name in nodes}
+    outputs: dict[str, list[Array]] = {name: [] for name in nodes}
+    for values in raster:
+        now: dict[str, Array] = {}
+        for name in order:
+            before = [a for a, b in edges if b == name]
+            if type(nodes[name]).__name__ == "Input" and not before:
+                arrived: Any = values.reshape([int(n) for n in nodes[name].input_type["input"]])
+            else:
+                arrived = 0.0
+                for each in before:
+                    if each in now:
+                        arrived = arrived + now[each]
+                    else:  # of a cycle: what the neurons emitted in the step before
+                        arrived = arrived + _back(each, nodes, edges, outputs, nodes[name])
+            now[name] = _node(nodes[name], arrived, states[name], dt, reset)
+        for name, value in now.items():
+            outputs[name].append(value)
+    return {name: np.stack(value) for name, value in outputs.items() if value}
+
+
+def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    nodes: dict[str, Any] = {}
+    edges = []
+    ends = {}
+    for name, node in graph.nodes.items():
+        if type(node).__name__ == "NIRGraph":
+            inner, inner_edges = _flat(node, f"{prefix}{name}.")
+            nodes |= inner
+            edges += inner_edges
+            ends[name] = (
+                next(f"{prefix}{name}.{n}" for n in node.nodes if n in node.inputs),
+                next(f"{prefix}{name}.{n}" for n in node.nodes if n in node.outputs),
+            )
+        else:
+            nodes[prefix + name] = node
+            ends[name] = (prefix + name, prefix + name)
+    edges += [(ends[a][1], ends[b][0]) for a, b in graph.edges]
+    return nodes, edges
+
+
+NEURONS = ("LIF", "CubaLIF", "IF", "LI", "CubaLI", "I")
+
+
+def _order(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> list[str]:
+    """Return the nodes in the order of a step, without those that lead back to neurons."""
+    order: list[str] = []
+    waiting = {name for name in nodes if not any(b == name for _, b in edges)}
+    while waiting:
+        name = waiting.pop()
+        order.append(name)
+        for _, after in (edge for edge in edges if edge[0] == name):
+            before = {a for a, b in edges if b == after}
+            ready = before <= {*order} or (
+                type(nodes[after]).__name__ in NEURONS and len(before) > 1
+                and any(each in order for each in before)
+            )  # fmt: skip
+            if ready and after not in order and not _is_back(after, order, nodes, edges):
+                waiting.add(after)
+    return order
+
+
+def _is_back(name: str, order: list[str], nodes: Any, edges: list[tuple[str, str]]) -> bool:
+    """Return whether a node that is no neuron leads only to neurons that come before it."""
+    while type(nodes[name]).__name__ not in NEURONS:
+        after = [b for a, b in edges if a == name]
+        if len(after) != 1:
+            return False
+        name = after[0]
+        if type(nodes[name]).__name__ == "Output" and not any(a == name for a, _ in edges):
+            return False
+    return name in order
+
+
+def _back(name: str, nodes: Any, edges: Any, outputs: Any, target: Any) -> Array:
+    """Return what a way back brings: its operations, applied to spikes of the step before."""
+    before = [a for a, b in edges if b == name]
+    node = nodes[name]
+    if type(node).__name__ in NEURONS:
+        past = outputs[name]
+        return past[-1] if past else np.zeros(1)
+    arrived = _back(before[0], nodes, edges, outputs, target)
+    if not outputs.get(before[0]) and type(nodes[before[0]]).__name__ in NEURONS:
+        arrived = np.zeros(np.shape(node.weight)[1])  # nothing was emitted yet
+    return _node(node, arrived, {}, 1.0, "zero")
+
+
+def _node(node: Any, x: Any, state: dict[str, Any], dt: float, reset: str) -> Array:  # noqa: C901
+    kind = type(node).__name__
+    match kind:
+        case "Input" | "Output":
+            return x
+        case "Linear":
+            return _flattened(node, x) @ _f(node.weight).T
+        case "Affine":
+            return _flattened(node, x) @ _f(node.weight).T + _f(node.bias)
+        case "Scale":
+            return x * _f(node.scale)
+        case "Flatten":
+            first, last = int(node.start_dim), int(node.end_dim)
+            last = last if last >= 0 else x.ndim + last
+            return x.reshape(*x.shape[:first], -1, *x.shape[last + 1 :])
+        case "Conv1d":
+            return _convolve(x[:, None], node, line=True)[:, 0]
+        case "Conv2d":
+            return _convolve(x, node)
+        case "SumPool2d" | "AvgPool2d":
+            return _pool(x, node, mean=kind == "AvgPool2d")
+        case "Delay":
+            past = state.setdefault("past", [])
+            past.append(x)
+            delayed = np.zeros_like(x, dtype=float)
+            steps = np.broadcast_to(np.rint(_f(node.delay) / dt).astype(int), x.shape)
+            for place in np.ndindex(x.shape):
+                if steps[place] < len(past):
+                    delayed[place] = past[-1 - steps[place]][place]
+            return delayed
+    return _neurons(node, x, state, dt, reset)
+
+
+def _neurons(node: Any, x: Array, state: dict[str, Any], dt: float, reset: str) -> Array:
+    kind = type(node).__name__
+    v = state.get("v", np.zeros_like(x))
+    current = x
+    if kind.startswith("Cuba"):
+        i = state.get("i", np.zeros_like(x))
+        current = state["i"] = i + dt * (_f(node.w_in) * x - i) / _f(node.tau_syn)
+    r = _f(node.r)
+    if kind in ("IF", "I"):
+        v = v + dt * (r * current)
+    else:
+        tau = _f(node.tau_mem if kind.startswith("Cuba") else node.tau)
+        v = v + dt * (r * current - v + _f(node.v_leak)) / tau
+    state["v"] = v
+    if kind in ("LI", "CubaLI", "I"):
+        return v
+    threshold, v_reset = _f(node.v_threshold), _f(node.v_reset)
+    fired = v > threshold
+    after = v_reset if reset == "zero" else v - (threshold - v_reset)
+    state["v"] = np.where(fired, after, v)
+    return fired.astype(float)
+
+
+def _f(value: Any) -> Array:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _flattened(node: Any, x: Array) -> Array:
+    return x.ravel() if x.shape[-1:] != np.shape(node.weight)[1:] else x
+
+
+def _convolve(x: Array, node: Any, *, line: bool = False) -> Array:
+    weight = _f(node.weight)
+    if line:
+        weight = weight[:, :, None]
+    stride, dilation = (np.broadcast_to(getattr(node, n), 2) for n in ("stride", "dilation"))
+    reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    if line:
+        stride, dilation = (1, stride[1]), (1, dilation[1])
+    padding = node.padding
+    if padding == "valid":
+        around = [(0, 0), (0, 0)]
+    elif padding == "same":
+        around = [(n // 2, n - n // 2) for n in reach]
+    else:
+        around = [(int(n), int(n)) for n in np.broadcast_to(padding, 2)]
+    if line:
+        around[0] = (0, 0)
+    x = np.pad(x, [(0, 0), *around])
+    out, per_group = weight.shape[:2]
+    sizes = [(n - r - 1) // s + 1 for n, r, s in zip(x.shape[1:], reach, stride, strict=True)]
+    y = np.zeros((out, *sizes))
+    for o in range(out):
+        group = o // (out // int(node.groups))
+        for c in range(per_group):
+            for a, b in np.ndindex(weight.shape[2:]):
+                rows = slice(
+                    a * dilation[0], a * dilation[0] + (sizes[0] - 1) * stride[0] + 1, stride[0]
+                )
+                columns = slice(
+                    b * dilation[1], b * dilation[1] + (sizes[1] - 1) * stride[1] + 1, stride[1]
+                )
+                y[o] += weight[o, c, a, b] * x[group * per_group + c, rows, columns]
+    return y + _f(node.bias).reshape(-1, 1, 1)
+
+
+def _pool(x: Array, node: Any, *, mean: bool) -> Array:
+    size, stride, padding = (
+        [int(n) for n in np.broadcast_to(getattr(node, f), 2)]
+        for f in ("kernel_size", "stride", "padding")
+    )
+    x = np.pad(x, [(0, 0), (padding[0],) * 2, (padding[1],) * 2])
+    rows, columns = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:], size, stride, strict=True))
+    y = np.zeros((x.shape[0], rows, columns))
+    for i, j in np.ndindex(rows, columns):
+        a, b = i * stride[0], j * stride[1]
+        y[:, i, j] = x[:, a : a + size[0], b : b + size[1]].sum((1, 2))
+    return y / np.prod(size) if mean else y

@@ -1,0 +1,249 @@
+"""Graphs that snnTorch and norse write, and graphs that they read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from builders import dense, drawn
+from exchange.nir.euler import run
+from exchange.nir.graphs import compared, spikes_of
+
+from bioae.datasets import load
+from bioae.exchange.nir import from_nir, read_graph, to_nir, translate
+from bioae.simulation import simulate
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of other packages, on import
+    torch = pytest.importorskip("torch")
+    snn = pytest.importorskip("snntorch")
+    norse = pytest.importorskip("norse.torch")
+    from snntorch.export_nir import export_to_nir
+    from snntorch.import_nir import import_from_nir
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of other packages
+]
+
+#: The time steps that the two assume.
+SNNTORCH, NORSE = 1e-4, 1e-3
+
+STEPS = 20
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    """Use 64 bits and the same weights in every test."""
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def above(distance: Any) -> Any:
+    """Return spikes in 64 bits; those of snnTorch have 32."""
+    return (distance > 0).double()
+
+
+def leaky(*shape: int, beta: float = 0.9, **options: Any) -> Any:
+    options = {"reset_mechanism": "zero", "init_hidden": True, "spike_grad": above, **options}
+    return snn.Leaky(beta=torch.full(shape, beta), threshold=torch.full(shape, 0.7), **options)
+
+
+def synaptic(*shape: int) -> Any:
+    return snn.Synaptic(
+        alpha=torch.full(shape, 0.6), beta=torch.full(shape, 0.85),
+        threshold=torch.full(shape, 1.0), init_hidden=True, reset_mechanism="zero",
+        reset_delay=False, spike_grad=above,
+    )  # fmt: skip
+
+
+def snntorch_networks() -> dict[str, tuple[Any, tuple[int, ...]]]:
+    layer = torch.nn
+    return {
+        "dense": (
+            layer.Sequential(layer.Linear(16, 20), leaky(20), layer.Linear(20, 8), leaky(8)), (16,)
+        ),
+        "subtract_delayed": (
+            layer.Sequential(
+                layer.Linear(16, 20), leaky(20, reset_mechanism="subtract"),
+                layer.Linear(20, 8), leaky(8, reset_mechanism="subtract"),
+            ),
+            (16,),
+        ),
+        "convolutional": (
+            layer.Sequential(
+                layer.Conv2d(1, 4, 3), layer.AvgPool2d(2), leaky(4, 5, 5),
+                layer.Conv2d(4, 3, 3, padding=1, bias=False), leaky(3, 5, 5), layer.Flatten(),
+                layer.Linear(75, 8), synaptic(8),
+            ),
+            (1, 12, 12),
+        ),
+        "synaptic": (layer.Sequential(layer.Linear(16, 20), synaptic(20)), (16,)),
+    }  # fmt: skip
+
+
+def emitted(network: Any, raster: Any) -> Any:
+    """Return the spikes of a network of snnTorch (time, neuron)."""
+    with torch.no_grad():
+        steps = [network(torch.tensor(x[None])) for x in raster]
+    return torch.stack(steps).squeeze(1).flatten(1).numpy()
+
+
+@pytest.mark.parametrize("name", ["dense", "subtract_delayed", "convolutional", "synaptic"])
+def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) -> None:
+    module, shape = snntorch_networks()[name]
+    graph = export_to_nir(module, torch.rand(1, *shape), ignore_dims=[0])
+    nir.write(str(tmp_path / "x.nir"), graph)
+    reset: Any = name if name == "subtract_delayed" else "zero"
+    network = from_nir(
+        tmp_path / "x.nir", dt="0.1*ms", steps=STEPS, encoder="bernoulli", reset=reset
+    )
+    images = np.random.default_rng(0).random((3, *network.config.input_shape))
+    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
+    result = simulate(network, images, "numpy")
+    expected = []
+    for example in range(3):
+        for each in module.modules():
+            for reset_state in ("reset_mem", "init_leaky"):
+                if hasattr(each, reset_state):
+                    getattr(each, reset_state)()
+        raster = drive[:, example].reshape(STEPS, *shape).astype(np.float64)
+        expected.append(emitted(module, raster))
+    spikes = np.stack(expected)
+    last = network.config.layers[-1].name
+    assert spikes.sum() > 10
+    assert (spikes_of(result, last, spikes.shape, SNNTORCH) == spikes).all()
+
+
+def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Linear(16, 8),
+        snn.RLeaky(beta=torch.full((8,), 0.9), threshold=torch.full((8,), 0.5), init_hidden=True,
+                   linear_features=8, reset_mechanism="zero", spike_grad=above),
+        torch.nn.Linear(8, 4),
+        snn.RSynaptic(alpha=0.8, beta=0.9, V=torch.rand(4), all_to_all=False, init_hidden=True,
+                      spike_grad=above),
+    )  # fmt: skip
+    graph = export_to_nir(module, torch.rand(1, 16), ignore_dims=[0])
+    assert "1.w_rec" in graph.nodes
+    translation = translate(graph, dt="0.1*ms", steps=STEPS, encoder="bernoulli")
+    assert all(layer.recurrent for layer in translation.network.config.layers)
+    fired, differing = compared(graph, translation, dt=SNNTORCH)
+    assert fired > 10
+    assert differing == 0
+
+
+def test_a_classifier_of_snntorch_gives_the_same_classes() -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(784, 50), leaky(50), torch.nn.Linear(50, 10), leaky(10)
+    )
+    digits = load("sample", "test", limit=30)
+    graph = export_to_nir(module, torch.rand(1, 1, 28, 28), ignore_dims=[0])
+    network = from_nir(graph, dt="0.1*ms", steps=STEPS, encoder="bernoulli")
+    result = simulate(network, digits, "numpy")
+    drive = network.config.encoder.encode(digits.images, digits.indices, steps=STEPS)
+    counts = []
+    for example in range(30):
+        for each in module.modules():
+            if hasattr(each, "reset_mem"):
+                each.reset_mem()
+        raster = drive[:, example].reshape(STEPS, 1, 28, 28).astype(np.float64)
+        counts.append(emitted(module, raster).sum(0))
+    assert np.sum(counts) > 100
+    assert (result["output"].to_numpy() == np.stack(counts)).all()
+
+
+def test_networks_of_norse_fire_the_same_spikes() -> None:
+    def parameters(size: int, threshold: float) -> Any:
+        return norse.LIFBoxParameters(
+            tau_mem_inv=torch.full((size,), 100.0), v_th=torch.full((size,), threshold),
+            v_leak=torch.zeros(size), v_reset=torch.zeros(size),
+        )  # fmt: skip
+
+    module = norse.SequentialState(
+        torch.nn.Linear(16, 20), norse.LIFBoxCell(parameters(20, 0.05)),
+        torch.nn.Linear(20, 6), norse.LIFBoxCell(parameters(6, 0.05)),
+    )  # fmt: skip
+    graph = norse.to_nir(module, torch.rand(1, 16))
+    for node in graph.nodes.values():
+        if isinstance(node, nir.LIF):
+            node.tau = node.tau / NORSE  # norse writes dt/tau_mem_inv
+    network = from_nir(graph, dt="1*ms", steps=STEPS, encoder="bernoulli")
+    images = np.random.default_rng(0).random((3, *network.config.input_shape))
+    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
+    result = simulate(network, images, "numpy")
+    spikes = np.zeros((3, STEPS, 6))
+    for example in range(3):
+        state = None
+        for step in range(STEPS):
+            with torch.no_grad():
+                out, state = module(
+                    torch.tensor(drive[step, example].reshape(1, 16)).double(), state
+                )
+            spikes[example, step] = out[0].numpy()
+    assert spikes.sum() > 10
+    assert (spikes_of(result, network.config.layers[-1].name, spikes.shape, NORSE) == spikes).all()
+
+
+def paper_network() -> Any:
+    return drawn(
+        dense("a", 20, gain=3.0), dense("b", 9, gain=3.0), schedule="paper",
+        neuron="lif", input_shape=[1, 3, 3], steps=STEPS,
+        encoder={"kind": "bernoulli", "rate": 0.6},
+    )  # fmt: skip
+
+
+def stepped(module: Any, drive: Any) -> Any:
+    """Return the spikes of an imported module (example, time, neuron)."""
+    spikes = np.zeros((drive.shape[1], STEPS, 9))
+    for example in range(len(spikes)):
+        state = None
+        for each in module.modules():
+            if hasattr(each, "reset_mem"):
+                each.reset_mem()
+        for step in range(STEPS):
+            x = torch.tensor(drive[step, example].reshape(1, 9)).double()
+            with torch.no_grad():
+                out, state = module(x, state)
+            spikes[example, step] = out[0].numpy()
+    return spikes
+
+
+@pytest.mark.parametrize("reader", ["snntorch", "norse"])
+def test_a_network_runs_in_the_others(reader: str) -> None:
+    network = paper_network()
+    if reader == "snntorch":
+        module = import_from_nir(to_nir(network, dt="0.1*ms")).double()
+        for each in module.modules():
+            if hasattr(each, "spike_grad"):
+                each.spike_grad = above
+    else:
+        module = norse.from_nir(to_nir(network, fold_r=True), dt=NORSE).double()
+    images = np.random.default_rng(0).random((2, 1, 3, 3))
+    drive = network.config.encoder.encode(images, np.arange(2), steps=STEPS)
+    spikes = stepped(module, drive)
+    expected = simulate(network, images, "numpy")
+    assert spikes.sum() > 10
+    assert (spikes_of(expected, "b", spikes.shape, 1e-3) == spikes).all()
+
+
+def test_a_network_comes_back_the_same(tmp_path: Path) -> None:
+    network = paper_network()
+    nir.write(str(tmp_path / "x.nir"), to_nir(network))
+    graph = read_graph(tmp_path / "x.nir")
+    back = from_nir(graph, dt="1*ms", steps=STEPS, encoder=network.config.encoder)
+    images = np.random.default_rng(0).random((3, 1, 3, 3))
+    first, second = simulate(network, images, "numpy"), simulate(back, images, "numpy")
+    for name, size in (("a", 20), ("b", 9)):
+        spikes = [spikes_of(each, name, (3, STEPS, size), 1e-3) for each in (first, second)]
+        assert spikes[0].sum() > 10
+        assert (spikes[0] == spikes[1]).all()
+    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
+    outputs = run(graph, drive[:, 0].astype(float), 1e-3)["b"]
+    assert (outputs == spikes[0][0]).all()

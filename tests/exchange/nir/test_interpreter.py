@@ -1,0 +1,215 @@
+"""Imported graphs fire the spikes of an independent interpreter, in Brian2, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from exchange.nir.graphs import DT, Drawn, compared
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioae.analysis import differing_spikes
+from bioae.equations.lowering.lowering import lower
+from bioae.errors import InputError, ModelError
+from bioae.exchange.nir import from_nir, translate
+from bioae.exchange.nir.populations import model_of
+from bioae.simulation import simulate
+from bioae.trainers import simulate_mirror
+
+STEPS = 15
+
+
+def chain(seed: int) -> Any:
+    """Return a random chain of populations, some of them recurrent."""
+    drawn = Drawn(seed)
+    rng = drawn.rng
+    spatial = rng.random() < 0.6
+    shape: tuple[int, ...] = (
+        tuple(int(n) for n in rng.integers((1, 4, 4), (3, 8, 8))) if spatial
+        else (int(rng.integers(2, 10)),)
+    )  # fmt: skip
+    nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(shape)})}
+    edges, last = [], "input"
+
+    def append(name: str, node: Any) -> None:
+        nonlocal last
+        nodes[name] = node
+        edges.append((last, name))
+        last = name
+
+    populations = int(rng.integers(1, 4))
+    for place in range(populations):
+        for index in range(int(rng.integers(1, 4))):
+            node, shape = drawn.operation(shape)
+            append(f"{place}.{index}", node)
+        final = place == populations - 1
+        kinds = ["LIF", "CubaLIF", "IF"] + (["LI", "CubaLI", "I"] if final else [])
+        kind = str(rng.choice(kinds))
+        name = f"{place}.{kind}"
+        append(name, drawn.neurons(kind, shape))
+        size = int(np.prod(shape))
+        if kind in ("LIF", "CubaLIF", "IF") and len(shape) == 1 and rng.random() < 0.4:
+            nodes[f"{place}.back"] = drawn.affine(size, size)
+            edges += [(name, f"{place}.back"), (f"{place}.back", name)]
+    nodes["output"] = nir.Output({"output": np.array(shape)})
+    edges.append((last, "output"))
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def refusal(graph: Any) -> str | None:
+    """Return the line that refuses a graph, or None."""
+    try:
+        from_nir(graph, dt=f"{DT}*second", steps=STEPS)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+@settings(max_examples=12, report_multiple_bugs=False)
+@given(seed=st.integers(0, 2**32 - 1), reset=st.sampled_from(["zero", "subtract"]))
+def test_random_graphs_fire_the_same_spikes(seed: int, reset: Any) -> None:
+    graph = chain(seed)
+    line = refusal(graph)
+    if line is not None:  # delays of biases, or ahead of sums
+        assert "NIR node '" in line
+        assert "delay" in line
+        return
+    translation = translate(graph, dt=f"{DT}*second", steps=STEPS, encoder="bernoulli", reset=reset)
+    _, differing = compared(graph, translation, reset=reset)
+    assert differing == 0
+
+
+def lif(drawn: Drawn, size: int, kind: str = "LIF") -> Any:
+    return drawn.neurons(kind, (size,))
+
+
+GRAPHS: dict[str, Any] = {}
+
+
+def graph(*nodes: Any) -> Any:
+    return nir.NIRGraph.from_list(*nodes, type_check=False)
+
+
+def _graphs() -> None:
+    d = Drawn(3)
+    images = nir.Input({"input": np.array([2, 9, 9])})
+    lines = nir.Input({"input": np.array([2, 12])})
+    flat = nir.Input({"input": np.array([9])})
+    for kind in ("LIF", "CubaLIF", "IF"):
+        GRAPHS[kind] = graph(flat, nir.Affine(d.weights(8, 9), np.full(8, 0.2)), lif(d, 8, kind))
+    for kind in ("LI", "CubaLI", "I"):
+        last = lif(d, 4, kind)
+        first = lif(d, 8)
+        GRAPHS[kind] = graph(
+            flat, nir.Linear(d.weights(8, 9)), first, nir.Linear(d.weights(4, 8)), last
+        )
+    GRAPHS["pool before convolution"] = graph(
+        images, nir.AvgPool2d(*(np.array([n, n]) for n in (3, 3, 0))),
+        nir.Conv2d(None, 3 * d.weights(3, 2, 2, 2), 1, 0, 1, 1, np.full(3, 0.3)),
+        d.neurons("LIF", (3, 2, 2)),
+    )  # fmt: skip
+    GRAPHS["pool before linear"] = graph(
+        images, nir.SumPool2d(*(np.array([n, n]) for n in (3, 3, 0))), nir.Flatten(None, 0, -1),
+        nir.Linear(d.weights(5, 18)), lif(d, 5),
+    )  # fmt: skip
+    GRAPHS["convolution before pool"] = graph(
+        images, nir.Conv2d(None, d.weights(4, 2, 3, 3), 1, "same", 1, 1, d.rng.normal(size=4)),
+        nir.AvgPool2d(*(np.array([n, n]) for n in (2, 2, 0))), d.neurons("CubaLIF", (4, 4, 4)),
+    )  # fmt: skip
+    GRAPHS["groups, strides, dilation"] = graph(
+        images, nir.Conv2d(None, d.weights(4, 1, 2, 2), 2, 1, 2, 2, d.rng.normal(size=4)),
+        d.neurons("IF", (4, 5, 5)),
+    )  # fmt: skip
+    GRAPHS["even kernel, same"] = graph(
+        images, nir.Conv2d(None, d.weights(3, 2, 2, 2), 1, "same", 1, 1, np.zeros(3)),
+        d.neurons("LIF", (3, 9, 9)),
+    )  # fmt: skip
+    GRAPHS["line"] = graph(
+        lines, nir.Conv1d(None, d.weights(3, 2, 3), 1, "same", 1, 1, np.full(3, 0.2)),
+        d.neurons("LIF", (3, 12)),
+        nir.Conv1d(None, d.weights(2, 3, 4), 2, 0, 1, 1, np.zeros(2)), d.neurons("IF", (2, 5)),
+    )  # fmt: skip
+    GRAPHS["linear after linear, scale"] = graph(
+        flat, nir.Affine(d.weights(6, 9), np.full(6, 0.3)), nir.Scale(d.rng.random(6)),
+        nir.Linear(d.weights(7, 6)), lif(d, 7),
+    )  # fmt: skip
+    GRAPHS["delays"] = graph(
+        flat, nir.Delay(np.asarray(2 * DT)), nir.Affine(d.weights(6, 9), np.full(6, 0.3)),
+        lif(d, 6), nir.Delay(DT * np.arange(6)), nir.Linear(d.weights(4, 6)),
+        nir.Delay(DT * np.array([0, 3, 1, 1])), lif(d, 4),
+    )  # fmt: skip
+    GRAPHS["identity"] = graph(flat, d.neurons("CubaLIF", (9,)), d.neurons("IF", (9,)))
+
+
+_graphs()
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("encoder", ["bernoulli", "frames"])
+def test_every_rule_gives_the_same_spikes(name: str, encoder: str) -> None:
+    translation = translate(GRAPHS[name], dt=f"{DT}*second", steps=20, encoder=encoder)
+    fired, differing = compared(GRAPHS[name], translation)
+    assert fired > 10
+    assert differing == 0
+
+
+def recurrent(nested: bool) -> Any:
+    d = Drawn(5)
+    neurons, back = lif(d, 6, "CubaLIF"), nir.Affine(d.weights(6, 6), np.full(6, 0.1))
+    ends = {
+        "input": nir.Input({"input": np.array([9])}),
+        "output": nir.Output({"output": np.array([6])}),
+    }  # fmt: skip
+    first = nir.Linear(d.weights(6, 9))
+    if not nested:
+        nodes = {**ends, "first": first, "2.lif": neurons, "2.w_rec": back}
+        edges = [("input", "first"), ("first", "2.lif"), ("2.lif", "2.w_rec"), ("2.w_rec", "2.lif"),
+                 ("2.lif", "output")]  # fmt: skip
+        return nir.NIRGraph(nodes, edges, type_check=False)
+    inner = nir.NIRGraph(
+        {"input": nir.Input({"input": np.array([6])}), "lif": neurons, "w_rec": back,
+         "output": nir.Output({"output": np.array([6])})},
+        [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")], type_check=False,
+    )  # fmt: skip
+    edges = [("input", "first"), ("first", "2"), ("2", "output")]
+    return nir.NIRGraph({**ends, "first": first, "2": inner}, edges, type_check=False)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_cycles_take_one_step(nested: bool) -> None:
+    translation = translate(recurrent(nested), dt=f"{DT}*second", steps=30, encoder="bernoulli")
+    (layer,) = translation.network.config.layers
+    assert layer.recurrent
+    assert layer.autapses
+    fired, differing = compared(recurrent(nested), translation)
+    assert fired > 10
+    assert differing == 0
+
+
+def test_kernels_stay_kernels() -> None:
+    kinds = {
+        name: [layer.kind for layer in from_nir(GRAPHS[name], dt="1*ms").config.layers]
+        for name in ("pool before convolution", "convolution before pool", "even kernel, same",
+                     "groups, strides, dilation", "line")
+    }  # fmt: skip
+    assert all(each[0] == "conv2d" for each in kinds.values()), kinds
+
+
+@pytest.mark.parametrize("name", ["CubaLIF", "CubaLI", "I", "delays", "line"])
+def test_the_mirror_agrees(name: str) -> None:
+    network = from_nir(GRAPHS[name], dt="1*ms", steps=20, encoder="bernoulli")
+    images = np.random.default_rng(0).random((3, *network.config.input_shape))
+    brian, mirror = simulate(network, images, "numpy"), simulate_mirror(network, images)
+    counts = [layer["spike_count"].to_numpy().sum() for layer in brian["layers"].values()]
+    assert sum(counts) > 10
+    assert not differing_spikes(brian, mirror)["differing"].to_numpy().any()
+    np.testing.assert_array_equal(brian["output"], mirror["output"])
+
+
+def test_a_potential_that_is_no_variable_is_refused() -> None:
+    model = model_of("LI").model_copy(update={"potential": "u"})
+    with pytest.raises(ModelError, match="the potential variable 'u' is not a variable"):
+        lower(model)
