@@ -104,7 +104,7 @@ EXPERIMENT = Experiment(
     },
     run=run,
     sizes={"train": 2000, "test": 500, "epochs": 100},
-    quick={"train": 600, "test": 60, "epochs": 2},
+    quick={"train": 900, "test": 60, "epochs": 5},
     criteria=(
         Criterion("claim", "error, regularised", mean("error", "regularised"), "<=", 8.0, 25.0),
         Criterion("claim", "density, regularised", mean("density", "regularised"), "<=", 0.1, 0.3),

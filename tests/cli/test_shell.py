@@ -17,7 +17,10 @@ from bioae.cli import data, main
 from bioae.cli.app import make_app
 from bioae.errors import DataError
 
-LIST = "demo, train, simulate, analyze, parity, experiment, neurons, models, data, cache"
+LIST = (
+    "demo, train, simulate, analyze, parity, experiment, import-nir, export-nir, neurons, models, "
+    "data, cache"
+)
 COMMANDS = tuple(LIST.split(", "))
 HEAVY = ("brian2", "matplotlib", "numpy", "pydantic", "scipy", "sklearn", "torch", "xarray")
 

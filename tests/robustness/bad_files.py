@@ -88,8 +88,11 @@ def image_files(rng: random.Random, material: Material) -> Case:
         np.zeros(2, [("a", "f8")]), good[..., None], np.zeros((2, 2, SIDE, SIDE)),
         good.astype("i8") + 9,
     ]  # fmt: skip
+    valid = False
     if rng.random() < 0.6:
-        name, content = "images.npy", npy(rng.choice(arrays))
+        array = rng.choice(arrays)
+        valid = array is arrays[1]  # one image
+        name, content = "images.npy", npy(array)
     elif rng.random() < 0.5:
         content = npy(np.array([None, good], object), pickle=True)
         name = "images.npy"
@@ -104,7 +107,7 @@ def image_files(rng: random.Random, material: Material) -> Case:
             content = content[:-30]
     files = {**material.model(), name: content}
     words = ["simulate", "model", "--out=r.nc", "--target=numpy", f"--data={name}"]
-    return Case("image files", words, files)
+    return Case("image files", words, files, valid)
 
 
 _ATTRIBUTES = {

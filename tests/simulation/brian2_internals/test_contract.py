@@ -393,7 +393,7 @@ DOCUMENTED = {
 #: Equations import nothing of bioae but its errors, so they have a separate file for private parts.
 USERS = ("bioae.simulation.brian2_internals", "bioae.equations.lowering.probing")
 #: Documented methods of named tuples.
-OF_TUPLES = {"_fields", "_replace"}
+OF_TUPLES = {"_asdict", "_fields", "_replace"}
 
 
 @pytest.fixture(scope="module")
