@@ -154,7 +154,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def changed(quick: Path) -> Iterator[Callable[..., None]]:
     """Change numbers in the rows of the demo; they are restored afterwards."""
     files = {path: path.read_bytes() for path in (quick / "rows").rglob("*.json")}
-    assert len(files) == 2
+    assert len(files) == 3
 
     def change(condition: str, **numbers: float) -> None:
         path = quick / "rows" / condition / "0.json"
@@ -175,27 +175,27 @@ def numbers_of(quick: Path, condition: str) -> dict[str, float]:
 
 
 def test_the_quick_demo(quick: Path) -> None:
-    without, with_ = (numbers_of(quick, name) for name in ("unregularised", "regularised"))
-    assert without["pathological"] == without["dead"] + without["bursting"] > with_["dead"]
-    assert min(without["spikes"], with_["spikes"]) > 100
+    paper, ours = (numbers_of(quick, name) for name in ("paper", "regularised"))
+    assert paper["pathological"] == paper["dead"] + paper["bursting"] > ours["dead"]
+    assert min(paper["spikes"], ours["spikes"]) > 100
     assert (quick / "figures/demo-firing.svg").read_text().endswith("-->\n")
 
 
 def test_a_control_of_the_demo_wins(quick: Path, changed: Callable[..., None], run: Run) -> None:
     status = ("demo", "--quick", "--status", "--out", quick)
     assert run(*status).status == 0
-    changed("unregularised", pathological=0.0, dead=0.0, bursting=0.0)
+    changed("paper", pathological=0.0, dead=0.0, bursting=0.0)
     done = run(*status)
     assert done.status == 1
-    assert "control: dead or bursting without regularisers: 0 (n = 1)" in done.out
+    assert "control: dead or bursting by the rule of the paper: 0 (n = 1)" in done.out
 
 
 def test_the_conditions_of_the_demo_are_swapped(
     quick: Path, changed: Callable[..., None], run: Run
 ) -> None:
-    without, with_ = (numbers_of(quick, name) for name in ("unregularised", "regularised"))
-    changed("unregularised", **with_)
-    changed("regularised", **without)
+    paper, ours = (numbers_of(quick, name) for name in ("paper", "regularised"))
+    changed("paper", **ours)
+    changed("regularised", **paper)
     assert run("demo", "--quick", "--status", "--out", quick).status == 1
 
 
