@@ -40,8 +40,18 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
         "reset to 0",
         {"network": {"neurons": {"lif_wide": {"reset": "v = 0"}}}},
     ),
-    "fixed-constants": ("constants of neurons not trained", {"training": {"trainable": []}}),
-    "membrane": ("the derivative of the paper", {"training": {"derivative": {"name": "membrane"}}}),
+    "fixed-constants": (
+        "constants of neurons not trained",
+        {"training": {"trainable": [], "learning_rates": {}}},
+    ),
+    "membrane": (
+        "the derivative of the paper, which cannot train time constants: none trained",
+        {
+            "training": {
+                "derivative": {"name": "membrane"}, "trainable": [], "learning_rates": {},
+            },
+        },
+    ),
     "bernoulli": (
         "random input spikes of rate 0.2",
         {"network": {"encoder": {"kind": "bernoulli", "rate": 0.2}}},

@@ -24,10 +24,11 @@ from bioae.experiments.autoencoders.measures import (
 from bioae.experiments.autoencoders.recipes import changed
 from bioae.experiments.runner.registry import load
 from bioae.trainers import BaselineConfig, TrainingConfig, simulate_mirror
+from bioae.trainers.training.training import assemble
 
 NAMES = ("hubotter2021", "sparse_code")
 CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]
-DATA = {"data": {"name": "sample"}}
+DATA = {"data": {"name": "sample", "train": 20, "validation": 4, "test": 4}}
 
 
 @pytest.mark.parametrize(("name", "condition"), CONDITIONS)
@@ -41,6 +42,7 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     if config.training.init is not None:
         assert config.training.init.model in models.available()
         return
+    assemble(config)  # the names of its weights exist, and every layer is reached
     network = config.network
     sizes = {layer.name: layer.size for layer in network.placed}
     assert sizes["latent"] == int(condition.partition("latent")[2] or 100)
@@ -88,6 +90,7 @@ def test_tables_are_changed_by_key_and_by_name() -> None:
     }  # fmt: skip
     assert tables["a"] == {"b": 1, "c": 2}
     assert changed({"a": {"kind": "x", "b": 1}}, {"a": {"kind": "y"}}) == {"a": {"kind": "y"}}
+    assert changed({"a": {"b": 1}}, {"a": {}}) == {"a": {}}
     assert changed({"a": {"kind": "x", "b": 1}}, {"a": {"b": 2}}) == {"a": {"kind": "x", "b": 2}}
     with pytest.raises(ValueError, match="no table 'z'"):
         changed(tables, {"layers": {"z": {"n": 1}}})

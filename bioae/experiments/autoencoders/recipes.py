@@ -29,8 +29,8 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     """Return tables with some keys replaced, in tables of tables too.
 
     A list of named tables, such as the layers of a network, is changed by name:
-    ``{"network": {"layers": {"latent": {"units": 10}}}}``. A table of another kind or name takes
-    the place of the old one.
+    ``{"network": {"layers": {"latent": {"units": 10}}}}``. An empty table, or one of another
+    kind or name, takes the place of the old one.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def screened(experiment: str) -> str:
 
 
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return all(key not in new or new[key] == old.get(key) for key in ("kind", "name"))
+    return bool(new) and all(key not in new or new[key] == old.get(key) for key in ("kind", "name"))
 
 
 @cache
