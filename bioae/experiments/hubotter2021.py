@@ -14,10 +14,8 @@ from bioae.experiments.autoencoders.measures import (
     FIRING,
     NOISE,
     TIME,
-    conventional,
     draw_cortex,
-    firing,
-    whole_row,
+    measured,
 )
 from bioae.experiments.autoencoders.recipes import changed, recipe, screened
 from bioae.experiments.runner.criteria import Criterion, kruskal_p, largest, mean, welch_p
@@ -58,21 +56,13 @@ STEPS = 25
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train an auto-encoder and measure it on the test split; run main rows in Brian2, too."""
-    from bioae.datasets import load
-
     settings, sizes = trial.settings, trial.sizes | trial.settings.get("sizes", {})
     data = {key: sizes[key] for key in ("name", "train", "validation", "test")}
     epochs = {"epochs": sizes["epochs"]}
     tables = changed(settings["tables"], {"data": data, "training": epochs})
     if settings["main"]:
         tables["network"] = {**tables["network"], "steps": sizes["steps"]}
-    test = load(sizes["name"], "test", sizes["test"])
-    few = test[: sizes["few"]]
-    if "baseline" in tables:
-        fitted = trial.baseline(tables)
-        return conventional(fitted, test, few, trial.seed)
-    trained = trial.train(tables)
-    return whole_row(trial, trained, test, few) if settings["main"] else firing(trained)
+    return measured(trial, tables, whole=settings["main"])
 
 
 def _condition(

@@ -11,10 +11,9 @@ from bioae.experiments.autoencoders.measures import (
     FIRING,
     NOISE,
     TIME,
-    conventional,
     draw_cortex,
     firing,
-    whole_row,
+    measured,
 )
 from bioae.experiments.autoencoders.recipes import changed, recipe, screened
 from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
@@ -104,15 +103,11 @@ def run(trial: Trial) -> Mapping[str, float]:
     data = {"name": name, **{key: sizes[key] for key in ("train", "validation", "test")}}
     epochs = {"epochs": min(settings["epochs"], sizes["epochs"])}
     tables = changed(settings["tables"], {"data": data, "training": epochs})
-    test = load(name, "test", sizes["test"])
-    few = test[: sizes["few"]]
     if "neuron" in settings:
+        few = load(name, "test", sizes["test"])[: sizes["few"]]
         numbers = _calibrated(trial, settings["neuron"], few)
         return numbers | (firing(trial.train(tables)) if settings["epochs"] else {})
-    if "baseline" in tables:
-        return conventional(trial.baseline(tables), test, few, trial.seed)
-    trained = trial.train(tables)
-    return whole_row(trial, trained, test, few) if settings["whole"] else firing(trained)
+    return measured(trial, tables, whole=settings["whole"])
 
 
 def _calibrated(trial: Trial, neuron: str, images: Images) -> dict[str, float]:

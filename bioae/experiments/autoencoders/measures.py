@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
-    "conventional", "cortical", "draw_cortex", "firing", "noise_errors", "time_errors",
+    "conventional", "cortical", "draw_cortex", "firing", "measured", "noise_errors", "time_errors",
     "whole_row",
 ]  # fmt: skip
 
@@ -74,6 +74,29 @@ _PARTS = (0.25, 0.5, 0.75, 1.0)
 TIME = {f"time_{part:g}": Column(f"squared error after {part:.0%} of the steps") for part in _PARTS}
 
 NOISE = {f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input") for n in _NOISE}
+
+
+def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[str, float]:
+    """Train by the tables of a condition, and measure on the test split that they name.
+
+    Parameters
+    ----------
+    trial
+        The trial, whose sizes have the number of `few` images.
+    tables
+        The tables of a configuration, of a spiking network or with a `baseline`.
+    whole
+        Whether a spiking network gets all numbers (`whole_row`), or those of `firing` only.
+    """
+    from bioae.datasets import load
+
+    data = tables["data"]
+    test = load(data["name"], "test", data["test"])
+    few = test[: trial.sizes["few"]]
+    if "baseline" in tables:
+        return conventional(trial.baseline(tables), test, few, trial.seed)
+    trained = trial.train(tables)
+    return whole_row(trial, trained, test, few) if whole else firing(trained)
 
 
 def whole_row(trial: Trial, trained: Trained, images: Images, few: Images) -> dict[str, float]:
