@@ -1,0 +1,177 @@
+"""Public names: the exports of the packages of bioae, each documented on one page."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from inspect import isclass, isfunction, ismodule
+from typing import Any
+
+#: Packages whose exports are public. A name that several export is documented in the first.
+PACKAGES = (
+    "bioae",
+    "bioae.equations",
+    "bioae.networks",
+    "bioae.networks.artefact",
+    "bioae.networks.layers",
+    "bioae.networks.encoders",
+    "bioae.networks.decoders",
+    "bioae.networks.tasks",
+    "bioae.datasets",
+    "bioae.models",
+    "bioae.simulation",
+    "bioae.responses",
+    "bioae.noise",
+    "bioae.analysis",
+    "bioae.analysis.plots",
+    "bioae.analysis.exports",
+    "bioae.trainers",
+    "bioae.trainers.mirror",
+    "bioae.trainers.parity",
+    "bioae.trainers.fitting",
+    "bioae.trainers.training",
+    "bioae.trainers.baselines",
+    "bioae.exchange",
+    "bioae.exchange.nir",
+    "bioae.errors",
+    "bioae.sklearn",
+)
+
+#: Types that signatures name and that no package exports.
+TYPES = (
+    "bioae.models.loading.NetworkLike",
+    "bioae.simulation.backend.Target",
+    "bioae.simulation.backend.Dtype",
+    "bioae.simulation.backend.Connectivity",
+    "bioae.simulation.presentations.Progress",
+    "bioae.simulation.presentations.Presentations",
+    "bioae.simulation.objects.population.Population",
+    "bioae.simulation.code_runners.runners.SpikeRecorder",
+    "bioae.simulation.code_runners.runners.ValueRecorder",
+    "bioae.simulation.sharing.synapses.SharedSynapses",
+    "bioae.simulation.results.chunk.Chunk",
+    "bioae.simulation.results.chunk.Trace",
+    "bioae.simulation.results.root.Root",
+    "bioae.responses.calibration.Calibration",
+    "bioae.responses.calibration.calibrate",
+    "bioae.networks.schedule.Schedule",
+    "bioae.networks.schedule.Timing",
+    "bioae.networks.encoders.base.TimedEncoder",
+    "bioae.networks.encoders.base.ValueEncoder",
+    "bioae.networks.tasks.TargetField",
+    "bioae.datasets.examples.Declared",
+    "bioae.datasets.examples.Examples",
+    "bioae.datasets.examples.FileArray",
+    "bioae.datasets.stored.StoredArray",
+    "bioae.datasets.events.Addresses",
+    "bioae.models.cards.DataOrigin",
+    "bioae.models.cards.NetworkSize",
+    "bioae.models.cards.SampleScore",
+    "bioae.models.cards.TestScore",
+    "bioae.models.cards.TrainingOrigin",
+    "bioae.equations.program.State",
+    "bioae.equations.program.Parameter",
+    "bioae.equations.program.Draw",
+    "bioae.equations.program.Event",
+    "bioae.equations.arrays.timed.Timed",
+    "bioae.exchange.nir.importing.Row",
+    "bioae.exchange.nir.resets.Reset",
+    "bioae.analysis.coding.latent_space.Plane",
+    "bioae.analysis.measures.verdicts.Context",
+    "bioae.analysis.results.spikes.Spikes",
+    "bioae.models.cards.Firing",
+    "bioae.trainers.training.tables.AdamConfig",
+    "bioae.trainers.training.tables.AdamWConfig",
+    "bioae.trainers.training.tables.StageConfig",
+    "bioae.trainers.training.tables.InitConfig",
+    "bioae.trainers.training.tables.DerivativeConfig",
+    "bioae.trainers.training.tables.LayerConfig",
+    "bioae.trainers.training.schedules.ConstantSchedule",
+    "bioae.trainers.training.schedules.CosineSchedule",
+    "bioae.trainers.training.schedules.StepSchedule",
+    "bioae.trainers.training.terms.TargetTermConfig",
+    "bioae.trainers.training.terms.TermConfig",
+    "bioae.trainers.mirror.compiled.arrays.Arrays",
+    "bioae.equations.model.CustomEvent",
+    "bioae.equations.model.TimedValues",
+    "bioae.trainers.training.config.RunConfig",
+    "bioae.trainers.training.sections.DescentConfig",
+    "bioae.trainers.baselines.config.AutoencoderKind",
+    "bioae.trainers.baselines.config.VariationalKind",
+    "bioae.trainers.baselines.config.PcaKind",
+    "bioae.trainers.baselines.config.MeanImageKind",
+    "bioae.trainers.baselines.config.ZeroKind",
+    "bioae.equations.program.Noise",
+    "bioae.exchange.nir.library.Graph",
+    "bioae.trainers.training.sections.DataConfig",
+    "bioae.trainers.training.sections.OptimisationConfig",
+    "bioae.trainers.training.terms.RegularisersConfig",
+    "bioae.trainers.training.loop.Report",
+    "bioae.trainers.baselines.config.Place",
+    "bioae.trainers.mirror.gradients.Backward",
+    "bioae.trainers.mirror.layer.LayerMirror",
+    "bioae.trainers.mirror.layer.LayerOptions",
+    "bioae.trainers.mirror.neuron.PopulationRun",
+    "bioae.trainers.mirror.trained.TrainedParameter",
+)
+
+
+def exports() -> Iterator[tuple[str, Any]]:
+    """Yield each public name with its value, in the order of `PACKAGES`, without packages."""
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            value = getattr(module, name)
+            if not ismodule(value):
+                yield f"{package}.{name}", value
+
+
+def definition(value: Any) -> str | None:
+    """Return the full name by which a class or function was defined; None for other values."""
+    if isclass(value) or isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return None
+
+
+@cache
+def documented() -> dict[str, tuple[str, ...]]:
+    """Return the name of each documented object, and its other names: exports and definition."""
+    names: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for name, value in exports():
+        place = definition(value) or name
+        if place in first:
+            names[first[place]].append(name)
+        else:
+            first[place] = name
+            names[name] = [] if place == name else [place]
+    return {name: tuple(others) for name, others in names.items()}
+
+
+@cache
+def homes() -> dict[str, str]:
+    """Return the documented name of every public name, definition and type of signatures."""
+    pairs = documented().items()
+    names = {other: name for name, others in pairs for other in (name, *others)}
+    return names | {name: name for name in TYPES}
+
+
+@cache
+def unqualified() -> dict[str, str]:
+    """Return the documented names by their last part, where it tells them apart."""
+    names = set(homes().values())
+    count = Counter(name.rpartition(".")[2] for name in names)
+    lasts = ((name.rpartition(".")[2], name) for name in names)
+    return {last: name for last, name in lasts if count[last] == 1}
+
+
+def exists(name: str) -> bool:
+    """Return whether a full name is that of a module or of something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (AttributeError, ImportError, ValueError):
+        return False
+    return True
