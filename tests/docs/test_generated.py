@@ -47,7 +47,6 @@ def stored(path: str) -> Any:
 
 
 README = text("README.md")
-FLAT_README = " ".join(README.split())
 
 
 @pytest.mark.parametrize(
@@ -190,7 +189,9 @@ def test_a_new_function_without_a_family_is_refused(monkeypatch: pytest.MonkeyPa
         make_analysis.functions()
 
 
-def test_readme_has_the_numbers_of_the_demo() -> None:
+def test_page_has_the_numbers_of_the_demo() -> None:
+    page = text("docs/demo.md")
+    flat = " ".join(page.split())
     content = stored("docs/results/demo.json")
     assert content["command"] == "bioae demo --out bioae-demo"
     demo = content["summary"]
@@ -200,15 +201,17 @@ def test_readme_has_the_numbers_of_the_demo() -> None:
             f"| {label} | {found['error']:.1f} | {found['dead'] * 100:.0f} % "
             f"| {found['bursting'] * 100:.0f} % | {found['density']:.3f} |"
         )
-        assert row in README
+        assert row in page
     for label, name in (("the mean image", "mean_image"), ("all zero", "all_zero")):
-        assert f"| {label} | {demo['predictors'][name]:.1f} | | | |" in README
-    assert f"{demo['spikes']:,} spikes" in FLAT_README
-    assert f"; {demo['differing_spikes']} of them differ" in FLAT_README
-    assert f"On {demo['images']} held-out digits" in FLAT_README
+        assert f"| {label} | {demo['predictors'][name]:.1f} | | | |" in page
+    assert f"{demo['spikes']:,} spikes" in flat
+    assert f"; {demo['differing_spikes']} of them differ" in flat
+    assert f"On {demo['images']} held-out digits" in flat
 
 
-def test_readme_has_the_times_of_the_benchmark() -> None:
+def test_page_has_the_times_of_the_benchmark() -> None:
+    page = text("docs/performance.md")
+    flat = " ".join(page.split())
     content = stored("benchmarks/results/simulation.json")
     tables = {
         table["title"]: {row["what"]: row for row in table["rows"]} for table in content["tables"]
@@ -224,21 +227,22 @@ def test_readme_has_the_times_of_the_benchmark() -> None:
         times = (medians["Brian2 C++, 2 workers"], medians["Brian2 C++, 1 worker"], peer)
         digits = (1, 1, 1) if times[0] > 1 else (2, 2, 2)
         cells = [f"{value:.{places}f} ms" for value, places in zip(times, digits, strict=True)]
-        assert f"| {row} | {' | '.join(cells)} |" in README
+        assert f"| {row} | {' | '.join(cells)} |" in page
     plain = tables["stride 1, 13.3 M synapses: plain synapses"]
     faster = plain["plain Synapses"]["median"] / plain["shared weights"]["median"]
     smaller = plain["shared weights"]["megabytes"] / plain["plain Synapses"]["megabytes"]
-    assert f"{faster:.0f} times the images per second in {smaller:.2f} of the memory" in FLAT_README
+    assert f"{faster:.0f} times the images per second in {smaller:.2f} of the memory" in flat
     assert "0 of 847,202 spikes differ" in notes
-    assert "0 of 847,202 spikes differ" in FLAT_README
+    assert "0 of 847,202 spikes differ" in flat
 
 
-def test_readme_starts_with_what_a_newcomer_asks() -> None:
+def test_readme_has_what_a_newcomer_asks_in_two_minutes() -> None:
     parts = (
-        "# bioae", "![", "make demo", "```python", "## Commands", "## Your own equations",
-        "## Results of the demo", "## Limits", "## Requirements", "## Licence and citation",
+        "# bioae", "![", "## Install", "make demo", "```python", "## Commands", "## Learn more",
+        "## Limits", "## Licence and citation",
     )  # fmt: skip
     assert all(a < b for a, b in pairwise(README.index(part) for part in parts))
+    assert 60 < len(README.splitlines()) < 110
     assert "docs/images/demo.png" in README
     assert 10_000 < (ROOT / "docs/images/demo.png").stat().st_size < 200_000
 

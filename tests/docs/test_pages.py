@@ -44,7 +44,7 @@ def commands(page: Path) -> list[str]:
     """Return the commands of a page: lines of shell blocks, and the first column of its tables."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     cells = re.findall(r"^\| `(bioae [^`]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
-    lines += cells if page.name == "README.md" else []
+    lines += cells if page.name in {"README.md", "command-line.md"} else []
     return [line for line in lines if line and line not in TESTED_ELSEWHERE]
 
 
@@ -66,7 +66,8 @@ def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_there_is_something_to_run() -> None:
-    assert len(commands(ROOT / "README.md")) >= 10
+    assert len(commands(ROOT / "README.md")) >= 5
+    assert len(commands(ROOT / "docs/command-line.md")) >= 10
     assert sum(len(blocks(page, "python")) for page in PAGES) >= 7
     assert sum(len(blocks(page, "toml")) for page in PAGES) >= 3
 

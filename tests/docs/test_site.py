@@ -1,0 +1,144 @@
+"""The site: notebooks run, every public name has an entry, and the build has no warning."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import public_names
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+NOTEBOOKS = [page for page in PAGES if "file_format: mystnb" in page.read_text(encoding="utf-8")]
+_CELL = re.compile(
+    r"^```\{code-cell\} python\n(?::\S[^\n]*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_NAMES = re.compile(r"^```\{names\} (\S+)\n(?::\S[^\n]*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: Examples in a test of a notebook that the site runs with more.
+FEW = 4
+
+
+def title(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+def cells(page: Path) -> list[str]:
+    """Return the code of a notebook, with few examples."""
+    text = page.read_text(encoding="utf-8")
+    found = _CELL.findall(text)
+    assert len(found) == text.count("```{code-cell}")
+    return [
+        re.sub(r"\blimit=(\d+)", lambda match: f"limit={min(int(match[1]), FEW)}", cell)
+        for cell in (re.sub(r"^%.*", "", cell, flags=re.MULTILINE) for cell in found)
+    ]
+
+
+def test_there_are_notebooks() -> None:
+    names = {title(page) for page in NOTEBOOKS}
+    tutorials = {f"tutorials/{name}.md" for name in ("simulate", "own-neuron", "lif-adex", "nir")}
+    assert names == {"index.md", "gallery/index.md", *tutorials}
+
+
+@pytest.mark.filterwarnings("ignore")  # of snnTorch
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=title)
+def test_notebooks_run(page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
+
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names: dict[str, Any] = {"__name__": "notebook"}
+    figures = []
+    for cell in cells(page):
+        tree = ast.parse(cell)
+        last = tree.body.pop()
+        if not isinstance(last, ast.Expr):
+            tree.body.append(last)
+        exec(compile(tree, str(page), "exec"), names)
+        if isinstance(last, ast.Expr):
+            shown = eval(compile(ast.Expression(last.value), str(page), "eval"), names)
+            figures += [shown] if isinstance(shown, Figure) else []
+    plt.close("all")
+    assert figures
+    assert all(figure.axes for figure in figures)
+
+
+def entries() -> list[str]:
+    """Return the full names that the pages of the reference document."""
+    return [
+        f"{module}.{name}"
+        for page in (DOCS / "reference").rglob("*.md")
+        for module, names in _NAMES.findall(page.read_text(encoding="utf-8"))
+        for name in names.split()
+    ]
+
+
+def test_every_public_name_has_one_entry() -> None:
+    expected = {*public_names.documented(), *public_names.TYPES}
+    assert len(expected) > 300
+    assert Counter(entries()) == Counter(expected)
+
+
+def test_every_package_that_exports_names_is_public() -> None:
+    for package in public_names.PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            full = f"{package}.{name}"
+            if importlib.util.find_spec(package).submodule_search_locations is None:
+                continue
+            value = getattr(module, name)
+            if hasattr(value, "__path__"):
+                assert full in public_names.PACKAGES, full
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = {DOCS / "index.md"}
+    for page in PAGES:
+        for tree in re.findall(
+            r"```\{toctree\}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        ):
+            entries = [line for line in tree.split() if not line.startswith(":")]
+            listed |= {path for entry in entries for path in page.parent.glob(f"{entry}.md")}
+    assert set(PAGES) <= listed
+
+
+def test_names_on_pages_exist() -> None:
+    names = [
+        (title(page), name)
+        for page in PAGES
+        if page.name != "moved.md"  # former names
+        for name in re.findall(r"`(bioae(?:\.\w+)+)(?:\(\))?`", page.read_text(encoding="utf-8"))
+    ]
+    assert len(names) > 30
+    assert [each for each in names if not public_names.exists(each[1])] == []
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_without_the_network(tmp_path: Path) -> None:
+    if importlib.util.find_spec("myst_nb") is None:
+        pytest.skip("needs the extra 'docs'")
+    from sphinx.util.inventory import InventoryFile
+
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run(
+        [*command, str(DOCS), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    inventory = InventoryFile.loads((tmp_path / "objects.inv").read_bytes(), uri="")
+    known = {name for kind in inventory.data.values() for name in kind}
+    assert set(entries()) <= known
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 50
+    loaded = re.compile(
+        r"<(?:script|img|iframe)\b[^>]*\bsrc=\"(https?:)?//|<link\b[^>]*\bhref=\"(https?:)?//"
+    )
+    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+    styles = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.css")]
+    assert not any(re.search(r"(?:url\(|@import )['\"]?https?:", style) for style in styles)
