@@ -28,6 +28,7 @@ COMMON = (
     "bioae.files",
     "bioae.inputs",
     "bioae.processes",
+    "bioae.progress",
 )
 
 # What each part may import besides itself.
