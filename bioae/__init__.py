@@ -20,7 +20,7 @@ def __getattr__(name: str) -> object:
 
 
 def _add_accessor() -> None:
-    from bioae.analysis.registration import register_with_xarray
+    from bioae.registration import register_with_xarray
 
     register_with_xarray()
 

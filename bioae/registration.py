@@ -1,4 +1,4 @@
-"""Registration of ``tree.bioae`` as soon as xarray is imported, before or after bioae.
+"""Registration of ``tree.bioae`` when xarray is imported, before or after bioae.
 
 xarray takes longer to import than bioae, and many commands do without it.
 """
