@@ -187,21 +187,36 @@ def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
         assert (result["output"].to_numpy() == counts).all()
 
 
-def test_networks_of_norse_fire_the_same_spikes() -> None:
-    def parameters(size: int, threshold: float) -> Any:
-        return norse.LIFBoxParameters(
-            tau_mem_inv=torch.full((size,), 100.0), v_th=torch.full((size,), threshold),
-            v_leak=torch.zeros(size), v_reset=torch.zeros(size),
-        )  # fmt: skip
+def norse_network(cell: str) -> Any:
+    def neurons(size: int) -> Any:
+        values = {
+            "tau_mem_inv": torch.full((size,), 100.0), "v_th": torch.full((size,), 0.05),
+            "v_leak": torch.zeros(size), "v_reset": torch.zeros(size),
+        }  # fmt: skip
+        if cell == "box":
+            return norse.LIFBoxCell(norse.LIFBoxParameters(**values))
+        synapse = {"tau_syn_inv": torch.full((size,), 200.0)}
+        return norse.LIFCell(norse.LIFParameters(**values, **synapse))
 
-    module = norse.SequentialState(
-        torch.nn.Linear(16, 20), norse.LIFBoxCell(parameters(20, 0.05)),
-        torch.nn.Linear(20, 6), norse.LIFBoxCell(parameters(6, 0.05)),
-    )  # fmt: skip
-    graph = norse.to_nir(module, torch.rand(1, 16))
+    linear = torch.nn.Linear
+    return norse.SequentialState(linear(16, 20), neurons(20), linear(20, 6), neurons(6))
+
+
+def corrected(graph: Any) -> Any:
+    """Return a graph of norse, which writes dt/tau_inv for tau, and no w_in."""
     for node in graph.nodes.values():
         if isinstance(node, nir.LIF):
-            node.tau = node.tau / NORSE  # norse writes dt/tau_mem_inv
+            node.tau = node.tau / NORSE
+        if isinstance(node, nir.CubaLIF):
+            node.tau_mem, node.tau_syn = node.tau_mem / NORSE, node.tau_syn / NORSE
+            node.w_in = node.tau_syn / NORSE
+    return graph
+
+
+@pytest.mark.parametrize("cell", ["box", "synaptic"])
+def test_networks_of_norse_fire_the_same_spikes(cell: str) -> None:
+    module = norse_network(cell)
+    graph = corrected(norse.to_nir(module, torch.rand(1, 16)))
     network = from_nir(graph, dt="1*ms", steps=STEPS, encoder="bernoulli")
     images = np.random.default_rng(0).random((3, *network.config.input_shape))
     drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
