@@ -71,8 +71,8 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
-    Loads the model, and compares the mirror with Brian2. Without PyTorch, which the mirror needs,
-    it loads the model only, and says so.
+    Loads the model, warns if it fires without input or never, and compares the mirror with Brian2.
+    Without PyTorch, which the mirror needs, it says that it does not compare them.
 
     Parameters
     ----------
@@ -93,6 +93,11 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     from bioae.extras import has_torch
 
     model, program = _loaded(file)
+    unusual = _unusual_firing(model)
+    if not json:
+        print(f"{file}: loads, and Brian2 integrates it.")
+        for line in unusual:
+            print(f"Warning: {line}")
     tried = to_try(target)
     reports = _parities(model, tried.targets) if has_torch() else []
     passed = all(parity.passed for parity in reports)
@@ -102,10 +107,10 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             "parity": summary(reports) if reports else None,
             "class": _class(program),
             "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
+            "warnings": unusual,
         }
         print(json_format.dumps(report, allow_nan=False))
     else:
-        print(f"{file}: loads, and Brian2 integrates it.")
         if reports:
             print(tried)
             for parity in reports:
@@ -115,6 +120,21 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             print("Not compared with PyTorch, which is not installed: pip install 'bioae[train]'")
         print(_trainable(model))
     return 0 if passed else 1
+
+
+def _unusual_firing(model: NeuronModel) -> list[str]:
+    """Return a line if a neuron fires without input, or under no constant drive."""
+    from bioae.responses.stimulation import extreme_rates
+
+    if model.threshold is None:
+        return []
+    at_rest, greatest = extreme_rates(model, duration="500*ms")
+    if at_rest:
+        return [f"it fires without input, {at_rest:.3g} spikes per second in the first 500 ms"]
+    if greatest:
+        return []
+    line = "it never fires, under no constant drive of up to 1,000,000 network weights per step; "
+    return [f"{line}look at the threshold, and at the size and sign of `weight`"]
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
