@@ -226,7 +226,8 @@ def is_foreign(
     function = getattr(value, "fget", None) or getattr(value, "func", None) or value
     module = getattr(inspect.unwrap(function), "__module__", None)
     foreign = isinstance(module, str) and module.partition(".")[0] != "bioae"
-    return True if foreign or isinstance(value, _FIELD) else None
+    inherited = foreign or isinstance(value, _FIELD) or name == "model_config"
+    return True if inherited else None
 
 
 #: The class of the fields of named tuples, which their class describes.
