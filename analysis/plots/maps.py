@@ -134,7 +134,7 @@ def _draw_matrix(
     else:
         axes.set(xticks=[], yticks=[])
     left = matrix.shape[0] - order.size
-    head(axes, name, note + (f"; {left:,} of {matrix.shape[0]:,} neurons left out" if left else ""))
+    head(axes, name, note + (f"\n{left:,} of {matrix.shape[0]:,} neurons left out" if left else ""))
     axes.set_xlabel("neuron, ordered")
     axes.spines[:].set(visible=True, color=INK)
     for axis in (axes.xaxis, axes.yaxis):

@@ -264,7 +264,8 @@ def _note_rows(
 ) -> list[list[tuple[int | None, str]]]:
     """Divide a note into rows of a width in points."""
     longest = int(width / (_LETTER * size))
-    first, *others = fill(note, longest).split("\n")[::-1]
+    lines = [line for part in note.split("\n") for line in fill(part, longest).split("\n")]
+    first, *others = lines[::-1]
     rows: list[list[tuple[int | None, str]]] = [[(None, line)] for line in reversed(others)]
     rows.append([(None, first)])
     free = width - _LETTER * size * len(first)

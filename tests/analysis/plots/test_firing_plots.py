@@ -175,7 +175,7 @@ def test_correlated_neurons_are_neighbours() -> None:
     assert (shown[np.arange(22), np.arange(1, 23)] > 0.4).sum() == 20
     pairs = matrix[np.triu_indices(24, 1)]
     low, median, high = np.nanquantile(pairs, [0.25, 0.5, 0.75])
-    text = f"median {median:.2g} ({low:.2g} to {high:.2g}); 1 of 24 neurons left out"
+    text = f"median {median:.2g} ({low:.2g} to {high:.2g}) 1 of 24 neurons left out"
     assert " ".join(note(figure.axes[0])) == text
     np.testing.assert_array_equal(
         shown, np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan)
