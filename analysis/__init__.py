@@ -7,20 +7,9 @@ of a layer that files and the report show also needs a definition in `measures`.
 depends on the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
 `bioae.analysis.plots`.
 
-Names are imported on first use, so that importing the package costs nothing. The first use also
-gives every tree the attribute ``tree.bioae``.
+Names are imported on first use, so that importing the package costs nothing.
 """
-
-import sys
 
 import lazy_loader
 
-_export, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-
-
-def __getattr__(name: str) -> object:
-    value = _export(name)
-    from bioae.analysis.accessor import register
-
-    register(sys.modules[__name__])
-    return value
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

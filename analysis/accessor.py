@@ -1,6 +1,6 @@
 """The ``bioae`` accessor: ``tree.bioae`` has the functions of `bioae.analysis` as methods.
 
-The first use of `bioae.analysis` registers the attribute ``bioae`` on every `xarray.DataTree`.
+`bioae` registers the attribute ``bioae`` on every `xarray.DataTree` as soon as both are imported.
 ``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``, and both have the
 same help text.
 """

@@ -66,16 +66,14 @@ def trained(case: Case) -> Network:
     It is kept in the user's cache folder. Training the paper's takes half an hour; an interrupted
     training continues.
     """
-    from bioae.cli.progress import training_progress
     from bioae.trainers import train
 
     digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"
     if (out / "model").exists():
         return artefact.load(out / "model").network
-    with training_progress() as progress:
-        begun = (out / "checkpoint.safetensors").exists()
-        return train(case.config, out, resume=begun, progress=progress).network
+    begun = (out / "checkpoint.safetensors").exists()
+    return train(case.config, out, resume=begun).network
 
 
 def digits(count: int) -> Images:

@@ -32,6 +32,7 @@ def analyze(
     backend: Backend | Target = "cpp_standalone",
     seed: int = 0,
     overwrite: bool = False,
+    progress: bool | None = None,
     **hints: Unpack[Hints],
 ) -> dict[str, Any]:
     """Measure firing and outputs, and write the report, tables and figures into a folder.
@@ -51,6 +52,8 @@ def analyze(
         For a network: see `bioae.simulate`.
     overwrite
         Whether to replace an earlier analysis.
+    progress
+        Whether to show bars; by default on a terminal and in a notebook.
 
     Returns
     -------
@@ -76,12 +79,13 @@ def analyze(
                 expected="a network, if there are data",
                 found=type(source).__name__,
             )
-        return analysis.analyze(source, out, overwrite=overwrite)
+        return analysis.analyze(source, out, overwrite=overwrite, progress=progress)
     check_outputs(out, overwrite=overwrite)
     name = str(source) if isinstance(source, str | os.PathLike) else "network"
     shown = _DEFAULT if data is None else data
-    result = simulate(source, shown, backend, seed=seed, **hints)
-    return analysis.analyze({Path(name).stem: result}, out, overwrite=overwrite)
+    result = simulate(source, shown, backend, seed=seed, progress=progress, **hints)
+    results = {Path(name).stem: result}
+    return analysis.analyze(results, out, overwrite=overwrite, progress=progress)
 
 
 def parity(

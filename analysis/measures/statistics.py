@@ -57,6 +57,7 @@ from bioae.analysis.results.layers import (
 )
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
+from bioae.progress import Progress, counted
 
 __all__ = [
     "BURST_MS",
@@ -73,13 +74,21 @@ BURST_MS = 6.0
 _EVERYTHING = ("example", "neuron")
 
 
-def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.DataTree:
+def statistics(
+    tree: xr.DataTree,
+    *,
+    bursting_threshold: float = BURSTING_THRESHOLD,
+    progress: Progress | bool | None = None,
+) -> xr.DataTree:
     """Measure the firing of all neurons, examples and layers, in bounded memory.
 
     Parameters
     ----------
     bursting_threshold
         In spikes per step, see `bioae.analysis.is_bursting`.
+    progress
+        Called after each layer with the numbers of finished and of all layers; or whether to show
+        a bar, by default on a terminal and in a notebook.
 
     Returns
     -------
@@ -97,17 +106,24 @@ def statistics(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESH
         If the threshold is not between 0 and 1.
     """
     nodes: dict[str, xr.Dataset] = {"/": _root(tree), "/layers": xr.Dataset()}
-    for layer in firing_layers(tree):
-        sums = interval_sums(tree, layer)
-        neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
-        examples = example_statistics(tree, layer)
-        fits = fit_rates(tree, layer)
-        scalars = _scalars(tree, layer, neurons, examples, fits)
-        fits = fits.rename({name: f"rate_fit_{name}" for name in fits.data_vars})
-        distribution = isi_distribution(tree, layer, sums=sums)
-        parts = [neurons, examples, scalars, fits, distribution.to_dataset()]
-        nodes[f"/layers/{layer}"] = xr.merge(parts, join="exact", compat="no_conflicts")
+    layers = firing_layers(tree)
+    with counted("statistics", len(layers), progress, unit="layers") as report:
+        for done, layer in enumerate(layers, 1):
+            nodes[f"/layers/{layer}"] = _all_of(tree, layer, bursting_threshold)
+            report(done)
     return xr.DataTree.from_dict(nodes)
+
+
+def _all_of(tree: xr.DataTree, layer: str, bursting_threshold: float) -> xr.Dataset:
+    sums = interval_sums(tree, layer)
+    neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
+    examples = example_statistics(tree, layer)
+    fits = fit_rates(tree, layer)
+    scalars = _scalars(tree, layer, neurons, examples, fits)
+    fits = fits.rename({name: f"rate_fit_{name}" for name in fits.data_vars})
+    distribution = isi_distribution(tree, layer, sums=sums)
+    parts = [neurons, examples, scalars, fits, distribution.to_dataset()]
+    return xr.merge(parts, join="exact", compat="no_conflicts")
 
 
 def neuron_statistics(

@@ -38,6 +38,7 @@ from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
 from bioae.errors import ResultError
+from bioae.progress import counted
 
 __all__ = ["Measures", "measure"]
 
@@ -185,6 +186,7 @@ def measure(
     training_images: NDArray[Any] | None = None,
     bursting_threshold: float = BURSTING_THRESHOLD,
     compare: Sequence[Pair] | None = None,
+    progress: bool | None = None,
 ) -> Measures:
     """Measure results, and compare the first with each other one.
 
@@ -198,6 +200,8 @@ def measure(
         In spikes per step, see `bioae.analysis.is_bursting`.
     compare
         Pairs of results to compare instead.
+    progress
+        Whether to show bars; by default on a terminal and in a notebook.
 
     Raises
     ------
@@ -209,10 +213,11 @@ def measure(
         raise ResultError("there are no results to measure", expected="at least one")
     first, *rest = results
     pairs = [(first, other) for other in rest] if compare is None else compare
-    trees = {
-        name: statistics(tree, bursting_threshold=bursting_threshold)
-        for name, tree in results.items()
-    }
+    trees: dict[str, xr.DataTree] = {}
+    with counted("measuring", len(results), progress, unit="results") as report:
+        for name, tree in results.items():
+            trees[name] = statistics(tree, bursting_threshold=bursting_threshold, progress=progress)
+            report(len(trees))
     neurons = {
         name: {layer: data[list(COMPARED)] for layer, data in layers_of(tree).items()}
         for name, tree in trees.items()

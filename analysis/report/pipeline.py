@@ -6,6 +6,7 @@ import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ from bioae.errors import OutputError, ResultError, shortened
 from bioae.files import atomic_output, check_output
 from bioae.inputs import as_path
 from bioae.processes import begun
+from bioae.progress import counted
 
 __all__ = ["analyze", "analyze_files", "check_outputs", "open_results"]
 
@@ -40,7 +42,11 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
 def analyze(
-    results: Results | Result, out: Path | str, *, overwrite: bool = False
+    results: Results | Result,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    progress: bool | None = None,
 ) -> dict[str, Any]:
     """Analyse results, and write the report, statistics, tables and figures into a folder.
 
@@ -59,6 +65,8 @@ def analyze(
         The folder to write to.
     overwrite
         Whether to replace an earlier analysis.
+    progress
+        Whether to show bars; by default on a terminal and in a notebook.
 
     Returns
     -------
@@ -73,7 +81,7 @@ def analyze(
     OutputError
         If an output exists and `overwrite` is false, or it cannot be written.
     """
-    _, numbers = analyze_files(results, out, overwrite=overwrite)
+    _, numbers = analyze_files(results, out, overwrite=overwrite, progress=progress)
     return numbers
 
 
@@ -83,6 +91,7 @@ def analyze_files(
     *,
     overwrite: bool = False,
     fork: bool = False,
+    progress: bool | None = None,
 ) -> tuple[Measures, dict[str, Any]]:
     """Do what `analyze` does, and return the measures too.
 
@@ -97,14 +106,15 @@ def analyze_files(
     with ExitStack() as stack:
         results = _opened(given, stack)
         # A forked process would share the place in an open file.
-        draw = _drawn_meanwhile if fork and all(map(_is_small, given.values())) else _drawn_later
+        meanwhile = fork and all(map(_is_small, given.values()))
+        draw = _drawn_meanwhile if meanwhile else partial(_drawn_later, progress=progress)
         first = illustrate_outputs(results)
         shown = [*first, *illustrate_responses(results)]
         responses = stack.enter_context(draw(shown))
-        measures = measure(results)
+        measures = measure(results, progress=progress)
         illustrated = illustrate_firing(measures.statistics)
         last_drawn = stack.enter_context(draw(illustrated[-1:]))
-        firing = _draw(illustrated[:-1])
+        firing = _draw(illustrated[:-1], progress)
         tables = measures.csv_files()
         statistics = to_netcdf(_joined(measures.statistics))
         drawn, before = responses(), len(first)
@@ -155,20 +165,27 @@ def _drawn_meanwhile(illustrations: Sequence[Illustration]) -> Iterator[_Picture
 
     def draw(_: None) -> list[Picture]:
         gc.disable()  # it would copy the memory that the processes share
-        return _draw(illustrations)
+        return _draw(illustrations, progress=False)
 
     with begun(draw, [None]) as drawn:
         yield lambda: drawn()[0]
 
 
 @contextmanager
-def _drawn_later(illustrations: Sequence[Illustration]) -> Iterator[_Pictures]:
+def _drawn_later(
+    illustrations: Sequence[Illustration], *, progress: bool | None
+) -> Iterator[_Pictures]:
     """Yield a function that draws."""
-    yield lambda: _draw(illustrations)
+    yield lambda: _draw(illustrations, progress)
 
 
-def _draw(illustrations: Iterable[Illustration]) -> list[Picture]:
-    return [each.picture(png=True) for each in illustrations]
+def _draw(illustrations: Sequence[Illustration], progress: bool | None) -> list[Picture]:
+    pictures = []
+    with counted("figures", len(illustrations), progress, unit="figures") as report:
+        for illustration in illustrations:
+            pictures.append(illustration.picture(png=True))
+            report(len(pictures))
+    return pictures
 
 
 def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.DataTree]:

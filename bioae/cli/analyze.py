@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import json as json_format
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 __all__ = ["analyze"]
@@ -48,10 +46,7 @@ def analyze(
     # Later ones need not look at them, nor forked processes.
     gc.freeze()
     gc.enable()
-    # It has a thread, which nobody sees elsewhere.
-    status = Console(stderr=True).status("Analysing") if sys.stderr.isatty() else nullcontext()
-    with status:
-        measures, numbers = analyze_files(results, out, overwrite=overwrite, fork=True)
+    measures, numbers = analyze_files(results, out, overwrite=overwrite, fork=True)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0

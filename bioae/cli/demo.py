@@ -90,7 +90,6 @@ def demo(
 def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
-    from bioae.cli.progress import training_progress
     from bioae.experiments.demo import RUNS, recipe
     from bioae.trainers import TrainingConfig, train
 
@@ -100,13 +99,8 @@ def _train(
         values = recipe(name)
         if epochs is not None:
             values["training"]["epochs"] = epochs
-        with training_progress() as progress:
-            runs[name] = train(
-                TrainingConfig.from_mapping(values, where=f"demo, {name}"),
-                out / name,
-                overwrite=overwrite,
-                progress=progress,
-            )
+        config = TrainingConfig.from_mapping(values, where=f"demo, {name}")
+        runs[name] = train(config, out / name, overwrite=overwrite)
     return runs
 
 
@@ -118,20 +112,17 @@ def _simulate(
     console: Console,
 ) -> dict[str, xr.DataTree]:
     """Run the regularised network in Brian2 and the mirror, the others in the mirror only."""
-    from bioae.cli.progress import counting
     from bioae.experiments.demo import RUNS
     from bioae.simulation import simulate, write_result
     from bioae.trainers import simulate_mirror
 
     first = "" if target == "numpy" else ", the compiler first"
     console.print(f"Running the regularised network in Brian2 ({LABELS[target]}){first} …")
-    with counting("digits in Brian2") as progress:
-        results = {BRIAN2: simulate(runs[MAIN].network, digits, target, progress=progress)}
+    results = {BRIAN2: simulate(runs[MAIN].network, digits, target)}
     console.print("Running all networks in the mirror …")
-    with counting("digits in the mirror") as progress:
-        for name, trained in runs.items():
-            shown = MIRROR if name == MAIN else RUNS[name][0]
-            results[shown] = simulate_mirror(trained.network, digits, progress=progress)
+    for name, trained in runs.items():
+        shown = MIRROR if name == MAIN else RUNS[name][0]
+        results[shown] = simulate_mirror(trained.network, digits)
     others = (name for name in runs if name != MAIN)
     for name, result in zip(("brian2", "mirror", *others), results.values(), strict=True):
         write_result(result, out / f"{name}.nc", overwrite=True)

@@ -186,43 +186,32 @@ class _Means:
         self._console = Console(stderr=True)
 
     def train(self, tables: Mapping[str, Any], folder: Path) -> TrainingResult:
-        from bioae.cli.progress import training_progress
         from bioae.trainers import TrainingConfig, train
 
         config = TrainingConfig.from_mapping(tables, where=folder.name)
         resume = _resumable(folder)
-        with training_progress() as progress:
-            return train(config, folder, resume=resume, overwrite=True, progress=progress)
+        return train(config, folder, resume=resume, overwrite=True)
 
     def baseline(self, tables: Mapping[str, Any], folder: Path) -> BaselineResult:
-        from bioae.cli.progress import training_progress
         from bioae.trainers import BaselineConfig, train_baseline
 
         config = BaselineConfig.from_mapping(tables, where=folder.name)
         resume = _resumable(folder)
-        with training_progress() as progress:
-            return train_baseline(config, folder, resume=resume, overwrite=True, progress=progress)
+        return train_baseline(config, folder, resume=resume, overwrite=True)
 
     def simulate(
         self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
     ) -> xr.DataTree:
         from bioae.analysis import open_result
-        from bioae.cli.progress import counting
         from bioae.simulation import simulate_to
 
-        with counting("images in Brian2") as progress:
-            simulate_to(
-                path, network, images, backend, seed=seed, progress=progress, resume=True,
-                overwrite=True,
-            )  # fmt: skip
+        simulate_to(path, network, images, backend, seed=seed, resume=True, overwrite=True)
         return open_result(path, lazy=True)  # all spikes of a bursting network fill the memory
 
     def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
-        from bioae.cli.progress import counting
         from bioae.trainers import simulate_mirror
 
-        with counting("images in the mirror") as progress:
-            return simulate_mirror(network, images, seed=seed, progress=progress)
+        return simulate_mirror(network, images, seed=seed)
 
     def report(self, line: str) -> None:
         self._console.print(line, markup=False)

@@ -72,8 +72,8 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
-    Loads the model, and compares the mirror with Brian2. Without PyTorch, which the mirror needs,
-    it loads the model only, and says so.
+    Loads the model, warns if it fires without input or never, and compares the mirror with Brian2.
+    Without PyTorch, which the mirror needs, it says that it does not compare them.
 
     Parameters
     ----------
@@ -95,6 +95,11 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     from bioae.extras import has_torch
 
     model, program = _loaded(file)
+    unusual = _unusual_firing(model)
+    if not json:
+        print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
+        for line in unusual:
+            print_wrapped(f"Warning: {line}", indent=2)
     tried = to_try(target)
     reports = _parities(model, tried.targets) if has_torch() else []
     passed = all(parity.passed for parity in reports)
@@ -104,10 +109,10 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             "parity": summary(reports) if reports else None,
             "class": _class(program),
             "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
+            "warnings": unusual,
         }
         print(json_format.dumps(report, allow_nan=False))
     else:
-        print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
         if reports:
             print_wrapped(str(tried), indent=2)
             for parity in reports:
@@ -121,6 +126,21 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             )
         print_wrapped(_trainable(model), indent=2)
     return 0 if passed else 1
+
+
+def _unusual_firing(model: NeuronModel) -> list[str]:
+    """Return a line if a neuron fires without input, or under no constant drive."""
+    from bioae.responses.stimulation import extreme_rates
+
+    if model.threshold is None:
+        return []
+    at_rest, greatest = extreme_rates(model, duration="500*ms")
+    if at_rest:
+        return [f"it fires without input, {at_rest:.3g} spikes per second in the first 500 ms"]
+    if greatest:
+        return []
+    line = "it never fires, under no constant drive of up to 1,000,000 network weights per step; "
+    return [f"{line}look at the threshold, and at the size and sign of `weight`"]
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:

@@ -194,15 +194,14 @@ class _Simulation(NamedTuple):
     repeats: int
     workers: int | Client
 
-    def run(self, out: Path, network: Network, backend: Backend, what: str, **options: Any) -> None:
-        """Write a result, and show the progress of it."""
-        from bioae.cli.progress import counting
+    def run(self, out: Path, network: Network, backend: Backend, **options: Any) -> None:
+        """Write a result."""
         from bioae.simulation import simulate_to
 
-        with terminated_as_interrupted(), counting(what) as progress:
+        with terminated_as_interrupted():
             simulate_to(
                 out, network, self.images, backend, seed=self.seed, repeats=self.repeats,
-                workers=self.workers, progress=progress, **options,
+                workers=self.workers, **options,
             )  # fmt: skip
 
     def finish(self, out: Path, network: Network, backend: Backend, **options: Any) -> bool:
@@ -210,7 +209,7 @@ class _Simulation(NamedTuple):
         from bioae.simulation.run import parts_folder
 
         try:
-            self.run(out, network, backend, "simulating", **options)
+            self.run(out, network, backend, **options)
         except KeyboardInterrupt:
             if not parts_folder(out).exists():
                 raise
@@ -238,7 +237,7 @@ def _compare(changed: Path, network: Network, simulation: _Simulation, backend: 
 
     with temporary_folder(changed) as folder:
         unchanged = folder / "unchanged.nc"
-        simulation.run(unchanged, network, backend, "simulating unchanged")
+        simulation.run(unchanged, network, backend)
         print_change(unchanged, changed)
 
 

@@ -67,13 +67,12 @@ def train(
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     settings = load_config(config, init=start)  # before PyTorch is imported
 
-    from bioae.cli.progress import training_progress
     from bioae.trainers.training.loop import CHECKPOINT
     from bioae.trainers.training.training import train as run
 
     try:
-        with terminated_as_interrupted(), training_progress() as progress:
-            result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
+        with terminated_as_interrupted():
+            result = run(settings, out, resume=resume, overwrite=overwrite)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
             options = {"init": init, "neuron": neuron, "calibrate": calibrate}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bioae.responses.isolated import time_step
 from bioae.responses.stimulation import (
     drive_range,
+    extreme_rates,
     rate_curve,
     rheobase,
     step_response,
@@ -20,6 +21,7 @@ from bioae.responses.stimulation import (
 
 __all__ = [
     "drive_range",
+    "extreme_rates",
     "rate_curve",
     "rheobase",
     "step_response",

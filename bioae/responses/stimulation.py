@@ -22,7 +22,14 @@ from bioae.responses.isolated import (
     time_step,
 )
 
-__all__ = ["drive_range", "rate_curve", "rheobase", "step_response", "threshold_weight"]
+__all__ = [
+    "drive_range",
+    "extreme_rates",
+    "rate_curve",
+    "rheobase",
+    "step_response",
+    "threshold_weight",
+]
 
 Drives: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = Callable[[Drives], NDArray[np.int64]]
@@ -140,6 +147,27 @@ def drive_range(
         _first(counts, _COARSE, coarse, 1.0),
         _first(counts, _COARSE, coarse, min(count, float(coarse.max()))),
     )
+
+
+def extreme_rates(
+    model: NeuronModel, *, dt: str | None = None, duration: str = "500*ms"
+) -> tuple[float, float]:
+    """Return the firing rate without input, and the greatest under any constant drive, in Hz.
+
+    Parameters
+    ----------
+    model, dt, duration
+        As for `rate_curve`; all of the time is counted.
+
+    Raises
+    ------
+    ModelError
+        If the model never fires by construction.
+    """
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    spikes = _raster(IsolatedNeuron(model, dt=step), _COARSE, steps).sum(axis=0)
+    return float(spikes[0] / (steps * step)), float(spikes.max() / (steps * step))
 
 
 def rheobase(

@@ -6,7 +6,7 @@ Each is presented once, or several times in a row with different noise: its repe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Unpack
@@ -35,16 +35,12 @@ from bioae.random import check_key
 
 __all__ = [
     "Presentations",
-    "Progress",
     "check_declared",
     "check_fit",
     "converted",
     "needed_input",
     "values_of",
 ]
-
-#: Called with the number of finished presentations, and of all presentations.
-Progress = Callable[[int, int], None]
 
 #: Numbers that are hashed at a time.
 _BLOCK = 2**22

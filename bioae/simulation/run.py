@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,8 +20,9 @@ from bioae.errors import OutputError
 from bioae.files import check_output
 from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
+from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target, check_record
-from bioae.simulation.presentations import Presentations, Progress
+from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of, spread_text
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
@@ -56,7 +57,7 @@ def simulate(
     repeats: int = 1,
     chunk: int | None = None,
     workers: int | Client = 1,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
 ) -> xr.DataTree:
     """Run a network in Brian2 on images.
@@ -87,7 +88,8 @@ def simulate(
         The number of processes that share the chunks, or the `distributed.Client` of a Dask
         cluster whose workers run them. Results do not depend on it.
     progress
-        Called after each chunk with the numbers of finished and of all presentations.
+        Called after each chunk with the numbers of finished and of all presentations; or whether
+        to show a bar, by default on a terminal and in a notebook.
     hints
         `labels`, `split` (``"test"`` by default), `limit`, `layout` and others, see
         `bioae.datasets.convert`.
@@ -108,6 +110,7 @@ def simulate(
         If an option does not fit, or `workers`, `chunk` or `repeats` is below 1; or if there are
         several repeats and the network has no noise.
     """
+    check_progress(progress)
     simulation = _Simulation.of(
         network, images, backend,
         seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
@@ -127,7 +130,7 @@ def simulate_to(
     repeats: int = 1,
     chunk: int | None = None,
     workers: int | Client = 1,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     resume: bool = False,
     overwrite: bool = False,
     **hints: Unpack[Hints],
@@ -159,6 +162,7 @@ def simulate_to(
         If there is a file and `overwrite` is false, or an interrupted run and neither `overwrite`
         nor `resume` is true, or that run was another one; or if writing fails.
     """
+    check_progress(progress)
     path = check_free(path, resume=resume, overwrite=overwrite)
     folder = parts_folder(path)
     simulation = _Simulation.of(
@@ -170,12 +174,13 @@ def simulate_to(
     parts = Parts(folder, simulation.identity)
     finished = parts.finished(len(simulation.images))
     whole: xr.DataTree | None = None  # a run of one chunk needs no parts
-    for part, each in simulation.run(finished, progress=progress):
-        if part == slice(0, len(simulation.images)):
-            whole = simulation.result(each)
-        else:
-            parts.add(part, each)
-            finished.append(part)
+    with closing(simulation.run(finished, progress=progress)) as running:
+        for part, each in running:
+            if part == slice(0, len(simulation.images)):
+                whole = simulation.result(each)
+            else:
+                parts.add(part, each)
+                finished.append(part)
     if whole is not None:
         write_result(whole, path, overwrite=overwrite)
     else:
@@ -266,8 +271,8 @@ class _Simulation:
         }
 
     def run(
-        self, finished: Sequence[slice] = (), *, progress: Progress | None = None
-    ) -> Iterator[tuple[slice, Chunk]]:
+        self, finished: Sequence[slice] = (), *, progress: Progress | bool | None = None
+    ) -> Finished:
         """Run the unfinished presentations, and yield each part when it is finished."""
         total = len(self.images)
         done = sum(part.stop - part.start for part in finished)
@@ -275,12 +280,14 @@ class _Simulation:
         size = self.chunk or chunk_size(self.network.config, self.backend.record)
         size = max(1, min(size, -(-total // workers)))
         job = Job(self.network, size, self.backend)
-        with closing(run_parts(job.runner, parts=missing(total, finished, size))) as running:
+        with (
+            counted("Brian2", total, progress, unit="examples", done=done) as report,
+            closing(run_parts(job.runner, parts=missing(total, finished, size))) as running,
+        ):
             for part, each in running:
                 yield part, each
                 done += part.stop - part.start
-                if progress is not None:
-                    progress(done, total)
+                report(done)
 
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
         """Return the function that runs parts of a build, and the number of its workers."""

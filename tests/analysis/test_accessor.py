@@ -181,3 +181,21 @@ def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split("\n")[:3] == ["['conv', 'latent', 'output']", "[]", "[]"]
+
+
+@pytest.mark.parametrize("imports", ["import bioae, xarray", "import xarray, bioae"])
+def test_trees_have_it_whatever_is_imported_first(imports: str) -> None:
+    code = f"""
+import sys
+{imports}
+assert not {{"torch", "brian2"}} & sys.modules.keys()
+print(xarray.DataTree().bioae)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("<bioae.analysis of this result: ")
+    assert not done.stderr
+
+
+def test_importing_bioae_leaves_xarray_to_its_first_use() -> None:
+    code = "import sys, bioae; assert 'xarray' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -96,6 +96,29 @@ def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     assert report["parity"]["spikes"] > 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "warning"),
+    [
+        ("-v/tau", "(2*theta - v)/tau", "it fires without input, "),
+        ('input = "v"', 'input = "v"\nweight = "-1"', "it never fires, under no constant drive "),
+        ("", "", None),
+    ],
+)
+def test_check_warns_of_a_model_that_fires_at_rest_or_never(
+    before: str, after: str, warning: str | None, run: Callable[..., tuple[int, str, str]],
+    here: Path,
+) -> None:  # fmt: skip
+    text = load_model("lif").to_toml()
+    assert before in text
+    (here / "mine.toml").write_text(text.replace(before, after, 1), encoding="utf-8")
+    _, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
+    lines = [line for line in printed.splitlines() if line.startswith("Warning: ")]
+    assert len(lines) == (warning is not None)
+    assert warning is None or lines[0].startswith(f"Warning: {warning}")
+    report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
+    assert [f"Warning: {line}" for line in report["warnings"]] == lines
+
+
 def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import signal
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.cli.progress import training_progress
 from bioae.networks import artefact
-from bioae.trainers.training.loop import Report
+from bioae.trainers.training.progress import Report
 from bioae.trainers.training.training import train
 
 Run = Callable[..., Any]
@@ -363,24 +361,6 @@ def test_other_images_are_held_out_than_in_the_training_before(
     )
     assert run("train", other, "--out", "other", *START, "--resume").status == 0
     assert len(caplog.messages) == 1
-
-
-def test_progress_shows_no_number_before_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr("sys.stderr", terminal := Terminal())
-    monkeypatch.setenv("COLUMNS", "120")
-    with training_progress() as report:
-        assert report is not None
-        start = terminal.getvalue()
-        report(Report(1, 2, 1, 10, 12.5))
-        report(Report(2, 2, 1, 10, 11.25, 34.5678))
-    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
-    assert "nan" not in lines
-    assert "loss – validation –" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", start + lines)
-    assert "loss 11.25 validation 34.57" in lines
 
 
 def test_progress_has_the_score_of_the_last_epoch(here: Path, config: Texts) -> None:

@@ -16,7 +16,14 @@ SOURCES = Sources()
 PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".pyi").exists()]
 
 # Composition roots put the parts together: they may import every part, and no part imports them.
-ROOTS = ("bioae.cli", "bioae.experiments", "bioae.shortcuts", "bioae.sklearn", "bioae.__main__")
+ROOTS = (
+    "bioae.cli",
+    "bioae.experiments",
+    "bioae.registration",
+    "bioae.shortcuts",
+    "bioae.sklearn",
+    "bioae.__main__",
+)
 FACE = "bioae"  # names the parts, and imports them lazily
 CORE = "bioae"  # the files of no other part and no root
 COMMON = (
@@ -28,6 +35,7 @@ COMMON = (
     "bioae.files",
     "bioae.inputs",
     "bioae.processes",
+    "bioae.progress",
 )
 
 # What each part may import besides itself.

@@ -14,6 +14,7 @@ from bioae.datasets import Data
 from bioae.datasets.loading import BOTH
 from bioae.errors import NetworkError
 from bioae.files import atomic_output, remove
+from bioae.progress import check_progress
 from bioae.simulation.presentations import values_of
 from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
 from bioae.trainers.baselines.base import Baseline
@@ -30,11 +31,11 @@ from bioae.trainers.training.loop import (
     MODEL,
     TEST,
     Fitted,
-    Reporter,
     fit,
 )
 from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
+from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.splits import splits
@@ -77,7 +78,7 @@ def train_baseline(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Reporter | None = None,
+    progress: Reporter | bool | None = None,
 ) -> BaselineResult:
     """Train or fit a baseline, and write it.
 
@@ -97,7 +98,8 @@ def train_baseline(
     overwrite
         Replace a run in `out`; other files there are left unchanged.
     progress
-        Called after every batch.
+        Called after every batch; or whether to show a bar, by default on a terminal and in a
+        notebook.
 
     Raises
     ------
@@ -112,6 +114,7 @@ def train_baseline(
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
+    check_progress(progress)
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
     replace = resume or overwrite

@@ -14,8 +14,9 @@ from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Dtype, check_record
-from bioae.simulation.presentations import Presentations, Progress
+from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 from bioae.simulation.results.chunk import join_chunks as join
 from bioae.simulation.results.describe import result_of
@@ -35,7 +36,7 @@ def simulate_mirror(
     dtype: Dtype = "float64",
     record: Collection[str] = (),
     chunk: int = 64,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
 ) -> xr.DataTree:
     """Run the mirror on images.
@@ -57,6 +58,7 @@ def simulate_mirror(
     InputError
         If an option does not fit, or there are several repeats and the network has no noise.
     """
+    check_progress(progress)
     network = full_network_of(network)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
@@ -64,12 +66,12 @@ def simulate_mirror(
     presentations = Presentations.of(
         network.config, images, examples=examples, seed=seed, repeats=repeats, **hints
     )
-    mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
     chunks = []
-    for part in presentations.chunks(chunk):
-        chunks.append(_run(mirror, presentations, part, record))
-        if progress is not None:
-            progress(part.stop, len(presentations))
+    with counted("mirror", len(presentations), progress, unit="examples") as report:
+        mirror = NetworkMirror(network, dtype=getattr(torch, dtype)).eval()
+        for part in presentations.chunks(chunk):
+            chunks.append(_run(mirror, presentations, part, record))
+            report(part.stop)
     return result_of(network, presentations, join(chunks), target="torch", dtype=dtype)
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +30,7 @@ from bioae.trainers.training.descent import (
     example_order,
     reproducible,
 )
+from bioae.trainers.training.progress import Report, Reporter, reported
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import CHECKPOINT, METRICS, RunState
 
@@ -41,8 +41,6 @@ __all__ = [
     "MODEL",
     "TEST",
     "Fitted",
-    "Report",
-    "Reporter",
     "TrainingRun",
     "fit",
 ]
@@ -50,24 +48,6 @@ __all__ = [
 CONFIG = "config.toml"
 MODEL = "model"
 TEST = "test.json"
-
-
-@dataclass(frozen=True)
-class Report:
-    """Progress of a run after a batch; `epoch` and `batch` count from 1.
-
-    `score` is the validation score of the last finished epoch, None before there is one.
-    """
-
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    loss: float
-    score: float | None = None
-
-
-Reporter: TypeAlias = Callable[[Report], None]
 
 
 class Fitted(NamedTuple):
@@ -86,7 +66,11 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    problem: DescentProblem, out: Path, *, resume: bool = False, progress: Reporter | None = None
+    problem: DescentProblem,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Reporter | bool | None = None,
 ) -> Fitted:
     """Train a network in place, and evaluate it on the test split.
 
@@ -105,7 +89,8 @@ def fit(
     resume
         Continue from the folder's checkpoint.
     progress
-        Called after every batch.
+        Called after every batch; or whether to show a bar, by default on a terminal and in a
+        notebook.
 
     Raises
     ------
@@ -128,7 +113,8 @@ def fit(
             for name in (MODEL, TEST):
                 remove(out / name)  # of the run that this one has replaced
         try:
-            run.train(progress)
+            with reported(progress, *run.batches()) as report:
+                run.train(report)
         except KeyboardInterrupt:
             if run.state.consistent:
                 run.state.save()
@@ -169,13 +155,23 @@ class TrainingRun:
                 found=str(position.batch),
             )
 
-    def train(self, progress: Reporter | None) -> None:
+    def batches(self) -> tuple[int, int]:
+        """Return the numbers of batches of the run, and of those that are finished."""
+        images, at = len(self.problem.train), self.state.position
+        total, done = 0, at.batch
+        for stage in self.problem.stages:
+            batches = stage.batches(images)
+            total += batches * (stage.end - stage.start)
+            done += batches * (min(stage.end, max(stage.start, at.epoch)) - stage.start)
+        return total, done
+
+    def train(self, report: Reporter) -> None:
         """Train the remaining epochs."""
         for stage in self.problem.stages:
             if self.state.position.epoch < stage.end:
                 self.state.optimisation.enter(stage)
             while self.state.position.epoch < stage.end:
-                self._train_epoch(stage, progress)
+                self._train_epoch(stage, report)
                 self._finish_epoch()
 
     def finish(self) -> dict[str, Any]:
@@ -189,7 +185,7 @@ class TrainingRun:
             temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
         return {**selected, **test}
 
-    def _train_epoch(self, stage: Stage, progress: Reporter | None) -> None:
+    def _train_epoch(self, stage: Stage, report: Reporter) -> None:
         settings = stage.settings
         epoch = self.state.position.epoch + 1
         images = self.problem.train
@@ -202,10 +198,10 @@ class TrainingRun:
             chosen = images[order[start : start + settings.batch_size]]
             values = self._update(self.problem.batch(chosen, seed), stage)
             self._count(values, len(chosen), time.monotonic() - started)
-            if progress:
-                epochs = self.problem.stages[-1].end
-                batch, score = self.state.position.batch, self._score()
-                progress(Report(epoch, epochs, batch, batches, values["loss"], score))
+            batch, score = self.state.position.batch, self._score()
+            report(
+                Report(epoch, self.problem.stages[-1].end, batch, batches, values["loss"], score)
+            )
             if time.monotonic() - self.state.saved >= settings.checkpoint_seconds:
                 self.state.save()
 

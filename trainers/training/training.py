@@ -14,6 +14,7 @@ from bioae.equations.parameters import trained_bounds
 from bioae.files import remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
+from bioae.progress import check_progress
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -22,10 +23,11 @@ from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.descent import reproducible
-from bioae.trainers.training.loop import CHECKPOINT, METRICS, MODEL, TEST, Reporter, fit
+from bioae.trainers.training.loop import CHECKPOINT, METRICS, MODEL, TEST, fit
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
 from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
@@ -81,7 +83,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Reporter | None = None,
+    progress: Reporter | bool | None = None,
 ) -> TrainingResult:
     """Train a network from a configuration, and write it.
 
@@ -102,7 +104,8 @@ def train(
     overwrite
         Replace a run in `out`; other files there are left unchanged.
     progress
-        Called after every batch.
+        Called after every batch; or whether to show a bar, by default on a terminal and in a
+        notebook.
 
     Raises
     ------
@@ -117,6 +120,7 @@ def train(
     ArtefactError
         If there is no checkpoint to resume from, or it does not fit.
     """
+    check_progress(progress)
     out = check_folder(out, replace=resume or overwrite)
     if resume:
         check_exists(out / CHECKPOINT)
@@ -138,7 +142,7 @@ def train(
 
 
 def _fitted(
-    problem: Problem, out: Path, *, resume: bool, progress: Reporter | None
+    problem: Problem, out: Path, *, resume: bool, progress: Reporter | bool | None
 ) -> TrainingResult:
     """Train, and write the artefact."""
     history, summary = fit(problem, out, resume=resume, progress=progress)

@@ -18,6 +18,7 @@ from pathlib import Path
 from bioae.errors import OutputError
 from bioae.files import atomic_output, remove, user_cache
 from bioae.inputs import read_input
+from bioae.progress import activity
 
 __all__ = ["BuildCache", "KeptBuild"]
 
@@ -82,7 +83,8 @@ class BuildCache:
             return
         with self._locked(key):
             if not self._fetch(key, program):
-                build()
+                with activity("compiling"):
+                    build()
                 with suppress(OSError, OutputError):
                     self._keep(key, program)
                     self._shrink(keep=key)

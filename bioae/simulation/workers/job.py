@@ -17,6 +17,7 @@ from brian2.utils.logger import catch_logs
 from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
+from bioae.progress import activity
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
@@ -83,8 +84,9 @@ class Job:
         """
         backend = self.backend
         check_target(backend.target)
-        for placed in self.network.config.placed:  # lowered before the target's device is active
-            _ = placed.program, placed.readout_program
+        with activity("building"):
+            for placed in self.network.config.placed:  # before the target's device is active
+                _ = placed.program, placed.readout_program
         with activated(backend.target, dtype=backend.dtype) as device, catch_logs():
             if backend.target not in STANDALONE:
                 built = self._build(self.presentations)
@@ -96,16 +98,18 @@ class Job:
             # Spikes are in the GPU's memory; only Brian2's monitors collect them from there.
             built = self._build(room, compact=backend.target != "cuda_standalone")
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
-                built.run(self.presentations)
-                compile_project(device, Path(folder))
+                with activity("building"):
+                    built.run(self.presentations)
+                    compile_project(device, Path(folder))
                 yield _Standalone(built, device, Path(folder))
 
     def _build(self, presentations: int, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
-        return build(
-            self.network, presentations,
-            record=backend.record, connectivity=backend.connectivity, compact=compact,
-        )  # fmt: skip
+        with activity("building"):
+            return build(
+                self.network, presentations,
+                record=backend.record, connectivity=backend.connectivity, compact=compact,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from exchange.nir.graphs import compared, spikes_of
 
 from bioae.datasets import load
 from bioae.exchange.nir import from_nir, read_graph, to_nir, translate
+from bioae.networks.encoders import Bernoulli
 from bioae.simulation import simulate
 
 with warnings.catch_warnings():
@@ -139,41 +140,83 @@ def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
     assert differing == 0
 
 
-def test_a_classifier_of_snntorch_gives_the_same_classes() -> None:
+def rasters(digits: Any) -> Any:
+    """Return random spikes of digits (time, example, pixel)."""
+    encoder = Bernoulli(rate=0.5)
+    drive = encoder.encode(digits.images, digits.indices, steps=STEPS)
+    return torch.tensor(drive.reshape(STEPS, *digits.images.shape), dtype=torch.float64)
+
+
+def counted(module: Any, raster: Any) -> Any:
+    """Return the spike counts of a classifier's last layer (example, class)."""
+    for each in module.modules():
+        if hasattr(each, "reset_mem"):
+            each.reset_mem()
+    return torch.stack([module(step) for step in raster]).sum(0)
+
+
+def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
+    def surrogate(distance: Any) -> Any:
+        soft = torch.sigmoid(5 * distance)
+        return above(distance) + soft - soft.detach()
+
     module = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(784, 50), leaky(50), torch.nn.Linear(50, 10), leaky(10)
-    )
-    digits = load("sample", "test", limit=30)
-    graph = export_to_nir(module, torch.rand(1, 1, 28, 28), ignore_dims=[0])
-    network = from_nir(graph, dt="0.1*ms", steps=STEPS, encoder="bernoulli")
-    result = simulate(network, digits, "numpy")
-    drive = network.config.encoder.encode(digits.images, digits.indices, steps=STEPS)
-    counts = []
-    for example in range(30):
-        for each in module.modules():
-            if hasattr(each, "reset_mem"):
-                each.reset_mem()
-        raster = drive[:, example].reshape(STEPS, 1, 28, 28).astype(np.float64)
-        counts.append(emitted(module, raster).sum(0))
-    assert np.sum(counts) > 100
-    assert (result["output"].to_numpy() == np.stack(counts)).all()
-
-
-def test_networks_of_norse_fire_the_same_spikes() -> None:
-    def parameters(size: int, threshold: float) -> Any:
-        return norse.LIFBoxParameters(
-            tau_mem_inv=torch.full((size,), 100.0), v_th=torch.full((size,), threshold),
-            v_leak=torch.zeros(size), v_reset=torch.zeros(size),
-        )  # fmt: skip
-
-    module = norse.SequentialState(
-        torch.nn.Linear(16, 20), norse.LIFBoxCell(parameters(20, 0.05)),
-        torch.nn.Linear(20, 6), norse.LIFBoxCell(parameters(6, 0.05)),
+        torch.nn.Flatten(), torch.nn.Linear(784, 50), leaky(50, spike_grad=surrogate),
+        torch.nn.Linear(50, 10), leaky(10, spike_grad=surrogate),
     )  # fmt: skip
-    graph = norse.to_nir(module, torch.rand(1, 16))
+    train = load("sample", "train", limit=1000)
+    optimiser = torch.optim.Adam(module.parameters(), lr=5e-3)
+    for batch in np.random.default_rng(0).permutation(len(train)).reshape(-1, 50):
+        counts = counted(module, rasters(train[batch]))
+        labels = torch.tensor(train.labels[batch], dtype=torch.long)
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(counts, labels).backward()
+        optimiser.step()
+
+    for each in module.modules():
+        if hasattr(each, "spike_grad"):
+            each.spike_grad = above
+    graph = export_to_nir(module, torch.rand(1, 1, 28, 28), ignore_dims=[0])
+    network = from_nir(graph, dt="0.1*ms", steps=STEPS, encoder=Bernoulli(rate=0.5))
+    for split in ("test", "train"):
+        digits = load("sample", split)[:500]
+        with torch.no_grad():
+            counts = counted(module, rasters(digits)).numpy()
+        result = simulate(network, digits, "numpy")
+        assert (counts.argmax(1) == digits.labels).mean() > 0.7
+        assert (result["output"].to_numpy() == counts).all()
+
+
+def norse_network(cell: str) -> Any:
+    def neurons(size: int) -> Any:
+        values = {
+            "tau_mem_inv": torch.full((size,), 100.0), "v_th": torch.full((size,), 0.05),
+            "v_leak": torch.zeros(size), "v_reset": torch.zeros(size),
+        }  # fmt: skip
+        if cell == "box":
+            return norse.LIFBoxCell(norse.LIFBoxParameters(**values))
+        synapse = {"tau_syn_inv": torch.full((size,), 200.0)}
+        return norse.LIFCell(norse.LIFParameters(**values, **synapse))
+
+    linear = torch.nn.Linear
+    return norse.SequentialState(linear(16, 20), neurons(20), linear(20, 6), neurons(6))
+
+
+def corrected(graph: Any) -> Any:
+    """Return a graph of norse, which writes dt/tau_inv for tau, and no w_in."""
     for node in graph.nodes.values():
         if isinstance(node, nir.LIF):
-            node.tau = node.tau / NORSE  # norse writes dt/tau_mem_inv
+            node.tau = node.tau / NORSE
+        if isinstance(node, nir.CubaLIF):
+            node.tau_mem, node.tau_syn = node.tau_mem / NORSE, node.tau_syn / NORSE
+            node.w_in = node.tau_syn / NORSE
+    return graph
+
+
+@pytest.mark.parametrize("cell", ["box", "synaptic"])
+def test_networks_of_norse_fire_the_same_spikes(cell: str) -> None:
+    module = norse_network(cell)
+    graph = corrected(norse.to_nir(module, torch.rand(1, 16)))
     network = from_nir(graph, dt="1*ms", steps=STEPS, encoder="bernoulli")
     images = np.random.default_rng(0).random((3, *network.config.input_shape))
     drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)

@@ -20,8 +20,9 @@ from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import Report, fit
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.progress import Report
 
 SIDE = 6
 #: Bounds so narrow that training meets them.

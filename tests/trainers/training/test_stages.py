@@ -13,7 +13,8 @@ import torch
 from bioae.errors import NetworkError
 from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import Report, TrainingRun, fit
+from bioae.trainers.training.loop import TrainingRun, fit
+from bioae.trainers.training.progress import Report
 from bioae.trainers.training.stages import stages_of
 
 

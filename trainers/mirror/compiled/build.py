@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from bioae.files import user_cache
+from bioae.progress import activity
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 __all__ = ["REALS", "compile_cpp", "compiler"]
@@ -74,7 +75,8 @@ def _load(source: str, command: tuple[str, ...]) -> ctypes.CDLL:
         return ctypes.CDLL(str(cached))
     with tempfile.TemporaryDirectory(prefix="bioae-") as folder:
         library = Path(folder) / cached.name
-        _compile(source, command, library)
+        with activity("compiling"):
+            _compile(source, command, library)
         _store(library, cached)
         return ctypes.CDLL(str(library))
 

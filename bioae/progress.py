@@ -1,0 +1,201 @@
+"""Progress bars of long calls: on a terminal or in a notebook, without anything to switch on.
+
+A call that takes a second or more shows a bar; a shorter one shows none. ``TQDM_DISABLE=1`` in the
+environment turns all bars off.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from bioae.errors import InputError, shortened
+
+__all__ = ["Bar", "Progress", "activity", "bar", "check_progress", "counted"]
+
+#: Called with the number of finished pieces of work, and of all.
+Progress = Callable[[int, int], None]
+
+#: Seconds before a bar appears, and between two drawings: also of a bar that does not advance.
+_DELAY, _INTERVAL = 1.0, 0.5
+
+
+class Bar:
+    """A bar that has not appeared yet, or is drawn until `close`.
+
+    Parameters
+    ----------
+    label
+        The text before the bar, a few words.
+    total
+        The number of pieces of work.
+    unit
+        Their name, for the speed.
+    done
+        The number of those that are finished already.
+    """
+
+    def __init__(self, label: str, total: int, *, unit: str = "", done: int = 0) -> None:
+        self._label = label
+        unit = f" {unit}" if unit else "it"
+        self._drawn = _tqdm()(
+            desc=label, total=total, initial=done, unit=unit, file=sys.stderr,
+            delay=_DELAY, leave=False, dynamic_ncols=True,
+        )  # fmt: skip
+        self._process = os.getpid()
+        self._closed = threading.Event()
+        # The context says which cell of a notebook the bar belongs to.
+        redraw = threading.Thread(target=copy_context().run, args=(self._redraw,), daemon=True)
+        if not self._drawn.disable:
+            redraw.start()
+
+    def reach(
+        self, done: int, *, label: str | None = None, notes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Show that so many pieces are finished.
+
+        Parameters
+        ----------
+        done
+            Their number.
+        label
+            Another text before the bar from here on.
+        notes
+            Values to show after the bar, by name.
+        """
+        if label is not None:
+            self._label = label
+            self._drawn.set_description(label, refresh=False)
+        if notes is not None:
+            self._drawn.set_postfix(notes, refresh=False)
+        self._drawn.update(done - self._drawn.n)
+
+    @contextmanager
+    def named(self, text: str) -> Iterator[None]:
+        """Add a text to the label within a block."""
+        if os.getpid() != self._process:  # a forked process has the locks, not the thread
+            yield
+            return
+        self._drawn.set_description(f"{self._label}, {text}", refresh=False)
+        try:
+            yield
+        finally:
+            self._drawn.set_description(self._label, refresh=False)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._closed.set()
+        self._drawn.close()
+
+    def _redraw(self) -> None:
+        wait = _DELAY
+        while not self._closed.wait(wait):
+            self._drawn.refresh()
+            wait = _INTERVAL
+
+
+_INNERMOST: ContextVar[Bar | None] = ContextVar("_INNERMOST", default=None)
+
+
+@contextmanager
+def bar(
+    label: str, total: int, *, show: bool | None = None, unit: str = "", done: int = 0
+) -> Iterator[Bar | None]:
+    """Yield a bar, or None if none is shown.
+
+    Parameters
+    ----------
+    label, total, unit, done
+        See `Bar`.
+    show
+        Whether to show it; by default if standard error is a terminal or a notebook's.
+    """
+    if not (_is_watched() if show is None else show) or multiprocessing.parent_process():
+        yield None
+        return
+    shown = Bar(label, total, unit=unit, done=done)
+    before = _INNERMOST.set(shown)
+    try:
+        yield shown
+    finally:
+        _INNERMOST.reset(before)
+        shown.close()
+
+
+@contextmanager
+def counted(
+    label: str,
+    total: int,
+    progress: Progress | bool | None = None,
+    *,
+    unit: str = "",
+    done: int = 0,
+) -> Iterator[Callable[[int], None]]:
+    """Yield a function that takes the number of finished pieces of work.
+
+    Parameters
+    ----------
+    label, total, unit, done
+        See `Bar`.
+    progress
+        Called in place of a bar; or whether to show one, see `bar`.
+    """
+    check_progress(progress)
+    if callable(progress):
+        report = progress
+        yield lambda finished: report(finished, total)
+        return
+    with bar(label, total, show=progress, unit=unit, done=done) as shown:
+        yield shown.reach if shown else lambda _: None
+
+
+@contextmanager
+def activity(text: str) -> Iterator[None]:
+    """Say in the innermost bar what it waits for within a block, such as a compiler."""
+    shown = _INNERMOST.get()
+    if shown is None:
+        yield
+    else:
+        with shown.named(text):
+            yield
+
+
+def check_progress(progress: object) -> None:
+    """Refuse an argument `progress` of another type.
+
+    Raises
+    ------
+    InputError
+        If it is neither a function, nor true, false or None.
+    """
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise InputError(
+            "progress cannot be reported this way",
+            where="progress",
+            expected="True, False, None or a function",
+            found=shortened(repr(progress)),
+        )
+
+
+def _is_watched() -> bool:
+    """Return whether somebody looks at standard error: a terminal, or the cell of a notebook."""
+    if os.environ.get("TQDM_DISABLE"):  # which tqdm itself reads once, when it is imported
+        return False
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return sys.stderr.isatty() or "IPKernelApp" in getattr(shell, "config", ())
+
+
+def _tqdm() -> Any:
+    """Return the class of bars: widgets in a notebook that has them, text elsewhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a notebook has no widgets
+        from tqdm.auto import tqdm
+
+    return tqdm

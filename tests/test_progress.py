@@ -1,0 +1,172 @@
+"""Progress bars: where they are shown, when they appear, and what they say."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+import bioae
+from bioae import progress
+from bioae.errors import InputError
+from bioae.progress import activity, counted
+from bioae.trainers import simulate_mirror
+from bioae.trainers.training.progress import Report, reported
+
+DIGITS = np.random.default_rng(0).random((3, 28, 28))
+
+
+class Screen(io.StringIO):
+    """Standard error that is looked at, or not."""
+
+    def __init__(self, *, watched: bool) -> None:
+        super().__init__()
+        self.watched = watched
+
+    def isatty(self) -> bool:
+        return self.watched
+
+    def lines(self) -> list[str]:
+        """Return everything that was drawn, and not removed in the same moment."""
+        parts = re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", self.getvalue())
+        return [part for part in parts if part.strip()]
+
+    def wait_for(self, text: str) -> str:
+        for _ in range(500):
+            for line in self.lines():
+                if text in line:
+                    return line
+            time.sleep(0.01)
+        raise AssertionError(f"{text!r} is not in {self.lines()}")
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    # pytest replaces sys.stderr itself before each phase of a test.
+    screen = Screen(watched=True)
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=screen, modules=sys.modules))
+    monkeypatch.setattr(progress, "_DELAY", 0.0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.02)
+    monkeypatch.setenv("COLUMNS", "100")
+    return screen
+
+
+def test_a_bar_is_drawn_before_anything_is_finished_and_names_the_activity(screen: Screen) -> None:
+    with counted("Brian2", 20, unit="examples") as report:
+        assert "0/20" in screen.wait_for("Brian2:")
+        with activity("compiling"):
+            assert "0/20" in screen.wait_for("Brian2, compiling:")
+        report(5)
+        line = screen.wait_for(" 25%")
+        assert re.match("Brian2: .* 5/20 .*examples", line)
+    assert screen.getvalue().endswith("\r")  # removed at the end
+    assert not [each for each in threading.enumerate() if "_redraw" in each.name]
+
+
+def test_a_short_call_shows_nothing(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_DELAY", 60.0)
+    with counted("Brian2", 20) as report:
+        report(5)
+    assert not screen.lines()
+
+
+def test_a_bar_that_continues_starts_where_the_work_does(screen: Screen) -> None:
+    with counted("Brian2", 20, done=15) as report:
+        screen.wait_for("15/20")
+        report(20)
+    assert "5/20" not in "".join(screen.lines()).replace("15/20", "")
+
+
+@pytest.mark.parametrize("show", [None, True, False])
+def test_bars_are_shown_on_a_terminal_or_if_asked_for(show: bool | None, screen: Screen) -> None:
+    screen.watched = False
+    with counted("Brian2", 20, show):
+        if show:
+            screen.wait_for("0/20")
+        else:
+            time.sleep(0.1)
+    assert bool(screen.lines()) == bool(show)
+
+
+def test_bars_are_shown_in_a_notebook(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen.watched = False
+    kernel = ModuleType("IPython")
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setattr(kernel, "get_ipython", lambda: shell, raising=False)
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    monkeypatch.setattr(progress, "_tqdm", lambda: __import__("tqdm").tqdm)
+    with counted("Brian2", 20):
+        screen.wait_for("0/20")
+
+
+def test_the_environment_turns_bars_off(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    with counted("Brian2", 20) as report:
+        report(20)
+        time.sleep(0.1)
+    assert not screen.lines()
+
+
+def test_an_activity_without_a_bar_is_silent(screen: Screen) -> None:
+    with activity("compiling"):
+        pass
+    assert not screen.lines()
+
+
+def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:
+    with reported(None, batches=20, done=0) as report:
+        assert "nan" not in screen.wait_for("training:")
+        report(Report(1, 2, 1, 10, 12.5))
+        assert "validation" not in screen.wait_for("loss=12.50")
+        report(Report(2, 2, 1, 10, 11.25, 34.5678))
+        line = screen.wait_for("validation=34.57")
+    assert re.match("epoch 2/2: .*loss=11.25", line)
+
+
+@pytest.mark.parametrize(
+    ("run", "label"),
+    [
+        (lambda: bioae.simulate("sae-mnist", DIGITS, "numpy"), "Brian2"),
+        (lambda: simulate_mirror("sae-mnist", DIGITS), "mirror"),
+        (lambda: bioae.analysis.statistics(bioae.analysis.example_result()), "statistics"),
+        (lambda: bioae.analysis.analyze(bioae.analysis.example_result(), "out"), "figures"),
+    ],
+)
+def test_long_calls_have_a_bar(
+    run: Callable[[], object],
+    label: str,
+    screen: Screen,
+    tmp_path: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    run()
+    assert any(line.startswith(label) for line in screen.lines()), screen.lines()
+
+
+def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
+    seen: list[tuple[int, int]] = []
+    bioae.simulate("sae-mnist", DIGITS, "numpy", chunk=2, progress=lambda *at: seen.append(at))
+    assert seen == [(2, 3), (3, 3)]
+    assert not screen.lines()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda wrong: bioae.simulate("sae-mnist", DIGITS, "numpy", progress=wrong),
+        lambda wrong: bioae.simulate_to("r.nc", "sae-mnist", DIGITS, "numpy", progress=wrong),
+        lambda wrong: simulate_mirror("sae-mnist", DIGITS, progress=wrong),
+        lambda wrong: bioae.trainers.train("missing.toml", "out", progress=wrong),
+    ],
+)
+def test_what_is_no_progress(call: Callable[[object], object]) -> None:
+    with pytest.raises(InputError, match=r"progress: .*True, False, None or a function.*'yes'"):
+        call("yes")
