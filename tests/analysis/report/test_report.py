@@ -139,7 +139,7 @@ def test_the_command_writes_and_prints_the_same_numbers(
     files = sorted(str(path) for path in (out / "figures").iterdir())
     assert files == sorted(numbers["figures"])
     assert len(files) == 24
-    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 11
+    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 12
 
 
 def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
