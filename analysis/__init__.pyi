@@ -61,6 +61,7 @@ from .firing.intervals import lv as lv
 from .firing.intervals import lvr as lvr
 from .firing.intervals import mean_interval as mean_interval
 from .firing.intervals import refractory_violations as refractory_violations
+from .firing.latencies import first_spike_latency as first_spike_latency
 from .firing.rate_distributions import fit_rates as fit_rates
 from .firing.rate_distributions import rate_distribution as rate_distribution
 from .firing.rate_distributions import rate_statistics as rate_statistics

@@ -93,6 +93,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "rates": lambda tree: {"a": {LAYER: analysis.firing_rate(tree, LAYER)}},
     "confusions": lambda tree: {"a": analysis.confusion_matrix(tree)},
     "responses": lambda tree: {"a": analysis.rates_by_class(tree, LAYER)},
+    "latencies": lambda tree: {"a": {LAYER: analysis.first_spike_latency(tree, LAYER)}},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
     "effects": lambda tree: analysis.compare(tree, tree),
 }
@@ -100,9 +101,9 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
     "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
-    "layer_verdicts", "load_references", "open_result", "read_metrics", "save_figure", "to_csv",
-    "to_neo", "to_nwb", "to_svg", "training_curves", "verdict", "verdict_table",
-    "wasserstein_distance", "wilson_interval", "write_report",
+    "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
+    "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg", "training_curves", "verdict",
+    "verdict_table", "wasserstein_distance", "wilson_interval", "write_report",
 }  # fmt: skip
 
 

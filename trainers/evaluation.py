@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bioae.checks import whole
 from bioae.extras import need_torch
+from bioae.progress import Progress, counted
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, Hints
@@ -22,6 +23,7 @@ def evaluate(
     seed: int = 0,
     dtype: Dtype = "float64",
     batch_size: int = 64,
+    progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
 ) -> dict[str, Any]:
     """Return the scores of a network's task, and figures of its layers' firing, on data.
@@ -39,6 +41,9 @@ def evaluate(
         The type of numbers in the mirror.
     batch_size
         The number of examples that run at once. Results do not depend on it.
+    progress
+        Called after each batch with the numbers of finished and of all examples; or whether to
+        show a bar, by default on a terminal and in a notebook.
 
     Returns
     -------
@@ -70,10 +75,10 @@ def evaluate(
     kind = getattr(torch, Backend("numpy", dtype).dtype)
     config, task = found.config, found.config.task
     presented = Presentations.of(config, data, seed=seed, **hints)
-    mirror = NetworkMirror(found, dtype=kind).eval()
     scores = Scores(task)
     tallies = {each.name: LayerTally() for each in config.placed if each.can_fire}
-    with torch.no_grad():
+    with torch.no_grad(), counted("mirror", len(presented), progress, unit="examples") as report:
+        mirror = NetworkMirror(found, dtype=kind).eval()
         for part in presented.chunks(size):
             drive = torch.from_numpy(presented.drive(part)).to(kind)
             activity = mirror(drive, key=presented.key(part))
@@ -82,5 +87,6 @@ def evaluate(
             scores.add(activity.output, target if whole_numbers else target.to(kind))
             for name, tally in tallies.items():
                 tally.add(activity.layers[name])
+            report(part.stop)
     layers = {name: tally.figures() for name, tally in tallies.items()}
     return {**scores.values(), "layers": layers}

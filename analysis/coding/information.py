@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.firing.latencies import first_spikes
 from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
-from bioae.analysis.results.spikes import blocks
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -27,8 +27,6 @@ _Responses = Iterator[tuple[int, NDArray[np.int64]]]
 # The plug-in estimate and its bias in bits, (neuron,) each.
 _Estimate = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-# Numbers in a block of responses.
-_ENTRIES = 2**22
 # Numbers in a block of the table of all responses to all classes.
 _CELLS = 2**20
 
@@ -116,23 +114,9 @@ def latency_information(
     width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
     bins = -(-steps(tree) // width)
     return _measured(
-        tree, layer, lambda: _first_spikes(tree, layer, width, bins), bins + 1,
+        tree, layer, lambda: first_spikes(tree, layer, width), bins + 1,
         correction=correction, shuffles=shuffles, seed=seed,
     )  # fmt: skip
-
-
-def _first_spikes(tree: xr.DataTree, layer: str, width: int, never: int) -> _Responses:
-    """Read the bin of the first spike of each neuron in each example."""
-    for block in blocks(tree, layer):
-        rows = max(1, _ENTRIES // max(1, block.neurons))
-        for start in range(0, block.examples, rows):
-            stop = min(start + rows, block.examples)
-            chosen = slice(*np.searchsorted(block.position, (start, stop)))
-            first = np.full((stop - start, block.neurons), never)
-            # In reverse, so that the first of several spikes is written last.
-            place = block.position[chosen][::-1] - start, block.neuron[chosen][::-1]
-            first[place] = block.step[chosen][::-1] // width
-            yield block.start + start, first
 
 
 def _measured(

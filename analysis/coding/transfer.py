@@ -37,8 +37,10 @@ def transfer_curve(
     Returns
     -------
     xarray.Dataset
-        (intensity) The mean `rate` in Hz over pairs of an example and a neuron, their standard
-        deviation `spread` in Hz, and the number of `pairs`; NaN in bins without a pair.
+        (intensity) In Hz, the `median` and the quartiles `lower` and `upper` over the neurons, of
+        each the mean rate over the examples in which it sees this intensity; the mean `rate` over
+        pairs of an example and a neuron, and their standard deviation `spread`; the number of
+        `pairs`. NaN in bins without a pair.
 
     Raises
     ------
@@ -56,14 +58,20 @@ def transfer_curve(
             expected="(example, y, x) or (example, channel, y, x)",
             found=str(images.dims),
         )
+    neurons = data.sizes["neuron"]
     sums = np.zeros((3, bins))
+    of_neurons = np.zeros((2, bins * neurons))
     for start, counts in count_blocks(tree, layer):
         part = images.isel(example=slice(start, start + len(counts)))
         viewed = _viewed(part, data, patch)
         places = np.broadcast_to(np.clip((viewed * bins).astype(int), 0, bins - 1), counts.shape)
         for row, weights in enumerate((np.ones_like(counts), counts, counts**2)):
             sums[row] += np.bincount(places.ravel(), weights.ravel(), bins)
-    return _curve(sums, duration_s(tree))
+        cells = places * neurons + np.arange(neurons)
+        for row, weights in enumerate((np.ones_like(counts), counts)):
+            of_neurons[row] += np.bincount(cells.ravel(), weights.ravel(), bins * neurons)
+    seen, counted = of_neurons.reshape(2, bins, neurons)
+    return _curve(sums, _quartiles(ratio(counted, seen)), duration_s(tree))
 
 
 def _viewed(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.float64]:
@@ -94,13 +102,34 @@ def _bounds(
     return low, np.clip(first + patch, low + 1, pixels)
 
 
-def _curve(sums: NDArray[np.float64], duration: float) -> xr.Dataset:
+def _quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return lower quartile, median and upper quartile of what is defined in each row."""
+    each = [row[np.isfinite(row)] for row in values]
+    quartiles = [
+        np.quantile(row, [0.25, 0.5, 0.75]) if row.size else np.full(3, np.nan) for row in each
+    ]
+    return np.array(quartiles).T
+
+
+def _curve(
+    sums: NDArray[np.float64], quartiles: NDArray[np.float64], duration: float
+) -> xr.Dataset:
     pairs, total, squares = sums
     mean = ratio(total, pairs)
     spread = np.sqrt(np.maximum(ratio(squares, pairs) - mean**2, 0))
     bins = pairs.size
+    over_neurons = {
+        name: ("intensity", row / duration, {"long_name": f"{text} over neurons", "units": "Hz"})
+        for name, text, row in zip(
+            ("lower", "median", "upper"),
+            ("lower quartile", "median rate", "upper quartile"),
+            quartiles,
+            strict=True,
+        )
+    }
     return xr.Dataset(
         {
+            **over_neurons,
             "rate": ("intensity", mean / duration, {"long_name": "firing rate", "units": "Hz"}),
             "spread": (
                 "intensity",

@@ -21,7 +21,7 @@ from bioae.analysis.results.layers import duration_s, layer_data, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["fit_rates", "rate_distribution", "rate_statistics"]
+__all__ = ["fit_rates", "rate_bins", "rate_distribution", "rate_statistics"]
 
 _FITTED = {
     "shape": ("shape: of ln(rate) the standard deviation, of gamma its order", "1"),
@@ -49,7 +49,13 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     """Histogram of firing rates over neurons, in bins of equal width on a logarithmic axis.
 
     The bins range from the lowest measurable rate, one spike in all presentations, to the highest,
-    one spike in every step, so that results of the same size share them.
+    one spike in every step, so that results of the same size share them. At low rates, where bins
+    of equal width would be narrower than one spike in all presentations, they are that wide.
+
+    Parameters
+    ----------
+    bins
+        The number of bins, if none is widened.
 
     Returns
     -------
@@ -68,8 +74,7 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     # Without examples there are no rates; one serves for the edges.
     lowest = 1 / (duration_s(tree) * max(1, data.sizes["example"]))
     highest = steps(tree) / duration_s(tree)
-    # A margin keeps rounding from moving a rate beyond the outer edges.
-    edges = np.geomspace(lowest / 1.1, highest * 1.1, bins + 1)
+    edges = rate_bins(lowest, highest, bins, lowest)
     neurons, _ = np.histogram(rates[rates > 0], edges)
     hertz = {"units": "Hz"}
     return xr.Dataset(
@@ -83,6 +88,30 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
             "rate_high": ("rate", edges[1:], {"long_name": "upper edge", **hertz}),
         },
     )
+
+
+def rate_bins(low: float, high: float, bins: int, resolution: float) -> NDArray[np.float64]:
+    """Return edges of bins of equal width on a logarithmic axis, none narrower than one spike.
+
+    Parameters
+    ----------
+    low, high
+        The rates that the bins hold, positive.
+    bins
+        The number of bins, if none is widened.
+    resolution
+        The rate of one spike, of which rates are multiples; 0 where that is unknown. Edges are
+        halfway between multiples, so that a bin is as wide as the rates that it can hold.
+    """
+    # A margin keeps rounding from moving a rate beyond the outer edges.
+    edges = np.geomspace(low / 1.1, high * 1.1, bins + 1)
+    if not resolution:
+        return edges
+    spikes = np.maximum(np.round(edges / resolution - 0.5), 0) + 0.5
+    first = np.round(low / resolution) - 0.5
+    last = np.round(high / resolution) + 0.5
+    inner = spikes[(spikes > first) & (spikes < last)]
+    return np.unique(np.concatenate(([first], inner, [last]))) * resolution
 
 
 def rate_statistics(

@@ -21,10 +21,13 @@ _CUTOFF = 5.0
 def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
     """Mean firing rate in Hz: spikes per second of presentation, averaged over `dims`.
 
-    (neuron,) by default; (example, neuron) with ``dims=()``.
+    (neuron,) by default; (example, neuron) with ``dims=()``. The attribute `resolution` is the rate
+    of a single spike, of which all rates are multiples.
     """
-    rate = averaged(layer_data(tree, layer)["spike_count"], dims) / duration_s(tree)
-    return described(rate, "firing_rate", "firing rate", "Hz")
+    count = layer_data(tree, layer)["spike_count"]
+    rate = averaged(count, dims) / duration_s(tree)
+    spike = rate.size / max(count.size, 1) / duration_s(tree)
+    return described(rate, "firing_rate", "firing rate", "Hz").assign_attrs(resolution=spike)
 
 
 def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:

@@ -39,6 +39,7 @@ from bioae.analysis.firing.intervals import (
     lv,
     lvr,
 )
+from bioae.analysis.firing.latencies import first_spike_latency
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
 from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
@@ -155,6 +156,7 @@ def neuron_statistics(
         "firing_rate": firing_rate(tree, layer),
         "rate_per_step": rate_per_step(tree, layer),
         "is_bursting": is_bursting(tree, layer, threshold=bursting_threshold),
+        "first_spike_latency": first_spike_latency(tree, layer),
         "isi_cv": isi_cv(tree, layer, sums=sums),
         "isi_cv2": isi_cv2(tree, layer, sums=sums),
         "lv": lv(tree, layer, sums=sums),
@@ -274,6 +276,7 @@ def _scalars(
             active=examples["active_fraction"],
         ),
         "rate_hz_median": neurons["firing_rate"].median(),
+        "latency_ms_median": neurons["first_spike_latency"].median(),
         "isi_cv_mean": _mean(neurons["isi_cv"]),
         "isi_cv2_mean": _mean(neurons["isi_cv2"]),
         "lv_mean": _mean(neurons["lv"]),

@@ -1,13 +1,20 @@
 """Figures of results: each function returns a matplotlib figure, without global state.
 
-A new kind of figure belongs here; fonts, colours, panels and saving are in `style`.
+A function makes a new figure, or draws into the axes `ax` and returns their figure. A new kind of
+figure belongs here; fonts and colours are in `style`, panels and legends in `panels`, saving is in
+`rendering`.
 """
 
 from __future__ import annotations
 
 from bioae.analysis.plots.activity import population_activity, rasters
 from bioae.analysis.plots.curves import training_curves, transfer_curves
-from bioae.analysis.plots.distributions import cv_against_rate, fitted_rates, interval_histograms
+from bioae.analysis.plots.distributions import (
+    cv_against_rate,
+    fitted_rates,
+    interval_histograms,
+    response_latencies,
+)
 from bioae.analysis.plots.images import filter_grid, reconstructions
 from bioae.analysis.plots.maps import correlation_matrices, latent_maps
 from bioae.analysis.plots.outputs import (
@@ -18,6 +25,7 @@ from bioae.analysis.plots.outputs import (
 )
 from bioae.analysis.plots.rendering import save_figure, to_svg
 from bioae.analysis.plots.signals import input_signals
+from bioae.analysis.plots.style import print_style
 
 __all__ = [
     "class_rates",
@@ -32,10 +40,17 @@ __all__ = [
     "output_traces",
     "population_activity",
     "predicted_values",
+    "print_style",
     "rasters",
     "reconstructions",
+    "response_latencies",
     "save_figure",
     "to_svg",
     "training_curves",
     "transfer_curves",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the functions, without the modules that define them."""
+    return [*__all__]

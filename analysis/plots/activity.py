@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
+from bioae.analysis.plots.panels import Places, figure_of, given_axes, head, panels
 from bioae.analysis.plots.style import (
     MOST_MARKERS,
     colour_of,
-    head,
     line_of,
     needed,
     new_figure,
@@ -26,12 +26,18 @@ from bioae.errors import ResultError
 
 __all__ = ["population_activity", "rasters"]
 
+#: The panel of the population rates.
+_RATE = "population rate"
 _TIME = "time since the start of the presentation (ms)"
 
 
 @styled
 def rasters(
-    tree: xr.DataTree, *, example: int | None = None, layers: Sequence[str] | None = None
+    tree: xr.DataTree,
+    *,
+    example: int | None = None,
+    layers: Sequence[str] | None = None,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw the spike raster of one example, one panel per layer.
 
@@ -41,6 +47,8 @@ def rasters(
         A value of the coordinate `example`; by default the first.
     layers
         The layers, in order; by default all that can fire.
+    ax
+        Axes to draw into, by layer: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -58,14 +66,14 @@ def rasters(
     names = chosen_layers(tree, layers)
     if not names:
         raise ResultError("there is no layer to draw", where="layers", expected="one that can fire")
-    figure = new_figure(7.2, 0.6 + 1.15 * len(names), grid=True)
-    axes = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, name in zip(axes, names, strict=True):
+    axes = panels(names, 1.15 + 0.6 / len(names), _TIME, ax=ax, most=1, width=7.2)
+    for name, panel in axes.items():
         _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
         panel.set_xlim(*_ends([tree]))
         panel.set_ylabel("neuron")
-    axes[-1].set_xlabel(_TIME)
-    return figure
+        if ax is None and name != names[-1]:
+            panel.tick_params(labelbottom=False)
+    return figure_of(axes.values())
 
 
 @styled
@@ -75,6 +83,7 @@ def population_activity(
     *,
     example: int | None = None,
     sigma_ms: float | None = None,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw a layer's spike raster, one panel per result, and the population rates below.
 
@@ -88,6 +97,9 @@ def population_activity(
         A value of the coordinate `example`; by default the first of the first result.
     sigma_ms
         Smoothing of the rate, as in `bioae.analysis.population_rate`.
+    ax
+        Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
+        from names of results and ``"population rate"``. By default a new figure.
 
     Raises
     ------
@@ -97,28 +109,42 @@ def population_activity(
     needed(results, "spikes")
     first = next(iter(results.values()))
     chosen = first_example(first) if example is None else example
-    figure = new_figure(7.2, 1.9 + 1.6 * len(results), grid=True)
-    ratios = [*[1.2] * len(results), 1.0]
-    axes = figure.subplots(
-        len(ratios), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios}
-    )[:, 0]
+    axes = _activity_axes([*results], ax)
+    below = axes.get(_RATE)
     for index, (name, tree) in enumerate(results.items()):
-        spikes = raster(tree, layer, example=chosen)
-        _draw_spikes(axes[index], spikes, name, colour_of(index))
-        axes[index].set_ylabel("neuron")
-        rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
-        # Dots are at the start of their steps, and so is the middle of each stair of the rate.
-        edges = (np.arange(rate.size + 1) - 0.5) * float(tree.attrs["dt_ms"])
-        axes[-1].stairs(
-            rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
-        )
-    axes[-1].set_xlim(*_ends(results.values()))
-    axes[-1].set_ylim(bottom=0)
-    axes[-1].set_ylabel("rate (Hz)")
-    axes[-1].yaxis.set_major_locator(MaxNLocator(3))
-    axes[-1].set_xlabel(_TIME)
-    head(axes[-1], f"mean rate of {layer}", columns=min(4, len(results)))
-    return figure
+        if name in axes:
+            spikes = raster(tree, layer, example=chosen)
+            _draw_spikes(axes[name], spikes, name, colour_of(index))
+            axes[name].set_ylabel("neuron")
+            axes[name].set_xlim(*_ends(results.values()))
+        if below is not None:
+            rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
+            # Dots are at the start of their steps, and so is the middle of each stair of the rate.
+            edges = (np.arange(rate.size + 1) - 0.5) * float(tree.attrs["dt_ms"])
+            below.stairs(
+                rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
+            )
+    if below is not None:
+        below.set_xlim(*_ends(results.values()))
+        below.set_ylim(bottom=0)
+        below.set_ylabel("rate (Hz)")
+        below.yaxis.set_major_locator(MaxNLocator(3))
+        head(below, f"mean rate of {layer}", values=[*enumerate(results)])
+    [*axes.values()][-1].set_xlabel(_TIME)
+    return figure_of(axes.values())
+
+
+def _activity_axes(names: Sequence[str], ax: Places | None) -> dict[str, Axes]:
+    """Return a panel per result, and that of the rates."""
+    every = [*names, _RATE]
+    if ax is not None:
+        return given_axes(ax, every)
+    figure = new_figure(7.2, 1.5 + 1.6 * len(names), grid=True)
+    ratios = [*[1.2] * len(names), 1.0]
+    grid = figure.subplots(
+        len(every), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios}
+    )[:, 0]
+    return dict(zip(every, grid, strict=True))
 
 
 def _ends(results: Iterable[xr.DataTree]) -> tuple[float, float]:

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bioae.analysis.plots.style import (
-    MARKERS,
-    colour_of,
-    head,
-    line_of,
-    needed,
-    new_figure,
-    panels,
-    styled,
-)
+from bioae.analysis.plots.panels import Places, figure_of, panels, share_legend
+from bioae.analysis.plots.style import MARKERS, colour_of, line_of, needed, styled
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.errors import ResultError
 
@@ -32,7 +23,11 @@ _Epochs = dict[float, Mapping[str, float]]
 
 @styled
 def training_curves(
-    metrics: Mapping[str, Path | str], *, keys: Sequence[str] | None = None, x: str = "epoch"
+    metrics: Mapping[str, Path | str],
+    *,
+    keys: Sequence[str] | None = None,
+    x: str = "epoch",
+    ax: Places | None = None,
 ) -> Figure:
     """Draw training metrics, one panel per metric and one line per run.
 
@@ -45,6 +40,8 @@ def training_curves(
     x
         The key on the horizontal axis. Of repeated values, as after an interrupted epoch, the last
         counts; where the key is missing, the line's number, from 1, replaces it.
+    ax
+        Axes to draw into, by metric: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -62,13 +59,12 @@ def training_curves(
             expected=" or ".join(sorted(present - {x})) or "numbers",
             found=", ".join(requested) or "no number that changes",
         )
-    figure, axes = panels(len(drawn), 2.3, x, grid=False)
-    for panel, key in zip(axes, drawn, strict=True):
+    axes = panels(drawn, 2.3, x, ax=ax)
+    for key, panel in axes.items():
         _draw_metric(panel, runs, key)
     if len(runs) > 1:
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
-    return figure
+        share_legend(axes.values(), ax=ax)
+    return figure_of(axes.values())
 
 
 def _by_epoch(rows: Sequence[Mapping[str, float]], x: str) -> _Epochs:
@@ -104,16 +100,20 @@ def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
 
 
 @styled
-def transfer_curves(curves: Mapping[str, xr.Dataset], *, title: str = "") -> Figure:
+def transfer_curves(
+    curves: Mapping[str, xr.Dataset], *, title: str = "", ax: Axes | None = None
+) -> Figure:
     """Draw firing rate against the intensity of the input, one line per result.
 
-    The band is one standard deviation of the rates on both sides of their mean: the spread over
-    neurons and images, not the standard error of the mean.
+    The line is the median over neurons of their mean rates, the band ranges from the lower to the
+    upper quartile.
 
     Parameters
     ----------
     curves
         By result, as from `bioae.analysis.transfer_curve`.
+    ax
+        Axes to draw into; by default a new figure.
 
     Raises
     ------
@@ -121,26 +121,27 @@ def transfer_curves(curves: Mapping[str, xr.Dataset], *, title: str = "") -> Fig
         If there is no result.
     """
     needed(curves, "rates")
-    figure = new_figure(4.6, 2.7 + 0.16 * len(curves), grid=True)
-    axes = figure.subplots()
+    (axes,) = panels(
+        ["curve"], 2.7, "mean intensity of the input (0 black, 1 white)", ax=ax, width=4.6
+    ).values()
     for index, (name, curve) in enumerate(curves.items()):
         data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
-        x, rate, spread = (data[each].to_numpy() for each in ("intensity", "rate", "spread"))
-        axes.fill_between(
-            x, np.maximum(rate - spread, 0), rate + spread, color=colour_of(index), alpha=0.12, lw=0
+        x, low, median, high = (
+            data[each].to_numpy() for each in ("intensity", "lower", "median", "upper")
         )
+        axes.fill_between(x, low, high, color=colour_of(index), alpha=0.12, lw=0)
         axes.plot(
             x,
-            rate,
+            median,
             marker=MARKERS[index % len(MARKERS)],
             markersize=4,
             label=name,
             **line_of(index),
         )
-    axes.set_xlabel("mean intensity of the input (0 black, 1 white)")
     axes.set_ylabel("firing rate (Hz)")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    head(axes, title)
-    return figure
+    axes.set_title(title)
+    share_legend([axes], ax=ax)
+    return figure_of([axes])

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.tables import format_value
+from bioae.analysis.plots.panels import Places, figure_of, given_axes
 from bioae.analysis.plots.style import INK, needed, new_figure, styled
 from bioae.analysis.results.layers import images_of
 from bioae.checks import whole
@@ -27,7 +30,9 @@ _GAP = 0.12
 
 
 @styled
-def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> Figure:
+def reconstructions(
+    results: Mapping[str, xr.DataTree], *, images: int = 10, ax: Places | None = None
+) -> Figure:
     """Draw the first inputs in a row, and each result's reconstructions in a row below.
 
     The number under each reconstruction is its squared error, summed over pixels. A result with
@@ -39,6 +44,9 @@ def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> 
         The results by the names of their rows.
     images
         Number of examples.
+    ax
+        Axes to draw into, by row, from the top: one, a sequence, or a mapping from ``"input"`` and
+        the names of results. By default a new figure.
 
     Raises
     ------
@@ -50,13 +58,26 @@ def reconstructions(results: Mapping[str, xr.DataTree], *, images: int = 10) -> 
     rows = _rows(results, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
-    figure = new_figure(1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows), grid=True)
-    grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axes, (name, pictures, errors) in zip(grid, rows, strict=True):
+    size = 1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows)
+    grid = _row_axes([name for name, *_ in rows], size, ax)
+    for name, pictures, errors in rows:
+        if name not in grid:
+            continue
+        axes = grid[name]
         below = [] if errors is None else [format_value(error) for error in errors]
         _draw_row(axes, pictures, below, columns)
         axes.set_ylabel(fill(name, 14), rotation=0, ha="right", va="center", labelpad=6)
-    return figure
+    return figure_of(grid.values())
+
+
+def _row_axes(
+    names: Sequence[str], size: tuple[float, float], ax: Places | None
+) -> dict[str, Axes]:
+    """Return a panel per row of pictures, in a new figure of a size or the user's axes."""
+    if ax is not None:
+        return given_axes(ax, names)
+    figure = new_figure(*size, grid=True, pictures=True)
+    return dict(zip(names, figure.subplots(len(names), 1, squeeze=False)[:, 0], strict=True))
 
 
 def _draw_row(
@@ -87,9 +108,14 @@ def _draw_row(
     )  # fmt: skip
     axes.set_xticks(left[: len(below)] + width / 2, below)
     axes.set_yticks([])
-    axes.tick_params(length=0, pad=2, labelsize=7.5)
+    axes.tick_params(length=0, pad=2, labelsize=min(7.5, _ticks()))
     axes.spines[:].set_visible(False)
     return np.asarray(left[:count])
+
+
+def _ticks() -> float:
+    size = FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()
+    return float(size)
 
 
 # The name, the pictures, and their errors.
@@ -121,7 +147,11 @@ def _pictures(images: xr.DataArray) -> NDArray[Any]:
 
 @styled
 def filter_grid(
-    filters: Mapping[str, xr.DataArray], *, columns: int = 10, most: int = 40
+    filters: Mapping[str, xr.DataArray],
+    *,
+    columns: int = 10,
+    most: int = 40,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw filters or spike-triggered averages: light where positive, dark where negative.
 
@@ -135,6 +165,9 @@ def filter_grid(
         `bioae.analysis.spike_triggered_average`. Channels are averaged.
     columns, most
         Pictures per row, and the number of pictures per result, from the first.
+    ax
+        Axes to draw into, by row, from the top: one, a sequence, or a mapping from the names of
+        results, ``"NAME, row 2"`` and so on. By default a new figure.
 
     Raises
     ------
@@ -146,19 +179,21 @@ def filter_grid(
     most = whole(most, "most", least=1, error=ResultError)
     drawn = {name: _filters(array, most) for name, array in filters.items() if array.size}
     needed(drawn, "filters")
-    rows = [
-        (name, neurons[place : place + columns], pictures[place : place + columns])
+    rows = {
+        f"{name}, row {place // columns + 1}" if place else name: (
+            neurons[place : place + columns],
+            pictures[place : place + columns],
+        )
         for name, (neurons, pictures) in drawn.items()
         for place in range(0, len(pictures), columns)
-    ]
-    figure = new_figure(0.2 + 0.68 * columns, 0.35 * len(drawn) + 0.85 * len(rows), grid=True)
-    grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    named: set[str] = set()
-    for axes, (name, neurons, pictures) in zip(grid, rows, strict=True):
+    }
+    size = 0.2 + 0.68 * columns, 0.35 * len(drawn) + 0.85 * len(rows)
+    grid = _row_axes([*rows], size, ax)
+    for name, axes in grid.items():
+        neurons, pictures = rows[name]
         _draw_filters(axes, pictures, [str(neuron) for neuron in neurons], columns)
-        axes.set_title("" if name in named else name)
-        named.add(name)
-    return figure
+        axes.set_title(name if name in drawn else "")
+    return figure_of(grid.values())
 
 
 def _filters(array: xr.DataArray, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -20,9 +20,9 @@ _GAP = 0.08  # inches between the texts of neighbours
 
 
 class GridLayout(LayoutEngine):
-    """Leave room for titles, ticks and labels between the panels of one grid.
+    """Leave room for titles, ticks and labels between the panels of one grid, and a legend above.
 
-    Not for colour bars, or texts and legends that belong to the figure.
+    Not for colour bars, or texts that belong to the figure.
     """
 
     _adjust_compatible = True
@@ -42,7 +42,8 @@ class GridLayout(LayoutEngine):
         width, height = fig.get_size_inches()
         (left, right), wspace = _along(columns, margins[:2], width)
         # Rows are counted from the top.
-        (top, bottom), hspace = _along(rows, margins[:1:-1], height)
+        above = sum(each.get_window_extent(renderer).height for each in fig.legends) / fig.dpi
+        (top, bottom), hspace = _along(rows, margins[:1:-1], height, above)
         fig.subplots_adjust(
             left=left / width, right=1 - right / width, bottom=bottom / height,
             top=1 - top / height, wspace=wspace, hspace=hspace,
@@ -81,7 +82,7 @@ def _label_distances(axes: Axes) -> tuple[float, float]:
 
 
 def _along(
-    places: NDArray[np.int64], margins: NDArray[np.float64], size: float
+    places: NDArray[np.int64], margins: NDArray[np.float64], size: float, first: float = 0.0
 ) -> tuple[tuple[float, float], float]:
     """Return both outer margins, and the space between panels over the panels' mean size.
 
@@ -91,12 +92,14 @@ def _along(
         The column or row of each panel.
     margins
         The extents of texts before and after each panel, (2, panel).
+    first
+        Further space before all panels.
     """
     count = int(places.max()) + 1
     before, after = (
         np.array([own[places == place].max(initial=0) for place in range(count)]) for own in margins
     )
-    outer = float(before[0]) + _EDGE, float(after[-1]) + _EDGE
+    outer = first + float(before[0]) + _EDGE, float(after[-1]) + _EDGE
     gap = float((after[:-1] + before[1:]).max(initial=0)) + _GAP
     panel = (size - sum(outer) - (count - 1) * gap) / count
     return outer, gap / max(panel, 0.01)

@@ -14,15 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import Plane, principal_plane, project
-from bioae.analysis.plots.style import (
-    INK,
-    MARKERS,
-    MOST_MARKERS,
-    colour_of,
-    needed,
-    new_figure,
-    styled,
-)
+from bioae.analysis.plots.panels import Places, figure_of, head, share_legend, squares
+from bioae.analysis.plots.style import INK, MARKERS, MOST_MARKERS, colour_of, needed, styled
 from bioae.analysis.results.layers import layer_data
 
 __all__ = ["correlation_matrices", "latent_maps"]
@@ -35,14 +28,15 @@ Matrix = NDArray[np.float64]
 
 @styled
 def correlation_matrices(
-    matrices: Mapping[str, xr.DataArray], *, limit: float | None = None
+    matrices: Mapping[str, xr.DataArray], *, limit: float | None = None, ax: Places | None = None
 ) -> Figure:
     """Draw correlation matrices over all pairs of neurons, one panel per result.
 
     Neurons are in the order of a hierarchical clustering (average linkage on 1 - r) of the first
-    result, so that correlated neurons are neighbours. Results of the same size share the order,
-    and a position means the same neuron. Neurons without a defined correlation in any result, such
-    as dead ones, are left out. The diagonal is not drawn.
+    result, so that correlated neurons are neighbours. Results of the same size have the same order.
+    Each panel leaves out the neurons whose correlations are undefined in its result, such as dead
+    ones. The note of a panel has the median of its correlations, their quartiles, and the number of
+    neurons left out. The diagonal is not drawn.
 
     Parameters
     ----------
@@ -50,6 +44,8 @@ def correlation_matrices(
         By result, (neuron, other), as from `bioae.analysis.correlation_matrix`.
     limit
         Limit of the colour scale on both sides; by default it includes 99 % of the correlations.
+    ax
+        Axes to draw into, by result: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -57,15 +53,17 @@ def correlation_matrices(
         If there is no result.
     """
     needed(matrices, "correlations")
-    values = [_without_diagonal(matrix) for matrix in matrices.values()]
-    most = _limit(values) if limit is None else limit
-    figure, axes = _square_panels(len(values), 2.7, (0.9, 0.2))
-    for panel, name, matrix, order in zip(axes, matrices, values, _orders(values), strict=False):
-        image = _draw_matrix(panel, matrix, order, name, most)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25, extend="both")
+    values = {name: _without_diagonal(matrix) for name, matrix in matrices.items()}
+    most = _limit([*values.values()]) if limit is None else limit
+    orders = dict(zip(values, _orders([*values.values()]), strict=True))
+    axes = squares([*values], (2.7, 3.1), (0.9, 0.2), ax=ax)
+    for name, panel in axes.items():
+        image = _draw_matrix(panel, values[name], orders[name], name, most)
+    drawn = [*axes.values()]
+    bar = figure_of(drawn).colorbar(image, ax=drawn, shrink=0.8, aspect=25, extend="both")
     bar.set_label("correlation of spike counts")
     bar.outline.set_visible(False)
-    return figure
+    return figure_of(drawn)
 
 
 def _without_diagonal(matrix: xr.DataArray) -> Matrix:
@@ -77,10 +75,9 @@ def _without_diagonal(matrix: xr.DataArray) -> Matrix:
 def _orders(matrices: list[Matrix]) -> list[NDArray[np.int64]]:
     """Return the neurons of each panel, in order."""
     first = matrices[0]
-    defined = [_defined(matrix) for matrix in matrices if matrix.shape == first.shape]
-    shared = _clustered(first, np.logical_or.reduce(defined))
+    shared = _clustered(first)
     return [
-        shared if matrix.shape == first.shape else _clustered(matrix, _defined(matrix))
+        _ordered(matrix, shared) if matrix.shape == first.shape else _clustered(matrix)
         for matrix in matrices
     ]
 
@@ -90,13 +87,19 @@ def _defined(matrix: Matrix) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(matrix).any(1))
 
 
-def _clustered(matrix: Matrix, neurons: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Order neurons: first those that this matrix clusters, then the others."""
+def _ordered(matrix: Matrix, shared: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order the defined neurons: those that have a place in a shared order, then the others."""
+    placed = shared[_defined(matrix)[shared]]
+    others = np.setdiff1d(np.flatnonzero(_defined(matrix)), shared)
+    return np.concatenate((placed, others[_clustered(matrix[np.ix_(others, others)])]))
+
+
+def _clustered(matrix: Matrix) -> NDArray[np.int64]:
+    """Order the defined neurons, so that correlated ones are neighbours."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
     own = np.flatnonzero(_defined(matrix))
-    others = np.setdiff1d(np.flatnonzero(neurons), own)
     if own.size > 2:
         distance = 1 - np.nan_to_num(matrix[np.ix_(own, own)])
         np.fill_diagonal(distance, 0)
@@ -105,7 +108,7 @@ def _clustered(matrix: Matrix, neurons: NDArray[np.bool_]) -> NDArray[np.int64]:
             squareform(distance, checks=False), "average", optimal_ordering=own.size <= 500
         )
         own = own[leaves_list(tree)]
-    return np.concatenate((own, others)).astype(np.int64)
+    return own.astype(np.int64)
 
 
 def _limit(matrices: list[Matrix]) -> float:
@@ -124,19 +127,29 @@ def _draw_matrix(
     )
     pairs = ordered[np.triu_indices_from(ordered, 1)]
     defined = pairs[np.isfinite(pairs)]
-    mean = f"mean {defined.mean():.2g}" if defined.size else "none is defined"
-    axes.set_title(f"{name}: {mean}")
+    note = "no pair of neurons varies"
+    if defined.size:
+        low, median, high = np.quantile(defined, [0.25, 0.5, 0.75])
+        note = f"median {median:.2g} ({low:.2g} to {high:.2g})"
+    else:
+        axes.set(xticks=[], yticks=[])
     left = matrix.shape[0] - order.size
-    axes.set_xlabel("neuron, ordered" + (f" ({left:,} left out)" if left else ""))
+    head(axes, name, note + (f"\n{left:,} of {matrix.shape[0]:,} neurons left out" if left else ""))
+    axes.set_xlabel("neuron, ordered")
     axes.spines[:].set(visible=True, color=INK)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(4, integer=True))
+        if defined.size:
+            axis.set_major_locator(MaxNLocator(4, integer=True))
     return image
 
 
 @styled
 def latent_maps(
-    results: Mapping[str, xr.DataTree], layer: str, *, most_examples: int = 2000
+    results: Mapping[str, xr.DataTree],
+    layer: str,
+    *,
+    most_examples: int = 2000,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw examples in the space of their spike counts, marked by class, one panel per result.
 
@@ -152,6 +165,8 @@ def latent_maps(
         The name of the layer, such as the latent one.
     most_examples
         Number of examples to draw, from the first; the components are those of all examples.
+    ax
+        Axes to draw into, by result: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -161,22 +176,26 @@ def latent_maps(
     needed(results, "examples")
     labels = {name: _labels(tree) for name, tree in results.items()}
     classes = sorted({each for label in labels.values() for each in label.tolist()})
-    figure, axes = _square_panels(len(results), 2.9, (0.9 if len(classes) > 1 else 0.2, 0))
+    margin = (0.9 if len(classes) > 1 else 0.2, 0)
+    axes = squares([*results], (2.9, 2.9), margin, ax=ax)
     plane: Plane | None = None
-    for panel, (name, tree) in zip(axes, results.items(), strict=False):
+    for name, tree in results.items():
         same = plane is not None and plane.mean.size == layer_data(tree, layer).sizes["neuron"]
         own = plane if same and plane is not None else principal_plane(tree, layer)
         plane = plane or own
+        if name not in axes:
+            continue
+        panel = axes[name]
         places = project(tree, layer, own)
         _draw_examples(panel, places[:most_examples], labels[name][:most_examples], classes)
         panel.set_title(name)
         panel.set_xlabel(_axis(1, float(places["fraction"][0])))
         panel.set_ylabel(_axis(2, float(places["fraction"][1])))
+    drawn = [*axes.values()]
     if len(classes) > 1:
-        handles, names = axes[0].get_legend_handles_labels()
-        style = {"title": "class", "markerscale": 1.3, "handlelength": 1}
-        figure.legend(handles, names, loc="outside right upper", **style)
-    return figure
+        style: dict[str, Any] = {"title": "class", "markerscale": 1.3, "handlelength": 1}
+        share_legend(drawn, ax=ax, side="right", **style)
+    return figure_of(drawn)
 
 
 def _labels(tree: xr.DataTree) -> NDArray[Any]:
@@ -211,16 +230,3 @@ def _draw_examples(
 def _axis(which: int, fraction: float) -> str:
     explained = "no variance" if np.isnan(fraction) else f"{100 * fraction:.0f} % of the variance"
     return f"component {which} ({explained})"
-
-
-def _square_panels(
-    count: int, size: float, margin: tuple[float, float]
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `count` panels, three per row, of sizes in inches."""
-    columns = min(3, count)
-    rows = -(-count // columns)
-    figure = new_figure(size * columns + margin[0], 2.9 * rows + margin[1])
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for unused in axes[count:]:
-        unused.set_axis_off()
-    return figure, axes[:count]

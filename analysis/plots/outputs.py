@@ -13,14 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bioae.analysis.plots.panels import Places, figure_of, panels, share_legend, squares
 from bioae.analysis.plots.style import (
     INK,
     MOST_MARKERS,
     colour_of,
     drawable,
-    head,
     needed,
-    new_figure,
     span,
     styled,
 )
@@ -38,13 +37,15 @@ _POINTS, _UNITS = 5000, 6
 
 
 @styled
-def confusion_matrices(confusions: Mapping[str, xr.Dataset]) -> Figure:
+def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | None = None) -> Figure:
     """Draw confusion matrices: the fraction of each true class that is predicted as each class.
 
     Parameters
     ----------
     confusions
         By result, as from `bioae.analysis.confusion_matrix`.
+    ax
+        Axes to draw into, by result: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -52,10 +53,9 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset]) -> Figure:
         If there is no result.
     """
     needed(confusions, "confusion matrices")
-    figure = new_figure(4.2 * len(confusions), 3.9)
-    grid = figure.subplots(1, len(confusions), squeeze=False)[0]
-    for axes, (name, matrix) in zip(grid, confusions.items(), strict=True):
-        fraction = matrix["fraction"].transpose("true", "predicted").to_numpy()
+    grid = squares([*confusions], (3.5, 3.5), (0.7, 0.4), ax=ax)
+    for name, axes in grid.items():
+        fraction = confusions[name]["fraction"].transpose("true", "predicted").to_numpy()
         drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
@@ -68,18 +68,22 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset]) -> Figure:
                         column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
                         color="white" if value > 0.6 else "black",
                     )  # fmt: skip
-        figure.colorbar(drawn, ax=axes, shrink=0.8, label="fraction of the true class; cells in %")
-    return figure
+    places = [*grid.values()]
+    label = "fraction of the true class; cells in %"
+    figure_of(places).colorbar(drawn, ax=places, shrink=0.8, label=label)
+    return figure_of(places)
 
 
 @styled
-def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
+def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
     """Draw the mean firing rate of each neuron in response to each class.
 
     Parameters
     ----------
     responses
         By result, as from `bioae.analysis.rates_by_class`.
+    ax
+        Axes to draw into, by result: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -87,13 +91,13 @@ def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
         If there is no result.
     """
     needed(responses, "responses")
-    figure = new_figure(5.2, 0.6 + 2.4 * len(responses))
-    grid = figure.subplots(len(responses), 1, squeeze=False)[:, 0]
+    grid = squares([*responses], (4.6, 2.4), (0.6, 0.6), ax=ax, most=1)
     # One scale for all results, so that colours can be compared.
     highest = max(
         float(np.nan_to_num(array.to_numpy()).max(initial=0)) for array in responses.values()
     )
-    for axes, (name, array) in zip(grid, responses.items(), strict=True):
+    for name, axes in grid.items():
+        array = responses[name]
         values = array.transpose("class", "neuron").to_numpy()
         if not values.size:
             raise ResultError("there is no class or neuron to draw", where=name)
@@ -109,18 +113,21 @@ def class_rates(responses: Mapping[str, xr.DataArray]) -> Figure:
         labels = array["class"].to_numpy()
         if len(labels) <= _WRITTEN:
             axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
-        figure.colorbar(drawn, ax=axes, label="Hz")
-    return figure
+    places = [*grid.values()]
+    figure_of(places).colorbar(drawn, ax=places, label="Hz", aspect=12 * len(places))
+    return figure_of(places)
 
 
 @styled
-def predicted_values(results: Mapping[str, xr.DataTree]) -> Figure:
+def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = None) -> Figure:
     """Draw the outputs of regressions against their targets, a colour per output.
 
     Parameters
     ----------
     results
         The results by name, with targets; 5,000 examples and 6 outputs at most are drawn.
+    ax
+        Axes to draw into, by result: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -137,9 +144,9 @@ def predicted_values(results: Mapping[str, xr.DataTree]) -> Figure:
             for each in ("target", "output")
         ]
     ends = span(itertools.chain.from_iterable(values.values()))
-    figure = new_figure(3.9 * len(results), 3.8, grid=True)
-    grid = figure.subplots(1, len(results), squeeze=False, sharex=True, sharey=True)[0]
-    for axes, (name, (target, output)) in zip(grid, values.items(), strict=True):
+    grid = squares([*results], (3.2, 3.1), (0.2, 0.2), ax=ax, grid=True, shared=True)
+    for name, axes in grid.items():
+        target, output = values[name]
         axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
         many = target.shape[1] > MOST_MARKERS
         for unit, (x, y) in enumerate(zip(target, output, strict=True)):
@@ -149,13 +156,16 @@ def predicted_values(results: Mapping[str, xr.DataTree]) -> Figure:
             )  # fmt: skip
         axes.set_xlabel("target")
         axes.set_ylabel("output")
-        head(axes, name, columns=3)
-    grid[0].set(xlim=ends, ylim=ends)
-    return figure
+        axes.set_title(name)
+        axes.set(xlim=ends, ylim=ends)
+    share_legend(grid.values(), ax=ax)
+    return figure_of(grid.values())
 
 
 @styled
-def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> Figure:
+def output_traces(
+    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
+) -> Figure:
     """Draw the outputs of sequences over time, and their targets where known, dashed.
 
     Parameters
@@ -164,6 +174,9 @@ def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
         The results by name.
     examples
         The number of examples, one panel each; 6 outputs at most are drawn.
+    ax
+        Axes to draw into, by panel: one, a sequence, or a mapping from titles of panels
+        (``"NAME, example 0"``). By default a new figure.
 
     Raises
     ------
@@ -190,16 +203,20 @@ def output_traces(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
         }
         for root in drawn
     ]
-    figure = new_figure(6.2, 0.6 + 1.9 * len(rows), grid=True)
-    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    for axes, (name, tree, _), root, traces in zip(grid, rows, drawn, values, strict=True):
+    titles = [
+        f"{name}, example {int(root['example'])}"
+        for (name, *_), root in zip(rows, drawn, strict=True)
+    ]
+    own = dict(zip(titles, zip(rows, values, strict=True), strict=True))
+    grid = panels(titles, 1.9 + 0.3 / len(rows), "time (ms)", ax=ax, most=1, width=6.2)
+    ends = span([each for traces in values for each in traces.values()])
+    for title, axes in grid.items():
+        (_, tree, _), traces = own[title]
         _draw_traces(axes, traces, float(tree.attrs["dt_ms"]))
-        # One legend for all.
-        title = f"{name}, example {int(root['example'])}"
-        head(axes, title, columns=4, legend=axes is grid[0])
-    grid[0].set_ylim(span([each for traces in values for each in traces.values()]))
-    grid[-1].set_xlabel("time (ms)")
-    return figure
+        axes.set_title(title)
+        axes.set_ylim(ends)
+    share_legend(grid.values(), ax=ax)
+    return figure_of(grid.values())
 
 
 def _draw_traces(axes: Axes, traces: Mapping[str, NDArray[np.float64]], dt_ms: float) -> None:

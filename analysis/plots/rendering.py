@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from bioae.analysis.plots.layout import GridLayout
-from bioae.analysis.plots.style import STYLE
+from bioae.analysis.plots.style import style_of
 from bioae.errors import OutputError
 from bioae.files import atomic_output
 
@@ -32,7 +32,7 @@ def lay_out(figure: Figure) -> None:
         # Their labels reach further, and measuring a spine places all ticks again.
         for spine in axes.spines.values():
             spine.set_in_layout(False)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(style_of(figure)):
         engine.execute(figure)
     figure.set_layout_engine(None)
     if isinstance(engine, GridLayout):
@@ -82,7 +82,7 @@ def render(figure: Figure, kind: str) -> bytes:
     """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
     buffer = io.BytesIO()
     # A date would make equal figures differ.
-    metadata = {"Date": None} if kind == "svg" else None
-    with mpl.rc_context(STYLE):
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    with mpl.rc_context(style_of(figure)):
         figure.savefig(buffer, format=kind, metadata=metadata, **_FASTER.get(kind, {}))
     return buffer.getvalue()

@@ -11,15 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.style import (
-    colour_of,
-    drawable,
-    head,
-    needed,
-    new_figure,
-    span,
-    styled,
-)
+from bioae.analysis.plots.panels import Places, figure_of, given_axes, share_legend
+from bioae.analysis.plots.style import colour_of, drawable, needed, new_figure, span, styled
 from bioae.analysis.results.layers import root_of
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -31,7 +24,9 @@ _TRACES = 6
 
 
 @styled
-def input_signals(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> Figure:
+def input_signals(
+    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
+) -> Figure:
     """Draw the first input signals: a trace per channel, or with many channels a picture.
 
     Parameters
@@ -40,6 +35,9 @@ def input_signals(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
         The results by name, of networks that receive signals.
     examples
         The number of examples of each, one panel each.
+    ax
+        Axes to draw into, by panel: one, a sequence, or a mapping from titles of panels
+        (``"NAME, example 0"``). By default a new figure.
 
     Raises
     ------
@@ -51,33 +49,38 @@ def input_signals(results: Mapping[str, xr.DataTree], *, examples: int = 3) -> F
     inputs = {
         name: _signals(tree, name).isel(example=slice(examples)) for name, tree in results.items()
     }
-    rows = [
-        (
-            f"{name}, example {int(signal['example'])}",
+    rows = {
+        f"{name}, example {int(signal['example'])}": (
             drawable(signal.transpose("channel", "time").to_numpy()),
             float(results[name].attrs["dt_ms"]),
         )
         for name, signals in inputs.items()
         for signal in signals
-    ]
-    needed(dict(enumerate(rows)), "signals")
-    every = [values for _, values, _ in rows]
-    figure = new_figure(6.2, 0.4 + 1.7 * len(rows))
-    grid = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
+    }
+    needed(rows, "signals")
+    every = [values for values, _ in rows.values()]
+    if ax is None:
+        figure = new_figure(6.2, 0.4 + 1.7 * len(rows))
+        places = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
+        grid = dict(zip(rows, places, strict=True))
+    else:
+        grid = given_axes(ax, [*rows])
     pictures = []
-    for axes, (title, values, dt_ms) in zip(grid, rows, strict=True):
+    longest = max(values.shape[1] * dt_ms for values, dt_ms in rows.values())
+    for title, axes in grid.items():
+        values, dt_ms = rows[title]
         if len(values) > _TRACES:
             pictures.append(_draw_picture(axes, values, dt_ms, span(every, margin=0)))
-            axes.set_title(title)
         else:
             _draw_channels(axes, values, dt_ms, span(every))
-            # One legend for all.
-            head(axes, title, columns=_TRACES, legend=axes is grid[0])
-    grid[-1].set_xlim(0, max(values.shape[1] * dt_ms for _, values, dt_ms in rows))
-    grid[-1].set_xlabel("time (ms)")
+        axes.set_title(title)
+        axes.set_xlim(0, longest)
+    drawn = [*grid.values()]
+    drawn[-1].set_xlabel("time (ms)")
+    share_legend(drawn, ax=ax)
     if pictures:
-        figure.colorbar(pictures[0], ax=grid, label="input", aspect=15 * len(rows))
-    return figure
+        figure_of(drawn).colorbar(pictures[0], ax=drawn, label="input", aspect=15 * len(drawn))
+    return figure_of(drawn)
 
 
 def _draw_channels(

@@ -1,17 +1,19 @@
-"""Shared style of all figures: fonts, colours, lines, panels and legends."""
+"""Shared style of all figures, on a screen and in print: fonts, colours, lines and sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
-from textwrap import fill
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import (
     LogLocator,
     NullLocator,
@@ -30,28 +32,27 @@ __all__ = [
     "MOST_MARKERS",
     "STYLE",
     "colour_of",
+    "columns_for",
+    "current_style",
     "drawable",
-    "head",
-    "layers_in",
     "line_of",
     "log_axis",
+    "marker_of",
     "needed",
     "new_figure",
-    "of_layer",
-    "panels",
+    "print_style",
     "span",
+    "style_of",
     "styled",
 ]
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 INK = "#222222"
 # Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_LONGEST = 42  # characters of a label next to half a figure
-_LINE = 0.13  # inches
 _LARGEST = 1e300
+_PAD = 0.06  # inches around panels
 LINES = ("-", "--", "-.", ":")
 #: More markers take less space and time as pixels than in a vector format.
 MOST_MARKERS = 500
@@ -80,6 +81,8 @@ STYLE: Any = {
     "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.linewidth": 1.5,
+    # Text in PDF files stays text.
+    "pdf.fonttype": 42,
     "savefig.dpi": 200,
     "svg.fonttype": "path",
     # A fixed salt makes equal figures equal files.
@@ -97,49 +100,133 @@ _DEFAULTS: Any = {
 }
 
 
+#: Changes of the style in print. SVG files keep text as text, which editors of journals can change.
+_PRINT: Any = {
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": 8,
+    "font.size": 7,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.0,
+    "savefig.dpi": 600,
+    "svg.fonttype": "none",
+    "xtick.labelsize": 7,
+    "xtick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.size": 2.5,
+    "ytick.major.width": 0.6,
+}
+#: The widths of figures in print, in inches.
+_COLUMNS = {"single": 85 / 25.4, "double": 175 / 25.4}
+
+
+class _Style(NamedTuple):
+    """Settings of matplotlib, the width in inches (the figure's choice if None), and a scale."""
+
+    settings: Any
+    width: float | None = None
+    scale: float = 1.0
+
+
+_SCREEN = _Style(STYLE)
+_current: ContextVar[_Style] = ContextVar("style", default=_SCREEN)
+#: The styles in which figures were drawn, and are saved.
+_styles: WeakKeyDictionary[Figure, _Style] = WeakKeyDictionary()
+
+
+@contextmanager
+def print_style(
+    column: Literal["single", "double"] = "single", *, font: str = "DejaVu Sans"
+) -> Iterator[None]:
+    """Draw the figures in a ``with`` block for print: column width, 7 to 8 pt, text as text.
+
+    Figures are 85 mm (``"single"``) or 175 mm (``"double"``) wide and keep the style when they are
+    saved later. Axes that are made within the block, as by `matplotlib.pyplot.subplots`, have the
+    same fonts and lines.
+
+    Parameters
+    ----------
+    column
+        The width of the figures: one column of a journal's page, or two.
+    font
+        The font family, one that is installed.
+
+    Raises
+    ------
+    ResultError
+        If there is no such column.
+    """
+    if column not in _COLUMNS:
+        raise ResultError(
+            "there is no such column", expected=" or ".join(_COLUMNS), found=repr(column)
+        )
+    settings = {**STYLE, **_PRINT, "font.family": font}
+    token = _current.set(_Style(settings, _COLUMNS[column], 0.8))
+    try:
+        with mpl.rc_context({**_DEFAULTS, **settings}):
+            yield
+    finally:
+        _current.reset(token)
+
+
+def current_style() -> Any:
+    """Return the settings of matplotlib in which figures are drawn now."""
+    return _current.get().settings
+
+
+def style_of(figure: Figure) -> Any:
+    """Return the settings of matplotlib in which a figure was drawn."""
+    return _styles.get(figure, _current.get()).settings
+
+
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a function draw its figure in the shared style, independent of the user's settings."""
+    """Make a function draw its figure in the shared style, independent of the user's settings.
+
+    In axes of the user, its argument `ax`, the user's settings hold.
+    """
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context({**_DEFAULTS, **STYLE}):
+        if kwargs.get("ax") is not None:
+            return draw(*args, **kwargs)
+        with mpl.rc_context({**_DEFAULTS, **current_style()}):
             return draw(*args, **kwargs)
 
     return drawn
 
 
-def new_figure(width: float, height: float, *, grid: bool = False) -> Figure:
-    """Return an empty figure of a size in inches, with automatic layout.
+def new_figure(
+    width: float, height: float, *, grid: bool = False, pictures: bool = False
+) -> Figure:
+    """Return an empty figure of a size in inches on a screen, with automatic layout.
 
     Parameters
     ----------
     grid
-        Whether it is only a grid of panels, without colour bars and outer legends, whose layout
-        takes less time.
+        Whether it is only a grid of panels below a legend, without colour bars, whose layout takes
+        less time.
+    pictures
+        Whether the height follows the width, because panels have a fixed aspect.
     """
-    return Figure(figsize=(width, height), layout=GridLayout() if grid else "constrained")
+    style = _current.get()
+    if style.width is not None:
+        height *= style.width / width if pictures else style.scale
+        width = style.width
+    layout = GridLayout() if grid else ConstrainedLayoutEngine(h_pad=_PAD, w_pad=_PAD)
+    figure = Figure(figsize=(width, height), layout=layout)
+    _styles[figure] = style
+    return figure
 
 
-def panels(
-    count: int, height: float, xlabel: str, *, grid: bool = True
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `count` panels, two per row, each of a height in inches.
-
-    Parameters
-    ----------
-    grid
-        As in `new_figure`.
-    """
-    columns = min(2, count)
-    rows = -(-count // columns)
-    figure = new_figure(3.6 * columns, height * rows, grid=grid)
-    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=True).flat)
-    for unused in axes[count:]:
-        unused.set_axis_off()
-    for lowest in axes[max(0, count - columns) : count]:
-        lowest.set_xlabel(xlabel)
-        lowest.tick_params(labelbottom=True)
-    return figure, axes[:count]
+def columns_for(count: int, width: float, most: int) -> int:
+    """Return the number of panels per row, of a width in inches on a screen."""
+    style = _current.get()
+    if style.width is not None:
+        most = min(most, max(1, int(style.width / (style.scale * width))))
+    most = max(1, min(count, most))
+    # Rows of about equal length: four panels are two rows of two, not of three and one.
+    return -(-count // -(-count // most)) if count else 1
 
 
 def log_axis(axes: Axes) -> None:
@@ -156,6 +243,17 @@ def log_axis(axes: Axes) -> None:
 def line_of(index: int) -> dict[str, Any]:
     """Return the colour and style of a result's line; each of them identifies the result."""
     return {"color": colour_of(index), "linestyle": LINES[index % len(LINES)]}
+
+
+def marker_of(index: int) -> dict[str, Any]:
+    """Return the marker of a result among others in one panel: filled for the first one only."""
+    return {
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 3.5,
+        "markerfacecolor": "none" if index else colour_of(index),
+        "markeredgecolor": colour_of(index),
+        "markeredgewidth": 0.7,
+    }
 
 
 def colour_of(index: int) -> str:
@@ -182,20 +280,6 @@ def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float
     return low - space, high + space
 
 
-def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return the layers that any result has, in their order."""
-    return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
-
-
-def of_layer(results: Mapping[str, Mapping[str, T]], layer: str) -> list[tuple[int, str, T]]:
-    """Return index, label and data of the results that have a layer."""
-    return [
-        (index, label, layers[layer])
-        for index, (label, layers) in enumerate(results.items())
-        if layer in layers
-    ]
-
-
 def needed(items: object, name: str) -> None:
     """Raise a `ResultError` if there is nothing to draw, or no mapping."""
     if not isinstance(items, Mapping):
@@ -204,41 +288,3 @@ def needed(items: object, name: str) -> None:
         )
     if not items:
         raise ResultError(f"there are no {name} to draw", expected="at least one result")
-
-
-def head(axes: Axes, title: str, *, columns: int = 1, legend: bool = True) -> None:
-    """Put the legend above a panel, where it cannot hide a line, and the title above the legend.
-
-    Long labels are wrapped, and the figure grows by the lines that are added.
-
-    Parameters
-    ----------
-    columns
-        Of the legend.
-    legend
-        Whether there is one, if anything has a label.
-    """
-    handles, _ = axes.get_legend_handles_labels()
-    if not handles or not legend:
-        axes.set_title(title)
-        return
-    drawn = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2, ncols=columns)
-    rows = -(-len(drawn.get_texts()) // columns)
-    added = _wrap(drawn.get_texts()) if columns == 1 else 0
-    axes.set_title(title, pad=8 + 12.5 * rows + 9.5 * added)
-    spec, figure = axes.get_subplotspec(), axes.get_figure(root=True)
-    if added and spec is not None and figure is not None:
-        # Panels next to each other are mostly wrapped alike.
-        beside = spec.get_gridspec().ncols
-        figure.set_figheight(figure.get_figheight() + _LINE * added / beside)
-
-
-def _wrap(texts: Iterable[Text]) -> int:
-    """Wrap labels that are wider than a panel, and return the number of lines added."""
-    added = 0
-    for text in texts:
-        text.set_text(
-            fill(text.get_text(), _LONGEST, break_long_words=False, break_on_hyphens=False)
-        )
-        added += text.get_text().count("\n")
-    return added

@@ -175,23 +175,31 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         "rates",
         "Firing rates",
         "Number of neurons by firing rate, averaged over all examples, and the best fit (least "
-        "AIC) of the log-normal, gamma and exponential distributions. Neurons that never fire have "
-        "no place on a logarithmic axis; the labels give their number.",
+        "AIC) of the log-normal, gamma and exponential distributions; above, the median and the "
+        "quartiles of the neurons that fire. Dead neurons have no place on a logarithmic axis.",
         partial(plots.fitted_rates, column("firing_rate"), fits),
     )
     yield Illustration(
         "intervals",
         "Intervals between spikes",
-        "Distribution of the intervals of each layer. Intervals are within one presentation, which "
-        "cuts off long ones.",
+        "Distribution of the intervals of each layer, its median and its quartiles. Intervals are "
+        "within one presentation, which cuts off long ones.",
         partial(plots.interval_histograms, column("isi_distribution")),
+    )
+    yield Illustration(
+        "latencies",
+        "Response latency",
+        "Time from the start of a presentation to a neuron's first spike, by layer: median and "
+        "quartiles over the neurons that fire. The time is that of the layer's own window, which "
+        "begins a step after that of the layer before it.",
+        partial(plots.response_latencies, column("first_spike_latency")),
     )
     yield Illustration(
         "irregularity",
         "Irregularity and rate",
         "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
         "a Poisson process; on a grid of steps, chance gives less than that at high rates. The "
-        "labels give the number of neurons that have two intervals; the others are left out.",
+        "numbers of neurons are of those that have two intervals; the others are left out.",
         partial(plots.cv_against_rate, layers),
     )
 

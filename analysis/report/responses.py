@@ -83,7 +83,8 @@ def _code(results: Results) -> Iterator[Illustration]:
                 "code-correlations",
                 f"Correlations in {layer}",
                 "Pearson correlation of the spike counts over examples, for all pairs of neurons. "
-                "Neurons that vary together are next to each other.",
+                "Neurons that vary together are next to each other; those whose count never "
+                "varies, such as dead ones, are left out.",
                 lambda: plots.correlation_matrices(
                     {name: correlation_matrix(tree, layer) for name, tree in some.items()}
                 ),
@@ -113,7 +114,7 @@ def _first_layer(results: Results) -> Iterator[Illustration]:
         "transfer",
         f"Rate and intensity in {layer}",
         "Firing rate against the mean intensity of the pixels around each neuron's position, as an "
-        "f-I curve; the band is one standard deviation over neurons and images.",
+        "f-I curve: median and quartiles over neurons.",
         lambda: plots.transfer_curves(
             {name: transfer_curve(tree, layer) for name, tree in some.items()}
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 from datetime import UTC, datetime
 
+from bioae.cli.tables import print_wrapped
 from bioae.simulation.targets.build_cache import BuildCache, KeptBuild
 
 __all__ = ["clear_cache", "show_cache"]
@@ -25,7 +26,8 @@ def show_cache(*, json: bool = False) -> None:
         about = {"folder": str(cache.folder), "limit_bytes": cache.limit}
         print(json_format.dumps({**about, "bytes": _size(builds), "builds": entries}))
         return
-    print(f"{cache.folder}: {_summary(builds)}, at most {_megabytes(cache.limit)}")
+    text = f"{cache.folder}: {_summary(builds)}, at most {_megabytes(cache.limit)}"
+    print_wrapped(text, indent=2)
     for build in builds:
         used = datetime.fromtimestamp(build.used).astimezone()
         print(f"{build.key[:12]}  {_megabytes(build.bytes):>9}  last used {used:%Y-%m-%d %H:%M}")
@@ -45,7 +47,7 @@ def clear_cache(*, json: bool = False) -> None:
         report = {"folder": str(cache.folder), "bytes": _size(removed), "removed": len(removed)}
         print(json_format.dumps(report))
     else:
-        print(f"{cache.folder}: removed {_summary(removed)}")
+        print_wrapped(f"{cache.folder}: removed {_summary(removed)}", indent=2)
 
 
 def _entry(build: KeptBuild) -> dict[str, object]:

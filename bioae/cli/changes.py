@@ -130,7 +130,7 @@ def print_change(before: Path, after: Path) -> None:
 
     from bioae.analysis import as_table, firing_change, layer_names, open_result, presentations
     from bioae.analysis.results.layers import readout_note
-    from bioae.cli.tables import print_table
+    from bioae.cli.tables import print_table, print_wrapped
 
     console = Console()
     with open_result(before, lazy=True) as first, open_result(after, lazy=True) as second:
@@ -152,7 +152,7 @@ def print_change(before: Path, after: Path) -> None:
     if left_out:
         lines.append(readout_note(left_out))
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_wrapped(line, indent=2)
     if rows:
         print_table(as_table("Firing before and after", rows), console, heading_width=7)
 

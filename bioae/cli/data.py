@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 from pathlib import Path
 
+from bioae.cli.tables import print_wrapped
 from bioae.datasets import DATA_SETS, DataSet, fetch, locate
 from bioae.errors import DataError
 
@@ -26,9 +27,10 @@ def list_data(*, json: bool = False) -> None:
     width = max(map(len, DATA_SETS))
     for known, folder in rows:
         place = folder or f"not fetched yet: bioae data fetch {known.name}"
-        print(f"{known.name:{width}}  {known.description}")
+        print_wrapped(known.description, start=f"{known.name:{width}}  ", indent=width + 2)
         counts = ", ".join(f"{count:,} {split}" for split, count in known.examples.items())
-        print(f"{'':{width}}  {counts}; {known.licence}; {place}")
+        text = f"{counts}; {known.licence}; {place}"
+        print_wrapped(text, start=" " * (width + 2), indent=width + 2)
 
 
 def fetch_data(name: str, /) -> None:

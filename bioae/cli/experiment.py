@@ -128,11 +128,14 @@ def _list(*, json: bool) -> int:
         ]
         print(json_format.dumps(entries))
         return 0
+    from bioae.cli.tables import print_wrapped
+
     width = max(len(plan.experiment.name) for plan in plans)
     for plan in plans:
         rows = f"{len(plan.conditions)} conditions, {len(plan.keys())} rows"
-        print(f"{plan.experiment.name:{width}}  {plan.experiment.title} ({rows})")
-        print(f"{'':{width}}  {plan.experiment.claim}")
+        start = f"{plan.experiment.name:{width}}  "
+        print_wrapped(f"{plan.experiment.title} ({rows})", start=start, indent=width + 2)
+        print_wrapped(plan.experiment.claim, start=" " * (width + 2), indent=width + 2)
     return 0
 
 
@@ -223,7 +226,6 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
 
     from bioae.analysis.measures.tables import Table
     from bioae.cli.tables import print_table
-    from bioae.errors import shortened
     from bioae.experiments.runner.run import document_of
 
     document = document_of(plan, store)
@@ -236,10 +238,9 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
             seeds = plan.seeds_of(name)
             missing = [str(seed) for seed in seeds if (name, seed) not in finished]
             count = f"{len(seeds) - len(missing)} of {len(seeds)}"
-            rows.append((name, count, shortened(", ".join(missing), 40) or "none"))
-        table = Table(
-            f"Rows in {store.folder}", ("condition", "rows", "missing seeds"), tuple(rows)
-        )
+            rows.append((name, count, ", ".join(missing) or "none"))
+        headings = ("condition", "rows", "missing seeds")
+        table = Table(f"Rows in {store.folder}", headings, tuple(rows), texts=headings[2:])
         console = Console()
         print_table(table, console)
     return _verdict(plan, document, json=json)
@@ -247,15 +248,17 @@ def _status(plan: Plan, store: Store, *, json: bool) -> int:
 
 def _verdict(plan: Plan, document: Document, *, json: bool, page: Path | None = None) -> int:
     """Print the verdict, and where the page is if one was written; return the exit status."""
+    from bioae.cli.tables import print_wrapped
     from bioae.experiments.runner.verdict import judge
 
     verdict = judge(plan, document)
     if json:
         print(json_format.dumps({"experiment": plan.experiment.name, **verdict.to_mapping()}))
     else:
-        print("\n".join(verdict.lines()))
+        for line in verdict.lines():
+            print_wrapped(line, indent=2)
         if plan.small:
-            print(
+            print_wrapped(
                 "This is the quick form: it tests the program, and shows nothing about the claim."
             )
         if page is not None:

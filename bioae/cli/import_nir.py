@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bioae.cli.options import Several, Steps, integer
-from bioae.errors import InputError, shortened
+from bioae.errors import InputError
 from bioae.exchange.nir.resets import Reset
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ def _print_rows(translation: Translation) -> None:
     first, second = (min(max(len(row[k]) for row in rows), 24) for k in (0, 1))
     for node, kind, becomes in rows:
         lines = wrap(becomes, max(_WIDTH - first - second - 4, 20)) or [""]
-        print(f"{shortened(node, first):{first}}  {kind:{second}}  {lines[0]}".rstrip())
+        fits = len(node) <= first
+        if not fits:  # whole, on a separate line
+            print(node)
+        print(f"{node if fits else '':{first}}  {kind:{second}}  {lines[0]}".rstrip())
         for line in lines[1:]:
             print(f"{'':{first + second + 4}}{line}")

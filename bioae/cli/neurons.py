@@ -25,6 +25,7 @@ def list_neurons(*, json: bool = False) -> None:
     json
         Print one JSON list.
     """
+    from bioae.cli.tables import print_wrapped
     from bioae.equations import available, load_model
 
     models = [load_model(name) for name in available()]
@@ -35,8 +36,8 @@ def list_neurons(*, json: bool = False) -> None:
     for model in models:
         fires = "fires" if model.threshold is not None else "never fires"
         trained = f"trainable: {', '.join(model.trainable)}" if model.trainable else "not trainable"
-        print(f"{model.name:{width}}  {model.description}")
-        print(f"{'':{width}}  {fires}; {trained}")
+        print_wrapped(model.description, start=f"{model.name:{width}}  ", indent=width + 2)
+        print_wrapped(f"{fires}; {trained}", start=" " * (width + 2), indent=width + 2)
 
 
 def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> None:
@@ -90,14 +91,15 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         the model never fires.
     """
     from bioae.cli.compared import summary, to_try
+    from bioae.cli.tables import print_wrapped
     from bioae.extras import has_torch
 
     model, program = _loaded(file)
     unusual = _unusual_firing(model)
     if not json:
-        print(f"{file}: loads, and Brian2 integrates it.")
+        print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
         for line in unusual:
-            print(f"Warning: {line}")
+            print_wrapped(f"Warning: {line}", indent=2)
     tried = to_try(target)
     reports = _parities(model, tried.targets) if has_torch() else []
     passed = all(parity.passed for parity in reports)
@@ -112,13 +114,17 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
         print(json_format.dumps(report, allow_nan=False))
     else:
         if reports:
-            print(tried)
+            print_wrapped(str(tried), indent=2)
             for parity in reports:
-                print(f"{parity.target}: {_agreement(parity)}{'' if parity.passed else ', FAILED'}")
-            print(f"Parity is {_class(program)}; {'passed' if passed else 'FAILED'}.")
+                failed = "" if parity.passed else ", FAILED"
+                print_wrapped(f"{parity.target}: {_agreement(parity)}{failed}", indent=2)
+            outcome = "passed" if passed else "FAILED"
+            print_wrapped(f"Parity is {_class(program)}; {outcome}.", indent=2)
         else:
-            print("Not compared with PyTorch, which is not installed: pip install 'bioae[train]'")
-        print(_trainable(model))
+            print_wrapped(
+                "Not compared with PyTorch, which is not installed: pip install 'bioae[train]'"
+            )
+        print_wrapped(_trainable(model), indent=2)
     return 0 if passed else 1
 
 

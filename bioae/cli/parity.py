@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,6 +71,7 @@ def parity(
         Print one JSON object: of the first target that failed, or else of the last one tried.
     """
     from bioae.cli.compared import summary, to_try
+    from bioae.cli.tables import print_wrapped
     from bioae.extras import need_torch
 
     need_torch("bioae parity")
@@ -91,7 +92,7 @@ def parity(
     else:
         for report in reports:
             _print(report)
-        print(tried)
+        print_wrapped(str(tried), indent=2)
     return 0 if all(report.passed for report in reports) else 1
 
 
@@ -159,23 +160,30 @@ def _is_network(model: str) -> bool:
 
 
 def _print(report: Parity) -> None:
-    print(f"{report.model}: mirror compared with Brian2 ({report.target}), float64")
+    from bioae.cli.tables import print_wrapped
+
+    print_wrapped(f"{report.model}: mirror compared with Brian2 ({report.target}), float64")
+    for line in _lines(report):
+        print_wrapped(line, start="  ", indent=4)
+
+
+def _lines(report: Parity) -> Iterator[str]:
     activity = "change; it never fires, so states are compared" if report.silent else "fire"
-    print(
-        f"  {report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
+    yield (
+        f"{report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
         f"presentations of {report.steps} steps; "
         f"{report.active_fraction:.0%} of the neurons {activity}"
     )
-    print(f"  differing (neuron, step) pairs: {report.differing}")
-    print(f"  fraction of spikes that agree: {report.spike_agreement:.6g}")
-    print(f"  agreement step by step: {report.one_step:.6g}, {report.excused} within rounding")
+    yield f"differing (neuron, step) pairs: {report.differing}"
+    yield f"fraction of spikes that agree: {report.spike_agreement:.6g}"
+    yield f"agreement step by step: {report.one_step:.6g}, {report.excused} within rounding"
     if report.excused > report.explained:
-        print(f"  more than the {report.explained} within rounding that chance explains")
-    print(f"  largest difference of a state: {report.max_state_error:.3g} (base units)")
+        yield f"more than the {report.explained} within rounding that chance explains"
+    yield f"largest difference of a state: {report.max_state_error:.3g} (base units)"
     if report.self_agreement is not None:
         kind = "chaotic" if report.chaotic else "not chaotic"
-        print(f"  Brian2 with itself, perturbed: {report.self_agreement:.6g}, {kind}")
-    print(f"  required: {_requirement(report)}; {'passed' if report.passed else 'FAILED'}")
+        yield f"Brian2 with itself, perturbed: {report.self_agreement:.6g}, {kind}"
+    yield f"required: {_requirement(report)}; {'passed' if report.passed else 'FAILED'}"
 
 
 def _requirement(report: Parity) -> str:

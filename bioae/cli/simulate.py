@@ -222,9 +222,12 @@ class _Simulation(NamedTuple):
 def _print_result(out: Path, message: str) -> None:
     """Print the name of a result, its scores, and a line about the weights of a new neuron."""
     from bioae.cli.changes import score_lines
+    from bioae.cli.tables import print_wrapped
 
-    for line in (str(out), *score_lines(out), *([message] if message else [])):
-        print(line)
+    # A path stays on one line, so that it can be copied.
+    print(out)
+    for line in (*score_lines(out), *([message] if message else [])):
+        print_wrapped(line, indent=2)
 
 
 def _compare(changed: Path, network: Network, simulation: _Simulation, backend: Backend) -> None:

@@ -1,7 +1,9 @@
-"""Tables in the terminal, no wider than it."""
+"""Tables and texts in the terminal, no wider than it."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from bioae.analysis.measures.tables import Table
 
-__all__ = ["print_table"]
+__all__ = ["print_table", "print_wrapped"]
 
 _SPACE = 3  # between two columns
 _EDGES = 4
@@ -32,6 +34,28 @@ class _Column(NamedTuple):
     width: int
     least: int
     left: bool
+
+
+def print_wrapped(text: str, *, start: str = "", indent: int = 0) -> None:
+    """Print a text, in a terminal wrapped between words. In files and pipes it stays one line.
+
+    Parameters
+    ----------
+    start
+        What precedes the text on its first line.
+    indent
+        The spaces before its other lines.
+    """
+    if not sys.stdout.isatty():
+        print(f"{start}{text}")
+        return
+    width = shutil.get_terminal_size().columns
+    print(
+        fill(
+            text, width, initial_indent=start, subsequent_indent=" " * indent,
+            break_long_words=False, break_on_hyphens=False,
+        )
+    )  # fmt: skip
 
 
 def print_table(table: Table, console: Console, *, heading_width: int = _CELL) -> None:

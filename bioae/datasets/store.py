@@ -13,6 +13,7 @@ from bioae.datasets.idx import read_idx
 from bioae.errors import DataError
 from bioae.files import user_cache
 from bioae.inputs import expanded
+from bioae.progress import activity, counted
 
 __all__ = [
     "VARIABLE",
@@ -114,15 +115,15 @@ def fetch(name: str) -> Path:
 
 def _fetch_from(mirror: str, known: DataSet) -> Path:
     import pooch
-    from rich.console import Console
 
     folder = _cache(known.name)
     pooch.get_logger().setLevel("WARNING")
     files = pooch.create(path=folder, base_url=mirror, registry=dict(known.sha256))
-    with Console(stderr=True).status(f"Fetching {known.name}") as status:
-        for file in known.sha256:
-            status.update(f"Fetching {known.name}: {file}")
-            files.fetch(file)
+    with counted(f"fetching {known.name}", len(known.sha256), unit="files") as report:
+        for done, file in enumerate(known.sha256, 1):
+            with activity(file):
+                files.fetch(file)
+            report(done)
     return folder
 
 

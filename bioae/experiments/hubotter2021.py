@@ -167,7 +167,7 @@ def _baselines() -> dict[str, Condition]:
         ),
         "ae-weight-decay": (
             "auto-encoder with weight decay", {"kind": "autoencoder"},
-            {"optimiser": {"name": "adamw", "weight_decay": 0.01}},
+            {"training": {"optimiser": {"name": "adamw", "weight_decay": 0.01}}},
         ),
         "vae": ("variational auto-encoder", {"kind": "variational"}, {}),
         "beta-vae": (
@@ -180,10 +180,10 @@ def _baselines() -> dict[str, Condition]:
     trained = ("autoencoder", "variational")
     return {
         name: _condition(
-            text, {"baseline": kind, "training": training}, of="conventional",
+            text, {"baseline": kind, **changes}, of="conventional",
             seeds=5 if kind["kind"] in trained else 1, quick=name in {"ae", "pca", "mean-image"},
         )
-        for name, (text, kind, training) in kinds.items()
+        for name, (text, kind, changes) in kinds.items()
     }  # fmt: skip
 
 

@@ -186,8 +186,13 @@ class TrainedPopulation:
         spikes: Tensor,
         widths: Sequence[float],
         key: Key,
+        *,
+        report: Callable[[int], None],
     ) -> tuple[Parameters, int]:
-        """Return the fitted parameters, and the number of gradients computed."""
+        """Return the fitted parameters, and the number of gradients computed.
+
+        `report` is called after each width; a further attempt starts again.
+        """
         neuron = self.forced(start)
         trained = list(neuron.trained.values())
         ends = (each.scale.bounds for each in trained)
@@ -211,6 +216,7 @@ class TrainedPopulation:
             for width in widths:
                 point, value = _minimise(partial(loss, width=width), point, bounds)
                 losses.append(value)
+                report(len(losses))
             if best is None or losses[-1] < best[0]:
                 best = losses[-1], point
             # With narrower noise, spikes become more likely only if the parameters explain them.

@@ -15,6 +15,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.program import INPUT
 from bioae.errors import ModelError
 from bioae.noise import Key
+from bioae.progress import counted
 from bioae.random import stream
 from bioae.trainers.fitting.likelihood import Parameters, TrainedPopulation
 from bioae.trainers.mirror.connections.pathways import Arrived
@@ -149,7 +150,11 @@ def recover(
         own = stimulus.spikes(population.free(values), amplitude, key)
         return ((own * spikes).sum() / torch.maximum(own, spikes).sum()).item()
 
-    fitted, evaluations = population.descend(start, stimulus.steps(amplitude), spikes, widths, key)
+    with counted("fitting", len(widths), unit="widths of noise") as report:
+        arriving = stimulus.steps(amplitude)
+        fitted, evaluations = population.descend(
+            start, arriving, spikes, widths, key, report=report
+        )
 
     def trained(values: Parameters) -> dict[str, float]:
         return {name: float(values[name]) for name in parameters}

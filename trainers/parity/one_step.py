@@ -15,6 +15,7 @@ from torch import Tensor
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key
+from bioae.progress import counted
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
@@ -66,14 +67,17 @@ def one_step(network: Network, presentations: Presentations, brian: xr.DataTree)
     mirror = NetworkMirror(network, dtype=torch.float64)
     emitted = torch.from_numpy(presentations.drive()).double()
     total = OneStep(0, 0, 0, 0)
-    for placed in network.config.placed:
-        layer = mirror.layers[placed.name]
-        assert isinstance(layer, LayerMirror)
-        spikes = torch.from_numpy(_raster(brian, placed))
-        restart = _Restart(layer, presentations.key(), network.config.dt_seconds)
-        found = restart(emitted, spikes, brian[f"/layers/{placed.name}"])
-        total = OneStep(*(a + b for a, b in zip(total, found, strict=True)))
-        emitted = spikes.double().reshape(*spikes.shape[:2], *placed.shape)
+    layers = network.config.placed
+    with counted("steps from Brian2's states", len(layers), unit="layers") as report:
+        for done, placed in enumerate(layers, 1):
+            layer = mirror.layers[placed.name]
+            assert isinstance(layer, LayerMirror)
+            spikes = torch.from_numpy(_raster(brian, placed))
+            restart = _Restart(layer, presentations.key(), network.config.dt_seconds)
+            found = restart(emitted, spikes, brian[f"/layers/{placed.name}"])
+            total = OneStep(*(a + b for a, b in zip(total, found, strict=True)))
+            emitted = spikes.double().reshape(*spikes.shape[:2], *placed.shape)
+            report(done)
     return total
 
 

@@ -18,6 +18,7 @@ from bioae.analysis.coding import information
 from bioae.analysis.coding.class_responses import class_separation
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
+from bioae.analysis.firing import latencies
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -75,7 +76,7 @@ def test_small_blocks_change_nothing(make: Make, monkeypatch: pytest.MonkeyPatch
     measures = (count_information, latency_information)
     whole = [measure(tree, "latent", shuffles=2) for measure in measures]
     monkeypatch.setattr(information, "_CELLS", 40)
-    monkeypatch.setattr(information, "_ENTRIES", 12)
+    monkeypatch.setattr(latencies, "_ENTRIES", 12)
     for measure, expected in zip(measures, whole, strict=True):
         xr.testing.assert_allclose(measure(tree, "latent", shuffles=2), expected)
 

@@ -11,13 +11,17 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnchoredOffsetbox
+from matplotlib.text import Text
 from scipy import stats
 
 from bioae.analysis import example_result, firing_rate, layer_names
 from bioae.analysis.coding.latent_space import principal_plane, project
 from bioae.analysis.coding.transfer import transfer_curve
 from bioae.analysis.comparison.effects import neuron_values
+from bioae.analysis.firing.interval_moments import interval_sums
 from bioae.analysis.firing.intervals import isi_distribution
+from bioae.analysis.firing.latencies import first_spike_latency
 from bioae.analysis.firing.rate_distributions import fit_rates
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.plots import (
@@ -28,6 +32,7 @@ from bioae.analysis.plots import (
     interval_histograms,
     latent_maps,
     population_activity,
+    response_latencies,
     to_svg,
     transfer_curves,
 )
@@ -50,9 +55,16 @@ def panel(figure: Figure, title: str) -> Axes:
     return found
 
 
-def legend(axes: Axes) -> list[str]:
-    found = axes.get_legend()
-    return [text.get_text() for text in found.get_texts()] if found else []
+def legend(figure: Figure) -> list[str]:
+    (found,) = figure.legends
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    return [text.get_text() for text in found.get_texts()]
+
+
+def note(axes: Axes) -> list[str]:
+    """Return the texts of a panel's note."""
+    (box,) = (each for each in axes.artists if isinstance(each, AnchoredOffsetbox))
+    return [text.get_text() for text in box.findobj(Text)]
 
 
 def styles(axes: Axes) -> set[tuple[str, Any]]:
@@ -80,7 +92,8 @@ def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.
         stairs = rate.patches[list(two).index(name)].get_data().values  # type: ignore[attr-defined]
         per_step = np.bincount(own["spike_time_ms"].astype(int), minlength=20)
         np.testing.assert_allclose(stairs, per_step / 144 * 1000)
-    assert legend(rate) == ["LIF", "AdEx"]
+    assert note(rate) == ["LIF", "AdEx"]
+    assert not figure.legends
     assert rate.get_xlabel().endswith("(ms)")
     assert population_activity(two, "conv").axes[0].lines
     with pytest.raises(ResultError, match="no such example"):
@@ -99,18 +112,18 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
     )
     figure = fitted_rates({"a": {"latent": rates}}, {"a": {"latent": fit}}, which=which, bins=20)
     (axes,) = figure.axes
-    expected = ["a: log-normal", "a: exponential"][: 1 if which == "best" else 2]
-    assert legend(axes) == ["a: 1 of 2,001 dead", *expected] or set(legend(axes)) == {
-        "a: 1 of 2,001 dead",
-        *expected,
-    }
-    counts, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
-    assert counts.sum() == 2000
+    expected = ["log-normal fit", "exponential fit"][: 1 if which == "best" else 2]
+    assert legend(figure) == ["a", *expected]
+    assert note(axes) == ["dead:", "1 of 2,001"]
+    density, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
+    octaves = np.diff(np.log2(edges))
+    counts = density * octaves
+    assert counts.sum() == pytest.approx(2000)
     at, curve = np.array(axes.lines[0].get_xydata()).T
     # Expected number in a bin, from the distribution function.
     held = 2000 * np.diff(stats.lognorm.cdf(edges, 1.0, 0, np.e))
     centres = np.sqrt(edges[1:] * edges[:-1])
-    np.testing.assert_allclose(np.interp(centres, at, curve), held, rtol=0.05, atol=1)
+    np.testing.assert_allclose(np.interp(centres, at, curve) * octaves, held, rtol=0.05, atol=1)
     assert abs(counts - held).max() < 5 * np.sqrt(held.max())
     assert axes.get_xscale() == "log"
 
@@ -120,20 +133,28 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
     figure = interval_histograms(distributions)
     axes = panel(figure, "conv")
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), distributions["LIF"]["conv"])
-    mean = float((distributions["LIF"]["conv"] * np.arange(1, 20)).sum())
-    assert legend(axes)[0] == f"LIF: mean {mean:.3g} ms"
-    assert len(styles(axes)) == 2
+    sums = [interval_sums(tree, "conv").pooled for tree in two.values()]
+    each = [np.repeat(np.arange(counts.size), counts) for counts in sums]
+    medians = [np.quantile(lengths, 0.5, method="inverted_cdf") for lengths in each]
+    assert note(axes) == ["median:", *(f"{median:.3g} ms" for median in medians)]
+    assert legend(figure) == ["LIF", "AdEx"]
+    ends = [np.quantile(each[0], place, method="inverted_cdf") for place in (0.25, 0.75)]
+    assert ends[0] < ends[1]
+    assert [*axes.lines[2].get_xdata()] == ends
+    assert len(styles(axes)) == 3
     log = panel(interval_histograms(distributions, log=True), "conv")
     assert log.get_yscale() == "log"
 
 
 def test_each_neuron_with_a_cv_has_a_marker(two: dict[str, xr.DataTree]) -> None:
     values = of_layers(two, neuron_values)
-    axes = panel(cv_against_rate(values), "conv")
+    figure = cv_against_rate(values)
+    axes = panel(figure, "conv")
     own = values["AdEx"]["conv"]
     defined = np.isfinite(own["isi_cv"].to_numpy())
     assert 10 < defined.sum() < 144
-    assert legend(axes)[1] == f"AdEx: {defined.sum()} of 144 neurons"
+    assert note(axes)[-1] == f"{own['isi_cv'].median():.2g} ({defined.sum()})"
+    assert legend(figure) == ["LIF", "AdEx", "Poisson process"]
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), own["isi_cv"][defined])
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), own["firing_rate"][defined])
     assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
@@ -152,7 +173,10 @@ def test_correlated_neurons_are_neighbours() -> None:
     assert np.isnan(shown.diagonal()).all()
     # Three blocks: neighbours are correlated, except at the two borders.
     assert (shown[np.arange(22), np.arange(1, 23)] > 0.4).sum() == 20
-    assert figure.axes[0].get_xlabel() == "neuron, ordered (1 left out)"
+    pairs = matrix[np.triu_indices(24, 1)]
+    low, median, high = np.nanquantile(pairs, [0.25, 0.5, 0.75])
+    text = f"median {median:.2g} ({low:.2g} to {high:.2g}) 1 of 24 neurons left out"
+    assert " ".join(note(figure.axes[0])) == text
     np.testing.assert_array_equal(
         shown, np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan)
     )
@@ -242,9 +266,14 @@ def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     wide = transfer_curve(tree, patch=99, bins=10)
     seen = images.mean((1, 2, 3))
     np.testing.assert_array_equal(wide["pairs"], 36 * np.histogram(seen, 10, (0, 1))[0])
-    (axes,) = transfer_curves({"a": found, "b": wide}, title="conv").axes
-    assert legend(axes) == ["a", "b"]
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["rate"])
+    # The same gain for all neurons: quartiles around it, closer than single responses.
+    assert (found["lower"] < found["median"]).all()
+    assert (found["median"] < found["upper"]).all()
+    assert (abs(found["median"] - expected) < 2 * error + 20).all()
+    figure = transfer_curves({"a": found, "b": wide}, title="conv")
+    (axes,) = figure.axes
+    assert legend(figure) == ["a", "b"]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["median"])
     assert axes.get_ylabel() == "firing rate (Hz)"
     with pytest.raises(ResultError, match="expected 1 or more"):
         transfer_curve(tree, bins=0)
@@ -260,6 +289,7 @@ def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, dens
         interval_histograms(of_layers(results, isi_distribution)),
         interval_histograms(of_layers(results, isi_distribution), log=True),
         cv_against_rate(of_layers(results, neuron_values)),
+        response_latencies(of_layers(results, first_spike_latency)),
         correlation_matrices(
             {name: correlation_matrix(tree, "latent") for name, tree in results.items()}
         ),
@@ -278,6 +308,7 @@ def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, dens
         lambda: fitted_rates({}),
         lambda: interval_histograms({}),
         lambda: cv_against_rate({}),
+        lambda: response_latencies({}),
         lambda: correlation_matrices({}),
         lambda: latent_maps({}, "latent"),
         lambda: filter_grid({}),

@@ -13,20 +13,22 @@ from matplotlib.transforms import Bbox
 
 from bioae.analysis import plots
 from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.plots.panels import figure_of, head, panels, share_legend
 from bioae.analysis.plots.rendering import lay_out
-from bioae.analysis.plots.style import panels
 from bioae.analysis.results.layers import layer_names
 from bioae.analysis.results.tutorial import example_result
 
 
 def _panels() -> Figure:
     """Return panels with labels of very different widths."""
-    figure, axes = panels(5, 2.2, "time (ms)")
-    for place, panel in enumerate(axes):
-        panel.plot([0, 1], [0, 10.0 ** (2 * place)])
+    names = [f"layer {place}" for place in range(5)]
+    axes = panels(names, 2.2, "time (ms)")
+    for place, (name, panel) in enumerate(axes.items()):
+        panel.plot([0, 1], [0, 10.0 ** (2 * place)], label="a result")
         panel.set_ylabel("neurons")
-        panel.set_title(f"layer {place}", pad=30 if place % 2 else None)
-    return figure
+        head(panel, name, "median:" if place % 2 else "", [(n, f"{n} ms") for n in range(9)])
+    share_legend(axes.values(), ax=None)
+    return figure_of(axes.values())
 
 
 def _rates() -> Figure:

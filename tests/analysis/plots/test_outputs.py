@@ -30,12 +30,12 @@ def sequence(make: Make, output: NDArray[Any], channels: int = 2, **changes: Any
 
 def test_signals_have_one_legend_and_equal_axes(make: Make) -> None:
     tree = sequence(make, np.zeros((3, STEPS, 2)))
-    first, *others = plots.input_signals({"r": tree}).axes
-    legend = first.get_legend()
-    assert legend is not None
+    figure = plots.input_signals({"r": tree})
+    first, *others = figure.axes
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["channel 0", "channel 1"]
     assert len(others) == 2
-    assert all(each.get_legend() is None for each in others)
+    assert all(each.get_legend() is None for each in figure.axes)
     for each in others:
         assert each.get_ylim() == first.get_ylim()
         assert each.get_xlim() == first.get_xlim() == (0, STEPS * 0.5)
@@ -54,15 +54,14 @@ def test_pictures_of_signals_have_one_scale_and_one_bar(make: Make) -> None:
 
 def test_outputs_over_time_have_one_legend_and_equal_axes(make: Make) -> None:
     output = np.arange(3 * STEPS * 2.0).reshape(3, STEPS, 2)
-    first, *others = plots.output_traces({"r": sequence(make, output)}).axes
-    legend = first.get_legend()
-    assert legend is not None
+    figure = plots.output_traces({"r": sequence(make, output)})
+    first, *others = figure.axes
+    (legend,) = figure.legends
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["output 0", "output 1", "target"]
-    assert [each.get_legend() for each in others] == [None, None]
+    assert [each.get_legend() for each in figure.axes] == [None] * 3
     assert {each.get_ylim() for each in (first, *others)} == {span([output, output + 1])}
-    unknown = plots.output_traces({"r": sequence(make, output, desired=None)}).axes[0].get_legend()
-    assert unknown is not None
+    (unknown,) = plots.output_traces({"r": sequence(make, output, desired=None)}).legends
     assert [text.get_text() for text in unknown.get_texts()] == texts[:2]
 
 

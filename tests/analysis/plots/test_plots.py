@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.offsetbox import AnchoredOffsetbox
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, plots, sum_squared_error
@@ -87,12 +89,17 @@ def test_histograms_count_living_neurons_and_label_dead_ones(make: Make) -> None
         }
     )
     latent = next(axes for axes in figure.axes if axes.get_title("left") == "latent")
-    legend = latent.get_legend()
-    assert legend is not None
-    texts = [text.get_text() for text in legend.get_texts()]
-    assert texts == ["a: 5 of 10 dead", "all dead: 4 of 4 dead"]
-    outlines = [patch for patch in latent.patches if patch.get_label() in texts]
-    assert [patch.get_data().values.sum() for patch in outlines] == [5, 0]  # type: ignore[attr-defined]
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["a", "all dead"]
+    (note,) = (each for each in latent.artists if isinstance(each, AnchoredOffsetbox))
+    assert [text.get_text() for text in note.findobj(Text)] == ["dead:", "5 of 10", "4 of 4"]
+    outlines = [patch for patch in latent.patches if patch.get_label() in names]
+    counts = [
+        patch.get_data().values @ np.diff(np.log2(patch.get_data().edges))  # type: ignore[attr-defined]
+        for patch in outlines
+    ]
+    assert counts == [pytest.approx(5), 0]
     assert latent.get_xscale() == "log"
     assert figure.axes[2].get_xlabel() == "firing rate (Hz)"
     assert plots.to_svg(figure)

@@ -79,12 +79,12 @@ def test_the_page_has_every_part(page: Page) -> None:
         "dv/dt = -v/tau : 1",
     ):
         assert text in page.text, text
-    assert page.tags.count("img") == 12
+    assert page.tags.count("img") == 13
 
 
 def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
     outside = [link for link in page.links if not link.startswith("#")]
-    assert len(outside) == 13
+    assert len(outside) == 14
     assert all(link.startswith("data:") for link in outside)
     assert "script" not in page.tags
     assert "b" not in page.tags
@@ -92,7 +92,7 @@ def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
 
 def test_the_pictures_are_whole_drawings(page: Page) -> None:
     pictures = [link for link in page.links if link.startswith("data:image/svg+xml;base64,")]
-    assert len(pictures) == 12
+    assert len(pictures) == 13
     for picture in pictures:
         root = ET.fromstring(base64.b64decode(picture.partition(",")[2]))
         assert root.tag.endswith("svg")
@@ -138,8 +138,8 @@ def test_the_command_writes_and_prints_the_same_numbers(
     assert numbers["comparisons"][0]["layers"]["latent"]["differing"] == 209
     files = sorted(str(path) for path in (out / "figures").iterdir())
     assert files == sorted(numbers["figures"])
-    assert len(files) == 22
-    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 11
+    assert len(files) == 24
+    assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 12
 
 
 def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
