@@ -39,7 +39,7 @@ def dots(
     @styled
     def draw() -> Figure:
         # Names of more than a few conditions have room only if they stand upright.
-        upright = len("".join(names)) > 30
+        upright = len("".join(names)) > 24
         width = max(2.4, 0.3 * len(names))
         figure = new_figure(width * len(columns), 3.4 if upright else 2.4)
         panels = figure.subplots(1, len(columns), squeeze=False)[0]
@@ -47,12 +47,13 @@ def dots(
             for place, name in enumerate(names):
                 values = values_of(rows, column, name)
                 values = values[~np.isnan(values)]
+                if not len(values):  # an empty line upsets the layout
+                    continue
                 spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
                 dot = {"color": colour_of(place), "markersize": 5, "clip_on": False}
                 axes.plot(spread, values, "o", zorder=3, **dot)
-                if len(values):
-                    mean = float(np.mean(values))
-                    axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
+                mean = float(np.mean(values))
+                axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
             axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
             if not (rows[column] < 0).any():
