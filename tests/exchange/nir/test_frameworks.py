@@ -34,7 +34,7 @@ pytestmark = [
 #: The time steps that the two assume.
 SNNTORCH, NORSE = 1e-4, 1e-3
 
-STEPS = 20
+STEPS, FEW = 20, 8
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +143,8 @@ def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
 def rasters(digits: Any) -> Any:
     """Return random spikes of digits (time, example, pixel)."""
     encoder = Bernoulli(rate=0.5)
-    drive = encoder.encode(digits.images, digits.indices, steps=STEPS)
-    return torch.tensor(drive.reshape(STEPS, *digits.images.shape), dtype=torch.float64)
+    drive = encoder.encode(digits.images, digits.indices, steps=FEW)
+    return torch.tensor(drive.reshape(FEW, *digits.images.shape), dtype=torch.float64)
 
 
 def counted(module: Any, raster: Any) -> Any:
@@ -164,7 +164,7 @@ def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
         torch.nn.Flatten(), torch.nn.Linear(784, 50), leaky(50, spike_grad=surrogate),
         torch.nn.Linear(50, 10), leaky(10, spike_grad=surrogate),
     )  # fmt: skip
-    train = load("sample", "train", limit=1000)
+    train = load("sample", "train")
     optimiser = torch.optim.Adam(module.parameters(), lr=5e-3)
     for batch in np.random.default_rng(0).permutation(len(train)).reshape(-1, 50):
         counts = counted(module, rasters(train[batch]))
@@ -177,7 +177,7 @@ def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
         if hasattr(each, "spike_grad"):
             each.spike_grad = above
     graph = export_to_nir(module, torch.rand(1, 1, 28, 28), ignore_dims=[0])
-    network = from_nir(graph, dt="0.1*ms", steps=STEPS, encoder=Bernoulli(rate=0.5))
+    network = from_nir(graph, dt="0.1*ms", steps=FEW, encoder=Bernoulli(rate=0.5))
     for split in ("test", "train"):
         digits = load("sample", split)[:500]
         with torch.no_grad():

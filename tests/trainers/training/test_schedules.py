@@ -98,7 +98,7 @@ def test_every_group_follows_in_proportion(
         step(*arguments)
 
     monkeypatch.setattr(run.state.optimisation.optimiser, "step", look)
-    run.train(None)
+    run.train(lambda _: None)
     assert seen == [(1e-3 * f, 4e-3 * f) for f in (1.0, 0.5, 0.25) for _ in range(4)]
 
 

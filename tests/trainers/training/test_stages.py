@@ -107,7 +107,7 @@ def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_
 def test_the_optimiser_continues(small_run: ModuleType, tmp_path: Path) -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1, "batch_size": 5}]
     run = TrainingRun(small_run.problem(small_run.config(stages=stages)), tmp_path)
-    run.train(None)
+    run.train(lambda _: None)
     state = run.state.optimisation.optimiser.state[run.state.weights["hidden.weight"]]
     assert state["step"].item() == 2 + 4
 
