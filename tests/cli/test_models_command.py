@@ -91,7 +91,7 @@ def test_an_unknown_name_is_refused(
     (here / "config.toml").write_text(tiny_text, encoding="utf-8")
     line = refused(*command)
     assert line.startswith("sae-mnits: there is no trained network of this name; expected ")
-    assert line.endswith("Did you mean sae-mnist?")
+    assert "Did you mean sae-mnist" in line
 
 
 def test_simulate_by_name(run: Run, here: Path) -> None:

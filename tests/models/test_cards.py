@@ -102,7 +102,7 @@ def test_an_unknown_name_is_refused_with_the_names(name: str, near: bool) -> Non
         models.card(name)
     line = str(caught.value)
     assert line.startswith(f"{name}: there is no trained network of this name; expected one of ")
-    assert ("Did you mean sae-mnist?" in line) == near
+    assert ("Did you mean sae-mnist" in line) == near
 
 
 @pytest.mark.parametrize("name", ["../models/sae-mnist", "sae-mnist/", ".", "", "/etc", "*"])
