@@ -103,7 +103,7 @@ def test_bars_are_shown_in_a_notebook(screen: Screen, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "IPython", kernel)
     monkeypatch.setattr(progress, "_tqdm", lambda: __import__("tqdm").tqdm)
     with counted("Brian2", 20):
-        screen.wait_for("0/20")
+        assert screen.wait_for("0/20").startswith("Brian2:")
 
 
 def test_the_environment_turns_bars_off(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,13 +127,11 @@ def panels(
     columns = columns_for(len(names), width, most)
     rows = -(-len(names) // columns)
     figure = new_figure(width * columns, height * rows, grid=True)
-    grid = list(figure.subplots(rows, columns, squeeze=False, sharex=True).flat)
-    for unused in grid[len(names) :]:
-        unused.set_axis_off()
-    for lowest in grid[max(0, len(names) - columns) : len(names)]:
+    axes = _arranged(figure, names, (rows, columns), sharex=True)
+    for lowest in [*axes.values()][-columns:]:
         lowest.set_xlabel(xlabel)
         lowest.tick_params(labelbottom=True)
-    return dict(zip(names, grid, strict=False))
+    return axes
 
 
 def squares(
@@ -166,7 +164,19 @@ def squares(
     figure = new_figure(
         size[0] * columns + margin[0], size[1] * rows + margin[1], grid=grid, pictures=True
     )
-    places = list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
+    return _arranged(figure, names, (rows, columns), sharex=shared, sharey=shared)
+
+
+def _arranged(
+    figure: Figure,
+    names: Sequence[str],
+    size: tuple[int, int],
+    *,
+    sharex: bool,
+    sharey: bool = False,
+) -> dict[str, Axes]:
+    """Return a panel per name in rows and columns of a figure; the others stay empty."""
+    places = list(figure.subplots(*size, squeeze=False, sharex=sharex, sharey=sharey).flat)
     for unused in places[len(names) :]:
         unused.set_axis_off()
     return dict(zip(names, places, strict=False))

@@ -134,7 +134,7 @@ def _unusual_firing(model: NeuronModel) -> list[str]:
 
     if model.threshold is None:
         return []
-    at_rest, greatest = extreme_rates(model, duration="500*ms")
+    at_rest, greatest = extreme_rates(model)
     if at_rest:
         return [f"it fires without input, {at_rest:.3g} spikes per second in the first 500 ms"]
     if greatest:

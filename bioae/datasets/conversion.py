@@ -46,7 +46,7 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Hints(TypedDict, total=False):
-    """What data do not say themselves, see `convert`."""
+    """Facts that data do not state themselves, see `convert`."""
 
     labels: ArrayLike | None
     split: Split
