@@ -185,14 +185,14 @@ class TrainingConfig(RunConfig):
 
 
 def load_config(
-    path: Path | str, *, init: Mapping[str, str | None] | None = None
+    source: Mapping[str, Any] | Path | str, *, init: Mapping[str, str | None] | None = None
 ) -> TrainingConfig:
     """Read a training configuration.
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        The file, or the tables that it would hold.
     init
         Keys of the table ``[training.init]`` that replace those of the file; None is ignored.
 
@@ -201,20 +201,25 @@ def load_config(
     NetworkError
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
-    path = check_input(path, NetworkError, "training configuration")
-    values = read_toml(path, "training configuration", error=NetworkError)
+    if isinstance(source, Mapping):
+        values, where = source, None
+    else:
+        path = check_input(source, NetworkError, "training configuration")
+        values, where = read_toml(path, "training configuration", error=NetworkError), str(path)
     changes = {key: value for key, value in (init or {}).items() if value is not None}
     if changes:
-        values = _with_init(values, changes, str(path))
-    config = TrainingConfig.from_mapping(values, where=str(path))
+        values = _with_init(values, changes, where)
+    config = TrainingConfig.from_mapping(values, where=where)
     try:
         _ = config.network.placed, config.network.dt_seconds
     except InputError as error:  # in a neuron model or a time, which is evaluated lazily
-        raise NetworkError(str(error), where=str(path)) from error
+        raise NetworkError(str(error), where=where) from error
     return config
 
 
-def _with_init(values: Mapping[str, Any], changes: Mapping[str, str], where: str) -> dict[str, Any]:
+def _with_init(
+    values: Mapping[str, Any], changes: Mapping[str, str], where: str | None
+) -> dict[str, Any]:
     training = values.get("training", {})
     if not isinstance(training, Mapping):
         return dict(values)  # refused by the validation
@@ -223,7 +228,7 @@ def _with_init(values: Mapping[str, Any], changes: Mapping[str, str], where: str
     if "model" not in init:
         raise NetworkError(
             "there is no trained network whose neuron or weights could be changed",
-            where=f"{where}, training.init",
+            where=f"{where}, training.init" if where else "training.init",
             found=", ".join(f"--{key} {value}" for key, value in changes.items()),
             mend="Name one with --init MODEL",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ class TrainingResult:
 
 
 def train(
-    config: TrainingConfig | Path | str,
+    config: TrainingConfig | Mapping[str, Any] | Path | str,
     out: Path | str,
     *,
     resume: bool = False,
@@ -95,7 +96,7 @@ def train(
     Parameters
     ----------
     config
-        A configuration, or the path of one.
+        A configuration, its tables, or the path of one.
     out
         The run's folder.
     resume

@@ -70,6 +70,16 @@ def test_a_file_is_read_as_written(full: TrainingConfig) -> None:
     }
 
 
+def test_tables_are_read_as_their_file(full: TrainingConfig) -> None:
+    values = full.to_mapping()
+    assert load_config(values).to_mapping() == values
+    wrong = {"network": {"preset": "strided", "dt": "1*mV"}}
+    with pytest.raises(NetworkError, match=r"1\*mV"):
+        load_config(wrong)
+    with pytest.raises(NetworkError, match=r"^training\.init: there is no trained network"):
+        load_config({"training": {"init": {}}}, init={"neuron": "lif"})
+
+
 def test_written_back_and_read_again(full: TrainingConfig, tmp_path: Path) -> None:
     for number, config in enumerate((full, TrainingConfig())):
         path = tmp_path / f"{number}.toml"
