@@ -17,6 +17,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bioae.errors import NetworkError
+from bioae.networks.config import NetworkConfig
+
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.random import RandomState
@@ -191,7 +194,14 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         network = self.network
         if network is None:
             network = _dense(self.n_features_in_, self.n_components, self.steps)
-        term = {"coefficient": 1.0, "layers": [network["latent"]], "target": self.density}
+        latent = NetworkConfig.from_mapping(network, where="network").latent
+        if latent is None:
+            raise NetworkError(
+                "the network names no latent layer, whose spikes are the code",
+                where="network",
+                expected="the key `latent`",
+            )
+        term = {"coefficient": 1.0, "layers": [latent], "target": self.density}
         return {
             "data": {"name": data, "validation": self.validation},
             "network": dict(network),

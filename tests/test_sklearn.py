@@ -80,6 +80,9 @@ def test_a_described_network(digits: NDArray[np.float64]) -> None:
     assert model.get_feature_names_out().shape == (72,)
     with pytest.raises(ValueError, match="expected 64 features, found 10"):
         model.fit(digits[:40, :10])
+    nameless = {key: value for key, value in description.items() if key != "latent"}
+    with pytest.raises(InputError, match=r"network names no latent layer.*the key `latent`"):
+        SpikingAutoEncoder(network=nameless).fit(digits[:40])
     with pytest.raises(InputError, match="learning_rate"):
         SpikingAutoEncoder(learning_rate=-1.0).fit(digits[:40])
 

@@ -246,6 +246,12 @@ class _Conversion:
         if self.white is not None:
             array = _divided(as_array(array, where), self.white, where)
         pixels = check_images(array, where=where)
+        if self.white is None and pixels.dtype == np.uint8 and pixels.max() == 1:
+            raise DataError(
+                "bytes are intensities from 0 to 255, and the largest here is 1",
+                where=where,
+                mend="Say white=1 if 1 is white, or white=255 if these are dark images",
+            )
         return Images(pixels, None, self.name, self._known_split, np.arange(len(pixels)))
 
     def _signals(self, array: ArrayLike | FileArray) -> Signals:

@@ -134,6 +134,7 @@ def test_layouts_of_signals() -> None:
         (PIXELS, SHAPE, {"layout": "NCH"}, "layout: unknown layout"),
         (PIXELS, SHAPE, {"layout": "NHW"}, "expected 3 axes; found the shape"),
         (PIXELS.astype(int), SHAPE, {}, "a pixel is outside the range"),
+        (PIXELS[:, 0] % 2, SHAPE, {}, "the largest here is 1.*white=1 if 1 is white"),
         (PIXELS.astype(int), SHAPE, {"white": 16}, "expected numbers from 0 to 16"),
         (PIXELS, SHAPE, {"white": -1}, "white does not fit"),
         (PIXELS, SHAPE, {"labels": [1, 2]}, "expected 3 whole numbers"),
