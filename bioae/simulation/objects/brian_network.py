@@ -190,9 +190,12 @@ class BrianNetwork(Shown):
 
         Raises
         ------
+        InputError
+            If the run has not reached the end of these presentations.
         ValueError
             If recorded spikes are incomplete.
         """
+        self._check_ran(examples)
         monitors = Monitors(self.source.config, self.spikes, self.states, self.decoded)
         return monitors.read(examples)
 
@@ -203,6 +206,8 @@ class BrianNetwork(Shown):
         ------
         DataError
             If no images were presented.
+        InputError
+            If the run has not reached the end of their presentations.
         """
         if self.images is None:
             raise DataError("no images were presented", mend="Call present(images) before the run")
@@ -216,6 +221,16 @@ class BrianNetwork(Shown):
         duration = steps * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})
+
+    def _check_ran(self, presentations: int) -> None:
+        needed = self.timing.duration(presentations, len(self.populations))
+        ran = round(float(self.network.t) / self.source.config.dt_seconds)
+        if ran < needed:
+            raise InputError(
+                f"only {ran} of {needed} steps have run" if ran else "the network has not run",
+                expected=f"a run of {needed * self.source.config.dt_seconds * 1e3:g} ms",
+                mend="Call run() first",
+            )
 
 
 def build(

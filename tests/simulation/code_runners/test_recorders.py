@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from brian2 import SpikeMonitor, StateMonitor
+from brian2 import SpikeMonitor, StateMonitor, second
 from builders import dense, drawn, need
 from one_build import Simulation, simulate_several
 
@@ -130,6 +130,24 @@ def test_a_second_run_needs_the_state_before_the_first() -> None:
         built.present(IMAGES, seed=3)
         built.run()
         assert built.result().equals(simulate(net, IMAGES, "numpy", seed=3))
+
+
+def test_an_unfinished_run_has_no_result() -> None:
+    net = network("mean")
+    expected = simulate(net, IMAGES[:1], "numpy", seed=3)
+    with activated("numpy"):
+        built = build(net, presentations=2)
+        built.present(IMAGES[:1], seed=3)
+        needed = built.timing.duration(1, len(built.populations))
+        with pytest.raises(InputError, match=r"the network has not run.*Call run\(\) first"):
+            built.result()
+        dt = net.config.dt_seconds * second
+        built.network.run((needed - 3) * dt, namespace={})
+        with pytest.raises(InputError, match=f"only {needed - 3} of {needed} steps have run"):
+            built.result()
+        built.network.run(3 * dt, namespace={})
+        # The second presentation is empty, so the first is complete without it.
+        assert built.result().equals(expected)
 
 
 def test_chunk_size_decreases_with_recorded_memory() -> None:
