@@ -39,8 +39,17 @@ def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> No
         assert written["label"].values.tolist() == [1, 2]
 
 
+def test_build_takes_a_network_in_every_form(form: Any) -> None:
+    built = bioae.build(form, presentations=2)
+    assert built.source.sha256 == NETWORK.sha256
+    with pytest.raises(InputError, match="an artefact, or the path or name"):
+        bioae.build(3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ArtefactError, match=name):
+        bioae.build(name)
     for call in (bioae.simulate, bioae.trainers.simulate_mirror, bioae.trainers.evaluate):
         with pytest.raises(ArtefactError, match=name):
             call(name, IMAGES)  # type: ignore[operator]

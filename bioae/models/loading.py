@@ -71,7 +71,9 @@ def full_network_of(source: NetworkLike) -> Network:
     network = network_of(source)
     if not isinstance(network, Network):
         raise NetworkError(
-            "the network does not fit", expected="Network", found=repr(type(network))
+            "this network cannot be changed or trained",
+            expected="a bioae.Network",
+            found=shortened(type(network).__name__),
         )
     return network
 

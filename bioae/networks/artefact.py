@@ -21,9 +21,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from bioae.archives import DAMAGED, member_of, open_archive
-from bioae.checks import instance
 from bioae.documents import parse_toml
-from bioae.errors import ArtefactError, InputError, OutputError, describe
+from bioae.errors import ArtefactError, InputError, OutputError, describe, shortened
 from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
@@ -108,7 +107,12 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
-    instance(network, "the network", NetworkBase, error=ArtefactError)
+    if not isinstance(network, NetworkBase):
+        raise ArtefactError(  # type: ignore[unreachable, unused-ignore]
+            "this is not a network",
+            expected="a bioae.Network",
+            found=shortened(type(network).__name__),
+        )
     path = as_path(path, OutputError, "output")
     description = {
         "format_version": FORMAT_VERSION,

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bioae.checks import instance
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.exchange.nir.exported_neurons import ExportedNeurons, exported_neurons
 from bioae.exchange.nir.folding import MOST_UNROLLED
 from bioae.exchange.nir.kernels import ungrouped
 from bioae.exchange.nir.library import Graph, library
-from bioae.networks.artefact import Artefact
+from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 from bioae.networks.placed_layer import PlacedLayer
@@ -32,7 +30,7 @@ Shape = tuple[int, ...]
 
 
 def to_nir(
-    network: Artefact | NetworkBase | Path | str,
+    network: NetworkLike,
     *,
     dt: str | Quantity | None = None,
     fold_r: bool = False,
@@ -64,13 +62,7 @@ def to_nir(
         If NIR has no node for the neurons of a layer, or a layer would need too many weights.
     """
     library()
-    if isinstance(network, str | Path):
-        from bioae.models import load
-
-        network = load(network)
-    if isinstance(network, Artefact):
-        network = network.network
-    instance(network, "the network", NetworkBase)
+    network = network_of(network)
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
     graph = _Graph(network, reader / step, fold_r=fold_r)

@@ -11,10 +11,11 @@ from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, prefs, second
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import instance, one_of, whole
+from bioae.checks import one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
+from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
 from bioae.showing import Shown, Summary
@@ -234,7 +235,7 @@ class BrianNetwork(Shown):
 
 
 def build(
-    network: NetworkBase,
+    network: NetworkLike,
     presentations: int = 1,
     *,
     record: Collection[str] | Mapping[str, Collection[str]] = (),
@@ -250,7 +251,7 @@ def build(
     Parameters
     ----------
     network
-        The network.
+        The network; or an artefact, or the path or name of a trained network.
     presentations
         The number of images that one run presents.
     record
@@ -269,8 +270,15 @@ def build(
     Returns
     -------
     BrianNetwork
+
+    Raises
+    ------
+    ArtefactError
+        If there is no trained network of this name or at this path.
+    InputError
+        If an argument does not fit.
     """
-    instance(network, "the network", NetworkBase)
+    network = network_of(network)
     presentations = whole(presentations, "presentations", least=1)
     one_of(connectivity, "connectivity", get_args(Connectivity))
     prefs.codegen.loop_invariant_optimisations = False
