@@ -23,7 +23,9 @@ class Table:
     anchors
         The HTML ids of definitions, by the headings of rows.
     notes
-        Paragraphs below the table.
+        Paragraphs below the table in a report.
+    footnotes
+        Sentences below it in a terminal, which shows no notes.
     texts
         The columns, other than the first, that hold words and not numbers.
     """
@@ -33,6 +35,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     anchors: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    footnotes: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
 
     def transposed(self) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -229,7 +229,30 @@ def _cortex(measures: Measures, name: str) -> Table:
             + "."
         )
     table = as_table(f"Compared with cortex: {name}", rows)
-    return replace(table, notes=tuple(notes), texts=("measured in",), anchors=anchors)
+    return replace(
+        table, notes=tuple(notes), footnotes=_obstacles(layers), texts=("measured in",),
+        anchors=anchors,
+    )  # fmt: skip
+
+
+def _obstacles(layers: Mapping[str, Sequence[Verdict]]) -> tuple[str, ...]:
+    """Return a sentence per reason for which statistics are not comparable."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for verdicts in zip(*layers.values(), strict=True):
+        by_layer = dict(zip(layers, verdicts, strict=True))
+        reasons = _grouped(
+            {name: v.reason for name, v in by_layer.items() if v.outcome == "not comparable"}
+        )
+        for reason, where in reasons.items():
+            names = found.setdefault((reason, tuple(where)), [])
+            name = _worded(verdicts[0].reference.statistic)
+            if name not in names:
+                names.append(name)
+    return tuple(
+        f"{_listed(names)}{'' if len(where) == len(layers) else f' in {_listed(where)}'}: "
+        f"not comparable, {reason}."
+        for (reason, where), names in found.items()
+    )
 
 
 def _heading(name: str) -> str:

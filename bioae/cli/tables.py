@@ -68,6 +68,8 @@ def print_table(table: Table, console: Console, *, heading_width: int = _CELL) -
     heading_width
         The characters to which headings of columns are wrapped in any case.
     """
+    from rich.text import Text
+
     columns = [
         _column(
             _wrapped(heading, heading_width) if place else heading,
@@ -80,6 +82,10 @@ def print_table(table: Table, console: Console, *, heading_width: int = _CELL) -
     for number, part in enumerate(_parts(columns, console.width)):
         caption = f"{table.caption} (continued)" if number else table.caption
         console.print(_drawn(caption, part, console.width), crop=False)
+    for line in table.footnotes:
+        console.print(Text(fill(line, console.width, subsequent_indent="  ")))
+    if table.footnotes:
+        console.print()
 
 
 def _column(heading: str, cells: Sequence[str], wrapped: int, *, left: bool) -> _Column:

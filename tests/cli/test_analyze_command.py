@@ -50,6 +50,13 @@ def test_the_numbers_as_json(run: Run, here: Path) -> None:
 
 
 @pytest.mark.usefixtures("result")
+def test_the_terminal_says_why_numbers_are_not_comparable(run: Run) -> None:
+    text = " ".join(run("analyze", "r.nc", "--out", "out").out.split())
+    assert "Fano factor and noise correlation: not comparable, a presentation lasts " in text
+    assert "the animal's spikes were counted over 100 ms or more." in text
+
+
+@pytest.mark.usefixtures("result")
 def test_an_earlier_report_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path
 ) -> None:

@@ -49,6 +49,19 @@ def test_a_table_fits_and_is_complete(width: int) -> None:
     assert text.count("(continued)") == parts - 1
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_footnotes_follow_the_table_and_fit(width: int) -> None:
+    note = (
+        "Fano factor: not comparable, a presentation lasts 32 ms, and the animal's 100 ms or more."
+    )
+    text = printed(
+        Table("Numbers", ("", "rate"), (("a", "1"),), footnotes=(note, "Second.")), width
+    )
+    assert max(map(len, text.splitlines())) <= width
+    assert " ".join(text.split()).endswith(f"a 1 {note} Second.")
+    assert text.splitlines()[-2] == "Second."
+
+
 def test_a_table_with_space_is_not_wrapped() -> None:
     text = printed(Table("Numbers", ("", "mean rate"), (("a b c d", "1 2 3"),)), 80)
     assert [line.split() for line in text.splitlines()] == [
