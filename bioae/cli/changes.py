@@ -79,6 +79,10 @@ def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple
         "none": "as they are",
     }
     message = f"Weights of {changed.config.neuron}: {scaling[calibrate]}"
+    kept = [placed for placed in changed.config.placed if placed.name not in factors]
+    if kept:
+        names = ", ".join(f"{placed.name} ({placed.model.name})" for placed in kept)
+        message += f"; unchanged, because it never fires: {names}"
     if changed.config.dt_seconds != network.config.dt_seconds:
         message += f"; dt {changed.config.dt_seconds * 1e3:g} ms, {changed.config.steps} steps"
     return changed, message

@@ -75,8 +75,8 @@ def simulate(
     target
         The Brian2 target.
     neuron
-        Another neuron model in every layer: a name, or the path of a TOML file. A model that needs
-        finer steps gets them; presentations last as long as before.
+        Another neuron model in every layer that fires: a name, or the path of a TOML file. A model
+        that needs finer steps gets them; presentations last as long as before.
     calibrate
         Scaling of the model's unit of weight, layer by layer: match the firing rate of the former
         neuron under a constant drive (rate), match the effect of a single spike relative to the

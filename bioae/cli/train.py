@@ -41,7 +41,7 @@ def train(
         A trained network to start from: a folder, a .zip file, or a name from bioae models list. If
         the configuration describes no network, this one is trained.
     neuron
-        Another neuron model for every layer: a name, or the path of a TOML file.
+        Another neuron model for every layer that fires: a name, or the path of a TOML file.
     calibrate
         Scaling of the weights for that neuron model, as in bioae simulate: to match firing rates
         (rate, the default) or single spikes (psp), or no scaling (none).

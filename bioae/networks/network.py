@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bioae.checks import instance, number, whole
+from bioae.checks import instance, number, one_of, whole
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe
@@ -44,8 +44,9 @@ class Network(NetworkBase):
         neuron: str | Path | NeuronModel,
         *,
         calibrate: Calibration | Mapping[str, float] = "rate",
+        layers: Collection[str] | None = None,
     ) -> Self:
-        """Return the network with another neuron model in every layer, its weights unchanged.
+        """Return the network with another neuron model in its layers, its weights unchanged.
 
         A model that needs a smaller time step gets it: presentations last as long as before and
         bring as much input. The decoding stays as it was: read-outs keep the parameters that they
@@ -58,6 +59,9 @@ class Network(NetworkBase):
         calibrate
             The scaling of the model's unit of weight, layer by layer: a method of
             `bioae.responses.calibration.calibrate`, or the factors themselves, by layer.
+        layers
+            The layers that get it; by default all that can fire. Read-outs, whose neurons have no
+            threshold, keep their model.
 
         Raises
         ------
@@ -65,13 +69,19 @@ class Network(NetworkBase):
             If there is no such calibration.
         ModelError
             If there is no such model, or it cannot be calibrated.
+        NetworkError
+            If there is no such layer, or no layer fires and none is named.
         """
         model = _model(neuron)
+        chosen = self._changed_layers(model, layers)
         if not isinstance(calibrate, Mapping):
             calibrate = self.calibration_factors(model, calibrate)
-        for layer in self.config.layers:
-            factor = calibrate.get(layer.name)
-            number(factor, f"the factor of layer {layer.name!r}", above=0, error=NetworkError)
+        factors: dict[str, float] = {}
+        for name, placed in chosen.items():
+            # Nothing depends on the rate of a neuron that never fires.
+            factor = calibrate.get(name, None if placed.can_fire else 1.0)
+            where = f"the factor of layer {name!r}"
+            factors[name] = number(factor, where, above=0, error=NetworkError)
         finer = self.with_dt_of(model)
         config = finer.config.varied(
             layers=tuple(
@@ -80,8 +90,10 @@ class Network(NetworkBase):
                         "neuron": model.name,
                         "parameters": {},
                         "spread": {},
-                        "weight": _times(calibrate[layer.name], model.weight),
+                        "weight": _times(factors[layer.name], model.weight),
                     }
+                    if layer.name in chosen
+                    else {"neuron": layer.neuron or finer.config.neuron}
                 )
                 for layer in finer.config.layers
             ),
@@ -89,15 +101,29 @@ class Network(NetworkBase):
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
         )
         names = {name for placed in config.placed for name in placed.array_shapes}
-        weights = {name: finer.weights[name] for name in finer.weights if name in names}
+        weights = {
+            name: values
+            for name, values in finer.weights.items()
+            # Parameters belong to the model, which the other layers keep.
+            if name in names or name.partition(".")[0] not in chosen
+        }
         for before, after in zip(finer.config.placed, config.placed, strict=True):
-            weights |= finer._former_readout(before, after)
-        return replace(self, config=config, weights=weights, spread={})
+            if after.name in chosen:
+                weights |= finer._former_readout(before, after)
+        kept = [placed for placed in config.placed if placed.name not in chosen]
+        spread = {
+            name: variation
+            for name, variation in self.spread.items()
+            if any(name in placed.program.parameters for placed in kept)
+        }
+        return replace(self, config=config, weights=weights, spread=spread)
 
     def calibration_factors(
         self, neuron: str | Path | NeuronModel, by: Calibration = "rate"
     ) -> dict[str, float]:
         """Return the factors by which `with_neuron` scales a model's unit of weight, by layer.
+
+        Layers that cannot fire have none.
 
         Parameters
         ----------
@@ -123,10 +149,10 @@ class Network(NetworkBase):
         known: dict[Any, float] = {}
         factors = {}
         for placed in config.placed:
+            if not placed.can_fire:
+                continue
             parameters = {n: float(v.mean()) for n, v in self.parameters(placed).items()}
             key = (placed.model.model_dump_json(), *parameters.items())
-            if not placed.can_fire:
-                known[key] = 1.0  # it never fires, so nothing depends on its rate
             if key not in known:
                 known[key] = calibrate(
                     placed.model,
@@ -274,6 +300,34 @@ class Network(NetworkBase):
             )
         check_delay(text, dt=self.config.dt_seconds, steps=self.config.steps, where="delay")
         return self._with_layers(self._layers_with(delay=text))
+
+    def _changed_layers(
+        self, model: NeuronModel, names: Collection[str] | None
+    ) -> dict[str, PlacedLayer]:
+        """Return the layers that another neuron model is for, by name."""
+        placed = {each.name: each for each in self.config.placed}
+        if names is None:
+            chosen = {name: each for name, each in placed.items() if each.can_fire}
+        else:
+            instance(names, "layers", (list, tuple, set, frozenset), error=NetworkError)
+            chosen = {name: each for name, each in placed.items() if name in names}
+            for name in names:
+                one_of(name, "layers", tuple(placed), error=NetworkError)
+        if not chosen:
+            raise NetworkError(
+                "no layer gets the neuron model",
+                where="layers",
+                expected=f"one or several of {', '.join(placed)}",
+                found="no layer that can fire" if names is None else "none",
+            )
+        for name, each in placed.items():
+            if name not in chosen and each.model.name == model.name and each.model != model:
+                raise NetworkError(
+                    f"two different neuron models are called {model.name!r}",
+                    where=f"layer {name!r}",
+                    mend="Rename one of their files",
+                )
+        return chosen
 
     def _layers_with(self, **changes: Any) -> tuple[Layer, ...]:
         """Return the layers with other values of some keys, which errors name as the caller did."""

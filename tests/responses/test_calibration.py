@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import dense, described, model
+from builders import dense, described, drawn, model
 
 from bioae.equations import NeuronModel, load_model
-from bioae.errors import InputError, ModelError
+from bioae.errors import InputError, ModelError, NetworkError
 from bioae.networks import Network
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
+from bioae.trainers import simulate_mirror
 
 TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
 
@@ -127,6 +128,34 @@ def test_the_read_out_stays_that_of_the_former_neuron(network: Network) -> None:
     np.testing.assert_array_equal(
         again.parameters(again.config.placed[0], readout=True)["tau"], trained.weights["a.tau"]
     )
+
+
+def test_read_outs_keep_their_model_unless_named() -> None:
+    network = drawn(
+        dense("first", 6, gain=4.0), dense("output", 4, neuron="leaky_readout", gain=2.0),
+        input_shape=[1, 2, 2], steps=25, task={"kind": "regression", "outputs": 4},
+        encoder={"kind": "constant_current", "gain": 0.5},
+    )  # fmt: skip
+    tau = np.linspace(0.01, 0.06, 4)
+    network = Network(network.config, {**network.weights, "output.tau": tau})
+    assert network.calibration_factors("adex").keys() == {"first"}
+    pixels = np.linspace(0.2, 1, 8).reshape(2, 1, 2, 2)
+    results = []
+    for layers, second in ((None, "leaky_readout"), (["output", "first"], "adex")):
+        changed = network.with_neuron("adex", calibrate="none", layers=layers)
+        assert [placed.model.name for placed in changed.config.placed] == ["adex", second]
+        kept = changed.parameters(changed.config.placed[1], readout=True)
+        np.testing.assert_array_equal(kept["tau"], tau)
+        results.append(simulate_mirror(changed, pixels)["output"].to_numpy())
+    assert np.ptp(results[0]) > 0
+    np.testing.assert_array_equal(results[0], results[1])
+    only = network.with_neuron("adex", layers=["output"]).config.placed
+    assert [placed.model.name for placed in only] == ["lif", "adex"]
+    for layers in ([], ["x"], "output"):
+        with pytest.raises(NetworkError, match="layer"):
+            network.with_neuron("adex", layers=layers)
+    with pytest.raises(NetworkError, match="two different neuron models are called"):
+        network.with_neuron(lif("leaky_readout"), calibrate="none")
 
 
 def test_a_parameter_of_another_unit_is_not_the_read_outs(network: Network) -> None:

@@ -25,7 +25,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     """Return the network that a run starts from, with its weights.
 
     Without ``[training] init`` weights are drawn. With it they come from a trained network, in
-    which every layer then gets the neuron model that `init` names.
+    which every layer that fires then gets the neuron model that `init` names.
 
     Parameters
     ----------

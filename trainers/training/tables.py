@@ -83,7 +83,7 @@ class InitConfig(Table):
         min_length=1, description="a trained network: a folder, a .zip file, or a shipped name"
     )
     neuron: str | None = Field(
-        default=None, min_length=1, description="another neuron model in every layer"
+        default=None, min_length=1, description="another neuron model in every layer that fires"
     )
     calibrate: Literal["rate", "psp", "none"] = Field(
         default="rate", description="how the weights are scaled for it, as `bioae simulate` does"
