@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
 
 __all__ = ["check_neurons", "list_neurons", "show_neurons"]
+
+#: Network weights of a spike; the models that come with bioae need 1 to 10.
+_GREATEST = 1000
 
 
 def list_neurons(*, json: bool = False) -> None:
@@ -72,8 +76,9 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
 def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
     """Check the file of a neuron model.
 
-    Loads the model, warns if it fires without input or never, and compares the mirror with Brian2.
-    Without PyTorch, which the mirror needs, it says that it does not compare them.
+    Loads the model, prints its rheobase in network weights, warns if it fires without input, never,
+    or for no single spike of a usual weight, and compares the mirror with Brian2. Without PyTorch,
+    which the mirror needs, it says that it does not compare them.
 
     Parameters
     ----------
@@ -95,9 +100,11 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     from bioae.extras import has_torch
 
     model, program = _loaded(file)
-    unusual = _unusual_firing(model)
+    unusual, drive = _firing(model)
     if not json:
         print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
+        if drive is not None:
+            print_wrapped(f"Rheobase: {drive:.3g} network weights per ms.", indent=2)
         for line in unusual:
             print_wrapped(f"Warning: {line}", indent=2)
     tried = to_try(target)
@@ -109,6 +116,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             "parity": summary(reports) if reports else None,
             "class": _class(program),
             "trainable": {name: list(bounds) for name, bounds in model.trainable.items()},
+            "rheobase_per_ms": drive,
             "warnings": unusual,
         }
         print(json_format.dumps(report, allow_nan=False))
@@ -128,19 +136,35 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     return 0 if passed else 1
 
 
-def _unusual_firing(model: NeuronModel) -> list[str]:
-    """Return a line if a neuron fires without input, or under no constant drive."""
-    from bioae.responses.stimulation import extreme_rates
+def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
+    """Return lines on unusual firing, and the rheobase in network weights per ms, if there is one.
+
+    A neuron is unusual that fires without input, under no constant drive, or for no single spike
+    of up to `_GREATEST` network weights.
+    """
+    from bioae.errors import ModelError
+    from bioae.responses.stimulation import extreme_rates, rheobase, threshold_weight
 
     if model.threshold is None:
-        return []
+        return [], None
     at_rest, greatest = extreme_rates(model)
     if at_rest:
-        return [f"it fires without input, {at_rest:.3g} spikes per second in the first 500 ms"]
-    if greatest:
-        return []
-    line = "it never fires, under no constant drive of up to 1,000,000 network weights per step; "
-    return [f"{line}look at the threshold, and at the size and sign of `weight`"]
+        rate = f"{at_rest:.3g} spikes per second in the first 500 ms"
+        return [f"it fires without input, {rate}"], None
+    advice = "look at the threshold, and at the size and sign of `weight`"
+    if not greatest:
+        limit = "under no constant drive of up to 1,000,000 network weights per step"
+        return [f"it never fires, {limit}; {advice}"], None
+    drive = rheobase(model, per="ms")
+    try:
+        weight = threshold_weight(model)
+    except ModelError:
+        weight = math.inf
+    if weight <= _GREATEST:
+        return [], drive
+    needed = "none makes it" if weight == math.inf else f"it needs {weight:,.0f}"
+    spike = f"no single spike of up to {_GREATEST:,} network weights makes it fire, {needed}"
+    return [f"{spike}; {advice}"], drive
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:

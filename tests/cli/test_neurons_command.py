@@ -101,10 +101,11 @@ def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     [
         ("-v/tau", "(2*theta - v)/tau", "it fires without input, "),
         ('input = "v"', 'input = "v"\nweight = "-1"', "it never fires, under no constant drive "),
+        ('input = "v"', 'input = "v"\nweight = "1e-4"', "no single spike of up to 1,000 network "),
         ("", "", None),
     ],
 )
-def test_check_warns_of_a_model_that_fires_at_rest_or_never(
+def test_check_warns_of_unusual_firing(
     before: str, after: str, warning: str | None, run: Callable[..., tuple[int, str, str]],
     here: Path,
 ) -> None:  # fmt: skip
@@ -117,6 +118,14 @@ def test_check_warns_of_a_model_that_fires_at_rest_or_never(
     assert warning is None or lines[0].startswith(f"Warning: {warning}")
     report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
     assert [f"Warning: {line}" for line in report["warnings"]] == lines
+    # Spikes reach theta = 1 in the limit of v = weight*drive*tau, with tau = 100 ms.
+    if warning is None or warning.startswith("no single"):
+        assert "Rheobase: " in printed
+        expected = 0.01 if warning is None else 100
+        assert report["rheobase_per_ms"] == pytest.approx(expected, rel=0.03)
+    else:
+        assert "Rheobase: " not in printed
+        assert report["rheobase_per_ms"] is None
 
 
 def test_check_a_model_that_never_fires(
