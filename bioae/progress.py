@@ -18,7 +18,7 @@ from typing import Any
 
 from bioae.errors import InputError, shortened
 
-__all__ = ["Bar", "Progress", "activity", "bar", "check_progress", "counted"]
+__all__ = ["Bar", "Progress", "activity", "ahead", "bar", "check_progress", "counted"]
 
 #: Called with the number of finished pieces of work, and of all.
 Progress = Callable[[int, int], None]
@@ -49,6 +49,7 @@ class Bar:
             desc=label, total=total, initial=done, unit=unit, file=sys.stderr,
             delay=_DELAY, leave=False, dynamic_ncols=True,
         )  # fmt: skip
+        self._reached = done
         self._process = os.getpid()
         self._closed = threading.Event()
         # The context says which cell of a notebook the bar belongs to.
@@ -75,7 +76,13 @@ class Bar:
             self._drawn.set_description(label, refresh=False)
         if notes is not None:
             self._drawn.set_postfix(notes, refresh=False)
+        self._reached = done
         self._drawn.update(done - self._drawn.n)
+
+    def reach_further(self, more: int) -> None:
+        """Show that so many more pieces are done than `reach` was told, but not yet finished."""
+        if os.getpid() == self._process:
+            self._drawn.update(self._reached + more - self._drawn.n)
 
     @contextmanager
     def named(self, text: str) -> Iterator[None]:
@@ -102,6 +109,8 @@ class Bar:
 
 
 _INNERMOST: ContextVar[Bar | None] = ContextVar("_INNERMOST", default=None)
+#: The bar of the innermost `counted`, if that one shows a bar.
+_COUNTED: ContextVar[Bar | None] = ContextVar("_COUNTED", default=None)
 
 
 @contextmanager
@@ -153,7 +162,21 @@ def counted(
         yield lambda finished: report(finished, total)
         return
     with bar(label, total, show=progress, unit=unit, done=done) as shown:
-        yield shown.reach if shown else lambda _: None
+        before = _COUNTED.set(shown)
+        try:
+            yield shown.reach if shown else lambda _: None
+        finally:
+            _COUNTED.reset(before)
+
+
+def ahead() -> Callable[[int], None] | None:
+    """Return a function that moves the bar of the innermost `counted` ahead of its pieces.
+
+    It takes the number of pieces that are done since the last report, of work that is reported as a
+    whole. None where no bar is shown.
+    """
+    shown = _COUNTED.get()
+    return None if shown is None else shown.reach_further
 
 
 @contextmanager

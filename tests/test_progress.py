@@ -12,11 +12,13 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from builders import pictures, two_layers
 
 import bioae
 from bioae import progress
 from bioae.errors import InputError
 from bioae.progress import activity, counted
+from bioae.simulation.workers import job
 from bioae.trainers import simulate_mirror
 from bioae.trainers.training.progress import Report, reported
 
@@ -170,3 +172,26 @@ def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
 def test_what_is_no_progress(call: Callable[[object], object]) -> None:
     with pytest.raises(InputError, match=r"progress: .*True, False, None or a function.*'yes'"):
         call("yes")
+
+
+def test_a_bar_advances_within_a_chunk(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[int] = []
+    further = progress.Bar.reach_further
+
+    def reach_further(bar: progress.Bar, more: int) -> None:
+        reached.append(more)
+        further(bar, more)
+
+    monkeypatch.setattr(job, "_REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(progress.Bar, "reach_further", reach_further)
+    network, images = two_layers(), pictures(5, 4, 4)
+    shown = bioae.simulate(network, images, "numpy", chunk=3, progress=True)
+    assert set(reached) == {0, 1, 2, 3}
+    second = reached.index(0, reached.index(3))
+    assert reached == [*sorted(reached[:second]), *sorted(reached[second:])]
+    assert max(reached[second:]) == 2  # the third presentation is padding
+    reached.clear()
+    assert shown.equals(bioae.simulate(network, images, "numpy", chunk=3, progress=False))
+    with counted("outer", 10, True):  # a silent simulation leaves another bar as it is
+        bioae.simulate(network, images, "numpy", progress=False)
+    assert not reached

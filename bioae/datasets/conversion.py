@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -35,9 +36,9 @@ from bioae.datasets.recordings import (
 )
 from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import Split
-from bioae.errors import DataError, shortened
+from bioae.errors import DataError, InputError, did_you_mean, shortened
 
-__all__ = ["UNNAMED", "Hints", "convert"]
+__all__ = ["UNNAMED", "Hints", "check_hints", "convert"]
 
 #: The name of data sets that are made of arrays, which errors leave out.
 UNNAMED = "an array"
@@ -55,6 +56,33 @@ class Hints(TypedDict, total=False):
     white: float | None
     sensor: Sequence[int] | None
     time_unit: RecordedUnit | None
+
+
+def check_hints(
+    hints: Mapping[str, object],
+    function: Callable[..., object],
+    known: Iterable[str] = Hints.__annotations__,
+) -> None:
+    """Refuse a keyword that is neither an argument of a function nor a hint that it takes.
+
+    Raises
+    ------
+    InputError
+        With the name of the function, which the user called, and a suggestion.
+    """
+    known = tuple(known)
+    arguments = [
+        name
+        for name, parameter in signature(function).parameters.items()
+        if parameter.kind is not Parameter.VAR_KEYWORD and name != "self"
+    ]
+    for name in hints:
+        if name not in known:
+            raise InputError(
+                f"{function.__name__}() has no argument {name!r}",
+                mend=did_you_mean(name, [*arguments, *known])
+                or f"Its further arguments are {', '.join(known)}",
+            )
 
 
 def convert(

@@ -1,7 +1,7 @@
 from .backend import TARGETS as TARGETS
 from .backend import Backend as Backend
 from .objects.brian_network import BrianNetwork as BrianNetwork
-from .objects.brian_network import build as build
+from .objects.building import build as build
 from .results.chunk import LayerSpikes as LayerSpikes
 from .results.netcdf import write_result as write_result
 from .results.tree import build_result as build_result

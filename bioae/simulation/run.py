@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from bioae.checks import whole
 from bioae.datasets import Data, Hints
+from bioae.datasets.conversion import check_hints
 from bioae.errors import OutputError
 from bioae.files import check_output
 from bioae.models.loading import NetworkLike, network_of
@@ -111,6 +112,7 @@ def simulate(
         several repeats and the network has no noise.
     """
     check_progress(progress)
+    check_hints(hints, simulate)
     simulation = _Simulation.of(
         network, images, backend,
         seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
@@ -163,6 +165,7 @@ def simulate_to(
         nor `resume` is true, or that run was another one; or if writing fails.
     """
     check_progress(progress)
+    check_hints(hints, simulate_to)
     path = check_free(path, resume=resume, overwrite=overwrite)
     folder = parts_folder(path)
     simulation = _Simulation.of(

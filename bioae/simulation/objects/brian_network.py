@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Unpack, get_args
+from typing import Any, Unpack
 
 import xarray as xr
 from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, prefs, second
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import one_of, whole
 from bioae.datasets import Data, Hints
+from bioae.datasets.conversion import check_hints
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
-from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
 from bioae.networks.schedule import Timing
 from bioae.showing import Shown, Summary
-from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
@@ -32,7 +29,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 
-__all__ = ["BrianNetwork", "build"]
+__all__ = ["BrianNetwork", "assembled"]
 
 
 @dataclass(repr=False)
@@ -142,6 +139,7 @@ class BrianNetwork(Shown):
             If the network has run since it was built or restored; or if there are several repeats
             and the network has no noise.
         """
+        check_hints(hints, self.present)
         if float(self.network.t) > 0:
             raise InputError(
                 "the network has run already",
@@ -234,62 +232,12 @@ class BrianNetwork(Shown):
             )
 
 
-def build(
-    network: NetworkLike,
-    presentations: int = 1,
-    *,
-    record: Collection[str] | Mapping[str, Collection[str]] = (),
-    connectivity: Connectivity = "shared",
-    compact: bool = False,
-    prefix: str = "",
-) -> BrianNetwork:
-    """Make Brian2 objects of a network, on the active device.
-
-    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
-    and constant subexpressions have already been taken out of the equations.
-
-    Parameters
-    ----------
-    network
-        The network; or an artefact, or the path or name of a trained network.
-    presentations
-        The number of images that one run presents.
-    record
-        Variables to record at the end of each step, in the layers that have them; or those of
-        each layer, by its name.
-    connectivity
-        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
-        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
-        connections differ in delay are always unrolled. Spikes are the same.
-    compact
-        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
-        the memory, instead of a `brian2.SpikeMonitor` per layer.
-    prefix
-        Prefix of all objects' names, where several networks share a project.
-
-    Returns
-    -------
-    BrianNetwork
-
-    Raises
-    ------
-    ArtefactError
-        If there is no trained network of this name or at this path.
-    InputError
-        If an argument does not fit.
-    """
-    network = network_of(network)
-    presentations = whole(presentations, "presentations", least=1)
-    one_of(connectivity, "connectivity", get_args(Connectivity))
-    prefs.codegen.loop_invariant_optimisations = False
-    builder = Builder(
-        network, presentations,
-        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
-    )  # fmt: skip
+def assembled(builder: Builder) -> BrianNetwork:
+    """Return the objects of a builder in a Brian2 network, in the order of its schedule."""
     built = BrianNetwork(
         network=Brian2Network(),
-        source=network,
-        presentations=presentations,
+        source=builder.source,
+        presentations=builder.presentations,
         held=builder.held,
         input=builder.input,
         populations=builder.populations,
@@ -300,11 +248,6 @@ def build(
         keys=builder.keys,
         decoded=builder.decoded,
     )
-    _assemble(built)
-    return built
-
-
-def _assemble(built: BrianNetwork) -> None:
     built.network.schedule = list(built.timing.schedule.slots)
     parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
     parts += [*built.spikes.values(), *built.states.values()]
@@ -313,3 +256,4 @@ def _assemble(built: BrianNetwork) -> None:
         if part is not None:
             built.network.add(part)
             mark_as_run(part, built.network)
+    return built

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, second
+from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
@@ -37,6 +37,8 @@ class Builder:
         prefix: str,
         record: Collection[str] | Mapping[str, Collection[str]],
     ) -> None:
+        # It reorders arithmetic; constant subexpressions are out of the equations already.
+        prefs.codegen.loop_invariant_optimisations = False
         self.source, self.config, self.timing = network, network.config, network.config.timing
         self.presentations = presentations
         self.connectivity = connectivity

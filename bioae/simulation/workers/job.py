@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brian2 import second
 from brian2.utils.logger import catch_logs
 
 from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
-from bioae.progress import activity
+from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.objects.brian_network import BrianNetwork, build
+from bioae.simulation.objects.brian_network import BrianNetwork, assembled
+from bioae.simulation.objects.builder import Builder
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target
@@ -31,6 +33,9 @@ from bioae.simulation.workers.runner import Runner
 __all__ = ["Job", "chunk_size"]
 
 _CHUNK_BYTES = 64 * 2**20
+
+#: Between two reports of a run to the bar.
+_REPORT_SECONDS = 0.25
 
 #: Spikes per neuron and step, where that is unknown beforehand: networks seldom exceed it.
 _DENSITY = 0.1
@@ -106,10 +111,11 @@ class Job:
     def _build(self, presentations: int, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
         with activity("building"):
-            return build(
-                self.network, presentations,
-                record=backend.record, connectivity=backend.connectivity, compact=compact,
+            builder = Builder(
+                self.network, presentations, record=backend.record,
+                connectivity=backend.connectivity, compact=compact, prefix="",
             )  # fmt: skip
+            return assembled(builder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +125,25 @@ class _Runtime(Runner):
     def run(self, images: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
         self.built.set_input(images, part)
-        self.built.run()
+        self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
         return self.built.read(part.stop - part.start)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran
+
+
+def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
+    """Return the options of `brian2.Network.run` that move the bar, if there is one."""
+    show = ahead()
+    if show is None:
+        return {}
+
+    def report(_elapsed: object, completed: float, *_: object) -> None:
+        steps = round(completed * built.steps) - len(built.populations)  # of the last layer
+        show(min(presentations, max(0, steps // built.timing.period)))
+
+    return {"report": report, "report_period": _REPORT_SECONDS * second}
 
 
 def _check_compiled(built: BrianNetwork) -> None:

@@ -1,0 +1,66 @@
+"""The Brian2 objects of a network in any form, for users who add their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import get_args
+
+from bioae.checks import one_of, whole
+from bioae.models.loading import NetworkLike, network_of
+from bioae.simulation.backend import Connectivity
+from bioae.simulation.objects.brian_network import BrianNetwork, assembled
+from bioae.simulation.objects.builder import Builder
+
+__all__ = ["build"]
+
+
+def build(
+    network: NetworkLike,
+    presentations: int = 1,
+    *,
+    record: Collection[str] | Mapping[str, Collection[str]] = (),
+    connectivity: Connectivity = "shared",
+    compact: bool = False,
+    prefix: str = "",
+) -> BrianNetwork:
+    """Make Brian2 objects of a network, on the active device.
+
+    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
+    and constant subexpressions have already been taken out of the equations.
+
+    Parameters
+    ----------
+    network
+        The network; or an artefact, or the path or name of a trained network.
+    presentations
+        The number of images that one run presents.
+    record
+        Variables to record at the end of each step, in the layers that have them; or those of
+        each layer, by its name.
+    connectivity
+        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
+        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
+        connections differ in delay are always unrolled. Spikes are the same.
+    compact
+        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
+        the memory, instead of a `brian2.SpikeMonitor` per layer.
+    prefix
+        Prefix of all objects' names, where several networks share a project.
+
+    Returns
+    -------
+    BrianNetwork
+
+    Raises
+    ------
+    ArtefactError
+        If there is no trained network of this name or at this path.
+    InputError
+        If an argument does not fit.
+    """
+    one_of(connectivity, "connectivity", get_args(Connectivity))
+    builder = Builder(
+        network_of(network), whole(presentations, "presentations", least=1),
+        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
+    )  # fmt: skip
+    return assembled(builder)
