@@ -22,14 +22,16 @@ __all__ = ["analyze", "parity"]
 
 #: The data where none are given, and their number in a comparison.
 _DEFAULT, _COMPARED = "sample", 4
+#: The options of a comparison of a neuron model.
+_COMPARISON = ("neurons", "steps", "examples")
 
 
 def analyze(
     source: Any,
     data: Data | Any = None,
+    backend: Backend | Target = "cpp_standalone",
     *,
     out: Path | str,
-    backend: Backend | Target = "cpp_standalone",
     seed: int = 0,
     overwrite: bool = False,
     progress: bool | None = None,
@@ -46,10 +48,10 @@ def analyze(
     data, hints
         For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
         default the embedded digits.
-    out
-        The folder to write to.
     backend, seed
         For a network: see `bioae.simulate`.
+    out
+        The folder to write to.
     overwrite
         Whether to replace an earlier analysis.
     progress
@@ -69,8 +71,10 @@ def analyze(
     """
     from bioae import analysis
     from bioae.analysis.report.pipeline import check_outputs
+    from bioae.datasets.conversion import check_hints
     from bioae.simulation import simulate
 
+    check_hints(hints, analyze)
     if not _is_network(source):
         if data is not None or hints:
             raise InputError(
@@ -131,12 +135,15 @@ def parity(
         If the model or the data do not fit.
     """
     need_torch("parity")
+    from bioae.datasets.conversion import Hints, check_hints
     from bioae.equations import NeuronModel, available, load_model
     from bioae.trainers.parity import compare, model_parity
 
     named = isinstance(model, str | os.PathLike)
     if named and (str(model) in available() or Path(model).suffix == ".toml"):
         model = load_model(model)
+    neuron = isinstance(model, NeuronModel)
+    check_hints(options, parity, _COMPARISON if neuron else Hints.__annotations__)
     options |= {"target": target, "seed": seed, "perturb": perturb}
     if isinstance(model, NeuronModel):
         if data is not None:

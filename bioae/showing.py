@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Shown", "Summary"]
+__all__ = ["Shown", "Summary", "rows_of"]
+
+_LONGEST = 60  # characters of a value, next to its key in 80 columns
 
 
 class Summary(NamedTuple):
@@ -39,6 +41,20 @@ class Shown:
         heading, (head, *rows) = self._summary()
         parts = [_row("th", head), *(_row("td", row) for row in rows)]
         return f"<div><b>{escape(heading)}</b><table>{''.join(parts)}</table></div>"
+
+
+def rows_of(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the rows of nested tables: the path of a key, and a row per line of its value."""
+    for key, value in values.items():
+        name = f"{within}{key}"
+        if isinstance(value, Mapping):
+            yield from rows_of(value, f"{name}.")
+            continue
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        for line in text.strip().splitlines():
+            cell = line.strip()
+            yield name, cell if len(cell) <= _LONGEST else f"{cell[: _LONGEST - 3]}..."
+            name = ""
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from bioae.equations.limits import (
 )
 from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
+from bioae.showing import Shown, Summary, rows_of
 
 __all__ = ["BUILT_IN", "RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
 
@@ -73,7 +74,7 @@ class TimedValues(Table):
         return values
 
 
-class NeuronModel(Table):
+class NeuronModel(Shown, Table):
     """A neuron, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
@@ -272,6 +273,11 @@ class NeuronModel(Table):
             text = error.errors(include_url=False)[0]["type"] == "string_type"
             mend = "Write it in quotes" if text else "bioae neurons show lif prints an example"
             raise ModelError(**describe(error, cls), where=where, mend=mend) from error
+
+    def _summary(self) -> Summary:
+        fields = self.to_mapping()
+        heading = f"NeuronModel {self.name}: {fields.pop('description')}"
+        return Summary(heading, [("key", "value"), *rows_of(fields)])
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the fields as in a file; `from_mapping` reads them back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,39 @@ def test_analyze_simulates_a_network(form: Any, tmp_path: Path) -> None:
     assert result == expected
     with pytest.raises(OutputError, match=r"report\.html"):
         bioae.analyze(form, "no such data", out=out)  # refused before it is simulated
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong", "right"),
+    [
+        (bioae.simulate, "lables", "labels"),
+        (bioae.simulate, "worker", "workers"),
+        (partial(bioae.simulate_to, "a.nc"), "layot", "layout"),
+        (bioae.build(NETWORK).present, "limits", "limit"),
+        (partial(bioae.analyze, out="out"), "lables", "labels"),
+        (bioae.parity, "lables", "labels"),
+        (bioae.trainers.evaluate, "batchsize", "batch_size"),
+        (bioae.trainers.simulate_mirror, "lables", "labels"),
+    ],
+)
+def test_an_unknown_argument_names_the_function(call: Any, wrong: str, right: str) -> None:
+    function = call.func if isinstance(call, partial) else call
+    data = (IMAGES,) if function.__name__ == "present" else (NETWORK, IMAGES)
+    message = rf"{function.__name__}\(\) has no argument '{wrong}'\. Did you mean '{right}'\?"
+    with pytest.raises(InputError, match=message):
+        call(*data, **{wrong: 1})
+
+
+def test_an_unknown_option_of_a_neuron_model_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"parity\(\) has no argument 'step'. Did you mean 'steps'"
+    ):
+        bioae.parity("lif", step=40)
+
+
+def test_analyze_takes_the_target_third_as_simulate_does(tmp_path: Path) -> None:
+    bioae.analyze(NETWORK, IMAGES, "numpy", out=tmp_path / "out", progress=False)
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("source", [None, 3, {}, [], [3], {"a": None}, object()])

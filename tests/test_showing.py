@@ -33,6 +33,28 @@ def test_texts_fit_a_prompt(shown: dict[str, Any]) -> None:
         assert any("latent" in line for line in lines)
 
 
+def test_models_cards_and_parities_are_tables() -> None:
+    each = {
+        "NeuronModel lif: Leaky integrate-and-fire": (bioae.load_model("lif"), "parameters.tau"),
+        "Card: ": (bioae.models.card("sae-mnist"), "network.latent_neurons"),
+        "Parity of lif on numpy: passed": (
+            bioae.parity("lif", neurons=10, steps=30, examples=1), "spike_agreement",
+        ),
+    }  # fmt: skip
+    for start, (shown, key) in each.items():
+        heading, *lines = repr(shown).splitlines()
+        assert heading.startswith(start)
+        assert any(line.split()[0] == key for line in lines if line.strip())
+        assert max(map(len, lines)) <= 100  # the names of a card are long
+        assert f">{key}<" in shown._repr_html_()
+
+
+def test_objects_of_brian2_stay_short() -> None:
+    built = bioae.build("sae-mnist")
+    for each in (built.input, *built.populations.values(), *built.synapses.values()):
+        assert len(repr(each)) < 500
+
+
 def test_tables_of_notebooks_have_the_same_cells(shown: dict[str, Any]) -> None:
     for each in shown.values():
         rows = each._repr_html_().split("<tr>")[1:]

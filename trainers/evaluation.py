@@ -63,6 +63,7 @@ def evaluate(
     need_torch("evaluate")
     import torch
 
+    from bioae.datasets.conversion import check_hints
     from bioae.models.loading import full_network_of
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
@@ -70,6 +71,7 @@ def evaluate(
     from bioae.trainers.training.problem import LayerTally
     from bioae.trainers.training.scores import Scores
 
+    check_hints(hints, evaluate)
     found = full_network_of(network)
     size = whole(batch_size, "batch_size", least=1)
     kind = getattr(torch, Backend("numpy", dtype).dtype)

@@ -15,6 +15,7 @@ from bioae.documents import read_toml
 from bioae.errors import ArtefactError, describe, shortened
 from bioae.fields import Count, Size, Table
 from bioae.networks.tasks import ScoreName
+from bioae.showing import Shown, Summary, rows_of
 
 __all__ = [
     "CARD",
@@ -111,7 +112,7 @@ class SampleScore(Table):
     )
 
 
-class Card(Table):
+class Card(Shown, Table):
     """The card of a shipped network."""
 
     title: _Text = Field(description="the network in a few words")
@@ -124,6 +125,12 @@ class Card(Table):
     training: TrainingOrigin
     test: TestScore
     sample: SampleScore | None = Field(None, description="absent if trained on other images")
+
+    def _summary(self) -> Summary:
+        fields = self.model_dump(exclude_none=True)
+        heading = f"Card: {fields.pop('title')}"
+        fields["limits"] = "\n".join(self.limits)
+        return Summary(heading, [("key", "value"), *rows_of(fields)])
 
     @property
     def density(self) -> float | None:

@@ -37,6 +37,7 @@ COMMON = (
     "bioae.inputs",
     "bioae.processes",
     "bioae.progress",
+    "bioae.showing",
 )
 
 # What each part may import besides itself.

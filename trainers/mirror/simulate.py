@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from bioae.checks import whole
 from bioae.datasets import Data, Hints
+from bioae.datasets.conversion import check_hints
 from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.progress import Progress, check_progress, counted
@@ -59,6 +60,7 @@ def simulate_mirror(
         If an option does not fit, or there are several repeats and the network has no noise.
     """
     check_progress(progress)
+    check_hints(hints, simulate_mirror)
     network = full_network_of(network)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bioae.showing import Shown, Summary, rows_of
+
 __all__ = ["AGREEMENT", "Parity"]
 
 #: The required agreement of free runs where rounding errors are not amplified.
 AGREEMENT = 0.999
 
 
-@dataclass(frozen=True)
-class Parity:
+@dataclass(frozen=True, repr=False)
+class Parity(Shown):
     """The agreement of the mirror with Brian2.
 
     Attributes
@@ -70,6 +72,12 @@ class Parity:
     exact: bool
     self_agreement: float | None = None
     silent: bool = False
+
+    def _summary(self) -> Summary:
+        fields = self.to_json()
+        model, target, passed = (fields.pop(name) for name in ("model", "target", "passed"))
+        heading = f"Parity of {model} on {target}: {'passed' if passed else 'FAILED'}"
+        return Summary(heading, [("measure", "value"), *rows_of(fields)])
 
     @property
     def chaotic(self) -> bool | None:
