@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import nir
@@ -26,15 +27,13 @@ class Drawn:
         self.rng = np.random.default_rng(seed)
 
     def parameter(self, shape: Shape, low: float, high: float) -> Array:
-        """Return numbers of each neuron, or one for all of them, of the shape `()`."""
+        """Return numbers of each neuron, or one for all of them, an array of the shape `()`."""
         one = self.rng.random() < 0.3
         return np.asarray(self.rng.uniform(low, high, () if one else shape))
 
     def neurons(self, kind: str, shape: Shape) -> Any:
         """Return neurons that fire, with all parameters away from their defaults."""
-        count = self.rng.integers(3)
-        one = () if count == 0 else shape  # the library wants equal shapes
-        between = lambda low, high: np.asarray(self.rng.uniform(low, high, one))  # noqa: E731
+        between = partial(self.parameter, shape)
         threshold = {"v_threshold": between(0.2, 0.5), "v_reset": between(-0.3, 0.1)}
         leak = {"v_leak": between(-0.1, 0.1)}
         match kind:
@@ -49,7 +48,10 @@ class Drawn:
                 fields = {"r": between(50.0, 200.0)}
         if kind in ("LIF", "CubaLIF", "IF"):
             fields |= threshold
-        return getattr(nir, kind)(**fields)
+        # The library wants equal shapes of a new node, and reads any from a file.
+        node = getattr(nir, kind)(**{name: np.zeros(shape) for name in fields})
+        vars(node).update(fields)
+        return node
 
     def weights(self, out: int, *inside: int) -> Array:
         return self.rng.normal(size=(out, *inside)) * 2 / np.sqrt(np.prod(inside))
