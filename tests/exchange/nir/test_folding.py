@@ -119,3 +119,13 @@ def test_parameters_may_have_a_batch_axis_or_be_flat(shape: Shape) -> None:
 def test_parameters_in_another_order_are_refused(shape: Shape) -> None:
     with pytest.raises(InputError, match=r"'n'.*tau does not fit the neurons.*\(2, 3\)"):
         broadcast("n", "tau", np.arange(float(np.prod(shape))).reshape(shape), (2, 3))
+
+
+def test_the_dilation_of_a_single_tap_has_no_effect() -> None:
+    drawn = Drawn(0)
+    x = torch.as_tensor(drawn.rng.normal(size=(1, 6, 6)))
+    for size, dilation in (((1, 1), (1, 3)), ((1, 1), (3, 3)), ((1, 2), (3, 2))):
+        conv = nir.Conv2d(None, drawn.weights(2, 1, *size), 1, 0, dilation, 1, np.zeros(2))
+        fold = folded((("c", conv),), (1, 6, 6), image=(1, 6, 6))
+        assert size != (1, 1) or (fold.kernel is not None and fold.kernel.dilation == 1)
+        np.testing.assert_allclose(applied(fold, x.numpy()), in_torch(conv, x).ravel(), atol=1e-12)
