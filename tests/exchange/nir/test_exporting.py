@@ -84,7 +84,7 @@ def test_linear_models_of_any_form_are_exported(changes: dict[str, Any]) -> None
         ({"threshold": "v > theta + t/second"}, "its equations depend on t$"),
         ({"threshold": "v >= theta"}, "its threshold is 'v >= theta'"),
         ({"threshold": "v > theta and v > 0.5"}, "its threshold is"),
-        ({"threshold": "theta > 0.1 and v > theta"}, "its threshold is"),
+        ({"threshold": "v > theta and theta > 0.1"}, "its threshold is"),
         ({"threshold": "v > theta - v"}, "its threshold is"),
     ],
 )
