@@ -8,15 +8,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+import marked
+
 from bioae import analysis
 from bioae.analysis import plots
-from bioae.files import atomic_output
 
 PAGE = Path(__file__).with_name("analysis.md")
 
@@ -39,20 +40,17 @@ CONSTANTS = {
     "SCHEMA_VERSION": "Supported version of [the format of a result](result.md): {value}.",
 }
 
-_MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _ROLES = re.compile(r"`bioae\.(?:\w+\.)*(\w+)`")
 
 
 def main() -> None:
     """Rewrite the page."""
-    text = filled(PAGE.read_text(encoding="utf-8"))
-    with atomic_output(PAGE, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    marked.write(PAGE, filled(PAGE.read_text(encoding="utf-8")))
 
 
 def filled(page: str) -> str:
     """Return a page with new text between its marks."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{TABLES[mark[2]]()}\n\n{mark[3]}", page)
+    return marked.filled(page, lambda name: TABLES[name]())
 
 
 def functions() -> str:
@@ -62,9 +60,9 @@ def functions() -> str:
     missing = set(analysis.__all__).difference(modules, *exports.values())
     if missing:
         raise SystemExit(f"in no family of {Path(__file__).name}: {', '.join(sorted(missing))}")
+    head = ("function", "result")
     return "\n\n".join(
-        f"### {title}\n\n"
-        + _table(["function", "result"], [(_call(name), _line(name)) for name in exports[folder]])
+        f"### {title}\n\n{marked.table(head, [(_call(n), _line(n)) for n in exports[folder]])}"
         for folder, title in FAMILIES.items()
     )
 
@@ -80,7 +78,7 @@ def definitions() -> str:
         )
         for name, each in analysis.DEFINITIONS.items()
     ]
-    return _table(["name", "in tables", "unit", "definition"], rows)
+    return marked.table(["name", "in tables", "unit", "definition"], rows)
 
 
 def variables() -> str:
@@ -96,7 +94,7 @@ def variables() -> str:
         for name, array in layer.data_vars.items()
         if set(array.dims) & {"neuron", "example", "interval"}
     ]
-    return _table(["variable", "dimensions", "unit", "meaning"], rows)
+    return marked.table(["variable", "dimensions", "unit", "meaning"], rows)
 
 
 def references() -> str:
@@ -120,12 +118,12 @@ def references() -> str:
         "source",
         "verified",
     ]
-    return _table(head, rows)
+    return marked.table(head, rows)
 
 
 def pictures() -> str:
     """Return the table of the functions that draw figures."""
-    return _table(["in `bioae.analysis.plots`", "figure"], sorted(_figures()))
+    return marked.table(["in `bioae.analysis.plots`", "figure"], sorted(_figures()))
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -178,12 +176,6 @@ def _summary(documented: object) -> str:
     line = (inspect.getdoc(documented) or "").partition("\n")[0].replace("``", "`")
     line = _ROLES.sub(r"`\1`", line.removeprefix("Return "))
     return line[:1].upper() + line[1:]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head)]
-    lines += [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

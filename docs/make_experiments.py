@@ -7,22 +7,20 @@ The rows of the runs that are named are stored first, in docs/results/experiment
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import marked
 
 from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
 from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.rows import Document, read_document, write_json
 from bioae.experiments.runner.verdict import judge
-from bioae.files import atomic_output
 
 DOCS = Path(__file__).parent
 PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
-
-_MARKED = re.compile(r"(<!-- table: experiments -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(*runs: str) -> None:
@@ -38,8 +36,7 @@ def main(*runs: str) -> None:
         pages[PAGES / f"{experiment.name}.md"] = page_of(experiment, document)
         draw_figures(experiment, document, PAGES / FIGURES)
     for path, text in pages.items():
-        with atomic_output(path, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        marked.write(path, text)
 
 
 def documents() -> Iterator[Document]:
@@ -49,19 +46,18 @@ def documents() -> Iterator[Document]:
 
 def filled(page: str) -> str:
     """Return the index with its table made again."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{table()}\n\n{mark[2]}", page)
+    return marked.filled(page, lambda _: table())
 
 
 def table() -> str:
     """Return the table of published experiments with their verdicts."""
-    lines = ["| experiment | claim | rows | verdict |", "| --- | --- | --- | --- |"]
+    rows = []
     for document in documents():
         experiment = load(document.experiment)
         verdict = judge(plan_of(experiment, document), document)
         page = f"[{experiment.name}]({experiment.name}.md)"
-        rows = len(document.rows)
-        lines.append(f"| {page} | {experiment.claim} | {rows} | {verdict.outcome} |")
-    return "\n".join(lines)
+        rows.append((page, experiment.claim, str(len(document.rows)), verdict.outcome))
+    return marked.table(("experiment", "claim", "rows", "verdict"), rows)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import marked
 from model_pages import pages, pictures, responses
 
 from bioae.equations import NeuronModel, available, load_model
-from bioae.files import atomic_output
 
 DOCS = Path(__file__).resolve().parent
 
@@ -62,20 +62,14 @@ def make(
     pictures.save(picture, pictures.responses(model, numbers), numbers)
     if "rate" in numbers:
         pictures.save(thumbnail, pictures.thumbnail(numbers), numbers)
-    _write(docs / f"models/{model.name}.md", page_of(model, docs, file=file))
+    marked.write(docs / f"models/{model.name}.md", page_of(model, docs, file=file))
 
 
 def main(*options: str) -> None:
     """Write all pages."""
     for name in available():
         make(load_model(name), measured="--all" in options)
-    _write(DOCS / "models/index.md", index_page())
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    marked.write(DOCS / "models/index.md", index_page())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import ast
 from pathlib import Path
 from typing import NamedTuple
 
+import marked
 import numpy as np
 
 from bioae.equations.arrays.compiling import compile_expression
@@ -16,7 +17,6 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.operators import inexact
-from bioae.files import atomic_output
 
 __all__ = ["PAGE", "ROWS", "described", "page"]
 
@@ -161,8 +161,7 @@ def main() -> None:
     missing = SUPPORTED.keys() - described()
     if missing:
         raise SystemExit(f"make_operators.py describes no {', '.join(sorted(missing))}")
-    with atomic_output(PAGE, overwrite=True) as temporary:
-        temporary.write_text(page(), encoding="utf-8")
+    marked.write(PAGE, page())
 
 
 if __name__ == "__main__":

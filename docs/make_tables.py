@@ -5,16 +5,15 @@ python docs/make_tables.py
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+import marked
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
-from bioae.files import atomic_output
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
     CountDecoder,
@@ -88,20 +87,17 @@ _MEANING = {
     "decoder": "a table, see [decoders](#decoders); `max` by default",
     "layers": "the layers, from the input's side, see [layers](#layers)",
 }
-_MARKED = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
     """Rewrite the pages."""
     for page in PAGES:
-        text = filled(page.read_text(encoding="utf-8"))
-        with atomic_output(page, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        marked.write(page, filled(page.read_text(encoding="utf-8")))
 
 
 def filled(page: str) -> str:
     """Return a page with its tables generated again."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2])}\n\n{mark[3]}", page)
+    return marked.filled(page, _table)
 
 
 def _table(name: str) -> str:

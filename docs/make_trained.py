@@ -9,13 +9,12 @@ RUN is the folder of a finished `bioae train`. A new name needs --title and --li
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
+import marked
 from shipping import Words, ship
 
 from bioae.errors import BioaeError
-from bioae.files import atomic_output
 from bioae.models import available, card, load
 from bioae.models.cards import CARD, FOLDER
 from bioae.models.describing import facts, layer_table, model_table
@@ -24,25 +23,23 @@ __all__ = ["PAGE", "filled", "main"]
 
 PAGE = Path(__file__).with_name("trained-networks.md")
 
-_MARKED = re.compile(r"(<!-- models -->\n).*?(<!-- end -->)", re.DOTALL)
-
 
 def filled(page: str) -> str:
     """Return the page with its tables made again."""
-    parts = "\n\n".join([_table(model_table()), *map(_section, available())])
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{parts}\n\n{mark[2]}", page)
+    parts = "\n\n".join([_markdown(model_table()), *map(_section, available())])
+    return marked.filled(page, lambda _: parts)
 
 
 def _section(name: str) -> str:
     known = card(name)
     rows = [(name, known.title), *facts(known).items()]
     layers = layer_table(load(FOLDER / name).network.config, known)
-    return f"### {name}\n\n{_table(rows)}\n\n{_table(layers)}"
+    return f"### {name}\n\n{_markdown(rows)}\n\n{_markdown(layers)}"
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, f"|{' --- |' * len(rows[0])}", *body])
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    head, *body = rows
+    return marked.table(head, body)
 
 
 def main(*words: str) -> None:
@@ -64,9 +61,7 @@ def main(*words: str) -> None:
             ship(options.run, options.name, _words(options, parser), seeds=options.seeds)
         except BioaeError as error:
             parser.error(str(error))
-    text = filled(PAGE.read_text(encoding="utf-8"))
-    with atomic_output(PAGE, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    marked.write(PAGE, filled(PAGE.read_text(encoding="utf-8")))
 
 
 def _words(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Words:

@@ -49,6 +49,7 @@ FOREIGN = (
     (r"distributed\.Client", "https://distributed.dask.org/en/stable/client.html"),
     (r"nir\.NIRGraph", "https://neuroir.org/docs/"),
     (r"neo\.Block", "https://neo.readthedocs.io/en/stable/api_reference.html"),
+    (r"pydantic\.BaseModel", "https://docs.pydantic.dev/latest/api/base_model/"),
     (r"pydantic\.[\w.]+", "https://docs.pydantic.dev/latest/api/pydantic_core/"),
     (
         r"(abc|ast|collections\.abc|datetime|fractions|pathlib|typing)\.\w+",

@@ -1,4 +1,4 @@
-"""Response latency: the time from the start of a presentation to a neuron's first spike."""
+"""Response latency: the time from a presentation's arrival at a layer to a first spike."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ENTRIES = 2**22
 def first_spike_latency(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """First-spike latency of each neuron, median over the examples it responds to, (neuron,) in ms.
 
-    Time is that of the layer's own window, which begins a step after the window of the layer
-    before it: a spike in the window's first step has the latency 0. NaN for neurons that never
-    spike.
+    Time is that of the layer's own window: a spike in the first step that the presentation can
+    reach has the latency 0. At depth d, from 0, add d steps for the time since the presentation's
+    start. NaN for neurons that never spike.
     """
     number = steps(tree)
     data = layer_data(tree, layer)

@@ -68,10 +68,9 @@ DEFINITIONS: dict[str, Definition] = {
         "silent examples", "1", "Fraction of examples in which no neuron of the layer spikes."
     ),
     "latency_ms_median": Definition(
-        "response latency", "ms", "Time from the start of a presentation to a neuron's first "
-        "spike, median over the examples in which it spikes, and over the neurons that spike. The "
-        "time is that of the layer's own window, which begins a step after that of the layer "
-        "before it.", _SILENT,
+        "response latency", "ms", "Time from a presentation's arrival at the layer to a neuron's "
+        "first spike, median over the examples in which it spikes, and over the neurons that "
+        "spike. It arrives at each layer a step after the one before it.", _SILENT,
     ),
     "isi_cv_mean": Definition(
         "ISI CV", "1", "Standard deviation over mean of a neuron's intervals between spikes, "

@@ -189,9 +189,9 @@ def _firing(measured: Results) -> Iterator[Illustration]:
     yield Illustration(
         "latencies",
         "Response latency",
-        "Time from the start of a presentation to a neuron's first spike, by layer: median and "
-        "quartiles over the neurons that fire. The time is that of the layer's own window, which "
-        "begins a step after that of the layer before it.",
+        "Time from a presentation's arrival at the layer to a neuron's first spike: median and "
+        "quartiles over the neurons that fire. It arrives at each layer a step after the one "
+        "before it.",
         partial(plots.response_latencies, column("first_spike_latency")),
     )
     yield Illustration(

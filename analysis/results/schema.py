@@ -19,8 +19,8 @@ from bioae.analysis.results.layers import CAN_FIRE, REPEAT
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
+from bioae.hdf5.guard import open_inspected
 from bioae.inputs import check_input
-from bioae.simulation.results.guard import open_inspected
 from bioae.simulation.results.root import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]

@@ -30,7 +30,7 @@ def analyze(
     """
     # Modules are no garbage: while they load, collections would find nothing.
     gc.disable()
-    from bioae.simulation.results.guard import begin_inspection
+    from bioae.hdf5.guard import begin_inspection
 
     # The libraries below take as long to load.
     for result in results[:1]:

@@ -15,20 +15,23 @@ from bioae.errors import DataError, shortened
 from bioae.inputs import open_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from bioae.datasets.store import Split
 
 __all__ = ["has_pictures", "is_picture", "load_pictures", "pixels_of"]
 
 _SUFFIX = ".png"
+#: Endings of pictures that are not read, and must not be left out in silence.
+_OTHERS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".tif", ".tiff", ".webp"})
 #: Modes of Pillow whose numbers are intensities, and the largest of each.
 _DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0}
 
 
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder has PNG files, or folders of them, at most two levels below."""
-    return any(next(folder.glob(depth), None) for depth in ("*.png", "*/*.png", "*/*/*.png"))
+    paths = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
+    return any(path.suffix.lower() == _SUFFIX for path in paths)
 
 
 def load_pictures(
@@ -52,21 +55,24 @@ def load_pictures(
     -------
     Images
         Their labels are the names of the classes' folders if all are whole numbers, else their
-        places in the order of the names. Images are in rounds of one image of each class.
+        places in the order of the names in both splits. Images are in rounds of one image of each
+        class.
 
     Raises
     ------
     DataError
         If there are no images of the split, images are both in classes and outside, differ in
-        size, are transparent or cannot be read.
+        size, are transparent, cannot be read, or are in files of another kind.
     """
-    if any((folder / name).is_dir() for name in ("train", "test")):
+    roots = [folder / name for name in ("train", "test") if (folder / name).is_dir()]
+    if roots:
         root, single = folder / split, split
     else:
         root = folder
-    classes = sorted({path.parent for path in root.glob(f"*/*{_SUFFIX}")})
-    groups = [sorted(each.glob(f"*{_SUFFIX}")) for each in (classes or [root])]
-    if not groups[0] or (classes and next(root.glob(f"*{_SUFFIX}"), None)):
+    classes = _classes(root)
+    numbers = _numbers({each.name for place in (*roots, root) for each in _classes(place)})
+    groups = [_pictures(each) for each in (classes or [root])]
+    if not groups[0] or (classes and _pictures(root)):
         raise DataError(
             "images are both in folders of classes and outside of them"
             if groups[0]
@@ -74,14 +80,9 @@ def load_pictures(
             where=str(root),
             expected="PNG files, or a folder of PNG files for each class",
         )
-    rounds = [
-        (path, number)
-        for each in zip_longest(*groups)
-        for path, number in zip(each, _numbers(classes or [root]), strict=True)
-        if path is not None
-    ]
-    pixels = _stacked([path for path, _ in rounds], str(folder), single, check)
-    labels = np.array([number for _, number in rounds]) if classes else None
+    paths = [path for each in zip_longest(*groups) for path in each if path is not None]
+    pixels = _stacked(paths, str(folder), single, check)
+    labels = np.array([numbers[path.parent.name] for path in paths]) if classes else None
     return Images(pixels, labels, str(folder), single, np.arange(len(pixels)))
 
 
@@ -117,11 +118,29 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
     return np.moveaxis(pixels[..., : 1 if grey else 3], -1, 0)
 
 
-def _numbers(classes: Sequence[Path]) -> list[int]:
-    """Return the labels of classes."""
-    names = [path.name for path in classes]
+def _classes(root: Path) -> list[Path]:
+    """Return the folders of the classes of a split."""
+    return sorted(each for each in root.glob("*/") if _pictures(each))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Return the PNG files of a folder, if it has no pictures of another kind."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
+        if path.suffix.lower() in _OTHERS:
+            raise DataError(
+                "only PNG files are read",
+                where=str(folder),
+                found=path.name,
+                mend="Convert the others to PNG, or put them elsewhere",
+            )
+    return [path for path in paths if path.suffix.lower() == _SUFFIX]
+
+
+def _numbers(names: Collection[str]) -> dict[str, int]:
+    """Return the labels of classes, by their names."""
     whole = all(name.isascii() and name.isdigit() and len(name) < 19 for name in names)
-    return [int(name) for name in names] if whole else list(range(len(names)))
+    return {name: int(name) if whole else place for place, name in enumerate(sorted(names))}
 
 
 def _stacked(

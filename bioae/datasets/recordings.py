@@ -105,8 +105,9 @@ def is_neo(source: Any) -> bool:
 def events_of_neo(source: Any, labels: ArrayLike | None = None, **options: Any) -> Events:
     """Return the spikes of a Block, a Segment, a SpikeTrain or a list of trains of Neo.
 
-    Segments are examples, and trains are channels. Times are since the start of each train. The
-    annotations ``label`` of the segments, if all have one, are the labels.
+    Segments are examples, and trains are channels. Times are since the start of the segment, or
+    since the earliest start of trains without one. The annotations ``label`` of the segments, if
+    all have one, are the labels.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def events_of_neo(source: Any, labels: ArrayLike | None = None, **options: Any) 
         known = [getattr(each, "annotations", {}).get("label") for each in segments]
         labels = None if None in known else np.asarray(known)
     return Events.of_trains(
-        [[_times_of(train) for train in each] for each in trains], labels=labels, **options
+        [_times_of(*each) for each in zip(segments, trains, strict=True)], labels=labels, **options
     )
 
 
@@ -133,9 +134,16 @@ def _trains_of(segment: Any) -> list[Any]:
     return [segment] if _is_train(segment) else list(segment)
 
 
-def _times_of(train: Any) -> NDArray[np.float64]:
-    start = float(train.t_start.rescale("ms").magnitude)
-    return np.asarray(train.rescale("ms").magnitude, np.float64) - start
+def _times_of(segment: Any, trains: Sequence[Any]) -> list[NDArray[np.float64]]:
+    """Return the times of trains in ms since one origin, so that they stay simultaneous."""
+    start = getattr(segment, "t_start", None)
+    starts = [each.t_start for each in trains] if start is None else [start]
+    origin = min((_in_ms(each).item() for each in starts), default=0.0)
+    return [_in_ms(train) - origin for train in trains]
+
+
+def _in_ms(times: Any) -> NDArray[np.float64]:
+    return np.asarray(times.rescale("ms").magnitude, np.float64)
 
 
 def _fields(recording: NDArray[Any] | Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.errors import DataError
-from bioae.simulation.results.guard import Refusal, inspected
+from bioae.hdf5.guard import Refusal, inspected
 
 __all__ = ["StoredArray", "stored_names"]
 

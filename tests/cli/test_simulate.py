@@ -197,7 +197,7 @@ IMAGES: dict[str, tuple[Any, str]] = {
     ),
     "out of range": (GOOD * 255, "a pixel is outside the range; expected numbers in [0, 1]"),
     "none": (GOOD[:0], "there are no images; expected at least one image"),
-    "a single one": (GOOD[0], "Put a single image into a batch with image[None]"),
+    "a single one": (GOOD[0], "a single image is image[None]"),
     "complex": (GOOD * 1j, "images must be numbers"),
     "objects": (np.array([{}], dtype=object), "without Python objects"),
 }

@@ -167,6 +167,26 @@ def test_recordings_of_neo_come_back() -> None:
     assert len(segment) == 1
 
 
+def test_trains_of_a_segment_of_neo_stay_simultaneous() -> None:
+    neo = pytest.importorskip("neo")
+    segment = neo.Segment()
+    segment.spiketrains.append(neo.SpikeTrain([10.0, 12.0], t_stop=20, units="ms"))
+    segment.spiketrains.append(neo.SpikeTrain([0.01], t_start=0.005, t_stop=0.02, units="s"))
+    later = neo.Segment()
+    for start in (102.0, 100.0):
+        later.spiketrains.append(neo.SpikeTrain([105.0], t_start=start, t_stop=110, units="ms"))
+    block = neo.Block()
+    block.segments.extend([segment, later])
+    times = [10.0, 10.0, 12.0, 5.0, 5.0]
+    for data in (convert(block, (2,)), convert(block, (2,), limit=2)):
+        assert isinstance(data, Events)
+        assert data.addresses.time.tolist() == pytest.approx(times)
+        assert data.addresses.channel.tolist() == [0, 1, 0, 0, 1]
+    trains = convert(list(later.spiketrains), (2,))
+    assert isinstance(trains, Events)
+    assert trains.addresses.time.tolist() == pytest.approx([5.0, 5.0])
+
+
 def test_a_monitor_of_brian2_is_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prefs, "codegen.target", "numpy")
     group = SpikeGeneratorGroup(4, [0, 3, 1], [0.5, 1.0, 2.0] * ms, dt=0.1 * ms)

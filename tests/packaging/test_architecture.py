@@ -33,6 +33,7 @@ COMMON = (
     "bioae.documents",
     "bioae.fields",
     "bioae.files",
+    "bioae.hdf5",
     "bioae.inputs",
     "bioae.processes",
     "bioae.progress",

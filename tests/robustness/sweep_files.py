@@ -32,8 +32,8 @@ from bioae.analysis import example_result, open_result
 from bioae.datasets import load as load_images
 from bioae.datasets.idx import write_idx
 from bioae.errors import BioaeError
+from bioae.hdf5 import guard, inspection
 from bioae.networks import artefact
-from bioae.simulation.results import guard, inspection
 from bioae.simulation.results.chunk import Chunk, LayerSpikes
 from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.parts import Parts, excerpts

@@ -65,7 +65,7 @@ def read_graph(path: Path | str) -> Graph:
     InputError
         If the library is missing, or the file is not safe to read, truncated or of another kind.
     """
-    from bioae.simulation.results.guard import Refusal, inspected
+    from bioae.hdf5.guard import Refusal, inspected
 
     module = library()
     path = check_input(path, InputError, "NIR file")

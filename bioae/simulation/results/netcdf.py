@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output
+from bioae.hdf5.guard import trust
 from bioae.inputs import as_path
-from bioae.simulation.results.guard import trust
 from bioae.simulation.results.tree import group_of
 
 __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]

@@ -19,7 +19,7 @@ from hdf5_changes import cases, inflating_too_much, virtual
 from bioae import archives
 from bioae.analysis import example_result, open_result
 from bioae.errors import ResultError
-from bioae.simulation.results import guard, inspection
+from bioae.hdf5 import guard, inspection
 from bioae.simulation.results.netcdf import write_result
 
 
@@ -153,7 +153,7 @@ def test_what_no_result_has_is_not_read(name: str, whole: bool, path: Path) -> N
 def test_inflating_is_within_the_limit_of_time(path: Path) -> None:
     script = """
 import sys, time
-from bioae.simulation.results import inspection
+from bioae.hdf5 import inspection
 inspection._SECONDS = 0.2
 inspection.inflate = lambda *_: time.sleep(60)
 sys.exit(inspection.main())

@@ -20,7 +20,7 @@ import h5netcdf
 import h5py
 
 from bioae.errors import InputError, ResultError, shortened
-from bioae.simulation.results.inspection import time_limit
+from bioae.hdf5.inspection import time_limit
 
 __all__ = ["Refusal", "begin_inspection", "inspected", "open_inspected", "trust"]
 

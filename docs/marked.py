@@ -1,0 +1,40 @@
+"""Generated parts of pages: the text between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from bioae.files import atomic_output
+
+__all__ = ["filled", "table", "write"]
+
+_MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def filled(page: str, part: Callable[[str], str]) -> str:
+    """Return a page with its generated parts made again.
+
+    Parameters
+    ----------
+    page
+        The text of the page.
+    part
+        Returns the Markdown of a name.
+    """
+    return _MARKED.sub(lambda mark: f"{mark[1]}\n{part(mark[2])}\n\n{mark[3]}", page)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [list(head), ["---"] * len(head)]
+    lines += [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page atomically, and make its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
