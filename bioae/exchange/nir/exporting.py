@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bioae.checks import instance
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.exchange.nir.exported_neurons import ExportedNeurons, exported_neurons
 from bioae.exchange.nir.folding import MOST_UNROLLED
 from bioae.exchange.nir.kernels import ungrouped
 from bioae.exchange.nir.library import Graph, library
-from bioae.networks.artefact import Artefact
+from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 from bioae.networks.placed_layer import PlacedLayer
@@ -32,7 +30,7 @@ Shape = tuple[int, ...]
 
 
 def to_nir(
-    network: Artefact | NetworkBase | Path | str,
+    network: NetworkLike,
     *,
     dt: str | Quantity | None = None,
     fold_r: bool = False,
@@ -50,7 +48,9 @@ def to_nir(
         The time step that the reader assumes, if it is not the network's: ``"0.1*ms"`` for
         snnTorch. Steps stay steps, so time constants scale with it.
     fold_r
-        Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1.
+        Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1. For
+        ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse adds their input as
+        it is.
 
     Returns
     -------
@@ -64,13 +64,7 @@ def to_nir(
         If NIR has no node for the neurons of a layer, or a layer would need too many weights.
     """
     library()
-    if isinstance(network, str | Path):
-        from bioae.models import load
-
-        network = load(network)
-    if isinstance(network, Artefact):
-        network = network.network
-    instance(network, "the network", NetworkBase)
+    network = network_of(network)
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
     graph = _Graph(network, reader / step, fold_r=fold_r)
@@ -97,9 +91,12 @@ class _Graph:
         """Add the nodes of a layer."""
         neurons = exported_neurons(self._network, placed)
         fields = {name: values.copy() for name, values in neurons.fields.items()}
-        resistance = fields["r"].copy() if self._fold_r else np.ones(placed.size)
+        resistance = np.ones(placed.size)
         if self._fold_r:
-            fields["r"] = np.ones(placed.size)
+            integrates = neurons.kind in ("IF", "I")
+            # A step adds dt*r*input to these, whose r is a rate.
+            unit = 1 / self._network.config.dt_seconds if integrates else 1.0
+            resistance, fields["r"] = fields["r"] / unit, np.full(placed.size, unit)
         self._delay(placed)
         self._connect(placed, resistance)
         name = self._neurons(placed, neurons, fields)
