@@ -13,7 +13,7 @@ from bioae.checks import whole
 from bioae.errors import InputError, NetworkError, describe
 from bioae.exchange.nir.graphs import Chain
 from bioae.exchange.nir.library import Graph, nir_error
-from bioae.networks.encoders import Encoder, EncoderBase
+from bioae.networks.encoders import Encoder, EncoderBase, Frames
 
 __all__ = ["GraphInput", "encoder_of", "input_of", "table"]
 
@@ -85,12 +85,13 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
     size = math.prod(shape)
     if input_shape is not None:
         data = tuple(whole(each, "input_shape", least=1, most=10**6) for each in input_shape)
-    elif not encoder.of_images:
-        data = (size,)
     else:
         first = chain.stages[0].operations[:1]
-        line = any(type(node).__name__ == "Conv1d" for _, node in first)
-        data = _as_image(shape, line=line)
+        data = _as_image(shape, line=any(type(node).__name__ == "Conv1d" for _, node in first))
+        if not encoder.of_images:
+            if isinstance(encoder, Frames) and encoder.shape is None and len(shape) > 1:
+                encoder = encoder.model_copy(update={"shape": data})
+            data = (size,)
     many = math.prod(encoder.output_shape(data)) // max(math.prod(data), 1)
     if input_shape is None and many > 1 and data[0] % many == 0:
         data = (data[0] // many, *data[1:])

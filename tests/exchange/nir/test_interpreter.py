@@ -197,9 +197,12 @@ def test_cycles_take_one_step(nested: bool) -> None:
     assert differing == 0
 
 
-def test_kernels_stay_kernels() -> None:
+@pytest.mark.parametrize("encoder", ["constant_current", "frames"])
+def test_kernels_stay_kernels(encoder: str) -> None:
     kinds = {
-        name: [layer.kind for layer in from_nir(GRAPHS[name], dt="1*ms").config.layers]
+        name: [
+            layer.kind for layer in from_nir(GRAPHS[name], dt="1*ms", encoder=encoder).config.layers
+        ]
         for name in ("pool before convolution", "convolution before pool", "even kernel, same",
                      "groups, strides, dilation", "line")
     }  # fmt: skip
