@@ -186,8 +186,9 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             return complaint
         case "union_tag_invalid":
             of, known = first["ctx"]["discriminator"].strip("'"), first["ctx"]["expected_tags"]
+            what = f"unknown {of} {shortened(repr(first['ctx']['tag']))}"
             return {
-                "what": f"{key}: unknown {of} {shortened(repr(first['ctx']['tag']))}",
+                "what": f"{key}: {what}" if key else what,
                 "expected": f"one of {known.replace(chr(39), '')}",
             }
         case "union_tag_not_found":

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 
@@ -51,10 +52,10 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         The spikes per step that latent neurons may have on average without a penalty; None for no
         penalty.
     network
-        The description of another network, the table ``[network]`` of a training configuration
-        (see `docs/networks.md`); its inputs must be as many as there are features, and
-        `n_components` and `steps` are then its own. By default the features, `n_components` latent
-        neurons and the read-outs are connected all to all.
+        The description of another network: a `NetworkConfig`, the name of a preset, or the table
+        ``[network]`` of a training configuration (see `docs/networks.md`). Its inputs must be as
+        many as there are features, and `n_components` and `steps` are then its own. By default the
+        features, `n_components` latent neurons and the read-outs are connected all to all.
     validation
         The fraction of the training data that is held out, to choose the best epoch.
     random_state
@@ -90,7 +91,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         batch_size: int = 16,
         learning_rate: float = 3e-2,
         density: float | None = 0.07,
-        network: Mapping[str, Any] | None = None,
+        network: NetworkConfig | Mapping[str, Any] | str | None = None,
         validation: float = 0.1,
         random_state: int | RandomState | None = None,
     ) -> None:
@@ -160,7 +161,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         from bioae.trainers import simulate_mirror
 
-        return simulate_mirror(self.network_, self.intensities(X))
+        images = self.intensities(X)
+        return simulate_mirror(self.network_, images)
 
     def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return data as the network is shown them, from 0 to 1, (example, channel, y, x)."""
@@ -189,12 +191,23 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         scaled = (data - self.data_min_) / (extent if extent > 0 else 1.0)
         return np.clip(scaled, 0.0, 1.0).reshape(len(data), *shape)
 
+    def _description(self) -> NetworkConfig:
+        if isinstance(self.network, NetworkConfig):
+            return self.network
+        if isinstance(self.network, str):
+            return NetworkConfig.preset(self.network)
+        if self.network is not None:
+            return NetworkConfig.from_mapping(self.network, where="network")
+        latent = whole(self.n_components, "n_components", least=1, error=NetworkError)
+        steps = whole(self.steps, "steps", least=1, error=NetworkError)
+        return NetworkConfig.from_mapping(
+            _dense(self.n_features_in_, latent, steps), where=type(self).__name__
+        )
+
     def _tables(self, data: str, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
-        network = self.network
-        if network is None:
-            network = _dense(self.n_features_in_, self.n_components, self.steps)
-        latent = NetworkConfig.from_mapping(network, where="network").latent
+        network = self._description()
+        latent = network.latent
         if latent is None:
             raise NetworkError(
                 "the network names no latent layer, whose spikes are the code",
@@ -204,7 +217,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         term = {"coefficient": 1.0, "layers": [latent], "target": self.density}
         return {
             "data": {"name": data, "validation": self.validation},
-            "network": dict(network),
+            "network": network.to_mapping(),
             "training": {
                 "epochs": self.epochs,
                 "batch_size": self.batch_size,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -15,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bioae
 from bioae.errors import InputError
+from bioae.networks import NetworkConfig
 from bioae.sklearn import SpikingAutoEncoder
 
 SMALL: dict[str, Any] = {"n_components": 4, "steps": 6, "epochs": 1, "batch_size": 8}
@@ -57,6 +59,27 @@ def test_codes_are_spike_counts_of_brian2(
     scaled = result["reconstruction"].to_numpy().reshape(5, -1)
     np.testing.assert_allclose(fitted.reconstruct(digits[:5]), scaled * 16, rtol=1e-12)
     assert list(fitted.get_feature_names_out())[:1] == ["spikingautoencoder0"]
+
+
+def test_every_form_of_description_is_the_same(digits: NDArray[np.float64]) -> None:
+    table = {"preset": "strided", "steps": 3, "input_shape": [1, 28, 28]}
+    forms = (table, NetworkConfig.preset("strided", steps=3))
+    images = np.kron(digits[:12].reshape(-1, 8, 8), np.ones((4, 4)))[:, 2:-2, 2:-2].reshape(12, -1)
+    one, other = (
+        SpikingAutoEncoder(network=form, epochs=1, random_state=0).fit(images).network_.sha256
+        for form in forms
+    )
+    assert one == other
+    with pytest.raises(InputError, match="unknown network 'stride'"):
+        SpikingAutoEncoder(network="stride").fit(images)
+
+
+def test_what_does_not_fit(digits: NDArray[np.float64]) -> None:
+    for method in ("transform", "reconstruct", "simulate", "intensities"):
+        with pytest.raises(NotFittedError):
+            getattr(SpikingAutoEncoder(), method)(digits[:3])
+    with pytest.raises(InputError, match="n_components"):
+        SpikingAutoEncoder(n_components=0).fit(digits[:3])
 
 
 def test_the_seed_decides(digits: NDArray[np.float64]) -> None:

@@ -1,21 +1,16 @@
 """Figures of results: each function returns a matplotlib figure, without global state.
 
 A function makes a new figure, or draws into the axes `ax` and returns their figure. A new kind of
-figure belongs here; fonts and colours are in `style`, panels and legends in `panels`, saving is in
-`rendering`.
+figure belongs here; fonts and colours are in `style`, panels in `panels`, their titles and legends
+in `legends`, saving is in `rendering`.
 """
 
 from __future__ import annotations
 
 from bioae.analysis.plots.activity import population_activity, rasters
 from bioae.analysis.plots.curves import training_curves, transfer_curves
-from bioae.analysis.plots.distributions import (
-    cv_against_rate,
-    fitted_rates,
-    interval_histograms,
-    response_latencies,
-)
 from bioae.analysis.plots.images import filter_grid, reconstructions
+from bioae.analysis.plots.intervals import cv_against_rate, interval_histograms, response_latencies
 from bioae.analysis.plots.maps import correlation_matrices, latent_maps
 from bioae.analysis.plots.outputs import (
     class_rates,
@@ -23,6 +18,7 @@ from bioae.analysis.plots.outputs import (
     output_traces,
     predicted_values,
 )
+from bioae.analysis.plots.rates import fitted_rates
 from bioae.analysis.plots.rendering import save_figure, to_svg
 from bioae.analysis.plots.signals import input_signals
 from bioae.analysis.plots.style import print_style

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.panels import Places, figure_of, given_axes, head, panels
+from bioae.analysis.plots.legends import head
+from bioae.analysis.plots.panels import Places, figure_of, given_axes, panels
 from bioae.analysis.plots.style import (
     MOST_MARKERS,
     colour_of,

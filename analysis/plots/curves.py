@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bioae.analysis.plots.panels import Places, figure_of, panels, share_legend
+from bioae.analysis.plots.legends import share_legend
+from bioae.analysis.plots.panels import Places, figure_of, panels
 from bioae.analysis.plots.style import MARKERS, colour_of, line_of, needed, styled
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.errors import ResultError

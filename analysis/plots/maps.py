@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import Plane, principal_plane, project
-from bioae.analysis.plots.panels import Places, figure_of, head, share_legend, squares
+from bioae.analysis.plots.legends import head, share_legend
+from bioae.analysis.plots.panels import Places, figure_of, squares
 from bioae.analysis.plots.style import INK, MARKERS, MOST_MARKERS, colour_of, needed, styled
 from bioae.analysis.results.layers import layer_data
 

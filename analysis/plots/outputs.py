@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.panels import Places, figure_of, panels, share_legend, squares
+from bioae.analysis.plots.legends import share_legend
+from bioae.analysis.plots.panels import Places, figure_of, panels, squares
 from bioae.analysis.plots.style import (
     INK,
     MOST_MARKERS,

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.panels import Places, figure_of, given_axes, share_legend
+from bioae.analysis.plots.legends import share_legend
+from bioae.analysis.plots.panels import Places, figure_of, given_axes
 from bioae.analysis.plots.style import colour_of, drawable, needed, new_figure, span, styled
 from bioae.analysis.results.layers import root_of
 from bioae.checks import whole

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -281,8 +282,8 @@ def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float
 
 
 def needed(items: object, name: str) -> None:
-    """Raise a `ResultError` if there is nothing to draw, or no mapping."""
-    if not isinstance(items, Mapping):
+    """Raise a `ResultError` if there is nothing to draw, or no mapping by names."""
+    if not isinstance(items, Mapping) or isinstance(items, xr.DataTree):
         raise ResultError(
             f"the {name} do not fit", expected="a mapping by names", found=type(items).__name__
         )

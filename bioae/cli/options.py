@@ -12,10 +12,12 @@ from cyclopts.validators import Number
 from bioae.errors import shortened
 
 __all__ = [
+    "Decimal",
     "Positive",
     "Seed",
     "Seeds",
     "Several",
+    "Sizes",
     "Split",
     "Steps",
     "Workers",
@@ -67,6 +69,14 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
         raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.") from None
 
 
+def _decimal(_: object, tokens: Sequence[Token]) -> float:
+    return decimal(tokens[0].value)
+
+
+def _sizes(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+    return tuple(map(integer, _separated(_, tokens)))
+
+
 def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(part.strip() for token in tokens for part in token.value.split(","))
 
@@ -87,3 +97,9 @@ Split: TypeAlias = Literal["train", "test"]
 
 #: One or more words after one option, separated by spaces or commas.
 Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1, converter=_separated)]
+
+#: A number.
+Decimal = Annotated[float, Parameter(converter=_decimal)]
+
+#: Whole numbers after one option, separated by spaces or commas.
+Sizes = Annotated[tuple[int, ...], Parameter(consume_multiple=1, converter=_sizes)]

@@ -10,6 +10,8 @@ from bioae.cli.options import Split, integer
 from bioae.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bioae.datasets import Data
     from bioae.datasets.examples import Declared
     from bioae.networks import NetworkConfig
@@ -28,6 +30,9 @@ def examples_of(
     count: int | None = None,
     examples: str | None = None,
     targets: bool = True,
+    layout: str | None = None,
+    white: float | None = None,
+    sensor: Sequence[int] | None = None,
 ) -> Data:
     """Load examples for a network: the first `count`, or those at some positions in the data set.
 
@@ -45,6 +50,8 @@ def examples_of(
         Positions such as ``3,17``.
     targets
         Whether targets must be those of the network's task.
+    layout, white, sensor
+        As for `bioae.datasets.convert`.
 
     Raises
     ------
@@ -67,6 +74,9 @@ def examples_of(
         points=config.points if config.in_time else None,
         split=split,
         check=check,
+        layout=layout,
+        white=white,
+        sensor=sensor,
     )
     if examples is None:
         return read(limit=count)

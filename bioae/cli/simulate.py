@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.loading import show_dask
-from bioae.cli.options import Positive, Seed, Several, Split, Steps, Workers
+from bioae.cli.options import (
+    Decimal,
+    Positive,
+    Seed,
+    Several,
+    Sizes,
+    Split,
+    Steps,
+    Workers,
+)
 from bioae.cli.presented import examples_of
 from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
@@ -34,6 +43,9 @@ def simulate(
     split: Split = "test",
     images: Positive | None = None,
     examples: str | None = None,
+    layout: str | None = None,
+    white: Decimal | None = None,
+    sensor: Sizes = (),
     repeats: Positive = 1,
     target: Target = "cpp_standalone",
     neuron: str | None = None,
@@ -70,6 +82,13 @@ def simulate(
         The number of images, starting with the first; all by default.
     examples
         The positions of the images in the data set, such as 3,17.
+    layout
+        The axes of the array in an .npy file, in order, such as NHWC: examples, rows, columns,
+        channels.
+    white
+        The value of a pixel of full intensity in an .npy file, such as 255.
+    sensor
+        The columns, rows and polarities of the sensor of recorded events, such as 34,34,2.
     repeats
         The number of presentations of each image, with different random input and noise.
     target
@@ -136,7 +155,10 @@ def simulate(
     )  # fmt: skip
     if compare:
         _check_comparison(original, network, repeats)
-    presented = examples_of(network.config, data, split, count=images, examples=examples)
+    presented = examples_of(
+        network.config, data, split, count=images, examples=examples, layout=layout, white=white,
+        sensor=sensor or None,
+    )  # fmt: skip
     check_record(record, network.config.placed, where="--record")
     backend = Backend(target, dtype, connectivity, record)
     with _workers(workers, cluster) as sharing:

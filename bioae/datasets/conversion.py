@@ -1,8 +1,4 @@
-"""Data in the forms that users have, as `Images`, `Signals` or `Events`: the one place for it.
-
-Objects of other libraries are recognised by their form, so none of these is imported: arrays and
-tensors, images of Pillow, data sets of PyTorch, torchvision and tonic, recordings of Neo.
-"""
+"""Data in the forms that users have, as `Images`, `Signals` or `Events`: the one place for it."""
 
 from __future__ import annotations
 
@@ -18,11 +14,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import number, whole
-from bioae.datasets.array_files import Check
+from bioae.datasets.array_files import ARRAY_FILES, Check
 from bioae.datasets.arrays import ZippedArray, array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS
 from bioae.datasets.events import Events
 from bioae.datasets.examples import FileArray, as_array, check_labels, check_targets
+from bioae.datasets.forms import (
+    BYTES,
+    as_numpy,
+    example_of,
+    is_data_set,
+    is_events,
+    is_list,
+    parts_of_tensors,
+    refuse_near_misses,
+    sensor_of,
+    stack,
+)
 from bioae.datasets.images import Images, check_images
 from bioae.datasets.layouts import arranged, as_batch
 from bioae.datasets.loading import BOTH, Data, first, load
@@ -42,8 +50,6 @@ __all__ = ["UNNAMED", "Hints", "check_hints", "convert"]
 
 #: The name of data sets that are made of arrays, which errors leave out.
 UNNAMED = "an array"
-
-_BYTES = (bytes, bytearray, memoryview)
 
 
 class Hints(TypedDict, total=False):
@@ -173,18 +179,19 @@ class _Conversion:
             return source
         if isinstance(source, str | os.PathLike):
             return self._of_path(source)
-        if _is_events(source) or _is_list(source, _is_events):
-            return self._of_recordings([source] if _is_events(source) else source)
-        if is_neo(source) or _is_list(source, is_neo):
+        if is_events(source) or is_list(source, is_events):
+            return self._of_recordings([source] if is_events(source) else source)
+        if is_neo(source) or is_list(source, is_neo):
             self._refuse("layout", "white", "sensor", "time_unit")
             return events_of_neo(source, name="a recording of Neo")
         if all(hasattr(source, name) for name in ("i", "t", "source")):
             self._refuse("layout", "white", "sensor", "time_unit")
             return events_of_monitor(source, name="a monitor of Brian2")
-        if is_picture(source) or _is_list(source, is_picture):
+        if is_picture(source) or is_list(source, is_picture):
             return self._of_pictures([source] if is_picture(source) else source)
-        if _is_data_set(source):
+        if is_data_set(source):
             return self._of_data_set(source)
+        refuse_near_misses(source, self.name)
         return self._of_array(source)
 
     def _of_path(self, source: str | os.PathLike[str]) -> Data:
@@ -199,6 +206,12 @@ class _Conversion:
                 self.name = str(path)
                 fields = [name for name in ("t", "x", "y", "p") if name in names]
                 return self.of({name: np.asarray(ZippedArray.of(path, name)) for name in fields})
+        if path.suffix in ARRAY_FILES and (self.layout or self.white):
+            raise DataError(
+                "arrays in a file with names have the order of axes and the range of the format",
+                where=str(path),
+                mend="Read the array and give it, for instance numpy.load(path)['images']",
+            )
         self._refuse("layout", "white", "sensor", "time_unit")
         return load(str(source) if named else path, self.split, self.limit, check=self.check)
 
@@ -213,7 +226,7 @@ class _Conversion:
     def _of_pictures(self, source: Iterable[Any]) -> Images:
         self._refuse("layout", "white", "sensor", "time_unit")
         pixels = [pixels_of(each, self.name) for each in source]
-        return self._images(_stack(pixels, self.name))
+        return self._images(stack(pixels, self.name))
 
     def _of_array(self, source: Any) -> Data:
         self._refuse("sensor", "time_unit")
@@ -222,9 +235,9 @@ class _Conversion:
         if isinstance(source, FileArray):  # only its parts are read
             self._refuse("layout", "white")
             return self._signals(source) if in_time else self._images(source)
-        array = _as_numpy(source, self.name)
+        array = as_numpy(source, self.name)
         pixels = 0 if self.shape is None else math.prod(self.shape)
-        if isinstance(source, _BYTES) and not in_time and pixels and array.size % pixels == 0:
+        if isinstance(source, BYTES) and not in_time and pixels and array.size % pixels == 0:
             array = array.reshape(-1, pixels)
         if self.layout is not None:
             array = arranged(array, self.layout, self.name)
@@ -239,29 +252,29 @@ class _Conversion:
         """Convert a data set of PyTorch: tensors, or items of an example and its label."""
         self.name = type(source).__name__
         if hasattr(source, "tensors"):
-            values, known = _of_tensors(source.tensors, self.name)
+            values, known = parts_of_tensors(source.tensors, self.name)
             return self._with_known(self._of_array(values), known)
         count = len(source)
         count = count if self.limit is None else min(count, self.limit)
-        items = [_item(source[place], self.name) for place in range(count)]
+        items = [example_of(source[place], self.name) for place in range(count)]
         if not items:
             raise DataError("there are no examples", where=self.name)
         values = [value for value, _ in items]
         known = [known for _, known in items]
-        if _is_events(values[0]):
-            self.sensor = self.sensor or _sensor_of(source)
+        if is_events(values[0]):
+            self.sensor = self.sensor or sensor_of(source)
             return self._with_known(self._of_recordings(values), known)
         if is_picture(values[0]):
             return self._with_known(self._of_pictures(values), known)
-        arrays = [_as_numpy(value, self.name) for value in values]
-        return self._with_known(self._of_array(_stack(arrays, self.name)), known)
+        arrays = [as_numpy(value, self.name) for value in values]
+        return self._with_known(self._of_array(stack(arrays, self.name)), known)
 
     def _with_known(self, data: Data, known: Any) -> Data:
         """Add labels, whole numbers, or targets, other numbers, if all examples have them."""
         kind = type(data).__name__.lower()
         if known is None or any(each is None for each in known):
             return data
-        answers = as_array([_as_numpy(each, self.name) for each in known], f"{self.name}: labels")
+        answers = as_array([as_numpy(each, self.name) for each in known], f"{self.name}: labels")
         options: dict[str, Any] = {"examples": len(data), "kind": kind}
         if answers.ndim == 1 and answers.dtype.kind != "f":
             where = f"{self.name}: labels"
@@ -305,7 +318,7 @@ class _Conversion:
 
 
 def _labels(labels: Any, data: Data) -> NDArray[np.int64]:
-    known = _as_numpy(labels, "labels")
+    known = as_numpy(labels, "labels")
     if known.dtype.kind in "OUST":
         raise DataError(
             "the labels are names of classes",
@@ -315,36 +328,6 @@ def _labels(labels: Any, data: Data) -> NDArray[np.int64]:
             mend="Number them: numpy.unique(labels, return_inverse=True)[1]",
         )
     return check_labels(known, examples=len(data), kind=type(data).__name__.lower())
-
-
-def _as_numpy(source: Any, where: str) -> NDArray[Any]:
-    """Return an array of NumPy, of tensors too, which may be on a device or have a gradient."""
-    if isinstance(source, _BYTES):
-        return np.frombuffer(source, np.uint8)
-    if isinstance(source, list | tuple) and len(source) and hasattr(source[0], "detach"):
-        return _stack([_as_numpy(each, where) for each in source], where)
-    if hasattr(source, "detach") and hasattr(source, "cpu"):
-        source = source.detach().cpu()
-    try:
-        return as_array(source, where)
-    except (TypeError, RuntimeError) as error:
-        raise DataError(
-            "this cannot be read as an array",
-            where=where,
-            found=f"{type(source).__name__}: {shortened(str(error))}",
-        ) from error
-
-
-def _stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
-    shapes = list(dict.fromkeys(each.shape for each in arrays))
-    if len(shapes) > 1:
-        raise DataError(
-            "the examples differ in shape",
-            where=where,
-            expected=f"{shapes[0]}, as of the first",
-            found=f"{shapes[1]}",
-        )
-    return np.stack(arrays)
 
 
 def _divided(pixels: NDArray[Any], white: float, where: str) -> NDArray[Any]:
@@ -362,72 +345,3 @@ def _divided(pixels: NDArray[Any], white: float, where: str) -> NDArray[Any]:
     if white == 255 and pixels.dtype.kind in "iu":
         return pixels.astype(np.uint8)
     return pixels / white
-
-
-def _is_events(source: Any) -> bool:
-    """Return whether this is a recording of events: a structured array, or a mapping of arrays."""
-    if isinstance(source, Mapping):
-        return "t" in source and "x" in source
-    return getattr(getattr(source, "dtype", None), "names", None) is not None
-
-
-def _is_list(source: Any, kind: Any) -> bool:
-    return isinstance(source, list | tuple) and len(source) > 0 and all(map(kind, source))
-
-
-def _is_data_set(source: Any) -> bool:
-    """Return whether this is a data set of PyTorch's form.
-
-    Raises
-    ------
-    DataError
-        If it is a loader, whose order may be random.
-    """
-    if hasattr(source, "dataset") and hasattr(source, "batch_size"):
-        raise DataError(
-            "a loader of batches may draw them in random order",
-            where=type(source).__name__,
-            mend="Give its data set, loader.dataset",
-        )
-    if isinstance(source, (list, tuple, Mapping, *_BYTES)):
-        return False
-    arraylike = any(hasattr(source, name) for name in ("__array__", "dtype", "detach"))
-    return not arraylike and all(hasattr(source, name) for name in ("__getitem__", "__len__"))
-
-
-def _of_tensors(tensors: Sequence[Any], where: str) -> tuple[Any, Any]:
-    """Return the examples and the labels or targets of a `TensorDataset`."""
-    if len(tensors) not in (1, 2):
-        raise DataError(
-            "the data set does not have the form of examples with labels",
-            where=where,
-            expected="one or two tensors",
-            found=str(len(tensors)),
-        )
-    return tensors[0], None if len(tensors) == 1 else _as_numpy(tensors[1], where)
-
-
-def _item(item: Any, where: str) -> tuple[Any, Any]:
-    """Return an example and its label, None if it has none."""
-    if isinstance(item, Mapping) and not _is_events(item):
-        value = next((item[name] for name in ("image", "pixel_values", "x") if name in item), None)
-        if value is not None:
-            return value, item.get("label")
-    elif not isinstance(item, tuple | list):
-        return item, None
-    elif len(item) in (1, 2):
-        return item[0], item[1] if len(item) == 2 else None
-    raise DataError(
-        "an item of the data set does not have the form of an example with its label",
-        where=where,
-        expected="(example, label)",
-        found=f"{type(item).__name__} of {len(item)}",
-    )
-
-
-def _sensor_of(source: Any) -> Sequence[int] | None:
-    """Return the size of the sensor of a data set, or of the one of which it is a part."""
-    while not hasattr(source, "sensor_size") and hasattr(source, "dataset"):
-        source = source.dataset
-    size: Sequence[int] | None = getattr(source, "sensor_size", None)
-    return size

@@ -131,7 +131,9 @@ def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
             where=where,
             expected="(example, y, x) or (example, channel, y, x)",
             found=f"the shape {shape}",
-            mend="Put a single image into a batch with image[None]" if len(shape) == 2 else None,
+            mend="Reshape flat images to (example, y, x); a single image is image[None]"
+            if len(shape) == 2
+            else None,
         )
     if 0 in shape:
         raise DataError(

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["has_pictures", "is_picture", "load_pictures", "pixels_of"]
 
 _SUFFIX = ".png"
+#: Endings of pictures that are not read, and must not be left out in silence.
+_OTHERS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".tif", ".tiff", ".webp"})
 #: Modes of Pillow whose numbers are intensities, and the largest of each.
 _DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0}
 
 
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder has PNG files, or folders of them, at most two levels below."""
-    return any(next(folder.glob(depth), None) for depth in ("*.png", "*/*.png", "*/*/*.png"))
+    paths = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
+    return any(path.suffix.lower() == _SUFFIX for path in paths)
 
 
 def load_pictures(
@@ -59,7 +62,7 @@ def load_pictures(
     ------
     DataError
         If there are no images of the split, images are both in classes and outside, differ in
-        size, are transparent or cannot be read.
+        size, are transparent, cannot be read, or are in files of another kind.
     """
     roots = [folder / name for name in ("train", "test") if (folder / name).is_dir()]
     if roots:
@@ -68,8 +71,8 @@ def load_pictures(
         root = folder
     classes = _classes(root)
     numbers = _numbers({each.name for place in (*roots, root) for each in _classes(place)})
-    groups = [sorted(each.glob(f"*{_SUFFIX}")) for each in (classes or [root])]
-    if not groups[0] or (classes and next(root.glob(f"*{_SUFFIX}"), None)):
+    groups = [_pictures(each) for each in (classes or [root])]
+    if not groups[0] or (classes and _pictures(root)):
         raise DataError(
             "images are both in folders of classes and outside of them"
             if groups[0]
@@ -117,7 +120,21 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
 
 def _classes(root: Path) -> list[Path]:
     """Return the folders of the classes of a split."""
-    return sorted({path.parent for path in root.glob(f"*/*{_SUFFIX}")})
+    return sorted(each for each in root.glob("*/") if _pictures(each))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Return the PNG files of a folder, if it has no pictures of another kind."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
+        if path.suffix.lower() in _OTHERS:
+            raise DataError(
+                "only PNG files are read",
+                where=str(folder),
+                found=path.name,
+                mend="Convert the others to PNG, or put them elsewhere",
+            )
+    return [path for path in paths if path.suffix.lower() == _SUFFIX]
 
 
 def _numbers(names: Collection[str]) -> dict[str, int]:

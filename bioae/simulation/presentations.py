@@ -189,7 +189,7 @@ class Presentations:
             return values.reshape(len(values), -1)
         period = config.timing.period
         rows = np.zeros((len(values), period, values[0, 0].size))
-        rows[:, : config.steps] = values
+        rows[:, : config.steps] = values.reshape(len(values), config.steps, -1)
         return rows.reshape(len(values) * period, -1)
 
     def key(self, part: slice = slice(None)) -> Key:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bioae.datasets import load
 from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
@@ -33,8 +34,6 @@ def command(tiny_model: Path) -> tuple[object, ...]:
 def test_the_result_is_that_of_the_library(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
-    from bioae.datasets import load
-
     options = ("--examples", "17, 3", "--seed", 5, "--record", "v,v", "--dtype", "float64")
     assert run(*command, *options) == (0, "r.nc\n", "")
     images = load("sample", "test")[[17, 3]]
@@ -105,8 +104,6 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
 def test_spread_background_and_delay(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
-    from bioae.datasets import load
-
     options = ("--spread", "tau=0.2, theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
     done = run(*command, "--images", 3, "--seed", 4, "--compare", *options)
     assert done.out.startswith("r.nc\nSquared error per image: ")
@@ -119,8 +116,6 @@ def test_spread_background_and_delay(
 
 
 def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network: Network) -> None:
-    from bioae.datasets import load
-
     options = ("--images", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
     done = run(*command, *options)
     assert (done.status, done.err) == (0, "")
@@ -197,7 +192,7 @@ IMAGES: dict[str, tuple[Any, str]] = {
     ),
     "out of range": (GOOD * 255, "a pixel is outside the range; expected numbers in [0, 1]"),
     "none": (GOOD[:0], "there are no images; expected at least one image"),
-    "a single one": (GOOD[0], "Put a single image into a batch with image[None]"),
+    "a single one": (GOOD[0], "a single image is image[None]"),
     "complex": (GOOD * 1j, "images must be numbers"),
     "objects": (np.array([{}], dtype=object), "without Python objects"),
 }
@@ -216,6 +211,29 @@ def test_images_that_do_not_fit(
     else:
         np.savez(here / "mine.npz", images=images)
     assert message in refused(*command, "--data", f"mine{suffix}")
+
+
+def test_arrays_of_another_order_and_range(
+    run: Run, here: Path, command: tuple[object, ...]
+) -> None:
+    digits = load("sample", "test", 3)
+    np.save(here / "mine.npy", np.moveaxis(np.rint(digits.images * 255).astype(int), 1, -1))
+    given = ("--data", "mine.npy", "--layout", "NHWC", "--white", 255)
+    assert run(*command, *given).status == 0
+    np.testing.assert_allclose(opened(here / "r.nc")["input"], digits.images[:, 0], atol=1e-12)
+
+
+def test_hints_that_do_not_fit(refused: Refused, here: Path, command: tuple[object, ...]) -> None:
+    np.save(here / "mine.npy", GOOD * 255)
+    np.savez(here / "mine.npz", images=GOOD)
+    for options, message in (
+        (("--data", "mine.npy", "--white", "many"), "'many' is no number"),
+        (("--data", "mine.npy", "--layout", "NHCX"), "layout: unknown layout"),
+        (("--data", "mine.npz", "--layout", "NHW"), "Read the array and give it"),
+        (("--data", "mine.npy", "--sensor", "34,a"), "'a' is no whole number"),
+        (("--data", "mine.npy", "--sensor", "34,34,2"), "sensor has no effect"),
+    ):
+        assert message in refused(*command, *options)
 
 
 def test_files_that_hold_no_images(

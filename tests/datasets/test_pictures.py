@@ -54,6 +54,15 @@ def test_a_class_has_one_label_in_both_splits(tmp_path: Path) -> None:
     assert (train.tolist(), test.tolist()) == ([0, 1, 2], [0, 2])
 
 
+def test_no_picture_is_left_out_in_silence(tmp_path: Path) -> None:
+    write(tmp_path, 0)
+    (tmp_path / "0.png").rename(tmp_path / "0.PNG")
+    assert len(loaded(tmp_path)) == 1
+    Image.fromarray(PIXELS[1]).save(tmp_path / "1.jpg")
+    with pytest.raises(DataError, match=r"only PNG files are read; found 1\.jpg"):
+        load(tmp_path)
+
+
 def test_folders_of_splits_and_no_classes(tmp_path: Path) -> None:
     write(tmp_path / "train", 0, 1)
     write(tmp_path / "test" / "a", 2)

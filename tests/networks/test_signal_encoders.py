@@ -41,6 +41,20 @@ def encoded(encoder: Any, values: NDArray[Any], *, every: int = 1) -> NDArray[np
     return drive
 
 
+@pytest.mark.parametrize("random", [False, True])
+def test_frames_of_images_are_those_of_their_channels(random: bool) -> None:
+    values = stream(0, 1).random((4, 5, 2 * 3 * 4))
+    flat, image = Frames(random=random), Frames(random=random, shape=(2, 3, 4))
+    assert image.output_shape((24,)) == (2, 3, 4)
+    drive = image.encode(values, np.arange(4), steps=5, seed=1)
+    assert np.count_nonzero(drive) > 10
+    expected = flat.encode(values, np.arange(4), steps=5, seed=1)
+    np.testing.assert_array_equal(drive, expected.reshape(5, 4, 2, 3, 4))
+    encoder = {"kind": "frames", "shape": [2, 3, 4]}
+    with pytest.raises(NetworkError, match=r"\[2, 3, 4\] has 24 channels, input_shape = \[25\]"):
+        described(dense("one", 3), input_shape=[25], encoder=encoder)
+
+
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
 def test_the_drive_is_what_neurons_hold_or_is_drawn_from_it(encoder: Any, every: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from builders import dense, drawn, write_arrays
+from builders import conv, dense, drawn, write_arrays
 from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
@@ -69,6 +69,20 @@ def test_both_sides_agree_on_every_encoder(target: Any) -> None:
     shown = [Simulation(each, SIGNALS, seed=3) for each in NETWORKS]
     for each, result in zip(shown, simulate_several(shown, target=target), strict=True):
         compare(result, simulate_mirror(each.network, SIGNALS, seed=3))
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_convolutions_of_events(random: bool) -> None:
+    frames = np.random.default_rng(2).poisson(0.3, (3, STEPS, 2 * 5 * 6))
+    net = drawn(
+        conv("first", 4, 3, stride=2, gain=3.0), dense("last", 4, gain=3.0), input_shape=[60],
+        steps=STEPS, encoder={"kind": "frames", "shape": [2, 5, 6], "random": random},
+        task={"kind": "classification", "classes": 4},
+    )  # fmt: skip
+    assert net.config.placed[0].input_shape == (2, 5, 6)
+    expected = simulate_mirror(net, frames)
+    compare(simulate(net, Events.of_frames(frames), "numpy"), expected)
+    compare(simulate(net, frames, Backend("numpy", connectivity="unrolled")), expected)
 
 
 @pytest.mark.parametrize("delay", DELAYS, ids=str)

@@ -1,11 +1,13 @@
 """Neurons of a layer as a node of NIR: forward Euler steps that do what the layer's steps do.
 
-The models that an import makes are taken as they are. Of any other, one step is measured: a model
-of one variable whose steps are linear is a leaky integrate-and-fire neuron in NIR, too.
+The models that an import makes are taken as they are. Any other model is a leaky integrate-and-fire
+neuron in NIR, too, if it has one variable, its statements are linear in it, and its reset is to a
+constant. The statements decide that; values at single points only give the constants.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
-from bioae.equations.program import INPUT, Program
+from bioae.equations.program import INPUT, Program, Statements
 from bioae.errors import NetworkError
 from bioae.exchange.nir.populations import KINDS, model_of
 from bioae.networks.base import NetworkBase
@@ -31,9 +33,6 @@ Array = NDArray[np.float64]
 #: The relative distance by which a threshold is raised: more than the rounding errors of a step, so
 #: that a potential that equals the threshold still does not exceed it.
 _ROUNDING = 2.0**-48
-
-#: The states at which a step is measured.
-_PROBES = (0.0, 1.0, -0.75)
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def _check(placed: PlacedLayer) -> None:
         "a spike adds to several variables": model.inputs,
         "it settles before a presentation": model.settle,
         "it has subexpressions that are constant over a step": program.prepare,
-        "its neurons differ from step to step": "t" in _names(program),
+        "its equations depend on t": "t" in _names(program),
     }
     for reason, found in has.items():
         if found:
@@ -118,16 +117,43 @@ def _check(placed: PlacedLayer) -> None:
 
 
 def _names(program: Program) -> set[str]:
-    return {name for statement in program.update for name in statement.value.names}
+    statements = (*program.update, *program.reset)
+    names = {name for statement in statements for name in statement.value.names}
+    return names if program.threshold is None else names | program.threshold.names
+
+
+def _degree(statements: Statements, state: str) -> int:
+    """Return the degree of a state after statements, as a polynomial of its value before them.
+
+    0: it does not depend on it; 1: it is linear in it; 2: anything else.
+    """
+    degrees = {state: 1}
+
+    def of(node: ast.expr) -> int:
+        match node:
+            case ast.Name(id=name):
+                return degrees.get(name, 0)
+            case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=operand):
+                return of(operand)
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+                return max(of(left), of(right))
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                return min(of(left) + of(right), 2)
+            case ast.BinOp(left=left, op=ast.Div(), right=right) if not of(right):
+                return of(left)
+        parts = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+        return 2 if any(map(of, parts)) else 0
+
+    for statement in statements:
+        degrees[statement.target] = of(statement.value.tree)
+    return degrees[state]
 
 
 def _measured(placed: PlacedLayer, parameters: Mapping[str, Any], dt: float) -> ExportedNeurons:
     """Return the neurons whose steps, in the paper's order, are those of a layer."""
     step = _Step(placed, parameters, dt)
-    after = [step.update(v) for v in _PROBES]
-    kept, offset = after[1] - after[0], after[0]
-    if not np.allclose(after[2], offset + _PROBES[2] * kept, rtol=1e-12, atol=1e-12):
-        raise no_node(placed, "its steps are not linear")
+    offset = step.update(0.0)
+    kept = step.update(1.0) - offset
     if (offset != step.start).any() or (offset != 0).any():
         raise no_node(placed, "its potential does not start at rest, at 0")
     gain = step.receive()
@@ -156,6 +182,10 @@ class _Step:
         program = placed.program
         self._placed, self._program = placed, program
         (self._state,) = program.states
+        if _degree(program.update, self._state) > 1:
+            raise no_node(placed, "its steps are not linear")
+        if program.threshold is not None and _degree(program.reset, self._state):
+            raise no_node(placed, "it is not reset to a constant")
         self._functions = array_functions(np)
         self._stepper = Stepper(program, self._functions)
         size = placed.size
@@ -185,20 +215,22 @@ class _Step:
     def threshold(self) -> Array:
         """Return the threshold."""
         assert self._program.threshold is not None
-        left, above, right = self._program.threshold.text.partition(" > ")
-        names = Expression(right).names if above else set()
-        if left.strip() != self._state or not above or self._state in names:
-            raise no_node(self._placed, f"its threshold is {self._program.threshold.text!r}")
-        value = compile_expression(Expression(right), self._functions)(self._values)
-        return _each(self._placed, value)
+        match self._program.threshold.tree:
+            case (
+                ast.Compare(left=ast.Name(id=self._state), ops=[ast.Gt()], comparators=[bound])
+                | ast.Compare(left=bound, ops=[ast.Lt()], comparators=[ast.Name(id=self._state)])
+            ) if self._state not in (expression := Expression.of(bound)).names:
+                return _each(
+                    self._placed, compile_expression(expression, self._functions)(self._values)
+                )
+        raise no_node(
+            self._placed,
+            f"its threshold is {self._program.threshold.text!r}, not one comparison "
+            f"'{self._state} > ...'",
+        )
 
     def reset(self) -> Array:
         """Return the potential after a spike."""
-        results = []
-        for state in _PROBES:
-            values = self._from(state)
-            self._stepper.reset(values)
-            results.append(_each(self._placed, values[self._state]))
-        if not all((each == results[0]).all() for each in results):
-            raise no_node(self._placed, "it is not reset to a constant")
-        return results[0]
+        values = self._from(0.0)
+        self._stepper.reset(values)
+        return _each(self._placed, values[self._state])

@@ -48,7 +48,9 @@ def to_nir(
         The time step that the reader assumes, if it is not the network's: ``"0.1*ms"`` for
         snnTorch. Steps stay steps, so time constants scale with it.
     fold_r
-        Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1.
+        Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1. For
+        ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse adds their input as
+        it is.
 
     Returns
     -------
@@ -89,9 +91,12 @@ class _Graph:
         """Add the nodes of a layer."""
         neurons = exported_neurons(self._network, placed)
         fields = {name: values.copy() for name, values in neurons.fields.items()}
-        resistance = fields["r"].copy() if self._fold_r else np.ones(placed.size)
+        resistance = np.ones(placed.size)
         if self._fold_r:
-            fields["r"] = np.ones(placed.size)
+            integrates = neurons.kind in ("IF", "I")
+            # A step adds dt*r*input to these, whose r is a rate.
+            unit = 1 / self._network.config.dt_seconds if integrates else 1.0
+            resistance, fields["r"] = fields["r"] / unit, np.full(placed.size, unit)
         self._delay(placed)
         self._connect(placed, resistance)
         name = self._neurons(placed, neurons, fields)

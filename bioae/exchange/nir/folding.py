@@ -21,7 +21,7 @@ from bioae.exchange.nir.spatial import pairs, taps_of
 
 __all__ = ["MOST_UNROLLED", "Fold", "broadcast", "check_unrolled", "folded"]
 
-#: The most weights of a dense layer that stands for operations which are none.
+#: The most weights of a dense layer that stands for other operations.
 MOST_UNROLLED = 2**24
 
 Array = NDArray[np.float64]
@@ -39,7 +39,8 @@ class Fold:
     source
         The number of neurons of the source.
     image
-        The source as a layer of (channel, y, x), over which a kernel may slide; None if it is none.
+        The source as a layer of (channel, y, x), over which a kernel may slide; None if the source
+        is no image.
     kernel
         The kernel; None for a matrix.
     matrix
@@ -86,8 +87,13 @@ class Fold:
         """
         if self.matrix is not None:
             return self
+        check_unrolled(name, self.size, self.source)
+        return self._unrolled()
+
+    def _unrolled(self) -> Fold:
+        if self.matrix is not None:
+            return self
         if self.kernel is None:
-            check_unrolled(name, self.source, self.source)
             return replace(self, matrix=sparse.eye_array(self.source, format="csr"))
         matrix = self.kernel.matrix()
         bias = self.bias
@@ -101,7 +107,7 @@ class Fold:
         if self.is_identity:
             return replace(self, matrix=matrix, shape=shape)
         check_unrolled(name, matrix.shape[0], self.source)
-        before = self.as_matrix(name)
+        before = self._unrolled()  # of any size: it is sparse, and multiplied at once
         bias = None if before.bias is None else np.asarray(matrix @ before.bias)
         return replace(before, matrix=_product(matrix, before.matrix), bias=bias, shape=shape)
 
@@ -245,20 +251,16 @@ def _slide(fold: Fold, name: str, taps: Taps, bias: Array | None) -> tuple[Fold,
 def _scale(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
     scale = array_of(name, node, "scale")
     values = broadcast(name, "scale", scale, fold.shape)
-    if fold.kernel is not None and len(fold.shape) == 3:
-        each = values.reshape(fold.shape[0], -1)
+    if fold.kernel is not None:
+        each = values.reshape(fold.kernel.output_shape[0], -1)
         if (each == each[:, :1]).all():
             kernel = fold.kernel.scaled(each[:, 0])
             bias = None if fold.bias is None else fold.bias * each[:, 0]
             return replace(fold, kernel=kernel, bias=bias), "multiplied into the kernel"
-    if fold.target_delay is not None or not fold.is_identity:
-        before = fold.as_matrix(name)
-        bias = None if before.bias is None else before.bias * values.ravel()
-        matrix = sparse.diags_array(values.ravel(), format="csr") @ before.matrix
-        return replace(before, matrix=matrix, bias=bias), "multiplied into the weights"
-    check_unrolled(name, fold.size, fold.size)
-    diagonal = sparse.diags_array(values.ravel(), format="csr")
-    return replace(fold, matrix=diagonal), "multiplied into the weights"
+    before = fold.as_matrix(name)
+    bias = None if before.bias is None else before.bias * values.ravel()
+    matrix = sparse.diags_array(values.ravel(), format="csr") @ before.matrix
+    return replace(before, matrix=matrix, bias=bias), "multiplied into the weights"
 
 
 def _flatten(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
@@ -299,17 +301,20 @@ def _sum(one: Array | None, other: Array) -> Array:
 
 
 def broadcast(name: str, field_name: str, values: Array, shape: Shape) -> Array:
-    """Return a parameter of every neuron, in their shape.
+    """Return a parameter of every neuron, in their shape: it may have a batch axis, or be flat.
 
     Raises
     ------
     InputError
         If it does not fit.
     """
-    if values.size == math.prod(shape) and values.size > 1:
-        return values.reshape(shape)  # also one with a batch axis, or flattened
+    each = values
+    while each.ndim > 1 and len(each) == 1:
+        each = each[0]
+    if each.shape == (math.prod(shape),):
+        return each.reshape(shape)
     try:
-        return np.broadcast_to(values.reshape(()) if values.size == 1 else values, shape)
+        return np.broadcast_to(values.reshape(()) if values.size == 1 else each, shape)
     except ValueError:
         raise nir_error(name, f"{field_name} does not fit the neurons",
                         expected=f"the shape {shape} or one number",

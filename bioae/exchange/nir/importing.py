@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bioae.checks import one_of
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
-from bioae.exchange.nir.folding import Fold, check_unrolled, folded
+from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.graphs import Chain, Stage, chain_of
 from bioae.exchange.nir.inputs import GraphInput, encoder_of, input_of, table
 from bioae.exchange.nir.library import Graph, library, nir_error, read_graph
@@ -127,8 +127,8 @@ def translate(
     if isinstance(graph, str | Path):
         graph = read_graph(graph)
     elif not isinstance(graph, library().NIRGraph):
-        raise InputError("this is no NIR graph", expected="a nir.NIRGraph, or the path of a file",
-                         found=type(graph).__name__)  # fmt: skip
+        raise InputError("this is not a NIR graph", found=type(graph).__name__,
+                         expected="a nir.NIRGraph, or the path of a file")  # fmt: skip
     seconds = time_in_seconds(dt, where="dt")
     chain = chain_of(graph)
     source = input_of(chain, encoder_of(encoder), input_shape)
@@ -218,7 +218,6 @@ class _Builder:
     def _recurrent(self, stage: Stage, fold: Fold, layer: dict[str, Any]) -> tuple[Fold, list[Row]]:
         """Add the connections within a layer; their bias is one of its neurons."""
         assert stage.recurrent is not None
-        check_unrolled(stage.name, fold.size, fold.size)
         back = folded(stage.recurrent, fold.shape, image=None).as_matrix(stage.name)
         if back.size != fold.size:
             raise nir_error(stage.name, "the way back has another number of outputs",
@@ -245,7 +244,6 @@ class _Builder:
         """Add the connections from the layer before."""
         varied = fold.source_delay is not None or fold.target_delay is not None
         if varied and fold.kernel is not None:
-            check_unrolled(stage.name, fold.size, fold.source)
             fold = fold.as_matrix(stage.name)
         name, shape = layer["name"], fold.shape
         if fold.kernel is not None:

@@ -13,7 +13,7 @@ from bioae.checks import whole
 from bioae.errors import InputError, NetworkError, describe
 from bioae.exchange.nir.graphs import Chain
 from bioae.exchange.nir.library import Graph, nir_error
-from bioae.networks.encoders import Encoder, EncoderBase
+from bioae.networks.encoders import Encoder, EncoderBase, Frames
 
 __all__ = ["GraphInput", "encoder_of", "input_of", "table"]
 
@@ -64,7 +64,7 @@ def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
     return encoder
 
 
-def input_of(chain: Chain, encoder: EncoderBase, given: Sequence[int] | None) -> GraphInput:
+def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | None) -> GraphInput:
     """Return the input of a network.
 
     Parameters
@@ -73,7 +73,7 @@ def input_of(chain: Chain, encoder: EncoderBase, given: Sequence[int] | None) ->
         The graph; an axis of examples in its shape is left out.
     encoder
         The encoder.
-    given
+    input_shape
         The shape of images or signals, if it is not the graph's.
 
     Raises
@@ -83,39 +83,40 @@ def input_of(chain: Chain, encoder: EncoderBase, given: Sequence[int] | None) ->
     """
     shape = _shape(*chain.source)
     size = math.prod(shape)
-    if given is not None:
-        own = tuple(whole(each, "input_shape", least=1, most=10**6) for each in given)
-    elif not encoder.of_images:
-        own = (size,)
+    if input_shape is not None:
+        data = tuple(whole(each, "input_shape", least=1, most=10**6) for each in input_shape)
     else:
         first = chain.stages[0].operations[:1]
-        line = any(type(node).__name__ == "Conv1d" for _, node in first)
-        own = _as_image(shape, line=line)
-    many = math.prod(encoder.output_shape(own)) // max(math.prod(own), 1)
-    if given is None and many > 1 and own[0] % many == 0:
-        own = (own[0] // many, *own[1:])
-    if len(own) not in (1, 3) or math.prod(encoder.output_shape(own)) != size:
+        data = _as_image(shape, line=any(type(node).__name__ == "Conv1d" for _, node in first))
+        if not encoder.of_images:
+            if isinstance(encoder, Frames) and encoder.shape is None and len(shape) > 1:
+                encoder = encoder.model_copy(update={"shape": data})
+            data = (size,)
+    many = math.prod(encoder.output_shape(data)) // max(math.prod(data), 1)
+    if input_shape is None and many > 1 and data[0] % many == 0:
+        data = (data[0] // many, *data[1:])
+    if len(data) not in (1, 3) or math.prod(encoder.output_shape(data)) != size:
         raise InputError(
             "the shape of the input does not fit the graph",
             where="input_shape",
             expected=f"(channel, y, x) or (channel,) that the encoder turns into {size} values",
-            found=str(own),
+            found=str(data),
         )
-    return GraphInput(shape, own, encoder)
+    return GraphInput(shape, data, encoder)
 
 
 def _shape(name: str, node: Graph) -> Shape:
     """Return the shape of the input of a graph."""
-    found = node.input_type.get("input") if isinstance(node.input_type, dict) else None
-    values = np.ravel(np.asarray(found))
+    stored = node.input_type.get("input") if isinstance(node.input_type, dict) else None
+    values = np.ravel(np.asarray(stored))
     if values.dtype.kind not in "iuf" or not values.size:
-        raise nir_error(name, "the shape of the input is missing", found=found)
+        raise nir_error(name, "the shape of the input is missing", found=stored)
     while len(values) > 3 and values[0] == 1:
         values = values[1:]
     fits = len(values) <= 3 and (values == np.rint(values)).all() and (values >= 1).all()
     if not fits or np.prod(values.astype(float)) >= 2**31:
         raise nir_error(name, "the shape of the input does not fit",
-                        expected="at most (channel, y, x)", found=found)  # fmt: skip
+                        expected="at most (channel, y, x)", found=stored)  # fmt: skip
     return tuple(int(each) for each in values)
 
 
@@ -123,7 +124,10 @@ def _as_image(shape: Shape, *, line: bool) -> Shape:
     """Return (channel, y, x) of the same order of pixels."""
     if len(shape) == 3:
         return shape
-    if len(shape) == 2:
-        return (shape[0], 1, shape[1]) if line else (1, *shape)
-    side = math.isqrt(shape[0])
-    return (1, side, side) if side**2 == shape[0] else (1, 1, shape[0])
+    if len(shape) == 2 and line:
+        return (shape[0], 1, shape[1])
+    if len(shape) == 2 and shape[0] > 1:
+        return (1, *shape)
+    size = shape[-1]  # also after an axis of examples
+    side = math.isqrt(size)
+    return (1, side, side) if side**2 == size else (1, 1, size)

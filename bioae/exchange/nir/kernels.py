@@ -140,11 +140,11 @@ class Kernel:
     @classmethod
     def of(cls, taps: Taps) -> Kernel | None:
         """Return a kernel of the same taps, with zeros around them, or None if there is none."""
-        (stride, other), (dilation, tall) = taps.stride, taps.dilation
         rows, columns = taps.weight.shape[2:]
         # The dilation of a single tap has no effect.
-        dilation, tall = (tall if rows == 1 else dilation), (dilation if columns == 1 else tall)
-        if stride != other or dilation != tall:
+        dilations = {d for k, d in zip((rows, columns), taps.dilation, strict=True) if k > 1}
+        (stride, other), dilation = taps.stride, max(dilations, default=1)
+        if stride != other or len(dilations) > 1:
             return None
         for size in range(max(rows, columns), 2 * max(rows, columns) + 1):
             placed = [

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.errors import InputError, shortened
+from bioae.extras import needs
 from bioae.files import atomic_output
 from bioae.inputs import check_input
 
@@ -24,18 +25,10 @@ def library() -> ModuleType:
 
     Raises
     ------
-    InputError
+    LibraryError
         If it is not installed.
     """
-    try:
-        import nir
-    except ModuleNotFoundError as error:
-        if error.name != "nir":
-            raise
-        raise InputError(
-            "the library nir is not installed", mend='Install it with: pip install "bioae[nir]"'
-        ) from None
-    module: ModuleType = nir
+    module: ModuleType = needs("nir", '"bioae[nir]"')
     return module
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, Strict
 
-from bioae.fields import Positive
+from bioae.fields import Positive, Size
 from bioae.networks.encoders.base import TimedEncoder, ValueEncoder, on_grid
 
 __all__ = ["Frames", "LevelCrossing"]
@@ -22,6 +23,33 @@ class Frames(ValueEncoder):
 
     kind: Literal["frames"] = "frames"
     gain: Positive = Field(1.0, description="the event of a value of 1")
+    shape: Annotated[tuple[Size, Size, Size], Strict(False)] | None = Field(
+        None,
+        description="the channels as an image (channel, y, x) in C order, such as those of an "
+        "event camera, for convolutions",
+    )
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return one neuron per channel, in `shape`.
+
+        Raises
+        ------
+        ValueError
+            If the channels do not have that shape.
+        """
+        if self.shape is None:
+            return input_shape
+        if (math.prod(self.shape),) != input_shape:
+            raise ValueError(
+                f"the encoder's shape {list(self.shape)} has {math.prod(self.shape)} channels, "
+                f"input_shape = {list(input_shape)}"
+            )
+        return self.shape
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the events, or the probabilities, in `shape`."""
+        held = super().held(values, steps=steps)
+        return held if self.shape is None else held.reshape(*held.shape[:2], *self.shape)
 
     def respond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values."""

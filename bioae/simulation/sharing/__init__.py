@@ -5,7 +5,7 @@ transposed convolution) instead of pairs of neurons. The folder knows nothing of
 imports Brian2, NumPy, and `bioae.simulation.brian2_internals`.
 """
 
-from bioae.simulation.sharing.layouts import Layout, conv2d, conv_transpose2d, dense
+from bioae.simulation.sharing.layouts import Layout, Unrolled, conv2d, conv_transpose2d, dense
 from bioae.simulation.sharing.synapses import SharedSynapses
 
-__all__ = ["Layout", "SharedSynapses", "conv2d", "conv_transpose2d", "dense"]
+__all__ = ["Layout", "SharedSynapses", "Unrolled", "conv2d", "conv_transpose2d", "dense"]

@@ -13,7 +13,8 @@ from matplotlib.transforms import Bbox
 
 from bioae.analysis import plots
 from bioae.analysis.firing.rates import firing_rate
-from bioae.analysis.plots.panels import figure_of, head, panels, share_legend
+from bioae.analysis.plots.legends import head, share_legend
+from bioae.analysis.plots.panels import figure_of, panels
 from bioae.analysis.plots.rendering import lay_out
 from bioae.analysis.results.layers import layer_names
 from bioae.analysis.results.tutorial import example_result

@@ -1,6 +1,7 @@
 """An independent interpreter of NIR graphs: forward Euler, in NumPy, node by node.
 
-It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae. A cycle takes one
+It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae. CubaLIF and CubaLI
+update I first, and v with the new I (semi-implicit Euler), as snnTorch does. A cycle takes one
 step; everything else takes none.
 """
 

@@ -121,7 +121,7 @@ def test_bad_options_are_refused(options: Any, line: str) -> None:
 
 
 def test_an_object_of_another_kind_is_refused() -> None:
-    with pytest.raises(InputError, match=r"no NIR graph.*dict"):
+    with pytest.raises(InputError, match=r"not a NIR graph.*dict"):
         from_nir({}, dt="1*ms")
 
 

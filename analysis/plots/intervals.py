@@ -1,33 +1,22 @@
-"""Distributions over neurons and intervals: firing rates with fits, intervals, irregularity."""
+"""Times of spikes: interspike intervals, their irregularity, and response latencies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bioae.analysis.firing.rate_distributions import rate_bins
-from bioae.analysis.firing.rate_families import FAMILIES, Fit
-from bioae.analysis.plots.panels import (
-    Places,
-    figure_of,
-    head,
-    layers_in,
-    of_layer,
-    panels,
-    quartiles,
-    share_legend,
-)
+from bioae.analysis.plots.legends import head, share_legend
+from bioae.analysis.plots.panels import Places, figure_of, from_zero, layers_in, of_layer, panels
+from bioae.analysis.plots.quartiles import draw_quartiles, quartiles_of, weighted_quartiles
 from bioae.analysis.plots.style import (
     INK,
-    LINES,
     MARKERS,
     MOST_MARKERS,
     colour_of,
@@ -37,125 +26,8 @@ from bioae.analysis.plots.style import (
     needed,
     styled,
 )
-from bioae.checks import whole
-from bioae.errors import ResultError
 
-__all__ = ["cv_against_rate", "fitted_rates", "interval_histograms", "response_latencies"]
-
-Quartiles = tuple[float, float, float]
-_QUARTILES = (0.25, 0.5, 0.75)
-
-
-@styled
-def fitted_rates(
-    rates: Mapping[str, Mapping[str, xr.DataArray]],
-    fits: Mapping[str, Mapping[str, xr.Dataset]] | None = None,
-    *,
-    which: Literal["best", "all"] = "best",
-    bins: int = 30,
-    ax: Places | None = None,
-) -> Figure:
-    """Draw histograms of firing rates on a logarithmic axis, with fitted distributions.
-
-    The vertical axis is the number of neurons per octave, so that bins of any width are comparable
-    with each other and with the fits. Neurons without a spike are in no bin of a logarithmic axis:
-    the note of a panel counts them, and the fits are scaled to the others. The bar above a
-    histogram ranges from the lower to the upper quartile of the neurons that spike; the tick on it
-    is their median.
-
-    Parameters
-    ----------
-    rates
-        By result and layer, the rate of each neuron in Hz, (neuron,). If it has the attribute
-        `resolution`, the rate of a single spike, no bin is narrower than that.
-    fits
-        By result and layer, as from `bioae.analysis.fit_rates`: `shape` (NaN for families without
-        one), `scale` and `aic` along `distribution`. Fits that are NaN are not drawn.
-    which
-        The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
-    bins
-        Number of bins of equal width on the logarithmic axis, over the rates of all neurons, if
-        none is widened.
-    ax
-        Axes to draw into, by layer: one, a sequence, or a mapping; by default a new figure.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
-    """
-    needed(rates, "rates")
-    bins = whole(bins, "bins", least=1, error=ResultError)
-    names = layers_in(rates)
-    edges = _edges([values for layers in rates.values() for values in layers.values()], bins)
-    octaves = np.diff(np.log2(edges))
-    axes = panels(names, 2.3, "firing rate (Hz)", ax=ax)
-    families: dict[str, Any] = {}
-    for name, panel in axes.items():
-        dead, marked = [], []
-        for index, label, data in of_layer(rates, name):
-            alive = data.to_numpy()[data > 0]
-            dead.append((index, f"{data.size - alive.size:,} of {data.size:,}"))
-            marked.append((index, _quartiles(alive)))
-            counts = np.histogram(alive, edges)[0] / octaves
-            panel.stairs(counts, edges, color=colour_of(index), alpha=0.2, fill=True)
-            panel.stairs(counts, edges, linewidth=0.9, label=label, **line_of(index))
-            fit = (fits or {}).get(label, {}).get(name)
-            for curve in [] if fit is None else _curves(fit, which):
-                line: Any = LINES[[*FAMILIES.values()].index(curve.family) % len(LINES)]
-                families[curve.family.label] = line
-                expected = _expected(curve, alive.size, edges)
-                panel.plot(*expected, linewidth=1.8, color=colour_of(index), linestyle=line)
-        _from_zero(panel)
-        quartiles(panel, marked, results=len(rates))
-        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        panel.set_ylabel("neurons per octave")
-        panel.set_xlim(edges[0], edges[-1])
-        head(panel, name, "dead:", dead)
-    for panel in axes.values():
-        log_axis(panel)
-    fitted = [
-        Line2D([], [], color=INK, linewidth=1.8, linestyle=line, label=f"{family} fit")
-        for family, line in families.items()
-    ]
-    share_legend(axes.values(), ax=ax, more=fitted)
-    return figure_of(axes.values())
-
-
-def _quartiles(values: NDArray[Any]) -> Quartiles:
-    """Return the quartiles of what is defined, NaN of nothing."""
-    defined = values[np.isfinite(values)]
-    if not defined.size:
-        return (np.nan, np.nan, np.nan)
-    low, median, high = np.quantile(defined, _QUARTILES)
-    return float(low), float(median), float(high)
-
-
-def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
-    curves = {}
-    for name in fit["distribution"].to_numpy():
-        row = fit.sel(distribution=name)
-        shape, scale, aic = (float(row[each]) for each in ("shape", "scale", "aic"))
-        if np.isfinite(scale):
-            curves[aic] = Fit(FAMILIES[name], shape, scale)
-    return [curves[min(curves)]] if curves and which == "best" else list(curves.values())
-
-
-def _expected(
-    curve: Fit, neurons: int, edges: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return rates, and the expected number of neurons per octave at each."""
-    rates = np.geomspace(edges[0], edges[-1], 400)
-    return rates, np.exp(curve.log_density(rates)) * rates * np.log(2) * neurons
-
-
-def _edges(rates: list[xr.DataArray], bins: int) -> NDArray[np.float64]:
-    """Return the edges of the bins for all rates, the coarsest that one of them needs."""
-    pooled = np.concatenate([np.zeros(0), *(each.to_numpy() for each in rates)])
-    positive = pooled[pooled > 0]
-    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
-    resolution = max((float(each.attrs.get("resolution", 0)) for each in rates), default=0.0)
-    return rate_bins(float(low), float(high), bins, min(resolution, float(low)))
+__all__ = ["cv_against_rate", "interval_histograms", "response_latencies"]
 
 
 @styled
@@ -191,7 +63,7 @@ def interval_histograms(
         marked = []
         for index, label, fraction in of_layer(distributions, name):
             length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
-            marked.append((index, _weighted_quartiles(length, values)))
+            marked.append((index, weighted_quartiles(length, values)))
             panel.plot(
                 length,
                 np.where(values > 0, values, np.nan) if log else values,
@@ -205,9 +77,9 @@ def interval_histograms(
         if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
             panel.set_yscale("log")
         else:
-            _from_zero(panel)
+            from_zero(panel)
             panel.yaxis.set_major_locator(MaxNLocator(4))
-        quartiles(panel, marked, results=len(distributions))
+        draw_quartiles(panel, marked, results=len(distributions))
         medians = [
             (index, f"{median:.3g} ms" if np.isfinite(median) else "no interval")
             for index, (_, median, _) in marked
@@ -215,22 +87,6 @@ def interval_histograms(
         head(panel, name, "median:", medians)
     share_legend(axes.values(), ax=ax)
     return figure_of(axes.values())
-
-
-def _weighted_quartiles(values: NDArray[Any], fractions: NDArray[Any]) -> Quartiles:
-    """Return the quartiles of values with fractions that sum to 1."""
-    if not np.isfinite(fractions).any():
-        return (np.nan, np.nan, np.nan)
-    # A margin keeps rounding of sums from moving a quartile to the next value.
-    places = np.searchsorted(fractions.cumsum() + 1e-12, _QUARTILES)
-    low, median, high = values[np.minimum(places, values.size - 1)]
-    return float(low), float(median), float(high)
-
-
-def _from_zero(panel: Axes) -> None:
-    """Let the vertical axis start at 0, and end at 1 if nothing is above 0."""
-    empty = not panel.dataLim.y1 > 0
-    panel.set_ylim(0, 1 if empty else None)
 
 
 @styled
@@ -322,7 +178,7 @@ def response_latencies(
     step = 0.7 / len(latencies)
     for index, (label, layers) in enumerate(latencies.items()):
         rows = {
-            place: _quartiles(layers[name].to_numpy())
+            place: quartiles_of(layers[name].to_numpy())
             for place, name in enumerate(names)
             if name in layers
         }

@@ -1,0 +1,108 @@
+"""Exported networks fire the same spikes in an independent interpreter of NIR, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import dense, drawn
+from exchange.nir.euler import run
+from exchange.nir.exports import EXAMPLES, NETWORKS, STEPS, ran
+from exchange.nir.graphs import DT
+
+from bioae.errors import InputError, NetworkError
+from bioae.exchange.nir import to_nir
+from bioae.networks import Network
+
+FIELDS: dict[str, Any] = {
+    "description": "A model of a user.",
+    "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta",
+    "reset": "v = 0",
+    "method": "euler",
+    "input": "v",
+    "parameters": {"tau": "20*ms", "theta": "0.3"},
+}
+
+
+def network_of(**changes: Any) -> Network:
+    """Return a network of neurons of one's own."""
+    return drawn(
+        dense("a", 4, gain=3.0), schedule="paper", neuron="mine", input_shape=[1, 2, 2], steps=8,
+        neurons={"mine": FIELDS | changes},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("options", [{}, {"dt": "0.1*ms"}, {"fold_r": True}], ids=str)
+def test_exported_layers_fire_the_same_spikes(name: str, options: dict[str, Any]) -> None:
+    network, drive, expected = ran(name)
+    graph = to_nir(network, **options)
+    dt = 1e-4 if "dt" in options else DT
+    for example in range(EXAMPLES):
+        outputs = run(graph, drive[:, example], dt)
+        for layer, spikes in expected.items():
+            assert (outputs[layer].reshape(STEPS, -1) == spikes[example]).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "exact"},
+        {"method": "rk4"},
+        {"method": "exponential_euler"},
+        {"threshold": "2*theta < v"},
+        {"reset": "old = theta\nv = -old"},
+        {"equations": "dv/dt = (1 - 3)*v/(2*tau) : 1\ntheta : 1 (constant)"},
+    ],
+    ids=str,
+)
+def test_linear_models_of_any_form_are_exported(changes: dict[str, Any]) -> None:
+    network = network_of(**changes)
+    graph = to_nir(network)
+    node = graph.nodes["a"]
+    dt, tau = network.config.dt_seconds, 0.02
+    kept = {"exact": np.exp(-dt / tau), "exponential_euler": np.exp(-dt / tau),
+            "rk4": sum((-dt / tau) ** n / np.prod(range(1, n + 1)) for n in range(5))}  # fmt: skip
+    expected = dt / (1 - kept.get(changes.get("method", "euler"), 1 - dt / tau))
+    np.testing.assert_allclose(node.tau, expected, rtol=1e-12)
+    threshold = 0.6 if "threshold" in changes else 0.3
+    np.testing.assert_allclose(node.v_threshold, threshold, rtol=1e-12)
+    assert (node.v_reset == (-0.3 if "reset" in changes else 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"equations": "dv/dt = -v/tau + 5*int(v > 2)/tau : 1"}, "not linear"),
+        ({"equations": "dv/dt = (-v + 3*v*(v - 1)*(v + 0.75))/tau : 1"}, "not linear"),
+        ({"reset": "v = 0.5*int(v > 1)"}, "not reset to a constant"),
+        ({"reset": "v = clip(v - theta, 0, 0.1)*int(v > 1.5)"}, "not reset to a constant"),
+        ({"reset": "old = v\nv = old"}, "not reset to a constant"),
+        ({"reset": "v = t/second"}, "its equations depend on t$"),
+        ({"threshold": "v > theta + t/second"}, "its equations depend on t$"),
+        ({"threshold": "v >= theta"}, "its threshold is 'v >= theta'"),
+        ({"threshold": "v > theta and v > 0.5"}, "its threshold is"),
+        ({"threshold": "v > theta and theta > 0.1"}, "its threshold is"),
+        ({"threshold": "v > theta - v"}, "its threshold is"),
+    ],
+)
+def test_models_that_are_not_linear_are_refused(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=f"layer 'a'.*'mine': .*{line}"):
+        to_nir(network_of(**changes))
+
+
+def test_folded_resistances_leave_steps_that_add_the_input() -> None:
+    network = ran("integrate and fire").network
+    for dt, rate in ((None, 1 / DT), ("0.1*ms", 1e4)):
+        graph = to_nir(network, dt=dt, fold_r=True)
+        np.testing.assert_allclose(graph.nodes["a"].r, rate)
+        np.testing.assert_allclose(graph.nodes["a_weight"].weight, network.weights["a.weight"])
+    graph = to_nir(ran("dense").network, fold_r=True)
+    assert (graph.nodes["a"].r == 1).all()
+
+
+def test_an_object_that_is_not_a_network_is_refused() -> None:
+    with pytest.raises(InputError, match=r"not a network.*dict"):
+        to_nir({})  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Chains of operations that become one layer's connections, compared with PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from exchange.nir.graphs import Drawn
+
+from bioae.errors import InputError
+from bioae.exchange.nir import from_nir
+from bioae.exchange.nir.folding import Fold, broadcast, folded
+
+torch = pytest.importorskip("torch")
+
+Shape = tuple[int, ...]
+
+
+def applied(fold: Fold, x: Any) -> Any:
+    """Return the output of a fold for an input, flat."""
+    matrix = fold.as_matrix("x")
+    return matrix.matrix @ x.ravel() + (0.0 if matrix.bias is None else matrix.bias)
+
+
+def in_torch(node: Any, x: Any) -> Any:
+    """Return the output of an operation of NIR for an input without a batch axis."""
+    functional = torch.nn.functional
+    tensor = lambda field: torch.as_tensor(np.asarray(getattr(node, field), float))  # noqa: E731
+    ints = lambda field: [int(n) for n in np.ravel(getattr(node, field))]  # noqa: E731
+    match type(node).__name__:
+        case "Conv1d" | "Conv2d" as kind:
+            convolve = getattr(functional, kind.lower())
+            padding = node.padding if isinstance(node.padding, str) else ints("padding")
+            return convolve(x, tensor("weight"), tensor("bias"), ints("stride"), padding,
+                            ints("dilation"), node.groups)  # fmt: skip
+        case "SumPool2d" | "AvgPool2d" as kind:
+            sizes = ints("kernel_size"), ints("stride"), ints("padding")
+            mean = functional.avg_pool2d(x, *sizes)
+            return mean if kind == "AvgPool2d" else mean * float(np.prod(sizes[0]))
+        case "Linear":
+            return tensor("weight") @ x
+        case "Affine":
+            return tensor("weight") @ x + tensor("bias")
+        case "Scale":
+            return x * tensor("scale")
+        case "Flatten":
+            return x.flatten(node.start_dim, node.end_dim)
+    raise TypeError(type(node).__name__)
+
+
+# PyTorch warns that it copies what it pads unevenly.
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_random_chains_are_those_of_torch(dimensions: int) -> None:
+    kernels = 0
+    for seed in range(150):
+        drawn = Drawn(seed)
+        shape: Shape = tuple(int(n) for n in drawn.rng.integers(4, 9, dimensions))
+        shape = (int(drawn.rng.choice([1, 2, 4])), *shape[1:])
+        image = shape if dimensions == 3 else (shape[0], 1, shape[1])
+        source, operations = shape, []
+        x = torch.as_tensor(drawn.rng.normal(size=shape))
+        y = x
+        for place in range(int(drawn.rng.integers(1, 5))):
+            node, shape = drawn.operation(shape, delays=False)
+            operations.append((f"{place}", node))
+            y = in_torch(node, y)
+        fold = folded(tuple(operations), source, image=image)
+        kernels += fold.kernel is not None
+        assert fold.shape == shape == tuple(y.shape)
+        np.testing.assert_allclose(applied(fold, x.numpy()), y.numpy().ravel(), atol=1e-12)
+    assert kernels > 15
+
+
+def test_a_scale_of_each_channel_stays_in_the_kernel() -> None:
+    drawn = Drawn(0)
+    line = nir.Conv1d(None, drawn.weights(3, 2, 3), 1, 1, 1, 1, np.ones(3))
+    image = nir.Conv2d(None, drawn.weights(3, 2, 3, 3), 1, 1, 1, 1, np.ones(3))
+    for conv, shape in ((line, (2, 5)), (image, (2, 5, 5))):
+        scale = nir.Scale(np.array([1.0, 2, 3]).reshape(3, *[1] * (len(shape) - 1)))
+        given = shape if len(shape) == 3 else (2, 1, 5)
+        fold = folded((("c", conv), ("s", scale)), shape, image=given)
+        assert fold.kernel is not None
+        x = torch.as_tensor(drawn.rng.normal(size=shape))
+        expected = in_torch(scale, in_torch(conv, x))
+        np.testing.assert_allclose(applied(fold, x.numpy()), expected.ravel(), atol=1e-12)
+
+
+def test_a_scale_of_each_pixel_is_refused_before_it_takes_the_memory() -> None:
+    shape = (1, 256, 256)
+    conv = nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, 1, 1, 1, np.zeros(1))
+    scale = nir.Scale(np.random.default_rng(0).random(shape))
+    neurons = nir.IF(np.ones(shape), np.ones(shape))
+    nodes = nir.Input({"input": np.array(shape)}), conv, scale, neurons
+    graph = nir.NIRGraph.from_list(*nodes, type_check=False)
+    with pytest.raises(InputError, match=r"'scale'.*at most 16,777,216 weights.*65,536 x 65,536"):
+        from_nir(graph, dt="1*ms")
+
+
+def test_a_large_convolution_may_be_summed_into_few_neurons() -> None:
+    shape = (1, 256, 256)
+    conv = nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, 1, 1, 1, np.zeros(1))
+    linear = nir.Linear(np.ones((2, 256**2)))
+    fold = folded((("c", conv), ("f", nir.Flatten(None, 0, -1)), ("l", linear)), shape, image=shape)
+    assert fold.matrix.shape == (2, 256**2)
+    assert fold.matrix[:, 300].tolist() == [9.0, 9.0]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (1, 1, 2, 3), (6,), (1, 6)])
+def test_parameters_may_have_a_batch_axis_or_be_flat(shape: Shape) -> None:
+    values = np.arange(6.0).reshape(shape)
+    assert (broadcast("n", "tau", values, (2, 3)) == np.arange(6.0).reshape(2, 3)).all()
+    assert (broadcast("n", "tau", np.ones((1, 1)), (2, 3)) == np.ones((2, 3))).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6, 1), (1, 3, 2), (2, 3, 1), (2,), (7,)])
+def test_parameters_in_another_order_are_refused(shape: Shape) -> None:
+    with pytest.raises(InputError, match=r"'n'.*tau does not fit the neurons.*\(2, 3\)"):
+        broadcast("n", "tau", np.arange(float(np.prod(shape))).reshape(shape), (2, 3))
+
+
+def test_the_dilation_of_a_single_tap_has_no_effect() -> None:
+    drawn = Drawn(0)
+    x = torch.as_tensor(drawn.rng.normal(size=(1, 6, 6)))
+    for size, dilation in (((1, 1), (1, 3)), ((1, 1), (3, 3)), ((1, 2), (3, 2))):
+        conv = nir.Conv2d(None, drawn.weights(2, 1, *size), 1, 0, dilation, 1, np.zeros(2))
+        fold = folded((("c", conv),), (1, 6, 6), image=(1, 6, 6))
+        assert size != (1, 1) or (fold.kernel is not None and fold.kernel.dilation == 1)
+        np.testing.assert_allclose(applied(fold, x.numpy()), in_torch(conv, x).ravel(), atol=1e-12)
