@@ -204,6 +204,6 @@ def response_latencies(
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_ylabel("first spike after arrival at the layer (ms)")
+    axes.set_ylabel("first-spike latency (ms)")
     share_legend([axes], ax=ax)
     return figure_of([axes])
