@@ -354,6 +354,16 @@ network is trained further.
 Thresholds were set before any row was run, from single runs. The best spiking auto-encoder of
 Hübotter et al. (2021) has an error of 6.75.
 
+## Clothes
+
+A conventional network of the digits' shapes ends at an error of 14.5 on Fashion-MNIST
+(`fashion-ae-linear-kernel5`), while 100 principal components have 6.0: its kernels of 5 without
+padding never see the last rows and columns of an image, which digits leave empty and clothes fill.
+The other rows have kernels of 4 with padding instead, and fewer channels; nothing else of the
+recipe is changed. Single runs, compared by the error of 2,000 training images:
+
+{screened("clothes")}
+
 ## How the recipe was chosen
 
 Single runs with seed 0 on 30,000 training images, compared by the error of 2,000 more; no test
