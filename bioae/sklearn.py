@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bioae.checks import whole
+from bioae.checks import number, whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 
@@ -206,6 +206,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _tables(self, data: str, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
+        if self.density is not None:
+            number(self.density, "density", above=0, most=1, error=NetworkError)
         network = self._description()
         latent = network.latent
         if latent is None:

@@ -97,12 +97,17 @@ def _shape(texts: Sequence[str]) -> tuple[int, ...] | None:
         raise InputError(str(error), where="--input-shape", expected="such as 1,28,28") from None
 
 
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def _print_rows(translation: Translation) -> None:
     """Print a table of nodes; what each becomes may take several lines."""
     from textwrap import wrap
 
     heading = ("node", "type", "becomes")
-    rows = [heading, *(tuple(row) for row in translation.rows)]
+    # Names from a file may hold what moves the cursor.
+    rows = [heading, *(tuple(map(_printable, row)) for row in translation.rows)]
     first, second = (min(max(len(row[k]) for row in rows), 24) for k in (0, 1))
     for node, kind, becomes in rows:
         lines = wrap(becomes, max(_WIDTH - first - second - 4, 20)) or [""]

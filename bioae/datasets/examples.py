@@ -123,8 +123,14 @@ def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If nested lists differ in length.
+        If nested lists differ in length, or values are masked.
     """
+    if np.ma.is_masked(array):
+        raise DataError(
+            "some values are masked",
+            where=where,
+            mend="Fill them first, for instance array.filled(0)",
+        )
     try:
         return np.asarray(array)
     except ValueError as error:

@@ -29,6 +29,8 @@ BYTES = (bytes, bytearray, memoryview)
 
 def as_numpy(source: Any, where: str) -> NDArray[Any]:
     """Return an array of NumPy, of tensors too, which may be on a device or have a gradient."""
+    if isinstance(source, memoryview):
+        return np.asarray(source)
     if isinstance(source, BYTES):
         return np.frombuffer(source, np.uint8)
     if isinstance(source, list | tuple) and len(source) and hasattr(source[0], "detach"):
@@ -66,6 +68,13 @@ def refuse_near_misses(source: Any, where: str) -> None:
     elif isinstance(source, Mapping):
         what = "a mapping holds several arrays"
         mend = "Give one of them; spikes are Events.of_trains(trains), or the fields t and x"
+    elif hasattr(source, "nnz") and hasattr(source, "toarray"):
+        what, mend = "this is a sparse matrix", "Give its toarray()"
+    elif "example" in getattr(source, "dims", ())[1:]:
+        what, mend = (
+            "the examples are not the first dimension",
+            "Give its transpose('example', ...)",
+        )
     elif isinstance(source, Iterator):
         what, mend = "an iterator can be read only once", "Make a list of it"
     elif isinstance(source, list) and is_list(source, _is_ragged):

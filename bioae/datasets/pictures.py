@@ -25,7 +25,7 @@ _SUFFIX = ".png"
 #: Endings of pictures that are not read, and must not be left out in silence.
 _OTHERS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".tif", ".tiff", ".webp"})
 #: Modes of Pillow whose numbers are intensities, and the largest of each.
-_DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0}
+_DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0}
 
 
 def has_pictures(folder: Path) -> bool:
@@ -99,11 +99,21 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If it is transparent.
+        If it is transparent, or its numbers have no range.
     """
     if picture.mode in _DEEP:
         return np.asarray(picture)[None] / _DEEP[picture.mode]
+    if picture.mode in ("F", "I"):
+        raise DataError(
+            "the numbers of this image have no range",
+            where=where,
+            expected="an image of 8 or 16 bits, or in colour",
+            found=f"mode {picture.mode}",
+            mend="Give numpy.asarray(image), with white= if 1 is not white",
+        )
     mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
+    if "transparency" in picture.info:  # a colour that stands for it
+        mode = "RGBA"
     pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
     if pixels.ndim == 2:
         return pixels[None]
@@ -140,7 +150,8 @@ def _pictures(folder: Path) -> list[Path]:
 def _numbers(names: Collection[str]) -> dict[str, int]:
     """Return the labels of classes, by their names."""
     whole = all(name.isascii() and name.isdigit() and len(name) < 19 for name in names)
-    return {name: int(name) if whole else place for place, name in enumerate(sorted(names))}
+    distinct = whole and len({int(name) for name in names}) == len(names)
+    return {name: int(name) if distinct else place for place, name in enumerate(sorted(names))}
 
 
 def _stacked(
@@ -149,6 +160,8 @@ def _stacked(
     """Read images of one size, of as many channels as the most colourful one."""
     first = _read(paths[0], None)
     images = [first, *(_read(path, first.shape[1:]) for path in paths[1:])]
+    if len({each.dtype for each in images}) > 1:
+        raise DataError("some images have 8 bits per pixel, others 16", where=name)
     channels = max(map(len, images))
     pixels = np.stack([np.broadcast_to(each, (channels, *first.shape[1:])) for each in images])
     if check is not None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from builders import dense, described
 from PIL import Image
+from scipy.sparse import csr_array
+from xarray import DataArray
 
 import bioae
 from bioae.datasets import Events, Images, Signals, convert, load
@@ -55,6 +57,8 @@ class Items(UserList[Any]):
         (PIXELS[:, 0].astype(np.int64), {"white": 255}),
         (PIXELS[:, 0].astype(np.float32), {"white": 255}),
         (PIXELS.tobytes(), {}),
+        (memoryview(DIGITS.images), {}),
+        (memoryview(PIXELS)[::1], {}),
         (bytearray(PIXELS.tobytes()), {}),
         (np.moveaxis(PIXELS, 1, -1), {"layout": "NHWC"}),
         (PIXELS[:, 0].swapaxes(1, 2), {"layout": "NWH"}),
@@ -135,6 +139,10 @@ def test_layouts_of_signals() -> None:
         (PIXELS, SHAPE, {"layout": "NHW"}, "expected 3 axes; found the shape"),
         (PIXELS.astype(int), SHAPE, {}, "a pixel is outside the range"),
         (PIXELS[:, 0] % 2, SHAPE, {}, "the largest here is 1.*white=1 if 1 is white"),
+        (np.ma.masked_greater(PIXELS, 9), SHAPE, {}, "some values are masked"),
+        (memoryview(PIXELS.astype(int)), SHAPE, {}, "a pixel is outside the range"),
+        (csr_array(PIXELS.reshape(3, 784)), SHAPE, {}, r"sparse matrix.*toarray\(\)"),
+        (DataArray(PIXELS[:, 0], dims=("y", "example", "x")), SHAPE, {}, "not the first dimension"),
         ((PIXELS, DIGITS.labels), SHAPE, {}, "Give the labels as labels="),
         ({"images": PIXELS}, SHAPE, {}, "several arrays.*Give one of them"),
         (iter(PIXELS), SHAPE, {}, "Make a list"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import bioae
-from bioae.datasets import Images, load
+from bioae.datasets import Images, convert, load
 from bioae.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
@@ -52,6 +52,26 @@ def test_a_class_has_one_label_in_both_splits(tmp_path: Path) -> None:
     assert train is not None
     assert test is not None
     assert (train.tolist(), test.tolist()) == ([0, 1, 2], [0, 2])
+
+
+def test_pictures_that_cannot_be_read_as_intensities(tmp_path: Path) -> None:
+    deep = Image.fromarray(PIXELS[0].astype(np.uint16) * 257)
+    write(tmp_path / "mixed", 0)
+    deep.save(tmp_path / "mixed" / "1.png")
+    with pytest.raises(DataError, match="8 bits per pixel, others 16"):
+        load(tmp_path / "mixed")
+    (tmp_path / "clear").mkdir()
+    Image.fromarray(PIXELS[0]).save(tmp_path / "clear" / "0.png", transparency=int(PIXELS[0, 0, 0]))
+    with pytest.raises(DataError, match="the image is transparent"):
+        load(tmp_path / "clear")
+    for mode in ("F", "I"):
+        with pytest.raises(DataError, match=f"no range.*found mode {mode}"):
+            convert(Image.fromarray(PIXELS[0]).convert(mode))
+    write(tmp_path / "numbers" / "1", 0)
+    write(tmp_path / "numbers" / "01", 1)
+    labels = loaded(tmp_path / "numbers").labels
+    assert labels is not None
+    assert sorted(labels) == [0, 1]
 
 
 def test_no_picture_is_left_out_in_silence(tmp_path: Path) -> None:

@@ -308,17 +308,21 @@ def broadcast(name: str, field_name: str, values: Array, shape: Shape) -> Array:
     InputError
         If it does not fit.
     """
+    if values.size == 1:
+        return np.broadcast_to(values.reshape(()), shape)
     each = values
+    while each.ndim > len(shape) and len(each) == 1:
+        each = each[0]
+    # Fewer axes than the neurons have could be channels as well as columns.
+    if each.ndim == len(shape) and all(n in (1, m) for n, m in zip(each.shape, shape, strict=True)):
+        return np.broadcast_to(each, shape)
     while each.ndim > 1 and len(each) == 1:
         each = each[0]
     if each.shape == (math.prod(shape),):
         return each.reshape(shape)
-    try:
-        return np.broadcast_to(values.reshape(()) if values.size == 1 else each, shape)
-    except ValueError:
-        raise nir_error(name, f"{field_name} does not fit the neurons",
-                        expected=f"the shape {shape} or one number",
-                        found=f"the shape {values.shape}") from None  # fmt: skip
+    raise nir_error(name, f"{field_name} does not fit the neurons",
+                    expected=f"the shape {shape}, flat, or one number",
+                    found=f"the shape {values.shape}")  # fmt: skip
 
 
 _RULES: dict[str, Callable[[Fold, str, Graph], tuple[Fold, str]]] = {

@@ -131,6 +131,9 @@ def _bypass_inner_ends(nodes: dict[str, Graph], edges: list[tuple[str, str]]) ->
         if kind_of_node(nodes[name]) in ("Input", "Output"):
             before = [a for a, b in edges if b == name]
             after = [b for a, b in edges if a == name]
+            if len(before) > 1 and len(after) > 1:  # their product would grow without bound
+                raise nir_error(name, "several nodes lead here, and on to several others",
+                                found=f"{len(before)} and {len(after)}")  # fmt: skip
             edges[:] = [edge for edge in edges if name not in edge]
             edges += [(a, b) for a in before for b in after]
             del nodes[name]

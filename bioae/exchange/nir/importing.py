@@ -141,7 +141,7 @@ def translate(
             "steps": steps,
             "schedule": "brian2",
             "neuron": builder.layers[0]["neuron"],
-            "task": dict(task) if task else {"kind": "classification", "classes": outputs},
+            "task": table(task) if task else {"kind": "classification", "classes": outputs},
             "encoder": source.encoder,
             "decoder": table(decoder or ("max" if silent else "count")),
             "layers": builder.layers,

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bioae.checks import whole
-from bioae.errors import InputError, NetworkError, describe
+from bioae.errors import InputError, NetworkError, describe, shortened
 from bioae.exchange.nir.graphs import Chain
 from bioae.exchange.nir.library import Graph, nir_error
 from bioae.networks.encoders import Encoder, EncoderBase, Frames
@@ -40,7 +40,17 @@ class GraphInput(NamedTuple):
 
 
 def table(value: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of a name, or a table itself."""
+    """Return the table of a name, or a table itself.
+
+    Raises
+    ------
+    NetworkError
+        If it is neither.
+    """
+    if not isinstance(value, str | Mapping):
+        raise NetworkError(
+            "this is neither a name nor a table of keys", found=shortened(repr(value))
+        )
     return {"kind": value} if isinstance(value, str) else dict(value)
 
 
@@ -84,6 +94,9 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
     shape = _shape(*chain.source)
     size = math.prod(shape)
     if input_shape is not None:
+        if not isinstance(input_shape, Sequence):
+            raise InputError("input_shape is not a shape", expected="such as (1, 28, 28)",
+                             found=shortened(repr(input_shape)))  # fmt: skip
         data = tuple(whole(each, "input_shape", least=1, most=10**6) for each in input_shape)
     else:
         first = chain.stages[0].operations[:1]

@@ -18,6 +18,9 @@ __all__ = ["Kernel", "Taps", "ungrouped", "unrolled"]
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
 
+#: The most values of an output, and of a kernel.
+_MOST = 2**24
+
 
 @dataclass(frozen=True)
 class Taps:
@@ -82,6 +85,9 @@ class Taps:
                             found=f"weights of the shape {self.weight.shape}")  # fmt: skip
         if min(self.sizes) < 1:
             raise nir_error(name, "the input is too small", found=f"the shape {self.shape}")
+        if out * math.prod(self.sizes) > _MOST:
+            raise nir_error(name, "the output is too large", expected=f"at most {_MOST:,} neurons",
+                            found=f"the shape {self.output_shape}")  # fmt: skip
 
 
 def unrolled(taps: Taps) -> Any:
@@ -146,19 +152,19 @@ class Kernel:
         (stride, other), dilation = taps.stride, max(dilations, default=1)
         if stride != other or len(dilations) > 1:
             return None
+        pairs = math.prod(taps.weight.shape[:2])
         for size in range(max(rows, columns), 2 * max(rows, columns) + 1):
-            placed = [
-                _placed(size, k, pad, dilation)
-                for k, pad in zip((rows, columns), taps.padding, strict=True)
-            ]
-            common = {p for _, p in placed[0]} & {p for _, p in placed[1]}
-            for padding in sorted(common):
-                first, second = (next(f for f, p in each if p == padding) for each in placed)
-                weight = np.zeros((*taps.weight.shape[:2], size, size))
-                weight[:, :, first : first + rows, second : second + columns] = taps.weight
-                kernel = cls(weight, taps.shape, stride, padding, dilation, taps.groups)
-                if kernel.output_shape[1:] == taps.sizes:
-                    return kernel
+            if pairs * size**2 > _MOST:
+                return None
+            for padding in _paddings(taps, size, stride, dilation):
+                # The zeros before the taps, which move the first one.
+                before = [divmod(padding - pad[0], dilation) for pad in taps.padding]
+                (first, _), (second, _) = before
+                fits = all(not rest for _, rest in before)
+                if fits and 0 <= first <= size - rows and 0 <= second <= size - columns:
+                    weight = np.zeros((*taps.weight.shape[:2], size, size))
+                    weight[:, :, first : first + rows, second : second + columns] = taps.weight
+                    return cls(weight, taps.shape, stride, padding, dilation, taps.groups)
         return None
 
     @property
@@ -252,10 +258,9 @@ def ungrouped(weight: Array, groups: int) -> Array:
     return full
 
 
-def _placed(size: int, taps: int, around: tuple[int, int], dilation: int) -> list[Pair]:
-    """Return the places of taps in a kernel of some size, each with the padding that it needs.
-
-    The zeros before the taps move the first one; those after them may not change the output's size,
-    which the caller checks.
-    """
-    return [(before, around[0] + before * dilation) for before in range(size - taps + 1)]
+def _paddings(taps: Taps, size: int, stride: int, dilation: int) -> range:
+    """Return the paddings with which a square kernel of a size gives outputs of the same size."""
+    reach = dilation * (size - 1) + 1
+    least = [stride * (m - 1) + reach - n for n, m in zip(taps.shape[1:], taps.sizes, strict=True)]
+    first = max(0, *(-(-each // 2) for each in least))
+    return range(first, min((each + stride - 1) // 2 for each in least) + 1)

@@ -116,6 +116,8 @@ def array_of(name: str, node: Graph, field: str) -> NDArray[np.float64]:
     if values.dtype.kind not in "iuf" or values.dtype == np.longdouble:
         raise nir_error(name, f"{field} holds no numbers", found=values.dtype)
     values = values.astype(np.float64)
+    if not values.size:
+        raise nir_error(name, f"{field} is empty", found=f"the shape {values.shape}")
     if not np.isfinite(values).all():
         raise nir_error(name, f"{field} has values that are not finite")
     return values

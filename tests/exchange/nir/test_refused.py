@@ -83,6 +83,7 @@ BAD = {
     "pool of a line": (
         chain(p=nir.SumPool2d(*(np.array([2, 2]),) * 3), n=lif()), "'p'.*needs an input"
     ),
+    "empty": (chain(w=nir.Scale(np.ones(0)), n=lif()), "'w'.*scale is empty"),
     "texts": (chain(w=nir.Scale(np.array(["a", "b", "c"])), n=lif()), "'w'.*holds no numbers"),
 }  # fmt: skip
 
@@ -92,6 +93,41 @@ def test_what_has_no_rule_is_refused_by_name(name: str) -> None:
     bad, line = BAD[name]
     with pytest.raises(InputError, match=line):
         from_nir(bad, dt="1*ms")
+
+
+def images(*nodes: Any, shape: tuple[int, ...]) -> Any:
+    return nir.NIRGraph.from_list(nir.Input({"input": np.array(shape)}), *nodes, type_check=False)
+
+
+def test_parameters_of_fewer_axes_than_the_neurons_are_refused() -> None:
+    kernel = nir.Conv2d(None, np.ones((3, 1, 1, 1)), 1, 0, 1, 1, np.zeros(3))
+    for shape in ((3,), (3, 3)):  # channels, or columns?
+        bad = images(kernel, nir.LIF(*(np.ones(shape),) * 4), shape=(1, 3, 3))
+        with pytest.raises(InputError, match=r"does not fit.*\(3, 3, 3\), flat, or one"):
+            from_nir(bad, dt="1*ms")
+    good = images(kernel, nir.LIF(*(np.ones((3, 1, 1)),) * 4), shape=(1, 3, 3))
+    assert from_nir(good, dt="1*ms").config.placed[0].size == 27
+
+
+def test_sizes_are_checked_before_memory_is_taken() -> None:
+    wide = nir.Conv2d(None, np.ones((64, 1, 3, 3)), 1, 0, 1, 1, np.zeros(64))
+    with pytest.raises(InputError, match="the output is too large; expected at most 16,777,216"):
+        from_nir(images(wide, nir.IF(ONE, ONE), shape=(1, 20_000, 20_000)), dt="1*ms")
+    long = nir.Conv2d(None, np.ones((8, 8, 1, 2000)), 1, (0, 5), 1, 1, np.zeros(8))
+    with pytest.raises(InputError, match="at most 16,777,216 weights"):
+        from_nir(images(long, nir.IF(ONE, ONE), shape=(8, 1, 3000)), dt="1*ms")
+
+
+def test_inner_outputs_do_not_multiply_edges() -> None:
+    nodes: dict[str, Any] = {"o0": nir.Output({"output": np.array([3])})}
+    edges = ["input>o0"]
+    for layer in range(40):
+        nodes[f"o{layer + 1}"] = nodes["o0"]
+        for name in "ab":
+            nodes[f"{name}{layer}"] = nodes["o0"]
+            edges += [f"o{layer}>{name}{layer}", f"{name}{layer}>o{layer + 1}"]
+    with pytest.raises(InputError, match="several"):
+        from_nir(graph({**nodes, "n": lif()}, *edges, "o40>n", "n>output"), dt="1*ms")
 
 
 def test_too_many_weights_are_refused() -> None:
@@ -110,6 +146,9 @@ def test_too_many_weights_are_refused() -> None:
         ({"dt": "1*ms", "encoder": "nothing"}, "encoder"),
         ({"dt": "1*ms", "input_shape": (1, 2, 2)}, "input_shape"),
         ({"dt": "1*ms", "input_shape": ("a",)}, "input_shape"),
+        ({"dt": "1*ms", "input_shape": 4}, "input_shape is not a shape"),
+        ({"dt": "1*ms", "encoder": 5}, "neither a name nor a table"),
+        ({"dt": "1*ms", "task": "x"}, "unknown kind 'x'"),
         ({"dt": "1*ms", "decoder": "nothing"}, "decoder"),
         ({"dt": "1*ms", "steps": 0}, "steps"),
         ({"dt": "10*ms", "reset": "subtract_delayed"}, "'n'.*tau is the time step"),
