@@ -12,8 +12,7 @@ from scipy import sparse
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.exchange.nir.exported_neurons import ExportedNeurons, exported_neurons
-from bioae.exchange.nir.folding import MOST_UNROLLED
-from bioae.exchange.nir.kernels import ungrouped
+from bioae.exchange.nir.kernels import MOST_UNROLLED, ungrouped
 from bioae.exchange.nir.library import Graph, library
 from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase

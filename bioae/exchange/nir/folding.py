@@ -15,14 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bioae.exchange.nir.kernels import Kernel, Taps, unrolled
+from bioae.exchange.nir.kernels import MOST_UNROLLED, Kernel, Taps, unrolled
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.exchange.nir.spatial import pairs, taps_of
 
-__all__ = ["MOST_UNROLLED", "Fold", "broadcast", "check_unrolled", "folded"]
-
-#: The most weights of a dense layer that stands for other operations.
-MOST_UNROLLED = 2**24
+__all__ = ["Fold", "broadcast", "check_unrolled", "folded"]
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]

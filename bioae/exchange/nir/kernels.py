@@ -13,13 +13,13 @@ from scipy import sparse
 
 from bioae.exchange.nir.library import nir_error
 
-__all__ = ["Kernel", "Taps", "ungrouped", "unrolled"]
+__all__ = ["MOST_UNROLLED", "Kernel", "Taps", "ungrouped", "unrolled"]
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
 
-#: The most values of an output, and of a kernel.
-_MOST = 2**24
+#: The most weights of a layer, and neurons of an output.
+MOST_UNROLLED = 2**24
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ class Taps:
                             found=f"weights of the shape {self.weight.shape}")  # fmt: skip
         if min(self.sizes) < 1:
             raise nir_error(name, "the input is too small", found=f"the shape {self.shape}")
-        if out * math.prod(self.sizes) > _MOST:
-            raise nir_error(name, "the output is too large", expected=f"at most {_MOST:,} neurons",
+        if out * math.prod(self.sizes) > MOST_UNROLLED:
+            raise nir_error(name, "the output is too large",
+                            expected=f"at most {MOST_UNROLLED:,} neurons",
                             found=f"the shape {self.output_shape}")  # fmt: skip
 
 
@@ -154,7 +155,7 @@ class Kernel:
             return None
         pairs = math.prod(taps.weight.shape[:2])
         for size in range(max(rows, columns), 2 * max(rows, columns) + 1):
-            if pairs * size**2 > _MOST:
+            if pairs * size**2 > MOST_UNROLLED:
                 return None
             for padding in _paddings(taps, size, stride, dilation):
                 # The zeros before the taps, which move the first one.
