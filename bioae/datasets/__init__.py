@@ -11,6 +11,7 @@ from bioae.datasets.conversion import Hints, convert
 from bioae.datasets.events import Events
 from bioae.datasets.images import Images, check_images
 from bioae.datasets.loading import Data, load
+from bioae.datasets.saving import save
 from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import fetch, locate
 
@@ -28,4 +29,5 @@ __all__ = [
     "fetch",
     "load",
     "locate",
+    "save",
 ]

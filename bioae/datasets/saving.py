@@ -1,0 +1,103 @@
+"""Data sets as files of arrays, which `load` reads by their path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.datasets.events import Events
+from bioae.datasets.images import Images
+from bioae.datasets.loading import BOTH, Data
+from bioae.errors import DataError
+from bioae.files import atomic_output, check_output
+
+__all__ = ["save"]
+
+_SUFFIX = ".npz"
+
+
+def save(
+    path: Path | str, train: Data, test: Data | None = None, *, overwrite: bool = False
+) -> Path:
+    """Write a data set as an ``.npz`` file, which `load` reads by its path.
+
+    Parameters
+    ----------
+    path
+        The file, with the suffix ``.npz``.
+    train
+        The examples of the training split; of both splits if there is no `test`.
+    test
+        The examples of the test split, of the same kind and shapes.
+    overwrite
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        If the suffix is another one, or the two sets do not fit each other.
+    OutputError
+        If the file exists and `overwrite` is not set, or it cannot be written.
+    """
+    path = check_output(path, overwrite=overwrite, kind="file")
+    if path.suffix != _SUFFIX:
+        raise DataError("the file has another suffix", where=str(path), expected=_SUFFIX)
+    sets = {BOTH: train} if test is None else {"train": train, "test": test}
+    if test is not None:
+        _check_pair(train, test)
+    arrays = {
+        name if split == BOTH else f"{name}_{split}": array
+        for split, data in sets.items()
+        for name, array in _arrays(data).items()
+    }
+    with atomic_output(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # NumPy's stubs
+    return path
+
+
+def _check_pair(train: Data, test: Data) -> None:
+    one, other = (_kind(each) for each in (train, test))
+    if one != other:
+        raise DataError(
+            "the test set does not fit the training set",
+            where="test",
+            expected=", ".join(map(str, one)),
+            found=", ".join(map(str, other)),
+        )
+
+
+def _kind(data: Data) -> tuple[object, ...]:
+    """Return what the sets of a file have in common: kind, shapes, and which answers are known."""
+    if isinstance(data, Events):
+        declared: tuple[object, ...] = ("events", data.channels, data.unit)
+    else:
+        declared = (data.declared.kind, data.shape, data.declared.points)
+    targets = None if data.targets is None else data.targets.shape[1:]
+    labels = "no labels" if data.labels is None else "labels"
+    return (*declared, labels, "no targets" if targets is None else f"targets {targets}")
+
+
+def _arrays(data: Data) -> dict[str, NDArray[Any]]:
+    if isinstance(data, Events):
+        time = "event_time_ms" if data.unit == "ms" else "event_step"
+        arrays: dict[str, NDArray[Any]] = {
+            "event_example": data.addresses.example,
+            time: data.addresses.time,
+            "event_channel": data.addresses.channel,
+            "channels": np.array(data.channels),
+            "examples": np.array(len(data)),
+        }
+    elif isinstance(data, Images):
+        arrays = {"images": data.pixels}
+    else:
+        arrays = {"signals": np.asarray(data.values)}
+    known = {"labels": data.labels, "targets": data.targets}
+    return arrays | {name: array for name, array in known.items() if array is not None}

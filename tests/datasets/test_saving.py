@@ -1,0 +1,91 @@
+"""Saved data sets: `load` returns the same examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bioae.datasets import Events, Images, Signals, load, save
+from bioae.datasets.loading import Data
+from bioae.errors import DataError, OutputError
+
+NUMBERS = np.random.default_rng(0)
+
+
+def signals(count: int, points: int = 4) -> Signals:
+    values = NUMBERS.normal(size=(count, points, 3))
+    return Signals.of(values, labels=np.arange(count), targets=values[:, :, :1])
+
+
+def images(count: int, _points: int = 4) -> Images:
+    pixels = NUMBERS.integers(0, 256, (count, 1, 5, 5), dtype=np.uint8)
+    return Images(pixels, np.arange(count), "drawn", "train", np.arange(count))
+
+
+def events(count: int, channels: int = 4) -> Events:
+    example = NUMBERS.integers(0, count, 50)
+    time, channel = NUMBERS.integers(0, 9, 50), NUMBERS.integers(0, 3, 50)
+    return Events.of(
+        example, time, channel, channels=channels, unit="step", examples=count,
+        labels=np.arange(count),
+    )  # fmt: skip
+
+
+MAKERS = [signals, images, events]
+
+
+def assert_same(found: Data, data: Data) -> None:
+    assert type(found) is type(data)
+    assert len(found) == len(data) > 0
+    if isinstance(found, Events) and isinstance(data, Events):
+        pairs = [(getattr(each.addresses, name) for each in (found, data))
+                 for name in ("counts", "time", "channel")]  # fmt: skip
+        assert found.channels == data.channels
+    else:
+        name = "pixels" if isinstance(found, Images) else "values"
+        pairs = [(getattr(each, name) for each in (found, data))]
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found.labels, data.labels)
+    if data.targets is not None:
+        np.testing.assert_array_equal(found.targets, data.targets)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_both_splits_are_read_again(make, tmp_path: Path) -> None:
+    train, test = make(6), make(3)
+    path = save(tmp_path / "set.npz", train, test)
+    for split, data in (("train", train), ("test", test)):
+        found = load(path, split)
+        assert found.split == split
+        assert_same(found, data)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_single_set_is_that_of_both_splits(make, tmp_path: Path) -> None:
+    data = make(6)
+    path = save(tmp_path / "set.npz", data)
+    for split in ("train", "test"):
+        assert load(path, split).split == "all"
+        assert_same(load(path, split), data)
+
+
+def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    for train, test in ((signals(3), images(3)), (signals(3), signals(3, 5)),
+                        (events(3), events(3, 5))):  # fmt: skip
+        with pytest.raises(DataError, match="does not fit the training set"):
+            save(tmp_path / "set.npz", train, test)
+    with pytest.raises(DataError, match="another suffix"):
+        save(tmp_path / "set.txt", signals(3))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
+    path = save(tmp_path / "set.npz", signals(3))
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        save(path, signals(4))
+    assert path.read_bytes() == before
+    assert len(load(save(path, signals(4), overwrite=True))) == 4
