@@ -93,7 +93,8 @@ def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x"))
     Parameters
     ----------
     field
-        For example ``spike_triggered_average(...)["average"]``.
+        For example ``spike_triggered_average(...)["average"]``, or the weights of a layer
+        as an array of xarray.
     dims
         Dimensions of the pixels, summed over; with channels ``("channel", "y", "x")``.
 

@@ -1,6 +1,6 @@
-"""Conventional auto-encoders and trivial predictors, to compare spiking auto-encoders with.
+"""Conventional networks and trivial predictors, to compare spiking networks with.
 
-A new kind is a table in `config`, and a class of `Baseline`.
+A new kind is a table in `kinds`, and a class of `ConventionalModule` or `Baseline`.
 """
 
 __all__: list[str] = []

@@ -1,0 +1,119 @@
+"""The experiment `convolutional_structure`: its networks by NumPy, its measure, its quick form."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from bioae.cli import main
+from bioae.datasets import load as load_data
+from bioae.experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
+from bioae.experiments.runner.registry import load
+from bioae.experiments.runner.trial import Trial
+from bioae.trainers import train_baseline
+from bioae.trainers.training.descent import example_order
+from bioae.trainers.training.splits import held_out
+
+SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}
+
+
+class Means:
+    """Training of baselines only; keeps the last result."""
+
+    def baseline(self, tables: Any, folder: Path) -> Any:
+        self.result = train_baseline(tables, folder)
+        return self.result
+
+
+def trial(folder: Path, condition: str, means: Any, **settings: Any) -> Trial:
+    chosen = {**EXPERIMENT.conditions[condition].settings, **settings}
+    return Trial(condition, chosen, 3, SIZES, folder / "row", folder, "numpy", means)
+
+
+@pytest.mark.parametrize("condition", ["relu", "erf"])
+def test_the_network_against_gradient_descent_by_numpy(condition: str, tmp_path: Path) -> None:
+    """The same fields in the same order, the mean squared error, and a fixed second layer."""
+    means = Means()
+    found = run(trial(tmp_path, condition, means))
+    rectified = condition == "relu"
+    rng = np.random.Generator(np.random.Philox(key=np.array([3, 2], np.uint64)))
+    weights = rng.normal(0.0, 0.1 / math.sqrt(LENGTH), (UNITS, LENGTH)).astype(np.float32)
+    weights = weights.astype(float)
+    biases = np.zeros(UNITS) if rectified else np.repeat([1.0, -1.0], UNITS // 2)
+    train, _ = held_out(load_data(tmp_path / "row" / "data.npz", "train"), 60, 3)
+    assert train.labels is not None
+    own = train.labels[:, None] == np.arange(2)
+    targets = np.where(own, 1.0, 0.0 if rectified else -1.0)
+    np.testing.assert_array_equal(train.targets, targets)
+    fixed = np.outer([1.0, -1.0], np.ones(UNITS)) / UNITS
+    for epoch in (1, 2):
+        order = example_order(3, epoch, len(train))
+        for start in range(0, len(train), 20):
+            chosen = order[start : start + 20]
+            fields = train.signals[chosen, 0]  # type: ignore[union-attr]
+            sums = fields @ weights.T + biases
+            units = np.maximum(sums, 0) if rectified else erf(sums / math.sqrt(2))
+            slopes = sums > 0 if rectified else np.sqrt(2 / np.pi) * np.exp(-(sums**2) / 2)
+            errors = 2 * (units @ fixed.T - targets[chosen]) / (20 * 2)
+            back = (errors @ fixed) * slopes
+            weights -= 0.05 * UNITS * back.T @ fields
+            if not rectified:
+                biases -= 0.05 * UNITS * back.sum(0)
+    arrays = means.result.baseline.arrays()
+    np.testing.assert_allclose(arrays["hidden.weight"], weights, rtol=1e-3, atol=1e-5)
+    assert abs(weights).max() > 0.06  # they moved
+    np.testing.assert_array_equal(arrays["output.weight"], fixed.astype(np.float32))
+    assert ("hidden.bias" in arrays) == (not rectified)
+    assert 0 <= found["discrimination"] <= 1
+
+
+def test_localisation_in_closed_form() -> None:
+    even, single = np.ones((3, LENGTH)), np.eye(LENGTH)[:3]
+    assert _localisation(even) == pytest.approx({"median": 1 / LENGTH, "localised": 0.0})
+    assert _localisation(-single) == pytest.approx({"median": 1.0, "localised": 1.0})
+    five = np.repeat([[0.0, 1.0]], [35, 5], axis=1)
+    assert _localisation(np.vstack([even, five]))["localised"] == 0.25
+    gaussian = np.random.default_rng(0).normal(size=(4000, LENGTH))
+    # E w^4 / (n (E w^2)^2) = 3/n, up to terms in 1/n^2.
+    assert _localisation(gaussian)["median"] == pytest.approx(3 / LENGTH, rel=0.15)
+
+
+def test_untrained_weights_need_no_training(tmp_path: Path) -> None:
+    found = run(trial(tmp_path, "untrained", None))
+    assert found.keys() == {"median", "localised"}
+    assert 0.05 < found["median"] < 0.08
+
+
+def test_conditions_differ() -> None:
+    texts = {json.dumps(each.settings, sort_keys=True) for each in EXPERIMENT.conditions.values()}
+    assert len(texts) == len(EXPERIMENT.conditions)
+    reversed_, usual = (
+        EXPERIMENT.conditions[name].settings["fields"]["scales"]
+        for name in ("relu-reversed", "relu")
+    )
+    assert reversed_ == usual[::-1]
+
+
+@pytest.mark.slow
+def test_the_quick_form_holds_and_can_fail(tmp_path: Path) -> None:
+    name, out = "convolutional_structure", tmp_path / "out"
+    command = ["experiment", name, "--quick", "--target", "numpy"]
+    assert main([*command, "--out", str(out)]) == 0
+    document = json.loads((out / f"{name}.json").read_text())
+    numbers = {row["condition"]: row["numbers"] for row in document["rows"]}
+    assert numbers["relu"]["median"] > numbers["relu-clone"]["median"] + 0.02
+    assert numbers["autoencoder"]["spikes"] > 100
+    for figure in load(name).figures:
+        assert (out / f"figures/{name}-{figure}.svg").read_text().endswith("-->\n")
+    for row in document["rows"]:
+        if row["condition"] == "relu":
+            row["numbers"] = {**row["numbers"], "median": numbers["untrained"]["median"]}
+    (tmp_path / "known.json").write_text(json.dumps(document))
+    rows = ["--rows", str(tmp_path / "known.json"), "--out", str(tmp_path / "again")]
+    assert main([*command, *rows]) == 1
