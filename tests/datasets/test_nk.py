@@ -40,9 +40,7 @@ def by_loops(landscape: NKLandscape, genotype: tuple[int, ...]) -> float:
 
 @pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
 @pytest.mark.parametrize(("loci", "epistasis"), SHAPES)
-def test_fitness_is_that_of_a_loop(
-    loci: int, epistasis: int, neighbourhood: Neighbourhood
-) -> None:
+def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Neighbourhood) -> None:
     landscape = nk_landscape(loci, epistasis, seed=3, neighbourhood=neighbourhood)
     every = list(itertools.product((0, 1), repeat=loci))
     expected = [by_loops(landscape, genotype) for genotype in every]
