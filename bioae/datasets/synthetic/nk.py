@@ -66,7 +66,7 @@ class NKLandscape:
     @property
     def epistasis(self) -> int:
         """The number of other loci on which a contribution depends, K."""
-        return self.neighbours.shape[1] - 1
+        return int(self.neighbours.shape[1]) - 1
 
     def __repr__(self) -> str:
         return f"NKLandscape(N={self.loci}, K={self.epistasis}, seed={self.seed})"
@@ -95,11 +95,13 @@ class NKLandscape:
             raise DataError("genotypes do not fit the landscape", expected="alleles 0 and 1")
         digits = alleles.astype(np.int64)[:, self.neighbours]
         index = digits @ (1 << np.arange(self.epistasis + 1))
-        return self.tables[np.arange(self.loci), index]
+        found: NDArray[np.float64] = self.tables[np.arange(self.loci), index]
+        return found
 
     def fitness(self, genotypes: ArrayLike) -> NDArray[np.float64]:
         """Return the mean of the contributions, shape ``(genotype,)``; see `contributions`."""
-        return self.contributions(genotypes).mean(axis=1)
+        means: NDArray[np.float64] = self.contributions(genotypes).mean(axis=1)
+        return means
 
     def sample(self, count: int, *, repeat: int = 0) -> Signals:
         """Draw different genotypes uniformly, as signals with one point in time.
