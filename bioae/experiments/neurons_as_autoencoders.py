@@ -159,7 +159,9 @@ def _criteria() -> tuple[Criterion, ...]:
         *(
             Criterion(
                 "control", f"K = {epistasis}, error of reconstruction lower than that of plain",
-                paired_p("unexplained", _name(epistasis, "autoencoding"), _name(epistasis, "plain")),
+                paired_p(
+                    "unexplained", _name(epistasis, "autoencoding"), _name(epistasis, "plain")
+                ),
                 "<", LEVEL, in_quick=False,
             )
             for epistasis in EPISTASIS
