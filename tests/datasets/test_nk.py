@@ -152,7 +152,7 @@ def test_a_sample_can_be_saved(tmp_path: object) -> None:
     [
         (0, 0, {}, "the number of loci does not fit"),
         (63, 0, {}, "the number of loci does not fit"),
-        (5, 5, {}, "the epistasis does not fit: expected a whole number from 0 to 4"),
+        (5, 5, {}, "the epistasis does not fit; expected a whole number from 0 to 4; found 5"),
         (30, 21, {}, "the epistasis does not fit"),
         (5, -1, {}, "the epistasis does not fit"),
         (5, 2, {"neighbourhood": "near"}, "the neighbourhood does not fit"),
@@ -164,7 +164,7 @@ def test_landscapes_that_do_not_exist(
 ) -> None:
     with pytest.raises(InputError) as caught:
         nk_landscape(loci, epistasis, **{"seed": 0, **changes})  # type: ignore[arg-type]
-    assert message.partition(":")[0] in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_genotypes_that_do_not_fit() -> None:

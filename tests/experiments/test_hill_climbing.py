@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bioae.cli import main
+from bioae.experiments.autoencoders import hill_climbing
 from bioae.experiments.autoencoders.hill_climbing import Climb, Climber, Network
 from bioae.experiments.neurons_as_autoencoders import EPISTASIS, EXPERIMENT, STEPS, climbed, points
 from bioae.random import stream
@@ -44,8 +47,6 @@ def task_error(network: Network) -> float:
 
 def goal_of(owner: Climber) -> Numbers:
     """Return the inputs in the shuffled order in which neurons reconstruct them."""
-    from bioae.experiments.autoencoders import hill_climbing
-
     return stream(owner.seed, hill_climbing._ORDER).permutation(INPUTS)
 
 
@@ -193,3 +194,33 @@ def test_conditions() -> None:
     assert len(EXPERIMENT.conditions) == len(EPISTASIS) * len(STEPS) == 16
     assert all(each.may_be_silent for each in EXPERIMENT.conditions.values())
     assert EXPERIMENT.seeds == 20
+
+
+def quick(folder: Path) -> int:
+    return main(["experiment", "neurons_as_autoencoders", "--quick", "--out", str(folder / "out")])
+
+
+def test_the_quick_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert quick(tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.endswith(": holds") for line in lines) == 3
+    figure = tmp_path / "out/figures/neurons_as_autoencoders-errors.svg"
+    assert figure.read_text().endswith("-->\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [("step", "additive, error: 1."), ("reconstruct", "additive, error of reconstruction: 1.")],
+)
+def test_it_can_fail(
+    method: str,
+    line: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps of one kind are all refused."""
+    monkeypatch.setattr(hill_climbing._State, method, lambda *_: False)
+    assert quick(tmp_path) == 1
+    missed = [each for each in capsys.readouterr().out.splitlines() if each.endswith(": misses")]
+    assert any(line in each for each in missed), missed
