@@ -77,7 +77,8 @@ class Network:
 
     def outputs(self, inputs: Numbers) -> Numbers:
         """Return the output, ``(example,)``; see `activity`."""
-        return self.output[:-1] @ self.activity(inputs) + self.output[-1]
+        found: Numbers = self.output[:-1] @ self.activity(inputs) + self.output[-1]
+        return found
 
     def unexplained(self, inputs: Numbers, *, best: bool = False) -> Numbers:
         """Return the error of reconstruction of each hidden neuron, ``(neuron,)``.
@@ -96,7 +97,8 @@ class Network:
         squares = np.sum(code**2, axis=1)[:, None]
         decoder = code @ inputs / squares if best else self.decoder
         changes = decoder**2 * squares - 2 * decoder * (code @ inputs)
-        return 1 + changes.sum(axis=1) / np.sum(inputs**2)
+        errors: Numbers = 1 + changes.sum(axis=1) / np.sum(inputs**2)
+        return errors
 
 
 @dataclass(frozen=True)
