@@ -208,7 +208,8 @@ the training targets: 1 is the error of this constant.
 The network has 10 sigmoid hidden neurons and a linear output, with biases. Random hill climbing
 changes one weight per step, by a normal number, and keeps the change if the error by which it is
 judged does not rise. A step is one evaluation of the training points; all conditions have 50,000.
-In `plain` all are steps of the task. In the other conditions every second step is of another kind:
+The task's error after a kept step of another kind is not counted. In `plain` all are steps of the
+task. In the other conditions every second step is of another kind:
 
 - `autoencoding`: a weight of a hidden neuron or of its decoder is changed, and judged by the
   reconstruction of the neuron's inputs, whatever becomes of the task. The decoder has one weight
