@@ -1,7 +1,8 @@
-"""Baselines on disk: ``config.toml`` and ``weights.safetensors``, without pickle."""
+"""Trained networks as baselines; baselines on disk, ``config.toml`` and ``weights.safetensors``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,77 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from torch import Tensor
 
 from bioae.documents import read_toml
-from bioae.errors import ArtefactError
+from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output
 from bioae.inputs import check_input, read_input
+from bioae.trainers.baselines.autoencoder import AutoencoderModule
 from bioae.trainers.baselines.base import Arrays, Baseline
 from bioae.trainers.baselines.config import BaselineConfig
-from bioae.trainers.baselines.kinds import TrainedKind
-from bioae.trainers.baselines.layers import ConventionalModule
+from bioae.trainers.baselines.kinds import FeedforwardKind, RecurrentKind, TrainedKind
+from bioae.trainers.baselines.layers import Activations, ConventionalModule, FeedforwardModule
 from bioae.trainers.baselines.predictors import Linear
-from bioae.trainers.baselines.trained import Trained, conventional_module
+from bioae.trainers.baselines.recurrent import RecurrentModule
 
-__all__ = ["load_baseline", "save_baseline", "set_initial"]
+__all__ = ["Trained", "conventional_module", "load_baseline", "save_baseline", "set_initial"]
 
 _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
+
+
+def conventional_module(
+    config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None
+) -> ConventionalModule:
+    """Return the conventional network of a configuration, of a kind that is trained.
+
+    Parameters
+    ----------
+    config, arrays
+        See `ConventionalModule`.
+    """
+    if isinstance(config.baseline, FeedforwardKind):
+        return FeedforwardModule(config, arrays)
+    if isinstance(config.baseline, RecurrentKind):
+        return RecurrentModule(config, arrays)
+    return AutoencoderModule(config, arrays)
+
+
+class Trained(Baseline):
+    """A trained conventional network; a variational auto-encoder decodes the latent mean.
+
+    Parameters
+    ----------
+    module
+        Its layers.
+    """
+
+    def __init__(self, module: ConventionalModule) -> None:
+        super().__init__(module.config.network)
+        self.module = module
+
+    def arrays(self) -> Arrays:
+        """Return its weights and biases."""
+        return {name: each.detach().cpu().numpy() for name, each in self.module.arrays.items()}
+
+    def _predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _numpy(self._run(values).output)
+
+    def _latent(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        try:
+            latent = self.module.config.latent.layer.name
+        except ValueError as error:
+            raise NetworkError(str(error)) from error
+        return _numpy(self._run(images).layers[latent].flatten(1))
+
+    @torch.no_grad()
+    def _run(self, values: NDArray[np.float64]) -> Activations:
+        outputs: Activations = self.module(self.module.inputs(values))
+        return outputs
+
+
+def _numpy(values: Tensor) -> NDArray[np.float64]:
+    return values.cpu().double().numpy()
 
 
 def save_baseline(baseline: Baseline, config: BaselineConfig, path: Path) -> None:

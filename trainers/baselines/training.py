@@ -21,8 +21,12 @@ from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.kinds import PcaKind, TrainedKind, ZeroKind
 from bioae.trainers.baselines.predictors import Linear
 from bioae.trainers.baselines.problem import BaselineProblem
-from bioae.trainers.baselines.stored import save_baseline, set_initial
-from bioae.trainers.baselines.trained import Trained, conventional_module
+from bioae.trainers.baselines.stored import (
+    Trained,
+    conventional_module,
+    save_baseline,
+    set_initial,
+)
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split
 from bioae.trainers.training.loop import (

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from bioae.datasets import load
 from bioae.errors import ArtefactError, NetworkError
 from bioae.trainers import BaselineConfig, BaselineResult, load_baseline, train_baseline
-from bioae.trainers.baselines.trained import conventional_module
+from bioae.trainers.baselines.stored import conventional_module
 from bioae.trainers.training.progress import Report
 
 INPUTS, STEPS = 4, 6

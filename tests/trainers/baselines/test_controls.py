@@ -18,7 +18,7 @@ from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.layers import FeedforwardModule
 from bioae.trainers.baselines.problem import BaselineProblem
 from bioae.trainers.baselines.recurrent import RecurrentModule
-from bioae.trainers.baselines.trained import Trained, conventional_module
+from bioae.trainers.baselines.stored import Trained, conventional_module
 
 STEPS, INPUTS, UNITS, CLASSES = 7, 3, 5, 4
 CLASSIFICATION = {"kind": "classification", "classes": CLASSES}
