@@ -102,16 +102,17 @@ def compile_relu(
     reference = float(math.ceil(window))
     signal = _Signal(code, low, high, reference)
     compiled: list[SpikeTimeLayer] = []
+    latest = 0.0
     for place, (matrix, bias) in enumerate(layers):
         hidden = place < len(layers) - 1
         layer, signal = _affine(matrix, bias, signal, window=window, grid=grid, hidden=hidden)
         compiled.append(layer)
+        latest = max(latest, signal.latest)
         if hidden:
             layer, signal = _rectified(signal)
             compiled.append(layer)
-    return SpikeTimeNetwork(
-        tuple(compiled), signal.latest + window / 4, code, signal.code, reference
-    )
+    duration = latest + window / 4
+    return SpikeTimeNetwork(tuple(compiled), duration, code, signal.code, reference)
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def _affine(
     # Before the last input the potential stays below this bound, and so below the threshold.
     since = signal.latest - np.append(signal.earliest, signal.reference)
     needed = np.maximum(weights, 0) @ since + window / 4
-    zero = float(math.ceil(max((needed - offsets).max(), signal.latest + 1)))
+    # Two milliseconds at least, so that the relayed reference spike has its place between.
+    zero = float(math.ceil(max((needed - offsets).max(), signal.latest + 2)))
     thresholds = _rounded(zero + offsets, grid)
     relayed = signal.reference + float((zero - signal.reference) // 2)
     code = TimeCode(zero, slope)
@@ -202,14 +204,15 @@ def _checked(
             expected="as many arrays of biases as of weights, at least one",
             found=f"{len(weights)} of weights, {len(biases)} of biases",
         )
-    layers = []
-    for place, (matrix, bias) in enumerate(zip(weights, biases, strict=True)):
-        matrix = as_numbers(matrix, f"the weights of layer {place}", axes=2)
+    layers: list[tuple[Numbers, Numbers]] = []
+    for place, arrays in enumerate(zip(weights, biases, strict=True)):
+        matrix = as_numbers(arrays[0], f"the weights of layer {place}", axes=2)
         name = f"the biases of layer {place}"
-        bias = as_numbers(bias, name, axes=1)
-        layers.append((matrix, as_numbers(bias, name, shape=matrix.shape[:1])))
+        bias = as_numbers(as_numbers(arrays[1], name, axes=1), name, shape=matrix.shape[:1])
+        layers.append((matrix, bias))
         if place:
-            _check_inputs(layers[-2][0].shape[0], layers[-1:], f"the weights of layer {place}")
+            found = len(layers[-2][0])
+            _check_inputs(found, layers[-1:], f"the weights of layer {place}")
     return layers
 
 

@@ -124,9 +124,7 @@ def _checked(
             "the thresholds do not fit", expected="positive numbers", found=f"{thresholds.min():g}"
         )
     if (delays < 0).any():
-        raise NetworkError(
-            "the delays do not fit", expected="0 or more", found=f"{delays.min():g}"
-        )
+        raise NetworkError("the delays do not fit", expected="0 or more", found=f"{delays.min():g}")
     times = as_numbers(times, "the spike times", axes=2, silent=True)
     if times.shape[1] != inputs:
         raise NetworkError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,7 +124,7 @@ class SpikeTimeNetwork:
         if self.reference is not None:
             number(self.reference, "the time of the reference spike", least=0, error=NetworkError)
         sizes = [layer.weights.shape for layer in self.layers]
-        for place, ((neurons, _), (_, inputs)) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for place, ((neurons, _), (_, inputs)) in enumerate(pairwise(sizes)):
             if neurons != inputs:
                 raise NetworkError(
                     f"layers {place} and {place + 1} do not fit together",
