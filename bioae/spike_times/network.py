@@ -15,6 +15,8 @@ from bioae.errors import NetworkError
 from bioae.spike_times.events import as_numbers, spike_times
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bioae.networks import Network
 
 __all__ = ["SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
@@ -304,6 +306,28 @@ class SpikeTimeNetwork:
         left = np.asarray(outputs, np.float64)
         times = np.where(left > 0, (steps - left) * dt, np.inf)
         return self.output_code.decode(times)
+
+    def read_times(self, result: xr.DataTree) -> list[Numbers]:
+        """Return the first spike times of each layer in a result of `to_network`.
+
+        Parameters
+        ----------
+        result
+            The result of a simulation, in Brian2 or in the mirror, of examples in their order.
+
+        Returns
+        -------
+        list of NDArray
+            Milliseconds (example, neuron), infinite without a spike; compare `spike_times`.
+        """
+        read = []
+        for place in range(1, len(self.layers) + 1):
+            layer = result["layers"][f"layer{place}"]
+            times = np.full(layer["spike_count"].shape, np.inf)
+            spikes = (layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron"))
+            np.minimum.at(times, tuple(spikes), layer["spike_time_ms"].to_numpy())
+            read.append(times)
+        return read
 
     def _steps(self, dt: float) -> int:
         return math.ceil(self.duration / dt - _ROUNDING) + 1

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from numpy.typing import NDArray
 
 import bioae
@@ -23,15 +22,6 @@ VALUES = 2 * stream(0, 3).random((6, 3)) - 1
 
 def compiled(**changes: Any) -> SpikeTimeNetwork:
     return compile_relu(WEIGHTS, BIASES, low=-1.0, high=1.0, **changes)
-
-
-def times_of(result: xr.DataTree, name: str) -> NDArray[np.float64]:
-    """Return the spike times of a layer that fires once (example, neuron)."""
-    layer = result["layers"][name]
-    times = np.full(layer["spike_count"].shape, np.inf)
-    assert layer["spike_count"].max() == 1
-    times[layer["spike_example"], layer["spike_neuron"]] = layer["spike_time_ms"]
-    return times
 
 
 def delayed() -> SpikeTimeNetwork:
@@ -63,8 +53,8 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
     images = network.images(values, ordinary)
     result, mirror = bioae.simulate(ordinary, images, "numpy"), simulate_mirror(ordinary, images)
     assert int(differing_spikes(result, mirror)["differing"].sum()) == 0
-    for place, times in enumerate(network.spike_times(values, dt), start=1):
-        found = times_of(result, f"layer{place}")
+    in_steps = network.spike_times(values, dt)
+    for found, times in zip(network.read_times(result), in_steps, strict=True):
         assert np.isfinite(times).mean() > 0.5
         np.testing.assert_array_equal(found, times)
     outputs = network.decode(result["output"].to_numpy(), ordinary)
@@ -82,12 +72,13 @@ def test_a_neuron_fires_once() -> None:
     network = SpikeTimeNetwork((SpikeTimeLayer([[1.0, 1.0]], [1.0]),), 20.0)  # type: ignore[arg-type]
     ordinary = network.to_network()
     result = bioae.simulate(ordinary, network.images([[0.0, 5.0]], ordinary), "numpy")
-    assert times_of(result, "layer1") == 1.0
+    assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0]
     # It would, without the refractory period.
     weights = {**ordinary.weights, "layer1.t_ref": np.zeros(())}
     twice = bioae.Network(ordinary.config, weights)
     result = bioae.simulate(twice, network.images([[0.0, 5.0]], ordinary), "numpy")
     assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0, 6.0]
+    assert network.read_times(result)[0] == 1.0
 
 
 def test_a_silent_output_is_infinite() -> None:
