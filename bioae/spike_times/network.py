@@ -137,7 +137,7 @@ class SpikeTimeNetwork:
     @property
     def inputs(self) -> int:
         """The number of values that the network takes, without the reference spike."""
-        return self.layers[0].weights.shape[1] - (self.reference is not None)
+        return int(self.layers[0].weights.shape[1]) - (self.reference is not None)
 
     def encode(self, values: ArrayLike) -> Numbers:
         """Return the spike times of the inputs, and of the reference spike.
@@ -234,7 +234,6 @@ class SpikeTimeNetwork:
         from bioae.networks import Network, NetworkConfig
 
         shape = [1, 1, self.layers[0].weights.shape[1]]
-        # Spikes at any multiple of dt, from the first to the last.
         config = NetworkConfig.from_mapping(
             {
                 "input_shape": shape,

@@ -17,9 +17,7 @@ from bioae.spike_times import causal_sets, spike_times
 FIRST, DT = 12.0, 2.0**-10
 
 
-def potential(
-    t: NDArray[np.float64], times: Any, weights: Any, delays: Any = 0.0
-) -> NDArray[np.float64]:
+def potential(t: NDArray[Any], times: Any, weights: Any, delays: Any = 0.0) -> NDArray[np.float64]:
     """Return the potential of one neuron at times t, straight from its definition."""
     since = np.maximum(t[:, None] - np.asarray(times) - delays, 0)
     return np.asarray(since @ np.asarray(weights))

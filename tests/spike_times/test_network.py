@@ -16,7 +16,7 @@ from bioae.random import stream
 from bioae.spike_times import SpikeTimeLayer, SpikeTimeNetwork, TimeCode, compile_relu, relu_outputs
 
 WEIGHTS = [stream(0, 0).normal(size=(6, 3)), stream(0, 1).normal(size=(2, 6))]
-BIASES = [stream(0, 2).normal(size=6) / 2, [0.5, -0.5]]
+BIASES: list[Any] = [stream(0, 2).normal(size=6) / 2, [0.5, -0.5]]
 VALUES = 2 * stream(0, 3).random((6, 3)) - 1
 
 
