@@ -111,7 +111,8 @@ def compile_relu(
         if hidden:
             layer, signal = _rectified(signal)
             compiled.append(layer)
-    duration = latest + window / 4
+    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
+    duration = window * math.ceil(latest / window + 0.25)
     return SpikeTimeNetwork(tuple(compiled), duration, code, signal.code, reference)
 
 
