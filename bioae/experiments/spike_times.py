@@ -379,8 +379,8 @@ all points are those of the event-driven simulation in which each spike waits fo
 A value has `window` divided by its range milliseconds per unit, and the range of a layer is bounded
 by interval arithmetic; errors are inversely proportional to the window. With one of 16 ms, steps of
 1 and 1/2 ms are no small part of the range of the deep network's values. A window of 32 ms was
-chosen before Brian2 was run, by the event-driven simulation in steps of the networks of seed 0,
-whose slopes were 0.99 and 0.96 with 16 ms, and 1.00 and 1.00 with 32 ms.
+chosen before Brian2 was run, by the event-driven simulation in steps of the networks of seed 0 on
+their test points, whose slopes were 0.99 and 0.96 with 16 ms, and 1.00 and 1.00 with 32 ms.
 
 The neuron that jumps has inputs at 0, at a time that moves from 0.5 to 1.5 ms, and at 2 ms, and the
 threshold 1. It fires at 1 ms, unless the inhibitory input comes before; then it waits for the third
