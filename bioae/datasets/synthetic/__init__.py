@@ -8,12 +8,14 @@ and a test set for a training configuration.
 from __future__ import annotations
 
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
+from bioae.datasets.synthetic.functions import genz
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
 __all__ = [
     "NEIGHBOURHOODS",
     "NKLandscape",
     "erf_covariance",
+    "genz",
     "nk_landscape",
     "ring_covariance",
     "ring_fields",
