@@ -100,8 +100,9 @@ def operations(
     """Accumulates and multiply-accumulates per example that each layer receives.
 
     A spike adds a weight to each neuron that it reaches: an accumulate. A graded event multiplies
-    the weight first, as any number of a conventional network does: a multiply-accumulate. Yin, Corradi & Bohté (2020, arXiv:2005.11633) compare networks by these counts, and estimate
-    energy from them; energy depends on the hardware, and is not estimated here.
+    the weight first, as any number of a conventional network does: a multiply-accumulate. Yin,
+    Corradi & Bohté (2020, arXiv:2005.11633) compare networks by these counts, and estimate energy
+    from them; energy depends on the hardware, and is not estimated here.
 
     Parameters
     ----------
