@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -46,10 +45,15 @@ def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> 
         The sizes of the full or the quick form.
     data
         The path of the data set.
+
+    Returns
+    -------
+    dict
+        Its tables, as plain data.
     """
     text = (files("bioae.experiments") / "srnn.toml").read_text(encoding="utf-8")
     task = settings["task"]
-    values = copy.deepcopy(tomllib.loads(text)[task])
+    values = tomllib.loads(text)[task]
     network, training = values["network"], values["training"]
     hidden = network["layers"][0]
     hidden["units"] = sizes[f"{task}_units"]
@@ -64,9 +68,11 @@ def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> 
         training["layers"]["hidden"]["trainable"] = ["tau_m"]
         training["per_neuron"] = ["tau_m"]
         del training["learning_rates"]["tau_adapt"]
+    if not settings.get("recurrent", True):
+        hidden["recurrent"] = False
     if "spread" in settings:
         hidden["spread"]["tau_adapt"] = settings["spread"]
-    if settings["taus"] == "fixed":
+    if settings["taus"] in ("fixed", "initial"):
         for key in ("layers", "per_neuron", "learning_rates"):
             del training[key]
     return {"data": {"name": data, "validation": sizes[f"{task}_validation"]}, **values}
@@ -115,20 +121,18 @@ def _data(
     from bioae.datasets import load
     from bioae.datasets.synthetic import permuted_rows, store_recall
 
-    task = settings["task"]
-    numbers = {"train": sizes[f"{task}_train"], "test": sizes["test"]}
-    if task == "rows":
-        train, test = (
-            permuted_rows(load(sizes["images"], split, number), seed=0)
-            for split, number in numbers.items()
+    train, test = sizes[f"{settings['task']}_train"], sizes["test"]
+    if settings["task"] == "rows":
+        return (
+            permuted_rows(load(sizes["images"], "train", train), seed=0),
+            permuted_rows(load(sizes["images"], "test", test), seed=0),
         )
-        return train, test
     steps = _steps(settings, sizes)
-    train, test = (
-        store_recall(number, seed=seed, split=split, delay=steps - _ROOM, steps=steps)
-        for split, number in numbers.items()
+    length = {"delay": steps - _ROOM, "steps": steps}
+    return (
+        store_recall(train, seed=seed, split="train", **length),
+        store_recall(test, seed=seed, split="test", **length),
     )
-    return train, test
 
 
 def _saved(trial: Trial, train: Signals, test: Signals) -> str:
@@ -149,9 +153,9 @@ def _trained(trial: Trial, data: str) -> Network:
 
         config = NetworkConfig.from_mapping(tables["network"], where="srnn.toml")
         return Network.initialise(config, seed=trial.seed).quantised()
-    share = settings["taus"] in ("trained", "shuffled") and settings["neurons"] == "adaptive"
-    name = f"trained-{settings['task']}-{tables['network']['steps']}" if share else "training"
-    return trial.train(tables, name, share=share).network
+    if settings.get("shared", False):
+        return trial.train(tables, f"trained-{settings['task']}", share=True).network
+    return trial.train(tables).network
 
 
 def _measured(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
@@ -248,24 +252,32 @@ def _rows(taus: str, neurons: str = "adaptive") -> dict[str, Any]:
 
 #: What differs, and the settings, by condition.
 RECALL: dict[str, tuple[str, dict[str, Any]]] = {
-    "trained": ("both time constants trained for each neuron", _recall("trained")),
+    "trained": ("both time constants trained for each neuron", _recall("trained", shared=True)),
     "fixed": ("time constants fixed at the same initial values", _recall("fixed")),
-    "lif": ("no adaptation (beta = 0), the time constant trained", _recall("trained", "lif")),
+    "lif": ("no adaptation (beta = 0), time constants fixed", _recall("fixed", "lif")),
     "shuffled": (
         "`trained`, with time constants shuffled across neurons after training",
-        _recall("shuffled"),
+        _recall("shuffled", shared=True),
     ),
-    "far": ("`trained`, tested with a delay of 2000 ms", _recall("trained", tested=2000)),
+    "far": (
+        "`trained`, tested with a delay of 2000 ms",
+        _recall("trained", shared=True, tested=2000),
+    ),
     "fixed-long": (
-        "time constants of adaptation fixed between 100 and 300 ms",
-        _recall("fixed", spread=["100*ms", "300*ms"]),
+        "time constants of adaptation fixed between 200 and 400 ms",
+        _recall("fixed", spread=["200*ms", "400*ms"]),
+    ),
+    "feedforward": ("`trained` without recurrent connections", _recall("trained", recurrent=False)),
+    "lif-feedforward": (
+        "`lif` without recurrent connections",
+        _recall("fixed", "lif", recurrent=False),
     ),
     "untrained": ("the network of `trained` before training", _recall("initial")),
 }
 SHORT: dict[str, tuple[str, dict[str, Any]]] = {
     "trained-40": ("`trained`, delay 40 ms", _recall("trained", delay=40)),
     "fixed-40": ("`fixed`, delay 40 ms", _recall("fixed", delay=40)),
-    "lif-40": ("`lif`, delay 40 ms", _recall("trained", "lif", delay=40)),
+    "lif-40": ("`lif`, delay 40 ms", _recall("fixed", "lif", delay=40)),
 }
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "rows-trained": ("time constants trained for each neuron", _rows("trained")),
@@ -313,7 +325,7 @@ EXPERIMENT = Experiment(
     },
     run=run,
     sizes={
-        "recall_train": 2000, "recall_validation": 250, "recall_epochs": 6, "recall_units": 48,
+        "recall_train": 2000, "recall_validation": 250, "recall_epochs": 10, "recall_units": 48,
         "longest": 10_000,
         "images": "mnist", "rows_train": 4000, "rows_validation": 500, "rows_epochs": 8,
         "rows_units": 64, "rows_every": 4,
