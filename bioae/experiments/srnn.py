@@ -54,7 +54,7 @@ def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> 
     text = (files("bioae.experiments") / "srnn.toml").read_text(encoding="utf-8")
     task = settings["task"]
     values = tomllib.loads(text)[task]
-    network, training = values["network"], values["training"]
+    network, training, lif = values["network"], values["training"], values.pop("lif", {})
     hidden = network["layers"][0]
     hidden["units"] = sizes[f"{task}_units"]
     training["epochs"] = sizes[f"{task}_epochs"]
@@ -68,6 +68,7 @@ def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> 
         training["layers"]["hidden"]["trainable"] = ["tau_m"]
         training["per_neuron"] = ["tau_m"]
         del training["learning_rates"]["tau_adapt"]
+        training |= lif
     if not settings.get("recurrent", True):
         hidden["recurrent"] = False
     if "spread" in settings:
@@ -327,16 +328,16 @@ EXPERIMENT = Experiment(
     sizes={
         "recall_train": 2000, "recall_validation": 250, "recall_epochs": 10, "recall_units": 48,
         "longest": 10_000,
-        "images": "mnist", "rows_train": 4000, "rows_validation": 500, "rows_epochs": 8,
+        "images": "mnist", "rows_train": 4000, "rows_validation": 500, "rows_epochs": 10,
         "rows_units": 64, "rows_every": 4,
         "test": 500,
     },
     quick={
-        "recall_train": 500, "recall_validation": 50, "recall_epochs": 4, "recall_units": 32,
+        "recall_train": 500, "recall_validation": 50, "recall_epochs": 5, "recall_units": 32,
         "longest": 50,
         "images": "sample", "rows_train": 100, "rows_validation": 20, "rows_epochs": 1,
         "rows_units": 8, "rows_every": 1,
-        "test": 50,
+        "test": 100,
     },
     criteria=(
         Criterion("claim", "accuracy, trained", mean("accuracy", "trained"), ">=", 0.9, 0.8),
