@@ -337,7 +337,7 @@ EXPERIMENT = Experiment(
         "test": 500,
     },
     quick={
-        "recall_train": 500, "recall_validation": 50, "recall_epochs": 5, "recall_units": 32,
+        "recall_train": 500, "recall_validation": 50, "recall_epochs": 4, "recall_units": 32,
         "longest": 50,
         "images": "sample", "rows_train": 100, "rows_validation": 20, "rows_epochs": 1,
         "rows_units": 8, "rows_every": 1,
