@@ -7,6 +7,17 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
+from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
+from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
-__all__ = ["permuted_rows", "store_recall"]
+__all__ = [
+    "NEIGHBOURHOODS",
+    "NKLandscape",
+    "erf_covariance",
+    "nk_landscape",
+    "permuted_rows",
+    "ring_covariance",
+    "ring_fields",
+    "store_recall",
+]
