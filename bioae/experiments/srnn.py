@@ -71,6 +71,7 @@ def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> 
         training |= lif
     if not settings.get("recurrent", True):
         hidden["recurrent"] = False
+        del hidden["recurrent_gain"]
     if "spread" in settings:
         hidden["spread"]["tau_adapt"] = settings["spread"]
     if settings["taus"] in ("fixed", "initial"):
