@@ -342,7 +342,7 @@ EXPERIMENT = Experiment(
         "longest": 50,
         "images": "sample", "rows_train": 100, "rows_validation": 20, "rows_epochs": 1,
         "rows_units": 8, "rows_every": 1,
-        "test": 100,
+        "test": 50,
     },
     criteria=(
         Criterion("claim", "accuracy, trained", mean("accuracy", "trained"), ">=", 0.9, 0.8),
@@ -423,11 +423,12 @@ Hyperparameters were chosen on the validation split of seed 0, by single runs:
 | the same, fixed | 1e-2, 6 epochs | 0.532 |
 | without adaptation, tau_m trained | 1e-2, 6 epochs | 0.756 |
 | without adaptation, tau_m fixed | 5e-3, batches of 16, 5 of 10 epochs: chosen | 0.996 |
-| permuted rows, adaptive, trained | 5e-3, 3 of 6 epochs: the only one | 0.728 |
+| permuted rows, adaptive, trained | recurrent gain 10, 5e-3, 3 of 6 epochs | 0.728 |
 | permuted rows, long short-term memory | 3e-3, 8 epochs | 0.790 |
 | the same | 1e-2, 8 epochs: chosen | 0.874 |
 
-The thresholds were set before any of these runs. The initial time constants below the delay were
+The recurrent gain is 1 in all other runs; with it, nothing was tried for permuted rows. The
+thresholds were set before any of these runs. The initial time constants below the delay were
 chosen after the first three lines: from 50 to 150 ms fixed ones are not 0.2 worse than trained
 ones.
 """,
