@@ -8,6 +8,7 @@ from . import networks as networks
 from . import noise as noise
 from . import responses as responses
 from . import simulation as simulation
+from . import spike_times as spike_times
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
 from .equations import load_model as load_model

@@ -8,6 +8,7 @@ and a test set for a training configuration.
 from __future__ import annotations
 
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
+from bioae.datasets.synthetic.functions import genz
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
@@ -15,6 +16,7 @@ __all__ = [
     "NEIGHBOURHOODS",
     "NKLandscape",
     "erf_covariance",
+    "genz",
     "nk_landscape",
     "permuted_rows",
     "ring_covariance",

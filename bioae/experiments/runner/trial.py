@@ -60,6 +60,9 @@ class Baseline(Protocol):
     def latent(self, images: Images | ArrayLike) -> NDArray[Any]:
         """Return the latent numbers of images (example, number)."""
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned from the training data, by name: ``LAYER.weight`` and so on."""
+
 
 class TrainedBaseline(Protocol):
     """A baseline that was trained or fitted, as `bioae.trainers.BaselineResult`."""

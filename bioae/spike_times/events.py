@@ -1,0 +1,180 @@
+"""Event-driven simulation of a layer of neurons with a linear spike response.
+
+The potential ``P(t) = sum w (t - t_u - d)+`` is piecewise linear between the arrivals of spikes, so
+that the first crossing of the threshold is a solution of a linear equation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.errors import NetworkError
+
+__all__ = ["as_numbers", "causal_sets", "spike_times"]
+
+Times = NDArray[np.float64]
+
+#: Numbers (example, neuron, input) that are computed at a time.
+_BLOCK = 2**20
+
+
+def spike_times(
+    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike, delays: ArrayLike = 0.0
+) -> Times:
+    """Return the spike times of a layer: the first times at which potentials reach the threshold.
+
+    Parameters
+    ----------
+    times
+        The spike times of the inputs (example, input), infinite for an input that is silent. The
+        unit of time is arbitrary.
+    weights
+        The slopes that spikes add to the potential (neuron, input).
+    thresholds
+        Positive thresholds (neuron,), or one for all neurons.
+    delays
+        Delays from input to neuron, not negative (neuron, input), or one for all.
+
+    Returns
+    -------
+    NDArray
+        (example, neuron), infinite where the threshold is never reached.
+
+    Raises
+    ------
+    NetworkError
+        If a shape does not fit, a number is not finite, or a threshold is not positive.
+    """
+    arriving, weights, thresholds, delays = _checked(times, weights, thresholds, delays)
+    spikes = np.empty((len(arriving), len(weights)))
+    rows = max(1, _BLOCK // weights.size)
+    for start in range(0, len(arriving), rows):
+        part = slice(start, start + rows)
+        spikes[part] = _first_crossings(arriving[part, None] + delays, weights, thresholds)
+    return spikes
+
+
+def causal_sets(
+    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike, delays: ArrayLike = 0.0
+) -> NDArray[np.bool_]:
+    """Return which inputs arrive before a neuron fires, and so determine its spike time.
+
+    Within the region of input times that share a causal set S, the spike time is the affine
+    function ``(threshold + sum_S w (t + d)) / sum_S w``.
+
+    Parameters
+    ----------
+    times, weights, thresholds, delays
+        As for `spike_times`.
+
+    Returns
+    -------
+    NDArray
+        (example, neuron, input); no input belongs to a neuron that does not fire.
+
+    Raises
+    ------
+    NetworkError
+        As for `spike_times`.
+    """
+    spikes = spike_times(times, weights, thresholds, delays)[..., None]
+    arriving, _, _, delays = _checked(times, weights, thresholds, delays)
+    return np.isfinite(spikes) & (arriving[:, None] + delays < spikes)
+
+
+def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> Times:
+    """Return the first crossings (example, neuron) of arrivals (example, neuron, input)."""
+    order = np.argsort(arrivals, axis=-1, kind="stable")
+    arrivals = np.take_along_axis(arrivals, order, axis=-1)
+    weights = np.take_along_axis(np.broadcast_to(weights, arrivals.shape), order, axis=-1)
+    thresholds = thresholds[None, :, None]
+    arrived = np.isfinite(arrivals)
+    # Times since the first arrival lose no digits to a common offset.
+    offset = np.where(arrived[..., :1], arrivals[..., :1], 0.0)
+    begin = np.where(arrived, arrivals - offset, 0.0)
+    weights = np.where(arrived, weights, 0.0)
+    slope = np.cumsum(weights, axis=-1)
+    intercept = np.cumsum(weights * begin, axis=-1)
+    end = np.full_like(begin, np.inf)
+    end[..., :-1] = np.where(arrived[..., 1:], begin[..., 1:], np.inf)
+    last = np.isinf(end)
+    # Of several segments without an end, all but the first have its slope and intercept.
+    height = slope * np.where(last, 0.0, end) - intercept
+    crosses = np.where(last, slope > 0, height >= thresholds) & arrived
+    place = np.argmax(crosses, axis=-1)[..., None]
+    chosen = (np.take_along_axis(each, place, axis=-1) for each in (slope, intercept, begin, end))
+    slope, intercept, begin, end = chosen
+    fires = np.take_along_axis(crosses, place, axis=-1)
+    crossing = (thresholds + intercept) / np.where(fires & (slope > 0), slope, 1.0)
+    crossing = np.clip(crossing, begin, end)
+    return np.asarray(np.where(fires, offset + crossing, np.inf)[..., 0])
+
+
+def _checked(
+    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike, delays: ArrayLike
+) -> tuple[Times, Times, Times, Times]:
+    """Return checked arrays: times, weights, thresholds (neuron,) and delays, as weights."""
+    weights = as_numbers(weights, "the weights", axes=2)
+    neurons, inputs = weights.shape
+    thresholds = as_numbers(thresholds, "the thresholds", shape=(neurons,))
+    delays = as_numbers(delays, "the delays", shape=(neurons, inputs))
+    if (thresholds <= 0).any():
+        raise NetworkError(
+            "the thresholds do not fit", expected="positive numbers", found=f"{thresholds.min():g}"
+        )
+    if (delays < 0).any():
+        raise NetworkError("the delays do not fit", expected="0 or more", found=f"{delays.min():g}")
+    times = as_numbers(times, "the spike times", axes=2, silent=True)
+    if times.shape[1] != inputs:
+        raise NetworkError(
+            "the spike times do not fit the weights",
+            expected=f"{inputs} inputs",
+            found=f"{times.shape[1]}",
+        )
+    return times, weights, thresholds, delays
+
+
+def as_numbers(
+    values: ArrayLike,
+    name: str,
+    *,
+    axes: int | None = None,
+    shape: tuple[int, ...] | None = None,
+    silent: bool = False,
+) -> Times:
+    """Return an array of finite numbers with some axes, or broadcast to a shape.
+
+    Parameters
+    ----------
+    values, name
+        The numbers, and their name in errors.
+    axes
+        The number of axes, none of which is empty.
+    shape
+        The shape to broadcast to.
+    silent
+        Whether numbers may be infinite, which means no spike.
+
+    Raises
+    ------
+    NetworkError
+        If they are not.
+    """
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise NetworkError(f"{name} do not fit", expected="an array of numbers") from None
+    if axes is not None and (array.ndim != axes or 0 in array.shape):
+        expected = f"{axes} axes, none of them empty"
+        raise NetworkError(f"{name} do not fit", expected=expected, found=f"shape {array.shape}")
+    if not (~np.isnan(array) & (array > -np.inf) if silent else np.isfinite(array)).all():
+        raise NetworkError(f"{name} do not fit", expected="finite numbers", found="another one")
+    if shape is None:
+        return array
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise NetworkError(
+            f"{name} do not fit", expected=f"the shape {shape}", found=f"{array.shape}"
+        ) from None

@@ -1,0 +1,350 @@
+"""Networks of neurons with a linear spike response: exact spike times, or an ordinary network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import number
+from bioae.errors import NetworkError
+from bioae.spike_times.events import as_numbers, spike_times
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bioae.networks import Network
+
+__all__ = ["SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
+
+Numbers = NDArray[np.float64]
+
+#: A spike time that is a multiple of dt up to rounding is not moved to the next one.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimeLayer:
+    """A fully connected layer of neurons that fire once.
+
+    Parameters
+    ----------
+    weights
+        The slopes, per millisecond, that spikes add to the potential (neuron, input).
+    thresholds
+        Positive thresholds of the potential (neuron,), or one for all.
+    delays
+        Delays in milliseconds (neuron, input), or one for all.
+
+    Raises
+    ------
+    NetworkError
+        If a shape does not fit, a number is not finite, a threshold is not positive, or a delay is
+        negative.
+    """
+
+    weights: Numbers
+    thresholds: Numbers
+    delays: Numbers = field(default_factory=lambda: np.zeros(()))
+
+    def __post_init__(self) -> None:
+        weights = as_numbers(self.weights, "the weights", axes=2)
+        object.__setattr__(self, "weights", weights)
+        for name, shape in (("thresholds", weights.shape[:1]), ("delays", weights.shape)):
+            values = as_numbers(getattr(self, name), f"the {name}", shape=shape)
+            object.__setattr__(self, name, values)
+        spike_times(np.zeros((1, weights.shape[1])), self.weights, self.thresholds, self.delays)
+
+    def spike_times(self, times: ArrayLike, dt: float | None = None) -> Numbers:
+        """Return the layer's spike times; see `SpikeTimeNetwork.spike_times`."""
+        delays = self.delays if dt is None else np.rint(self.delays / dt) * dt
+        spikes = spike_times(times, self.weights, self.thresholds, delays)
+        return spikes if dt is None else np.ceil(spikes / dt - _ROUNDING) * dt
+
+
+@dataclass(frozen=True)
+class TimeCode:
+    """A code of values by spike times: x spikes at ``zero + slope * x``.
+
+    Parameters
+    ----------
+    zero
+        The spike time of 0, in milliseconds: one for all neurons, or (neuron,).
+    slope
+        Milliseconds per unit; if it is negative, a larger value spikes earlier.
+    """
+
+    zero: float | Numbers = 0.0
+    slope: float = 1.0
+
+    def encode(self, values: ArrayLike) -> Numbers:
+        """Return the spike times of values (..., neuron)."""
+        return np.asarray(self.zero + self.slope * np.asarray(values, np.float64))
+
+    def decode(self, times: ArrayLike) -> Numbers:
+        """Return the values of spike times (..., neuron)."""
+        return np.asarray((np.asarray(times, np.float64) - self.zero) / self.slope)
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimeNetwork:
+    """A feed-forward network that computes with the times of single spikes.
+
+    Parameters
+    ----------
+    layers
+        The layers, from the input's side.
+    duration
+        Milliseconds from the start of a presentation to its end, after all spikes that matter.
+    code, output_code
+        The codes of the inputs and of the outputs; by default values are spike times.
+    reference
+        The time of a reference spike, in milliseconds: an additional input, the last one, that
+        fires at the same time whatever the values.
+
+    Raises
+    ------
+    NetworkError
+        If the layers do not fit together, or a number is not one.
+    """
+
+    layers: tuple[SpikeTimeLayer, ...]
+    duration: float
+    code: TimeCode = field(default_factory=TimeCode)
+    output_code: TimeCode = field(default_factory=TimeCode)
+    reference: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise NetworkError("the network has no layer")
+        number(self.duration, "the duration", above=0, error=NetworkError)
+        if self.reference is not None:
+            number(self.reference, "the time of the reference spike", least=0, error=NetworkError)
+        sizes = [layer.weights.shape for layer in self.layers]
+        for place, ((neurons, _), (_, inputs)) in enumerate(pairwise(sizes)):
+            if neurons != inputs:
+                raise NetworkError(
+                    f"layers {place} and {place + 1} do not fit together",
+                    expected=f"{neurons} inputs, one per neuron of layer {place}",
+                    found=f"{inputs}",
+                )
+
+    @property
+    def inputs(self) -> int:
+        """The number of values that the network takes, without the reference spike."""
+        return int(self.layers[0].weights.shape[1]) - (self.reference is not None)
+
+    def encode(self, values: ArrayLike) -> Numbers:
+        """Return the spike times of the inputs, and of the reference spike.
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+
+        Returns
+        -------
+        NDArray
+            Milliseconds (example, input).
+
+        Raises
+        ------
+        NetworkError
+            If the shape does not fit, or a value is not finite.
+        """
+        values = as_numbers(values, "the values", axes=2)
+        if values.shape[1] != self.inputs:
+            raise NetworkError(
+                "the values do not fit the network",
+                expected=f"{self.inputs} per example",
+                found=f"{values.shape[1]}",
+            )
+        times = self.code.encode(values)
+        if self.reference is None:
+            return times
+        return np.pad(times, ((0, 0), (0, 1)), constant_values=self.reference)
+
+    def spike_times(self, values: ArrayLike, dt: float | None = None) -> list[Numbers]:
+        """Return the spike times of each layer, in milliseconds (example, neuron).
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+        dt
+            A time step in milliseconds. The spikes of neurons then wait for the next multiple of
+            it, those of inputs and delays are rounded to the nearest one: the spike times of the
+            network of `to_network` in its own time steps. By default times are exact.
+
+        Raises
+        ------
+        NetworkError
+            If the values do not fit, or dt is not positive.
+        """
+        times = self.encode(values)
+        if dt is not None:
+            times = np.rint(times / number(dt, "dt", above=0, error=NetworkError)) * dt
+        spikes = []
+        for layer in self.layers:
+            times = layer.spike_times(times, dt)
+            spikes.append(times)
+        return spikes
+
+    def run_events(self, values: ArrayLike, dt: float | None = None) -> Numbers:
+        """Return the outputs (example, output), of exact spike times by default.
+
+        An output neuron that stays silent gives infinity.
+
+        Parameters
+        ----------
+        values, dt
+            As for `spike_times`.
+
+        Raises
+        ------
+        NetworkError
+            As for `spike_times`.
+        """
+        return self.output_code.decode(self.spike_times(values, dt)[-1])
+
+    def to_network(self, dt: str = "1*ms") -> Network:
+        """Return the ordinary network of ramp neurons that computes the same in time steps.
+
+        Its images are those of `images`; its outputs, the steps from the output neurons' spikes to
+        the end of the presentation, are read by `decode`. Layers are called ``layer1``, ``layer2``
+        and so on. In the schedule ``"paper"`` a neuron that fires in step n of its window has the
+        spike time n dt in every layer.
+
+        Parameters
+        ----------
+        dt
+            The time step. If it is a millisecond divided by a power of two, and weights and
+            thresholds are on a dyadic grid, all targets agree to the last bit.
+
+        Raises
+        ------
+        NetworkError
+            If it is no time.
+        """
+        from bioae.networks import Network, NetworkConfig
+
+        shape = [1, 1, self.layers[0].weights.shape[1]]
+        config = NetworkConfig.from_mapping(
+            {
+                "input_shape": shape,
+                "dt": dt,
+                "steps": self._steps(_milliseconds(dt)),
+                "schedule": "paper",
+                "neuron": "ramp",
+                "task": {"kind": "regression", "outputs": len(self.layers[-1].weights)},
+                "encoder": {"kind": "first_spike"},
+                "decoder": {"kind": "first_spike", "scale": 1.0},
+                "layers": [
+                    self._described(f"layer{place}", layer)
+                    for place, layer in enumerate(self.layers, start=1)
+                ],
+            },
+            where="to_network",
+        )
+        arrays: dict[str, NDArray[np.floating]] = {}
+        for placed, layer in zip(config.placed, self.layers, strict=True):
+            arrays[f"{placed.name}.weight"] = layer.weights
+            arrays[f"{placed.name}.theta"] = layer.thresholds
+            if layer.delays.any():
+                arrays[f"{placed.name}.weight_delay"] = layer.delays / 1e3
+        return Network(config, arrays)
+
+    def images(self, values: ArrayLike, network: Network) -> Numbers:
+        """Return values as the images of `to_network`: a pixel per input, at its spike time.
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+        network
+            The network of `to_network`.
+
+        Returns
+        -------
+        NDArray
+            (example, 1, 1, input), in [0, 1].
+
+        Raises
+        ------
+        NetworkError
+            If a spike would be before the start of a presentation, or in its last step.
+        """
+        dt, steps = network.config.dt_seconds * 1e3, network.config.steps
+        times = self.encode(values)
+        places = np.rint(times / dt)
+        outside = (places < 0) | (places >= steps - 1)
+        if outside.any():
+            raise NetworkError(
+                "a spike is outside the presentation",
+                expected=f"from 0 to {(steps - 2) * dt:g} ms",
+                found=f"{times[outside].flat[0]:g} ms",
+            )
+        return np.asarray(1.0 - places / (steps - 1))[:, None, None, :]
+
+    def decode(self, outputs: ArrayLike, network: Network) -> Numbers:
+        """Return the values of outputs of `to_network`; infinity where no spike came.
+
+        Parameters
+        ----------
+        outputs
+            Steps from the spike to the end of the presentation (example, output).
+        network
+            The network of `to_network`.
+        """
+        dt, steps = network.config.dt_seconds * 1e3, network.config.steps
+        left = np.asarray(outputs, np.float64)
+        times = np.where(left > 0, (steps - left) * dt, np.inf)
+        return self.output_code.decode(times)
+
+    def read_times(self, result: xr.DataTree) -> list[Numbers]:
+        """Return the first spike times of each layer in a result of `to_network`.
+
+        Parameters
+        ----------
+        result
+            The result of a simulation, in Brian2 or in the mirror, of examples in their order.
+
+        Returns
+        -------
+        list of NDArray
+            Milliseconds (example, neuron), infinite without a spike; compare `spike_times`.
+        """
+        read = []
+        for place in range(1, len(self.layers) + 1):
+            layer = result["layers"][f"layer{place}"]
+            times = np.full(layer["spike_count"].shape, np.inf)
+            spikes = (layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron"))
+            np.minimum.at(times, tuple(spikes), layer["spike_time_ms"].to_numpy())
+            read.append(times)
+        return read
+
+    def _steps(self, dt: float) -> int:
+        return math.ceil(self.duration / dt - _ROUNDING) + 1
+
+    def _described(self, name: str, layer: SpikeTimeLayer) -> dict[str, object]:
+        described: dict[str, object] = {
+            "kind": "dense",
+            "name": name,
+            "units": len(layer.weights),
+            # A neuron fires once: it is refractory to the end of the presentation.
+            "parameters": {"t_ref": f"{2 * self.duration!r}*ms"},
+        }
+        if layer.delays.any():
+            described["delay"] = ["0*ms", f"{float(layer.delays.max())!r}*ms"]
+        return described
+
+
+def _milliseconds(dt: str) -> float:
+    from bioae.equations.quantities import time_in_seconds
+
+    return time_in_seconds(dt, where="dt", error=NetworkError) * 1e3

@@ -1,0 +1,52 @@
+"""Functions of Genz: against their formulas at known points, and equal seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.datasets.synthetic import genz
+from bioae.datasets.synthetic.functions import genz_values
+from bioae.errors import DataError
+
+A, U = np.array([1.0, 2.0]), np.array([0.25, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        ("oscillatory", [0.0, np.cos(np.pi / 2 + 1 + 1)]),
+        ("gaussian", [np.exp(-(0.0625 + 1.0)), np.exp(-0.5625)]),
+        ("continuous", [np.exp(-1.25), np.exp(-0.75)]),
+    ],
+)
+def test_values(family: Any, expected: list[float]) -> None:
+    points = np.array([[0.0, 0.0], [1.0, 0.5]])
+    np.testing.assert_allclose(genz_values(points, A, U, family), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("family", ["oscillatory", "gaussian", "continuous"])
+def test_splits_are_other_points_of_one_function(family: Any) -> None:
+    train, test = (genz(200, inputs=3, seed=4, family=family, split=s) for s in ("train", "test"))
+    again = genz(100, inputs=3, seed=4, family=family)
+    np.testing.assert_array_equal(train.pixels[:100], again.pixels)
+    assert train.shape == (1, 1, 3)
+    assert not np.isin(train.pixels, test.pixels).any()
+    assert train.targets is not None
+    assert again.targets is not None
+    np.testing.assert_array_equal(train.targets[:100], again.targets)
+    assert train.targets.std() > 0.01
+    other = genz(100, inputs=3, seed=5, family=family).targets
+    assert other is not None
+    assert (other != again.targets).all()
+
+
+@pytest.mark.parametrize("change", [
+    {"examples": 0}, {"inputs": 0}, {"difficulty": 0.0}, {"family": "corner"}, {"split": "all"},
+])  # fmt: skip
+def test_wrong_arguments(change: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"examples": 3, "inputs": 2, "seed": 0}
+    with pytest.raises(DataError, match=f"{next(iter(change))} does not fit"):
+        genz(**arguments | change)
