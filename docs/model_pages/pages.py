@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from typing import Any
 
@@ -116,7 +117,7 @@ def _statements(statements: Iterable[str]) -> str:
 
 def _receiving(model: NeuronModel) -> str:
     own = {row.name for row in symbols(model)}
-    amounts = {name: _amount(latex(text, own)) for name, text in model.received.items()}
+    amounts = {name: _amount(text, own) for name, text in model.received.items()}
     adds = " and ".join(f"{amount} to ${symbol(name)}$" for name, amount in amounts.items())
     if model.inhibition is None:
         return f"A presynaptic spike of network weight $w$ adds {adds}."
@@ -127,8 +128,14 @@ def _receiving(model: NeuronModel) -> str:
     )
 
 
-def _amount(weight: str) -> str:
-    return "$w$" if weight == "1" else f"$w \\cdot {weight}$"
+def _amount(text: str, own: set[str]) -> str:
+    weight = latex(text, own)
+    if weight == "1":
+        return "$w$"
+    match ast.parse(text.strip(), mode="eval").body:
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            weight = f"\\left( {weight} \\right)"
+    return f"$w \\cdot {weight}$"
 
 
 def _running(model: NeuronModel) -> str:

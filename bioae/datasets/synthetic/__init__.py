@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.functions import genz
+from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "erf_covariance",
     "genz",
     "nk_landscape",
+    "permuted_rows",
     "ring_covariance",
     "ring_fields",
+    "store_recall",
 ]
