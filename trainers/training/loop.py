@@ -224,7 +224,7 @@ class TrainingRun:
         return values
 
     def _differentiate(self, batch: Batch, stage: Stage) -> dict[str, float]:
-        """Leave the clipped gradient of a batch in the weights, and return the terms of its loss."""
+        """Compute the clipped gradient of a batch, and return the terms of its loss."""
         terms = self._terms(batch, stage)
         # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))

@@ -32,11 +32,12 @@ __all__ = ["WeightNoise", "noise"]
 
 def noise(
     settings: VariabilityConfig,
+    shape: Collection[int],
+    *,
     seed: int,
     epoch: int,
     batch: int,
     name: str,
-    shape: Collection[int],
 ) -> NDArray[np.float64]:
     """Draw the noise of an array in one update.
 
@@ -46,11 +47,13 @@ def noise(
         The distribution and its scale b: the normal distribution of standard deviation b, the
         Laplace distribution of density exp(-|x| / b) / 2b and standard deviation sqrt(2) b, or the
         uniform one between -b and b, of standard deviation b / sqrt(3).
+    shape
+        The shape of the array.
     seed
         The seed of the run.
     epoch, batch
         The finished epochs of the run, and the finished batches of the current one.
-    name, shape
+    name
         The array, such as ``LAYER.weight``. Each has a stream of `bioae.random` for every update.
     """
     digest = hashlib.sha256(f"variability of {name}, {epoch}, {batch}".encode()).digest()
@@ -117,7 +120,9 @@ class WeightNoise:
             (weight, weight.detach().clone()) for weight in trained.values()
         ]
         for name, weight in trained.items():
-            drawn = noise(self._settings, self._seed, epoch, batch, name, weight.shape)
+            drawn = noise(
+                self._settings, weight.shape, seed=self._seed, epoch=epoch, batch=batch, name=name
+            )
             weight.add_(torch.from_numpy(drawn).to(weight))
         return clean
 

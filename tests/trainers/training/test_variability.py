@@ -44,7 +44,8 @@ LAYERS = [dense("latent", 5), dense("output", shape=[1, 6, 6])]
 def drawn(
     epoch: int = 0, batch: int = 0, name: str = "hidden.weight", seed: int = 3, **keys: Any
 ) -> NDArray[np.float64]:
-    return noise(VariabilityConfig(**NOISE | keys), seed, epoch, batch, name, (400, 500))
+    config = VariabilityConfig(**NOISE | keys)
+    return noise(config, (400, 500), seed=seed, epoch=epoch, batch=batch, name=name)
 
 
 @pytest.mark.parametrize("distribution", MOMENTS)
@@ -85,7 +86,7 @@ def test_increments_telescope(updates: int, scale: float, distribution: Any, see
     previous = total = np.zeros((2, 3))
     for batch in range(updates):
         clean = variability.add(0, batch)
-        now = noise(config, seed, 0, batch, "a.weight", (2, 3))
+        now = noise(config, (2, 3), seed=seed, epoch=0, batch=batch, name="a.weight")
         np.testing.assert_allclose((weight - before).detach(), now, atol=1e-13 * (1 + scale))
         total, previous = total + (now - previous), now
         variability.restore(clean)
@@ -130,12 +131,11 @@ def test_training_equals_a_loop_that_adds_increments(
     optimiser = torch.optim.Adam(list(problem.weights.values()), lr=1e-2)
 
     def add(epoch: int, batch: int, sign: int) -> None:
-        with torch.no_grad():
-            for name, weight in varied.items():
-                settings = config.training.variability
-                assert settings is not None
-                shape = weight.shape
-                weight += sign * torch.from_numpy(noise(settings, seed, epoch, batch, name, shape))
+        table = config.training.variability
+        assert table is not None
+        for name, weight in varied.items():
+            place = {"seed": seed, "epoch": epoch, "batch": batch, "name": name}
+            weight.data.add_(torch.from_numpy(noise(table, weight.shape, **place)), alpha=sign)
 
     for epoch in range(2):
         order = example_order(seed, epoch + 1, len(problem.train))
@@ -240,10 +240,11 @@ def test_interrupted_while_the_weights_have_noise(
         return result
 
     wrapped = staticmethod(interrupted) if place == "restore" else interrupted
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    problem = small_run.problem(small_run.config(**options, checkpoint_seconds=1e6))
+    with monkeypatch.context() as patch:
         patch.setattr(owner, attribute, wrapped)
-        seldom = small_run.config(**options, checkpoint_seconds=1e6)
-        fit(small_run.problem(seldom), tmp_path / "broken")
+        with pytest.raises(KeyboardInterrupt):
+            fit(problem, tmp_path / "broken")
     position = checkpoints.load(tmp_path / "broken" / CHECKPOINT).position
     # With the weights restored, an interrupt keeps the batches since the last checkpoint.
     assert (position.epoch, position.batch) == (1, 1 if place == "terms" else 0)
@@ -306,11 +307,11 @@ def test_frozen_and_other_layers_have_no_noise(
         ({"variability": {"scale": float("inf")}}, r"training\.variability\.scale is not finite"),
         (
             {"variability": NOISE | {"distribution": "cauchy"}},
-            r"variability\.distribution .*expected 'normal', 'laplace' or 'uniform'; found 'cauchy'",
+            r"variability\.distribution .* 'normal', 'laplace' or 'uniform'; found 'cauchy'",
         ),
         (
             {"variability": NOISE | {"scal": 1}},
-            r"'training\.variability\.scal'; expected one of scale, distribution, accumulate, layers",
+            r"'training\.variability\.scal'; .* one of scale, distribution, accumulate, layers",
         ),
         (
             {"variability": NOISE | {"layers": ["nothing"]}},
