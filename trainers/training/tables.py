@@ -161,7 +161,7 @@ class VariabilityConfig(Table):
         "control",
     )
     layers: Names | None = Field(
-        default=None, description="the layers whose weights vary; none: all"
+        default=None, min_length=1, description="the layers whose weights vary; none: all"
     )
 
 
