@@ -46,6 +46,9 @@ DECAY = 1e-3
 #: The scale of the noise of the auto-encoder, chosen by validation with seed 0.
 SPIKING_SCALE = 0.02
 
+#: The training images of the auto-encoders, each presented once.
+IMAGES = 6000
+
 #: The standard deviations of the noise on trained weights, with which they are tested.
 _DISTURBED = (0.02, 0.05)
 
@@ -126,12 +129,10 @@ def reconstruct(trial: Trial) -> dict[str, float]:
     from bioae.datasets import load
 
     sizes = trial.sizes
-    few = trial.settings["few"]
-    images = sizes["few"] if few else sizes["many"]
+    images = min(trial.settings["images"], sizes["images"])
     data = {"name": sizes["data"], "train": images + sizes["held_out"]}
     data |= {"validation": sizes["held_out"], "test": sizes["digits"]}
-    epochs = sizes["presentations"] // images
-    tables = changed(_spiking(), {"data": data, "training": {"epochs": epochs}})
+    tables = changed(_spiking(), {"data": data, "training": {"epochs": 1}})
     trained = trial.train(changed(tables, trial.settings["tables"]))
     network, digits = trained.network, load(sizes["data"], "test", sizes["digits"])
     result, mirror = trial.simulate(network, digits), trial.mirror(network, digits)
@@ -197,9 +198,8 @@ def _varied(**keys: Any) -> dict[str, Any]:
     return {"variability": {"scale": SCALE, **keys}}
 
 
-def _digits(text: str, *, few: bool, varied: bool, quick: bool = False) -> Condition:
-    training = {"variability": {"scale": SPIKING_SCALE}} if varied else {}
-    settings = {"kind": "digits", "few": few, "tables": {"training": training}}
+def _digits(text: str, training: Mapping[str, Any], *, quick: bool = False) -> Condition:
+    settings = {"kind": "digits", "images": IMAGES, "tables": {"training": training}}
     return Condition(text, settings, seeds=3, quick=quick)
 
 
@@ -241,13 +241,11 @@ _LABELS = {
     ),
 }  # fmt: skip
 _DIGITS = {
-    "autoencoder": _digits("spiking auto-encoder", few=False, varied=False),
+    "autoencoder": _digits("spiking auto-encoder", {}),
     "autoencoder-variability": _digits(
-        f"the same, normal noise, b = {SPIKING_SCALE:g}", few=False, varied=True, quick=True
-    ),
-    "few": _digits("as many presentations of few images", few=True, varied=False),
-    "few-variability": _digits(
-        f"the same, normal noise, b = {SPIKING_SCALE:g}", few=True, varied=True
+        f"the same, normal noise, b = {SPIKING_SCALE:g}",
+        {"variability": {"scale": SPIKING_SCALE}},
+        quick=True,
     ),
 }
 
@@ -277,13 +275,11 @@ EXPERIMENT = Experiment(
     run=run,
     sizes={
         "data": "mnist", "train": 4000, "validation": 1000, "test": 10_000, "epochs": 60,
-        "batch_size": 64, "many": 10_000, "few": 500, "held_out": 500, "digits": 500,
-        "presentations": 10_000,
+        "batch_size": 64, "images": 10_000, "held_out": 500, "digits": 500,
     },
     quick={
-        "data": "sample", "train": 300, "validation": 60, "test": 300, "epochs": 60,
-        "batch_size": 16, "many": 60, "few": 20, "held_out": 20, "digits": 10,
-        "presentations": 60,
+        "data": "sample", "train": 1000, "validation": 100, "test": 500, "epochs": 20,
+        "batch_size": 32, "images": 60, "held_out": 20, "digits": 10,
     },
     criteria=(
         Criterion(
