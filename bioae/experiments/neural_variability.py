@@ -40,10 +40,14 @@ FLIPPED = 0.4
 #: The epochs over which accuracies are averaged: the last ones.
 LAST = 5
 
-#: The coefficient of the squares of weights, chosen by validation with seed 0.
-DECAY = 1e-3
+#: The coefficients of the squares of weights that were tried with seed 0: the accuracy by the wrong
+#: labels of the validation split, averaged over the last five epochs.
+DECAYS = {1e-3: 0.436, 3e-3: 0.503}
 
-#: The scale of the noise of the auto-encoder, chosen by validation with seed 0.
+#: The best of them.
+DECAY = max(DECAYS, key=DECAYS.__getitem__)
+
+#: The scale of the noise of the auto-encoder, the smaller of two that were tried.
 SPIKING_SCALE = 0.02
 
 #: The training images of the auto-encoders, each presented once.
@@ -194,6 +198,10 @@ def _labels(
     return Condition(text, settings, quick=quick, may_be_silent=True)
 
 
+def _listed(tried: Mapping[float, float]) -> str:
+    return ", ".join(f"{decay:g} ({accuracy:.3f})" for decay, accuracy in sorted(tried.items()))
+
+
 def _varied(**keys: Any) -> dict[str, Any]:
     return {"variability": {"scale": SCALE, **keys}}
 
@@ -308,5 +316,31 @@ EXPERIMENT = Experiment(
         "Wrong labels": tuple(_LABELS), "Spiking auto-encoders": tuple(_DIGITS),
     },
     figures={"labels": draw_labels, "autoencoders": draw_autoencoders},
-    notes="",
+    notes=f"""## What is measured
+
+**Wrong labels.** The perceptron has 784 inputs, 256 rectified units and 10 outputs, and is trained
+on 4,000 digits for 60 epochs by plain gradient descent (batches of 64, learning rate 0.1, no
+momentum). 40 % of the labels are wrong, each of them any of the other classes with the same
+probability. `accuracy` is that on the 10,000 test images, whose labels are right, by the weights
+without noise, averaged over the last five epochs: the run stops after each of them to be tested,
+and continues bit for bit. Nothing is chosen by these numbers. `memorised` is the fraction of the
+wrong labels that the network predicts after the last epoch, of the images that it was trained on.
+1,000 more images are a validation split whose labels are wrong as often: with it, right labels are
+needed nowhere but in the test. By it `early-stopping` chooses its epoch, and the coefficient of
+`weight-decay` was chosen among {_listed(DECAYS)} with seed 0. The noise of `accumulating` is the
+same, and is never taken out.
+
+The scale b = {SCALE:g} and all thresholds were set before any row was run, from a trial of one
+seed. At the same b the standard deviation of Laplace noise is 1.41 b and that of uniform noise
+0.58 b, as in the paper. Its networks are larger, and its wrong labels those of one other class.
+
+**The auto-encoder.** The recipe is that of [sparse_code](sparse_code.md) with 16 and 32 channels
+and 24 steps, and {IMAGES:,} training images that are presented once. `error` is the squared error
+of the first 500 test images in Brian2; the other errors are those of the same network with normal
+noise of a standard deviation of 0.02 and 0.05 on the weights of all connections, which are between
+0.07 and 0.3 themselves (standard deviation of the trained weights of a layer). Networks are
+compared with the mirror in float64, spike for spike. No threshold was set for their errors. Single
+runs with seed 0 on 2,000 images had an error of 500 more images of 29.4 without noise, 34.5 at
+b = 0.02 and 42.3 at b = 0.05: the smaller scale was used.
+""",
 )  # fmt: skip
