@@ -7,6 +7,7 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
+from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.labels import flip_labels
 
-__all__ = ["flip_labels"]
+__all__ = ["erf_covariance", "flip_labels", "ring_covariance", "ring_fields"]
