@@ -54,7 +54,7 @@ SPIKING_SCALE = 0.02
 IMAGES = 6000
 
 #: The standard deviations of the noise on trained weights, with which they are tested.
-_DISTURBED = (0.02, 0.05)
+_DISTURBED = (0.01, 0.02)
 
 _SCORES = "last_epochs.json"
 
@@ -337,7 +337,7 @@ seed. At the same b the standard deviation of Laplace noise is 1.41 b and that o
 **The auto-encoder.** The recipe is that of [sparse_code](sparse_code.md) with 16 and 32 channels
 and 24 steps, and {IMAGES:,} training images that are presented once. `error` is the squared error
 of the first 500 test images in Brian2; the other errors are those of the same network with normal
-noise of a standard deviation of 0.02 and 0.05 on the weights of all connections, which are between
+noise of a standard deviation of 0.01 and 0.02 on the weights of all connections, which are between
 0.07 and 0.3 themselves (standard deviation of the trained weights of a layer). Networks are
 compared with the mirror in float64, spike for spike. No threshold was set for their errors. Single
 runs with seed 0 on 2,000 images had an error of 500 more images of 29.4 without noise, 34.5 at
