@@ -47,8 +47,8 @@ DECAYS = {1e-3: 0.436, 3e-3: 0.503, 5e-3: 0.535, 1e-2: 0.529}
 #: The best of them.
 DECAY = max(DECAYS, key=DECAYS.__getitem__)
 
-#: The scale of the noise of the auto-encoder, the smaller of two that were tried.
-SPIKING_SCALE = 0.02
+#: The scale of the noise of the auto-encoder, chosen by validation with seed 0.
+SPIKING_SCALE = 0.01
 
 #: The training images of the auto-encoders, each presented once.
 IMAGES = 6000
@@ -340,7 +340,8 @@ of the first 500 test images in Brian2; the other errors are those of the same n
 noise of a standard deviation of 0.01 and 0.02 on the weights of all connections, which are between
 0.07 and 0.3 themselves (standard deviation of the trained weights of a layer). Networks are
 compared with the mirror in float64, spike for spike. No threshold was set for their errors. Single
-runs with seed 0 on 2,000 images had an error of 500 more images of 29.4 without noise, 34.5 at
-b = 0.02 and 42.3 at b = 0.05: the smaller scale was used.
+runs with seed 0 on 2,000 images had an error on 500 more training images of 29.4 without noise,
+29.7 at b = 0.005, 31.2 at 0.01, 34.5 at 0.02 and 42.3 at 0.05: noise costs reconstruction at every
+scale, and the largest scale that costs less than 10 % was used.
 """,
 )  # fmt: skip

@@ -134,7 +134,7 @@ def test_training_equals_a_loop_that_adds_increments(
         table = config.training.variability
         assert table is not None
         for name, weight in varied.items():
-            place = {"seed": seed, "epoch": epoch, "batch": batch, "name": name}
+            place: dict[str, Any] = {"seed": seed, "epoch": epoch, "batch": batch, "name": name}
             weight.data.add_(torch.from_numpy(noise(table, weight.shape, **place)), alpha=sign)
 
     for epoch in range(2):
