@@ -9,5 +9,14 @@ from __future__ import annotations
 
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.labels import flip_labels
+from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
-__all__ = ["erf_covariance", "flip_labels", "ring_covariance", "ring_fields"]
+__all__ = [
+    "NEIGHBOURHOODS",
+    "NKLandscape",
+    "erf_covariance",
+    "flip_labels",
+    "nk_landscape",
+    "ring_covariance",
+    "ring_fields",
+]

@@ -29,16 +29,17 @@ from bioae.random import stream
 __all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
 Numbers = NDArray[np.float64]
+Negative = Literal["zero", "magnitude"]
 
 #: The stream of random numbers of each split.
 _STREAMS = {"train": 0, "test": 1}
 
 
-def ring_covariance(length: int, scale: float) -> Numbers:
+def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -> Numbers:
     """Return the covariance exp(-(d / scale)^2) of a Gaussian field on a ring, of variance 1.
 
-    Negative eigenvalues, which it has where the scale is not small beside the ring, are set to 0,
-    and the others are divided by their mean.
+    Where the scale is not small compared with the ring, this function of d is no covariance: it
+    has negative eigenvalues. They are replaced, and all are divided by their mean.
 
     Parameters
     ----------
@@ -46,6 +47,10 @@ def ring_covariance(length: int, scale: float) -> Numbers:
         The number of places.
     scale
         The length scale xi, in places.
+    negative
+        The replacement of negative eigenvalues: ``"zero"``, which gives the nearest covariance; or
+        their ``"magnitude"``, as by a singular value decomposition, which leaves some power at all
+        small scales.
 
     Returns
     -------
@@ -61,7 +66,9 @@ def ring_covariance(length: int, scale: float) -> Numbers:
     scale = number(scale, "scale", above=0.0, error=DataError)
     places = np.arange(length)
     distance = np.minimum(places, length - places)
-    powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real.clip(min=0.0)
+    one_of(negative, "negative", ("zero", "magnitude"), error=DataError)
+    powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real
+    powers = powers.clip(min=0.0) if negative == "zero" else abs(powers)
     covariance: Numbers = np.fft.ifft(powers / powers.mean()).real
     return covariance
 
@@ -87,6 +94,7 @@ def ring_fields(
     scales: Sequence[float] = (0.1, 0.5),
     gain: float = 3.0,
     gaussian: bool = False,
+    negative: Negative = "zero",
     split: Literal["train", "test"] = "train",
     seed: int = 0,
 ) -> Signals:
@@ -104,6 +112,8 @@ def ring_fields(
         The gain g.
     gaussian
         Whether the fields are Gaussian, with the covariance of the non-linear ones.
+    negative
+        As for `ring_covariance`.
     split
         ``"train"`` or ``"test"``, whose fields are independent.
     seed
@@ -124,7 +134,7 @@ def ring_fields(
     one_of(split, "the split", tuple(_STREAMS), error=DataError)
     if not len(scales):
         raise DataError("there are no length scales", expected="one for each class")
-    covariances = [ring_covariance(length, scale * length) for scale in scales]
+    covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
     generator = stream(seed, _STREAMS[split])
     labels = generator.permutation(np.arange(examples) % len(covariances))
     values = np.empty((examples, 1, length))
