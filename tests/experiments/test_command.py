@@ -168,8 +168,8 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (
             ("tox",),
             (
-                "expected list, or one of classification, convolutional_structure, demo, hubotter2021, "
-                "neural_variability, neurons_as_autoencoders, sparse_code, toy"
+                "expected list, or one of classification, convolutional_structure, demo, "
+                "hubotter2021, neural_variability, neurons_as_autoencoders, sparse_code, toy"
             ),
         ),
         (("",), "an argument is empty"),

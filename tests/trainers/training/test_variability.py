@@ -148,7 +148,7 @@ def test_training_equals_a_loop_that_adds_increments(
             chosen = problem.train[order[6 * number : 6 * number + 6]]
             batch = problem.batch(chosen, encoder_seed(seed, epoch + 1))
             optimiser.zero_grad()
-            problem.terms(batch, stage, 0.0)["loss"].backward()
+            problem.terms(batch, stage, 0.0)["loss"].backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(problem.weights.values(), 1.0)
             optimiser.step()
             if accumulate:
