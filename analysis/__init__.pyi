@@ -13,6 +13,7 @@ from .coding.information import latency_information as latency_information
 from .coding.latent_space import participation_ratio as participation_ratio
 from .coding.latent_space import principal_plane as principal_plane
 from .coding.latent_space import project as project
+from .coding.memorisation import memorised_labels as memorised_labels
 from .coding.readout import linear_readout as linear_readout
 from .coding.receptive_fields import inverse_participation_ratio as inverse_participation_ratio
 from .coding.receptive_fields import spike_triggered_average as spike_triggered_average

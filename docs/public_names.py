@@ -92,6 +92,7 @@ TYPES = (
     "bioae.trainers.training.tables.InitConfig",
     "bioae.trainers.training.tables.DerivativeConfig",
     "bioae.trainers.training.tables.LayerConfig",
+    "bioae.trainers.training.tables.VariabilityConfig",
     "bioae.trainers.training.schedules.ConstantSchedule",
     "bioae.trainers.training.schedules.CosineSchedule",
     "bioae.trainers.training.schedules.StepSchedule",

@@ -49,6 +49,9 @@ TRAINING: dict[str, Any] = {
         "checkpoint_seconds": 20.0, "truncate": 2, "recompute": 2, "loss": "sum_squared_error",
         "trainable": [], "per_neuron": False, "evaluation_batch_size": 2, "frozen": [],
         "optimiser": {"name": "adamw", "weight_decay": 0.1}, "average": 0.9, "select": "best",
+        "variability": {
+            "scale": 0.1, "distribution": "normal", "accumulate": False, "layers": ["hidden"],
+        },
         "schedule": {"name": "step", "every": 1, "factor": 0.5, "warm_up": 0.5},
         "layers": {"hidden": {"trainable": [], "bounds": {}, "derivative": {"name": "membrane"}}},
         "stages": [
@@ -197,6 +200,11 @@ TRAINING_FIELDS = (
     Field(("training", "schedule", "warm_up"), number(0, 2)),  # epochs of the run
     Field(("training", "average"), lambda v: type(v) is float and 0 < v < 1),
     Field(("training", "select"), nothing),
+    Field(("training", "variability"), number(0, 1e6, above=True)),
+    Field(("training", "variability", "scale"), number(0, 1e6, above=True)),
+    Field(("training", "variability", "distribution"), nothing),
+    Field(("training", "variability", "accumulate"), flag),
+    Field(("training", "variability", "layers"), one_of(["hidden"]), _LAYERS),
     Field(("training", "frozen"), one_of([])),
     Field(("training", "layers"), one_of({})),
     Field((*_HIDDEN, "trainable"), one_of([])),

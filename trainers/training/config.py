@@ -52,6 +52,9 @@ class RunConfig(Table):
             for symbol, term in terms.terms(self.network.latent).items():
                 what = f"{table}: the regulariser {symbol} acts on"
                 _check_layers(what, term.layers or (), names)
+        variability = self.training.variability
+        if variability is not None:
+            _check_layers("training.variability names", variability.layers or (), names)
         return self
 
     @model_validator(mode="after")

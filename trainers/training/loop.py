@@ -213,6 +213,18 @@ class TrainingRun:
 
     def _update(self, batch: Batch, stage: Stage) -> dict[str, float]:
         """Update the weights on one batch, and return the terms of its loss."""
+        with self.state.varied():
+            values = self._differentiate(batch, stage)
+        self.state.consistent = False
+        self.state.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
+        self.state.accumulate()
+        self.problem.constrain()
+        if self.state.average:
+            self.state.average.update(self._updates(stage))
+        return values
+
+    def _differentiate(self, batch: Batch, stage: Stage) -> dict[str, float]:
+        """Compute the clipped gradient of a batch, and return the terms of its loss."""
         terms = self._terms(batch, stage)
         # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
@@ -223,11 +235,6 @@ class TrainingRun:
         limit = stage.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.state.weights.values(), limit)
         self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
-        self.state.consistent = False
-        self.state.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
-        self.problem.constrain()
-        if self.state.average:
-            self.state.average.update(self._updates(stage))
         return values
 
     def _time(self, stage: Stage) -> tuple[int, int, int]:

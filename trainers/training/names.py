@@ -13,8 +13,10 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import RunConfig, TrainingConfig
+from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
+from bioae.trainers.training.tables import VariabilityConfig
 
 __all__ = ["check_names", "check_weight_names"]
 
@@ -33,7 +35,9 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
 
 
 def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Collection[str]) -> None:
-    """Refuse names in `learning_rates` and `frozen` that no layer or trained array has.
+    """Refuse names that no layer or trained array has, and variability of weights without training.
+
+    Names are those in `learning_rates`, `frozen` and `variability`.
 
     Parameters
     ----------
@@ -54,6 +58,31 @@ def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Colle
     for stage in stages:
         _check(f"{stage.where}, learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
         _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *layers, *arrays])
+    if config.training.variability is not None:
+        _check_variability(config.training.variability, stages, arrays)
+
+
+def _check_variability(
+    settings: VariabilityConfig, stages: Sequence[Stage], arrays: Collection[str]
+) -> None:
+    connections = [name for name in arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
+    trained = [
+        name
+        for name in connections
+        if any(stage.settings.trains(name, weight=True) for stage in stages)
+    ]
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in trained))
+    for name in settings.layers or ():
+        if name not in layers:
+            raise NetworkError(
+                f"no stage trains weights of the layer {name!r}",
+                where="training.variability, layers",
+                expected=f"one of {', '.join(layers)}" if layers else "none: no weight is trained",
+            )
+    if not layers:
+        raise NetworkError(
+            "no stage trains weights, which could vary", where="training.variability"
+        )
 
 
 def _check_trainable(

@@ -26,6 +26,7 @@ from bioae.trainers.training.tables import (
     Rate,
     Rates,
     StageConfig,
+    Variability,
 )
 
 __all__ = ["DataConfig", "DescentConfig", "OptimisationConfig", "check_warm_up"]
@@ -141,6 +142,11 @@ class DescentConfig(Table):
         lt=1,
         description="decay per update of the moving average of the weights, which is evaluated "
         "and stored; none: no average",
+    )
+    variability: Variability | None = Field(
+        default=None,
+        description="noise on the weights at which gradients are taken: its scale, or a table; "
+        "none: no noise",
     )
     select: Literal["best", "last"] = Field(
         default="best", description="the epoch whose network is stored; `best` by validation"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.checkpoint import Checkpoint, Position
 from bioae.trainers.training.descent import DescentProblem
 from bioae.trainers.training.optimisation import Optimisation
+from bioae.trainers.training.variability import WeightNoise
 
 __all__ = ["CHECKPOINT", "METRICS", "RunState", "write_metrics"]
 
@@ -59,6 +61,8 @@ class RunState:
         The optimiser.
     average
         The moving average of the weights, if the run has one.
+    variability
+        The noise on the weights, if the run has one.
     best
         The evaluated weights of the best epoch so far, if the run selects it.
     position
@@ -86,6 +90,11 @@ class RunState:
             self.weights, problem.synaptic, problem.parameters, settings, stages
         )
         self.average = Average(self.weights, settings.average) if settings.average else None
+        self.variability = (
+            WeightNoise(self.weights, problem.synaptic, settings.variability, settings.seed)
+            if settings.variability
+            else None
+        )
         self.best: dict[str, Tensor] = {}
         self.threads = settings.threads or torch.get_num_threads()
         self.position = Position()
@@ -155,6 +164,28 @@ class RunState:
         checkpoints.save(self._out / CHECKPOINT, state)
         write_metrics(self._out / METRICS, self.history)
         self.saved = time.monotonic()
+
+    @contextmanager
+    def varied(self) -> Iterator[None]:
+        """Add the noise of the next update to the weights inside the block, if the run has one.
+
+        However the block ends, the weights are then the same as before, bit for bit.
+        """
+        if self.variability is None or self.variability.accumulates:
+            yield
+            return
+        self.consistent = False  # for an interrupt between two arrays
+        clean = self.variability.add(self.position.epoch, self.position.batch)
+        try:
+            yield
+        finally:
+            self.variability.restore(clean)
+            self.consistent = True
+
+    def accumulate(self) -> None:
+        """Add the noise of the last update to the weights for good, if the run's noise adds up."""
+        if self.variability is not None and self.variability.accumulates:
+            self.variability.add(self.position.epoch, self.position.batch)
 
     def selected(self) -> dict[str, Any]:
         """Return the metrics of the epoch whose network is stored."""

@@ -29,6 +29,8 @@ __all__ = [
     "Rates",
     "SgdConfig",
     "StageConfig",
+    "Variability",
+    "VariabilityConfig",
 ]
 
 DerivativeName: TypeAlias = Literal[
@@ -138,6 +140,38 @@ Derivative = Annotated[DerivativeConfig, BeforeValidator(named)]
 Rates = Annotated[dict[str, Rate], BeforeValidator(_flat)]
 #: A trained network by its path, or a table.
 Init = Annotated[InitConfig, BeforeValidator(_path)]
+
+
+class VariabilityConfig(Table):
+    """Artificial neural variability (Xie et al. 2020, arXiv:2011.06220): noise on weights."""
+
+    scale: float = Field(
+        gt=0,
+        le=1e6,
+        description="the scale b of the noise, in the unit of weights",
+    )
+    distribution: Literal["normal", "laplace", "uniform"] = Field(
+        default="normal",
+        description="the normal distribution of standard deviation b, the Laplace distribution of "
+        "scale b, or the uniform one from -b to b",
+    )
+    accumulate: bool = Field(
+        default=False,
+        description="whether the noise of each update stays in the weights: a random walk, as a "
+        "control",
+    )
+    layers: Names | None = Field(
+        default=None, min_length=1, description="the layers whose weights vary; none: all"
+    )
+
+
+def _scale(value: object) -> object:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"scale": value} if number else value
+
+
+#: Noise on weights by its scale, or a table.
+Variability = Annotated[VariabilityConfig, BeforeValidator(_scale)]
 
 
 class LayerConfig(Table):

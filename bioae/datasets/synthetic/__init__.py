@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.functions import genz
+from bioae.datasets.synthetic.labels import flip_labels
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
@@ -16,6 +17,7 @@ __all__ = [
     "NEIGHBOURHOODS",
     "NKLandscape",
     "erf_covariance",
+    "flip_labels",
     "genz",
     "nk_landscape",
     "permuted_rows",

@@ -1,0 +1,70 @@
+"""Wrong labels: a known fraction of the labels of a data set, flipped to other classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from bioae.checks import number, one_of, whole
+from bioae.datasets.events import Events
+from bioae.datasets.images import Images
+from bioae.datasets.signals import Signals
+from bioae.errors import DataError
+from bioae.random import stream
+
+__all__ = ["flip_labels"]
+
+Labelled = TypeVar("Labelled", Images, Signals, Events)
+
+_KINDS = ("symmetric", "pair")
+
+#: The stream of random numbers.
+_FLIPS = int.from_bytes(b"flips", "big")
+
+
+def flip_labels(
+    data: Labelled, fraction: float, *, classes: int, seed: int, kind: str = "symmetric"
+) -> Labelled:
+    """Return a data set in which a fraction of the labels is wrong.
+
+    Parameters
+    ----------
+    data
+        The data set, with its labels.
+    fraction
+        The fraction of the examples whose label is flipped, rounded to a number of examples. They
+        are drawn without regard to their class, and those of a smaller fraction are among them.
+    classes
+        The number of classes; labels are whole numbers below it.
+    seed
+        The seed of the choice of the examples and of their new labels.
+    kind
+        ``"symmetric"``: a flipped label is any of the other classes with the same probability.
+        ``"pair"``: it is the next class, and the first one after the last (asymmetric noise).
+
+    Raises
+    ------
+    DataError
+        If the data set has no labels, or a value does not fit.
+    """
+    if data.labels is None:
+        raise DataError("the data set has no labels, which could be flipped", where=data.name)
+    number(fraction, "fraction", least=0, most=1, error=DataError)
+    whole(classes, "classes", least=2, error=DataError)
+    one_of(kind, "kind", _KINDS, error=DataError)
+    labels = data.labels
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            "a label is not one of the classes",
+            where=data.name,
+            expected=f"whole numbers from 0 to {classes - 1}",
+            found=f"from {labels.min()} to {labels.max()}",
+        )
+    generator = stream(seed, _FLIPS)
+    order = generator.permutation(len(labels))
+    shifts = generator.integers(1, classes, len(labels)) if kind == "symmetric" else 1
+    wrong = np.zeros(len(labels), bool)
+    wrong[order[: round(fraction * len(labels))]] = True
+    return replace(data, labels=np.where(wrong, (labels + shifts) % classes, labels))

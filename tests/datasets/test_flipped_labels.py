@@ -1,0 +1,100 @@
+"""Flipped labels: their number, their classes, and the seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioae.datasets import Events, Images, Signals
+from bioae.datasets.synthetic import flip_labels
+from bioae.errors import DataError
+
+
+def images(count: int, classes: int) -> Images:
+    labels = np.arange(count) % classes
+    return Images(np.zeros((count, 1, 2, 2)), labels, "noise", "train", np.arange(count))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(1, 200),
+    classes=st.integers(2, 12),
+    fraction=st.floats(0, 1),
+    seed=st.integers(0, 2**64 - 1),
+    kind=st.sampled_from(["symmetric", "pair"]),
+)
+def test_exactly_a_fraction_is_flipped_to_another_class(
+    count: int, classes: int, fraction: float, seed: int, kind: str
+) -> None:
+    data = images(count, classes)
+    flipped = flip_labels(data, fraction, classes=classes, seed=seed, kind=kind)
+    before, after = data.labels, flipped.labels
+    assert before is not None
+    assert after is not None
+    assert after.dtype == np.int64
+    assert (after != before).sum() == round(fraction * count)
+    assert after.min() >= 0
+    assert after.max() < classes
+    assert (before == np.arange(count) % classes).all()  # unchanged
+    assert flipped.pixels is data.pixels
+    if kind == "pair":
+        wrong = after != before
+        assert (after[wrong] == (before[wrong] + 1) % classes).all()
+    more = flip_labels(data, min(1.0, fraction + 0.3), classes=classes, seed=seed, kind=kind)
+    assert (more.labels == after)[after != before].all()
+
+
+def test_all_other_classes_are_as_frequent() -> None:
+    data = images(40_000, 5)
+    labels = flip_labels(data, 0.5, classes=5, seed=0).labels
+    wrong = labels != data.labels
+    counts = np.bincount((labels - data.labels)[wrong] % 5, minlength=5)
+    assert counts[0] == 0
+    assert (np.abs(counts[1:] - 5000) < 5 * np.sqrt(5000)).all()
+    per_class = np.bincount(data.labels[wrong], minlength=5)
+    assert (np.abs(per_class - 4000) < 5 * np.sqrt(4000)).all()
+
+
+def test_equal_seeds_give_equal_labels() -> None:
+    data = images(100, 10)
+    one, same, other = (flip_labels(data, 0.4, classes=10, seed=s).labels for s in (1, 1, 2))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_signals_and_events_keep_their_kind() -> None:
+    signals = Signals.of(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
+    events = Events.of(
+        example=[0, 3], time=[1.0, 2.0], channel=[0, 1], channels=2, labels=[0, 1, 0, 1]
+    )
+    for data in (signals, events):
+        flipped = flip_labels(data, 1.0, classes=2, seed=0)
+        assert type(flipped) is type(data)
+        assert flipped.labels.tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"fraction": 1.5}, "fraction"),
+        ({"fraction": float("nan")}, "fraction"),
+        ({"classes": 1}, "classes"),
+        ({"classes": 2}, "a label is not one of the classes.*from 0 to 1; found from 0 to 2"),
+        ({"kind": "random"}, "kind does not fit; expected symmetric or pair"),
+    ],
+)
+def test_faulty_arguments_are_refused(change: dict[str, Any], line: str) -> None:
+    arguments: dict[str, Any] = {"fraction": 0.4, "classes": 3, "seed": 0} | change
+    fraction = arguments.pop("fraction")
+    with pytest.raises(DataError, match=line):
+        flip_labels(images(9, 3), fraction, **arguments)
+
+
+def test_data_without_labels_are_refused() -> None:
+    with pytest.raises(DataError, match="no labels"):
+        flip_labels(replace(images(9, 3), labels=None), 0.4, classes=3, seed=0)

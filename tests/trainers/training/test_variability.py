@@ -1,0 +1,363 @@
+"""Artificial neural variability: the noise, its equivalence to the increments, and resuming."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import dense, pictures, write_arrays
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from bioae.errors import NetworkError
+from bioae.trainers import BaselineConfig, train_baseline
+from bioae.trainers.baselines.training import assemble_baseline
+from bioae.trainers.training import checkpoint as checkpoints
+from bioae.trainers.training.config import load_config
+from bioae.trainers.training.descent import encoder_seed, evaluate, example_order
+from bioae.trainers.training.loop import CHECKPOINT, METRICS, TEST, TrainingRun, fit
+from bioae.trainers.training.progress import Report
+from bioae.trainers.training.tables import VariabilityConfig
+from bioae.trainers.training.training import assemble
+from bioae.trainers.training.variability import WeightNoise, noise
+
+TIMES = ("seconds", "images_per_second")
+NOISE: dict[str, Any] = {"scale": 0.3}
+#: Standard deviation relative to the scale, and the mean of the fourth power to the variance's
+#: square.
+MOMENTS = {"normal": (1.0, 3.0), "laplace": (math.sqrt(2), 6.0), "uniform": (3**-0.5, 1.8)}
+LAYERS = [dense("latent", 5), dense("output", shape=[1, 6, 6])]
+
+
+def drawn(
+    epoch: int = 0, batch: int = 0, name: str = "hidden.weight", seed: int = 3, **keys: Any
+) -> NDArray[np.float64]:
+    config = VariabilityConfig(**NOISE | keys)
+    return noise(config, (400, 500), seed=seed, epoch=epoch, batch=batch, name=name)
+
+
+@pytest.mark.parametrize("distribution", MOMENTS)
+def test_the_noise_has_the_moments_of_its_distribution(distribution: Any) -> None:
+    values = drawn(distribution=distribution)
+    deviation, kurtosis = MOMENTS[distribution]
+    count, scale = values.size, NOISE["scale"]
+    assert abs(values.mean()) < 5 * deviation * scale / math.sqrt(count)
+    assert values.std() == pytest.approx(deviation * scale, rel=0.02)
+    assert (values**4).mean() / values.var() ** 2 == pytest.approx(kurtosis, rel=0.05)
+    if distribution == "uniform":
+        assert np.abs(values).max() <= scale
+
+
+def test_every_update_and_array_has_its_own_noise() -> None:
+    keys = [(0, 0, "a.weight", 3), (1, 0, "a.weight", 3), (0, 1, "a.weight", 3),
+            (0, 0, "b.weight", 3), (0, 0, "a.weight", 4), (11, 1, "a.weight", 3),
+            (1, 11, "a.weight", 3)]  # fmt: skip
+    all_noise = [drawn(*key) for key in keys]
+    for one, other in itertools.combinations(all_noise, 2):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.015
+    assert np.array_equal(all_noise[0], drawn(*keys[0]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    updates=st.integers(1, 12),
+    scale=st.floats(1e-3, 10),
+    distribution=st.sampled_from([*MOMENTS]),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_increments_telescope(updates: int, scale: float, distribution: Any, seed: int) -> None:
+    """Noise that is put in and taken out leaves the weights; the sum of increments is the last."""
+    config = VariabilityConfig(scale=scale, distribution=distribution)
+    weight = torch.nn.Parameter(torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(2, 3))
+    before = weight.detach().clone()
+    variability = WeightNoise({"a.weight": weight}, ["a.weight"], config, seed)
+    previous = total = np.zeros((2, 3))
+    for batch in range(updates):
+        clean = variability.add(0, batch)
+        now = noise(config, (2, 3), seed=seed, epoch=0, batch=batch, name="a.weight")
+        np.testing.assert_allclose((weight - before).detach(), now, atol=1e-13 * (1 + scale))
+        total, previous = total + (now - previous), now
+        variability.restore(clean)
+        assert torch.equal(weight, before)
+    np.testing.assert_allclose(total, previous, atol=1e-12 * scale * updates)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """26 images, 6 of which are held out."""
+    folder = tmp_path_factory.mktemp("data")
+    return write_arrays(folder / "images.npz", images=pictures(26, 1, 6, 6))
+
+
+def conventional(data: Path, **training: Any) -> dict[str, Any]:
+    """Return an auto-encoder in float64: batches of 6, the last smaller."""
+    common = {
+        "epochs": 2, "batch_size": 6, "threads": 1, "dtype": "float64", "select": "last",
+        "learning_rate": 1e-2, "seed": 5, "checkpoint_seconds": 0,
+    }  # fmt: skip
+    return {
+        "baseline": "autoencoder",
+        "network": {"input_shape": [1, 6, 6], "latent": "latent", "layers": LAYERS},
+        "training": common | training,
+        "data": {"name": str(data), "validation": 6},
+    }
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("distribution", MOMENTS)
+def test_training_equals_a_loop_that_adds_increments(
+    data: Path, tmp_path: Path, distribution: str, accumulate: bool
+) -> None:
+    """The published form: e(t) - e(t-1) after each update, and - e(t) at the end of an epoch."""
+    table = {"scale": 0.05, "distribution": distribution, "accumulate": accumulate}
+    config = BaselineConfig.from_mapping(conventional(data, variability=table))
+    problem = assemble_baseline(config)
+    (stage,), seed = problem.stages, config.training.seed
+    varied = {name: problem.weights[name] for name in problem.synaptic}
+    assert varied
+    assert set(varied) < set(problem.weights)  # there are biases
+    optimiser = torch.optim.Adam(list(problem.weights.values()), lr=1e-2)
+
+    def add(epoch: int, batch: int, sign: int) -> None:
+        table = config.training.variability
+        assert table is not None
+        for name, weight in varied.items():
+            place: dict[str, Any] = {"seed": seed, "epoch": epoch, "batch": batch, "name": name}
+            weight.data.add_(torch.from_numpy(noise(table, weight.shape, **place)), alpha=sign)
+
+    for epoch in range(2):
+        order = example_order(seed, epoch + 1, len(problem.train))
+        batches = math.ceil(len(order) / 6)
+        for number in range(batches):
+            if not accumulate:
+                add(epoch, number, 1)
+                if number:
+                    add(epoch, number - 1, -1)
+            chosen = problem.train[order[6 * number : 6 * number + 6]]
+            batch = problem.batch(chosen, encoder_seed(seed, epoch + 1))
+            optimiser.zero_grad()
+            problem.terms(batch, stage, 0.0)["loss"].backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(problem.weights.values(), 1.0)
+            optimiser.step()
+            if accumulate:
+                add(epoch, number, 1)
+        if not accumulate:
+            add(epoch, batches - 1, -1)
+    trained = assemble_baseline(config)
+    fit(trained, tmp_path)
+    for name, weight in problem.weights.items():
+        torch.testing.assert_close(trained.weights[name], weight, rtol=1e-9, atol=1e-10)
+
+
+def test_variability_changes_training(small_run: ModuleType, tmp_path: Path) -> None:
+    ends = []
+    for number, options in enumerate(({}, {"variability": NOISE}, {"variability": {"scale": 0.2}})):
+        problem = small_run.problem(small_run.config(**options))
+        fit(problem, tmp_path / str(number))
+        ends.append(problem.mirror.weights["hidden.weight"].detach().clone())
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(ends, 2))
+
+
+def test_a_vanishing_scale_is_plain_training(data: Path, tmp_path: Path) -> None:
+    plain = train_baseline(conventional(data), tmp_path / "plain")
+    tables = conventional(data, variability={"scale": 1e-300})
+    varied = train_baseline(tables, tmp_path / "varied")
+    assert [line["loss"] for line in plain.history] == [line["loss"] for line in varied.history]
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "normal": {"variability": 0.3},
+    "laplace": {"variability": NOISE | {"distribution": "laplace", "layers": ["output"]}},
+    "accumulate": {"variability": {"scale": 0.05, "accumulate": True}},
+    "average": {"variability": NOISE, "average": 0.9},
+    "stages": {
+        "variability": NOISE,
+        "optimiser": {"name": "adamw", "weight_decay": 0.1},
+        "stages": [
+            {"epochs": 1, "batch_size": 5, "frozen": ["hidden"]},
+            {"epochs": 2, "trainable": []},
+        ],
+    },
+}
+
+
+def outcome(out: Path) -> tuple[dict[str, bytes], list[str], bytes]:
+    with safe_open(out / CHECKPOINT, framework="np") as file:
+        tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+    epochs = [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
+    assert all(time > 0 for epoch in epochs for time in (epoch.pop(name) for name in TIMES))
+    return tensors, [json.dumps(epoch) for epoch in epochs], (out / TEST).read_bytes()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_killed_in_an_epoch_and_resumed(small_run: ModuleType, tmp_path: Path, name: str) -> None:
+    options = OPTIONS[name]
+    fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
+    script, out = str(Path(small_run.__file__ or "")), tmp_path / "broken"
+    command = [sys.executable, script, str(out), "7", json.dumps(options)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    position = checkpoints.load(out / CHECKPOINT).position
+    assert position.epoch == 1
+    assert position.batch in (1, 2)
+    fit(small_run.problem(small_run.config(**options)), out, resume=True)
+    assert outcome(out) == outcome(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("place", ["terms", "add", "restore"])
+def test_interrupted_while_the_weights_have_noise(
+    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Nothing with noise reaches a checkpoint, also if the noise is only put in or taken out."""
+    options = {"variability": NOISE}
+    fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
+    owner: Any = TrainingRun if place == "terms" else WeightNoise
+    attribute = {"terms": "_terms"}.get(place, place)
+    original, calls = getattr(owner, attribute), 0
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 6 and place == "restore":
+            (weight, before), *_ = arguments[-1]
+            with torch.no_grad():
+                weight.copy_(before)  # of several arrays only one
+            raise KeyboardInterrupt
+        result = original(*arguments)
+        if calls == 6:
+            raise KeyboardInterrupt
+        return result
+
+    wrapped = staticmethod(interrupted) if place == "restore" else interrupted
+    problem = small_run.problem(small_run.config(**options, checkpoint_seconds=1e6))
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, attribute, wrapped)
+        with pytest.raises(KeyboardInterrupt):
+            fit(problem, tmp_path / "broken")
+    position = checkpoints.load(tmp_path / "broken" / CHECKPOINT).position
+    # With the weights restored, an interrupt keeps the batches since the last checkpoint.
+    assert (position.epoch, position.batch) == (1, 1 if place == "terms" else 0)
+    fit(small_run.problem(small_run.config(**options)), tmp_path / "broken", resume=True)
+    assert outcome(tmp_path / "broken") == outcome(tmp_path / "straight")
+
+
+def test_evaluation_and_checkpoints_see_clean_weights(
+    small_run: ModuleType, tmp_path: Path
+) -> None:
+    config = small_run.config(variability=NOISE, select="last", epochs=2)
+    seen: dict[str, torch.Tensor] = {}
+    problem = small_run.problem(config)
+
+    def remember(report: Report) -> None:
+        seen.update({n: w.detach().clone() for n, w in problem.mirror.weights.items()})
+
+    history, _ = fit(problem, tmp_path, progress=remember)
+    stored = checkpoints.load(tmp_path / CHECKPOINT).tensors
+    for name, weight in seen.items():
+        assert torch.equal(stored[f"weight/{name}"], weight)
+    again = small_run.problem(config)
+    with torch.no_grad():
+        for name, weight in again.mirror.weights.items():
+            weight.copy_(stored[f"weight/{name}"])
+    score = "validation_sum_squared_error"
+    assert evaluate(again)[score] == history[-1][score]
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_frozen_and_other_layers_have_no_noise(
+    small_run: ModuleType, tmp_path: Path, accumulate: bool
+) -> None:
+    """Nor have biases and neuron parameters; accumulated noise moves only what is trained."""
+    config = small_run.config(
+        variability=NOISE | {"accumulate": accumulate}, frozen=["hidden.weight"], epochs=1
+    )
+    problem = small_run.problem(config)
+    before = {n: w.detach().clone() for n, w in problem.mirror.weights.items()}
+    run = TrainingRun(problem, tmp_path)
+    run.state.optimisation.enter(problem.stages[0])
+    assert run.state.variability is not None
+    clean = run.state.variability.add(0, 0)
+    moved = {n for n, w in problem.mirror.weights.items() if not torch.equal(w, before[n])}
+    assert moved == {"output.weight"}
+    run.state.variability.restore(clean)
+    fit(problem, tmp_path)
+    assert torch.equal(problem.mirror.weights["hidden.weight"], before["hidden.weight"])
+    assert not torch.equal(problem.mirror.weights["output.weight"], before["output.weight"])
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({"variability": {"scale": 0}}, r"variability\.scale .*expected greater than 0; found 0$"),
+        ({"variability": 0}, r"^training\.variability\.scale .*expected greater than 0; found 0$"),
+        ({"variability": -0.1}, r"training\.variability\.scale .*expected greater than 0"),
+        ({"variability": {}}, r"the key 'training\.variability\.scale' is missing"),
+        ({"variability": True}, r"training\.variability .*expected a table; found True"),
+        ({"variability": {"scale": float("inf")}}, r"training\.variability\.scale is not finite"),
+        (
+            {"variability": NOISE | {"distribution": "cauchy"}},
+            r"variability\.distribution .* 'normal', 'laplace' or 'uniform'; found 'cauchy'",
+        ),
+        (
+            {"variability": NOISE | {"scal": 1}},
+            r"'training\.variability\.scal'; .* one of scale, distribution, accumulate, layers",
+        ),
+        (
+            {"variability": NOISE | {"layers": ["nothing"]}},
+            r"training\.variability names an unknown layer 'nothing'; expected one of encoder1",
+        ),
+    ],
+)
+def test_faulty_tables_are_refused_in_one_line(training: dict[str, Any], line: str) -> None:
+    with pytest.raises(NetworkError, match=line) as error:
+        load_config({"training": training})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        (
+            {"variability": NOISE | {"layers": ["latent"]}, "frozen": ["latent"]},
+            r"training\.variability, layers: .*trains weights of the layer 'latent'; .* encoder1",
+        ),
+        (
+            {"variability": NOISE, "frozen": ["weight"], "trainable": ["tau"],
+             "derivative": "arctan"},
+            r"training\.variability: no stage trains weights",
+        ),
+    ],
+)  # fmt: skip
+def test_noise_on_nothing_is_refused(training: dict[str, Any], line: str) -> None:
+    config = load_config({"data": {"train": 20, "validation": 4, "test": 4}, "training": training})
+    with pytest.raises(NetworkError, match=line):
+        assemble(config)
+
+
+def test_a_baseline_checks_the_layers(data: Path) -> None:
+    pooled = [{"kind": "avg_pool2d", "name": "pooled", "kernel": 2}, *LAYERS]
+    tables = conventional(data, variability=NOISE | {"layers": ["pooled"]})
+    tables["network"] = tables["network"] | {"layers": pooled}
+    with pytest.raises(NetworkError, match=r"'pooled'; expected one of latent, output"):
+        assemble_baseline(BaselineConfig.from_mapping(tables))
+
+
+def test_a_changed_scale_is_refused_on_resuming(small_run: ModuleType, tmp_path: Path) -> None:
+    fit(small_run.problem(small_run.config(variability=0.3, epochs=1)), tmp_path)
+    for change, line in (
+        ({"variability": 0.2}, r"training\.variability\.scale; expected 0\.3; found 0\.2"),
+        ({}, r"training\.variability"),
+    ):
+        with pytest.raises(NetworkError, match=line):
+            fit(small_run.problem(small_run.config(**change)), tmp_path, resume=True)
