@@ -4,3 +4,25 @@ A generator returns `Signals` or `Images` with their labels or targets, and draw
 of `bioae.random`, so that equal seeds give equal examples. `bioae.datasets.save` writes a training
 and a test set for a training configuration.
 """
+
+from __future__ import annotations
+
+from bioae.datasets.synthetic.materials import (
+    ElastoplasticHistory,
+    elasticity,
+    elastoplastic_history,
+    plasticity,
+    ramberg_osgood,
+    ramberg_osgood_stress,
+    strain_paths,
+)
+
+__all__ = [
+    "ElastoplasticHistory",
+    "elasticity",
+    "elastoplastic_history",
+    "plasticity",
+    "ramberg_osgood",
+    "ramberg_osgood_stress",
+    "strain_paths",
+]

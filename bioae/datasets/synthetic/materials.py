@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, whole
+from bioae.checks import number, one_of, whole
 from bioae.datasets.signals import Signals
 from bioae.random import stream
 
@@ -56,6 +56,7 @@ STRESS = 300.0
 _SPEED = 0.08
 #: The probability per point that a history turns.
 _TURNING = 0.08
+_SPLITS = ("train", "test")
 #: The streams of random numbers, two of each generator.
 _STREAMS = {"elasticity": 0, "ramberg_osgood": 2, "plasticity": 4}
 
@@ -309,7 +310,8 @@ def plasticity(
 
 
 def _key(generator: str, split: Split) -> int:
-    return _STREAMS[generator] + ("train", "test").index(split)
+    one_of(split, "split", _SPLITS)
+    return _STREAMS[generator] + _SPLITS.index(split)
 
 
 def _check_moduli(**moduli: float) -> None:
