@@ -167,7 +167,8 @@ def ramberg_osgood_stress(
         plastic = offset * (stress / limits) ** (exponent - 1)
         residual = stress / young + plastic * stress / limits - strains
         stress = np.maximum(stress - residual / (1 / young + exponent * plastic / limits), 0.0)
-    return np.copysign(stress, np.asarray(strain, np.float64))
+    signed: Numbers = np.copysign(stress, np.asarray(strain, np.float64))
+    return signed
 
 
 def strain_paths(examples: int, points: int, *, seed: int = 0, key: int = 0) -> Numbers:
