@@ -363,9 +363,9 @@ unloads in the middle of the history, a clock alone tells loading from unloading
 
 The *normalised error* is the mean squared error divided by the variance of the targets of the test
 set, over all examples and steps: 1 for their mean. The *relative error* is the root mean squared
-error divided by the root mean square of the targets. The thresholds were set before any run; those
-of elasticity, plasticity, long short-term memory and the perceptron without memory are part of the
-experiment's design, the threshold of 0.1 for Ramberg-Osgood and for "fails" is that of plasticity.
+error divided by the root mean square of the targets. All thresholds were set before any
+run. Where a control has to fail, or a perceptron without memory to learn Ramberg-Osgood, the
+threshold is that of the claim.
 
 ## Networks
 
@@ -375,7 +375,7 @@ is a current proportional to the strain. For elasticity the output is the mean p
 read-out, for the other materials its potential at each step, and the three layers are recurrent.
 They are trained by AdamW with the arctan derivative. The conventional network has three layers of
 64 units of long short-term memory and a linear read-out; perceptrons have three layers of 64
-rectified units and see one point of a history at a time. All train for the same number of epochs on
+rectified units and see one point of a history at a time. Both networks of a material train for the same number of epochs on
 the same examples, the perceptrons on their single points for 10.
 
 Differences from Henkes et al.: their third layer passes its potential on, ours its spikes; their
@@ -391,6 +391,20 @@ the first two layers are out of reach; nothing is trained again.
 Single runs with seed 0, compared by the normalised error of the validation split; no test example
 was looked at. Learning rates fall along a cosine.
 
-TRIED
+| plasticity | learning rate | epochs | normalised error |
+| --- | --- | --- | --- |
+| initial time constants of 10 ms | 4e-3 | 60 | 0.062 |
+| initial time constants of 10 ms | 8e-3 | 20 | 0.078 |
+| initial time constants of 5 to 50 ms | 4e-3 | 20 | 0.153 |
+| **initial time constants of 3 ms** | 8e-3 | 20 | 0.043 |
+| long short-term memory | 4e-3 | 20 | 0.0056 |
+
+Two runs with time constants of 10 ms were stopped: after 2 epochs with gradients that stop at the
+reset, at 0.82, and after 3 epochs with initial thresholds of 0.1 and a gain of 0.3, at 0.90, when
+the first row had come to 0.47 and 0.33. The recipe has 3 ms, and 100 epochs. Elasticity (10 ms,
+4e-3, relative error 0.022 in the 20th epoch of a run planned for 40) was tried once, and
+Ramberg-Osgood too (10 ms, 4e-3, 20 epochs, 0.027); it then got the time constants and the learning
+rate of plasticity, untried. Other learning rates of long short-term memory and of the perceptrons
+were not tried.
 """,
 )  # fmt: skip
