@@ -375,8 +375,8 @@ is a current proportional to the strain. For elasticity the output is the mean p
 read-out, for the other materials its potential at each step, and the three layers are recurrent.
 They are trained by AdamW with the arctan derivative. The conventional network has three layers of
 64 units of long short-term memory and a linear read-out; perceptrons have three layers of 64
-rectified units and see one point of a history at a time. Both networks of a material train for the same number of epochs on
-the same examples, the perceptrons on their single points for 10.
+rectified units and see one point of a history at a time. Both networks of a material train for the
+same number of epochs on the same examples, the perceptrons on their single points for 10.
 
 Differences from Henkes et al.: their third layer passes its potential on, ours its spikes; their
 plasticity is learned by a spiking long short-term memory, ours by recurrent neurons with leaky

@@ -7,6 +7,7 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
+from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.materials import (
     ElastoplasticHistory,
     elasticity,
@@ -16,13 +17,20 @@ from bioae.datasets.synthetic.materials import (
     ramberg_osgood_stress,
     strain_paths,
 )
+from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
 __all__ = [
+    "NEIGHBOURHOODS",
     "ElastoplasticHistory",
+    "NKLandscape",
     "elasticity",
     "elastoplastic_history",
+    "erf_covariance",
+    "nk_landscape",
     "plasticity",
     "ramberg_osgood",
     "ramberg_osgood_stress",
+    "ring_covariance",
+    "ring_fields",
     "strain_paths",
 ]
