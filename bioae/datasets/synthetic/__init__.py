@@ -10,18 +10,26 @@ from __future__ import annotations
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.functions import genz
 from bioae.datasets.synthetic.labels import flip_labels
+from bioae.datasets.synthetic.materials import ElastoplasticHistory, elasticity, elastoplastic_history, plasticity, ramberg_osgood, ramberg_osgood_stress, strain_paths
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 
 __all__ = [
     "NEIGHBOURHOODS",
+    "ElastoplasticHistory",
     "NKLandscape",
+    "elasticity",
+    "elastoplastic_history",
     "erf_covariance",
     "flip_labels",
     "genz",
     "nk_landscape",
     "permuted_rows",
+    "plasticity",
+    "ramberg_osgood",
+    "ramberg_osgood_stress",
     "ring_covariance",
     "ring_fields",
     "store_recall",
+    "strain_paths",
 ]

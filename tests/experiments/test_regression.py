@@ -1,0 +1,84 @@
+"""The experiment ``regression``: its data, networks, controls and errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bioae.datasets import Signals
+from bioae.experiments.regression import (
+    EXPERIMENT,
+    errors,
+    examples,
+    pointwise,
+    recipe,
+    silenced,
+)
+from bioae.networks import Network, NetworkConfig
+from bioae.simulation import Backend, simulate
+
+MATERIALS = ("elasticity", "ramberg_osgood", "plasticity")
+
+
+def untrained(material: str) -> tuple[Network, Signals]:
+    """Return a network of the quick form with initial weights, and its test set."""
+    train, test = examples(material, EXPERIMENT.quick, seed=0)
+    tables = recipe(material, EXPERIMENT.quick, train.shape[0])["network"]
+    config = NetworkConfig.from_mapping(tables, where=material)
+    return Network.initialise(config, seed=0).quantised(), test
+
+
+@pytest.mark.parametrize("material", MATERIALS)
+def test_networks_have_three_spiking_layers_and_a_read_out(material: str) -> None:
+    network, _ = untrained(material)
+    assert [layer.can_fire for layer in network.config.placed] == [True, True, True, False]
+    recurrent = [layer.layer.recurrent for layer in network.config.placed]
+    assert recurrent == [material != "elasticity"] * 3 + [False]
+
+
+def test_points_keep_no_history() -> None:
+    _, test = examples("ramberg_osgood", EXPERIMENT.quick, seed=0)
+    assert test.targets is not None
+    count = len(test) * test.points
+    for inputs, channels in (("present", 2), ("clock", 1), ("present and clock", 3)):
+        points = pointwise(test, inputs)
+        assert points.targets is not None
+        assert points.signals.shape == (count, 1, channels)
+        assert points.targets.shape == (count, 1)
+    # The point after the first presentation is the start of the second one.
+    at = test.points
+    np.testing.assert_array_equal(points.signals[at, 0], [*test.signals[1, 0], 0.0])
+    np.testing.assert_array_equal(points.targets[at], test.targets[1, 0])
+    assert points.signals[at - 1, 0, 2] == 1.0
+
+
+def test_errors() -> None:
+    targets = np.random.default_rng(0).normal(2.0, 0.5, (6, 5, 1))
+    test = Signals.of(np.zeros((6, 5)), targets=targets)
+    mean = np.full(targets.shape, targets.mean())
+    assert errors(mean, test)["error"] == pytest.approx(1.0)
+    assert errors(0 * targets, test)["relative_error"] == pytest.approx(1.0)
+    assert errors(1.1 * targets, test)["relative_error"] == pytest.approx(0.1)
+    assert errors(targets, test) == {"error": 0.0, "relative_error": 0.0}
+
+
+@pytest.mark.parametrize("material", ["elasticity", "plasticity"])
+def test_without_spikes_of_two_layers_the_output_depends_on_nothing(material: str) -> None:
+    network, test = untrained(material)
+    mute = silenced(network)
+    before, after = (simulate(each, test[:4], Backend("numpy")) for each in (network, mute))
+    for layer in ("first", "middle"):
+        assert before[f"layers/{layer}"]["spike_count"].sum() > 0
+        assert after[f"layers/{layer}"]["spike_count"].sum() == 0
+    output = after["output"].to_numpy()
+    assert (output == output[:1]).all()
+    assert (before["output"].to_numpy() != before["output"].to_numpy()[:1]).any()
+    assert errors(output, test[:4])["error"] >= 1
+
+
+def test_thresholds_are_those_of_the_claim() -> None:
+    claims = {each.text: (each.relation, each.threshold) for each in EXPERIMENT.criteria}
+    assert claims["relative error, elasticity"] == ("<=", 0.05)
+    assert claims["error, plasticity"] == ("<=", 0.1)
+    assert claims["error, plasticity, relative to long short-term memory"] == ("<=", 2.0)
+    assert claims["error without memory, plasticity"] == (">=", 0.8)
