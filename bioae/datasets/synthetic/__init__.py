@@ -4,3 +4,9 @@ A generator returns `Signals` or `Images` with their labels or targets, and draw
 of `bioae.random`, so that equal seeds give equal examples. `bioae.datasets.save` writes a training
 and a test set for a training configuration.
 """
+
+from __future__ import annotations
+
+from bioae.datasets.synthetic.segments import ordered_segments
+
+__all__ = ["ordered_segments"]
