@@ -35,10 +35,12 @@ from bioae.networks.encoders import (
 )
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
 from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
-from bioae.trainers.baselines.config import (
+from bioae.trainers.baselines.kinds import (
     AutoencoderKind,
+    FeedforwardKind,
     MeanImageKind,
     PcaKind,
+    RecurrentKind,
     TrainedKind,
     VariationalKind,
     ZeroKind,
@@ -68,7 +70,15 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
         TrajectoryDecoder,
     ),
     "tasks": (Reconstruction, Classification, Regression, Sequence),
-    "baselines": (AutoencoderKind, VariationalKind, PcaKind, MeanImageKind, ZeroKind),
+    "baselines": (
+        AutoencoderKind,
+        VariationalKind,
+        FeedforwardKind,
+        RecurrentKind,
+        PcaKind,
+        MeanImageKind,
+        ZeroKind,
+    ),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),

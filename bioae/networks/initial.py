@@ -16,7 +16,7 @@ from bioae.networks.inputs import spread_ends
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import stream
 
-__all__ = ["draw_parameters", "draw_spread", "draw_weights"]
+__all__ = ["draw_parameters", "draw_spread", "draw_weights", "orthogonal"]
 
 Values = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values
     recurrent = name.endswith(".recurrent")
     gain = layer.recurrent_gain if recurrent and layer.recurrent_gain else layer.gain
     if layer.initial == "orthogonal":
-        weights = gain * _orthogonal(shape, generator)
+        weights = gain * orthogonal(shape, generator)
     else:
         others = max(placed.size - (not layer.autapses), 1)
         fan_in = others if recurrent else layer.fan_in(placed.input_shape)
@@ -52,7 +52,7 @@ def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values
     return weights
 
 
-def _orthogonal(shape: tuple[int, ...], generator: Generator) -> Values:
+def orthogonal(shape: tuple[int, ...], generator: Generator) -> Values:
     """Draw a matrix of the first axis and the others, with orthonormal rows or columns.
 
     Uniformly distributed (Saxe, McClelland & Ganguli 2014, arXiv:1312.6120; the signs as in

@@ -128,7 +128,7 @@ def make_sources(folder: Path) -> None:
     write_result(example_result(), folder / "r.nc")
     artefact.save(network, folder / "model", training={"epochs": 3}, metrics={"loss": 0.5})
     artefact.save(network, folder / "model.zip")
-    tensors = {"weight/a": torch.ones(3, 4), "adam/step/a": torch.ones(())}
+    tensors = {"weight/a": torch.ones(3, 4), "optimiser/step/a": torch.ones(())}
     history = [{"epoch": 1, "loss": 0.5}]
     position = checkpoint.Position(epoch=1, batch=1, examples=2, sums={"loss": 1.0})
     made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, 2)

@@ -7,33 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import model_validator
 
-from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
-from bioae.networks.layers import LayerBase, Pool2d, Shape
+from bioae.networks.encoders import Frames
+from bioae.networks.layers import Dense, LayerBase, Pool2d, Shape
+from bioae.trainers.baselines.kinds import (
+    FeedforwardKind,
+    Kind,
+    PcaKind,
+    RecurrentKind,
+    TrainedKind,
+    VariationalKind,
+)
 from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.terms import WEIGHT_TERMS, RegularisersConfig
 
-__all__ = [
-    "LOG_VARIANCE",
-    "AutoencoderKind",
-    "BaselineConfig",
-    "Kind",
-    "MeanImageKind",
-    "PcaKind",
-    "Place",
-    "TrainedKind",
-    "VariationalKind",
-    "ZeroKind",
-    "places",
-]
+__all__ = ["LOG_VARIANCE", "BaselineConfig", "Place", "places"]
 
 
 #: Before ``weight`` and ``bias`` in the names of the arrays that give the latent log-variance.
 LOG_VARIANCE = "log_variance_"
+
+#: The input, forget, cell and output gates of long short-term memory, in the order of PyTorch.
+_GATES = 4
 
 
 class Place(NamedTuple):
@@ -42,72 +41,6 @@ class Place(NamedTuple):
     layer: LayerBase
     input_shape: Shape
     shape: Shape
-
-
-class TrainedKind(Table):
-    """Keys of the kinds that have the layers of the network, and are trained."""
-
-    output: Literal["linear", "sigmoid"] = Field(
-        "linear", description="the activation function of the last layer"
-    )
-    bias: bool = Field(
-        True,
-        description="whether all layers with weights have biases; false: those of which the "
-        "network's description says so",
-    )
-
-
-class AutoencoderKind(TrainedKind):
-    """An auto-encoder: the layers of the network with rectified linear units."""
-
-    kind: Literal["autoencoder"] = "autoencoder"
-    latent: Literal["relu", "linear"] = Field(
-        "relu", description="the activation function of the latent layer"
-    )
-
-
-class VariationalKind(TrainedKind):
-    """A variational auto-encoder; a beta-VAE if `beta` is not 1."""
-
-    kind: Literal["variational"] = "variational"
-    beta: float = Field(
-        1.0, ge=0, le=1e6, description="the factor of the Kullback-Leibler divergence"
-    )
-
-
-class PcaKind(Table):
-    """The first principal components of the training images."""
-
-    kind: Literal["pca"] = "pca"
-    components: Size | None = Field(
-        None, description="the number of components; the size of the latent layer by default"
-    )
-
-
-class MeanImageKind(Table):
-    """The mean of the training images, whatever the image."""
-
-    kind: Literal["mean_image"] = "mean_image"
-
-
-class ZeroKind(Table):
-    """Zero everywhere, whatever the image."""
-
-    kind: Literal["zero"] = "zero"
-
-
-def _named(value: object) -> object:
-    return {"kind": value} if isinstance(value, str) else value
-
-
-#: A baseline by its name, or a table.
-Kind = Annotated[
-    Annotated[
-        AutoencoderKind | VariationalKind | PcaKind | MeanImageKind | ZeroKind,
-        Field(discriminator="kind"),
-    ],
-    BeforeValidator(_named),
-]
 
 
 class BaselineConfig(RunConfig):
@@ -127,15 +60,26 @@ class BaselineConfig(RunConfig):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         network, kind = self.network, self.baseline
-        if network.task.kind != "reconstruction":
-            raise ValueError(
-                "baselines reconstruct images: expected a network of the task 'reconstruction', "
-                f"found {network.task.kind!r}"
-            )
         for terms in (self.regularisers, *(each.regularisers for each in self.training.stages)):
             _check_terms(terms)
         if any(stage.trainable for stage in self.training.stages):
             raise ValueError("`trainable` of a stage: a baseline has no neuron parameters")
+        if isinstance(kind, FeedforwardKind):
+            _check_feedforward(network)
+        elif isinstance(kind, RecurrentKind):
+            _check_recurrent(network, kind)
+        else:
+            self._check_reconstruction()
+        return self
+
+    def _check_reconstruction(self) -> None:
+        network, kind = self.network, self.baseline
+        if network.task.kind != "reconstruction":
+            raise ValueError(
+                f"the baseline {kind.kind!r} reconstructs images: expected a network of the task "
+                f"'reconstruction', found {network.task.kind!r}; the baselines 'feedforward' and "
+                "'recurrent' do other tasks"
+            )
         if isinstance(kind, PcaKind) and self.components > math.prod(network.input_shape):
             raise ValueError(
                 f"an image has {math.prod(network.input_shape)} pixels, fewer than the "
@@ -143,7 +87,6 @@ class BaselineConfig(RunConfig):
             )
         if isinstance(kind, TrainedKind):
             self._check_latent(kind)
-        return self
 
     @property
     def components(self) -> int:
@@ -179,9 +122,11 @@ class BaselineConfig(RunConfig):
     def array_shapes(self) -> dict[str, Shape]:
         """The shapes of what is learned, by name.
 
-        ``LAYER.weight`` and ``LAYER.bias`` of an auto-encoder, and of a variational one
-        ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``; ``mean`` and ``components``
-        of the other kinds.
+        ``LAYER.weight`` and ``LAYER.bias`` of trained kinds; of a variational auto-encoder also
+        ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``; of a recurrent layer
+        ``LAYER.weight`` (unit, input), ``LAYER.recurrent`` (unit, unit) and ``LAYER.bias`` (unit,),
+        with 4 times the rows for ``lstm``: those of the input, forget, cell and output gates, one
+        gate after another. ``mean`` and ``components`` of the kinds that are fitted.
         """
         kind = self.baseline
         if not isinstance(kind, TrainedKind):
@@ -195,14 +140,20 @@ class BaselineConfig(RunConfig):
         for prefix, (layer, shape, _) in sources:
             if isinstance(layer, Pool2d):
                 continue  # its weights are fixed
-            shapes[f"{layer.name}.{prefix}weight"] = layer.weight_shape(shape)
+            name = f"{layer.name}.{prefix}"
+            gates = 1
+            if isinstance(kind, RecurrentKind) and layer.recurrent:
+                gates = _GATES if kind.cell == "lstm" else 1
+                (units,) = layer.bias_shape(shape)
+                shapes[f"{name}recurrent"] = (gates * units, units)
+            first, *rest = layer.weight_shape(shape)
+            shapes[f"{name}weight"] = (gates * first, *rest)
             if kind.bias or layer.bias:
-                shapes[f"{layer.name}.{prefix}bias"] = layer.bias_shape(shape)
+                shapes[f"{name}bias"] = (gates * layer.bias_shape(shape)[0],)
         return shapes
 
     def _check_latent(self, kind: TrainedKind) -> None:
         latent, last = self.latent, places(self.network)[-1]
-        pixels = math.prod(self.network.input_shape)
         if latent == last:
             raise ValueError(
                 f"the latent layer {latent.layer.name!r} is the last one: an auto-encoder has "
@@ -213,18 +164,15 @@ class BaselineConfig(RunConfig):
                 f"the latent layer {latent.layer.name!r} has no weights, from which mean and "
                 "variance could be learned"
             )
-        if math.prod(last.shape) != pixels:
-            raise ValueError(
-                f"the last layer has {math.prod(last.shape)} outputs for {pixels} pixels: a "
-                "baseline reads each output from one neuron"
-            )
+        _check_outputs(self.network)
 
 
 def places(network: NetworkConfig) -> tuple[Place, ...]:
-    """Return the layers of a network with their shapes, for images without an encoder.
+    """Return the layers of a network with their shapes, for inputs without an encoder.
 
     They are those of the spiking network, unless its encoder gives a pixel several neurons: its
-    first layer then has that many input channels per channel here.
+    first layer then has that many input channels per channel here. The channels of signals have the
+    `shape` of the encoder ``frames``, if it has one.
 
     Raises
     ------
@@ -235,7 +183,9 @@ def places(network: NetworkConfig) -> tuple[Place, ...]:
 
 
 def _places(network: NetworkConfig) -> Iterator[Place]:
-    shape: Shape = network.input_shape
+    encoder = network.encoder
+    arranged = encoder.shape if isinstance(encoder, Frames) else None
+    shape: Shape = arranged or network.input_shape
     for layer in network.layers:
         try:
             place = Place(layer, shape, layer.output_shape(shape))
@@ -243,6 +193,59 @@ def _places(network: NetworkConfig) -> Iterator[Place]:
             raise ValueError(f"layer {layer.name!r}: {error}") from None
         yield place
         shape = place.shape
+
+
+def _check_outputs(network: NetworkConfig) -> None:
+    """Refuse a last layer from which each output is not read from one unit."""
+    units = math.prod(places(network)[-1].shape)
+    outputs = math.prod(network.output_shape)
+    if units != outputs:
+        what = "pixels" if network.task.kind == "reconstruction" else "outputs of the task"
+        raise ValueError(
+            f"the last layer has {units} outputs for {outputs} {what}: a baseline reads each "
+            "output from one neuron"
+        )
+
+
+def _check_feedforward(network: NetworkConfig) -> None:
+    if network.task.in_time:
+        raise ValueError(
+            f"the task {network.task.kind!r} has an output for each step, and the baseline "
+            "'feedforward' one output: choose the baseline 'recurrent'"
+        )
+    if network.in_time and network.points > 1:
+        raise ValueError(
+            f"the baseline 'feedforward' reads one point in time, and signals have "
+            f"{network.points}: choose the baseline 'recurrent', or, for signals with one point, "
+            f"every = {network.steps} in the encoder"
+        )
+    _check_outputs(network)
+
+
+def _check_recurrent(network: NetworkConfig, kind: RecurrentKind) -> None:
+    if not network.in_time:
+        raise ValueError(
+            "the baseline 'recurrent' is for signals, and input_shape = "
+            f"{list(network.input_shape)} for images: choose the baseline 'feedforward'"
+        )
+    recurrent = [layer for layer in network.layers if layer.recurrent]
+    others = [layer.name for layer in recurrent if not isinstance(layer, Dense)]
+    if others:
+        raise ValueError(f"layer {others[0]!r}: in baselines only dense layers are recurrent")
+    if not recurrent:
+        raise ValueError(
+            "the baseline 'recurrent' needs a recurrent layer: set recurrent = true in a dense one"
+        )
+    if network.layers[-1].recurrent and kind.output != "linear":
+        raise ValueError(
+            f"baseline.output = {kind.output!r} has no effect: the last layer is recurrent, and "
+            "its units are those of `cell`"
+        )
+    if network.decoder.reads == "latency":
+        raise ValueError(
+            f"the decoder {network.decoder.kind!r} reads the times of spikes, which a baseline "
+            "does not have"
+        )
 
 
 def _check_terms(terms: RegularisersConfig | None) -> None:

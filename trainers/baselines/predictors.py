@@ -60,8 +60,8 @@ class Linear(Baseline):
         """Return ``mean`` and ``components``."""
         return {"mean": self.mean, "components": self.components}
 
-    def _reconstruct(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.mean + self._latent(images) @ self.components
+    def _predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.mean + self._latent(values) @ self.components
 
     def _latent(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
         return (images.reshape(len(images), -1) - self.mean) @ self.components.T

@@ -1,4 +1,4 @@
-"""The problem of training a conventional auto-encoder, for the loop that trains spiking ones."""
+"""The problem of training a conventional network, for the loop that trains spiking ones."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
-from bioae.trainers.baselines.autoencoder import Activations, AutoencoderModule, kl_divergence
-from bioae.trainers.baselines.config import BaselineConfig, VariationalKind
+from bioae.trainers.baselines.autoencoder import kl_divergence
+from bioae.trainers.baselines.config import BaselineConfig
+from bioae.trainers.baselines.kinds import RecurrentKind, VariationalKind
+from bioae.trainers.baselines.layers import Activations, ConventionalModule
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem
 from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["ActivationTally", "AutoencoderProblem"]
+__all__ = ["ActivationTally", "BaselineProblem"]
 
 
 @dataclass(frozen=True)
-class AutoencoderProblem(DescentProblem):
-    """A conventional auto-encoder, the images to train it on, and its objective.
+class BaselineProblem(DescentProblem):
+    """A conventional network, the data to train it on, and its objective.
 
     Parameters
     ----------
     config
         The run's configuration.
     module
-        The auto-encoder, on the configuration's device.
+        The network, on the configuration's device.
     train, validation, test
-        The images to train on, and those on which it is evaluated after each epoch and at the end.
+        The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: BaselineConfig
-    module: AutoencoderModule
+    module: ConventionalModule
     train: Data
     validation: Data
     test: Data
@@ -55,19 +57,21 @@ class AutoencoderProblem(DescentProblem):
         return [name for name in self.module.arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
 
     def batch(self, images: Data, seed: int) -> Batch:
-        """Return images in [0, 1], which are also the targets."""
-        settings = self.config.training
-        values = torch.from_numpy(values_of(self.config.network, images))
-        values = values.to(device=settings.device, dtype=getattr(torch, settings.dtype))
-        return Batch(values, values, Key(seed, images.indices))
+        """Return images or signals, and the targets of the task."""
+        network = self.config.network
+        inputs = self.module.inputs(values_of(network, images))
+        target = torch.from_numpy(network.task.target_of(images, network.steps))
+        whole = target.dtype == torch.int64  # classes stay whole numbers
+        target = target.to(inputs.device) if whole else target.to(inputs)
+        return Batch(inputs, target, Key(seed, images.indices))
 
     def run(self, batch: Batch) -> Activations:
-        """Run the auto-encoder, with random latent numbers if it is variational."""
+        """Run the network, with random latent numbers in a variational auto-encoder."""
         outputs: Activations = self.module(batch.drive, batch.key)
         return outputs
 
     def evaluated(self, batch: Batch) -> Activations:
-        """Run the auto-encoder, with the mean of the latent numbers."""
+        """Run the network, with the mean of latent numbers."""
         outputs: Activations = self.module(batch.drive)
         return outputs
 
@@ -84,7 +88,8 @@ class AutoencoderProblem(DescentProblem):
 
     def tallies(self) -> dict[str, ActivationTally]:
         """Return a tally for each layer."""
-        return {place.layer.name: ActivationTally() for place in self.module.places}
+        in_time = isinstance(self.config.baseline, RecurrentKind)
+        return {place.layer.name: ActivationTally(in_time) for place in self.module.places}
 
     def as_stored(self) -> AbstractContextManager[None]:
         """Return a context in which the weights are as they are: nothing is rounded."""
@@ -96,16 +101,25 @@ class AutoencoderProblem(DescentProblem):
 
 
 class ActivationTally:
-    """Counts of the units of a layer whose activation is not 0."""
+    """Counts of the units of a layer whose activation is not 0.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    in_time
+        Whether activations have an axis of time, the first: a unit then counts if it is not 0 at
+        some step.
+    """
+
+    def __init__(self, in_time: bool = False) -> None:
+        self._in_time = in_time
         self._examples = 0
         self._active: Tensor | None = None
 
     def add(self, layer: Tensor) -> None:
-        """Count in a batch of activations (example, *shape)."""
-        active = (layer != 0).flatten(1).sum(0)
-        self._examples += len(layer)
+        """Count in a batch of activations (example, *shape), or (time, example, *shape)."""
+        units = (layer != 0).any(0) if self._in_time else layer != 0
+        active = units.flatten(1).sum(0)
+        self._examples += len(units)
         self._active = active if self._active is None else self._active + active
 
     def figures(self) -> dict[str, float]:

@@ -16,10 +16,11 @@ from bioae.documents import read_toml
 from bioae.errors import ArtefactError
 from bioae.files import atomic_output
 from bioae.inputs import check_input, read_input
-from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
 from bioae.trainers.baselines.base import Arrays, Baseline
-from bioae.trainers.baselines.config import BaselineConfig, TrainedKind
+from bioae.trainers.baselines.config import BaselineConfig
+from bioae.trainers.baselines.kinds import TrainedKind
 from bioae.trainers.baselines.predictors import Linear
+from bioae.trainers.baselines.trained import Trained, conventional_module
 
 __all__ = ["load_baseline", "save_baseline"]
 
@@ -59,7 +60,7 @@ def load_baseline(path: Path | str) -> Baseline:
     if not isinstance(config.baseline, TrainedKind):
         return Linear(config.network, arrays["mean"], arrays["components"])
     tensors = {name: torch.from_numpy(each) for name, each in arrays.items()}
-    return Autoencoder(AutoencoderModule(config, tensors))
+    return Trained(conventional_module(config, tensors))
 
 
 def _arrays(path: Path) -> Arrays:

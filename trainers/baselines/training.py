@@ -16,12 +16,13 @@ from bioae.errors import NetworkError
 from bioae.files import atomic_output, remove
 from bioae.progress import check_progress
 from bioae.simulation.presentations import values_of
-from bioae.trainers.baselines.autoencoder import Autoencoder, AutoencoderModule
 from bioae.trainers.baselines.base import Baseline
-from bioae.trainers.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
+from bioae.trainers.baselines.config import BaselineConfig
+from bioae.trainers.baselines.kinds import PcaKind, TrainedKind, ZeroKind
 from bioae.trainers.baselines.predictors import Linear
-from bioae.trainers.baselines.problem import AutoencoderProblem
+from bioae.trainers.baselines.problem import BaselineProblem
 from bioae.trainers.baselines.stored import save_baseline
+from bioae.trainers.baselines.trained import Trained, conventional_module
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split
 from bioae.trainers.training.loop import (
@@ -52,7 +53,7 @@ class BaselineResult:
     Attributes
     ----------
     baseline
-        The baseline, which reconstructs images.
+        The baseline, which predicts the outputs of examples.
     history
         The metrics of each epoch, as in ``metrics.jsonl``; one entry if it is fitted in one step.
     summary
@@ -127,7 +128,7 @@ def train_baseline(
         with alone_in(out):
             check_folder(out, replace=replace)  # another process may have trained since
             fitted = fit(problem, out, resume=resume, progress=progress)
-            baseline = Autoencoder(problem.module)
+            baseline = Trained(problem.module)
             save_baseline(baseline, config, out / MODEL)
     else:
         baseline, fitted = _fit_once(config)
@@ -140,8 +141,8 @@ def train_baseline(
     return BaselineResult(baseline, tuple(fitted.history), fitted.summary, out)
 
 
-def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
-    """Load the images, and draw the weights of an auto-encoder.
+def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
+    """Load the data, and draw the weights of a conventional network.
 
     Parameters
     ----------
@@ -155,12 +156,12 @@ def assemble_baseline(config: BaselineConfig) -> AutoencoderProblem:
     NetworkError
         If there is no such device, or a name in the configuration does not exist.
     """
-    module = AutoencoderModule(config)
+    module = conventional_module(config)
     stages = stages_of(config)
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
-    return AutoencoderProblem(config, module, *splits(config))
+    return BaselineProblem(config, module, *splits(config))
 
 
 def _check_fitted(out: Path) -> None:
@@ -208,7 +209,7 @@ def _write_fitted(config: BaselineConfig, fitted: Fitted, out: Path) -> None:
 
 
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:
-    outputs = torch.from_numpy(baseline.reconstruct(data))
+    outputs = torch.from_numpy(baseline.predict(data))
     targets = torch.from_numpy(values_of(baseline.network, data))
     scores = evaluate_scores(baseline.network.task, [(outputs, targets)])
     return {f"{split}_{name}": value for name, value in scores.items()}

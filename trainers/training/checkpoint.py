@@ -1,9 +1,10 @@
 """Checkpoints: the state of a training run on disk, from which it resumes bit for bit.
 
 One safetensors file. Its tensors are ``weight/NAME`` for each parameter of the mirror (neuron
-parameters in the dimensionless form in which they are trained), ``adam/KEY/NAME`` for the
-optimiser's state (``step``, ``exp_avg``, ``exp_avg_sq``), ``average/NAME`` for the moving average
-of the weights and ``best/NAME`` for those of the best epoch, where the run has them. Its metadata
+parameters in the dimensionless form in which they are trained), ``optimiser/KEY/NAME`` for the
+optimiser's state (``step``, ``exp_avg``, ``exp_avg_sq`` of Adam, ``momentum_buffer`` of gradient
+descent with momentum), ``average/NAME`` for the moving average of the weights and ``best/NAME`` for
+those of the best epoch, where the run has them. Its metadata
 are one entry, ``bioae``: JSON with the format's version, the configuration, the position, the
 number of threads, and the metrics of the finished epochs.
 """
@@ -47,6 +48,9 @@ _LARGEST_HEADER = 100_000_000
 
 #: The arrays of a checkpoint that have the names and shapes of the weights.
 _LIKE_WEIGHTS = ("weight", "average", "best")
+
+#: The optimiser's arrays, and their name in older checkpoints.
+_OPTIMISER = ("optimiser", "adam")
 
 
 @dataclass
@@ -126,7 +130,7 @@ def capture(
     }
     for name, weight in weights.items():
         for key, moment in optimiser.state.get(weight, {}).items():
-            tensors[f"adam/{key}/{name}"] = moment
+            tensors[f"optimiser/{key}/{name}"] = moment
     return tensors
 
 
@@ -186,7 +190,7 @@ def _moments_of(name: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str,
     for key, tensor in tensors.items():
         kind, _, rest = key.partition("/")
         moment, _, owner = rest.partition("/")
-        if kind == "adam" and owner == name:
+        if kind in _OPTIMISER and owner == name:
             yield moment, tensor
 
 

@@ -109,7 +109,8 @@ class DescentConfig(Table):
         default=None, description="images evaluated at once; none: `batch_size`"
     )
     optimiser: Optimiser = Field(
-        default=AdamConfig(), description="Adam, or AdamW with its weight decay"
+        default=AdamConfig(),
+        description="Adam, AdamW with its weight decay, or plain gradient descent",
     )
     learning_rate: Rate = Field(default=5e-4, description="the optimiser's step size")
     schedule: Schedule = Field(

@@ -27,6 +27,7 @@ __all__ = [
     "Optimiser",
     "Rate",
     "Rates",
+    "SgdConfig",
     "StageConfig",
 ]
 
@@ -113,9 +114,23 @@ class AdamWConfig(Table):
     )
 
 
-#: Adam by its name, or a table.
+class SgdConfig(Table):
+    """Stochastic gradient descent, with heavy-ball momentum if asked for (Polyak 1964)."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="the part of the last update's direction that is added to the gradient",
+    )
+    weight_decay: ClassVar[float] = 0.0
+
+
+#: An optimiser by its name, or a table.
 Optimiser = Annotated[
-    Annotated[AdamConfig | AdamWConfig, Field(discriminator="name")], BeforeValidator(named)
+    Annotated[AdamConfig | AdamWConfig | SgdConfig, Field(discriminator="name")],
+    BeforeValidator(named),
 ]
 #: A spike derivative by its name, or a table.
 Derivative = Annotated[DerivativeConfig, BeforeValidator(named)]

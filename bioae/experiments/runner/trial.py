@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data, Images
     from bioae.networks.network import Network
 
 __all__ = ["RESULTS", "Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
@@ -49,7 +49,10 @@ class Trained(Protocol):
 
 
 class Baseline(Protocol):
-    """A conventional reconstruction of images, as `bioae.trainers.Baseline`."""
+    """A conventional network or a predictor, as `bioae.trainers.Baseline`."""
+
+    def predict(self, data: Data | ArrayLike) -> NDArray[Any]:
+        """Predict the outputs of examples (example, *output_shape)."""
 
     def reconstruct(self, images: Images | ArrayLike) -> NDArray[Any]:
         """Reconstruct images (example, channel, y, x)."""
@@ -148,7 +151,7 @@ class Trial:
     def baseline(
         self, tables: Mapping[str, Any], name: str = "baseline", *, share: bool = False
     ) -> TrainedBaseline:
-        """Train or fit a conventional auto-encoder or a trivial predictor.
+        """Train or fit a conventional network or a trivial predictor.
 
         Parameters
         ----------

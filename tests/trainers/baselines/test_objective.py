@@ -16,7 +16,7 @@ from bioae.datasets import Images
 from bioae.noise import Key
 from bioae.trainers.baselines.autoencoder import AutoencoderModule, kl_divergence
 from bioae.trainers.baselines.config import BaselineConfig
-from bioae.trainers.baselines.problem import ActivationTally, AutoencoderProblem
+from bioae.trainers.baselines.problem import ActivationTally, BaselineProblem
 
 LINEAR: dict[str, Any] = {
     "input_shape": [1, 3, 4],
@@ -30,13 +30,13 @@ def images(count: int, *, same: bool = False) -> Images:
     return Images(pixels, None, "noise", "train", np.arange(count))
 
 
-def problem(data: Images, beta: float, **training: Any) -> AutoencoderProblem:
+def problem(data: Images, beta: float, **training: Any) -> BaselineProblem:
     settings = {"dtype": "float64", **training}
     kind = {"kind": "variational", "beta": beta}
     config = BaselineConfig.from_mapping(
         {"baseline": kind, "network": LINEAR, "training": settings}
     )
-    return AutoencoderProblem(config, AutoencoderModule(config), data, data, data)
+    return BaselineProblem(config, AutoencoderModule(config), data, data, data)
 
 
 def test_the_divergence_and_its_gradient() -> None:
@@ -130,7 +130,7 @@ def test_weight_decay_and_penalties_reach_weights_only() -> None:
             "regularisers": {"l2": 0.5},
         }
     )  # fmt: skip
-    task = AutoencoderProblem(config, AutoencoderModule(config), data, data, data)
+    task = BaselineProblem(config, AutoencoderModule(config), data, data, data)
     with torch.no_grad():
         task.weights["latent.bias"].fill_(3.0)
     found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
@@ -147,7 +147,7 @@ def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> N
         "regularisers": {symbol: {"coefficient": 0.5, "layers": ["latent"]}},
     }  # fmt: skip
     config = BaselineConfig.from_mapping(tables)
-    task = AutoencoderProblem(config, AutoencoderModule(config), data, data, data)
+    task = BaselineProblem(config, AutoencoderModule(config), data, data, data)
     names = ["latent.weight", "latent.log_variance_weight"]
     assert {*task.synaptic} == {*names, "output.weight"}
     with torch.no_grad():

@@ -18,7 +18,7 @@ from builders import dense, pictures, write_arrays
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.trainers import BaselineConfig, BaselineResult, load_baseline, train_baseline
-from bioae.trainers.baselines import autoencoder
+from bioae.trainers.baselines import layers as conventional_layers
 from bioae.trainers.baselines import training as baseline_training
 from bioae.trainers.baselines.autoencoder import AutoencoderModule
 from bioae.trainers.training import loop
@@ -329,7 +329,7 @@ def test_a_model_is_built_after_its_shapes_and_without_drawing(
     def drawn(*_: object) -> None:
         raise AssertionError("weights were drawn")
 
-    monkeypatch.setattr(autoencoder, "stream", drawn)
+    monkeypatch.setattr(conventional_layers, "stream", drawn)
     arrays = load_baseline(straight.model).arrays()
     stored = straight.baseline.arrays()
     assert arrays.keys() == stored.keys()

@@ -55,6 +55,32 @@ def test_weight_decay_is_decoupled_and_acts_on_connections_only(tmp_path: Path) 
     assert config(optimiser="adamw").training.optimiser.weight_decay == 0.01
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+def test_gradient_descent_by_its_definition(momentum: float, tmp_path: Path) -> None:
+    """Each update adds the gradient to ``momentum`` times the last direction (Polyak 1964)."""
+    rate = 0.01
+    given = config(
+        learning_rate=rate, gradient_clip=0, optimiser={"name": "sgd", "momentum": momentum}
+    )
+    problem = assemble(given)
+    run = TrainingRun(problem, tmp_path)
+    batch = problem.batch(problem.train[np.arange(8)], 0)
+    weights = problem.mirror.weights
+    expected = {name: each.detach().clone() for name, each in weights.items()}
+    direction = {name: torch.zeros_like(each) for name, each in expected.items()}
+    for _ in range(3):
+        run._update(batch, problem.stages[0])
+        for name, each in weights.items():
+            assert each.grad is not None
+            assert each.grad.any()
+            direction[name] = momentum * direction[name] + each.grad
+            expected[name] = expected[name] - rate * direction[name]
+            torch.testing.assert_close(each.detach(), expected[name], rtol=1e-12, atol=1e-15)
+    assert config(optimiser="sgd").training.optimiser.model_dump() == {
+        "name": "sgd", "momentum": 0.0
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("frozen", "still"),
     [
@@ -132,7 +158,9 @@ def test_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("training", "line"),
     [
-        ({"optimiser": "sgd"}, "training.optimiser"),
+        ({"optimiser": "lbfgs"}, "training.optimiser"),
+        ({"optimiser": {"name": "sgd", "momentum": 1.0}}, "momentum does not fit"),
+        ({"optimiser": {"name": "sgd", "weight_decay": 0.1}}, "unknown key"),
         ({"optimiser": {"name": "adam", "weight_decay": 1.0}}, "unknown key"),
         ({"optimiser": {"name": "adamw", "weight_decay": -1.0}}, "weight_decay does not fit"),
         ({"layers": {"hiden": {}}}, "training.layers names an unknown layer 'hiden'; expected one"),

@@ -43,6 +43,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "warm-up": {"regularisers": WARM_UP},
     # The error rises again, so that the best epoch is not the last one.
     "best": {"learning_rate": 0.1, "epochs": 4},
+    "gradient descent": {"optimiser": "sgd", "learning_rate": 0.01},
+    "momentum": {
+        "optimiser": {"name": "sgd", "momentum": 0.9},
+        "learning_rate": 0.01,
+        "stages": STAGES,
+    },
     "all": {
         "stages": STAGES,
         "average": 0.8,
@@ -100,6 +106,18 @@ def test_stopped_twice_and_resumed(small_run: ModuleType, tmp_path: Path, name: 
     assert all(weight.equal(weights[key]) for key, weight in problem.mirror.weights.items())
     if name == "best":
         assert summary["epoch"] < len(history)
+
+
+def test_the_optimisers_arrays_of_older_checkpoints(small_run: ModuleType, tmp_path: Path) -> None:
+    fit(small_run.problem(small_run.config()), tmp_path / "straight")
+    stopped(small_run, {}, tmp_path / "broken", at=3)
+    stored = checkpoints.load(tmp_path / "broken" / CHECKPOINT)
+    renamed = {name.replace("optimiser/", "adam/"): each for name, each in stored.tensors.items()}
+    assert renamed.keys() != stored.tensors.keys()
+    stored.tensors = renamed
+    checkpoints.save(tmp_path / "broken" / CHECKPOINT, stored)
+    fit(small_run.problem(small_run.config()), tmp_path / "broken", resume=True)
+    assert outcome(tmp_path / "broken") == outcome(tmp_path / "straight")
 
 
 @pytest.mark.parametrize("batches", [6, pytest.param(2, marks=pytest.mark.slow)])

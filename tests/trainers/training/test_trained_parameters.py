@@ -114,7 +114,7 @@ def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.Monk
     train(config(**EVERYTHING), broken, resume=True)
     one, other = (load_file(out / CHECKPOINT) for out in (straight, broken))
     assert one.keys() == other.keys()
-    assert any(name.startswith("adam/exp_avg/latent.tau") for name in one)
+    assert any(name.startswith("optimiser/exp_avg/latent.tau") for name in one)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
