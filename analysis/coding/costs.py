@@ -1,4 +1,4 @@
-"""Computational cost per image: spikes, synaptic events, and dense operations for comparison.
+"""Computational cost per example: spikes, synaptic events, and dense operations for comparison.
 
 A synaptic event is a spike that arrives at a synapse and adds a weight. It is the operation of
 event-driven simulators and neuromorphic hardware (Davies et al. 2018, Loihi, IEEE Micro 38, 82-99,
@@ -18,7 +18,7 @@ from bioae.analysis.results.layers import layer_data, layer_names, steps
 from bioae.checks import instance
 from bioae.errors import ResultError
 
-__all__ = ["cost"]
+__all__ = ["cost", "operations"]
 
 _COLUMNS = {
     "neurons": "neurons",
@@ -28,6 +28,18 @@ _COLUMNS = {
     "dense_operations": "operations of a network without spikes per image",
     "clocked_operations": "operations of a clock-driven simulation per image",
     "events_per_dense_operation": "synaptic events per dense operation",
+}
+
+_OPERATIONS = {
+    "neurons": "neurons",
+    "synapses": "synapses that the layer receives",
+    "forward_accumulates": "accumulates of spikes of the layer before, per example",
+    "recurrent_accumulates": "accumulates of the layer's own spikes, per example",
+    "accumulates": "accumulates per example",
+    "multiply_accumulates": "multiply-accumulates of graded input events, per example",
+    "dense_multiply_accumulates": "multiply-accumulates of a layer of rates, per example",
+    "neuron_updates": "updates of a neuron's state, per example",
+    "operations_per_dense_operation": "operations per operation of a layer of rates",
 }
 
 
@@ -78,6 +90,123 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
     )
 
 
+def operations(
+    tree: xr.DataTree,
+    synapses: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    input_events: ArrayLike | None = None,
+    graded: bool = False,
+) -> xr.Dataset:
+    """Accumulates and multiply-accumulates per example that each layer receives.
+
+    A spike adds a weight to each neuron that it reaches: an accumulate. A graded event multiplies
+    the weight first, as a number of a conventional network does in every step: a multiply-accumulate.
+    Yin, Corradi & Bohté (2020, arXiv:2005.11633) compare networks by these counts, and estimate
+    energy from them; energy depends on the hardware, and is not estimated here.
+
+    Parameters
+    ----------
+    synapses
+        By layer, ``forward``: the synapses from each neuron of the layer before, ``(source,)``, or
+        one number for all; and ``recurrent``: those from each of its own neurons, likewise.
+        `bioae.Network.synapse_counts` counts them for a network.
+    input_events
+        Events of each input neuron per example, averaged over the examples: ``(source,)``, or one
+        number for all. A result does not hold the encoder's events: without them the counts of the
+        first layer are NaN.
+    graded
+        Whether these events are graded, not spikes.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along `layer`, means over the examples: ``neurons``; ``synapses``;
+        ``forward_accumulates`` and ``recurrent_accumulates``, spikes times the synapses that they
+        reach, and their sum ``accumulates``; ``multiply_accumulates``, the same of graded events;
+        ``dense_multiply_accumulates``, one per synapse and step: a recurrent network of rates with
+        the same connections; ``neuron_updates``, one per neuron and step, whose operations depend
+        on the neuron model; ``operations_per_dense_operation``, accumulates and
+        multiply-accumulates divided by the dense ones, NaN without synapses. Spikes of the last
+        step count, although no step follows in which they act.
+
+    Raises
+    ------
+    ResultError
+        If `synapses` lacks a layer or has another one, or a count has another size than its source
+        or is negative.
+    """
+    names = layer_names(tree)
+    instance(synapses, "synapses", Mapping, error=ResultError)
+    if set(synapses) != set(names):
+        raise ResultError(
+            "the layers differ from those of the result",
+            where="synapses",
+            expected=", ".join(map(repr, names)),
+            found=", ".join(map(repr, synapses)) or "none",
+        )
+    rows = []
+    before: NDArray[np.float64] | None = None
+    for place, name in enumerate(names):
+        counts = layer_data(tree, name)["spike_count"]
+        own = _mean_spikes(counts)
+        if place == 0:
+            before = _events(input_events, synapses[name])
+        rows.append(_incoming(synapses[name], before, own, steps(tree), name, graded and not place))
+        before = own
+    return xr.Dataset(
+        {
+            column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
+            for column, text in _OPERATIONS.items()
+        },
+        coords={"layer": names},
+    )
+
+
+def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:
+    """Return the mean number of spikes of each neuron per example, (neuron,)."""
+    examples = count.sizes["example"]
+    total = count.sum("example", dtype=np.int64).to_numpy()
+    return np.asarray(total / examples if examples else np.full(total.shape, np.nan))
+
+
+def _events(events: ArrayLike | None, synapses: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+    """Return the events of each input neuron per example, NaN where they are unknown."""
+    sources = np.size(np.asarray(synapses.get("forward", 0)))
+    if events is None:
+        return np.full(sources, np.nan)
+    size = max(sources, np.size(np.asarray(events)))
+    return _checked(events, size, "input", "input_events")
+
+
+def _incoming(
+    synapses: Mapping[str, ArrayLike],
+    before: NDArray[np.float64] | None,
+    own: NDArray[np.float64],
+    duration: int,
+    layer: str,
+    multiplied: bool,
+) -> dict[str, float]:
+    """Return the operations of one layer, whose sources have these numbers of events."""
+    assert before is not None
+    forward = _checked(synapses.get("forward", 0), before.size, layer, "synapses")
+    recurrent = _checked(synapses.get("recurrent", 0), own.size, layer, "synapses")
+    received = float(before @ forward)
+    within = float(own @ recurrent)
+    count = float(forward.sum() + recurrent.sum())
+    dense = count * duration
+    return {
+        "neurons": own.size,
+        "synapses": count,
+        "forward_accumulates": 0.0 if multiplied else received,
+        "recurrent_accumulates": within,
+        "accumulates": within if multiplied else received + within,
+        "multiply_accumulates": received if multiplied else 0.0,
+        "dense_multiply_accumulates": dense,
+        "neuron_updates": own.size * duration,
+        "operations_per_dense_operation": (received + within) / dense if dense else np.nan,
+    }
+
+
 def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, float]:
     count = layer_data(tree, layer)["spike_count"]
     examples, neurons = count.sizes["example"], count.sizes["neuron"]
@@ -86,7 +215,7 @@ def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, 
     per_image = 1 / examples if examples else np.nan
     synapses = events = np.nan
     if fan_out is not None:
-        out = _checked(fan_out, neurons, layer)
+        out = _checked(fan_out, neurons, layer, "fan_out")
         synapses, events = float(out.sum()), float(total @ out) * per_image
     return {
         "neurons": neurons,
@@ -99,16 +228,20 @@ def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, 
     }
 
 
-def _checked(fan_out: ArrayLike, neurons: int, layer: str) -> NDArray[np.float64]:
+def _checked(
+    counts: ArrayLike, neurons: int, layer: str, argument: str
+) -> NDArray[np.float64]:
+    """Return one count per neuron, each 0 or more."""
     try:
-        out = np.asarray(fan_out, dtype=np.float64)
+        found = np.asarray(counts, dtype=np.float64)
     except (TypeError, ValueError):
-        out = np.full(1, np.nan)
-    if out.shape not in {(), (neurons,)} or not (out >= 0).all():
+        found = np.full(1, np.nan)
+    if found.shape not in {(), (neurons,)} or not (found >= 0).all():
+        what = {"fan_out": "the fan-out does not fit the layer"}
         raise ResultError(
-            "the fan-out does not fit the layer",
-            where=f"fan_out[{layer!r}]",
-            expected=f"{neurons} numbers of synapses, or one for all",
-            found=f"an array of shape {out.shape}, the least {out.min(initial=np.inf):g}",
+            what.get(argument, "the counts do not fit the layer"),
+            where=f"{argument}[{layer!r}]",
+            expected=f"{neurons} numbers of 0 or more, or one for all",
+            found=f"an array of shape {found.shape}, the least {found.min(initial=np.inf):g}",
         )
-    return np.broadcast_to(out, (neurons,))
+    return np.broadcast_to(found, (neurons,))

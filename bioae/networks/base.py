@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -239,18 +240,35 @@ class NetworkBase(Shown):
         of one spike (`bioae.analysis.cost`). The last layer's neurons have only recurrent ones,
         because the decoder reads their spikes without synapses.
         """
-        placed = self.config.placed
+        counts = self.synapse_counts()
+        names = [placed.name for placed in self.config.placed]
+        return {
+            name: counts[name]["recurrent"] + (counts[following]["forward"] if following else 0)
+            for name, following in zip(names, (*names[1:], None), strict=True)
+        }
+
+    def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """Count the synapses that each layer receives, by the neuron from which they come.
+
+        Returns
+        -------
+        dict
+            For each layer, ``forward``: the synapses from each neuron of the layer before, or of
+            the input, shape ``(source,)``; and ``recurrent``: those from each of its own neurons,
+            shape ``(neuron,)``, 0 where it is not recurrent. `bioae.analysis.operations` takes
+            them.
+        """
         counts = {}
-        for this, following in zip(placed, (*placed[1:], None), strict=True):
-            count = np.zeros(this.size, np.int64)
-            if following is not None and isinstance(following.layer, Dense):
-                count += following.size
-            elif following is not None:
-                source = following.layer.connections(following.input_shape).source
-                count += np.bincount(source, minlength=this.size)
-            if this.layer.recurrent:
-                count += this.size - (not this.layer.autapses)
-            counts[this.name] = count
+        for placed in self.config.placed:
+            sources = math.prod(placed.input_shape)
+            if isinstance(placed.layer, Dense):
+                forward = np.full(sources, placed.size, np.int64)
+            else:
+                source = placed.layer.connections(placed.input_shape).source
+                forward = np.bincount(source, minlength=sources).astype(np.int64)
+            others = placed.size - (not placed.layer.autapses) if placed.layer.recurrent else 0
+            own = np.full(placed.size, others, np.int64)
+            counts[placed.name] = {"forward": forward, "recurrent": own}
         return counts
 
     def _summary(self) -> Summary:

@@ -37,6 +37,29 @@ def test_every_synapse_is_counted_at_its_source(recurrent: dict[str, bool] | Non
         np.testing.assert_array_equal(counts[own.name], expected)
 
 
+@pytest.mark.parametrize("autapses", [False, True])
+def test_every_synapse_is_counted_at_its_target(autapses: bool) -> None:
+    layers = (
+        conv("first", 2, 3),
+        dense("second", 5, recurrent=True, autapses=autapses),
+        dense("last", shape=[1, 6, 6]),
+    )
+    network = Network.initialise(described(*layers, input_shape=[1, 6, 6]))
+    counts = network.synapse_counts()
+    for placed in network.config.placed:
+        source = placed.layer.connections(placed.input_shape).source
+        found = counts[placed.name]
+        assert found["forward"].size == np.prod(placed.input_shape)
+        np.testing.assert_array_equal(
+            found["forward"], np.bincount(source, minlength=found["forward"].size)
+        )
+        own = np.zeros(placed.size, np.int64)
+        if placed.layer.recurrent:
+            np.add.at(own, placed.layer.recurrent_connections(placed.input_shape).source, 1)
+        np.testing.assert_array_equal(found["recurrent"], own)
+    assert counts["second"]["recurrent"].tolist() == [5 if autapses else 4] * 5
+
+
 def test_neurons_project_to_the_windows_that_hold_them() -> None:
     pool = {"kind": "sum_pool2d", "name": "pool", "kernel": 2, "stride": 1}
     layers = conv("first", 2, 1), pool, dense("last", shape=[1, 3, 3])

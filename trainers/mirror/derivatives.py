@@ -182,15 +182,19 @@ class Boxcar(SpikeDerivative):
 
 @dataclass(frozen=True)
 class Gaussian(SpikeDerivative):
-    """The normal density of standard deviation `sigma`: area 1."""
+    """The normal density of standard deviation `sigma`, times `factor`: area `factor`.
+
+    Yin et al. use a factor of 0.5.
+    """
 
     name = "gaussian"
     citation = "Yin, Corradi, Bohté 2020, arXiv:2005.11633"
     sigma: float = 0.5
+    factor: float = 1.0
 
     def profile(self, x: Tensor, spike: Tensor) -> Tensor:
-        """Return the normal density around the threshold."""
-        return _normal(x, 0.0, self.sigma)
+        """Return the scaled normal density around the threshold."""
+        return self.factor * _normal(x, 0.0, self.sigma)
 
 
 @dataclass(frozen=True)

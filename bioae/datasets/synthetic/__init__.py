@@ -7,6 +7,7 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
+from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.segments import ordered_segments
 
-__all__ = ["ordered_segments"]
+__all__ = ["ordered_segments", "permuted_rows", "store_recall"]

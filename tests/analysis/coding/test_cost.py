@@ -1,4 +1,4 @@
-"""Cost of images, counted synapse by synapse."""
+"""Costs and operations, counted synapse by synapse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result
-from bioae.analysis.coding.costs import cost
+from bioae.analysis.coding.costs import cost, operations
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -67,3 +67,79 @@ def test_fan_outs_that_do_not_fit_are_refused(make: Make) -> None:
     for wrong in ([1, 2], -1, [1, 2, 3, np.nan]):
         with pytest.raises(ResultError, match="does not fit"):
             cost(tree, fan_out={"latent": wrong})
+
+
+@given(raster=RASTERS, data=st.data())
+def test_operations_of_a_layer_against_a_walk_over_its_synapses(
+    make: Make, raster: NDArray[np.bool_], data: st.DataObject
+) -> None:
+    examples, steps, neurons = raster.shape
+    forward = data.draw(arrays(bool, (4, neurons)))
+    recurrent = data.draw(arrays(bool, (neurons, neurons)))
+    inputs = data.draw(arrays(bool, (examples, steps, 4)))
+    counts = {"latent": {"forward": forward.sum(1), "recurrent": recurrent.sum(1)}}
+    received = sum(
+        int(forward[source, target])
+        for _, _, source in np.argwhere(inputs)
+        for target in range(neurons)
+    )
+    within = sum(
+        int(recurrent[source, target])
+        for _, _, source in np.argwhere(raster)
+        for target in range(neurons)
+    )
+    dense = steps * (forward.sum() + recurrent.sum())
+    for graded in (False, True):
+        events = inputs.sum(1).mean(0)
+        found = operations(make(raster), counts, input_events=events, graded=graded).isel(layer=0)
+        assert float(found["recurrent_accumulates"]) == pytest.approx(within / examples)
+        added = within if graded else within + received
+        assert float(found["accumulates"]) == pytest.approx(added / examples)
+        multiplied = received / examples if graded else 0
+        assert float(found["multiply_accumulates"]) == pytest.approx(multiplied)
+        assert float(found["dense_multiply_accumulates"]) == dense
+        assert float(found["neuron_updates"]) == neurons * steps
+        if dense:
+            quotient = (within + received) / examples / dense
+            assert float(found["operations_per_dense_operation"]) == pytest.approx(quotient)
+
+
+def test_operations_of_later_layers_come_from_the_spikes_of_the_layer_before() -> None:
+    tree = example_result()
+    sizes = {name: tree[f"layers/{name}"].sizes["neuron"] for name in ("conv", "latent", "output")}
+    counts = {
+        "conv": {"forward": np.full(7, 5)},
+        "latent": {"forward": sizes["latent"], "recurrent": sizes["latent"] - 1},
+        "output": {"forward": sizes["output"]},
+    }
+    found = operations(tree, counts)
+    assert np.isnan(found["accumulates"].sel(layer="conv"))
+    for layer, before in (("latent", "conv"), ("output", "latent")):
+        rows = found.sel(layer=layer)
+        spikes = float(tree[f"layers/{before}"]["spike_count"].sum("neuron").mean())
+        assert float(rows["forward_accumulates"]) == pytest.approx(spikes * sizes[layer])
+    own = float(tree["layers/latent"]["spike_count"].sum("neuron").mean()) * (sizes["latent"] - 1)
+    rows = found.sel(layer="latent")
+    assert own > 0
+    assert float(rows["recurrent_accumulates"]) == pytest.approx(own)
+    assert float(rows["accumulates"]) == float(
+        rows["forward_accumulates"] + rows["recurrent_accumulates"]
+    )
+    # Together they are the synaptic events of all spikes.
+    out = {"conv": sizes["latent"], "latent": sizes["output"] + sizes["latent"] - 1, "output": 0}
+    events = cost(tree, fan_out=out)["synaptic_events"].sum()
+    assert float(found["accumulates"].sum()) == pytest.approx(float(events))
+
+
+def test_counts_of_operations_that_do_not_fit_are_refused(make: Make) -> None:
+    tree = make(np.ones((2, 3, 4), bool))
+    fitting = {"latent": {"forward": [4, 4], "recurrent": 3}}
+    assert float(operations(tree, fitting, input_events=1)["synapses"].sum()) == 20
+    with pytest.raises(ResultError, match="layers differ"):
+        operations(tree, {})
+    with pytest.raises(ResultError, match="do not fit"):
+        operations(tree, {"latent": {"forward": [4, 4], "recurrent": [3, 3]}})
+    with pytest.raises(ResultError, match="do not fit"):
+        operations(tree, fitting, input_events=[1, 2, 3])
+    with pytest.raises(ResultError, match="do not fit"):
+        operations(tree, fitting, input_events=-1)

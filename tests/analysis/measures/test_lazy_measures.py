@@ -11,7 +11,7 @@ import xarray as xr
 
 from bioae.analysis import example_result
 from bioae.analysis.coding.class_responses import class_separation, rates_by_class
-from bioae.analysis.coding.costs import cost
+from bioae.analysis.coding.costs import cost, operations
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
 from bioae.analysis.coding.receptive_fields import spike_triggered_average
@@ -28,6 +28,9 @@ MEASURES: dict[str, Measure] = {
     "fit_rates": lambda tree: fit_rates(tree, "conv"),
     "latency_information": lambda tree: latency_information(tree, "conv"),
     "linear_readout": lambda tree: linear_readout(tree, "conv", folds=2),
+    "operations": lambda tree: operations(
+        tree, {name: {"forward": 2, "recurrent": 3} for name in ("conv", "latent", "output")}
+    ),
     "population_rate": lambda tree: population_rate(tree, "conv", sigma_ms=2.0),
     "rate_statistics": lambda tree: rate_statistics(tree, "conv"),
     "rates_by_class": lambda tree: rates_by_class(tree, "conv"),

@@ -174,3 +174,32 @@ def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate:
     decay = np.exp(-interval / 0.2)
     assert result.states["a"][spike, 0] == pytest.approx(decay / (1 - decay), rel=0.05)
     assert interval > 1.5 * result.intervals(0)[0]
+
+
+@pytest.mark.parametrize("dt", [1e-3, 5e-4])
+def test_alif_subtract_is_the_published_recursion(simulate: Simulate, dt: float) -> None:
+    """Yin et al. 2020: eta <- rho eta + (1 - rho) s; u <- alpha u + (1 - alpha) I - B s."""
+    count, steps = 6, 600
+    random = np.random.default_rng(3)
+    drive = 0.4 * random.random((steps, count)) * (random.random((steps, count)) < 0.5)
+    tau_m, tau_adapt = np.linspace(5e-3, 40e-3, count), np.linspace(20e-3, 700e-3, count)
+    found = simulate(
+        "alif_subtract", steps * dt, dt=dt, weights=drive,
+        parameters={"tau_m": tau_m, "tau_adapt": tau_adapt},
+    )  # fmt: skip
+    alpha, rho = np.exp(-dt / tau_m), np.exp(-dt / tau_adapt)
+    u = eta = spikes = np.zeros(count)
+    fired = []
+    for step in range(steps):
+        # The input of a step acts in the next one.
+        arriving = drive[step - 1] if step else np.zeros(count)
+        eta = rho * eta + (1 - rho) * spikes
+        threshold = 0.01 + 1.8 * eta
+        u = alpha * u + (1 - alpha) * arriving - threshold * spikes
+        spikes = (u > threshold).astype(float)
+        fired.append(spikes)
+        np.testing.assert_allclose(found.states["u"][step], u, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found.states["eta"][step], eta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(found.spikes, np.array(fired) > 0)
+    assert (found.spikes.sum(0) > 20).all()
+    assert not found.spikes.all(0).any()

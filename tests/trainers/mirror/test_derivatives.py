@@ -44,6 +44,7 @@ def area(rule: SpikeDerivative) -> float:
         (derivative("boxcar"), 1.0, 1.0),
         (derivative("boxcar", width=0.5), 2.0, 1.0),
         (derivative("gaussian", sigma=0.5), 1 / (0.5 * math.sqrt(2 * math.pi)), 1.0),
+        (derivative("gaussian", factor=0.5), 0.5 / (0.5 * math.sqrt(2 * math.pi)), 0.5),
         (derivative("multi_gaussian", height=0.15), None, 1 - 0.15),
     ],
     ids=repr,

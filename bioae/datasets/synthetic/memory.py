@@ -1,0 +1,145 @@
+"""Memory tasks: store-recall, and images whose permuted rows are shown one after another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bioae.checks import instance, number, one_of, whole
+from bioae.datasets.images import Images
+from bioae.datasets.signals import Signals
+from bioae.errors import DataError
+from bioae.random import stream
+
+__all__ = ["permuted_rows", "store_recall"]
+
+_SPLITS = ("train", "test")
+
+#: The streams of random numbers, of which each split has its own; that of permutations has none.
+_VALUE, _ONSET, _SHOWN, _OTHER, _PERMUTATION = range(0, 10, 2)
+
+
+def store_recall(
+    examples: int,
+    *,
+    seed: int,
+    split: str = "train",
+    delay: int = 200,
+    steps: int = 250,
+    cue: int = 20,
+    neurons: int = 1,
+    rate: float = 0.5,
+    distractors: float = 0.5,
+) -> Signals:
+    """Draw examples of the store-recall task of Bellec et al. (2018, arXiv:1803.09574).
+
+    Four populations of input neurons stand for the value 0, the value 1, the store cue and the
+    recall cue. The store cue and a value come together, for `cue` steps. After a delay comes the
+    recall cue, for as many steps, and the network is to name the value: the label. In the delay
+    further values come without a store cue; they are distractors, to be ignored. The signals are
+    probabilities of spikes: the encoder `frames` with ``random = true`` draws spikes from them.
+
+    Bellec et al. show a symbol in each window of 200 ms, and several stores and recalls in a
+    sequence. Here are one of each, at a random onset that leaves room for both.
+
+    Parameters
+    ----------
+    examples
+        The number of examples.
+    seed
+        The seed.
+    split
+        ``"train"`` or ``"test"``: two splits of a seed have different examples.
+    delay
+        Points in time from the end of the store cue to the start of the recall cue.
+    steps
+        Points in time of an example.
+    cue
+        Points in time for which a cue or a value is shown.
+    neurons
+        The number of channels of each of the four populations.
+    rate
+        The value of an active channel: a probability per step.
+    distractors
+        The probability that a window of `cue` points within the delay shows a random value.
+
+    Returns
+    -------
+    Signals
+        Shape ``(example, time, channel)``, channels by population: the values 0 and 1, the store
+        cue, the recall cue. Labels are 0 and 1, with equal probability.
+
+    Raises
+    ------
+    DataError
+        If the cues and the delay are longer than an example, or a number is out of its bounds.
+    """
+    sizes = {"examples": examples, "steps": steps, "cue": cue, "neurons": neurons}
+    for name, value in sizes.items():
+        whole(value, name, least=1, error=DataError)
+    whole(delay, "delay", error=DataError)
+    number(rate, "rate", least=0, most=1, error=DataError)
+    number(distractors, "distractors", least=0, most=1, error=DataError)
+    one_of(split, "split", _SPLITS, error=DataError)
+    room = steps - 2 * cue - delay
+    if room < 0:
+        raise DataError(
+            "the example is too short",
+            where="steps",
+            expected=f"at least {2 * cue + delay}: two cues of {cue} points and the delay",
+            found=str(steps),
+        )
+    offset = _SPLITS.index(split)
+    values = stream(seed, _VALUE + offset).integers(0, 2, examples)
+    onsets = stream(seed, _ONSET + offset).integers(0, room + 1, examples)
+    windows = delay // cue
+    shown = stream(seed, _SHOWN + offset).random((examples, windows)) < distractors
+    others = stream(seed, _OTHER + offset).integers(0, 2, (examples, windows))
+
+    active = np.zeros((examples, steps, 4), dtype=bool)
+    for each in range(examples):
+        start = onsets[each]
+        active[each, start : start + cue, [values[each], 2]] = True
+        end = start + cue
+        for window in np.flatnonzero(shown[each]):
+            active[each, end + window * cue : end + (window + 1) * cue, others[each, window]] = True
+        active[each, end + delay : end + delay + cue, 3] = True
+    signals = (rate * np.repeat(active, neurons, axis=2)).astype(np.float32)
+    return Signals.of(signals, labels=values, name="store_recall", split=split)
+
+
+def permuted_rows(images: Images, *, seed: int | None = 0) -> Signals:
+    """Show the rows of images one after another, their pixels permuted.
+
+    One random permutation moves the pixels of all images; it removes the order of neighbours, so
+    that the class depends on pixels of distant points in time. Le, Jaitly & Hinton (2015,
+    arXiv:1504.00941) show the permuted pixels one by one; here a row of them is one point in time.
+
+    Parameters
+    ----------
+    images
+        Images of one channel.
+    seed
+        The seed of the permutation; None leaves the pixels at their places.
+
+    Returns
+    -------
+    Signals
+        Shape ``(example, y, x)`` as ``(example, time, channel)``, values from 0 to 1, with the
+        labels, split and indices of the images.
+
+    Raises
+    ------
+    DataError
+        If these are no images, or they have several channels.
+    """
+    instance(images, "images", Images, error=DataError)
+    channels, height, width = images.shape
+    if channels != 1:
+        raise DataError(
+            "the images have several channels", expected="one channel", found=str(channels)
+        )
+    pixels = images.images.reshape(len(images), -1)
+    if seed is not None:
+        pixels = pixels[:, stream(seed, _PERMUTATION).permutation(height * width)]
+    rows = pixels.reshape(len(images), height, width).astype(np.float32)
+    return Signals(rows, images.labels, f"{images.name} rows", images.split, images.indices)
