@@ -21,6 +21,7 @@ PACKAGES = (
     "bioae.networks.decoders",
     "bioae.networks.tasks",
     "bioae.datasets",
+    "bioae.datasets.synthetic",
     "bioae.models",
     "bioae.simulation",
     "bioae.simulation.sharing",

@@ -100,9 +100,9 @@ def operations(
     """Accumulates and multiply-accumulates per example that each layer receives.
 
     A spike adds a weight to each neuron that it reaches: an accumulate. A graded event multiplies
-    the weight first, as a number of a conventional network does in every step: a multiply-accumulate.
-    Yin, Corradi & Bohté (2020, arXiv:2005.11633) compare networks by these counts, and estimate
-    energy from them; energy depends on the hardware, and is not estimated here.
+    the weight first, as any number of a conventional network does: a multiply-accumulate. Yin,
+    Corradi & Bohté (2020, arXiv:2005.11633) compare networks by these counts, and estimate energy
+    from them; energy depends on the hardware, and is not estimated here.
 
     Parameters
     ----------
@@ -144,15 +144,14 @@ def operations(
             expected=", ".join(map(repr, names)),
             found=", ".join(map(repr, synapses)) or "none",
         )
+    spikes = [_mean_spikes(layer_data(tree, name)["spike_count"]) for name in names]
+    sources = (_events(input_events, synapses[names[0]]), *spikes)
     rows = []
-    before: NDArray[np.float64] | None = None
-    for place, name in enumerate(names):
-        counts = layer_data(tree, name)["spike_count"]
-        own = _mean_spikes(counts)
-        if place == 0:
-            before = _events(input_events, synapses[name])
-        rows.append(_incoming(synapses[name], before, own, steps(tree), name, graded and not place))
-        before = own
+    for name, source, own in zip(names, sources, spikes, strict=False):
+        forward = _checked(synapses[name].get("forward", 0), source.size, name, "synapses")
+        recurrent = _checked(synapses[name].get("recurrent", 0), own.size, name, "synapses")
+        multiplied = graded and name == names[0]
+        rows.append(_incoming((forward, source), (recurrent, own), steps(tree), multiplied))
     return xr.Dataset(
         {
             column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
@@ -179,30 +178,25 @@ def _events(events: ArrayLike | None, synapses: Mapping[str, ArrayLike]) -> NDAr
 
 
 def _incoming(
-    synapses: Mapping[str, ArrayLike],
-    before: NDArray[np.float64] | None,
-    own: NDArray[np.float64],
+    forward: tuple[NDArray[np.float64], NDArray[np.float64]],
+    recurrent: tuple[NDArray[np.float64], NDArray[np.float64]],
     duration: int,
-    layer: str,
     multiplied: bool,
 ) -> dict[str, float]:
-    """Return the operations of one layer, whose sources have these numbers of events."""
-    assert before is not None
-    forward = _checked(synapses.get("forward", 0), before.size, layer, "synapses")
-    recurrent = _checked(synapses.get("recurrent", 0), own.size, layer, "synapses")
-    received = float(before @ forward)
-    within = float(own @ recurrent)
-    count = float(forward.sum() + recurrent.sum())
-    dense = count * duration
+    """Return the operations of one layer, from its synapses and the events of their sources."""
+    received, within = (float(counts @ events) for counts, events in (forward, recurrent))
+    neurons = recurrent[1].size
+    synapses = float(forward[0].sum() + recurrent[0].sum())
+    dense = synapses * duration
     return {
-        "neurons": own.size,
-        "synapses": count,
+        "neurons": neurons,
+        "synapses": synapses,
         "forward_accumulates": 0.0 if multiplied else received,
         "recurrent_accumulates": within,
         "accumulates": within if multiplied else received + within,
         "multiply_accumulates": received if multiplied else 0.0,
         "dense_multiply_accumulates": dense,
-        "neuron_updates": own.size * duration,
+        "neuron_updates": neurons * duration,
         "operations_per_dense_operation": (received + within) / dense if dense else np.nan,
     }
 
@@ -228,9 +222,7 @@ def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, 
     }
 
 
-def _checked(
-    counts: ArrayLike, neurons: int, layer: str, argument: str
-) -> NDArray[np.float64]:
+def _checked(counts: ArrayLike, neurons: int, layer: str, argument: str) -> NDArray[np.float64]:
     """Return one count per neuron, each 0 or more."""
     try:
         found = np.asarray(counts, dtype=np.float64)

@@ -1,0 +1,361 @@
+"""Adaptive neurons with trained time constants: memory over a delay, and permuted rows."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
+from bioae.experiments.runner.experiment import Column, Condition, Experiment
+from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.trial import Trial, fewest_spikes
+from bioae.random import stream
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from bioae.datasets import Signals
+    from bioae.networks.network import Network
+
+__all__ = ["EXPERIMENT", "draw_accuracy", "recipe", "run", "shuffled"]
+
+#: Points beyond the delay: two cues of 20, and room for the onset.
+_ROOM = 50
+
+#: The time constants that the neurons of the hidden layer differ in.
+_TAUS = ("hidden.tau_m", "hidden.tau_adapt")
+
+#: The learning rate of long short-term memory, chosen on validation data.
+LSTM_RATE = 1e-2
+
+
+def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """Return the training configuration of a condition.
+
+    Parameters
+    ----------
+    settings
+        Those of the condition: its `task`, its `neurons` and its time constants, `taus`.
+    sizes
+        The sizes of the full or the quick form.
+    data
+        The path of the data set.
+    """
+    text = (files("bioae.experiments") / "srnn.toml").read_text(encoding="utf-8")
+    task = settings["task"]
+    values = copy.deepcopy(tomllib.loads(text)[task])
+    network, training = values["network"], values["training"]
+    hidden = network["layers"][0]
+    hidden["units"] = sizes[f"{task}_units"]
+    training["epochs"] = sizes[f"{task}_epochs"]
+    network["steps"] = _steps(settings, sizes)
+    if task == "rows":
+        network["encoder"]["every"] = sizes["rows_every"]
+    if settings["neurons"] == "lif":
+        # Without adaptation; tau_adapt has no effect, and is neither spread nor trained.
+        hidden["parameters"] = {**hidden["parameters"], "beta": "0"}
+        del hidden["spread"]["tau_adapt"]
+        training["layers"]["hidden"]["trainable"] = ["tau_m"]
+        training["per_neuron"] = ["tau_m"]
+        del training["learning_rates"]["tau_adapt"]
+    if "spread" in settings:
+        hidden["spread"]["tau_adapt"] = settings["spread"]
+    if settings["taus"] == "fixed":
+        for key in ("layers", "per_neuron", "learning_rates"):
+            del training[key]
+    return {"data": {"name": data, "validation": sizes[f"{task}_validation"]}, **values}
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Train on the condition's task, and test in Brian2."""
+    settings, sizes = trial.settings, trial.sizes
+    train, test = _data(settings, sizes, trial.seed)
+    path = _saved(trial, train, test)
+    if settings["neurons"] == "lstm":
+        return _lstm(trial, path)
+    network = _trained(trial, path)
+    if settings["taus"] == "shuffled":
+        network = shuffled(network, trial.seed)
+    if "tested" in settings:
+        changed = {**settings, "delay": settings["tested"]}
+        _, test = _data(changed, sizes, trial.seed)
+        network = network.with_time(steps=_steps(changed, sizes))
+    return _measured(trial, network, test[: sizes["test"]])
+
+
+def shuffled(network: Network, seed: int) -> Network:
+    """Give the hidden neurons the time constants of one another, both of the same neuron."""
+    from bioae.networks import Network
+
+    size = network.weights[_TAUS[0]].size
+    order = stream(seed, 0).permutation(size)
+    return Network(
+        network.config,
+        {**network.weights, **{name: network.weights[name][order] for name in _TAUS}},
+    )
+
+
+def _steps(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> int:
+    """Return the steps of a presentation."""
+    if settings["task"] == "rows":
+        return 28 * int(sizes["rows_every"])
+    return min(int(settings["delay"]), int(sizes["longest"])) + _ROOM
+
+
+def _data(
+    settings: Mapping[str, Any], sizes: Mapping[str, Any], seed: int
+) -> tuple[Signals, Signals]:
+    """Return the training and the test split."""
+    from bioae.datasets import load
+    from bioae.datasets.synthetic import permuted_rows, store_recall
+
+    task = settings["task"]
+    numbers = {"train": sizes[f"{task}_train"], "test": sizes["test"]}
+    if task == "rows":
+        train, test = (
+            permuted_rows(load(sizes["images"], split, number), seed=0)
+            for split, number in numbers.items()
+        )
+        return train, test
+    steps = _steps(settings, sizes)
+    train, test = (
+        store_recall(number, seed=seed, split=split, delay=steps - _ROOM, steps=steps)
+        for split, number in numbers.items()
+    )
+    return train, test
+
+
+def _saved(trial: Trial, train: Signals, test: Signals) -> str:
+    """Write the data where all conditions of this seed find them, and return the path."""
+    from bioae.datasets import save
+
+    trial.shared.mkdir(parents=True, exist_ok=True)
+    name = f"{trial.settings['task']}-{train.points}.npz"
+    return str(save(trial.shared / name, train, test, overwrite=True))
+
+
+def _trained(trial: Trial, data: str) -> Network:
+    """Train the network, or take that of a condition with the same training."""
+    settings = trial.settings
+    tables = recipe(settings, trial.sizes, data)
+    if settings["taus"] == "initial":
+        from bioae.networks import Network, NetworkConfig
+
+        config = NetworkConfig.from_mapping(tables["network"], where="srnn.toml")
+        return Network.initialise(config, seed=trial.seed).quantised()
+    share = settings["taus"] in ("trained", "shuffled") and settings["neurons"] == "adaptive"
+    name = f"trained-{settings['task']}-{tables['network']['steps']}" if share else "training"
+    return trial.train(tables, name, share=share).network
+
+
+def _measured(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
+    """Test in Brian2 and in the mirror, both in float64, and compare them."""
+    from bioae.analysis import accuracy, differing_spikes, summary
+
+    result, mirror = trial.simulate(network, test), trial.mirror(network, test)
+    found, spikes = accuracy(result), differing_spikes(result, mirror)
+    outputs = (each["output"].to_numpy() for each in (result, mirror))
+    numbers = {
+        "accuracy": float(found["accuracy"]),
+        "low": float(found["low"]),
+        "high": float(found["high"]),
+        "differing_spikes": int(spikes["differing"].sum()),
+        "differing_outputs": int(np.not_equal(*outputs).sum()),
+        "density": float(summary(result).sel(layer="hidden")["rate_per_step_mean"]),
+        "spikes": fewest_spikes(network, result),
+    }
+    for name in _TAUS if trial.settings["neurons"] == "adaptive" else _TAUS[:1]:
+        low, median, high = np.quantile(1e3 * network.weights[name], (0.1, 0.5, 0.9))
+        key = name.removeprefix("hidden.")
+        numbers |= {f"{key}_low": low, f"{key}_median": median, f"{key}_high": high}
+    return numbers | _operations(network, result, test, trial.seed)
+
+
+def _operations(
+    network: Network, result: xr.DataTree, test: Signals, seed: int
+) -> dict[str, float]:
+    """Return the operations of all layers per example, by `bioae.analysis.operations`."""
+    from bioae.analysis import operations
+
+    encoder, steps = network.config.encoder, network.config.steps
+    events = np.zeros(encoder.output_shape(test.shape))
+    for start in range(0, len(test), 64):
+        part = test[start : start + 64]
+        drive = encoder.encode(part.signals, part.indices, steps=steps, seed=seed)
+        events += np.count_nonzero(drive, axis=(0, 1))
+    counts = operations(
+        result, network.synapse_counts(),
+        input_events=events / len(test), graded=encoder.graded,
+    )  # fmt: skip
+    total = counts.sum("layer")
+    return {
+        "accumulates": float(total["accumulates"]),
+        "multiply_accumulates": float(total["multiply_accumulates"]),
+        "neuron_updates": float(total["neuron_updates"]),
+        "dense_multiply_accumulates": float(total["dense_multiply_accumulates"]),
+    }
+
+
+def _lstm(trial: Trial, data: str) -> dict[str, float]:
+    """Train long short-term memory on the same rows, one step per row."""
+    tables = recipe(trial.settings, trial.sizes, data)
+    described = tables["network"]
+    hidden, output = described["layers"]
+    units, outputs = hidden["units"], output["units"]
+    network = {
+        **{key: described[key] for key in ("input_shape", "task", "decoder")},
+        "steps": 28,
+        "encoder": {"kind": "frames"},
+        "layers": [
+            {"kind": "dense", "name": "hidden", "units": units, "recurrent": True},
+            {"kind": "dense", "name": "output", "units": outputs},
+        ],
+    }
+    training = {key: tables["training"][key] for key in ("epochs", "batch_size", "schedule")}
+    tables = {
+        "baseline": {"kind": "recurrent", "cell": "lstm"},
+        "data": tables["data"],
+        "network": network,
+        "training": {**training, "learning_rate": LSTM_RATE},
+    }
+    trained = trial.baseline(tables)
+    weights = 4 * (28 * units + units * units) + units * outputs
+    return {
+        "accuracy": trained.summary["test_accuracy"],
+        "multiply_accumulates": 28 * weights,
+        "dense_multiply_accumulates": 28 * weights,
+    }
+
+
+def draw_accuracy(rows: xr.Dataset) -> Figure:
+    """Accuracy on the test split in Brian2: seeds and their mean."""
+    return dots(rows, {"accuracy": "accuracy"})
+
+
+def _recall(taus: str, neurons: str = "adaptive", delay: int = 200, **more: Any) -> dict[str, Any]:
+    return {"task": "recall", "neurons": neurons, "taus": taus, "delay": delay, **more}
+
+
+def _rows(taus: str, neurons: str = "adaptive") -> dict[str, Any]:
+    return {"task": "rows", "neurons": neurons, "taus": taus}
+
+
+#: What differs, and the settings, by condition.
+RECALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "trained": ("both time constants trained for each neuron", _recall("trained")),
+    "fixed": ("time constants fixed at the same initial values", _recall("fixed")),
+    "lif": ("no adaptation (beta = 0), the time constant trained", _recall("trained", "lif")),
+    "shuffled": (
+        "`trained`, with time constants shuffled across neurons after training",
+        _recall("shuffled"),
+    ),
+    "far": ("`trained`, tested with a delay of 2000 ms", _recall("trained", tested=2000)),
+    "fixed-long": (
+        "time constants of adaptation fixed between 100 and 300 ms",
+        _recall("fixed", spread=["100*ms", "300*ms"]),
+    ),
+    "untrained": ("the network of `trained` before training", _recall("initial")),
+}
+SHORT: dict[str, tuple[str, dict[str, Any]]] = {
+    "trained-40": ("`trained`, delay 40 ms", _recall("trained", delay=40)),
+    "fixed-40": ("`fixed`, delay 40 ms", _recall("fixed", delay=40)),
+    "lif-40": ("`lif`, delay 40 ms", _recall("trained", "lif", delay=40)),
+}
+ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rows-trained": ("time constants trained for each neuron", _rows("trained")),
+    "rows-fixed": ("time constants fixed at the same initial values", _rows("fixed")),
+    "rows-lif": ("no adaptation, the time constant trained", _rows("trained", "lif")),
+    "rows-lstm": ("long short-term memory, one step per row", _rows("none", "lstm")),
+}
+
+#: Conditions with a recurrent network of spiking neurons, which Brian2 must reproduce.
+_EXACT = tuple(name for name in (*RECALL, *SHORT, *ROWS) if name != "rows-lstm")
+
+EXPERIMENT = Experiment(
+    title="Adaptive neurons with trained time constants",
+    source="Yin, Corradi & Bohté (2020), [arXiv:2005.11633](https://arxiv.org/abs/2005.11633)",
+    claim="On a store-recall task with a delay of 200 ms, a recurrent network of 48 adaptive "
+    "neurons whose time constants are trained reaches an accuracy of at least 0.9. With fixed time "
+    "constants the accuracy is at least 0.2 lower, and without adaptation at most 0.6.",
+    conditions={
+        name: Condition(
+            text, settings,
+            seeds=None if name in RECALL or name in SHORT else 3,
+            quick=name in ("trained", "untrained"),
+            may_be_silent=name == "rows-lstm",
+        )
+        for name, (text, settings) in (RECALL | SHORT | ROWS).items()
+    },
+    columns={
+        "accuracy": Column("accuracy"),
+        "low": Column("lower end of its 95 % interval (Wilson)"),
+        "high": Column("upper end of its 95 % interval (Wilson)"),
+        "differing_spikes": Column("spikes that differ between Brian2 and the mirror"),
+        "differing_outputs": Column("outputs that differ between Brian2 and the mirror"),
+        "density": Column("density of the hidden layer", "spikes per neuron and step"),
+        "tau_m_low": Column("tau_m, 10th percentile", "ms"),
+        "tau_m_median": Column("tau_m, median", "ms"),
+        "tau_m_high": Column("tau_m, 90th percentile", "ms"),
+        "tau_adapt_low": Column("tau_adapt, 10th percentile", "ms"),
+        "tau_adapt_median": Column("tau_adapt, median", "ms"),
+        "tau_adapt_high": Column("tau_adapt, 90th percentile", "ms"),
+        "accumulates": Column("accumulates per example"),
+        "multiply_accumulates": Column("multiply-accumulates per example"),
+        "neuron_updates": Column("updates of neurons per example"),
+        "dense_multiply_accumulates": Column("multiply-accumulates of rates per example"),
+        "spikes": Column("spikes of the hidden layer"),
+    },
+    run=run,
+    sizes={
+        "recall_train": 2000, "recall_validation": 250, "recall_epochs": 6, "recall_units": 48,
+        "longest": 10_000,
+        "images": "mnist", "rows_train": 4000, "rows_validation": 500, "rows_epochs": 8,
+        "rows_units": 64, "rows_every": 4,
+        "test": 500,
+    },
+    quick={
+        "recall_train": 500, "recall_validation": 50, "recall_epochs": 4, "recall_units": 32,
+        "longest": 50,
+        "images": "sample", "rows_train": 100, "rows_validation": 20, "rows_epochs": 1,
+        "rows_units": 8, "rows_every": 1,
+        "test": 50,
+    },
+    criteria=(
+        Criterion("claim", "accuracy, trained", mean("accuracy", "trained"), ">=", 0.9, 0.8),
+        Criterion(
+            "claim", "accuracy, trained minus fixed", difference("accuracy", "trained", "fixed"),
+            ">=", 0.2,
+        ),
+        Criterion("claim", "accuracy without adaptation", mean("accuracy", "lif"), "<=", 0.6),
+        *(
+            Criterion(
+                "claim", f"spikes that differ, {name}", largest("differing_spikes", name),
+                "<=", 0.0,
+            )
+            for name in _EXACT
+        ),
+        Criterion(
+            "control", "accuracy, time constants shuffled", mean("accuracy", "shuffled"),
+            "<=", 0.7,
+        ),
+        Criterion(
+            "control", "accuracy, delay of 2000 ms", mean("accuracy", "far"), "<=", 0.6
+        ),
+        Criterion(
+            "control", "accuracy, untrained", mean("accuracy", "untrained"), "<=", 0.6, 0.7
+        ),
+    ),
+    groups={
+        "Store-recall, delay 200 ms": tuple(RECALL),
+        "Store-recall, delay 40 ms": tuple(SHORT),
+        "Permuted rows of MNIST": tuple(ROWS),
+    },
+    figures={"accuracy": draw_accuracy},
+    notes="",
+)  # fmt: skip
