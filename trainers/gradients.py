@@ -23,14 +23,10 @@ from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror.layer import LayerMirror
 
-__all__ = ["Response", "gradient_norms", "response"]
-
-#: Returns the outputs of a layer (time, example, unit) for its inputs (time, example, ...).
-Response = Callable[[Tensor], Tensor]
-
+__all__ = ["gradient_norms", "layer_outputs"]
 
 def gradient_norms(
-    respond: Response,
+    respond: Callable[[Tensor], Tensor],
     inputs: Tensor,
     lags: Sequence[int],
     *,
@@ -42,7 +38,7 @@ def gradient_norms(
     Parameters
     ----------
     respond
-        The outputs as a function of the inputs, see `response`.
+        The outputs (time, example, ...) as a function of the inputs, see `layer_outputs`.
     inputs
         The inputs (time, example, ...).
     lags
@@ -92,7 +88,7 @@ def _directions(last: Tensor, draws: int | None, seed: int) -> list[Tensor]:
     return [torch.from_numpy(generator.standard_normal(shape)).to(last) for _ in range(draws)]
 
 
-def response(layer: nn.Module, *, key: Key | None = None) -> Response:
+def layer_outputs(layer: nn.Module, *, key: Key | None = None) -> Callable[[Tensor], Tensor]:
     """Return the outputs of a layer as a function of its inputs.
 
     Parameters

@@ -141,14 +141,14 @@ def sample(trial: Trial, gain: float) -> Sample:
     import torch
 
     from bioae.random import stream
-    from bioae.trainers.gradients import gradient_norms, response
+    from bioae.trainers.gradients import gradient_norms, layer_outputs
 
     sizes = trial.sizes
     layer = spiking(trial, gain) if trial.settings["units"] == "radlif" else conventional(trial, gain)
     steps = sizes["burn_in"] + max(sizes["lags"])
     shape = (steps, sizes["examples"], sizes["units"])
     inputs = torch.from_numpy(stream(trial.seed, 1).standard_normal(shape))
-    respond = response(layer)
+    respond = layer_outputs(layer)
     norms = gradient_norms(respond, inputs, sizes["lags"], seed=trial.seed)
     with torch.no_grad():
         rates = respond(inputs)[sizes["burn_in"] :].mean((0, 1)).numpy()

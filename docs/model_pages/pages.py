@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from bioae.equations import NeuronModel, lower
@@ -116,7 +117,7 @@ def _statements(statements: Iterable[str]) -> str:
 
 def _receiving(model: NeuronModel) -> str:
     own = {row.name for row in symbols(model)}
-    amounts = {name: _amount(latex(text, own)) for name, text in model.received.items()}
+    amounts = {name: _amount(text, own) for name, text in model.received.items()}
     adds = " and ".join(f"{amount} to ${symbol(name)}$" for name, amount in amounts.items())
     if model.inhibition is None:
         return f"A presynaptic spike of network weight $w$ adds {adds}."
@@ -127,8 +128,14 @@ def _receiving(model: NeuronModel) -> str:
     )
 
 
-def _amount(weight: str) -> str:
-    return "$w$" if weight == "1" else f"$w \\cdot {weight}$"
+def _amount(weight: str, own: Collection[str]) -> str:
+    typeset = latex(weight, own)
+    if typeset == "1":
+        return "$w$"
+    expression = ast.parse(weight.strip(), mode="eval").body
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Add | ast.Sub):
+        typeset = f"\\left( {typeset} \\right)"
+    return f"$w \\cdot {typeset}$"
 
 
 def _running(model: NeuronModel) -> str:

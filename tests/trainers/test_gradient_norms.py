@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bioae.errors import NetworkError
-from bioae.trainers.gradients import gradient_norms, response
+from bioae.trainers.gradients import gradient_norms, layer_outputs
 
 STEPS, EXAMPLES, UNITS = 30, 2, 5
 LAGS = [0, 1, 2, 7, 29]
@@ -40,7 +40,7 @@ class Linear(nn.Module):
 
 def test_of_a_linear_network_are_those_of_powers_of_its_matrix() -> None:
     recurrent = matrix()
-    norms = gradient_norms(response(Linear(recurrent)), inputs(), LAGS, draws=None)
+    norms = gradient_norms(layer_outputs(Linear(recurrent)), inputs(), LAGS, draws=None)
     for lag, norm in zip(LAGS, norms, strict=True):
         power = torch.linalg.matrix_power(recurrent, lag)
         np.testing.assert_allclose(norm, float(torch.linalg.norm(power)), rtol=1e-12)
@@ -49,14 +49,14 @@ def test_of_a_linear_network_are_those_of_powers_of_its_matrix() -> None:
 def test_of_an_orthogonal_network_grow_with_its_gain() -> None:
     orthogonal, _ = torch.linalg.qr(matrix())
     for gain in (0.8, 1.0, 1.25):
-        norms = gradient_norms(response(Linear(gain * orthogonal)), inputs(), LAGS, draws=None)
+        norms = gradient_norms(layer_outputs(Linear(gain * orthogonal)), inputs(), LAGS, draws=None)
         expected = [np.sqrt(UNITS) * gain**lag for lag in LAGS]
         np.testing.assert_allclose(norms, np.tile(expected, (EXAMPLES, 1)).T, rtol=1e-10)
 
 
 def test_random_directions_estimate_the_norm() -> None:
     """The relative standard error of a squared norm is at most sqrt(2 / draws)."""
-    respond = response(Linear(matrix()))
+    respond = layer_outputs(Linear(matrix()))
     exact = gradient_norms(respond, inputs(), LAGS, draws=None)
     estimates = gradient_norms(respond, inputs(), LAGS, draws=400, seed=3)
     np.testing.assert_allclose(estimates**2, exact**2, rtol=5 * np.sqrt(2 / 400))
@@ -79,7 +79,7 @@ def test_agree_with_finite_differences(kind: str) -> None:
             states: Tensor = cell(arriving)[0]
             return states
 
-    respond, values = response(First()), inputs(3)
+    respond, values = layer_outputs(First()), inputs(3)
     lags = [0, 1, 4]
     norms = gradient_norms(respond, values, lags, draws=None)
     width = 1e-5
@@ -98,7 +98,7 @@ def test_agree_with_finite_differences(kind: str) -> None:
 def test_the_inputs_stay_as_they_were() -> None:
     values = inputs()
     before = values.clone()
-    gradient_norms(response(Linear(matrix())), values, [1])
+    gradient_norms(layer_outputs(Linear(matrix())), values, [1])
     assert not values.requires_grad
     assert torch.equal(values, before)
 
@@ -109,4 +109,4 @@ def test_the_inputs_stay_as_they_were() -> None:
 )
 def test_refusals(lags: list[int], draws: int, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
-        gradient_norms(response(Linear(matrix())), inputs(), lags, draws=draws)
+        gradient_norms(layer_outputs(Linear(matrix())), inputs(), lags, draws=draws)

@@ -14,7 +14,7 @@ from bioae.datasets import Signals
 from bioae.networks import Network
 from bioae.simulation import Backend, simulate
 from bioae.trainers import NetworkMirror, derivative, simulate_mirror
-from bioae.trainers.gradients import gradient_norms, response
+from bioae.trainers.gradients import gradient_norms, layer_outputs
 
 STEPS, CHANNELS, UNITS = 120, 6, 12
 Array = NDArray[np.float64]
@@ -94,7 +94,7 @@ def test_gradient_norms_are_those_of_the_products_of_jacobians(compiled: Any) ->
         network, derivative=derivative("boxcar"), dtype=torch.float64, compile=compiled
     )
     inputs = torch.from_numpy(data.signals.swapaxes(0, 1).copy())
-    norms = gradient_norms(response(mirror.layers["hidden"]), inputs, lags, draws=None)
+    norms = gradient_norms(layer_outputs(mirror.layers["hidden"]), inputs, lags, draws=None)
     box = (abs(u - 1) <= 0.5).astype(float)
     for example in range(len(data)):
         for lag, norm in zip(lags, norms[:, example], strict=True):
@@ -117,7 +117,7 @@ def test_a_larger_recurrent_gain_lets_gradients_grow() -> None:
         mirror = NetworkMirror(
             network_of(gain), derivative=derivative("boxcar"), dtype=torch.float64
         )
-        norms = gradient_norms(response(mirror.layers["hidden"]), inputs, [5, 100])
+        norms = gradient_norms(layer_outputs(mirror.layers["hidden"]), inputs, [5, 100])
         early, late = np.linalg.norm(norms, axis=1)
         growth.append(np.log(late / early))
     assert growth[0] < 0 < growth[1]
