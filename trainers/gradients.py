@@ -1,8 +1,8 @@
 """Gradient norms against time: exploding and vanishing gradients of recurrent networks.
 
 The gradient of a loss at step T with respect to the input of a recurrent layer at step T - k passes
-through k steps. Its norm against the lag k tells whether gradients vanish or explode (Bengio, Simard
-& Frasconi 1994, IEEE Transactions on Neural Networks 5:157; Pascanu, Mikolov & Bengio 2013,
+through k steps. Its norm against the lag k tells whether gradients vanish or explode (Bengio,
+Simard & Frasconi 1994, IEEE Transactions on Neural Networks 5:157; Pascanu, Mikolov & Bengio 2013,
 arXiv:1211.5063). The functions measure it for any recurrence that PyTorch differentiates: the
 mirror of a spiking layer, with the spike derivative of its training, and conventional recurrent
 networks.
@@ -24,6 +24,7 @@ from bioae.random import stream
 from bioae.trainers.mirror.layer import LayerMirror
 
 __all__ = ["gradient_norms", "layer_outputs"]
+
 
 def gradient_norms(
     respond: Callable[[Tensor], Tensor],

@@ -14,7 +14,6 @@ from bioae.experiments.runner.criteria import (
     Criterion,
     difference,
     largest,
-    mean,
     ratio,
     smallest,
     values_of,
@@ -144,7 +143,9 @@ def sample(trial: Trial, gain: float) -> Sample:
     from bioae.trainers.gradients import gradient_norms, layer_outputs
 
     sizes = trial.sizes
-    layer = spiking(trial, gain) if trial.settings["units"] == "radlif" else conventional(trial, gain)
+    layer = (
+        spiking(trial, gain) if trial.settings["units"] == "radlif" else conventional(trial, gain)
+    )
     steps = sizes["burn_in"] + max(sizes["lags"])
     shape = (steps, sizes["examples"], sizes["units"])
     inputs = torch.from_numpy(stream(trial.seed, 1).standard_normal(shape))
@@ -334,9 +335,7 @@ def draw_accuracy(rows: xr.Dataset) -> Figure:
 
 
 def _gradient_condition(text: str, units: str, **settings: Any) -> Condition:
-    return Condition(
-        text, {"units": units, **settings}, may_be_silent=units != "radlif", seeds=5
-    )
+    return Condition(text, {"units": units, **settings}, may_be_silent=units != "radlif", seeds=5)
 
 
 def _classifier(text: str, task: str, classifier: str, **fields: Any) -> Condition:
