@@ -16,11 +16,15 @@ import marked
 from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
 from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.rows import Document, read_document, write_json
-from bioae.experiments.runner.verdict import judge
+from bioae.experiments.runner.verdict import Verdict, judge
 
 DOCS = Path(__file__).parent
+README = DOCS.parent / "README.md"
 PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
+
+#: Pages with a table of the verdicts.
+INDEXES = (PAGES / "index.md", README)
 
 
 def main(*runs: str) -> None:
@@ -30,7 +34,7 @@ def main(*runs: str) -> None:
         if document.quick:
             raise SystemExit(f"{run}: rows of the quick form are not published")
         write_json(ROWS / f"{document.experiment}.json", document)
-    pages = {path: filled(path.read_text(encoding="utf-8")) for path in [PAGES / "index.md"]}
+    pages = {path: filled(path.read_text(encoding="utf-8")) for path in INDEXES}
     for document in documents():
         experiment = load(document.experiment)
         pages[PAGES / f"{experiment.name}.md"] = page_of(experiment, document)
@@ -45,19 +49,41 @@ def documents() -> Iterator[Document]:
 
 
 def filled(page: str) -> str:
-    """Return the index with its table made again."""
-    return marked.filled(page, lambda _: table())
+    """Return a page with its tables of published experiments made again."""
+    return marked.filled(page, lambda name: {"experiments": claims, "verdicts": verdicts}[name]())
 
 
-def table() -> str:
-    """Return the table of published experiments with their verdicts."""
-    rows = []
+def claims() -> str:
+    """Return the table of published experiments: claims and verdicts."""
+    rows = [
+        (f"[{name}]({name}.md)", load(name).claim, str(rows), *_outcome(verdict))
+        for name, rows, verdict in _judged()
+    ]
+    return marked.table(("experiment", "claim", "rows", "verdict", "criteria met"), rows)
+
+
+def verdicts() -> str:
+    """Return the table of published experiments for a reader in a hurry."""
+    rows = [
+        (f"[{load(name).title}](docs/experiments/{name}.md)", *_outcome(verdict))
+        for name, _, verdict in _judged()
+    ]
+    return marked.table(("experiment", "verdict", "criteria met"), rows)
+
+
+def _judged() -> Iterator[tuple[str, int, Verdict]]:
+    """Yield the name, the number of rows and the verdict of each published experiment."""
     for document in documents():
-        experiment = load(document.experiment)
-        verdict = judge(plan_of(experiment, document), document)
-        page = f"[{experiment.name}]({experiment.name}.md)"
-        rows.append((page, experiment.claim, str(len(document.rows)), verdict.outcome))
-    return marked.table(("experiment", "claim", "rows", "verdict"), rows)
+        verdict = judge(plan_of(load(document.experiment), document), document)
+        yield document.experiment, len(document.rows), verdict
+
+
+def _outcome(verdict: Verdict) -> tuple[str, str]:
+    judgements = verdict.judgements
+    met = sum(each.holds for each in judgements)
+    waiting = sum(bool(each.missing) for each in judgements)
+    text = f"{met} of {len(judgements)}"
+    return verdict.outcome, f"{text}; {waiting} lack rows" if waiting else text
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.experiments.runner.experiment import Key, Plan
     from bioae.experiments.runner.rows import Document, Identity
     from bioae.experiments.runner.store import Store
@@ -200,7 +200,7 @@ class _Means:
         return train_baseline(config, folder, resume=resume, overwrite=True)
 
     def simulate(
-        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+        self, network: Network, images: Data | ArrayLike, path: Path, backend: Backend, seed: int
     ) -> xr.DataTree:
         from bioae.analysis import open_result
         from bioae.simulation import simulate_to
@@ -208,7 +208,7 @@ class _Means:
         simulate_to(path, network, images, backend, seed=seed, resume=True, overwrite=True)
         return open_result(path, lazy=True)  # all spikes of a bursting network fill the memory
 
-    def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
+    def mirror(self, network: Network, images: Data | ArrayLike, seed: int) -> xr.DataTree:
         from bioae.trainers import simulate_mirror
 
         return simulate_mirror(network, images, seed=seed)

@@ -107,24 +107,24 @@ def test_every_file_of_a_model_page_has_its_model() -> None:
 def test_generated_pages_of_experiments() -> None:
     documents = list(make_experiments.documents())
     assert documents
-    index = make_experiments.PAGES / "index.md"
-    content = index.read_text(encoding="utf-8")
-    assert content.count("<!-- end -->") == 1
-    expected = {index: make_experiments.filled(content)}
+    indexes = {path: path.read_text(encoding="utf-8") for path in make_experiments.INDEXES}
+    assert all(content.count("<!-- end -->") == 1 for content in indexes.values())
+    expected = {path: make_experiments.filled(content) for path, content in indexes.items()}
     figures = set()
     for document in documents:
         experiment = load_experiment(document.experiment)
         plan = page.plan_of(experiment, document)
         assert not document.quick
         assert document.sizes == json.loads(json.dumps(experiment.sizes)), experiment.name
-        expected[index.with_name(f"{experiment.name}.md")] = page.page_of(experiment, document)
+        path = make_experiments.PAGES / f"{experiment.name}.md"
+        expected[path] = page.page_of(experiment, document)
         for name in page.figure_names(experiment):
             figures.add(make_experiments.PAGES / page.FIGURES / name)
             svg = (make_experiments.PAGES / page.FIGURES / name).read_text(encoding="utf-8")
             assert svg.endswith(f"{page.figure_mark(plan, document)}\n"), name
     outdated = [path.name for path, text in expected.items() if path.read_text("utf-8") != text]
     assert outdated == [], "run python docs/make_experiments.py"
-    assert set(make_experiments.PAGES.glob("*.md")) == set(expected)
+    assert set(make_experiments.PAGES.glob("*.md")) == set(expected) - {make_experiments.README}
     assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
 
 
@@ -239,7 +239,7 @@ def test_page_has_the_times_of_the_benchmark() -> None:
 def test_readme_has_what_a_newcomer_asks_in_two_minutes() -> None:
     parts = (
         "# bioae", "![", "## Install", "make demo", "```python", "## Commands", "## Learn more",
-        "## Limits", "## Licence and citation",
+        "## Results", "## Limits", "## Licence and citation",
     )  # fmt: skip
     assert all(a < b for a, b in pairwise(README.index(part) for part in parts))
     assert 60 < len(README.splitlines()) < 110

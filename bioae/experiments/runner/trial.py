@@ -87,11 +87,11 @@ class Means(Protocol):
         """Train or fit a baseline by tables, or continue an interrupted run in the folder."""
 
     def simulate(
-        self, network: Network, images: Images | ArrayLike, path: Path, backend: Backend, seed: int
+        self, network: Network, images: Data | ArrayLike, path: Path, backend: Backend, seed: int
     ) -> xr.DataTree:
         """Simulate into a file, or continue an interrupted run, and return the result."""
 
-    def mirror(self, network: Network, images: Images | ArrayLike, seed: int) -> xr.DataTree:
+    def mirror(self, network: Network, images: Data | ArrayLike, seed: int) -> xr.DataTree:
         """Simulate in the mirror, in float64."""
 
     def report(self, line: str) -> None:
@@ -182,7 +182,7 @@ class Trial:
     def simulate(
         self,
         network: Network,
-        images: Images | ArrayLike,
+        images: Data | ArrayLike,
         name: str = "simulation",
         *,
         backend: Backend | None = None,
@@ -206,7 +206,7 @@ class Trial:
         backend = backend or Backend(self.target)
         return self.means.simulate(network, images, self.folder / f"{name}.nc", backend, self.seed)
 
-    def mirror(self, network: Network, images: Images | ArrayLike) -> xr.DataTree:
+    def mirror(self, network: Network, images: Data | ArrayLike) -> xr.DataTree:
         """Simulate a network in the mirror, in float64, with the trial's seed."""
         return self.means.mirror(network, images, self.seed)
 

@@ -27,7 +27,6 @@ pytestmark = pytest.mark.usefixtures("quick_compiler")
 DECODERS = ["max", "last", "mean", "count"]
 IMAGES = np.linspace(0.05, 1, 5 * 12).reshape(5, 1, 3, 4)[:, :, ::-1]
 
-#: One decoder in Cython, which compiles seconds for each code object.
 RUNS = [
     *(("numpy", decoder) for decoder in DECODERS),
     ("cpp_standalone", "last"),
@@ -36,7 +35,7 @@ RUNS = [
         for decoder in DECODERS
         if decoder != "last"
     ),
-    ("cython", "max"),
+    pytest.param("cython", "max", marks=pytest.mark.slow),  # seconds for each code object
 ]
 
 

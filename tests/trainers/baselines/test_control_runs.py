@@ -67,7 +67,7 @@ def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str)
     data = without_targets(sums, tmp_path)
     described = tables(data, {"kind": "recurrent", "cell": cell}, CLASSIFIER, **settings)
     result = train_baseline(described, tmp_path / "run")
-    assert result.summary["test_accuracy"] > 0.85
+    assert result.summary["test_accuracy"] > 0.8
     test = load(data, "test")
     outputs = result.baseline.predict(test)
     assert outputs.shape == (60, 2)
