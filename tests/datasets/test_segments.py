@@ -58,7 +58,7 @@ def test_seeds_and_splits() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"segments": 1}, {"segments": 6}, {"gap": 70}, {"noise": -1.0}, {"split": "all"}, {"gap": -1}],
+    [{"segments": 1}, {"segments": 6}, {"gap": 30}, {"noise": -1.0}, {"split": "all"}, {"gap": -1}],
 )
 def test_refusals(wrong: dict[str, Any]) -> None:
     with pytest.raises(DataError):

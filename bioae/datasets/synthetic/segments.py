@@ -27,11 +27,11 @@ def ordered_segments(
     *,
     seed: int,
     split: str = "train",
-    steps: int = 250,
+    steps: int = 150,
     channels: int = 40,
     segments: int = 3,
     length: int = 25,
-    gap: int = 40,
+    gap: int = 10,
     noise: float = 0.2,
 ) -> Signals:
     """Draw sequences of segments whose order is the class.
