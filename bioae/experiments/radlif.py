@@ -47,12 +47,13 @@ def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict
     """
     recipes = _tables()
     own = recipes["tasks"][task["name"]]
+    every = min(own["every"], sizes["every"])
     tables: dict[str, Any] = recipes["radlif" if name == "radlif" else "lstm"]
     network, training = tables["network"], tables["training"]
     network |= {
         "input_shape": [task["channels"]],
-        "steps": task["points"] * own["every"],
-        "encoder": {"kind": "frames", "every": own["every"]},
+        "steps": task["points"] * every,
+        "encoder": {"kind": "frames", "every": every},
         "task": {"kind": "classification", "classes": task["classes"]},
     }
     network["layers"][-1]["units"] = task["classes"]
@@ -60,6 +61,7 @@ def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict
         # The largest possible output is 30: the softmax of larger ones would be saturated.
         network["decoder"] = {"kind": "summed_softmax", "scale": network["steps"] / 30}
     training["epochs"] = min(own["epochs"], sizes["epochs"])
+    training["batch_size"] = sizes["batch"]
     if name == "radlif":
         training["compile"] = sizes["compile"]
     return tables | {"data": {"name": task["data"], "validation": sizes["validation"]}}
@@ -91,14 +93,20 @@ def classify(trial: Trial) -> dict[str, float]:
     path = save(trial.folder / "data.npz", train, test, overwrite=True)
     assert train.labels is not None
     task = {
-        "name": settings["task"], "data": str(path), "points": train.points, "channels": train.shape[0],
+        "name": settings["task"],
+        "data": str(path),
+        "points": train.points,
+        "channels": train.shape[0],
         "classes": int(train.labels.max()) + 1,
-    }  # fmt: skip
+    }
     tables = recipe(settings["classifier"], task, sizes)
-    if settings["classifier"] != "radlif":
+    if settings["classifier"] == "radlif":
+        numbers = in_brian2(trial, trial.train(tables).network, test)
+    else:
         outputs = trial.baseline(tables).baseline.predict(test)
-        return {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
-    return in_brian2(trial, trial.train(tables).network, test)
+        numbers = {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
+    path.unlink()  # tens of megabytes, which are drawn again if they are needed
+    return numbers
 
 
 def in_brian2(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
@@ -250,12 +258,12 @@ EXPERIMENT = Experiment(
     sizes={
         "units": 128, "examples": 8, "burn_in": 100, "lags": list(LAGS), "compile": "auto",
         "digits": "mnist", "train": 5000, "test": 10_000, "sequences_train": 2500,
-        "sequences_test": 1000, "validation": 0.2, "epochs": 30,
+        "sequences_test": 1000, "validation": 0.2, "epochs": 30, "batch": 128, "every": 2,
     },
     quick={
         "units": 32, "examples": 2, "burn_in": 30, "lags": [10, 50], "compile": False,
-        "digits": "sample", "train": 1000, "test": 100, "sequences_train": 100,
-        "sequences_test": 50, "validation": 0.2, "epochs": 3,
+        "digits": "sample", "train": 1000, "test": 60, "sequences_train": 100,
+        "sequences_test": 50, "validation": 0.2, "epochs": 3, "batch": 64, "every": 1,
     },
     seeds=3,
     criteria=(
@@ -309,8 +317,77 @@ EXPERIMENT = Experiment(
     groups={
         "Gradients": ("radlif", "stable", "relu", "tanh"),
         "Classifiers": (
-            "rows-radlif", "rows-lstm", "rows-summed", "segments-radlif", "segments-lstm", "segments-linear",
+            "rows-radlif", "rows-lstm", "rows-summed",
+            "segments-radlif", "segments-lstm", "segments-linear",
         ),
     },
-    notes="TODO",
+    notes="""## What is measured
+
+**Gradients.** A recurrent layer of 128 units, untrained, receives normal noise for 600 steps. Its
+recurrent weights are a random orthogonal matrix times a gain. The gradient norm at lag k is the
+Frobenius norm of the derivative of the last output by the input k steps before
+(`bioae.trainers.gradient_norms`), estimated from 4 random directions; the logarithm is averaged over
+8 examples. Gradients explode if the norm at lag 500 exceeds that at lag 10. The critical gain is
+the smallest gain at which they do, on a grid of powers of 2 refined by bisection to a factor of
+2^(1/8). The outputs of RadLIF are spikes, whose derivative is the boxcar of width 1 around the
+threshold; the recurrent matrix of RadLIF has no diagonal, that of the conventional units has one.
+
+A layer that hardly fires has small gradients for a trivial reason. So the input is scaled to let it
+fire (input weights orthogonal with gain 3), and the densities at all measured gains up to the
+critical one have to be from 0.02 to 0.3.
+
+Parameters are drawn from the ranges of the paper. With a below -(1 - beta) a neuron is unstable
+below threshold, since w then drives u instead of opposing it; this concerns nearly half of the
+neurons. Some of them run away to negative values and fall silent, some fire more often. The
+condition `stable` draws a from 0 to 1 instead, which excludes this.
+
+**Classifiers.** `rows` shows 28 rows of a digit one after another, from top to bottom, 2 steps per
+row to the spiking network; of 5,000 digits 1,000 are the validation split. `segments` are synthetic
+sequences of 150 steps and 40 channels, `bioae.datasets.synthetic.ordered_segments`: three spectra in
+one of 6 orders, with noise in the gaps; of 2,500 sequences 500 are the validation split. It is no
+speech, and nothing here is a claim about speech recognition. The spiking networks have two recurrent
+layers of 128 neurons and are read by the sum over time of the softmax of leaky potentials; the LSTM
+has one layer of 128 units and a linear read-out of the last step. The epoch with the best validation
+accuracy is kept, the test split is used once, and the accuracy of spiking networks is that in Brian2.
+
+As in the paper: the neuron, its parameters trained per neuron within their ranges, orthogonal
+recurrent weights, the boxcar derivative, a learning rate of 1e-2, batches of 128, the read-out. Left
+out: batch normalisation and dropout, which would be no part of the network in Brian2, and random
+initial states (all are 0). Different: two layers in place of three, AdamW with a weight decay of
+0.1, a cosine schedule, gradients clipped at a norm of 1, and outputs scaled so that the largest
+possible one is 30.
+
+The factor of 8, the range of densities and the margin of 2 points were set before anything was run.
+The growth above the critical gain was set after first measurements of gradients, in which it was far
+larger; the floors of both classifiers and the ceiling of the regression before any test score was
+seen.
+
+## What was tried
+
+Best validation accuracy with seed 0. The test split had no part in any choice.
+
+| network | changes | epochs | accuracy |
+| --- | --- | --- | --- |
+| rows, RadLIF | 1 layer, input gain 4 | 12 | 0.914 |
+| | 1 layer, input gain 8 | 16 | 0.927 |
+| | 1 layer, input gain 8, a from 0 to 1 | 16 | 0.914 |
+| | 1 layer, input gain 8, recurrent gain 8 | 5, stopped | 0.843 |
+| | 1 layer, input gain 8, recurrent gain 8, last potential | 16 | 0.936 |
+| | 1 layer, input gain 8, 2 steps per row | 8, stopped | 0.906 |
+| | 1 layer, input gain 8, 4 steps per row | 6, stopped | 0.893 |
+| | 2 layers, input gain 8 | 16 | 0.931 |
+| | 3 layers, input gain 4 | 8, stopped | 0.884 |
+| | 2 layers, 2 steps per row, weight decay 0.1 (chosen) | 12, stopped | 0.952 |
+| rows, LSTM | learning rate 3e-3, last step | 20 | 0.971 |
+| | learning rate 3e-3, mean over steps | 19, stopped | 0.945 |
+| | learning rate 1e-2, last step (chosen) | 15 | 0.973 |
+| segments, RadLIF | 1 layer, 250 steps, gaps from 40 on | 6, stopped | 0.530 |
+| | 1 layer, 150 steps, gaps from 10 on (chosen task) | 10, stopped | 0.998 |
+| segments, LSTM | learning rate 3e-3, 250 steps, gaps from 40 on | 7, stopped | 0.510 |
+| | learning rate 1e-2, 150 steps, gaps from 10 on (chosen) | 8, stopped | 1.000 |
+
+The task of 250 steps was given up because neither network had learned it in the time at hand.
+
+`rows-summed` is not part of the claim: it shows which part of a difference is due to the read-out.
+""",
 )  # fmt: skip
