@@ -326,9 +326,9 @@ EXPERIMENT = Experiment(
 **Gradients.** A recurrent layer of 128 units, untrained, receives normal noise for 600 steps. Its
 recurrent weights are a random orthogonal matrix times a gain. The gradient norm at lag k is the
 Frobenius norm of the derivative of the last output by the input k steps before
-(`bioae.trainers.gradient_norms`), estimated from 4 random directions; the logarithm is averaged over
-8 examples. Gradients explode if the norm at lag 500 exceeds that at lag 10. The critical gain is
-the smallest gain at which they do, on a grid of powers of 2 refined by bisection to a factor of
+(`bioae.trainers.gradient_norms`), estimated from 4 random directions; the logarithm is averaged
+over 8 examples. Gradients explode if the norm at lag 500 exceeds that at lag 10. The critical gain
+is the smallest gain at which they do, on a grid of powers of 2 refined by bisection to a factor of
 2^(1/8). The outputs of RadLIF are spikes, whose derivative is the boxcar of width 1 around the
 threshold; the recurrent matrix of RadLIF has no diagonal, that of the conventional units has one.
 
@@ -343,24 +343,25 @@ condition `stable` draws a from 0 to 1 instead, which excludes this.
 
 **Classifiers.** `rows` shows 28 rows of a digit one after another, from top to bottom, 2 steps per
 row to the spiking network; of 5,000 digits 1,000 are the validation split. `segments` are synthetic
-sequences of 150 steps and 40 channels, `bioae.datasets.synthetic.ordered_segments`: three spectra in
-one of 6 orders, with noise in the gaps; of 2,500 sequences 500 are the validation split. It is no
-speech, and nothing here is a claim about speech recognition. The spiking networks have two recurrent
-layers of 128 neurons and are read by the sum over time of the softmax of leaky potentials; the LSTM
-has one layer of 128 units and a linear read-out of the last step. The epoch with the best validation
-accuracy is kept, the test split is used once, and the accuracy of spiking networks is that in Brian2.
+sequences of 150 steps and 40 channels, `bioae.datasets.synthetic.ordered_segments`: three spectra
+in one of 6 orders, with noise in the gaps; of 2,500 sequences 500 are the validation split. It is
+no speech, and nothing here is a claim about speech recognition. The spiking networks have two
+recurrent layers of 128 neurons and are read by the sum over time of the softmax of leaky
+potentials; the LSTM has one layer of 128 units and a linear read-out of the last step. The epoch
+with the best validation accuracy is kept, the test split is used once, and the accuracy of spiking
+networks is that in Brian2.
 
 As in the paper: the neuron, its parameters trained per neuron within their ranges, orthogonal
-recurrent weights, the boxcar derivative, a learning rate of 1e-2, batches of 128, the read-out. Left
-out: batch normalisation and dropout, which would be no part of the network in Brian2, and random
-initial states (all are 0). Different: two layers in place of three, AdamW with a weight decay of
-0.1, a cosine schedule, gradients clipped at a norm of 1, and outputs scaled so that the largest
-possible one is 30.
+recurrent weights, the boxcar derivative, a learning rate of 1e-2, batches of 128, the read-out.
+Left out: batch normalisation and dropout, which would be no part of the network in Brian2, and
+random initial states (all are 0). Different: two layers in place of three, AdamW with a weight
+decay of 0.1, a cosine schedule, gradients clipped at a norm of 1, and outputs scaled so that the
+largest possible one is 30.
 
 The factor of 8, the range of densities and the margin of 2 points were set before anything was run.
-The growth above the critical gain was set after first measurements of gradients, in which it was far
-larger; the floors of both classifiers and the ceiling of the regression before any test score was
-seen.
+The growth above the critical gain was set after first measurements of gradients, in which it was
+far larger; the floors of both classifiers and the ceiling of the regression before any test score
+was seen.
 
 ## What was tried
 

@@ -167,7 +167,10 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
     for words, message in (
         (
             ("tox",),
-            "one of classification, demo, hubotter2021, radlif, sparse_code, srnn, toy",
+            (
+                "expected list, or one of classification, convolutional_structure, demo, "
+                "hubotter2021, neurons_as_autoencoders, radlif, sparse_code, srnn, toy"
+            ),
         ),
         (("",), "an argument is empty"),
         (("runner",), "there is no experiment 'runner'"),

@@ -17,6 +17,7 @@ from bioae.experiments.runner.criteria import (
     kruskal_p,
     largest,
     mean,
+    paired_p,
     ratio,
     smallest,
     trend,
@@ -75,6 +76,26 @@ def test_tests_are_those_of_scipy() -> None:
     assert estimated(kruskal_p("x", ["a", "b"]), rows([1.0, 1.0], [1.0, 1.0]))[0] == 1
 
 
+def test_the_signed_rank_test_is_one_sided_and_paired() -> None:
+    below, above = [1.0, 2.0, 4.0, 5.0, 8.0], [1.5, 2.75, 5.0, 6.25, 9.5]
+    table = rows(below, above)
+    # All 5 differences have one sign, which 1 of 2^5 equally likely signs has.
+    assert estimated(paired_p("x", "a", "b"), table)[0] == pytest.approx(1 / 32)
+    assert estimated(paired_p("x", "b", "a"), table)[0] == pytest.approx(1.0)
+    # One difference of the lowest rank has the other sign: 2 of 2^5.
+    turned = rows(below, [0.75, *above[1:]])
+    assert estimated(paired_p("x", "a", "b"), turned)[0] == pytest.approx(2 / 32)
+    expected = stats.wilcoxon(np.subtract(A, B), alternative="less").pvalue
+    value, sd, n = estimated(paired_p("x", "a", "b"), rows(A, B))
+    assert (value, n) == (pytest.approx(expected), 4)
+    assert math.isnan(sd)
+    # Seeds that one condition lacks do not count, and neither do equal pairs.
+    lacking = rows([*below, 0.0, 3.0], [*above, None, 3.0])
+    assert estimated(paired_p("x", "a", "b"), lacking)[0] == pytest.approx(1 / 32)
+    assert estimated(paired_p("x", "a", "b"), lacking)[2] == 6
+    assert estimated(paired_p("x", "a", "b"), rows(A, A))[0] == 1
+
+
 def test_a_trend_is_a_rank_correlation() -> None:
     rising = rows([1.0, 1.5], [2.0, 2.5], [10.0, 20.0])
     expected = stats.spearmanr([0, 0, 1, 1, 2, 2], [1, 1.5, 2, 2.5, 10, 20]).statistic
@@ -87,6 +108,7 @@ def test_a_trend_is_a_rank_correlation() -> None:
 EVERY = [
     mean("x", "a"), smallest("x", "a"), largest("x", "a"), difference("x", "a", "b"),
     ratio("x", "a", "b"), welch_p("x", "a", "b"), kruskal_p("x", "ab"), trend("x", "ab"),
+    paired_p("x", "a", "b"),
 ]  # fmt: skip
 
 

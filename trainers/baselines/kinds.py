@@ -39,6 +39,12 @@ class TrainedKind(Table):
         description="whether all layers with weights have biases; false: those of which the "
         "network's description says so",
     )
+    initial: str | None = Field(
+        None,
+        min_length=1,
+        description="a file of arrays to start from, by names such as `LAYER.weight`: the "
+        "`weights.safetensors` of a baseline, or another one; the others are drawn",
+    )
 
 
 class AutoencoderKind(TrainedKind):

@@ -19,10 +19,11 @@ from bioae.inputs import check_input, read_input
 from bioae.trainers.baselines.base import Arrays, Baseline
 from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.kinds import TrainedKind
+from bioae.trainers.baselines.layers import ConventionalModule
 from bioae.trainers.baselines.predictors import Linear
 from bioae.trainers.baselines.trained import Trained, conventional_module
 
-__all__ = ["load_baseline", "save_baseline"]
+__all__ = ["load_baseline", "save_baseline", "set_initial"]
 
 _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
 
@@ -61,6 +62,31 @@ def load_baseline(path: Path | str) -> Baseline:
         return Linear(config.network, arrays["mean"], arrays["components"])
     tensors = {name: torch.from_numpy(each) for name, each in arrays.items()}
     return Trained(conventional_module(config, tensors))
+
+
+@torch.no_grad()
+def set_initial(module: ConventionalModule, path: Path) -> None:
+    """Let a network start from the arrays of a file; those that it lacks keep their values.
+
+    Parameters
+    ----------
+    module
+        The network.
+    path
+        A file of safetensors, whose arrays have names of ``module.arrays``.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no such file, or an array does not fit the network.
+    """
+    arrays = _arrays(check_input(path, ArtefactError, "file of initial arrays"))
+    named = module.arrays
+    _check_shapes(
+        arrays, {name: tuple(named[name].shape) for name in arrays if name in named}, path
+    )
+    for name, array in arrays.items():
+        named[name].copy_(torch.from_numpy(array))
 
 
 def _arrays(path: Path) -> Arrays:

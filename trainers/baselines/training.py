@@ -21,7 +21,7 @@ from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.kinds import PcaKind, TrainedKind, ZeroKind
 from bioae.trainers.baselines.predictors import Linear
 from bioae.trainers.baselines.problem import BaselineProblem
-from bioae.trainers.baselines.stored import save_baseline
+from bioae.trainers.baselines.stored import save_baseline, set_initial
 from bioae.trainers.baselines.trained import Trained, conventional_module
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split
@@ -155,8 +155,13 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
         If there are no such images, or their size is not the network's.
     NetworkError
         If there is no such device, or a name in the configuration does not exist.
+    ArtefactError
+        If the file of initial arrays does not fit.
     """
+    assert isinstance(config.baseline, TrainedKind)
     module = conventional_module(config)
+    if config.baseline.initial is not None:
+        set_initial(module, Path(config.baseline.initial))
     stages = stages_of(config)
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())

@@ -7,7 +7,19 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
+from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
+from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
 from bioae.datasets.synthetic.segments import ordered_segments
 
-__all__ = ["ordered_segments", "permuted_rows", "store_recall"]
+__all__ = [
+    "NEIGHBOURHOODS",
+    "NKLandscape",
+    "erf_covariance",
+    "nk_landscape",
+    "ordered_segments",
+    "permuted_rows",
+    "ring_covariance",
+    "ring_fields",
+    "store_recall",
+]

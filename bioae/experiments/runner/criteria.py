@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RELATIONS", "Criterion", "Estimate", "Relation", "Statistic", "difference", "kruskal_p",
-    "largest", "mean", "ratio", "smallest", "trend", "values_of", "welch_p",
+    "largest", "mean", "paired_p", "ratio", "smallest", "trend", "values_of", "welch_p",
 ]  # fmt: skip
 
 Relation = Literal["<=", ">=", "<", ">"]
@@ -183,6 +183,27 @@ def welch_p(column: str, first: str, second: str) -> Statistic:
         return float(stats.ttest_ind(one, other, equal_var=False).pvalue)
 
     return _p_value("Welch's t-test", test, column, (first, second), least=2)
+
+
+def paired_p(column: str, lower: str, higher: str) -> Statistic:
+    """Return the one-sided p of Wilcoxon's signed-rank test, paired by seed.
+
+    It is small if the column is lower in the first condition than in the second. Pairs that do not
+    differ are left out; if no pair differs, p is 1.
+    """
+
+    def estimate(rows: xr.Dataset) -> Estimate:
+        from scipy import stats
+
+        changes = np.subtract(*_paired(rows, column, lower, higher))
+        if not len(changes) or np.isnan(changes).any():
+            return Estimate(math.nan, n=len(changes))
+        changed = changes[changes != 0]
+        p = stats.wilcoxon(changed, alternative="less").pvalue if len(changed) else 1.0
+        return Estimate(float(p), n=len(changes))
+
+    text = f"p of the signed-rank test that `{column}` is lower in `{lower}` than in `{higher}`"
+    return Statistic(f"{text}, by seed", column, (lower, higher), estimate)
 
 
 def kruskal_p(column: str, conditions: Sequence[str]) -> Statistic:

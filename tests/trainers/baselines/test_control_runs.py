@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import dense, write_arrays
+from safetensors.numpy import save_file
 
 from bioae.datasets import load
-from bioae.errors import NetworkError
+from bioae.errors import ArtefactError, NetworkError
 from bioae.trainers import BaselineConfig, BaselineResult, load_baseline, train_baseline
 from bioae.trainers.baselines.trained import conventional_module
 from bioae.trainers.training.progress import Report
@@ -204,3 +205,48 @@ def test_names_of_arrays_in_a_refusal(sums: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(NetworkError, match=r"hidden\.tau.*hidden\.recurrent"):
         train_baseline(described, tmp_path / "run")
+
+
+def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
+    """Some arrays of a file, the others drawn; and all those of another baseline."""
+    signs = np.where(np.arange(8) % 2, 1.0, -1.0) / 8
+    start = {"output.weight": np.stack([signs, -signs])}
+    save_file(start, tmp_path / "start.safetensors")
+    data = without_targets(sums, tmp_path)
+    kind = {"kind": "recurrent", "initial": str(tmp_path / "start.safetensors")}
+    described = tables(data, kind, CLASSIFIER, epochs=1, frozen=["output"], dtype="float64")
+    result = train_baseline(described, tmp_path / "first")
+    arrays = result.baseline.arrays()
+    np.testing.assert_array_equal(arrays["output.weight"], start["output.weight"])
+    drawn = conventional_module(BaselineConfig.from_mapping(described)).arrays
+    assert not np.array_equal(drawn["output.weight"].detach(), start["output.weight"])
+    change = np.abs(arrays["hidden.weight"] - drawn["hidden.weight"].detach().numpy())
+    assert 0 < change.max() < 0.05  # Adam's steps from the drawn weights
+    kind = {"kind": "recurrent", "initial": str(result.model / "weights.safetensors")}
+    still = ["hidden", "output.weight"]
+    again = tables(data, kind, CLASSIFIER, epochs=1, frozen=still, dtype="float64")
+    continued = train_baseline(again, tmp_path / "second").baseline.arrays()
+    for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
+        np.testing.assert_array_equal(continued[name], arrays[name])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"output.wait": np.zeros((2, 8))}, "'output.wait' does not fit.*no such array"),
+        ({"output.weight": np.zeros((8, 2))}, r"'output.weight' does not fit.*\(2, 8\).*\(8, 2\)"),
+        ({"output.bias": np.array([0.0, np.nan])}, "'output.bias' has values that are not finite"),
+        (None, "missing or damaged.*No such file"),
+    ],
+)
+def test_initial_arrays_that_are_refused(
+    sums: Path, tmp_path: Path, arrays: dict[str, Any] | None, message: str
+) -> None:
+    path = tmp_path / "start.safetensors"
+    if arrays is not None:
+        save_file(arrays, path)
+    kind = {"kind": "recurrent", "initial": str(path)}
+    described = tables(without_targets(sums, tmp_path), kind, CLASSIFIER)
+    with pytest.raises(ArtefactError, match=message):
+        train_baseline(described, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.toml").exists()

@@ -1,0 +1,167 @@
+"""NK landscapes (Kauffman & Levin 1987): functions of binary genotypes of adjustable ruggedness.
+
+The fitness of a genotype of N loci is the mean of the contributions of its loci. The contribution
+of a locus depends on its own allele and on those of K other loci: it is looked up in a table of
+2^(K+1) numbers, drawn uniformly from [0, 1). The landscape is additive at K = 0, and fitnesses of
+different genotypes are independent at K = N - 1. Over landscapes, fitness has the mean 1/2 and the
+variance 1/(12 N), and its correlation between genotypes that differ in one locus is
+1 - (K + 1)/N (Weinberger 1990).
+
+S. Kauffman, S. Levin, "Towards a general theory of adaptive walks on rugged landscapes", Journal of
+Theoretical Biology 128 (1987). E. Weinberger, "Correlated and uncorrelated fitness landscapes and
+how to tell the difference", Biological Cybernetics 63 (1990).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import one_of, whole
+from bioae.datasets.signals import Signals
+from bioae.errors import DataError
+from bioae.random import stream
+
+__all__ = ["NEIGHBOURHOODS", "NKLandscape", "Neighbourhood", "nk_landscape"]
+
+Neighbourhood = Literal["random", "cyclic"]
+
+#: Ways to choose the K other loci of a locus: at random, or the next K, cyclically.
+NEIGHBOURHOODS: tuple[Neighbourhood, ...] = ("random", "cyclic")
+
+_MOST_LOCI = 62  # a genotype is a number of 63 bits
+_MOST_NEIGHBOURS = 20  # tables of 2^21 numbers per locus
+#: Streams of random numbers, far from those of a network's weights, which are small numbers.
+_TABLES, _NEIGHBOURS, _GENOTYPES = range(2**41, 2**41 + 3)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NKLandscape:
+    """A landscape; make it with `nk_landscape`.
+
+    Attributes
+    ----------
+    neighbours
+        The loci on which the contribution of each locus depends, shape ``(locus, K + 1)``; the
+        first is the locus itself.
+    tables
+        The contributions by the alleles of these loci, shape ``(locus, 2^(K+1))``. The index is a
+        binary number whose lowest digit is the allele of the locus itself.
+    seed
+        The seed.
+    """
+
+    neighbours: NDArray[np.int64]
+    tables: NDArray[np.float64]
+    seed: int
+
+    @property
+    def loci(self) -> int:
+        """The number of loci, N."""
+        return len(self.neighbours)
+
+    @property
+    def epistasis(self) -> int:
+        """The number of other loci on which a contribution depends, K."""
+        return int(self.neighbours.shape[1]) - 1
+
+    def __repr__(self) -> str:
+        return f"NKLandscape(N={self.loci}, K={self.epistasis}, seed={self.seed})"
+
+    def contributions(self, genotypes: ArrayLike) -> NDArray[np.float64]:
+        """Return the contribution of each locus, shape ``(genotype, locus)``.
+
+        Parameters
+        ----------
+        genotypes
+            Alleles 0 and 1, shape ``(genotype, locus)``.
+
+        Raises
+        ------
+        DataError
+            If they have another shape or other values.
+        """
+        alleles = np.asarray(genotypes)
+        if alleles.ndim != 2 or alleles.shape[1] != self.loci:
+            raise DataError(
+                "genotypes do not fit the landscape",
+                expected=f"the shape (genotype, {self.loci})",
+                found=f"the shape {alleles.shape}",
+            )
+        if not np.isin(alleles, (0, 1)).all():
+            raise DataError("genotypes do not fit the landscape", expected="alleles 0 and 1")
+        digits = alleles.astype(np.int64)[:, self.neighbours]
+        index = digits @ (1 << np.arange(self.epistasis + 1))
+        found: NDArray[np.float64] = self.tables[np.arange(self.loci), index]
+        return found
+
+    def fitness(self, genotypes: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of the contributions, shape ``(genotype,)``; see `contributions`."""
+        means: NDArray[np.float64] = self.contributions(genotypes).mean(axis=1)
+        return means
+
+    def sample(self, count: int, *, repeat: int = 0) -> Signals:
+        """Draw different genotypes uniformly, as signals with one point in time.
+
+        Their channels are the loci, -1 for the allele 0 and 1 for the allele 1; their targets are
+        the fitnesses, shape ``(example, 1)``. Parts of one sample have no genotype in common.
+
+        Parameters
+        ----------
+        count
+            The number of genotypes, at most 2^N.
+        repeat
+            The number of the sample: samples with different numbers are independent.
+
+        Raises
+        ------
+        InputError
+            If there are fewer genotypes.
+        """
+        whole(count, "the number of genotypes", least=1, most=2**self.loci)
+        generator = stream(self.seed, _GENOTYPES, repeat=repeat)
+        numbers = generator.choice(2**self.loci, count, replace=False)
+        alleles = numbers[:, None] >> np.arange(self.loci) & 1
+        return Signals.of(
+            2.0 * alleles[:, None, :] - 1,
+            targets=self.fitness(alleles)[:, None],
+            name=f"nk-{self.loci}-{self.epistasis}-{self.seed}",
+        )
+
+
+def nk_landscape(
+    loci: int, epistasis: int, *, seed: int, neighbourhood: Neighbourhood = "random"
+) -> NKLandscape:
+    """Draw a landscape.
+
+    Parameters
+    ----------
+    loci
+        The number of loci, N: 1 to 62.
+    epistasis
+        The number of other loci on which the contribution of a locus depends, K: less than N, and
+        at most 20.
+    seed
+        The seed.
+    neighbourhood
+        Whether these are drawn for each locus, uniformly and without repetition, or are the K loci
+        that follow it on a ring.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit.
+    """
+    whole(loci, "the number of loci", least=1, most=_MOST_LOCI)
+    whole(epistasis, "the epistasis", most=min(loci - 1, _MOST_NEIGHBOURS))
+    one_of(neighbourhood, "the neighbourhood", NEIGHBOURHOODS)
+    steps = np.tile(np.arange(1, loci), (loci, 1))
+    if neighbourhood == "random":
+        steps = stream(seed, _NEIGHBOURS).permuted(steps, axis=1)
+    steps = np.hstack([np.zeros((loci, 1), np.int64), steps[:, :epistasis]])
+    neighbours = (np.arange(loci)[:, None] + steps) % loci
+    tables = stream(seed, _TABLES).random((loci, 2 ** (epistasis + 1)))
+    return NKLandscape(neighbours, tables, seed)

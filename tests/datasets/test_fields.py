@@ -1,0 +1,104 @@
+"""Fields on a ring against their covariance in closed form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bioae.datasets import Signals
+from bioae.datasets.synthetic import erf_covariance, ring_covariance, ring_fields
+from bioae.errors import DataError
+
+
+def measured(fields: Signals, label: int) -> tuple[np.ndarray[Any, Any], int]:
+    """Return the covariance of a class with the place 0, over all examples and rotations."""
+    assert fields.labels is not None
+    values = fields.signals[fields.labels == label, 0]
+    length = values.shape[1]
+    lags = [(values * np.roll(values, -lag, axis=1)).mean() for lag in range(length)]
+    return np.array(lags), len(values)
+
+
+def test_the_covariance_is_that_of_a_squared_exponential() -> None:
+    found = ring_covariance(40, 4.0)
+    distance = np.minimum(np.arange(40), 40 - np.arange(40))
+    np.testing.assert_allclose(found, np.exp(-((distance / 4) ** 2)), atol=1e-12)
+    long = ring_covariance(40, 20.0)  # as it stands, it would have negative eigenvalues
+    assert np.fft.fft(np.exp(-((distance / 20) ** 2))).real.min() < -1e-3
+    assert np.fft.fft(long).real.min() > -1e-12
+    assert long[0] == pytest.approx(1.0)
+    exact = np.fft.fft(np.exp(-((distance / 20) ** 2))).real
+    assert abs(long - np.exp(-((distance / 20) ** 2))).max() < 0.1
+    magnitude = ring_covariance(40, 20.0, negative="magnitude")
+    assert magnitude[0] == pytest.approx(1.0)
+    powers = np.fft.fft(magnitude).real
+    np.testing.assert_allclose(powers / powers[0], abs(exact) / exact[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("gain", [0.3, 3.0])
+def test_both_kinds_of_fields_have_the_same_covariance(gain: float, gaussian: bool) -> None:
+    """The law of the arcsine (Williams 1998); a mean over rotations has little noise."""
+    fields = ring_fields(8000, gain=gain, gaussian=gaussian, seed=1)
+    assert fields.values.shape == (8000, 1, 40)
+    for label, scale in enumerate((4.0, 20.0)):
+        lags, count = measured(fields, label)
+        assert count == 4000
+        expected = erf_covariance(ring_covariance(40, scale), gain)
+        assert expected[0] == pytest.approx(1.0)
+        # At most one independent value of variance 2 per field.
+        np.testing.assert_allclose(lags, expected, atol=5 * math.sqrt(2 / count))
+
+
+def test_a_small_gain_changes_nothing() -> None:
+    covariance = ring_covariance(40, 4.0)
+    np.testing.assert_allclose(erf_covariance(covariance, 1e-3), covariance, atol=1e-6)
+
+
+def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
+    def kurtosis(**options: Any) -> float:
+        values = ring_fields(4000, scales=(0.1,), seed=2, **options).signals[:, 0, 0]
+        return float(stats.kurtosis(values))
+
+    error = 5 * math.sqrt(24 / 4000)
+    assert abs(kurtosis(gaussian=True)) < error
+    assert abs(kurtosis(gain=0.1)) < error
+    # E x^4 / (E x^2)^2 - 3 of x = erf(3 z / sqrt 2), by quadrature.
+    from scipy.integrate import quad
+    from scipy.special import erf
+
+    moments = [
+        quad(lambda z, n=n: erf(3 * z / math.sqrt(2)) ** n * stats.norm.pdf(z), -9, 9)[0]
+        for n in (2, 4)
+    ]
+    assert kurtosis(gain=3.0) == pytest.approx(moments[1] / moments[0] ** 2 - 3, abs=0.05)
+
+
+def test_seeds_splits_and_labels() -> None:
+    one, again, other = (ring_fields(11, seed=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.signals, again.signals)
+    assert one.labels is not None
+    assert sorted(one.labels) == [0] * 6 + [1] * 5
+    test = ring_fields(11, seed=3, split="test")
+    for each in (other, test):
+        assert (abs(one.signals - each.signals).max(axis=(1, 2)) > 0.01).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"examples": 0}, "examples does not fit"),
+        ({"length": 1}, "length does not fit"),
+        ({"gain": 0.0}, "gain does not fit.*above 0"),
+        ({"scales": ()}, "no length scales"),
+        ({"scales": (0.1, 0.0)}, "scale does not fit"),
+        ({"split": "all"}, "the split does not fit"),
+    ],
+)
+def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ring_fields(**{"examples": 4, **options})

@@ -1,0 +1,226 @@
+"""Hill climbing with neurons that are auto-encoders: errors computed again, and kept steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bioae.cli import main
+from bioae.experiments.autoencoders import hill_climbing
+from bioae.experiments.autoencoders.hill_climbing import Climb, Climber, Network
+from bioae.experiments.neurons_as_autoencoders import EPISTASIS, EXPERIMENT, STEPS, climbed, points
+from bioae.random import stream
+
+Numbers = NDArray[np.float64]
+
+NUMBERS = np.random.default_rng(0)
+INPUTS = NUMBERS.choice([-1.0, 1.0], (60, 5))
+TARGETS = INPUTS @ NUMBERS.normal(size=5) + INPUTS[:, 0] * INPUTS[:, 1]
+
+
+def climber(evaluations: int = 2000, seed: int = 3) -> Climber:
+    return Climber(INPUTS, TARGETS, neurons=4, evaluations=evaluations, size=0.3, seed=seed)
+
+
+@cache
+def finished(steps: str) -> Climb:
+    return climbed(climber(), steps)
+
+
+def by_loops(network: Network, row: Numbers) -> tuple[float, list[float]]:
+    """Return the output and the hidden neurons' outputs for one example."""
+    hidden = []
+    for weights in network.hidden:
+        total = weights[-1] + sum(w * x for w, x in zip(weights[:-1], row, strict=True))
+        hidden.append(1 / (1 + np.exp(-total)))
+    return float(np.dot(network.output[:-1], hidden) + network.output[-1]), hidden
+
+
+def task_error(network: Network) -> float:
+    return float(np.sum((network.outputs(INPUTS) - TARGETS) ** 2))
+
+
+def goal_of(owner: Climber) -> Numbers:
+    """Return the inputs in the shuffled order in which neurons reconstruct them."""
+    return stream(owner.seed, hill_climbing._ORDER).permutation(INPUTS)
+
+
+def tried(parts: list[Numbers], place: int, change: float, error: Callable[[], float]) -> bool:
+    """Change a weight of two flat arrays unless the error rises, and return whether it is kept."""
+    before = error()
+    which = int(place >= parts[0].size)
+    parts[which][place - which * parts[0].size] += change
+    if error() <= before:
+        return True
+    parts[which][place - which * parts[0].size] -= change
+    return False
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_outputs_and_reconstructions_are_those_of_loops(steps: str) -> None:
+    network = finished(steps).network
+    single = [by_loops(network, row) for row in INPUTS]
+    np.testing.assert_allclose(network.outputs(INPUTS), [each[0] for each in single], rtol=1e-9)
+    activity = np.array([each[1] for each in single])  # (example, neuron)
+    np.testing.assert_allclose(network.activity(INPUTS).T, activity, rtol=1e-9)
+    for neuron, found in enumerate(network.unexplained(INPUTS)):
+        rebuilt = (activity[:, neuron, None] - 0.5) * network.decoder[neuron]
+        expected = np.sum((INPUTS - rebuilt) ** 2) / np.sum(INPUTS**2)
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_best_decoder_is_that_of_least_squares() -> None:
+    network = finished("plain").network
+    code = network.activity(INPUTS) - 0.5
+    for neuron, found in enumerate(network.unexplained(INPUTS, best=True)):
+        residual = np.linalg.lstsq(code[neuron, :, None], INPUTS)[1]
+        assert found == pytest.approx(residual.sum() / INPUTS.size, rel=1e-9)
+        assert found < network.unexplained(INPUTS)[neuron]
+
+
+def test_a_longer_climb_has_a_smaller_error() -> None:
+    start = task_error(climber().network)
+    climb = finished("plain")
+    errors = [start, task_error(climb.halfway), task_error(climb.network)]
+    assert errors[0] > 2 * errors[1] > 2 * errors[2]
+    assert 0.01 < climb.kept.mean() < 0.6
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_climbs_keep_the_steps_that_naive_ones_keep(shuffled: bool) -> None:
+    """Every error computed from scratch, by the definition."""
+    fast = climber(400)
+    climb = fast.autoencoding(shuffled=shuffled)
+    network = fast.network.copy()
+    goal = goal_of(fast) if shuffled else INPUTS
+    assert (goal != INPUTS).any() == shuffled
+
+    def reconstruction(neuron: int) -> float:
+        code = network.activity(INPUTS)[neuron, :, None] - 0.5
+        return float(np.sum((goal - code * network.decoder[neuron]) ** 2))
+
+    for number, (place, change) in enumerate(fast.task):
+        parts = [network.hidden.reshape(-1), network.decoder.reshape(-1)]
+        at, step = fast.code[number]
+        which = int(at >= parts[0].size)
+        neuron = (at - which * parts[0].size) // (5 if which else 6)
+        kept = tried(parts, at, step, partial(reconstruction, neuron))
+        assert kept == climb.kept[number], number
+        tried(
+            [network.hidden.reshape(-1), network.output],
+            place,
+            change,
+            partial(task_error, network),
+        )
+    for name in ("hidden", "output", "decoder"):
+        np.testing.assert_allclose(
+            getattr(climb.network, name), getattr(network, name), rtol=1e-9, atol=1e-12
+        )
+    assert 0.1 < climb.kept.mean() < 0.9
+
+
+def test_reconstruction_is_learnt_and_shuffled_inputs_are_not() -> None:
+    before = climber().network.unexplained(INPUTS).mean()
+    after = finished("autoencoding").network.unexplained(INPUTS).mean()
+    shuffled = finished("shuffled").network.unexplained(INPUTS).mean()
+    assert before > 0.95
+    assert after < 0.88
+    assert shuffled > after + 0.05
+    # A neuron cannot reconstruct more than the first principal component.
+    first = np.linalg.svd(INPUTS)[1][0] ** 2 / np.sum(INPUTS**2)
+    assert finished("autoencoding").network.unexplained(INPUTS, best=True).min() >= 1 - first
+
+
+def test_jitter_moves_the_same_weights_by_the_same_amounts() -> None:
+    own = climber(400)
+    kept = own.autoencoding().kept
+    still = Climber(INPUTS, TARGETS, neurons=4, evaluations=400, size=0.3, seed=3)
+    still.task = [(0, 0.0)] * len(own.task)  # steps that change nothing
+    moved = still.jitter(kept).network.hidden - own.network.hidden
+    size = own.network.hidden.size
+    steps = [step for step, keep in zip(own.code, kept, strict=True) if keep and step[0] < size]
+    largest = np.zeros(size)
+    for place, change in steps:
+        largest[place] += abs(change)
+    once = [place for place in range(size) if sum(at == place for at, _ in steps) == 1]
+    assert len(once) > 3
+    np.testing.assert_allclose(np.abs(moved).reshape(-1)[once], largest[once], rtol=1e-9)
+    assert (np.abs(moved).reshape(-1) <= largest + 1e-12).all()
+    signs = np.sign(moved.reshape(-1)[once]) * np.sign(
+        [change for place in once for at, change in steps if at == place]
+    )
+    assert set(signs) == {-1.0, 1.0}
+    assert not still.jitter(np.zeros_like(kept)).kept.any()
+
+
+def test_climbs_share_their_start_and_differ_by_seed() -> None:
+    for name in ("hidden", "output", "decoder"):
+        assert (getattr(climber().network, name) == getattr(climber().network, name)).all()
+    again, other = climber(400).plain().network, climber(400, seed=4).plain().network
+    np.testing.assert_array_equal(climber(400).plain().network.hidden, again.hidden)
+    assert (again.hidden != other.hidden).all()
+    # A climb leaves the initial weights as they are.
+    own = climber(400)
+    start = own.network.hidden.copy()
+    own.plain()
+    np.testing.assert_array_equal(own.network.hidden, start)
+
+
+def test_points_of_landscapes() -> None:
+    sizes = EXPERIMENT.sizes
+    (inputs, targets), (others, unseen) = points(sizes, 2, seed=0)
+    assert inputs.shape == others.shape == (200, 20)
+    assert (targets.mean(), targets.std()) == (pytest.approx(0), pytest.approx(1))
+    assert len(np.unique(np.vstack([inputs, others]), axis=0)) == 400
+    # At K = 0 a linear regression is exact, at K = 10 it predicts nothing.
+    errors = []
+    for epistasis in (0, 10):
+        (inputs, targets), (others, unseen) = points(sizes, epistasis, seed=0)
+        known, new = (
+            np.pad(each, ((0, 0), (0, 1)), constant_values=1) for each in (inputs, others)
+        )
+        weights = np.linalg.lstsq(known, targets)[0]
+        errors.append(np.mean((new @ weights - unseen) ** 2) / np.mean(unseen**2))
+    assert errors[0] < 1e-20
+    assert errors[1] > 0.9
+
+
+def test_conditions() -> None:
+    assert len(EXPERIMENT.conditions) == len(EPISTASIS) * len(STEPS) == 16
+    assert all(each.may_be_silent for each in EXPERIMENT.conditions.values())
+    assert EXPERIMENT.seeds == 20
+
+
+def quick(folder: Path) -> int:
+    return main(["experiment", "neurons_as_autoencoders", "--quick", "--out", str(folder / "out")])
+
+
+def test_the_quick_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert quick(tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.endswith(": holds") for line in lines) == 3
+    figure = tmp_path / "out/figures/neurons_as_autoencoders-errors.svg"
+    assert figure.read_text().endswith("-->\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [("step", "additive, error: 1."), ("reconstruct", "additive, error of reconstruction: 1.")],
+)
+def test_it_can_fail(
+    method: str,
+    line: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps of one kind are all refused."""
+    monkeypatch.setattr(hill_climbing._State, method, lambda *_: False)
+    assert quick(tmp_path) == 1
+    missed = [each for each in capsys.readouterr().out.splitlines() if each.endswith(": misses")]
+    assert any(line in each for each in missed), missed
