@@ -9,6 +9,8 @@ from .baselines.stored import load_baseline as load_baseline
 from .baselines.training import BaselineResult as BaselineResult
 from .baselines.training import train_baseline as train_baseline
 from .evaluation import evaluate as evaluate
+from .gradients import gradient_norms as gradient_norms
+from .gradients import layer_outputs as layer_outputs
 from .mirror.activity import Activity as Activity
 from .mirror.activity import LayerActivity as LayerActivity
 from .mirror.derivatives import SpikeDerivative as SpikeDerivative

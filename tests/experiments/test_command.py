@@ -169,8 +169,8 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
             ("tox",),
             (
                 "expected list, or one of classification, convolutional_structure, demo, "
-                "hubotter2021, neural_variability, neurons_as_autoencoders, regression, "
-                "sparse_code, spike_times, srnn, toy"
+                "hubotter2021, neural_variability, neurons_as_autoencoders, radlif, "
+                "regression, sparse_code, spike_times, srnn, toy"
             ),
         ),
         (("",), "an argument is empty"),

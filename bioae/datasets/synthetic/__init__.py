@@ -10,9 +10,18 @@ from __future__ import annotations
 from bioae.datasets.synthetic.fields import erf_covariance, ring_covariance, ring_fields
 from bioae.datasets.synthetic.functions import genz
 from bioae.datasets.synthetic.labels import flip_labels
-from bioae.datasets.synthetic.materials import ElastoplasticHistory, elasticity, elastoplastic_history, plasticity, ramberg_osgood, ramberg_osgood_stress, strain_paths
+from bioae.datasets.synthetic.materials import (
+    ElastoplasticHistory,
+    elasticity,
+    elastoplastic_history,
+    plasticity,
+    ramberg_osgood,
+    ramberg_osgood_stress,
+    strain_paths,
+)
 from bioae.datasets.synthetic.memory import permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
+from bioae.datasets.synthetic.segments import ordered_segments
 
 __all__ = [
     "NEIGHBOURHOODS",
@@ -24,6 +33,7 @@ __all__ = [
     "flip_labels",
     "genz",
     "nk_landscape",
+    "ordered_segments",
     "permuted_rows",
     "plasticity",
     "ramberg_osgood",

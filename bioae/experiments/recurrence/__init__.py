@@ -1,0 +1,1 @@
+"""Gradient norms of untrained recurrent layers, for experiments with recurrent networks."""

@@ -1,0 +1,112 @@
+"""Gradient norms of recurrent networks: powers of a matrix, finite differences, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bioae.errors import NetworkError
+from bioae.trainers.gradients import gradient_norms, layer_outputs
+
+STEPS, EXAMPLES, UNITS = 30, 2, 5
+LAGS = [0, 1, 2, 7, 29]
+
+
+def matrix() -> Tensor:
+    return torch.from_numpy(np.random.default_rng(1).normal(0, 0.5, (UNITS, UNITS)))
+
+
+def inputs(units: int = UNITS) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(2).normal(size=(STEPS, EXAMPLES, units)))
+
+
+class Linear(nn.Module):
+    """A recurrent network without a nonlinearity."""
+
+    def __init__(self, recurrent: Tensor) -> None:
+        super().__init__()
+        self.recurrent = recurrent
+
+    def forward(self, arriving: Tensor) -> Tensor:
+        state = torch.zeros_like(arriving[0])
+        states = []
+        for each in arriving:
+            state = each + state @ self.recurrent.T
+            states.append(state)
+        return torch.stack(states)
+
+
+def test_of_a_linear_network_are_those_of_powers_of_its_matrix() -> None:
+    recurrent = matrix()
+    norms = gradient_norms(layer_outputs(Linear(recurrent)), inputs(), LAGS, draws=None)
+    for lag, norm in zip(LAGS, norms, strict=True):
+        power = torch.linalg.matrix_power(recurrent, lag)
+        np.testing.assert_allclose(norm, float(torch.linalg.norm(power)), rtol=1e-12)
+
+
+def test_of_an_orthogonal_network_grow_with_its_gain() -> None:
+    orthogonal, _ = torch.linalg.qr(matrix())
+    for gain in (0.8, 1.0, 1.25):
+        norms = gradient_norms(layer_outputs(Linear(gain * orthogonal)), inputs(), LAGS, draws=None)
+        expected = [np.sqrt(UNITS) * gain**lag for lag in LAGS]
+        np.testing.assert_allclose(norms, np.tile(expected, (EXAMPLES, 1)).T, rtol=1e-10)
+
+
+def test_random_directions_estimate_the_norm() -> None:
+    """The relative standard error of a squared norm is at most sqrt(2 / draws)."""
+    respond = layer_outputs(Linear(matrix()))
+    exact = gradient_norms(respond, inputs(), LAGS, draws=None)
+    estimates = gradient_norms(respond, inputs(), LAGS, draws=400, seed=3)
+    np.testing.assert_allclose(estimates**2, exact**2, rtol=5 * np.sqrt(2 / 400))
+    again = gradient_norms(respond, inputs(), LAGS, draws=400, seed=3)
+    np.testing.assert_array_equal(estimates, again)
+    assert (gradient_norms(respond, inputs(), LAGS, draws=400, seed=4) != estimates).any()
+
+
+@pytest.mark.parametrize("kind", ["tanh", "lstm"])
+def test_agree_with_finite_differences(kind: str) -> None:
+    torch.manual_seed(0)
+    cell: nn.RNNBase = (
+        nn.LSTM(3, UNITS, dtype=torch.float64)
+        if kind == "lstm"
+        else nn.RNN(3, UNITS, dtype=torch.float64)
+    )
+
+    class First(nn.Module):
+        def forward(self, arriving: Tensor) -> Tensor:
+            states: Tensor = cell(arriving)[0]
+            return states
+
+    respond, values = layer_outputs(First()), inputs(3)
+    lags = [0, 1, 4]
+    norms = gradient_norms(respond, values, lags, draws=None)
+    width = 1e-5
+    for lag, norm in zip(lags, norms, strict=True):
+        columns = []
+        for channel in range(3):
+            shift = torch.zeros_like(values)
+            shift[-1 - lag, :, channel] = width
+            with torch.no_grad():
+                change = respond(values + shift)[-1] - respond(values - shift)[-1]
+            columns.append(change / (2 * width))
+        expected = torch.linalg.norm(torch.stack(columns, -1), dim=(1, 2))
+        np.testing.assert_allclose(norm, expected.numpy(), rtol=1e-6)
+
+
+def test_the_inputs_stay_as_they_were() -> None:
+    values = inputs()
+    before = values.clone()
+    gradient_norms(layer_outputs(Linear(matrix())), values, [1])
+    assert not values.requires_grad
+    assert torch.equal(values, before)
+
+
+@pytest.mark.parametrize(
+    ("lags", "draws", "message"),
+    [([STEPS], 4, "lag"), ([-1], 4, "lag"), ([1], 0, "number of draws")],
+)
+def test_refusals(lags: list[int], draws: int, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        gradient_norms(layer_outputs(Linear(matrix())), inputs(), lags, draws=draws)
