@@ -352,11 +352,11 @@ with the best validation accuracy is kept, the test split is used once, and the 
 networks is that in Brian2.
 
 As in the paper: the neuron, its parameters trained per neuron within their ranges, orthogonal
-recurrent weights, the boxcar derivative, a learning rate of 1e-2, batches of 128, the read-out.
-Left out: batch normalisation and dropout, which would be no part of the network in Brian2, and
-random initial states (all are 0). Different: two layers in place of three, AdamW with a weight
-decay of 0.1, a cosine schedule, gradients clipped at a norm of 1, and outputs scaled so that the
-largest possible one is 30.
+recurrent weights, the boxcar derivative, a learning rate of 1e-2 (0.5 for a, whose unit in training
+is its default of 0.02), batches of 128, the read-out. Left out: batch normalisation and dropout,
+which would be no part of the network in Brian2, and random initial states (all are 0). Different:
+two layers in place of three, AdamW with a weight decay of 0.1, a cosine schedule, gradients clipped
+at a norm of 1, and outputs scaled so that the largest possible one is 30.
 
 The factor of 8, the range of densities and the margin of 2 points were set before anything was run.
 The growth above the critical gain was set after first measurements of gradients, in which it was
