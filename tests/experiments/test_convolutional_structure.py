@@ -1,4 +1,4 @@
-"""The experiment `convolutional_structure`: its networks by NumPy, its measure, its quick form."""
+"""The experiment `convolutional_structure`: its networks by NumPy, its measure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from bioae.cli import main
 from bioae.datasets import load as load_data
 from bioae.experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
-from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.trial import Trial
 from bioae.trainers import train_baseline
 from bioae.trainers.training.descent import example_order
@@ -98,22 +96,3 @@ def test_conditions_differ() -> None:
         for name in ("relu-reversed", "relu")
     )
     assert reversed_ == usual[::-1]
-
-
-@pytest.mark.slow
-def test_the_quick_form_holds_and_can_fail(tmp_path: Path) -> None:
-    name, out = "convolutional_structure", tmp_path / "out"
-    command = ["experiment", name, "--quick", "--target", "numpy"]
-    assert main([*command, "--out", str(out)]) == 0
-    document = json.loads((out / f"{name}.json").read_text())
-    numbers = {row["condition"]: row["numbers"] for row in document["rows"]}
-    assert numbers["relu"]["median"] > numbers["relu-clone"]["median"] + 0.02
-    assert numbers["autoencoder"]["spikes"] > 100
-    for figure in load(name).figures:
-        assert (out / f"figures/{name}-{figure}.svg").read_text().endswith("-->\n")
-    for row in document["rows"]:
-        if row["condition"] == "relu":
-            row["numbers"] = {**row["numbers"], "median": numbers["untrained"]["median"]}
-    (tmp_path / "known.json").write_text(json.dumps(document))
-    rows = ["--rows", str(tmp_path / "known.json"), "--out", str(tmp_path / "again")]
-    assert main([*command, *rows]) == 1
