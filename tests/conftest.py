@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -25,6 +25,7 @@ for profile, examples in (("fixed", 40), ("random", 100)):
         derandomize=profile == "fixed",
         max_examples=examples,
         print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],  # of the machine, not of the test
     )
 settings.load_profile(os.environ.get("BIOAE_HYPOTHESIS", "fixed"))
 
