@@ -312,17 +312,17 @@ EXPERIMENT = Experiment(
     },
     columns={
         "accuracy": Column("accuracy"),
-        "low": Column("lower end of its 95 % interval (Wilson)"),
-        "high": Column("upper end of its 95 % interval (Wilson)"),
+        "low": Column("lower end of its 95 % interval (Wilson)", shown=False),
+        "high": Column("upper end of its 95 % interval (Wilson)", shown=False),
         "differing_spikes": Column("spikes that differ between Brian2 and the mirror"),
         "differing_outputs": Column("outputs that differ between Brian2 and the mirror"),
         "density": Column("density of the hidden layer", "spikes per neuron and step"),
-        "tau_m_low": Column("tau_m, 10th percentile", "ms"),
+        "tau_m_low": Column("tau_m, 10th percentile", "ms", shown=False),
         "tau_m_median": Column("tau_m, median", "ms"),
-        "tau_m_high": Column("tau_m, 90th percentile", "ms"),
-        "tau_adapt_low": Column("tau_adapt, 10th percentile", "ms"),
+        "tau_m_high": Column("tau_m, 90th percentile", "ms", shown=False),
+        "tau_adapt_low": Column("tau_adapt, 10th percentile", "ms", shown=False),
         "tau_adapt_median": Column("tau_adapt, median", "ms"),
-        "tau_adapt_high": Column("tau_adapt, 90th percentile", "ms"),
+        "tau_adapt_high": Column("tau_adapt, 90th percentile", "ms", shown=False),
         "accumulates": Column("accumulates per example"),
         "multiply_accumulates": Column("multiply-accumulates per example"),
         "neuron_updates": Column("updates of neurons per example"),
@@ -410,13 +410,20 @@ estimate of energy.
 
 ## Without adaptation
 
-A recurrent network without adaptation learned the task too in the validation run, and so the
-third part of the claim does not hold: recurrent connections can keep the value in activity that
-persists through the delay, at a higher density of spikes. What adaptation with trained time
-constants gives is a memory in the state of single neurons, which `shuffled` and `far` remove.
-`feedforward` and `lif-feedforward` separate the two, since they have no recurrent connections.
-The threshold is the one set beforehand, and the learning rate of networks without adaptation is
-the one with which they do best; with that of the adaptive networks a single run reached 0.756.
+A recurrent network without adaptation learns the task too: the third part of the claim does not
+hold. In four of five seeds `lif` answers 99 % of the examples; its connections keep the value in
+activity that persists through the delay, at three times the density of spikes and three times the
+accumulates. The threshold is the one set beforehand, and the learning rate of networks without
+adaptation is the one with which they do best; with that of the adaptive networks a single run
+reached 0.756.
+
+The other parts hold. Trained time constants are what the networks of `trained` remember by: they
+answer at chance with fixed ones, with the trained ones shuffled across neurons, and after a delay
+of 2 s. Without recurrent connections, where the state of single neurons is the only memory,
+adaptive neurons remember in part (`feedforward`) and neurons without adaptation not at all
+(`lif-feedforward`). Time constants of the order of the delay need no training (`fixed-long`). At a
+delay of 40 ms all networks succeed. With permuted rows, adaptation and its training gain nothing
+here, and long short-term memory is better than all of them.
 
 ## What was tried
 
