@@ -102,8 +102,9 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 _OTHERS = {
     "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
-    "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg", "training_curves", "verdict",
-    "verdict_table", "wasserstein_distance", "wilson_interval", "write_report",
+    "memorised_labels", "operations", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
+    "training_curves", "verdict", "verdict_table", "wasserstein_distance", "wilson_interval",
+    "write_report",
 }  # fmt: skip
 
 

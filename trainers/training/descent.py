@@ -165,6 +165,11 @@ class DescentProblem(ABC):
         """The names of `weights` that are neuron parameters."""
         return ()
 
+    @property
+    def absent(self) -> Mapping[str, Tensor]:
+        """The places of `weights` without a connection (true), by name; their weights stay 0."""
+        return {}
+
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the run."""

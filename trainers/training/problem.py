@@ -60,6 +60,15 @@ class Problem(DescentProblem):
         """The names of the trained neuron parameters."""
         return self.mirror.trained
 
+    @property
+    def absent(self) -> Mapping[str, Tensor]:
+        """The diagonals of recurrent weights in layers without autapses."""
+        return {
+            f"{placed.name}.recurrent": torch.eye(placed.size, dtype=torch.bool)
+            for placed in self.config.network.placed
+            if placed.layer.recurrent and not placed.layer.autapses
+        }
+
     def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""
         network, settings = self.config.network, self.config.training

@@ -91,7 +91,9 @@ class RunState:
         )
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.variability = (
-            WeightNoise(self.weights, problem.synaptic, settings.variability, settings.seed)
+            WeightNoise(
+                self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
+            )
             if settings.variability
             else None
         )

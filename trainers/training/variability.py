@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -79,6 +80,8 @@ class WeightNoise:
         The noise, and the layers whose weights vary.
     seed
         The seed of the run.
+    absent
+        The places of arrays without a connection, by name: nothing varies there.
     """
 
     def __init__(
@@ -87,9 +90,11 @@ class WeightNoise:
         synaptic: Collection[str],
         settings: VariabilityConfig,
         seed: int,
+        absent: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._seed = seed
+        self._absent = absent
         self._weights = {
             name: weights[name]
             for name in synaptic
@@ -123,7 +128,10 @@ class WeightNoise:
             drawn = noise(
                 self._settings, weight.shape, seed=self._seed, epoch=epoch, batch=batch, name=name
             )
-            weight.add_(torch.from_numpy(drawn).to(weight))
+            varied = torch.from_numpy(drawn).to(weight)
+            if name in self._absent:
+                varied.masked_fill_(self._absent[name].to(weight.device), 0.0)
+            weight.add_(varied)
         return clean
 
     @staticmethod

@@ -561,7 +561,7 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
     """Return the same from a plain `NeuronGroup` of the user's text."""
     start_scope()
     values = parameter_values(model)
-    weight = evaluate(model.weight, values, where="weight")
+    weight = evaluate(model.weight, {**values, "dt": dt * second}, where="weight")
     rows = TimedArray(drive, dt=dt * second)
     inhibition = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
     group = NeuronGroup(

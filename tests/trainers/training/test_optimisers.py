@@ -58,7 +58,7 @@ def test_weight_decay_is_decoupled_and_acts_on_connections_only(tmp_path: Path) 
 @pytest.mark.parametrize("momentum", [0.0, 0.8])
 def test_gradient_descent_by_its_definition(momentum: float, tmp_path: Path) -> None:
     """Each update adds the gradient to ``momentum`` times the last direction (Polyak 1964)."""
-    rate = 0.01
+    rate = 1e-5
     given = config(
         learning_rate=rate, gradient_clip=0, optimiser={"name": "sgd", "momentum": momentum}
     )

@@ -361,3 +361,13 @@ def test_a_changed_scale_is_refused_on_resuming(small_run: ModuleType, tmp_path:
     ):
         with pytest.raises(NetworkError, match=line):
             fit(small_run.problem(small_run.config(**change)), tmp_path, resume=True)
+
+
+def test_nothing_varies_where_there_is_no_connection() -> None:
+    weight = torch.nn.Parameter(torch.zeros(5, 5, dtype=torch.float64))
+    settings = VariabilityConfig(scale=0.5)
+    absent = {"a.recurrent": torch.eye(5, dtype=torch.bool)}
+    varied = WeightNoise({"a.recurrent": weight}, ["a.recurrent"], settings, 3, absent)
+    varied.add(0, 0)
+    assert not weight.diagonal().any()
+    assert (weight != 0).sum() == 20
