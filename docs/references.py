@@ -61,7 +61,7 @@ ABBREVIATIONS = {
     "np": "numpy", "xr": "xarray", "pd": "pandas",
     "Arrived": "typing.Any", "BaseModel": "pydantic.BaseModel", "Index": "numpy.typing.NDArray",
     "ArrayLike": "numpy.typing.ArrayLike", "NDArray": "numpy.typing.NDArray",
-    "Client": "distributed.Client",
+    "Client": "distributed.Client", "Numbers": "numpy.typing.NDArray",
     "DimensionMismatchError": "brian2.DimensionMismatchError", "Figure": "matplotlib.figure.Figure",
     "Path": "pathlib.Path", "Quantity": "brian2.Quantity", "Tensor": "torch.Tensor",
     "ValidationError": "pydantic.ValidationError", "RandomState": "numpy.random.RandomState",

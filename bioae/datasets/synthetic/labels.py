@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from bioae.checks import number, one_of, whole
-from bioae.datasets.events import Events
-from bioae.datasets.images import Images
-from bioae.datasets.signals import Signals
+from bioae.datasets.loading import Data
 from bioae.errors import DataError
 from bioae.random import stream
 
 __all__ = ["flip_labels"]
-
-Labelled = TypeVar("Labelled", Images, Signals, Events)
 
 _KINDS = ("symmetric", "pair")
 
@@ -25,8 +20,8 @@ _FLIPS = int.from_bytes(b"flips", "big")
 
 
 def flip_labels(
-    data: Labelled, fraction: float, *, classes: int, seed: int, kind: str = "symmetric"
-) -> Labelled:
+    data: Data, fraction: float, *, classes: int, seed: int, kind: str = "symmetric"
+) -> Data:
     """Return a data set in which a fraction of the labels is wrong.
 
     Parameters
