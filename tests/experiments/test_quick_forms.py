@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -23,57 +23,34 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Run the quick form of an experiment, once."""
-    folders: dict[str, Path] = {}
-
-    def run(name: str) -> Path:
-        if name not in folders:
-            folders[name] = tmp_path_factory.mktemp(name) / "out"
-            command = ["experiment", name, "--quick", "--target", "numpy"]
-            assert main([*command, "--out", str(folders[name])]) == 0
-        return folders[name]
-
-    return run
+def run(name: str, *options: str) -> int:
+    """Run the quick form, and return the status."""
+    return main(["experiment", name, "--quick", "--target", "numpy", *options])
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_the_quick_form_holds(quick: Callable[[str], Path], name: str) -> None:
-    folder, experiment = quick(name), load(name)
-    rows = json.loads((folder / f"{name}.json").read_text())["rows"]
-    assert {row["condition"] for row in rows} == {
-        key for key, condition in experiment.conditions.items() if condition.quick
-    }
-    assert all(set(row["numbers"]) <= set(experiment.columns) for row in rows)
-    differing = [row["numbers"]["differing_spikes"] for row in rows
-                 if "differing_spikes" in row["numbers"]]  # fmt: skip
+def test_the_quick_form_holds_and_can_fail(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, experiment = tmp_path / "out", load(name)
+    assert run(name, "--out", str(folder)) == 0
+    document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    rows = {row["condition"]: row["numbers"] for row in document["rows"]}
+    assert set(rows) == {key for key, each in experiment.conditions.items() if each.quick}
+    assert all(set(numbers) <= set(experiment.columns) for numbers in rows.values())
+    differing = [each["differing_spikes"] for each in rows.values() if "differing_spikes" in each]
     assert differing == [0] * len(differing) != []
     for figure in experiment.figures:
         assert (folder / f"figures/{name}-{figure}.svg").read_text().endswith("-->\n")
 
-
-@pytest.mark.parametrize(
-    ("name", "change"), [(name, change) for name in WRONG for change in WRONG[name]], ids=str
-)
-def test_it_can_fail(
-    quick: Callable[[str], Path],
-    name: str,
-    change: tuple[str, str, float],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    condition, column, value = change
-    document: dict[str, Any] = json.loads((quick(name) / f"{name}.json").read_text())
-    changed = [row for row in document["rows"] if row["condition"] == condition]
-    assert changed
-    for row in changed:
+    for number, (condition, column, value) in enumerate(WRONG[name]):
+        changed = deepcopy(document)
+        (row,) = (each for each in changed["rows"] if each["condition"] == condition)
         assert row["numbers"][column] != value
         row["numbers"][column] = value
-    known = tmp_path / "known.json"
-    known.write_text(json.dumps(document))
-    command = ["experiment", name, "--quick", "--target", "numpy", "--rows", str(known)]
-    capsys.readouterr()
-    # The rows are taken over, so that nothing is trained.
-    assert main([*command, "--out", str(tmp_path / "out")]) == 1
-    assert ": misses" in capsys.readouterr().out
+        known = tmp_path / f"known{number}.json"
+        known.write_text(json.dumps(changed))
+        capsys.readouterr()
+        # The rows are taken over, so that nothing is trained.
+        assert run(name, "--rows", str(known), "--out", str(tmp_path / str(number))) == 1
+        assert ": misses" in capsys.readouterr().out
