@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.checks import number, one_of, whole
 from bioae.datasets.images import Images
+from bioae.datasets.synthetic.splits import place_of
 from bioae.errors import DataError
 from bioae.random import stream
 
@@ -22,8 +23,6 @@ __all__ = ["Family", "genz", "genz_values"]
 Family = Literal["oscillatory", "gaussian", "continuous"]
 
 _FAMILIES = ("oscillatory", "gaussian", "continuous")
-_SPLITS = ("train", "test")
-
 #: The streams of random numbers: those of the function, and of the points of each split.
 _FUNCTION, _POINTS = 0, 1
 
@@ -72,11 +71,11 @@ def genz(
     whole(inputs, "inputs", least=1, error=DataError)
     number(difficulty, "difficulty", above=0, most=1e6, error=DataError)
     one_of(family, "family", _FAMILIES, error=DataError)
-    one_of(split, "split", _SPLITS, error=DataError)
+    place = place_of(split)
     drawn = stream(seed, _FUNCTION)
     coefficients, centre = drawn.random(inputs) + 0.1, drawn.random(inputs)
     coefficients *= difficulty / coefficients.sum()
-    points = stream(seed, _POINTS + _SPLITS.index(split)).random((examples, inputs))
+    points = stream(seed, _POINTS + place).random((examples, inputs))
     values = genz_values(points, coefficients, centre, family)
     pixels, targets = points[:, None, None], values[:, None]
     return Images(pixels, None, f"genz-{family}", split, np.arange(examples), targets)

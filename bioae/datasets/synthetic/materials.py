@@ -14,13 +14,14 @@ arXiv:2210.03515.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, one_of, whole
+from bioae.checks import number, whole
 from bioae.datasets.signals import Signals
+from bioae.datasets.store import Split
+from bioae.datasets.synthetic.splits import place_of
 from bioae.random import stream
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 ]  # fmt: skip
 
 Numbers = NDArray[np.float64]
-Split = Literal["train", "test"]
 
 #: Young's modulus in MPa, that of steel.
 YOUNG = 210_000.0
@@ -56,7 +56,6 @@ STRESS = 300.0
 _SPEED = 0.08
 #: The probability per point that a history turns.
 _TURNING = 0.08
-_SPLITS = ("train", "test")
 #: The streams of random numbers, two of each generator.
 _STREAMS = {"elasticity": 0, "ramberg_osgood": 2, "plasticity": 4}
 
@@ -311,8 +310,7 @@ def plasticity(
 
 
 def _key(generator: str, split: Split) -> int:
-    one_of(split, "split", _SPLITS)
-    return _STREAMS[generator] + _SPLITS.index(split)
+    return _STREAMS[generator] + place_of(split)
 
 
 def _check_moduli(**moduli: float) -> None:

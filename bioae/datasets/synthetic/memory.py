@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioae.checks import instance, number, one_of, whole
+from bioae.checks import instance, number, whole
 from bioae.datasets.images import Images
 from bioae.datasets.signals import Signals
+from bioae.datasets.synthetic.splits import place_of
 from bioae.errors import DataError
 from bioae.random import stream
 
 __all__ = ["permuted_rows", "store_recall"]
-
-_SPLITS = ("train", "test")
 
 #: The streams of random numbers, of which each split has its own; that of permutations has none.
 _VALUE, _ONSET, _SHOWN, _OTHER, _PERMUTATION = range(0, 10, 2)
@@ -79,7 +78,7 @@ def store_recall(
     whole(delay, "delay", error=DataError)
     number(rate, "rate", least=0, most=1, error=DataError)
     number(distractors, "distractors", least=0, most=1, error=DataError)
-    one_of(split, "split", _SPLITS, error=DataError)
+    offset = place_of(split)
     room = steps - 2 * cue - delay
     if room < 0:
         raise DataError(
@@ -88,7 +87,6 @@ def store_recall(
             expected=f"at least {2 * cue + delay}: two cues of {cue} points and the delay",
             found=str(steps),
         )
-    offset = _SPLITS.index(split)
     values = stream(seed, _VALUE + offset).integers(0, 2, examples)
     onsets = stream(seed, _ONSET + offset).integers(0, room + 1, examples)
     windows = delay // cue

@@ -7,14 +7,13 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import number, one_of, whole
+from bioae.checks import number, whole
 from bioae.datasets.signals import Signals
+from bioae.datasets.synthetic.splits import place_of
 from bioae.errors import DataError
 from bioae.random import stream
 
 __all__ = ["ordered_segments"]
-
-_SPLITS = ("train", "test")
 
 #: The streams of random numbers: the spectra of all examples, and of each split two more.
 _SPECTRA, _TIMES, _NOISE = 0, 1, 3
@@ -82,7 +81,7 @@ def ordered_segments(
     whole(segments, "segments", least=2, most=_MOST_SEGMENTS, error=DataError)
     whole(gap, "gap", error=DataError)
     number(noise, "noise", least=0, error=DataError)
-    one_of(split, "split", _SPLITS, error=DataError)
+    offset = place_of(split)
     room = steps - segments * (length + gap)
     if room < 0:
         raise DataError(
@@ -91,7 +90,6 @@ def ordered_segments(
             expected=f"at least {segments * (length + gap)}: segments and gaps",
             found=str(steps),
         )
-    offset = _SPLITS.index(split)
     times, background = stream(seed, _TIMES + offset), stream(seed, _NOISE + offset)
     orders = np.array(list(permutations(range(segments))))
     labels = times.integers(0, len(orders), examples)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from builders import conv, dense
+from finite_differences import assert_gradients
 from torch import Tensor, nn
 
 from bioae.datasets import Images, Signals
@@ -260,19 +261,10 @@ def test_the_gradient_reaches_all_arrays(cell: str) -> None:
         return task.terms(batch, task.stages[0], 0.0)["loss"]
 
     loss().backward()  # type: ignore[no-untyped-call]
-    step = 1e-6
     for name, weight in task.weights.items():
         assert weight.grad is not None
         assert weight.grad.any(), name
-        for place in range(0, weight.numel(), 7):
-            ends = []
-            for sign in (1, -1):
-                with torch.no_grad():
-                    weight.view(-1)[place] += sign * step
-                    ends.append(loss().item())
-                    weight.view(-1)[place] -= sign * step
-            slope = (ends[0] - ends[1]) / (2 * step)
-            assert weight.grad.view(-1)[place].item() == pytest.approx(slope, abs=1e-7), name
+    assert_gradients(loss, task.weights, every=7, tolerance=1e-7)
     assert [*task.synaptic] == [name for name in task.weights if not name.endswith(".bias")]
 
 

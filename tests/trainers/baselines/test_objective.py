@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import dense, pictures
+from finite_differences import assert_gradients
 from torch.distributions import Independent, Normal
 from torch.distributions import kl_divergence as oracle
 
@@ -91,18 +92,7 @@ def test_the_gradient_against_finite_differences() -> None:
         return task.terms(batch, task.stages[0], 0.0)["loss"]
 
     loss().backward()
-    step = 1e-6
-    for name, weight in task.weights.items():
-        assert weight.grad is not None
-        for place in range(0, weight.numel(), 5):
-            ends = []
-            for sign in (1, -1):
-                with torch.no_grad():
-                    weight.view(-1)[place] += sign * step
-                    ends.append(loss().item())
-                    weight.view(-1)[place] -= sign * step
-            slope = (ends[0] - ends[1]) / (2 * step)
-            assert weight.grad.view(-1)[place].item() == pytest.approx(slope, abs=1e-6), name
+    assert_gradients(loss, task.weights, every=5, tolerance=1e-6)
 
 
 def test_noise_depends_on_the_example_and_the_seed_alone() -> None:
