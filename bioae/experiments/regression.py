@@ -50,7 +50,7 @@ def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Signal
 
 
 def pointwise(histories: Signals, inputs: str) -> Signals:
-    """Return each point of histories as an example of its own, of one point in time.
+    """Return each point of histories as a separate example, of one point in time.
 
     Parameters
     ----------
