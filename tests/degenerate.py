@@ -95,6 +95,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "responses": lambda tree: {"a": analysis.rates_by_class(tree, LAYER)},
     "latencies": lambda tree: {"a": {LAYER: analysis.first_spike_latency(tree, LAYER)}},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
+    "synapses": lambda _: {LAYER: {"forward": 3, "recurrent": 2}},
     "effects": lambda tree: analysis.compare(tree, tree),
 }
 
@@ -102,7 +103,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 _OTHERS = {
     "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
-    "memorised_labels", "operations", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
+    "memorised_labels", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
     "training_curves", "verdict", "verdict_table", "wasserstein_distance", "wilson_interval",
     "write_report",
 }  # fmt: skip

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.experiments.runner.criteria import Criterion, largest, mean
+from bioae.experiments.runner.agreement import COLUMNS, in_both, no_difference
+from bioae.experiments.runner.criteria import Criterion, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
-from bioae.experiments.runner.trial import Trial, fewest_spikes
+from bioae.experiments.runner.trial import Trial
 from bioae.random import stream
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def perceptron(trial: Trial) -> dict[str, float]:
 
 def autoencoder(trial: Trial) -> dict[str, float]:
     """Train a dense spiking auto-encoder of the fields, and run it in Brian2 and the mirror."""
-    from bioae.analysis import differing_spikes, reconstruction_errors
+    from bioae.analysis import reconstruction_errors
     from bioae.datasets import Images
 
     sizes = trial.sizes
@@ -122,14 +123,13 @@ def autoencoder(trial: Trial) -> dict[str, float]:
         },
     }  # fmt: skip
     network = trial.train(tables).network
-    result, mirror = trial.simulate(network, test), trial.mirror(network, test)
-    errors = reconstruction_errors(result, train.images)["sum_squared_error"]
+    both = in_both(trial, network, test)
+    errors = reconstruction_errors(both.result, train.images)["sum_squared_error"]
     error, chance = (float(errors.sel(predictor=name)) for name in ("network", "mean_image"))
     return {
         **_localisation(np.asarray(network.weights["latent.weight"])),
         "relative_error": error / chance,
-        "differing_spikes": int(differing_spikes(result, mirror)["differing"].sum()),
-        "spikes": fewest_spikes(network, result),
+        **both.spikes,
     }
 
 
@@ -251,8 +251,7 @@ EXPERIMENT = Experiment(
         "discrimination": Column("area under the ROC curve on the test split"),
         "error": Column("mean squared error on the test split"),
         "relative_error": Column("squared error, divided by that of the mean image"),
-        "differing_spikes": Column("spikes that differ between Brian2 and the mirror"),
-        "spikes": Column("spikes of the quietest layer"),
+        **COLUMNS,
     },
     run=run,
     sizes={
@@ -284,10 +283,7 @@ EXPERIMENT = Experiment(
             for name in _CONTROLS
         ),
         Criterion("control", "median ratio, untrained", mean("median", "untrained"), "<=", 0.08),
-        Criterion(
-            "control", "spikes that differ in Brian2", largest("differing_spikes", "autoencoder"),
-            "<=", 0.0,
-        ),
+        *no_difference("control", ["autoencoder"]),
     ),
     groups={
         "Claim and controls": tuple(_PERCEPTRONS),
@@ -295,73 +291,4 @@ EXPERIMENT = Experiment(
         "Spiking auto-encoder": tuple(_SPIKING),
     },
     figures={"localisation": draw_localisation},
-    notes="""## What is measured
-
-A field has one value at each of 40 places of a ring. The fields of both classes have mean 0 and
-variance 1, and differ in their length scale, 0.1 and 0.5 of the ring (the labels 0 and 1). A dense
-network with 40 hidden units has two outputs, the mean of its units and minus that mean: the second
-layer is fixed at 1/40 and -1/40. Only the first layer is trained, by stochastic gradient descent on
-the mean squared error, 4,000 updates of 200 fields (8 passes over 100,000), at a learning rate of
-0.05 times the number of hidden units. Rectified units have no biases and targets of 1 for the class
-and 0 for the other; units with erf(x / sqrt 2) have biases that start from 1 in one half and -1 in
-the other, and targets of 1 and -1: with odd units and without biases nothing could be learnt. The
-first weights start from a normal distribution with the standard deviation 0.1 / sqrt 40.
-
-The inverse participation ratio of a unit's weights is the sum of their fourth powers, divided by
-the square of the sum of their squares: 1 for a single place, 1/40 for equal magnitudes, 0.07 for
-the initial weights. Thresholds were set before any row was run, from another implementation of the
-same task, whose median was 0.195 for rectified units and 0.22 for erf.
-
-The function exp(-d^2/xi^2) of the distance along a ring is no covariance if xi is half of the ring:
-some eigenvalues are negative. The rows take their magnitude, as a singular value decomposition
-does, except those with `zero` in their names, and then divide by the mean eigenvalue.
-
-The dense spiking auto-encoder has 40 LIF neurons between the fields, mapped to [0, 1], and a
-read-out that does not fire. The ratio is that of its first weights; no threshold was set for it.
-
-## What the rows show
-
-All controls hold, and all thresholds of the claim are missed. Rectified units become more localised
-than on Gaussian fields of the same covariance, with a median of 0.125 against 0.051 (untrained:
-0.067), in every seed, but do not reach 0.15; with reversed labels they do not. The learning rate
-and the number of updates limit it: single runs at a fifth of the learning rate approach 0.15 after
-24,000 updates. Units with erf are hardly trained after 4,000 updates at this learning rate; at 40
-times the rate about half of them are localised in both kinds of non-linear fields, and none on
-Gaussian ones, but the median differs much between seeds. Not all settings of the implementation
-from which the thresholds came are known. The first weights of the spiking auto-encoder, which need
-not tell the classes apart, are not localised.
-
-## What was tried
-
-These choices were open: the treatment of negative eigenvalues, the number of outputs, the biases,
-and the unit of the learning rate. About 100 single runs with seed 0 of separate programs tried them
-before the rows. The table lists some, with the median ratio and the fraction of localised units
-after 4,000 updates, unless it says otherwise. In the others the median stayed below 0.13, or below
-0.26 for erf at a learning rate of 2 K; some diverged.
-
-| units | eigenvalues | biases | outputs | learning rate / K | median | localised |
-| --- | --- | --- | --- | ---: | ---: | ---: |
-| rectified | magnitude | none | two | 0.02 | 0.132 | 0.08 |
-| rectified | magnitude | none | two | 0.035 | 0.134 | 0 |
-| rectified | magnitude | none | two | 0.05 | 0.123 | 0 |
-| rectified | magnitude | none | two | 0.06 | 0.112 | 0 |
-| rectified | magnitude | none | two, 16,000 updates | 0.02 | 0.146 | 0.30 |
-| rectified | magnitude | none | two, 24,000 updates | 0.01 | 0.150 | 0.50 |
-| rectified | magnitude | none | two, reversed labels | 0.05 | 0.062 | 0 |
-| rectified | magnitude | trained, from 0 | two | 0.05 | 0.049 | 0 |
-| rectified | magnitude | none | one, weight 1/K | 0.05 | 0.072 | 0 |
-| rectified | magnitude, not normalised | none | one, weights 1/K and -1/K | 0.05 | 0.057 | 0 |
-| rectified | zero | none | two | 0.05 | 0.063 | 0 |
-| rectified | shifted to 0 or more | none | two | 0.05 | 0.038 | 0 |
-| rectified | periodic sum of the function | none | two | 0.05 | 0.052 | 0 |
-| erf | magnitude | trained, from 1 and -1 | two | 0.2 | 0.068 | 0.03 |
-| erf | magnitude | trained, from 1 and -1 | two | 2 | 0.083 | 0.33 |
-| erf | zero | trained, from 1 and -1 | two | 2 | 0.263 | 0.70 |
-| erf | zero | trained, from 1 and -1 | one, weights 1/K and -1/K | 2 | 0.251 | 0.55 |
-| erf | zero | fixed at 1 and -1 | one, weights 1/K and -1/K | 2 | 0.061 | 0.05 |
-
-The rows of the claim have two outputs, as in the authors' public code
-(github.com/sgoldt/conv_emerge), and the learning rate of 0.05 K. The controls were run in full with
-the rows, and no setting was changed afterwards.
-""",
 )  # fmt: skip

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from bioae.experiments.autoencoders import recipes
+from bioae.experiments.runner import recipes
 from bioae.experiments.runner.criteria import Criterion, difference, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
@@ -30,8 +28,7 @@ RUNS: dict[str, tuple[str, str, bool]] = {
 def recipe(run: str) -> dict[str, Any]:
     """Return the training configuration of a run of the demo as plain data."""
     _, of, regularised = RUNS[run]
-    text = (files("bioae.experiments") / "demo.toml").read_text(encoding="utf-8")
-    values = recipes.recipe(of, tomllib.loads(text)[of])
+    values = recipes.read(f"autoencoders/{of}", recipes.read("demo")[of])
     return values if regularised else {**values, "regularisers": {}}
 
 
@@ -130,14 +127,4 @@ EXPERIMENT = Experiment(
         ),
     ),
     figures={"firing": draw_firing},
-    notes="""## What is measured
-
-The networks and the training runs are those of `bioae demo`: strided convolutional auto-encoders
-with 100 latent neurons, trained on the embedded 2,000 digits and simulated in Brian2 on the 500
-embedded test digits. Two follow the recipe of [sparse_code](sparse_code.md), with its regulariser
-and without; the third has the neurons, the random input and the learning rule of the paper, and no
-regulariser. A seed sets the weights, the order of images, and random input spikes. A neuron is dead
-if it fires for no test digit, and bursting if it fires in more than half of the steps of the digits
-that it responds to. The thresholds were set before the rows were run.
-""",
 )  # fmt: skip

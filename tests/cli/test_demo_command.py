@@ -21,11 +21,11 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     """Let the demo train the tiny network."""
     tables = tomllib.loads(f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n")
 
-    def tiny(name: str, _: object) -> dict[str, Any]:
-        assert name in {"soft_reset", "paper"}
-        return tables
+    def tiny(name: str, changes: object = None) -> dict[str, Any]:
+        assert name in {"autoencoders/soft_reset", "autoencoders/paper", "demo"}
+        return {"soft_reset": {}, "paper": {}} if changes is None else tables
 
-    monkeypatch.setattr("bioae.experiments.demo.recipes.recipe", tiny)
+    monkeypatch.setattr("bioae.experiments.demo.recipes.read", tiny)
 
 
 @pytest.mark.usefixtures("small")

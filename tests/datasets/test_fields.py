@@ -96,7 +96,7 @@ def test_seeds_splits_and_labels() -> None:
         ({"gain": 0.0}, "gain does not fit.*above 0"),
         ({"scales": ()}, "no length scales"),
         ({"scales": (0.1, 0.0)}, "scale does not fit"),
-        ({"split": "all"}, "the split does not fit"),
+        ({"split": "all"}, "split does not fit"),
     ],
 )
 def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bioae import simulation
 from bioae.cli import main
 from bioae.experiments import demo as experiment
-from bioae.experiments.autoencoders.recipes import changed
+from bioae.experiments.runner.recipes import changed
 from bioae.simulation.targets.activation import check_target
 
 ROOT = Path(__file__).parents[2]

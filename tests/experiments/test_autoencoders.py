@@ -21,7 +21,7 @@ from bioae.experiments.autoencoders.measures import (
     noise_errors,
     time_errors,
 )
-from bioae.experiments.autoencoders.recipes import changed, recipe
+from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.registry import load
 from bioae.trainers import BaselineConfig, TrainingConfig, simulate_mirror
 from bioae.trainers.training.training import assemble
@@ -65,7 +65,7 @@ def test_every_condition_is_in_a_table_of_the_page(name: str) -> None:
 
 
 def test_conventional_networks_are_trained_alike_in_both_experiments() -> None:
-    tuned = recipe("conventional")["training"]
+    tuned = read("autoencoders/conventional")["training"]
     assert tuned
     for name in NAMES:
         assert load(name).conditions["ae"].settings["tables"]["training"] == tuned

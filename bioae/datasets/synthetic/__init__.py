@@ -19,9 +19,8 @@ from bioae.datasets.synthetic.materials import (
     ramberg_osgood_stress,
     strain_paths,
 )
-from bioae.datasets.synthetic.memory import permuted_rows, store_recall
+from bioae.datasets.synthetic.memory import ordered_segments, permuted_rows, store_recall
 from bioae.datasets.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
-from bioae.datasets.synthetic.segments import ordered_segments
 
 __all__ = [
     "NEIGHBOURHOODS",

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from bioae.checks import number, one_of, whole
 from bioae.datasets.signals import Signals
+from bioae.datasets.synthetic.splits import place_of
 from bioae.errors import DataError
 from bioae.random import stream
 
@@ -30,9 +31,6 @@ __all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
 Numbers = NDArray[np.float64]
 Negative = Literal["zero", "magnitude"]
-
-#: The stream of random numbers of each split.
-_STREAMS = {"train": 0, "test": 1}
 
 
 def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -> Numbers:
@@ -131,11 +129,11 @@ def ring_fields(
     """
     examples = whole(examples, "examples", least=1, error=DataError)
     gain = number(gain, "gain", above=0.0, error=DataError)
-    one_of(split, "the split", tuple(_STREAMS), error=DataError)
+    place = place_of(split)
     if not len(scales):
         raise DataError("there are no length scales", expected="one for each class")
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
-    generator = stream(seed, _STREAMS[split])
+    generator = stream(seed, place)
     labels = generator.permutation(np.arange(examples) % len(covariances))
     values = np.empty((examples, 1, length))
     for label, covariance in enumerate(covariances):

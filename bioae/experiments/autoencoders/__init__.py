@@ -1,1 +1,1 @@
-"""Training recipes and the measures of a row, for experiments with auto-encoders."""
+"""Recipes and measures, for experiments with auto-encoders."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.experiments.runner.agreement import COLUMNS, DIFFERING, in_both
 from bioae.experiments.runner.experiment import Column
 from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.trial import Trained, TrainedBaseline, Trial
@@ -43,7 +44,7 @@ FIRING = {
 BRIAN2 = {
     "brian2_error": Column("squared error per image in Brian2"),
     "error_difference": Column("largest difference of an image's error, Brian2 and mirror"),
-    "differing_spikes": Column("spikes that differ between Brian2 and the mirror"),
+    DIFFERING: COLUMNS[DIFFERING],
     "rate_hz": Column("latent firing rate, median", "Hz"),
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
     "sparseness": Column("lifetime sparseness of latent neurons, mean"),
@@ -145,14 +146,13 @@ def firing(trained: Trained) -> dict[str, float]:
 
 def agreement(trial: Trial, network: Network, images: Images) -> dict[str, float]:
     """Run Brian2 and the mirror in float64, and compare errors and spikes."""
-    from bioae.analysis import differing_spikes
     from bioae.analysis.coding.reconstruction import sum_squared_error
 
-    result, mirror = trial.simulate(network, images, "agreement"), trial.mirror(network, images)
-    errors = [sum_squared_error(each).to_numpy() for each in (result, mirror)]
+    both = in_both(trial, network, images, "agreement")
+    errors = [sum_squared_error(each).to_numpy() for each in (both.result, both.mirror)]
     return {
         "error_difference": float(np.abs(errors[0] - errors[1]).max()),
-        "differing_spikes": int(differing_spikes(result, mirror)["differing"].sum()),
+        DIFFERING: both.spikes[DIFFERING],
     }
 
 

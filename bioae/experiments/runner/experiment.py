@@ -89,13 +89,14 @@ class Experiment:
         docstring.
     groups
         The conditions of each table of results, by the table's heading; one table by default.
-    notes
-        Markdown for the page: methods, limits, what the rows show.
     name
         The name of the file, filled in when the experiment is loaded.
     recipe
         The hash of the tables in the TOML file of the same name, filled in likewise; None if there
         is no such file.
+    notes
+        The Markdown file of the same name, for the page: methods, limits, what the rows show.
+        Filled in likewise; empty if there is no such file.
 
     Raises
     ------
@@ -116,9 +117,9 @@ class Experiment:
     quick_seeds: int = 1
     figures: Mapping[str, Callable[[xr.Dataset], Figure]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: str = ""
     name: str = ""
     recipe: str | None = None
+    notes: str = ""
 
     def __post_init__(self) -> None:
         for name in (*self.conditions, *self.columns, *self.figures):

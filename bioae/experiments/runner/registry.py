@@ -39,7 +39,13 @@ def load(name: str) -> Experiment:
         )
     module = import_module(f"{experiments.__name__}.{name}")
     experiment: Experiment = module.EXPERIMENT
-    return replace(experiment, name=name, recipe=_hash_of_recipe(Path(str(module.__file__))))
+    file = Path(str(module.__file__))
+    return replace(experiment, name=name, recipe=_hash_of_recipe(file), notes=_notes(file))
+
+
+def _notes(module: Path) -> str:
+    path = module.with_suffix(".md")
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _hash_of_recipe(module: Path) -> str | None:

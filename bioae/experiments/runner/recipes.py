@@ -1,4 +1,4 @@
-"""Training configurations of auto-encoders: a recipe in a file, and changes to it."""
+"""Training configurations of experiments: tables in TOML files, and changes to them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["changed", "recipe", "screened"]
+__all__ = ["changed", "read"]
 
 
-def recipe(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a recipe of this folder as the tables of a training configuration.
+def read(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the tables of a file, with some of them changed.
 
     Parameters
     ----------
     name
-        The name of the file, without its ending.
+        The path of the file in the folder of experiments, without its ending: ``"srnn"``.
     changes
-        Tables that replace those of the recipe, as in `changed`.
+        Tables that replace those of the file, see `changed`.
     """
     return changed(deepcopy(_tables(name)), changes or {})
 
@@ -52,31 +52,11 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return both
 
 
-def screened(experiment: str) -> str:
-    """Return the single runs from which a recipe was chosen, as a Markdown table.
-
-    Parameters
-    ----------
-    experiment
-        The experiment that uses it.
-    """
-    columns = {
-        "changes": ("run", ""), "presentations": ("presentations", ","),
-        "error": ("error, validation", ".2f"), "density": ("latent density", ".3f"),
-        "dead": ("dead", "g"), "bursting": ("bursting", "g"),
-    }  # fmt: skip
-    runs = _tables("screening")[experiment]
-    keys = [key for key in columns if key in runs[0]]
-    rows = [[columns[key][0] for key in keys], ["---"] * len(keys)]
-    rows += [[format(run[key], columns[key][1]) for key in keys] for run in runs]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return bool(new) and all(key not in new or new[key] == old.get(key) for key in ("kind", "name"))
 
 
 @cache
 def _tables(name: str) -> dict[str, Any]:
-    """Read a recipe once for all conditions, which change copies of it."""
-    return tomllib.loads((files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
+    """Read a file once for all conditions, which change copies of it."""
+    return tomllib.loads((files("bioae.experiments") / f"{name}.toml").read_text(encoding="utf-8"))

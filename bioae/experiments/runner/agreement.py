@@ -1,0 +1,87 @@
+"""Agreement of Brian2 and the mirror: a trial's network in both, and the criterion of equality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bioae.experiments.runner.criteria import Criterion, largest
+from bioae.experiments.runner.experiment import SPIKES, Column
+from bioae.experiments.runner.trial import Trial, fewest_spikes
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from bioae.datasets import Data
+    from bioae.networks.network import Network
+
+__all__ = ["COLUMNS", "DIFFERING", "OUTPUTS", "Agreement", "in_both", "no_difference"]
+
+#: The column of spikes that differ.
+DIFFERING = "differing_spikes"
+
+#: The columns of `Agreement.spikes`.
+COLUMNS = {
+    DIFFERING: Column("spikes that differ between Brian2 and the mirror"),
+    SPIKES: Column("spikes of the quietest layer"),
+}
+
+#: The columns of `Agreement.outputs`.
+OUTPUTS = {"differing_outputs": Column("outputs that differ between Brian2 and the mirror")}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The results of a network in Brian2 and in the mirror, both in float64.
+
+    Attributes
+    ----------
+    network
+        The network.
+    result, mirror
+        Both results, see `docs/result.md`.
+    """
+
+    network: Network
+    result: xr.DataTree
+    mirror: xr.DataTree
+
+    @property
+    def spikes(self) -> dict[str, int]:
+        """The spikes that differ, and those of the quietest layer in Brian2."""
+        from bioae.analysis import differing_spikes
+
+        differing = differing_spikes(self.result, self.mirror)["differing"]
+        return {
+            DIFFERING: int(differing.sum()),
+            SPIKES: fewest_spikes(self.network, self.result),
+        }
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """The number of outputs that differ."""
+        pair = (each["output"].to_numpy() for each in (self.result, self.mirror))
+        return {"differing_outputs": int(np.not_equal(*pair).sum())}
+
+
+def in_both(
+    trial: Trial, network: Network, data: Data | ArrayLike, name: str = "simulation"
+) -> Agreement:
+    """Simulate a network in Brian2, see `Trial.simulate`, and in the mirror."""
+    return Agreement(network, trial.simulate(network, data, name), trial.mirror(network, data))
+
+
+def no_difference(
+    kind: Literal["claim", "control"], conditions: Iterable[str]
+) -> tuple[Criterion, ...]:
+    """Return the criterion of each condition that no spike differs in Brian2."""
+    return tuple(
+        Criterion(
+            kind, f"spikes that differ in Brian2, {name}", largest(DIFFERING, name), "<=", 0.0
+        )
+        for name in conditions
+    )
