@@ -67,6 +67,15 @@ def perceptron(sizes: Mapping[str, Any], data: Path, settings: Mapping[str, Any]
     return changed(read("neural_variability", sized), settings["tables"])
 
 
+def autoencoder(sizes: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a spiking auto-encoder's training, in the form of a condition."""
+    images = min(settings["images"], sizes["images"])
+    data = {"name": sizes["data"], "train": images + sizes["held_out"]}
+    data |= {"validation": sizes["held_out"], "test": sizes["digits"]}
+    tables = changed(_spiking(), {"data": data, "training": {"epochs": 1}})
+    return changed(tables, settings["tables"])
+
+
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the network of the condition, and measure it on the test split."""
     return classify(trial) if trial.settings["kind"] == "labels" else reconstruct(trial)
@@ -130,11 +139,7 @@ def reconstruct(trial: Trial) -> dict[str, float]:
     from bioae.datasets import load
 
     sizes = trial.sizes
-    images = min(trial.settings["images"], sizes["images"])
-    data = {"name": sizes["data"], "train": images + sizes["held_out"]}
-    data |= {"validation": sizes["held_out"], "test": sizes["digits"]}
-    tables = changed(_spiking(), {"data": data, "training": {"epochs": 1}})
-    trained = trial.train(changed(tables, trial.settings["tables"]))
+    trained = trial.train(autoencoder(sizes, trial.settings))
     network, digits = trained.network, load(sizes["data"], "test", sizes["digits"])
     both = in_both(trial, network, digits)
     numbers = {
@@ -202,8 +207,8 @@ def _varied(**keys: Any) -> dict[str, Any]:
     return {"variability": {"scale": SCALE, **keys}}
 
 
-def _digits(text: str, training: Mapping[str, Any], *, quick: bool = False) -> Condition:
-    settings = {"kind": "digits", "images": IMAGES, "tables": {"training": training}}
+def _digits(text: str, *, quick: bool = False, **tables: Any) -> Condition:
+    settings = {"kind": "digits", "images": IMAGES, "tables": tables}
     return Condition(text, settings, seeds=3, quick=quick)
 
 
@@ -245,11 +250,11 @@ _LABELS = {
     ),
 }  # fmt: skip
 _DIGITS = {
-    "autoencoder": _digits("spiking auto-encoder", {}),
+    "autoencoder": _digits("spiking auto-encoder"),
     "autoencoder-variability": _digits(
         f"the same, normal noise, b = {SPIKING_SCALE:g}",
-        {"variability": {"scale": SPIKING_SCALE}},
         quick=True,
+        training={"variability": {"scale": SPIKING_SCALE}},
     ),
 }
 
