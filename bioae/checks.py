@@ -149,6 +149,7 @@ def instance(
         raise error(
             f"{name} does not fit",
             expected=" or ".join(each.__name__ for each in kinds),
-            found=shortened(repr(value)),
+            # An array shows its first numbers only.
+            found=type(value).__name__ if hasattr(value, "shape") else shortened(repr(value)),
             mend=mend,
         )

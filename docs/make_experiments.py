@@ -13,6 +13,7 @@ from pathlib import Path
 
 import marked
 
+from bioae.experiments.runner.criteria import KINDS, Kind
 from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
 from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.rows import Document, read_document, write_json
@@ -22,6 +23,9 @@ DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
 PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
+
+#: The headings of the criteria that are met, by kind.
+MET = ("claim", "controls", "agreement of Brian2 and mirror")
 
 #: Pages with a table of the verdicts.
 INDEXES = (PAGES / "index.md", README)
@@ -59,7 +63,7 @@ def claims() -> str:
         (f"[{name}]({name}.md)", load(name).claim, str(rows), *_outcome(verdict))
         for name, rows, verdict in _judged()
     ]
-    return marked.table(("experiment", "claim", "rows", "verdict", "criteria met"), rows)
+    return marked.table(("experiment", "claim", "rows", "verdict", *MET), rows)
 
 
 def verdicts() -> str:
@@ -68,7 +72,7 @@ def verdicts() -> str:
         (f"[{load(name).title}](docs/experiments/{name}.md)", *_outcome(verdict))
         for name, _, verdict in _judged()
     ]
-    return marked.table(("experiment", "verdict", "criteria met"), rows)
+    return marked.table(("experiment", "verdict", *MET), rows)
 
 
 def _judged() -> Iterator[tuple[str, int, Verdict]]:
@@ -78,12 +82,17 @@ def _judged() -> Iterator[tuple[str, int, Verdict]]:
         yield document.experiment, len(document.rows), verdict
 
 
-def _outcome(verdict: Verdict) -> tuple[str, str]:
-    judgements = verdict.judgements
+def _outcome(verdict: Verdict) -> tuple[str, ...]:
+    return verdict.outcome, *(_met(verdict, kind) for kind in KINDS)
+
+
+def _met(verdict: Verdict, kind: Kind) -> str:
+    """Return how many criteria of a kind are met."""
+    judgements = [each for each in verdict.judgements if each.criterion.kind == kind]
     met = sum(each.holds for each in judgements)
     waiting = sum(bool(each.missing) for each in judgements)
-    text = f"{met} of {len(judgements)}"
-    return verdict.outcome, f"{text}; {waiting} lack rows" if waiting else text
+    text = f"{met} of {len(judgements)}" if judgements else ""
+    return f"{text}; {waiting} lack rows" if waiting else text
 
 
 if __name__ == "__main__":

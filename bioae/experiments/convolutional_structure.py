@@ -283,7 +283,7 @@ EXPERIMENT = Experiment(
             for name in _CONTROLS
         ),
         Criterion("control", "median ratio, untrained", mean("median", "untrained"), "<=", 0.08),
-        *no_difference("control", ["autoencoder"]),
+        *no_difference(["autoencoder"]),
     ),
     groups={
         "Claim and controls": tuple(_PERCEPTRONS),

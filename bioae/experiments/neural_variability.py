@@ -296,7 +296,7 @@ EXPERIMENT = Experiment(
             "control", "gain without wrong labels",
             difference("accuracy", "clean-variability", "clean-sgd"), ">=", -0.01,
         ),
-        *no_difference("control", _DIGITS),
+        *no_difference(_DIGITS),
     ),
     groups={
         "Wrong labels": tuple(_LABELS), "Spiking auto-encoders": tuple(_DIGITS),

@@ -33,21 +33,22 @@ INPUT_GAIN = 3.0
 
 
 def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the training configuration of a network for a task.
+    """Return the training configuration of a network for a task, without its data.
 
     Parameters
     ----------
     name
         ``"radlif"``, ``"lstm"``, or ``"summed"`` for the LSTM with the decoder of the former.
     task
-        The ``name`` of the task; the path of its ``data``; the ``points`` and ``channels`` of a
-        signal, and the number of ``classes``.
+        The ``name`` of the task; the ``points`` and ``channels`` of a signal, and the number of
+        ``classes``.
     sizes
         The sizes of the form.
     """
     recipes = read("radlif")
     own = recipes["tasks"][task["name"]]
-    every = min(own["every"], sizes["every"])
+    # Conventional networks have one step per point.
+    every = min(own["every"], sizes["every"]) if name == "radlif" else 1
     tables: dict[str, Any] = recipes["radlif" if name == "radlif" else "lstm"]
     network, training = tables["network"], tables["training"]
     network |= {
@@ -64,7 +65,7 @@ def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict
     training["batch_size"] = sizes["batch"]
     if name == "radlif":
         training["compile"] = sizes["compile"]
-    return tables | {"data": {"name": task["data"], "validation": sizes["validation"]}}
+    return tables | {"data": {"validation": sizes["validation"]}}
 
 
 def run(trial: Trial) -> Mapping[str, float]:
@@ -79,29 +80,23 @@ def run(trial: Trial) -> Mapping[str, float]:
 
 def classify(trial: Trial) -> dict[str, float]:
     """Train a classifier and return its accuracy on the test split, which is used once."""
-    from bioae.datasets import save
-
     sizes, settings = trial.sizes, trial.settings
     train, test = DATA[settings["task"]](trial)
     if settings["classifier"] == "linear":
         return {"accuracy": linear(train, test)}
-    path = save(trial.folder / "data.npz", train, test, overwrite=True)
     assert train.labels is not None
     task = {
         "name": settings["task"],
-        "data": str(path),
         "points": train.points,
         "channels": train.shape[0],
         "classes": int(train.labels.max()) + 1,
     }
     tables = recipe(settings["classifier"], task, sizes)
+    tables["data"] |= trial.data(train, test)
     if settings["classifier"] == "radlif":
-        numbers = in_brian2(trial, trial.train(tables).network, test)
-    else:
-        outputs = trial.baseline(tables).baseline.predict(test)
-        numbers = {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
-    path.unlink()  # tens of megabytes, which are drawn again if they are needed
-    return numbers
+        return in_brian2(trial, trial.train(tables).network, test)
+    outputs = trial.baseline(tables).baseline.predict(test)
+    return {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
 
 
 def in_brian2(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
@@ -277,10 +272,10 @@ EXPERIMENT = Experiment(
             "claim", "accuracy on segments, LSTM minus RadLIF",
             difference("accuracy", "segments-lstm", "segments-radlif"), "<=", 0.02,
         ),
-        *no_difference("claim", ["rows-radlif", "segments-radlif"]),
+        *no_difference(["rows-radlif", "segments-radlif"]),
         Criterion(
             "control", "growth at twice the critical gain",
-            smallest("growth_above", "radlif"), ">=", 3.0, 1.0,
+            smallest("growth_above", "radlif"), ">=", 3.0, 0.5,
         ),
         Criterion(
             "control", "critical gain of rectified units",

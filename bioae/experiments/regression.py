@@ -306,7 +306,7 @@ EXPERIMENT = Experiment(
             )
             for name, text in _MATERIALS.items()
         ),
-        *no_difference("claim", _MATERIALS),
+        *no_difference(_MATERIALS),
         Criterion(
             "control", "error without memory, plasticity",
             smallest("error", "plasticity-memoryless"), ">=", 0.8, 0.5,

@@ -321,7 +321,7 @@ EXPERIMENT = Experiment(
         Criterion(
             "claim", "error of the slopes", largest("gradient_error", "regions"), "<=", 1e-6
         ),
-        *no_difference("claim", (*_NETWORKS, *JUMP)),
+        *no_difference((*_NETWORKS, *JUMP)),
         *(
             Criterion(
                 "claim", f"spikes in Brian2 that are not the exact ones in whole steps, {name}",

@@ -67,8 +67,8 @@ def compile_relu(
 ) -> SpikeTimeNetwork:
     """Compile a ReLU network to a network of spike times that computes the same.
 
-    The outputs are equal, up to rounding, for all values within the bounds; beyond them an input
-    may come after a neuron has fired. Hidden layers become two layers of spiking neurons, the last
+    The outputs are equal, up to rounding, for all values within the bounds. The network refuses
+    values beyond them, where an input may come after a neuron has fired. Hidden layers become two layers of spiking neurons, the last
     layer becomes one.
 
     Parameters
@@ -113,7 +113,9 @@ def compile_relu(
             compiled.append(layer)
     # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
     duration = window * math.ceil(latest / window + 0.25)
-    return SpikeTimeNetwork(tuple(compiled), duration, code, signal.code, reference)
+    return SpikeTimeNetwork(
+        tuple(compiled), duration, code, signal.code, reference, bounds=(low, high)
+    )
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,9 @@ class SpikeTimeNetwork:
     reference
         The time of a reference spike, in milliseconds: an additional input, the last one, that
         fires at the same time whatever the values.
+    bounds
+        The smallest and the largest values that the network is made for, (input,) each; by default
+        any.
 
     Raises
     ------
@@ -117,6 +120,7 @@ class SpikeTimeNetwork:
     code: TimeCode = field(default_factory=TimeCode)
     output_code: TimeCode = field(default_factory=TimeCode)
     reference: float | None = None
+    bounds: tuple[Numbers, Numbers] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -155,7 +159,7 @@ class SpikeTimeNetwork:
         Raises
         ------
         NetworkError
-            If the shape does not fit, or a value is not finite.
+            If the shape does not fit, or a value is not finite or out of bounds.
         """
         values = as_numbers(values, "the values", axes=2)
         if values.shape[1] != self.inputs:
@@ -164,10 +168,25 @@ class SpikeTimeNetwork:
                 expected=f"{self.inputs} per example",
                 found=f"{values.shape[1]}",
             )
+        self._check_bounds(values)
         times = self.code.encode(values)
         if self.reference is None:
             return times
         return np.pad(times, ((0, 0), (0, 1)), constant_values=self.reference)
+
+    def _check_bounds(self, values: Numbers) -> None:
+        if self.bounds is None:
+            return
+        low, high = self.bounds
+        outside = np.argwhere((values < low) | (values > high))
+        if len(outside):
+            example, place = outside[0]
+            raise NetworkError(
+                f"value {place} of example {example} is out of the bounds of the network",
+                expected=f"from {low[place]:g} to {high[place]:g}",
+                found=f"{values[example, place]:g}",
+                mend="Compile it with other bounds: compile_relu(..., low=..., high=...)",
+            )
 
     def spike_times(self, values: ArrayLike, dt: float | None = None) -> list[Numbers]:
         """Return the spike times of each layer, in milliseconds (example, neuron).

@@ -154,7 +154,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.mark.parametrize(("name", "number"), [("hubotter2021", 3), ("sparse_code", 1)])
 def test_the_quick_form(quick: Callable[[str], Path], name: str, number: int) -> None:
     folder = quick(name)
-    assert "**Verdict: the claim holds.**" in (folder / f"{name}.md").read_text()
+    assert "**Verdict: the quick form holds.**" in (folder / f"{name}.md").read_text()
     rows = json.loads((folder / f"{name}.json").read_text())["rows"]
     spiking = [row["numbers"] for row in rows if "differing_spikes" in row["numbers"]]
     assert len(spiking) == number

@@ -12,7 +12,7 @@ from bioae.experiments.radlif import EXPERIMENT, recipe
 from bioae.experiments.recurrence.gradients import GAINS, column, gradients
 from bioae.trainers import BaselineConfig, TrainingConfig
 
-TASK = {"data": "data.npz", "channels": 5, "points": 12, "classes": 3}
+TASK = {"channels": 5, "points": 12, "classes": 3}
 
 
 @pytest.mark.parametrize("task", ["rows", "segments"])

@@ -15,17 +15,18 @@ SPIKING = [name for name in EXPERIMENT.conditions if name != "rows-lstm"]
 @pytest.mark.parametrize("name", SPIKING)
 def test_every_condition_has_a_valid_recipe(name: str) -> None:
     settings = EXPERIMENT.conditions[name].settings
-    config = TrainingConfig.from_mapping(recipe(settings, EXPERIMENT.sizes, "data.npz"))
+    config = TrainingConfig.from_mapping(recipe(settings, EXPERIMENT.sizes))
     hidden = config.network.layers[0]
     assert getattr(hidden, "units", None) == (48 if settings["task"] == "recall" else 64)
-    trained = settings["taus"] in ("trained", "shuffled")
-    assert bool(config.training.ever_trained) == trained
-    assert (hidden.parameters.get("beta") == "0") == (settings["neurons"] == "lif")
+    changes = set(settings["changes"])
+    assert bool(config.training.ever_trained) == bool(changes & {"trained", "membrane"})
+    assert (hidden.parameters["beta"] == "0") == ("adaptive" not in changes)
+    assert hidden.recurrent == ("recurrent" in changes)
 
 
 def test_time_constants_are_shuffled_in_pairs() -> None:
     settings = EXPERIMENT.conditions["trained"].settings
-    tables = recipe(settings, EXPERIMENT.sizes, "data.npz")["network"]
+    tables = recipe(settings, EXPERIMENT.sizes)["network"]
     network = Network.initialise(NetworkConfig.from_mapping(tables, where="srnn"), seed=1)
     pairs = [
         np.stack([each.weights["hidden.tau_m"], each.weights["hidden.tau_adapt"]], axis=1)

@@ -5,6 +5,7 @@ This file imports no PyTorch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
@@ -166,8 +167,11 @@ class VariabilityConfig(Table):
 
 
 def _scale(value: object) -> object:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"scale": value} if number else value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"scale": value}
+    if not isinstance(value, Mapping | VariabilityConfig):
+        raise ValueError(f"expected a number or a table, found {value!r}")
+    return value
 
 
 #: Noise on weights by its scale, or a table.

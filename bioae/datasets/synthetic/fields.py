@@ -132,6 +132,8 @@ def ring_fields(
     place = place_of(split)
     if not len(scales):
         raise DataError("there are no length scales", expected="one for each class")
+    for scale in scales:
+        number(scale, "a length scale", above=0.0, error=DataError)
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
     generator = stream(seed, place)
     labels = generator.permutation(np.arange(examples) % len(covariances))

@@ -25,6 +25,9 @@ __all__ = ["GAINS", "LAGS", "Sample", "column", "draw_norms", "gradients"]
 GAINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LAGS = (10, 20, 50, 100, 200, 500)
 
+#: The stream of random numbers of the input; initial weights have those of small numbers.
+_INPUT = int.from_bytes(b"inputs", "big")
+
 #: The number of bisections between two gains: the critical gain is known to a factor 2^(1/8).
 _BISECTIONS = 3
 #: The smallest and the largest norm that is measured.
@@ -40,16 +43,22 @@ class Sample(NamedTuple):
         Decimal logarithms of gradient norms (lag): means over examples; NaN on overflow.
     rates
         Mean outputs of the units (unit): of spiking ones, spikes per step.
+    spikes
+        The sum of all outputs: of spiking units, their spikes.
     """
 
     norms: NDArray[np.float64]
     rates: NDArray[np.float64]
+    spikes: float
 
     @property
     def growth(self) -> float:
-        """The growth of the norm from the first to the last lag, in powers of 10."""
+        """The growth of the norm from the first to the last lag, in powers of 10.
+
+        Infinity if the norm overflows at a lag.
+        """
         first, last = self.norms[[0, -1]]
-        return float(last - first) if np.isfinite(last) else float("inf")
+        return float(last - first) if np.isfinite(self.norms).all() else float("inf")
 
 
 def column(gain: float, lag: int) -> str:
@@ -89,7 +98,7 @@ def gradients(trial: Trial) -> dict[str, float]:
         "rate_lowest": min(rates),
         "rate_highest": max(rates),
         "silent": float((samples[above].rates == 0).mean()),
-        "spikes": round(min(rates) * sizes["units"] * sizes["examples"] * max(sizes["lags"])),
+        "spikes": round(min(each.spikes for gain, each in samples.items() if gain <= above)),
     }
 
 
@@ -130,12 +139,12 @@ def _sample(trial: Trial, gain: float) -> Sample:
     sizes = trial.sizes
     respond = layer_outputs(_layer(trial, gain))
     shape = (_steps(sizes), sizes["examples"], sizes["units"])
-    inputs = torch.from_numpy(stream(trial.seed, 1).standard_normal(shape))
+    inputs = torch.from_numpy(stream(trial.seed, _INPUT).standard_normal(shape))
     norms = gradient_norms(respond, inputs, sizes["lags"], seed=trial.seed)
     with torch.no_grad():
-        rates = respond(inputs)[sizes["burn_in"] :].mean((0, 1)).numpy()
+        outputs = respond(inputs)[sizes["burn_in"] :]
     kept = np.where(np.isfinite(norms) & (norms < _LARGEST), norms.clip(_SMALLEST), np.nan)
-    return Sample(np.log10(kept).mean(axis=1), rates)
+    return Sample(np.log10(kept).mean(axis=1), outputs.mean((0, 1)).numpy(), float(outputs.sum()))
 
 
 def _layer(trial: Trial, gain: float) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -75,13 +75,15 @@ def in_both(
     return Agreement(network, trial.simulate(network, data, name), trial.mirror(network, data))
 
 
-def no_difference(
-    kind: Literal["claim", "control"], conditions: Iterable[str]
-) -> tuple[Criterion, ...]:
+def no_difference(conditions: Iterable[str]) -> tuple[Criterion, ...]:
     """Return the criterion of each condition that no spike differs in Brian2."""
     return tuple(
         Criterion(
-            kind, f"spikes that differ in Brian2, {name}", largest(DIFFERING, name), "<=", 0.0
+            "agreement",
+            f"spikes that differ in Brian2, {name}",
+            largest(DIFFERING, name),
+            "<=",
+            0.0,
         )
         for name in conditions
     )

@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "RELATIONS", "Criterion", "Estimate", "Relation", "Statistic", "difference", "kruskal_p",
-    "largest", "mean", "paired_p", "ratio", "smallest", "trend", "values_of", "welch_p",
+    "KINDS", "RELATIONS", "Criterion", "Estimate", "Kind", "Relation", "Statistic",
+    "difference", "kruskal_p", "largest", "mean", "paired_p", "ratio", "smallest", "trend",
+    "values_of", "welch_p",
 ]  # fmt: skip
 
 Relation = Literal["<=", ">=", "<", ">"]
+
+#: A part of the claim; a control, which would expose the claim if it did not hold; or the agreement
+#: of Brian2 with the mirror.
+Kind = Literal["claim", "control", "agreement"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Numbers = NDArray[np.float64]
 
 RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
@@ -83,23 +89,23 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A part of the claim, or a control that would expose the claim if it did not hold.
+    """What has to be true of the rows.
 
     Attributes
     ----------
     kind
-        ``"claim"`` or ``"control"``.
+        See `Kind`.
     text
         The quantity in words.
     statistic, relation, threshold
-        What has to be true of the rows.
+        The condition.
     quick
         The threshold of the quick form, whose networks are small; that of the full one by default.
     in_quick
         Whether the quick form has it; a test between conditions needs more than one seed.
     """
 
-    kind: Literal["claim", "control"]
+    kind: Kind
     text: str
     statistic: Statistic
     relation: Relation
@@ -241,8 +247,9 @@ def _extreme(
 ) -> Statistic:
     def estimate(rows: xr.Dataset) -> Estimate:
         values = values_of(rows, column, condition)
-        spread = Estimate.of(values)
-        return Estimate(float(reduce(values)), spread.sd, spread.n) if len(values) else spread
+        # No spread: that of the seeds is around their mean.
+        value = float(reduce(values)) if len(values) else math.nan
+        return Estimate(value, n=len(values))
 
     return Statistic(f"{name} `{column}` in `{condition}`", column, (condition,), estimate)
 

@@ -127,7 +127,7 @@ class Experiment:
                 raise ValueError(f"{name!r} is no name: lower-case letters, digits, '_', '.', '-'")
         if self.sizes.keys() != self.quick.keys():
             raise ValueError("the full and the quick form differ in the names of their sizes")
-        if {each.kind for each in self.criteria} != {"claim", "control"}:
+        if not {"claim", "control"} <= {each.kind for each in self.criteria}:
             raise ValueError("an experiment needs criteria of the claim and of a control")
         if FINISHED in self.columns:
             raise ValueError(f"the name {FINISHED!r} is taken")

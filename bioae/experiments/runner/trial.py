@@ -25,7 +25,7 @@ __all__ = ["RESULTS", "Baseline", "Means", "Trained", "TrainedBaseline", "Trial"
 Run = TypeVar("Run")
 
 #: The endings of files that no trial needs when the rows that depend on them are finished.
-RESULTS = (".nc", "checkpoint.safetensors")
+RESULTS = (".nc", ".npz", "checkpoint.safetensors")
 
 
 class Trained(Protocol):
@@ -133,6 +133,28 @@ class Trial:
     shared: Path
     target: Target
     means: Means
+
+    def data(
+        self, train: Data, test: Data, name: str = "data", *, share: bool = False
+    ) -> dict[str, str]:
+        """Write a data set that training reads, and return the table ``[data]`` that names it.
+
+        Parameters
+        ----------
+        train, test
+            Its splits.
+        name
+            The file's name, without its ending.
+        share
+            Whether other conditions of the seed train on the same data.
+        """
+        from bioae.datasets import save
+
+        folder = self.shared if share else self.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / f".{name}.lock"):
+            path = save(folder / f"{name}.npz", train, test, overwrite=True)
+        return {"name": str(path)}
 
     def train(
         self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False

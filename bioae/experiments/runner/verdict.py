@@ -55,10 +55,19 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgements of all criteria, and the rows of silent networks."""
+    """The judgements of all criteria, and the rows of silent networks.
+
+    Attributes
+    ----------
+    judgements, silent
+        These.
+    small
+        Whether they are of the quick form, which shows nothing.
+    """
 
     judgements: tuple[Judgement, ...]
     silent: tuple[Key, ...]
+    small: bool = False
 
     @property
     def holds(self) -> bool:
@@ -70,6 +79,8 @@ class Verdict:
         """The outcome in words."""
         if any(each.missing for each in self.judgements):
             return "rows are missing"
+        if self.small:
+            return "the quick form holds" if self.holds else "the quick form does not hold"
         return "the claim holds" if self.holds else "the claim does not hold"
 
     def lines(self) -> list[str]:
@@ -126,7 +137,7 @@ def judge(plan: Plan, document: Document) -> Verdict:
                 changed=str(criterion) not in document.criteria,
             )
         )
-    return Verdict(tuple(judgements), tuple(_silent(plan, rows)))
+    return Verdict(tuple(judgements), tuple(_silent(plan, rows)), plan.small)
 
 
 def measured(estimate: Estimate) -> str:
