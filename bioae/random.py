@@ -7,13 +7,15 @@ whatever else is simulated, in any order, with any number of workers.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 from bioae.checks import whole
 
-__all__ = ["MAX_SEED", "REPEAT", "check_key", "stream", "uniform"]
+__all__ = ["MAX_SEED", "REPEAT", "check_key", "named_stream", "stream", "uniform"]
 
 #: Seeds are unsigned 64-bit integers.
 MAX_SEED = 2**64 - 1
@@ -48,6 +50,29 @@ def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
     check_key(key, "key of random numbers")
     counter = np.array([0, 0, 0, REPEAT * repeat], dtype=np.uint64)
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64), counter=counter))
+
+
+def named_stream(seed: int, *purpose: str, repeat: int = 0) -> Generator:
+    """Return the generator of a purpose: numbers that nothing else draws with this seed.
+
+    Its key is the number in the first eight bytes of the SHA-256 of the words, little-endian, with
+    the highest bit set: initial weights and examples have the keys below 2^63.
+
+    Parameters
+    ----------
+    seed, repeat
+        As for `stream`.
+    purpose
+        Words, such as ``"genz", "points", "train"``.
+
+    Raises
+    ------
+    InputError
+        If the seed is not an unsigned 64-bit integer.
+    """
+    digest = hashlib.sha256("\n".join(purpose).encode()).digest()
+    key = int.from_bytes(digest[:8], "little") | 2**63
+    return stream(seed, key, repeat=repeat)
 
 
 def uniform(

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.noise import Key
-from bioae.random import stream
+from bioae.random import named_stream
 from bioae.trainers.mirror.layer import LayerMirror
 
 __all__ = ["gradient_norms", "layer_outputs"]
@@ -84,7 +84,7 @@ def _directions(last: Tensor, draws: int | None, seed: int) -> list[Tensor]:
         units = torch.eye(last.shape[1], dtype=last.dtype, device=last.device)
         return [unit.expand_as(last) for unit in units]
     whole(draws, "the number of draws", least=1, error=NetworkError)
-    generator = stream(seed, 0)
+    generator = named_stream(seed, "gradient_norms")
     shape = tuple(last.shape)
     return [torch.from_numpy(generator.standard_normal(shape)).to(last) for _ in range(draws)]
 

@@ -12,7 +12,7 @@ from bioae.experiments.runner.agreement import COLUMNS, OUTPUTS, in_both, no_dif
 from bioae.experiments.runner.criteria import Criterion, largest, ratio, smallest
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
-from bioae.experiments.runner.recipes import read
+from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -189,14 +189,9 @@ def _with_data(
     trial: Trial, tables: Mapping[str, Any], train: Signals, test: Signals
 ) -> dict[str, Any]:
     """Return tables with the data, which are written to a file."""
-    from bioae.datasets import save
-
     material, inputs = trial.settings["material"], trial.settings.get("inputs", "history")
-    folder = trial.shared
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{material}-{inputs.replace(' ', '-')}.npz"
-    save(path, train, test, overwrite=True)
-    return {**tables, "data": {**tables["data"], "name": str(path)}}
+    name = f"{material}-{inputs.replace(' ', '-')}"
+    return changed(tables, {"data": trial.data(train, test, name, share=True)})
 
 
 def draw_errors(rows: xr.Dataset) -> Figure:
@@ -258,8 +253,8 @@ EXPERIMENT = Experiment(
     title="Regression of stress-strain histories",
     source="Henkes, Eshraghian & Wessels (2022), "
     "[arXiv:2210.03515](https://arxiv.org/abs/2210.03515); data, networks and thresholds are ours",
-    claim="Spiking networks learn the stress of materials from their strain, that of a plastic "
-    "material with a memory of its history too, with an error of at most twice that of long "
+    claim="Spiking networks learn the stress of materials from their strain. For a plastic "
+    "material, which needs a memory of the history, their error is at most twice that of long "
     "short-term memory.",
     conditions=_CONDITIONS,
     columns={

@@ -13,7 +13,7 @@ from bioae.experiments.runner.criteria import Criterion, largest, smallest, valu
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.recipes import read
 from bioae.experiments.runner.trial import Trial, fewest_spikes
-from bioae.random import stream
+from bioae.random import named_stream
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -151,7 +151,7 @@ def _drawn_gap(trial: Trial, points: int) -> float:
 
     gaps = []
     for place in range(trial.sizes["neurons"]):
-        draw = stream(trial.seed, place)
+        draw = named_stream(trial.seed, "spike_times", "gap", str(place))
         inputs = int(draw.integers(2, 7))
         times = np.tile(3 * draw.random(inputs), (3 * points + 1, 1))
         times[:, 0] = np.linspace(0, 3, len(times))
@@ -166,7 +166,7 @@ def _regions(trial: Trial) -> dict[str, float]:
 
     fractions, errors = [], []
     for inputs in range(2, trial.sizes["inputs"] + 1):
-        draw = stream(trial.seed, inputs)
+        draw = named_stream(trial.seed, "spike_times", "sets", str(inputs))
         weights = draw.random((1, inputs)) + 0.5
         spread = 2 * inputs * draw.random((trial.sizes["draws"], 1))
         times = spread * draw.random((trial.sizes["draws"], inputs))

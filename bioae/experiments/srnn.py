@@ -13,7 +13,7 @@ from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.trial import Trial
-from bioae.random import stream
+from bioae.random import named_stream
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +83,7 @@ def shuffled(network: Network, seed: int) -> Network:
     from bioae.networks import Network
 
     size = network.weights[_TAUS[0]].size
-    order = stream(seed, 0).permutation(size)
+    order = named_stream(seed, "srnn", "shuffled").permutation(size)
     return Network(
         network.config,
         {**network.weights, **{name: network.weights[name][order] for name in _TAUS}},

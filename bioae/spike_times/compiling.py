@@ -68,8 +68,8 @@ def compile_relu(
     """Compile a ReLU network to a network of spike times that computes the same.
 
     The outputs are equal, up to rounding, for all values within the bounds. The network refuses
-    values beyond them, where an input may come after a neuron has fired. Hidden layers become two layers of spiking neurons, the last
-    layer becomes one.
+    values beyond them, where an input may come after a neuron has fired. Hidden layers become two
+    layers of spiking neurons, the last layer becomes one.
 
     Parameters
     ----------

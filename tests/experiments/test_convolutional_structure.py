@@ -14,6 +14,7 @@ from scipy.special import erf
 from bioae.datasets import load as load_data
 from bioae.experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
 from bioae.experiments.runner.trial import Trial
+from bioae.random import named_stream
 from bioae.trainers import train_baseline
 from bioae.trainers.training.descent import example_order
 from bioae.trainers.training.splits import held_out
@@ -40,7 +41,7 @@ def test_the_network_against_gradient_descent_by_numpy(condition: str, tmp_path:
     means = Means()
     found = run(trial(tmp_path, condition, means))
     rectified = condition == "relu"
-    rng = np.random.Generator(np.random.Philox(key=np.array([3, 2], np.uint64)))
+    rng = named_stream(3, "convolutional_structure", "weights")
     weights = rng.normal(0.0, 0.1 / math.sqrt(LENGTH), (UNITS, LENGTH)).astype(np.float32)
     weights = weights.astype(float)
     biases = np.zeros(UNITS) if rectified else np.repeat([1.0, -1.0], UNITS // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -47,12 +48,16 @@ def test_the_forward_pass_by_hand() -> None:
     np.testing.assert_array_equal(outputs, [[1.5 - 3.0 + 0.25], [0.25]])
 
 
-def test_beyond_the_bounds_outputs_are_others() -> None:
+def test_values_out_of_bounds_are_refused_where_outputs_would_be_others() -> None:
     weights, biases = network(3, [3, 8, 1])
     compiled = compile_relu(weights, biases, low=-1.0, high=1.0)
     values = np.full((1, 3), 40.0) * [1, -1, 1]
-    far = np.abs(compiled.run_events(values) - relu_outputs(weights, biases, values))
+    unbounded = replace(compiled, bounds=None)
+    far = np.abs(unbounded.run_events(values) - relu_outputs(weights, biases, values))
     assert far.max() > 1e-3
+    with pytest.raises(NetworkError, match=r"value 0 of example 0 .* from -1 to 1; found 40"):
+        compiled.run_events(values)
+    compiled.run_events([[1.0, -1.0, 1.0]])
 
 
 def test_inputs_have_their_own_bounds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def test_wrong_values() -> None:
         network.run_events([[0.0, 1.0]])
     with pytest.raises(NetworkError, match="the values do not fit; expected finite"):
         network.run_events([[0.0, 1.0, np.inf]])
+    network = replace(network, bounds=None)
     with pytest.raises(NetworkError, match="a spike is outside the presentation"):
         network.images([[-9.0, 0.0, 0.0]], ordinary)
     with pytest.raises(NetworkError, match="dt does not fit; expected a number above 0"):

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from bioae.checks import number, one_of, whole
 from bioae.datasets.signals import Signals
-from bioae.datasets.synthetic.splits import place_of
+from bioae.datasets.store import Split
+from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError
-from bioae.random import stream
+from bioae.random import named_stream
 
 __all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
@@ -93,7 +94,7 @@ def ring_fields(
     gain: float = 3.0,
     gaussian: bool = False,
     negative: Negative = "zero",
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     seed: int = 0,
 ) -> Signals:
     """Draw non-linear Gaussian fields on a ring, or Gaussian ones of the same covariance.
@@ -129,13 +130,13 @@ def ring_fields(
     """
     examples = whole(examples, "examples", least=1, error=DataError)
     gain = number(gain, "gain", above=0.0, error=DataError)
-    place = place_of(split)
+    split = check_split(split)
     if not len(scales):
         raise DataError("there are no length scales", expected="one for each class")
     for scale in scales:
         number(scale, "a length scale", above=0.0, error=DataError)
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
-    generator = stream(seed, place)
+    generator = named_stream(seed, "ring_fields", split)
     labels = generator.permutation(np.arange(examples) % len(covariances))
     values = np.empty((examples, 1, length))
     for label, covariance in enumerate(covariances):

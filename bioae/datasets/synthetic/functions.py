@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bioae.checks import number, one_of, whole
 from bioae.datasets.images import Images
-from bioae.datasets.synthetic.splits import place_of
+from bioae.datasets.store import Split
+from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError
-from bioae.random import stream
+from bioae.random import named_stream
 
 __all__ = ["Family", "genz", "genz_values"]
 
@@ -23,8 +24,6 @@ __all__ = ["Family", "genz", "genz_values"]
 Family = Literal["oscillatory", "gaussian", "continuous"]
 
 _FAMILIES = ("oscillatory", "gaussian", "continuous")
-#: The streams of random numbers: those of the function, and of the points of each split.
-_FUNCTION, _POINTS = 0, 1
 
 
 def genz(
@@ -34,7 +33,7 @@ def genz(
     seed: int,
     family: Family = "oscillatory",
     difficulty: float = 4.0,
-    split: str = "train",
+    split: Split = "train",
 ) -> Images:
     """Draw points in the unit cube, and the values of a random function of Genz (1984) there.
 
@@ -71,11 +70,11 @@ def genz(
     whole(inputs, "inputs", least=1, error=DataError)
     number(difficulty, "difficulty", above=0, most=1e6, error=DataError)
     one_of(family, "family", _FAMILIES, error=DataError)
-    place = place_of(split)
-    drawn = stream(seed, _FUNCTION)
+    check_split(split)
+    drawn = named_stream(seed, "genz", "function")
     coefficients, centre = drawn.random(inputs) + 0.1, drawn.random(inputs)
     coefficients *= difficulty / coefficients.sum()
-    points = stream(seed, _POINTS + place).random((examples, inputs))
+    points = named_stream(seed, "genz", "points", split).random((examples, inputs))
     values = genz_values(points, coefficients, centre, family)
     pixels, targets = points[:, None, None], values[:, None]
     return Images(pixels, None, f"genz-{family}", split, np.arange(examples), targets)

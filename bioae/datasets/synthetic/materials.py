@@ -16,13 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import number, whole
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split
-from bioae.datasets.synthetic.splits import place_of
-from bioae.random import stream
+from bioae.datasets.synthetic.splits import check_split
+from bioae.random import named_stream
 
 __all__ = [
     "ELASTIC_STRAIN", "HARDENING", "LARGEST_STRAIN", "STRESS", "YIELD_STRESS", "YOUNG",
@@ -56,8 +57,6 @@ STRESS = 300.0
 _SPEED = 0.08
 #: The probability per point that a history turns.
 _TURNING = 0.08
-#: The streams of random numbers, two of each generator.
-_STREAMS = {"elasticity": 0, "ramberg_osgood": 2, "plasticity": 4}
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,9 @@ def ramberg_osgood_stress(
     return signed
 
 
-def strain_paths(examples: int, points: int, *, seed: int = 0, key: int = 0) -> Numbers:
+def strain_paths(
+    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
+) -> Numbers:
     """Draw zigzags with random turning points, relative to the largest strain.
 
     Each path starts from 0 in either direction. At each point it turns with a probability of 8 %,
@@ -181,8 +182,8 @@ def strain_paths(examples: int, points: int, *, seed: int = 0, key: int = 0) -> 
     ----------
     examples, points
         The shape of the paths.
-    seed, key
-        The stream of random numbers, see `bioae.random.stream`.
+    seed, split
+        As for `elasticity`.
 
     Returns
     -------
@@ -192,11 +193,14 @@ def strain_paths(examples: int, points: int, *, seed: int = 0, key: int = 0) -> 
     Raises
     ------
     InputError
-        If a number is not positive, or the seed or the key is no unsigned integer of 64 bits.
+        As for `elasticity`.
     """
+    return _paths(examples, points, named_stream(seed, "strain_paths", check_split(split)))
+
+
+def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
     whole(examples, "examples", least=1)
     whole(points, "points", least=1)
-    drawn = stream(seed, key)
     direction = np.where(drawn.random(examples) < 0.5, -1.0, 1.0)
     turns = drawn.random((points, examples)) < _TURNING
     speeds = _SPEED * (0.5 + drawn.random((points, examples)))
@@ -238,7 +242,7 @@ def elasticity(
     """
     whole(examples, "examples", least=1)
     whole(points, "points", least=1)
-    drawn = stream(seed, _key("elasticity", split))
+    drawn = named_stream(seed, "elasticity", check_split(split))
     strain = drawn.uniform(-1.0, 1.0, (examples, 1))
     values = np.repeat(strain[:, None], points, axis=1)
     targets = YOUNG * ELASTIC_STRAIN * strain / STRESS
@@ -268,9 +272,9 @@ def ramberg_osgood(
     InputError
         As for `elasticity`.
     """
-    key = _key("ramberg_osgood", split)
-    paths = strain_paths(examples, points, seed=seed, key=key)
-    drawn = stream(seed, key, repeat=1).uniform(-1.0, 1.0, (examples, 1))
+    check_split(split)
+    paths = _paths(examples, points, named_stream(seed, "ramberg_osgood", "paths", split))
+    drawn = named_stream(seed, "ramberg_osgood", "limits", split).uniform(-1.0, 1.0, (examples, 1))
     low, high = YIELD_STRESSES
     limits = (low + high) / 2 + (high - low) / 2 * drawn
     stress = ramberg_osgood_stress(LARGEST_STRAIN * paths, limits)
@@ -303,14 +307,10 @@ def plasticity(
     InputError
         As for `elasticity`.
     """
-    paths = strain_paths(examples, points, seed=seed, key=_key("plasticity", split))
+    paths = _paths(examples, points, named_stream(seed, "plasticity", check_split(split)))
     history = elastoplastic_history(LARGEST_STRAIN * paths)
     targets = history.stress[..., None] / STRESS
     return Signals.of(paths, targets=targets, name="plasticity", split=split)
-
-
-def _key(generator: str, split: Split) -> int:
-    return _STREAMS[generator] + place_of(split)
 
 
 def _check_moduli(**moduli: float) -> None:

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from bioae.checks import instance, number, whole
 from bioae.datasets.images import Images
 from bioae.datasets.signals import Signals
-from bioae.datasets.synthetic.splits import place_of
+from bioae.datasets.store import Split
+from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError
-from bioae.random import stream
+from bioae.random import named_stream
 
 __all__ = ["ordered_segments", "permuted_rows", "store_recall"]
 
-#: The streams of random numbers, of which each split has its own; that of permutations has none.
-_VALUE, _ONSET, _SHOWN, _OTHER, _PERMUTATION = range(0, 10, 2)
-#: The same of ordered segments, whose spectra both splits share.
-_SPECTRA, _TIMES, _NOISE = 0, 1, 3
 #: The largest number of segments: their orders are the classes.
 _MOST_SEGMENTS = 5
 
@@ -28,7 +25,7 @@ def store_recall(
     examples: int,
     *,
     seed: int,
-    split: str = "train",
+    split: Split = "train",
     delay: int = 200,
     steps: int = 250,
     cue: int = 20,
@@ -54,7 +51,9 @@ def store_recall(
     seed
         The seed.
     split
-        ``"train"`` or ``"test"``: two splits of a seed have different examples.
+        ``"train"`` or ``"test"``: two splits of a seed are drawn independently. A short delay has
+        few different signals, which both splits may have; the spikes that an encoder draws from
+        them differ.
     delay
         Points in time from the end of the store cue to the start of the recall cue.
     steps
@@ -85,13 +84,15 @@ def store_recall(
     whole(delay, "delay", error=DataError)
     number(rate, "rate", least=0, most=1, error=DataError)
     number(distractors, "distractors", least=0, most=1, error=DataError)
-    offset = place_of(split)
+    check_split(split)
     room = _room(steps, 2 * cue + delay, f"two cues of {cue} points and the delay")
-    values = stream(seed, _VALUE + offset).integers(0, 2, examples)
-    onsets = stream(seed, _ONSET + offset).integers(0, room + 1, examples)
+    values = named_stream(seed, "store_recall", "values", split).integers(0, 2, examples)
+    onsets = named_stream(seed, "store_recall", "onsets", split).integers(0, room + 1, examples)
     windows = delay // cue
-    shown = stream(seed, _SHOWN + offset).random((examples, windows)) < distractors
-    others = stream(seed, _OTHER + offset).integers(0, 2, (examples, windows))
+    shown = (
+        named_stream(seed, "store_recall", "shown", split).random((examples, windows)) < distractors
+    )
+    others = named_stream(seed, "store_recall", "others", split).integers(0, 2, (examples, windows))
 
     active = np.zeros((examples, steps, 4), dtype=bool)
     for each in range(examples):
@@ -109,7 +110,7 @@ def ordered_segments(
     examples: int,
     *,
     seed: int,
-    split: str = "train",
+    split: Split = "train",
     steps: int = 150,
     channels: int = 40,
     segments: int = 3,
@@ -165,9 +166,11 @@ def ordered_segments(
     whole(segments, "segments", least=2, most=_MOST_SEGMENTS, error=DataError)
     whole(gap, "gap", error=DataError)
     number(noise, "noise", least=0, error=DataError)
-    offset = place_of(split)
+    check_split(split)
     room = _room(steps, segments * (length + gap), "segments and gaps")
-    times, background = stream(seed, _TIMES + offset), stream(seed, _NOISE + offset)
+    times, background = (
+        named_stream(seed, "ordered_segments", each, split) for each in ("times", "noise")
+    )
     orders = np.array(list(permutations(range(segments))))
     labels = times.integers(0, len(orders), examples)
     # Sorted uniform cuts of the spare room: any division of it is equally probable.
@@ -214,7 +217,7 @@ def permuted_rows(images: Images, *, seed: int | None = 0) -> Signals:
         )
     pixels = images.images.reshape(len(images), -1)
     if seed is not None:
-        pixels = pixels[:, stream(seed, _PERMUTATION).permutation(height * width)]
+        pixels = pixels[:, named_stream(seed, "permuted_rows").permutation(height * width)]
     rows = pixels.reshape(len(images), height, width).astype(np.float32)
     return Signals(rows, images.labels, f"{images.name} rows", images.split, images.indices)
 
@@ -233,7 +236,9 @@ def _room(steps: int, needed: int, what: str) -> int:
 
 def _spectra(seed: int, segments: int, channels: int) -> NDArray[np.float32]:
     """Draw the spectra (segment, channel): two bumps, a tenth of the channels wide, of height 1."""
-    centres = stream(seed, _SPECTRA).uniform(0, channels, (segments, 2, 1))
+    centres = named_stream(seed, "ordered_segments", "spectra").uniform(
+        0, channels, (segments, 2, 1)
+    )
     distance = (np.arange(channels) + 0.5 - centres) / (0.1 * channels)
     spectra: NDArray[np.float32] = np.exp(-0.5 * distance**2).sum(axis=1).astype(np.float32)
     return spectra

@@ -8,13 +8,13 @@ from bioae.checks import one_of
 from bioae.datasets.store import Split
 from bioae.errors import DataError
 
-__all__ = ["place_of"]
+__all__ = ["check_split"]
 
 _SPLITS: tuple[str, ...] = get_args(Split)
 
 
-def place_of(split: str) -> int:
-    """Return the place of a split, 0 or 1, which is added to the number of a stream.
+def check_split(split: Split) -> Split:
+    """Return the name of a split.
 
     Raises
     ------
@@ -22,4 +22,4 @@ def place_of(split: str) -> int:
         If there is no such split.
     """
     one_of(split, "split", _SPLITS, error=DataError)
-    return _SPLITS.index(split)
+    return split

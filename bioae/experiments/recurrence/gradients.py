@@ -25,9 +25,6 @@ __all__ = ["GAINS", "LAGS", "Sample", "column", "draw_norms", "gradients"]
 GAINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LAGS = (10, 20, 50, 100, 200, 500)
 
-#: The stream of random numbers of the input; initial weights have those of small numbers.
-_INPUT = int.from_bytes(b"inputs", "big")
-
 #: The number of bisections between two gains: the critical gain is known to a factor 2^(1/8).
 _BISECTIONS = 3
 #: The smallest and the largest norm that is measured.
@@ -133,13 +130,15 @@ def _mean(values: NDArray[np.float64]) -> float:
 def _sample(trial: Trial, gain: float) -> Sample:
     import torch
 
-    from bioae.random import stream
+    from bioae.random import named_stream
     from bioae.trainers import gradient_norms, layer_outputs
 
     sizes = trial.sizes
     respond = layer_outputs(_layer(trial, gain))
     shape = (_steps(sizes), sizes["examples"], sizes["units"])
-    inputs = torch.from_numpy(stream(trial.seed, _INPUT).standard_normal(shape))
+    inputs = torch.from_numpy(
+        named_stream(trial.seed, "gradients", "inputs").standard_normal(shape)
+    )
     norms = gradient_norms(respond, inputs, sizes["lags"], seed=trial.seed)
     with torch.no_grad():
         outputs = respond(inputs)[sizes["burn_in"] :]
