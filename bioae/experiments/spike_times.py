@@ -292,7 +292,7 @@ EXPERIMENT = Experiment(
         "halvings": 6, "jump_halvings": 6, "neurons": 200, "inputs": 6, "draws": 50_000,
     },
     quick={
-        "train": 400, "test": 60, "epochs": 12, "examples": 8, "mirrored": 10, "window": 16.0,
+        "train": 400, "test": 60, "epochs": 30, "examples": 8, "mirrored": 10, "window": 16.0,
         "halvings": 3, "jump_halvings": 3, "neurons": 5, "inputs": 4, "draws": 4000,
     },
     seeds=3,
