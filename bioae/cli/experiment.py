@@ -104,7 +104,7 @@ def experiment(
     need_torch("bioae experiment")
     known = None if rows is None else read_document(rows)
     if known is not None and rows is not None:
-        check_rows(known, identity, rows)
+        check_rows(known, identity, rows, columns=plan.experiment.columns)
     document = _run(plan, keys, folder, identity, known, resume=resume, overwrite=overwrite)
     return 130 if document is None else _verdict(plan, document, json=json, page=folder)
 

@@ -13,6 +13,7 @@ from bioae.experiments.runner.agreement import COLUMNS, in_both, no_difference
 from bioae.experiments.runner.criteria import Criterion, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.trial import Trial
 from bioae.random import named_stream
 
@@ -55,27 +56,17 @@ def perceptron(trial: Trial) -> dict[str, float]:
     train, test = (
         _with_targets(_fields(trial, sizes[split], split), settings) for split in ("train", "test")
     )
-    tables = {
+    sized = {
         "baseline": {
-            "kind": "feedforward", "activation": settings["activation"],
-            "bias": settings["bias"], "initial": str(initial),
+            "activation": settings["activation"], "bias": settings["bias"], "initial": str(initial),
         },
         "data": trial.data(train, test) | {"validation": sizes["validation"]},
-        "network": {
-            "input_shape": [LENGTH], "steps": 1, "encoder": {"kind": "frames"},
-            "task": {"kind": "regression", "outputs": 2},
-            "layers": [
-                {"kind": "dense", "name": "hidden", "units": UNITS},
-                {"kind": "dense", "name": "output", "units": 2},
-            ],
-        },
         "training": {
-            "optimiser": "sgd", "learning_rate": settings["rate"] * UNITS, "gradient_clip": 0,
-            "batch_size": sizes["batch"], "epochs": sizes["epochs"], "frozen": ["output"],
-            "select": "last", "evaluation_batch_size": 1000, "threads": 1,
-            "checkpoint_seconds": 60.0,
+            "learning_rate": settings["rate"] * UNITS, "batch_size": sizes["batch"],
+            "epochs": sizes["epochs"],
         },
     }  # fmt: skip
+    tables = changed(read("convolutional_structure")["perceptron"], sized)
     result = trial.baseline(tables)
     weights = result.baseline.arrays()["hidden.weight"]
     return {
@@ -95,7 +86,6 @@ def autoencoder(trial: Trial) -> dict[str, float]:
     from bioae.networks import Network, NetworkConfig
 
     sizes = trial.sizes
-
     fields = {split: _fields(trial, sizes[f"images_{split}"], split) for split in ("train", "test")}
     largest = abs(fields["train"].signals).max()
 
@@ -105,23 +95,10 @@ def autoencoder(trial: Trial) -> dict[str, float]:
         return Images(pixels, fields[split].labels, "ring_fields", split, fields[split].indices)
 
     train, test = images("train"), images("test")
-    tables = {
-        "network": {
-            "input_shape": [1, 1, LENGTH], "steps": 16, "schedule": "paper", "latent": "latent",
-            "encoder": {"kind": "constant_current", "gain": 0.2}, "decoder": {"kind": "mean"},
-            "layers": [
-                {"kind": "dense", "name": "latent", "units": UNITS, "bias": True},
-                {
-                    "kind": "dense", "name": "output", "shape": [1, 1, LENGTH], "bias": True,
-                    "neuron": "leaky_readout",
-                },
-            ],
-        },
-        "training": {
-            "epochs": sizes["image_epochs"], "learning_rate": 4e-3, "threads": 1,
-            "derivative": {"name": "arctan", "detach_reset": True},
-        },
-    }  # fmt: skip
+    tables = changed(
+        read("convolutional_structure")["autoencoder"],
+        {"training": {"epochs": sizes["image_epochs"]}},
+    )
     if trial.settings["trained"]:
         network = trial.train(tables | {"data": trial.data(train, test)}).network
     else:

@@ -64,8 +64,7 @@ def autoencoder(sizes: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     """Return the tables of a spiking auto-encoder's training, in the form of a condition."""
     data = {"name": sizes["data"], "train": sizes["images"] + sizes["held_out"]}
     data |= {"validation": sizes["held_out"], "test": sizes["digits"]}
-    tables = changed(_spiking(), {"data": data, "training": {"epochs": 1}})
-    return changed(tables, settings["tables"])
+    return changed(settings["tables"], {"data": data, "training": {"epochs": 1}})
 
 
 def run(trial: Trial) -> Mapping[str, float]:
@@ -107,7 +106,7 @@ def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], An
         return numbers, trained.baseline
     epochs = tables["training"]["epochs"]
     store = trial.folder / _SCORES
-    tested: dict[str, float] = json.loads(store.read_text("utf-8")) if store.exists() else {}
+    tested = _read_scores(store)
     for epoch in range(max(1, epochs - LAST + 1), epochs + 1):
         # The run of each epoch continues that of the epoch before, bit for bit as one run.
         if str(epoch) in tested and epoch < epochs:
@@ -123,6 +122,15 @@ def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], An
         "epoch": epochs,
     }
     return numbers, trained.baseline
+
+
+def _read_scores(store: Path) -> dict[str, float]:
+    """Return the accuracies of epochs that were tested before; none if they cannot be read."""
+    try:
+        scores = json.loads(store.read_text(encoding="utf-8"))
+        return {str(int(epoch)): float(score) for epoch, score in scores.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def reconstruct(trial: Trial) -> dict[str, float]:
@@ -196,7 +204,7 @@ def _varied(**keys: Any) -> dict[str, Any]:
 
 
 def _digits(text: str, *, quick: bool = False, **tables: Any) -> Condition:
-    settings = {"kind": "digits", "tables": tables}
+    settings = {"kind": "digits", "tables": changed(_spiking(), tables)}
     return Condition(text, settings, seeds=3, quick=quick)
 
 

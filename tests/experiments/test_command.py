@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -400,15 +401,45 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
 
 def test_rows_are_taken_over_as_rows_of_that_run(run: Run, write: Write, here: Path) -> None:
     run("toy", "--out", "first")
-    document = json.loads((here / "first/toy.json").read_text())
-    outside = {**document["rows"][0], "condition": "../../../outside"}
-    document["rows"].append(outside)
-    (here / "known.json").write_text(json.dumps(document))
     write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
-    done = run("toy", "--rows", "known.json", "--out", "second/third")
+    done = run("toy", "--rows", "first/toy.json", "--out", "second/third")
     assert done.out.count("(changed after the run began)") == 1
-    assert not list(here.rglob("outside"))
     assert len(list(here.rglob("second/**/rows/*/*.json"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"condition": "../../../outside"}, "there is no condition '../../../outside'"),
+        ({}, "the row ours, seed 0, is there twice"),
+        ({"seed": 9, "numbers": {}}, "the row ours, seed 9, has no number"),
+        ({"seed": 9, "numbers": {"speed": 1}}, "the row ours, seed 9, has the column 'speed'"),
+    ],
+)
+def test_foreign_rows_are_refused(
+    changes: dict[str, Any], line: str, run: Run, write: Write, here: Path
+) -> None:
+    run("toy", "--out", "first")
+    document = json.loads((here / "first/toy.json").read_text())
+    document["rows"].append(document["rows"][0] | changes)
+    (here / "known.json").write_text(json.dumps(document))
+    before = contents(here)
+    assert f"known.json: {line}" in refused(run("toy", "--rows", "known.json", "--out", "second"))
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize("path", ["rows", "toy.json/x"])
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(
+    path: str, run: Run, write: Write, here: Path
+) -> None:
+    run("toy", "--condition", "ours", "--seeds", 1, "--out", "out")
+    first = here / "out" / path.partition("/")[0]
+    shutil.rmtree(first) if first.is_dir() else first.unlink()
+    (here / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+    (here / "out" / path).write_text("mine")
+    before = contents(here)
+    refused(run("toy", "--resume", "--out", "out"))
+    assert contents(here) == before
 
 
 def test_settings_of_conditions_without_rows_may_change(run: Run, write: Write, here: Path) -> None:

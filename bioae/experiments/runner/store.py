@@ -8,6 +8,7 @@ computed again. Checkpoints and results are removed when the rows that need them
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ class Store:
 
 
 def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that holds a run already, or something else, before any work is done.
+    """Refuse a folder that holds a run already, or cannot hold one, before any work is done.
 
     Raises
     ------
@@ -145,6 +146,10 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
         a run, or, to resume, of another run.
     """
     check_output(folder, overwrite=True, kind="folder")
+    for name in (_ROWS, _RUNS, _SHARED, _LOCKS):
+        check_output(folder / name, overwrite=True, kind="folder")
+    for ending in ("json", "csv", "md", "nc"):
+        check_output(folder / f"{identity.experiment}.{ending}", overwrite=True, kind="file")
     if folder.exists() and not _is_empty(folder):
         stored = _stored(folder)
         if resume:
@@ -155,16 +160,33 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
             )
 
 
-def check_rows(document: Document, identity: Identity, where: Path) -> None:
+def check_rows(
+    document: Document, identity: Identity, where: Path, *, columns: Collection[str]
+) -> None:
     """Refuse rows of another run to take over, before any work is done.
 
     Settings of conditions without rows may differ.
 
+    Parameters
+    ----------
+    document, where
+        The rows, and their file.
+    identity
+        The run that takes them over.
+    columns
+        The columns of the experiment.
+
     Raises
     ------
     ResultError
-        If they are of another experiment, form, size or target, or of other settings.
+        If they are of another experiment, form, size or target, or of other settings; or if a row
+        is of an unknown condition, has no numbers or unknown ones, or is there twice.
     """
+    for each in document.rows:
+        _check_row(each, identity, where, columns)
+    for row, times in Counter(row.key for row in document.rows).items():
+        if times > 1:
+            raise ResultError(f"the row {row[0]}, seed {row[1]}, is there twice", where=str(where))
     run = {row.condition for row in document.rows}
     conditions = {name: each for name, each in document.conditions.items() if name in run}
     differing = _differing(document.model_copy(update={"conditions": conditions}), identity)
@@ -172,6 +194,18 @@ def check_rows(document: Document, identity: Identity, where: Path) -> None:
         key, found, expected = differing
         mend = "Give --rows a file of the same form of the experiment, with the same settings"
         raise _of_another_run(ResultError, where, (key, expected, found), mend)
+
+
+def _check_row(row: Row, identity: Identity, where: Path, columns: Collection[str]) -> None:
+    unknown = sorted(row.numbers.keys() - columns)
+    if row.condition not in identity.conditions:
+        what, known = f"there is no condition {row.condition!r}", tuple(identity.conditions)
+    elif unknown or not row.numbers:
+        found = f"the column {unknown[0]!r}" if unknown else "no number"
+        what, known = f"the row {row.condition}, seed {row.seed}, has {found}", tuple(columns)
+    else:
+        return
+    raise ResultError(what, where=str(where), expected=f"one of {', '.join(known)}")
 
 
 @contextmanager

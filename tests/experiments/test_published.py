@@ -1,0 +1,169 @@
+"""Published rows: each criterion that holds can fail, and the conditions differ as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.experiments.runner.experiment import Plan
+from bioae.experiments.runner.registry import available, load
+from bioae.experiments.runner.rows import Document, read_document
+from bioae.experiments.runner.verdict import judge
+
+ROWS = Path(__file__).parents[2] / "docs" / "results" / "experiments"
+
+#: Values that contradict a criterion whose columns have the usual sizes, by its relation.
+_EXTREMES = (-1e6, 0.0, 0.5, 1.0, 1e6)
+
+
+def changed(document: Document, condition: str, column: str, values: list[float]) -> Document:
+    """Return rows with other numbers in a column of a condition, one per seed, cyclically."""
+    rows = [
+        row.model_copy(update={"numbers": row.numbers | {column: values[row.seed % len(values)]}})
+        if row.condition == condition
+        else row
+        for row in document.rows
+    ]
+    return document.model_copy(update={"rows": tuple(rows)})
+
+
+def candidates(document: Document, conditions: tuple[str, ...], column: str) -> Iterator[Document]:
+    """Yield the rows with wrong numbers, or numbers that conditions do not differ in."""
+    for condition in conditions:
+        for value in _EXTREMES:
+            yield changed(document, condition, column, [value])
+    same = document
+    for condition in conditions:
+        same = changed(same, condition, column, [0.1, 0.3, 0.2, 0.5, 0.4])
+    yield same
+    mixed = same
+    for place, condition in enumerate(conditions):
+        mixed = changed(mixed, condition, column, [0.1 * (-1) ** place, -0.1 * (-1) ** place])
+    yield mixed
+
+
+@pytest.mark.parametrize("name", [n for n in available() if (ROWS / f"{n}.json").exists()])
+def test_every_criterion_that_holds_can_fail(name: str) -> None:
+    document = read_document(ROWS / f"{name}.json")
+    plan = Plan(load(name), seeds=document.seeds)
+    holding = [each for each in judge(plan, document).judgements if each.holds]
+    assert holding or any(each.missing for each in judge(plan, document).judgements)
+    for judgement in holding:
+        statistic = judgement.criterion.statistic
+        verdicts = (
+            judge(plan, other)
+            for other in candidates(document, statistic.conditions, statistic.column)
+        )
+        failing = (
+            not each.holds
+            for verdict in verdicts
+            for each in verdict.judgements
+            if each.criterion == judgement.criterion
+        )
+        assert any(failing), str(judgement.criterion)
+
+
+# Tables that reach training
+
+
+class _Caught(Exception):  # noqa: N818 - it ends a trial that would train for minutes
+    pass
+
+
+class _Means:
+    """Catches the tables of the first run of training."""
+
+    def __init__(self) -> None:
+        self.tables: Mapping[str, Any] = {}
+
+    def train(self, tables: Mapping[str, Any], folder: Path) -> Any:
+        self.tables = tables
+        raise _Caught(folder)
+
+    baseline = train
+
+    def report(self, line: str) -> None:
+        """Print nothing."""
+
+
+def tables_of(name: str, condition: str, folder: Path) -> dict[str, Any]:
+    """Return the tables of a condition's training in the quick form, flat, without paths."""
+    from bioae.experiments.runner.trial import Trial
+
+    experiment, means = load(name), _Means()
+    settings = experiment.conditions[condition].settings
+    trial = Trial(
+        condition, settings, 0, experiment.quick, folder / condition, folder / "shared", "numpy",
+        means,
+    )  # type: ignore[arg-type]  # fmt: skip
+    with pytest.raises(_Caught):
+        experiment.run(trial)
+    return {
+        key: value
+        for key, value in flat(means.tables)
+        if key not in {"data.name", "baseline.initial"}
+    }
+
+
+def flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested tables with their keys; layers by their names."""
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+        value = {each["name"]: each for each in value}
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from flat(each, f"{key}.{name}".lstrip("."))
+    else:
+        yield key, value
+
+
+HIDDEN = "network.layers.hidden"
+TRAINED = {
+    "training.per_neuron", "training.learning_rates.tau_m", "training.learning_rates.tau_adapt",
+    "training.layers.hidden.trainable", "training.layers.hidden.bounds.tau_m",
+}  # fmt: skip
+ADAPTIVE = {
+    f"{HIDDEN}.{key}" for key in ("parameters.beta", "parameters.tau_adapt", "spread.tau_adapt")
+}
+RECURRENT = {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}
+VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "accumulate")}
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "reference", "keys"),
+    [
+        ("srnn", "fixed", "trained", TRAINED),
+        ("srnn", "lif", "fixed", ADAPTIVE),
+        ("srnn", "feedforward", "trained", RECURRENT),
+        ("srnn", "fixed-long", "fixed", {f"{HIDDEN}.spread.tau_adapt"}),
+        ("srnn", "lif-40", "lif", {"network.steps"}),
+        ("neural_variability", "variability", "sgd", VARIED),
+        ("neural_variability", "accumulating", "variability", VARIED),
+        ("neural_variability", "weight-decay", "sgd", {"regularisers.l2"}),
+        ("neural_variability", "autoencoder-variability", "autoencoder", VARIED),
+        ("convolutional_structure", "relu-clone", "relu", set()),
+        ("convolutional_structure", "erf-fast", "erf", {"training.learning_rate"}),
+        ("convolutional_structure", "autoencoder-clone", "autoencoder", set()),
+    ],
+)
+def test_conditions_differ_as_they_say(
+    name: str, condition: str, reference: str, keys: set[str], tmp_path: Path
+) -> None:
+    one, other = (tables_of(name, each, tmp_path) for each in (condition, reference))
+    assert len(one) > 8
+    differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    assert differing <= keys
+    assert bool(differing) == bool(keys)
+
+
+def test_layers_of_conventional_networks_are_those_of_spiking_ones() -> None:
+    from bioae.experiments.radlif import EXPERIMENT, recipe
+
+    task = {"name": "rows", "points": 28, "channels": 28, "classes": 10}
+    spiking, lstm = (recipe(name, task, EXPERIMENT.sizes) for name in ("radlif", "lstm"))
+    units = [[each["units"] for each in t["network"]["layers"]] for t in (spiking, lstm)]
+    assert units[0] == units[1]
+    for key in ("optimiser", "learning_rate", "epochs", "batch_size", "schedule"):
+        assert spiking["training"][key] == lstm["training"][key]
