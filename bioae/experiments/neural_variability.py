@@ -220,7 +220,9 @@ def draw_autoencoders(rows: xr.Dataset) -> Figure:
     names = [name for name in _DIGITS if name in rows["condition"]]
     panels = {"error": "trained weights"}
     panels |= {f"error_{scale:g}": f"noise of {scale:g}" for scale in _DISTURBED}
-    return dots(rows.sel(condition=names or list(rows["condition"].to_numpy()[:1])), panels)
+    return dots(
+        rows.sel(condition=names or list(rows["condition"].to_numpy()[:1])), panels, same=True
+    )
 
 
 _LABELS = {

@@ -161,7 +161,7 @@ DATA: dict[str, Callable[[Trial], tuple[Signals, Signals]]] = {
 
 def draw_gradients(rows: xr.Dataset) -> Figure:
     """Gradient norm against time for several gains of the recurrent weights: means over seeds."""
-    return draw_norms(rows, ("relu", "tanh", "radlif", "stable"), (1, 4, 16, 32))
+    return draw_norms(rows, ("relu", "tanh", "radlif", "stable"), (1, 2, 16, 32))
 
 
 def draw_critical(rows: xr.Dataset) -> Figure:

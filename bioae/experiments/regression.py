@@ -196,7 +196,8 @@ def _with_data(
 
 def draw_errors(rows: xr.Dataset) -> Figure:
     """Normalised error on the test set, and rate of the middle layer: seeds and their mean."""
-    return dots(rows, {"error": "normalised error", "middle_rate": "middle layer, spikes per step"})
+    titles = {"error": "normalised error", "middle_rate": "middle layer, spikes per step"}
+    return dots(rows, titles, log=["error"])
 
 
 _MATERIALS = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bioae.experiments.runner.criteria import values_of
 
@@ -20,8 +21,13 @@ def dots(
     rows: xr.Dataset,
     columns: Mapping[str, str],
     ranges: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    *,
+    log: Collection[str] = (),
+    same: bool = False,
 ) -> Figure:
     """Draw columns by condition: a panel per column, a dot per seed, a line at the mean.
+
+    A panel has the conditions that have numbers in its column.
 
     Parameters
     ----------
@@ -31,39 +37,57 @@ def dots(
         The titles of the panels by column.
     ranges
         Ranges to compare with, by column, drawn in grey.
+    log
+        The columns with a logarithmic axis.
+    same
+        Whether all panels have the same axis.
     """
     from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
 
-    names = [str(name) for name in rows["condition"].to_numpy()]
+    every = [str(name) for name in rows["condition"].to_numpy()]
+    numbers = {column: _numbers(rows, column, every) for column in columns}
 
     @styled
     def draw() -> Figure:
         # Names of more than a few conditions have room only if they stand upright.
-        upright = len("".join(names)) > 24
-        width = max(2.4, 0.3 * len(names))
-        figure = new_figure(width * len(columns), 3.4 if upright else 2.4)
-        panels = figure.subplots(1, len(columns), squeeze=False)[0]
+        upright = any(len("".join(found)) > 24 for found in numbers.values())
+        widths = [max(2.4, 0.3 * len(found)) for found in numbers.values()]
+        figure = new_figure(sum(widths), 3.4 if upright else 2.4)
+        panels = figure.subplots(1, len(columns), squeeze=False, sharey=same, width_ratios=widths)[
+            0
+        ]
         for axes, (column, title) in zip(panels, columns.items(), strict=True):
-            for place, name in enumerate(names):
-                values = values_of(rows, column, name)
-                values = values[~np.isnan(values)]
-                if not len(values):  # an empty line upsets the layout
-                    continue
+            names = [*numbers[column]]
+            for place, (name, values) in enumerate(numbers[column].items()):
                 spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
-                dot = {"color": colour_of(place), "markersize": 5, "clip_on": False}
+                dot = {"color": colour_of(every.index(name)), "markersize": 5, "clip_on": False}
                 axes.plot(spread, values, "o", zorder=3, **dot)
-                mean = float(np.mean(values))
-                axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
+                if len(values):  # an empty line upsets the layout
+                    mean = float(np.mean(values))
+                    axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
             axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
-            if not (rows[column] < 0).any():
-                axes.set_ylim(bottom=0)
+            if column in log:
+                axes.set_yscale("log")
             for low, high in (ranges or {}).get(column, ()):
                 axes.axhspan(low, high, color="0.5", alpha=0.3, linewidth=2, zorder=0)
             axes.set_title(title)
+        # Once all panels are full: the first limit of a shared axis ends its growth.
+        for axes, column in zip(panels, columns, strict=True):
+            if column not in log and not (rows[column] < 0).any():
+                axes.set_ylim(bottom=0)
         return figure
 
     return draw()
+
+
+def _numbers(rows: xr.Dataset, column: str, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers of a column by condition, of those that have some, or of the first."""
+    found = {name: values_of(rows, column, name) for name in names}
+    found = {name: values[~np.isnan(values)] for name, values in found.items()}
+    return {name: values for name, values in found.items() if len(values)} or {
+        names[0]: np.empty(0)
+    }
 
 
 def courses(
