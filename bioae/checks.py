@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bioae.errors import InputError, shortened
 
-__all__ = ["instance", "number", "one_of", "real", "whole"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["array", "instance", "number", "one_of", "real", "whole"]
 
 _MOST = 2**63 - 1
 
@@ -77,18 +81,22 @@ def number(
     """
     as_float = real(value, name, error=error)
     if not (math.isfinite(as_float) and least <= as_float <= most and as_float > above):
-        bounds = [
-            text
-            for bound, text in (
-                (least, f"of {least:g} or more"),
-                (above, f"above {above:g}"),
-                (most, f"of at most {most:g}"),
-            )
-            if math.isfinite(bound)
-        ]
-        expected = " ".join(["a number", " and ".join(bounds)]).strip()
+        expected = _bounds(least, above, most, "a number")
         raise error(f"{name} does not fit", expected=expected, found=shortened(repr(value)))
     return as_float
+
+
+def _bounds(least: float, above: float, most: float, kind: str) -> str:
+    bounds = [
+        text
+        for bound, text in (
+            (least, f"of {least:g} or more"),
+            (above, f"above {above:g}"),
+            (most, f"of at most {most:g}"),
+        )
+        if math.isfinite(bound)
+    ]
+    return " ".join([kind, " and ".join(bounds)]).strip()
 
 
 def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
@@ -111,6 +119,53 @@ def real(value: Any, name: str, *, error: type[InputError] = InputError) -> floa
         pass
     expected = "a number" if bare else "a number without a unit"
     raise error(f"{name} does not fit", expected=expected, found=shortened(repr(value)))
+
+
+def array(
+    values: Any,
+    what: str,
+    *,
+    expected: str = "an array of numbers",
+    least: float = -math.inf,
+    most: float = math.inf,
+    error: type[InputError] = InputError,
+) -> NDArray[np.float64]:
+    """Return an array of finite numbers, within bounds as for `number`.
+
+    Parameters
+    ----------
+    values
+        Anything that NumPy makes an array of real numbers or truth values of.
+    what
+        The problem in errors, such as ``"strain does not fit"``.
+    expected
+        The description of the array in errors.
+    least, most
+        The bounds.
+    error
+        The class of error to raise.
+
+    Raises
+    ------
+    InputError
+        (or `error`) If it is not one.
+    """
+    import numpy as np
+
+    try:
+        raw = np.asarray(values)
+        # Whole numbers of more than 64 bits are objects.
+        known = raw.dtype.kind in "buif" or all(isinstance(each, int | float) for each in raw.flat)
+        numbers = raw.astype(np.float64) if known else None
+    except (TypeError, ValueError, OverflowError):
+        numbers = None
+    if numbers is None:
+        raise error(what, expected=expected, found=shortened(repr(values)))
+    fits = np.isfinite(numbers) & (numbers >= least) & (numbers <= most)
+    if not fits.all():
+        wrong = numbers[~fits][0]
+        raise error(what, expected=_bounds(least, -math.inf, most, "numbers"), found=f"{wrong:g}")
+    return numbers
 
 
 def one_of(

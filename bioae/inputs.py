@@ -37,7 +37,9 @@ def as_path(path: object, error: type[InputError], name: str) -> Path:
         Of the given class, if it is anything else.
     """
     if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str) and text:
-        return Path(text)
+        if "\0" not in text:
+            return Path(text)
+        raise error(f"the {name} has a null character in its path", found=shortened(repr(text)))
     raise error(
         f"the {name} is not a path",
         expected="text or a pathlib.Path",

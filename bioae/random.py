@@ -44,10 +44,11 @@ def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
     Raises
     ------
     InputError
-        If the seed or the key is not an unsigned 64-bit integer.
+        If the seed or the key is not an unsigned 64-bit integer, or the repeat not one of 32 bits.
     """
     check_key(seed, "seed")
     check_key(key, "key of random numbers")
+    repeat = whole(repeat, "repeat", most=REPEAT - 1)
     counter = np.array([0, 0, 0, REPEAT * repeat], dtype=np.uint64)
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64), counter=counter))
 

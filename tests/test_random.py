@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bioae.errors import InputError
-from bioae.random import MAX_SEED, stream, uniform
+from bioae.random import MAX_SEED, named_stream, stream, uniform
 
 WORD = 2**64
 KEYS = st.integers(0, MAX_SEED)
@@ -77,6 +79,20 @@ def test_numbers_are_in_the_unit_interval() -> None:
     assert 0 <= numbers.min() < 0.001
     assert 0.999 < numbers.max() < 1
     assert (numbers * 2**53 == np.rint(numbers * 2**53)).all()
+
+
+@pytest.mark.parametrize("repeat", [-1, 2**32, "a", 1.5, True])
+def test_repeats_out_of_range(repeat: Any) -> None:
+    with pytest.raises(InputError, match="repeat does not fit; expected a whole number"):
+        stream(0, 0, repeat=repeat)
+
+
+def test_a_purpose_is_all_of_its_words() -> None:
+    purposes = [(), ("a",), ("b",), ("a", "b"), ("b", "a"), ("ab",), ("a", "train"), ("a", "test")]
+    first = {purpose: named_stream(5, *purpose).random() for purpose in purposes}
+    assert len(set(first.values())) == len(purposes)
+    assert first == {purpose: named_stream(5, *purpose).random() for purpose in purposes}
+    assert named_stream(6, "a").random() != first["a",] != named_stream(5, "a", repeat=1).random()
 
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])

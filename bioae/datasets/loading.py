@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import whole
+from bioae.checks import instance, whole
 from bioae.datasets.array_files import ARRAY_FILES, BOTH, ArrayFile, Check
 from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, data_set
@@ -22,7 +22,7 @@ from bioae.datasets.store import Split, fetch, file_names, find_file, indices_na
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["BOTH", "Data", "first", "load"]
+__all__ = ["BOTH", "Data", "check_data", "first", "load"]
 
 #: Examples of any kind of input.
 Data: TypeAlias = Images | Signals | Events
@@ -91,6 +91,20 @@ def load(
         whole(limit, "limit", least=1, error=DataError)
     loaded = _load(name_or_path, split, check)
     return loaded if limit is None else first(loaded, limit, where=f"{loaded.name}, split {split}")
+
+
+def check_data(data: Any, name: str) -> None:
+    """Refuse what is no data set.
+
+    Raises
+    ------
+    DataError
+        If it is not.
+    """
+    instance(
+        data, name, get_args(Data), error=DataError,
+        mend="Make a data set of arrays: bioae.datasets.convert(images, labels=labels)",
+    )  # fmt: skip
 
 
 def first(data: Data, limit: int, *, where: str | None = None) -> Data:

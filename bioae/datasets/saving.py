@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.datasets.events import Events
 from bioae.datasets.images import Images
-from bioae.datasets.loading import BOTH, Data
+from bioae.datasets.loading import BOTH, Data, check_data
 from bioae.errors import DataError
 from bioae.files import atomic_output, check_output
 
@@ -43,7 +43,7 @@ def save(
     Raises
     ------
     DataError
-        If the suffix is another one, or the two sets do not fit each other.
+        If the suffix is another one, a set is none, or the two do not fit each other.
     OutputError
         If the file exists and `overwrite` is not set, or it cannot be written.
     """
@@ -51,6 +51,8 @@ def save(
     if path.suffix != _SUFFIX:
         raise DataError("the file has another suffix", where=str(path), expected=_SUFFIX)
     sets = {BOTH: train} if test is None else {"train": train, "test": test}
+    for split, data in sets.items():
+        check_data(data, "test" if split == "test" else "train")
     if test is not None:
         _check_pair(train, test)
     arrays = {

@@ -59,6 +59,21 @@ def test_a_small_gain_changes_nothing() -> None:
     np.testing.assert_allclose(erf_covariance(covariance, 1e-3), covariance, atol=1e-6)
 
 
+@pytest.mark.parametrize("gain", [1e-100, 1e-9, 1e9, 1e100])
+def test_the_limits_of_the_gain(gain: float) -> None:
+    covariance = ring_covariance(40, 4.0)
+    limit = covariance if gain < 1 else np.arcsin(covariance.clip(-1, 1)) * 2 / np.pi
+    np.testing.assert_allclose(erf_covariance(list(covariance), gain), limit, atol=1e-7)
+    for gaussian in (False, True):
+        values = ring_fields(500, gain=gain, gaussian=gaussian).signals
+        assert (values**2).mean() == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-200])
+def test_a_tiny_scale_leaves_no_correlation(scale: float) -> None:
+    np.testing.assert_allclose(ring_covariance(5, scale), [1, 0, 0, 0, 0], atol=1e-15)
+
+
 def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
     def kurtosis(**options: Any) -> float:
         values = ring_fields(4000, scales=(0.1,), seed=2, **options).signals[:, 0, 0]
@@ -84,6 +99,10 @@ def test_seeds_splits_and_labels() -> None:
     assert one.labels is not None
     assert sorted(one.labels) == [0] * 6 + [1] * 5
     test = ring_fields(11, seed=3, split="test")
+    # In random order: two classes follow one another half of the time.
+    labels = ring_fields(1000, seed=3).labels
+    assert labels is not None
+    assert (labels[1:] != labels[:-1]).mean() == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(999))
     for each in (other, test):
         assert (abs(one.signals - each.signals).max(axis=(1, 2)) > 0.01).all()
 
@@ -93,12 +112,33 @@ def test_seeds_splits_and_labels() -> None:
     [
         ({"examples": 0}, "examples does not fit"),
         ({"length": 1}, "length does not fit"),
-        ({"gain": 0.0}, "gain does not fit.*above 0"),
-        ({"scales": ()}, "no length scales"),
-        ({"scales": (0.1, 0.0)}, "scale does not fit"),
+        ({"length": None}, "length does not fit"),
+        *(({"gain": gain}, "gain does not fit") for gain in (0.0, 1e-200, 1e308, math.nan, "3")),
+        *(
+            ({"scales": scales}, "scales does not fit; expected a list of length scales, one for")
+            for scales in ((), 0.1, None, "3", b"x", ["a"], [[0.1]], {0.1: 1})
+        ),
+        (
+            {"scales": (0.1, 0.0)},
+            r"scales\[1\] does not fit; expected a number above 0 .*found 0.0",
+        ),
+        ({"scales": [1e308]}, r"scales\[0\] does not fit.*found 1e\+308"),
+        ({"scales": [True]}, r"scales\[0\] does not fit.*found True"),
         ({"split": "all"}, "split does not fit"),
     ],
 )
 def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         ring_fields(**{"examples": 4, **options})
+
+
+@pytest.mark.parametrize("gain", [0, -1.0, math.nan, None, 1e-200, 1e308])
+def test_gains_of_a_covariance_that_are_refused(gain: Any) -> None:
+    with pytest.raises(DataError, match="gain does not fit"):
+        erf_covariance(np.ones(3), gain)
+
+
+@pytest.mark.parametrize("covariance", [[1.0, 1.5], [math.nan], "1", None, [1j], [[1.0], 0.5]])
+def test_covariances_that_are_refused(covariance: Any) -> None:
+    with pytest.raises(DataError, match="covariance does not fit"):
+        erf_covariance(covariance, 3.0)

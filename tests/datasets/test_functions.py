@@ -43,6 +43,17 @@ def test_splits_are_other_points_of_one_function(family: Any) -> None:
     assert (other != again.targets).all()
 
 
+@pytest.mark.parametrize("difficulty", [0.5, 3.0])
+def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> None:
+    """The logarithm of a Gaussian is a polynomial, whose quadratic terms are -a^2."""
+    drawn = genz(60, inputs=3, seed=2, family="gaussian", difficulty=difficulty)
+    points = drawn.pixels[:, 0, 0]
+    terms = np.hstack([points**2, points, np.ones((60, 1))])
+    assert drawn.targets is not None
+    fitted = np.linalg.lstsq(terms, -np.log(drawn.targets[:, 0]))[0]
+    assert np.sqrt(fitted[:3]).sum() == pytest.approx(difficulty)
+
+
 @pytest.mark.parametrize("change", [
     {"examples": 0}, {"inputs": 0}, {"difficulty": 0.0}, {"family": "corner"}, {"split": "all"},
 ])  # fmt: skip

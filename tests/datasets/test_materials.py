@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,10 @@ def test_limits_of_ramberg_and_osgood() -> None:
     assert (stress[1:, 1] > stress[1:, 0]).all()
 
 
+def test_no_strain_has_no_stress() -> None:
+    assert ramberg_osgood_stress([]).shape == elastoplastic_history([]).stress.shape == (0,)
+
+
 def test_turning_points_are_random() -> None:
     paths = strain_paths(4000, 50, seed=1)
     assert np.abs(paths).max() <= 1
@@ -181,6 +186,12 @@ def test_turning_points_are_random() -> None:
     assert turns[0] == pytest.approx(0.08, abs=5 * np.sqrt(0.08 * 0.92 / 4000))
     assert (turns > 0.05).all()
     assert (turns < 0.2).all()
+    # A random turn draws another speed, uniformly; nothing else does.
+    speeds = np.abs(steps)
+    changed = ~np.isclose(speeds[:, 1:], speeds[:, :-1], rtol=1e-9)
+    assert changed.mean() == pytest.approx(0.08, abs=5 * np.sqrt(0.08 * 0.92 / changed.size))
+    drawn = speeds[:, 1:][changed]
+    assert drawn.mean() == pytest.approx(0.08, abs=5 * 0.08 / np.sqrt(12 * len(drawn)))
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -208,8 +219,9 @@ def test_units_of_the_sets() -> None:
     assert nonlinear.targets is not None
     strain, limit = np.moveaxis(nonlinear.signals, -1, 0)
     assert (limit == limit[:, :1]).all()
-    expected = ramberg_osgood_stress(LARGEST_STRAIN * strain, 300 + 200 * limit)
-    np.testing.assert_allclose(nonlinear.targets[..., 0] * STRESS, expected, rtol=1e-12)
+    stress = nonlinear.targets[..., 0] * 300
+    plastic_strain = 0.002 * np.sign(stress) * np.abs(stress / (300 + 200 * limit)) ** 10
+    np.testing.assert_allclose(stress / 210_000 + plastic_strain, 0.01 * strain, atol=1e-12)
 
     plastic = plasticity(20, 30, seed=0)
     assert plastic.targets is not None
@@ -255,6 +267,20 @@ def test_a_set_becomes_a_file_of_training(tmp_path: Any) -> None:
         (lambda: elastoplastic_history([0.1], hardening=-1.0), "hardening does not fit"),
         (lambda: ramberg_osgood_stress([0.1], [0.0]), "yield_stress does not fit"),
         (lambda: ramberg_osgood_stress([0.1], exponent=0.5), "exponent does not fit"),
+        (lambda: elastoplastic_history(0.01), "strain does not fit; expected an axis of points"),
+        *(
+            (partial(law, strain), "strain does not fit")
+            for law in (elastoplastic_history, ramberg_osgood_stress)
+            for strain in ([0.0, np.nan, 0.001], [1e308], [np.inf], "3", b"x", None, [1j], {})
+        ),
+        *(
+            (partial(ramberg_osgood_stress, [0.1], limit), "yield_stress does not fit")
+            for limit in (np.nan, 1e-320, [[1], 2], "3", None)
+        ),
+        (
+            lambda: ramberg_osgood_stress([0.1, 0.2], [1.0, 2.0, 3.0]),
+            r"strain and yield_stress do not fit each other.*found \(2,\) and \(3,\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:

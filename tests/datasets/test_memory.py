@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from bioae.datasets import Signals, load
 from bioae.datasets.synthetic import permuted_rows, store_recall
-from bioae.errors import DataError
+from bioae.errors import DataError, InputError
 
 
 def parts(signals: Signals, neurons: int = 1) -> np.ndarray:
@@ -60,6 +62,20 @@ def test_distractors_come_in_the_delay_and_say_nothing_of_the_label() -> None:
     assert not parts(store_recall(50, seed=2, distractors=0.0))[:, 31:230, :2].any()
 
 
+def test_the_onset_says_nothing_of_the_label() -> None:
+    made = store_recall(4000, seed=2, delay=40, steps=90)
+    active = parts(made)
+    store, each = first(active[:, :, 2]), np.arange(4000)
+    windows = [active[each, store + 20 + start, :2] for start in (0, 20)]
+    drawn = [
+        made.labels, store, store % 2, *(each.any(axis=1) for each in windows),
+        *(each @ [-1, 1] for each in windows),
+    ]  # fmt: skip
+    others = np.corrcoef(drawn) - np.eye(len(drawn))
+    others[1, 2] = others[2, 1] = 0  # the onset and its parity
+    assert abs(others).max() < 5 / np.sqrt(4000)
+
+
 def test_examples_follow_from_seed_and_split() -> None:
     one, same = store_recall(50, seed=3), store_recall(50, seed=3)
     np.testing.assert_array_equal(one.signals, same.signals)
@@ -101,5 +117,15 @@ def test_rows_hold_the_permuted_pixels_of_their_image() -> None:
     # One permutation for all images, whichever they are.
     later = permuted_rows(digits[10:], seed=0)
     np.testing.assert_array_equal(later.signals, rows.signals[10:])
-    with pytest.raises(DataError):
-        permuted_rows(flat)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("images", [None, 3, np.zeros((2, 4, 4)), store_recall(2, seed=0)])
+def test_what_has_no_rows(images: Any) -> None:
+    with pytest.raises(DataError, match="images does not fit; expected Images"):
+        permuted_rows(images)
+
+
+@pytest.mark.parametrize("seed", ["a", -1, 1.5, True, 2**64, [0]])
+def test_what_is_no_seed_of_a_permutation(seed: Any) -> None:
+    with pytest.raises(InputError, match="the seed does not fit"):
+        permuted_rows(load("sample", "test", 2), seed=seed)

@@ -169,8 +169,12 @@ def test_landscapes_that_do_not_exist(
 
 def test_genotypes_that_do_not_fit() -> None:
     landscape = nk_landscape(5, 2, seed=0)
-    for wrong in (np.zeros((2, 4)), np.zeros(5), np.full((2, 5), -1), np.full((1, 5), 0.5)):
+    for wrong in (np.zeros((2, 4)), np.zeros(5), np.full((2, 5), -1), np.full((1, 5), 0.5),
+                  [[1, 2], [3]], None, "01010", [[1j] * 5]):  # fmt: skip
         with pytest.raises(DataError, match="genotypes do not fit the landscape"):
             landscape.fitness(wrong)
     with pytest.raises(InputError, match="the number of genotypes"):
         landscape.sample(33)
+    for repeat in (-1, 2**32, "a", 1.5, True):
+        with pytest.raises(InputError, match="repeat does not fit"):
+            landscape.sample(3, repeat=repeat)  # type: ignore[arg-type]

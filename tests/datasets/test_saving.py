@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,20 @@ def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="another suffix"):
         save(tmp_path / "set.txt", signals(3))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [3, "x", np.zeros((3, 3, 3)), [1]])
+def test_what_is_no_data_set(wrong: Any, tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    for name, sets in (("train", (wrong,)), ("train", (None,)), ("test", (signals(3), wrong))):
+        with pytest.raises(DataError, match=f"^{name} does not fit; expected Images"):
+            save(path, *sets)
+    assert not path.exists()
+
+
+def test_what_is_no_path() -> None:
+    with pytest.raises(OutputError, match="null character"):
+        save("a\0.npz", signals(3))
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:

@@ -56,9 +56,24 @@ def test_seeds_and_splits() -> None:
     np.testing.assert_allclose(*sums, rtol=1e-6, err_msg="the spectra are those of the seed")
 
 
+def test_bumps_are_a_tenth_of_the_channels_wide() -> None:
+    """The logarithm of a sum of bumps is bent by -1 / width^2 where one of them is alone."""
+    made = ordered_segments(1, seed=6, steps=3, channels=400, length=1, gap=0, noise=0)
+    bend = np.diff(np.log(made.signals[0]), n=2, axis=-1)
+    assert bend.min() == pytest.approx(-1 / 40**2, rel=0.02)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"segments": 1}, {"segments": 6}, {"gap": 30}, {"noise": -1.0}, {"split": "all"}, {"gap": -1}],
+    [
+        {"segments": 1},
+        {"segments": 6},
+        {"gap": 30},
+        {"noise": -1.0},
+        {"noise": 1e308},
+        {"split": "all"},
+        {"gap": -1},
+    ],
 )
 def test_refusals(wrong: dict[str, Any]) -> None:
     with pytest.raises(DataError):

@@ -19,19 +19,24 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, one_of, whole
+from bioae.checks import array, number, one_of, whole
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
-from bioae.errors import DataError
+from bioae.errors import DataError, shortened
 from bioae.random import named_stream
 
 __all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
 Numbers = NDArray[np.float64]
 Negative = Literal["zero", "magnitude"]
+
+#: Bounds of gains and scales, whose squares are finite and not 0.
+_LEAST, _MOST = 1e-100, 1e100
+#: The error by which a covariance of 1 may exceed it.
+_ROUNDING = 1e-9
 
 
 def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -> Numbers:
@@ -66,13 +71,14 @@ def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -
     places = np.arange(length)
     distance = np.minimum(places, length - places)
     one_of(negative, "negative", ("zero", "magnitude"), error=DataError)
-    powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real
+    with np.errstate(over="ignore"):  # to infinity, of which the exponential is 0
+        powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real
     powers = powers.clip(min=0.0) if negative == "zero" else abs(powers)
     covariance: Numbers = np.fft.ifft(powers / powers.mean()).real
     return covariance
 
 
-def erf_covariance(covariance: Numbers, gain: float) -> Numbers:
+def erf_covariance(covariance: ArrayLike, gain: float) -> Numbers:
     """Return the covariance of erf(g z / sqrt 2) / sqrt(gamma), of variance 1.
 
     Parameters
@@ -80,10 +86,24 @@ def erf_covariance(covariance: Numbers, gain: float) -> Numbers:
     covariance
         That of z, whose variance is 1.
     gain
-        The gain g.
+        The gain g, from 1e-100 to 1e100.
+
+    Raises
+    ------
+    DataError
+        If the covariance is not between -1 and 1, or the gain does not fit.
     """
+    gain = _gain(gain)
+    largest = 1.0 + _ROUNDING
+    covariances = array(
+        covariance, "covariance does not fit", least=-largest, most=largest, error=DataError
+    )
     share = gain**2 / (1.0 + gain**2)
-    return np.asarray(np.arcsin(share * covariance) / np.arcsin(share))
+    return np.asarray(np.arcsin(np.clip(share * covariances, -1.0, 1.0)) / np.arcsin(share))
+
+
+def _gain(gain: float) -> float:
+    return number(gain, "gain", least=_LEAST, most=_MOST, error=DataError)
 
 
 def ring_fields(
@@ -108,7 +128,7 @@ def ring_fields(
     scales
         The length scale of each class, relative to the length.
     gain
-        The gain g.
+        The gain g, from 1e-100 to 1e100.
     gaussian
         Whether the fields are Gaussian, with the covariance of the non-linear ones.
     negative
@@ -129,12 +149,15 @@ def ring_fields(
         If an argument does not fit.
     """
     examples = whole(examples, "examples", least=1, error=DataError)
-    gain = number(gain, "gain", above=0.0, error=DataError)
+    length = whole(length, "length", least=2, error=DataError)
+    gain = _gain(gain)
     split = check_split(split)
-    if not len(scales):
-        raise DataError("there are no length scales", expected="one for each class")
-    for scale in scales:
-        number(scale, "a length scale", above=0.0, error=DataError)
+    expected = "a list of length scales, one for each class"
+    shape = array(scales, "scales does not fit", expected=expected, error=DataError).shape
+    if len(shape) != 1 or not shape[0]:
+        raise DataError("scales does not fit", expected=expected, found=shortened(repr(scales)))
+    for place, scale in enumerate(scales):
+        number(scale, f"scales[{place}]", above=0.0, most=_MOST, error=DataError)
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
     generator = named_stream(seed, "ring_fields", split)
     labels = generator.permutation(np.arange(examples) % len(covariances))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 
-from bioae.checks import instance, number, one_of, whole
-from bioae.datasets.loading import Data
+from bioae.checks import number, one_of, whole
+from bioae.datasets.loading import Data, check_data
 from bioae.errors import DataError
 from bioae.random import stream
 
@@ -45,10 +44,7 @@ def flip_labels(
     DataError
         If this is no data set, or it has no labels, or a value does not fit.
     """
-    instance(
-        data, "data", get_args(Data), error=DataError,
-        mend="Make a data set of arrays: bioae.datasets.convert(images, labels=labels)",
-    )  # fmt: skip
+    check_data(data, "data")
     if data.labels is None:
         raise DataError("the data set has no labels, which could be flipped", where=data.name)
     number(fraction, "fraction", least=0, most=1, error=DataError)

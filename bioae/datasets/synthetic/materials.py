@@ -19,10 +19,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, whole
+from bioae.checks import array, number, whole
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
+from bioae.errors import InputError
 from bioae.random import named_stream
 
 __all__ = [
@@ -53,6 +54,8 @@ LARGEST_STRAIN = 0.01
 #: The unit of stress in MPa.
 STRESS = 300.0
 
+#: Bounds of constants, and of strains in magnitude: products of a few of them are finite.
+_LEAST, _MOST = 1e-100, 1e100
 #: The mean strain per point of a history, relative to `LARGEST_STRAIN`.
 _SPEED = 0.08
 #: The probability per point that a history turns.
@@ -95,19 +98,25 @@ def elastoplastic_history(
     Parameters
     ----------
     strain
-        The strain at each point in time, shape ``(..., time)``.
+        The strain at each point in time, shape ``(..., time)``, up to 1e100 of either sign.
     young, yield_stress, hardening
-        E, the initial yield stress, and H, in MPa.
+        E, the initial yield stress, and H, in MPa, from 1e-100 to 1e100; H may be 0.
 
     Raises
     ------
     InputError
-        If a constant is not positive; H may be 0.
+        If the strain or a constant does not fit.
     """
     _check_moduli(young=young, yield_stress=yield_stress)
-    number(hardening, "hardening", least=0)
-    strains = np.asarray(strain, dtype=np.float64)
+    number(hardening, "hardening", least=0, most=_MOST)
+    strains = _strains(strain)
     shape = strains.shape
+    if not shape:
+        raise InputError(
+            "strain does not fit",
+            expected="an axis of points in time, such as [0.01]",
+            found=f"{strains:g}",
+        )
     stress, plastic, accumulated = (np.empty(shape) for _ in range(3))
     p, a = np.zeros(shape[:-1]), np.zeros(shape[:-1])
     for n in range(shape[-1]):
@@ -136,11 +145,12 @@ def ramberg_osgood_stress(
     Parameters
     ----------
     strain
-        The strain.
+        The strain, up to 1e100 of either sign.
     yield_stress
         The stress at the plastic strain `offset`, in MPa, of a shape that broadcasts with `strain`.
     young, exponent, offset
-        E in MPa, the exponent (at least 1), and the plastic strain at the yield stress.
+        E in MPa, the exponent (at least 1), and the plastic strain at the yield stress. These and
+        the yield stress are from 1e-100 to 1e100.
 
     Returns
     -------
@@ -150,14 +160,20 @@ def ramberg_osgood_stress(
     Raises
     ------
     InputError
-        If a constant is not positive, or the exponent is below 1.
+        If a number is out of its bounds, or the shapes do not fit each other.
     """
     _check_moduli(young=young, offset=offset)
-    number(exponent, "exponent", least=1)
-    strains, limits = np.broadcast_arrays(
-        np.abs(np.asarray(strain, np.float64)), np.asarray(yield_stress, np.float64)
-    )
-    number(float(limits.min(initial=np.inf)), "yield_stress", above=0)
+    number(exponent, "exponent", least=1, most=_MOST)
+    values = _strains(strain)
+    limits = array(yield_stress, "yield_stress does not fit", least=_LEAST, most=_MOST)
+    try:
+        strains, limits = np.broadcast_arrays(np.abs(values), limits)
+    except ValueError:
+        raise InputError(
+            "strain and yield_stress do not fit each other",
+            expected="shapes that broadcast",
+            found=f"{values.shape} and {limits.shape}",
+        ) from None
     # Either term alone bounds the stress from above. From there Newton's method descends to the
     # root of an increasing convex function without ever crossing it.
     stress = np.minimum(young * strains, limits * (strains / offset) ** (1 / exponent))
@@ -165,7 +181,7 @@ def ramberg_osgood_stress(
         plastic = offset * (stress / limits) ** (exponent - 1)
         residual = stress / young + plastic * stress / limits - strains
         stress = np.maximum(stress - residual / (1 / young + exponent * plastic / limits), 0.0)
-    signed: Numbers = np.copysign(stress, np.asarray(strain, np.float64))
+    signed: Numbers = np.copysign(stress, values)
     return signed
 
 
@@ -315,4 +331,8 @@ def plasticity(
 
 def _check_moduli(**moduli: float) -> None:
     for name, value in moduli.items():
-        number(value, name, above=0)
+        number(value, name, least=_LEAST, most=_MOST)
+
+
+def _strains(strain: ArrayLike) -> Numbers:
+    return array(strain, "strain does not fit", least=-_MOST, most=_MOST)

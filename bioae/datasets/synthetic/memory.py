@@ -19,6 +19,8 @@ __all__ = ["ordered_segments", "permuted_rows", "store_recall"]
 
 #: The largest number of segments: their orders are the classes.
 _MOST_SEGMENTS = 5
+#: The largest deviation of noise, which keeps signals within their bounds.
+_MOST_NOISE = 1e11
 
 
 def store_recall(
@@ -165,7 +167,7 @@ def ordered_segments(
         whole(value, name, least=1, error=DataError)
     whole(segments, "segments", least=2, most=_MOST_SEGMENTS, error=DataError)
     whole(gap, "gap", error=DataError)
-    number(noise, "noise", least=0, error=DataError)
+    number(noise, "noise", least=0, most=_MOST_NOISE, error=DataError)
     check_split(split)
     room = _room(steps, segments * (length + gap), "segments and gaps")
     times, background = (

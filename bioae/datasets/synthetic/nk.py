@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import one_of, whole
+from bioae.checks import array, one_of, whole
 from bioae.datasets.signals import Signals
 from bioae.errors import DataError
 from bioae.random import stream
@@ -84,7 +84,7 @@ class NKLandscape:
         DataError
             If they have another shape or other values.
         """
-        alleles = np.asarray(genotypes)
+        alleles = array(genotypes, "genotypes do not fit the landscape", error=DataError)
         if alleles.ndim != 2 or alleles.shape[1] != self.loci:
             raise DataError(
                 "genotypes do not fit the landscape",
@@ -114,12 +114,12 @@ class NKLandscape:
         count
             The number of genotypes, at most 2^N.
         repeat
-            The number of the sample: samples with different numbers are independent.
+            The number of the sample, below 2^32: samples with different numbers are independent.
 
         Raises
         ------
         InputError
-            If there are fewer genotypes.
+            If there are fewer genotypes, or a number does not fit.
         """
         whole(count, "the number of genotypes", least=1, most=2**self.loci)
         generator = stream(self.seed, _GENOTYPES, repeat=repeat)

@@ -1,0 +1,129 @@
+"""Random numbers of the generators: with one seed, nothing draws the numbers of anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import dense, described
+from numpy.random import Philox
+from numpy.typing import NDArray
+
+import bioae.random
+from bioae.datasets import Images
+from bioae.datasets.synthetic import (
+    elasticity,
+    flip_labels,
+    genz,
+    nk_landscape,
+    ordered_segments,
+    permuted_rows,
+    plasticity,
+    ramberg_osgood,
+    ring_fields,
+    store_recall,
+    strain_paths,
+)
+from bioae.networks import Network
+from bioae.trainers import BaselineConfig
+from bioae.trainers.baselines.stored import conventional_module
+
+SEED, COUNT = 5, 1200
+LAYERS = (dense("hidden", 60), dense("output", 20))
+NETWORK: dict[str, Any] = {
+    "input_shape": [20],
+    "steps": 5,
+    "encoder": {"kind": "frames", "every": 5},
+    "decoder": {"kind": "mean"},
+    "task": {"kind": "regression", "outputs": 20},
+}
+PICTURES = Images(np.arange(1600.0).reshape(1, 1, 40, 40) / 1600, np.zeros(1, int), "drawn",
+                  "train", np.arange(1))  # fmt: skip
+
+
+def network() -> NDArray[np.float64]:
+    weights = Network.initialise(described(*LAYERS, **NETWORK), seed=SEED).weights
+    return np.asarray(weights["hidden.weight"])
+
+
+def baseline(kind: str) -> NDArray[np.float64]:
+    layers = LAYERS if kind == "feedforward" else (dense("hidden", 60, recurrent=True), LAYERS[1])
+    config = BaselineConfig.from_mapping({
+        "baseline": {"kind": kind},
+        "network": NETWORK | {"layers": list(layers)},
+        "training": {"seed": SEED, "dtype": "float64"},
+    })  # fmt: skip
+    return conventional_module(config).arrays["hidden.weight"].detach().numpy()
+
+
+def landscape() -> NDArray[np.float64]:
+    made = nk_landscape(30, 4, seed=SEED)
+    return np.concatenate([made.tables.ravel()[:600], made.sample(20).signals.ravel()])
+
+
+#: At least `COUNT` numbers in the order in which they are drawn, from a split.
+DRAWS: dict[str, Callable[[Any], Any]] = {
+    "elasticity": lambda split: elasticity(COUNT, 1, seed=SEED, split=split).values,
+    "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).pixels,
+    "ordered_segments": lambda split: ordered_segments(9, seed=SEED, split=split).values,
+    "plasticity": lambda split: plasticity(COUNT, 2, seed=SEED, split=split).values[:, 0],
+    "ramberg_osgood": lambda split: ramberg_osgood(COUNT, 2, seed=SEED, split=split).values[:, 1],
+    "ring_fields": lambda split: ring_fields(COUNT // 40, seed=SEED, split=split).values,
+    "store_recall": lambda split: (
+        store_recall(COUNT, seed=SEED, split=split, delay=5, steps=20, cue=2).labels
+    ),
+    "strain_paths": lambda split: strain_paths(COUNT, 2, seed=SEED, split=split),
+}
+#: Initial weights may share their numbers, since one network is trained at a time.
+WEIGHTS = {"network", "feedforward", "recurrent"}
+#: As `DRAWS`, of what has no splits.
+OTHERS: dict[str, Callable[[], Any]] = {
+    "network": network,
+    "feedforward": lambda: baseline("feedforward"),
+    "recurrent": lambda: baseline("recurrent"),
+    "flip_labels": lambda: flip_labels(
+        Images(np.zeros((COUNT, 1, 1, 1)), np.zeros(COUNT, int), "", "train", np.arange(COUNT)),
+        0.5, classes=9, seed=SEED,
+    ).labels,
+    "nk_landscape": landscape,
+    "permuted_rows": lambda: permuted_rows(PICTURES, seed=SEED).values,
+}  # fmt: skip
+
+
+def test_every_stream_has_one_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[tuple[int, int]] = []
+
+    def recorded(*, key: NDArray[np.uint64], counter: NDArray[np.uint64]) -> Philox:
+        assert key[0] == SEED
+        keys.append((int(key[1]), int(counter[3])))
+        return Philox(key=key, counter=counter)
+
+    monkeypatch.setattr(bioae.random, "Philox", recorded)
+    owners: dict[tuple[int, int], str] = {}
+    for name, draw in {**DRAWS, **OTHERS}.items():
+        splits: list[tuple[str, ...]] = [("train",), ("test",)] if name in DRAWS else [()]
+        drawn = []
+        for split in splits:
+            keys.clear()
+            draw(*split)
+            assert len(keys) == len(set(keys)) > 0, f"{name} reads a stream twice"
+            drawn.append(set(keys))
+        if name in DRAWS:  # both splits share a function or spectra, and nothing else
+            assert len(set.intersection(*drawn)) == (name in ("genz", "ordered_segments")), name
+        for key in set.union(*drawn):
+            purpose = "weights" if name in WEIGHTS else name
+            assert owners.setdefault(key, purpose) == purpose
+
+
+def test_no_numbers_are_correlated() -> None:
+    drawn = {f"{name} {split}": draw(split) for name, draw in DRAWS.items()
+             for split in ("train", "test")}  # fmt: skip
+    drawn |= {name: draw() for name, draw in OTHERS.items()}
+    numbers = {name: np.ravel(values)[:COUNT] for name, values in drawn.items()}
+    correlations = np.corrcoef(list(numbers.values()))
+    for (i, one), (j, other) in combinations(enumerate(numbers), 2):
+        if not {one, other} <= WEIGHTS:
+            assert abs(correlations[i, j]) < 5 / np.sqrt(COUNT), (one, other)
