@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -175,13 +175,14 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
         The class that was validated; its keys are listed where one is unknown.
     """
     first = error.errors(include_url=False)[0]
-    key = key_path(*first["loc"])
+    loc = _without_tags(first["loc"], model)
+    key = key_path(*loc)
     match first["type"]:
         case "missing":
             return {"what": f"the key {key!r} is missing"}
         case "extra_forbidden":
             complaint: Complaint = {"what": f"unknown key {key!r}"}
-            if model is not None and len(first["loc"]) == 1:
+            if model is not None and len(loc) == 1:
                 complaint["expected"] = f"one of {', '.join(model.model_fields)}"
             return complaint
         case "union_tag_invalid":
@@ -197,6 +198,10 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
                 return {"what": f"the key {f'{key}.{of}'!r} is missing"}
             found = shortened(repr(first["input"]))
             return {"what": f"{key} does not fit", "expected": "a table", "found": found}
+        case "too_short":
+            least, found = first["ctx"]["min_length"], shortened(repr(first["input"]))
+            what = f"{key or 'the value'} does not fit"
+            return {"what": what, "expected": f"{least} or more entries", "found": found}
         case "value_error":
             reason = str(first["ctx"]["error"])
             return {"what": f"{key}: {reason}" if key else reason}
@@ -207,6 +212,36 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
                 "expected": _PLAIN_TYPES.get(kind, expected),
                 "found": shortened(repr(first["input"])),
             }
+
+
+def _without_tags(
+    parts: tuple[str | int, ...], model: type[BaseModel] | None
+) -> tuple[str | int, ...]:
+    """Leave out the names by which pydantic tells the tables of a union: no document has them."""
+    kept: list[str | int] = []
+    tables = [] if model is None else [model]
+    for part in parts:
+        tagged = [table for table in tables if part in _tags(table)] if len(tables) > 1 else []
+        if tagged:
+            tables = tagged
+            continue
+        kept.append(part)
+        fields = [table.model_fields[part] for table in tables if part in table.model_fields]
+        if fields:
+            tables = [table for field in fields for table in _tables(field.annotation)]
+    return tuple(kept)
+
+
+def _tags(table: type[BaseModel]) -> tuple[object, ...]:
+    fields = (table.model_fields.get(name) for name in ("kind", "name"))
+    return tuple(tag for field in fields if field for tag in get_args(field.annotation))
+
+
+def _tables(annotation: object) -> list[type[BaseModel]]:
+    """Return the tables in an annotation, such as those of a union or of a list."""
+    if hasattr(annotation, "model_fields"):
+        return [cast("type[BaseModel]", annotation)]
+    return [table for each in get_args(annotation) for table in _tables(each)]
 
 
 def key_path(*parts: str | int) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "BIASES",
     "INHIBITION",
     "INPUT",
+    "NEVER",
     "REFRACTORY_PREFIX",
     "TEMPORARY",
     "Draw",
@@ -47,6 +48,9 @@ REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
 #: The names of temporary variables begin so, Brian2's and those of the model's own statements:
 #: whatever they are called there, they collide neither with a variable nor with generated code.
 TEMPORARY = f"{RESERVED_PREFIX}tmp"
+
+#: Brian2's time of the last spike of a neuron that never fired, in seconds.
+NEVER = -1e4
 
 #: Returns the random numbers of a step (neuron), by their names in a program.
 Noise = Callable[[int], Mapping[str, Any]]

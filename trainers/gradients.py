@@ -10,20 +10,24 @@ networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.checks import whole
+from bioae.checks import instance, whole
 from bioae.errors import NetworkError
 from bioae.noise import Key
 from bioae.random import named_stream
 from bioae.trainers.mirror.layer import LayerMirror
 
 __all__ = ["gradient_norms", "layer_outputs"]
+
+#: Below the exponent of any number of float64.
+_LEAST_EXPONENT = -1100
 
 
 def gradient_norms(
@@ -41,7 +45,7 @@ def gradient_norms(
     respond
         The outputs (time, example, ...) as a function of the inputs, see `layer_outputs`.
     inputs
-        The inputs (time, example, ...).
+        The inputs (time, example, ...), of a floating-point type.
     lags
         The steps k from an input to the last step, at most the number of steps minus 1.
     draws
@@ -57,25 +61,76 @@ def gradient_norms(
         last step. With directions c of independent standard normal numbers it is estimated as the
         root of the mean of the squared norms of ``c d output(T) / d input(T - k)``, whose
         expectation is the squared Frobenius norm (Hutchinson 1989, Communications in Statistics
-        18:1059). A norm beyond the range of the type is infinite or NaN.
+        18:1059). Where a derivative is beyond the range of the type, it is infinite or NaN.
 
     Raises
     ------
     NetworkError
-        If a lag is not a number of steps that the inputs have, or there is no draw.
+        If a lag is not a number of steps that the inputs have, there is no draw, the inputs are
+        not such an array of PyTorch, or no gradient leads from the outputs to them.
     """
-    for lag in lags:
-        whole(lag, "the lag", most=len(inputs) - 1, error=NetworkError)
-    inputs = inputs.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        last = respond(inputs)[-1].flatten(1)
+    _check_tensor(inputs, "the inputs")
+    instance(lags, "lags", Iterable, error=NetworkError)
+    lags = [whole(lag, "the lag", most=len(inputs) - 1, error=NetworkError) for lag in lags]
+    with torch.inference_mode(False), torch.enable_grad():
+        inputs = inputs.detach().clone().requires_grad_()
+        outputs = respond(inputs)
+        _check_tensor(outputs, "the outputs", examples=inputs.shape[1])
+        last = outputs[-1].reshape(inputs.shape[1], math.prod(outputs.shape[2:]))
     places = [len(inputs) - 1 - lag for lag in lags]
-    squares = torch.zeros(len(lags), inputs.shape[1], dtype=torch.float64)
-    directions = _directions(last, draws, seed)
-    for direction in directions:
-        (gradient,) = torch.autograd.grad(last, inputs, direction, retain_graph=True)
-        squares += gradient[places].cpu().double().flatten(2).square().sum(2)
-    return np.asarray(torch.sqrt(squares / (draws or 1)).numpy())
+    squares = _SumOfSquares((len(lags), inputs.shape[1]))
+    for direction in _directions(last, draws, seed):
+        gradient = None
+        if last.requires_grad:
+            (gradient,) = torch.autograd.grad(
+                last, inputs, direction, retain_graph=True, allow_unused=True
+            )
+        if gradient is None:
+            raise NetworkError(
+                "the outputs have no gradient with respect to the inputs",
+                mend="Compute them from the inputs by functions that PyTorch differentiates",
+            )
+        squares.add(gradient[places].cpu().double())
+    return squares.root_of_mean(draws or 1)
+
+
+class _SumOfSquares:
+    """Sums of squares as multiples of powers of 4, which neither overflow nor vanish."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._sums = np.zeros(shape)
+        self._exponents = np.full(shape, _LEAST_EXPONENT)
+
+    @np.errstate(all="ignore")
+    def add(self, values: Tensor) -> None:
+        """Add the squares of values (lag, example, ...)."""
+        flat = values.reshape(*self._sums.shape, math.prod(values.shape[2:])).numpy()
+        largest = np.abs(flat).max(2, initial=0.0)
+        exponents = np.where(largest > 0, np.frexp(largest)[1], _LEAST_EXPONENT)
+        exponents = np.maximum(exponents, self._exponents)
+        self._sums = np.ldexp(self._sums, 2 * (self._exponents - exponents))
+        self._exponents = exponents
+        scaled = torch.from_numpy(np.ldexp(flat, -exponents[..., None]))
+        self._sums += scaled.square().sum(2).numpy()
+
+    @np.errstate(all="ignore")
+    def root_of_mean(self, count: int) -> NDArray[np.float64]:
+        """Return the root of the sums divided by a number."""
+        roots = torch.sqrt(torch.from_numpy(self._sums / count)).numpy()
+        return np.asarray(np.ldexp(roots, self._exponents))
+
+
+def _check_tensor(values: Tensor, name: str, examples: int | None = None) -> None:
+    """Refuse what is not a floating-point tensor (time, example, ...) with a last step."""
+    instance(values, name, Tensor, error=NetworkError)
+    fits = values.ndim > 1 and len(values) and values.is_floating_point()
+    if not fits or values.shape[1] != (values.shape[1] if examples is None else examples):
+        count = "example" if examples is None else str(examples)
+        raise NetworkError(
+            f"{name} do not fit",
+            expected=f"floating-point numbers (time, {count}, ...), of one step at least",
+            found=f"{values.dtype} {tuple(values.shape)}",
+        )
 
 
 def _directions(last: Tensor, draws: int | None, seed: int) -> list[Tensor]:

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.layers import layer_data, layer_names, steps
-from bioae.checks import instance
+from bioae.checks import instance, one_of
 from bioae.errors import ResultError
 
 __all__ = ["cost", "operations"]
@@ -108,8 +108,9 @@ def operations(
     ----------
     synapses
         By layer, ``forward``: the synapses from each neuron of the layer before, ``(source,)``, or
-        one number for all; and ``recurrent``: those from each of its own neurons, likewise.
-        `bioae.Network.synapse_counts` counts them for a network.
+        one number for all, which for the first layer needs `input_events` as an array; and
+        ``recurrent``: those from each of its own neurons, likewise. `bioae.Network.synapse_counts`
+        counts them for a network.
     input_events
         Events of each input neuron per example, averaged over the examples: ``(source,)``, or one
         number for all. A result does not hold the encoder's events: without them the counts of the
@@ -132,8 +133,8 @@ def operations(
     Raises
     ------
     ResultError
-        If `synapses` lacks a layer or has another one, or a count has another size than its source
-        or is negative.
+        If `synapses` lacks a layer or has another one or another key, a count has another size than
+        its source or is negative, or the number of input neurons is unknown.
     """
     names = layer_names(tree)
     instance(synapses, "synapses", Mapping, error=ResultError)
@@ -144,8 +145,13 @@ def operations(
             expected=", ".join(map(repr, names)),
             found=", ".join(map(repr, synapses)) or "none",
         )
+    for name in names:
+        instance(synapses[name], f"synapses[{name!r}]", Mapping, error=ResultError)
+        for key in synapses[name]:
+            one_of(key, f"a key of synapses[{name!r}]", ("forward", "recurrent"), error=ResultError)
     spikes = [_mean_spikes(layer_data(tree, name)["spike_count"]) for name in names]
-    sources = (_events(input_events, synapses[names[0]]), *spikes)
+    first = synapses[names[0]].get("forward", 0)
+    sources = (_events(input_events, first, names[0]), *spikes)
     rows = []
     for name, source, own in zip(names, sources, spikes, strict=False):
         forward = _checked(synapses[name].get("forward", 0), source.size, name, "synapses")
@@ -168,13 +174,20 @@ def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:
     return np.asarray(total / examples if examples else np.full(total.shape, np.nan))
 
 
-def _events(events: ArrayLike | None, synapses: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+def _events(events: ArrayLike | None, forward: ArrayLike, layer: str) -> NDArray[np.float64]:
     """Return the events of each input neuron per example, NaN where they are unknown."""
-    sources = np.size(np.asarray(synapses.get("forward", 0)))
+    counts = _numbers(forward)
+    found = _numbers(np.nan if events is None else events)
+    if not counts.ndim and not found.ndim and counts > 0:
+        raise ResultError(
+            "the number of input neurons is unknown",
+            where=f"synapses[{layer!r}]",
+            expected="an array of one number per input neuron, here or in input_events",
+            found=f"{counts:g} for all",
+        )
     if events is None:
-        return np.full(sources, np.nan)
-    size = max(sources, np.size(np.asarray(events)))
-    return _checked(events, size, "input", "input_events")
+        return np.full(counts.size, np.nan)
+    return _checked(events, max(counts.size, found.size), "input", "input_events")
 
 
 def _incoming(
@@ -224,10 +237,7 @@ def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, 
 
 def _checked(counts: ArrayLike, neurons: int, layer: str, argument: str) -> NDArray[np.float64]:
     """Return one count per neuron, each 0 or more."""
-    try:
-        found = np.asarray(counts, dtype=np.float64)
-    except (TypeError, ValueError):
-        found = np.full(1, np.nan)
+    found = _numbers(counts)
     if found.shape not in {(), (neurons,)} or not (found >= 0).all():
         what = {"fan_out": "the fan-out does not fit the layer"}
         raise ResultError(
@@ -237,3 +247,10 @@ def _checked(counts: ArrayLike, neurons: int, layer: str, argument: str) -> NDAr
             found=f"an array of shape {found.shape}, the least {found.min(initial=np.inf):g}",
         )
     return np.broadcast_to(found, (neurons,))
+
+
+def _numbers(counts: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.full(1, np.nan)

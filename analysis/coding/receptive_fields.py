@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import along, count_blocks, ratio
 from bioae.analysis.results.layers import Dims, check_dims, described, images_of, layer_data
+from bioae.errors import ResultError
 
 __all__ = ["inverse_participation_ratio", "spike_triggered_average"]
 
@@ -101,7 +102,12 @@ def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x"))
     Returns
     -------
     xarray.DataArray
-        One number for each field; NaN where the field is 0 everywhere or undefined.
+        One number for each field; NaN where the field is 0 everywhere, empty or undefined.
+
+    Raises
+    ------
+    ResultError
+        If the field has no real numbers, or not these dimensions, once each.
 
     References
     ----------
@@ -110,8 +116,12 @@ def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x"))
     e2201854119, doi:10.1073/pnas.2201854119.
     """
     check_dims(field, dims)
+    if field.dtype.kind not in "iufb":
+        raise ResultError("the field does not fit", expected="real numbers", found=str(field.dtype))
+    if field.dtype.kind != "f":
+        field = field.astype(np.float64)
     # Scaled to at most 1, so that no fourth power vanishes or overflows.
-    largest = abs(field).max(dims, skipna=False)
+    largest = abs(field).max(dims, skipna=False) if field.size else field.sum(dims)
     squares = (field / largest.where(largest > 0)) ** 2
     local = (squares**2).sum(dims, skipna=False) / squares.sum(dims, skipna=False) ** 2
     return described(local, "inverse_participation_ratio", "inverse participation ratio", "1")

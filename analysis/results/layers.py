@@ -207,19 +207,20 @@ def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
 
 
 def check_dims(array: xr.DataArray, dims: Dims) -> None:
-    """Refuse dimensions that an array does not have.
+    """Refuse dimensions that an array does not have, and repeated ones.
 
     Raises
     ------
     ResultError
-        If one of `dims` is not a dimension of the array.
+        If one of `dims` is not a dimension of the array, or is named twice.
     """
     instance(array, "the array", xr.DataArray, error=ResultError)
     instance(dims, "dims", (str, Collection), error=ResultError)
     named = [dims] if isinstance(dims, str) else dims
-    if not all(name in array.dims for name in named):
+    known = all(name in array.dims for name in named)
+    if not known or len(set(named)) < len(named):
         raise ResultError(
-            "there is no such dimension",
+            "a dimension is named twice" if known else "there is no such dimension",
             where="dims",
             expected=f"some of {', '.join(map(str, array.dims))}",
             found=repr(dims),

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, whole
+from bioae.checks import instance, number, whole
 from bioae.errors import NetworkError
 from bioae.spike_times.events import as_numbers
-from bioae.spike_times.network import SpikeTimeLayer, SpikeTimeNetwork, TimeCode
+from bioae.spike_times.network import LONGEST, SpikeTimeLayer, SpikeTimeNetwork, TimeCode
 
 __all__ = ["compile_relu", "relu_outputs"]
 
@@ -87,17 +87,21 @@ def compile_relu(
     Raises
     ------
     NetworkError
-        If a shape does not fit, a number is not finite, or a bound is not below the other.
+        If a shape does not fit, a number is not finite, or a bound is not below the other; or if
+        spike times would not be numbers, or too late.
     """
     layers = _checked(weights, biases)
-    number(window, "the window", above=0, most=1e6, error=NetworkError)
+    number(window, "the window", least=1e-9, most=1e6, error=NetworkError)
     grid = None if bits is None else 2.0 ** whole(bits, "bits", most=40, error=NetworkError)
     inputs = layers[0][0].shape[1]
     low = as_numbers(low, "the lower bounds", shape=(inputs,))
     high = as_numbers(high, "the upper bounds", shape=(inputs,))
     if not (low < high).all():
         raise NetworkError("the bounds do not fit", expected="low below high, for every input")
-    slope = window / float((high - low).max())
+    with np.errstate(over="ignore"):
+        widest = float((high - low).max())
+    number(widest, "the largest range of the inputs", least=1e-300, error=NetworkError)
+    slope = window / widest
     code = TimeCode(-slope * low, slope)
     reference = float(math.ceil(window))
     signal = _Signal(code, low, high, reference)
@@ -105,17 +109,22 @@ def compile_relu(
     latest = 0.0
     for place, (matrix, bias) in enumerate(layers):
         hidden = place < len(layers) - 1
-        layer, signal = _affine(matrix, bias, signal, window=window, grid=grid, hidden=hidden)
+        name = f"layer {place}"
+        layer, signal = _affine(matrix, bias, signal, name, window=window, grid=grid, hidden=hidden)
         compiled.append(layer)
         latest = max(latest, signal.latest)
         if hidden:
             layer, signal = _rectified(signal)
             compiled.append(layer)
-    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
-    duration = window * math.ceil(latest / window + 0.25)
+    duration = _duration(latest, window)
     return SpikeTimeNetwork(
         tuple(compiled), duration, code, signal.code, reference, bounds=(low, high)
     )
+
+
+def _duration(latest: float, window: float) -> float:
+    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
+    return window * math.ceil(latest / window + 0.25)
 
 
 @dataclass(frozen=True)
@@ -139,10 +148,12 @@ class _Signal:
         return max(float(latest), self.reference)
 
 
+@np.errstate(all="ignore")
 def _affine(
     matrix: Numbers,
     bias: Numbers,
     signal: _Signal,
+    name: str,
     *,
     window: float,
     grid: float | None,
@@ -154,7 +165,8 @@ def _affine(
     """
     low = np.maximum(matrix, 0) @ signal.low + np.minimum(matrix, 0) @ signal.high + bias
     high = np.maximum(matrix, 0) @ signal.high + np.minimum(matrix, 0) @ signal.low + bias
-    slope = window / (float((high - low).max()) or 1.0) * (-1 if hidden else 1)
+    spread = float((high - low).max())
+    slope = window / (spread or 1.0) * (-1 if hidden else 1)
     weights = _rounded(matrix * (slope / signal.code.slope), grid)
     weights = np.column_stack([weights, 1 - weights.sum(1)])
     # A neuron fires at its threshold plus this sum, which the code asks to be at zero + slope z.
@@ -164,14 +176,23 @@ def _affine(
     since = signal.latest - np.append(signal.earliest, signal.reference)
     needed = np.maximum(weights, 0) @ since + window / 4
     # Two milliseconds at least, so that the relayed reference spike has its place between.
-    zero = float(math.ceil(max((needed - offsets).max(), signal.latest + 2)))
+    zero = float(np.ceil(np.maximum((needed - offsets).max(), signal.latest + 2)))
     thresholds = _rounded(zero + offsets, grid)
     relayed = signal.reference + float((zero - signal.reference) // 2)
-    code = TimeCode(zero, slope)
-    if not hidden:
-        return SpikeTimeLayer(weights, thresholds), _Signal(code, low, high, signal.reference)
-    weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)
-    return SpikeTimeLayer(weights, thresholds), _Signal(code, low, high, relayed)
+    finite = all(np.isfinite(each).all() for each in (low, high, spread, weights, thresholds))
+    after = finite and _Signal(
+        TimeCode(zero, slope), low, high, relayed if hidden else signal.reference
+    )
+    if not after or (thresholds <= 0).any() or _duration(after.latest, window) > LONGEST:
+        raise NetworkError(
+            f"{name} does not compile to spike times",
+            expected=f"values that positive thresholds give within {LONGEST:g} ms",
+            found=f"values from {low.min():g} to {high.max():g}, and windows of {window:g} ms",
+            mend="Scale the weights and biases, or change the window or bits",
+        )
+    if hidden:
+        weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)
+    return SpikeTimeLayer(weights, thresholds), after
 
 
 def _rectified(signal: _Signal) -> tuple[SpikeTimeLayer, _Signal]:
@@ -201,6 +222,8 @@ def _checked(
     weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]
 ) -> list[tuple[Numbers, Numbers]]:
     """Return the layers of a ReLU network, which fit together."""
+    for name, arrays in (("weights", weights), ("biases", biases)):
+        instance(arrays, name, (Sequence, np.ndarray), error=NetworkError)
     if len(weights) != len(biases) or not len(weights):
         raise NetworkError(
             "the layers do not fit",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import NetworkError
 
-__all__ = ["as_numbers", "causal_sets", "spike_times"]
+__all__ = ["as_numbers", "causal_sets", "first_crossings", "spike_times"]
 
 Times = NDArray[np.float64]
 
@@ -46,13 +46,38 @@ def spike_times(
     NetworkError
         If a shape does not fit, a number is not finite, or a threshold is not positive.
     """
+    return first_crossings(times, weights, thresholds, delays)[0]
+
+
+def first_crossings(
+    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike, delays: ArrayLike = 0.0
+) -> tuple[Times, Times]:
+    """Return the spike times of a layer, and the arrivals of the last causal inputs.
+
+    Parameters
+    ----------
+    times, weights, thresholds, delays
+        As for `spike_times`.
+
+    Returns
+    -------
+    tuple of NDArray
+        (example, neuron) each. A spike follows the arrival, even if both round to one number; the
+        arrival is arbitrary where the threshold is never reached.
+
+    Raises
+    ------
+    NetworkError
+        As for `spike_times`.
+    """
     arriving, weights, thresholds, delays = _checked(times, weights, thresholds, delays)
-    spikes = np.empty((len(arriving), len(weights)))
+    spikes, arrivals = np.empty((2, len(arriving), len(weights)))
     rows = max(1, _BLOCK // weights.size)
     for start in range(0, len(arriving), rows):
         part = slice(start, start + rows)
-        spikes[part] = _first_crossings(arriving[part, None] + delays, weights, thresholds)
-    return spikes
+        arrived = arriving[part, None] + delays
+        spikes[part], arrivals[part] = _first_crossings(arrived, weights, thresholds)
+    return spikes, arrivals
 
 
 def causal_sets(
@@ -83,8 +108,8 @@ def causal_sets(
     return np.isfinite(spikes) & (arriving[:, None] + delays < spikes)
 
 
-def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> Times:
-    """Return the first crossings (example, neuron) of arrivals (example, neuron, input)."""
+def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> tuple[Times, Times]:
+    """Return `first_crossings` (example, neuron) of arrivals (example, neuron, input)."""
     order = np.argsort(arrivals, axis=-1, kind="stable")
     arrivals = np.take_along_axis(arrivals, order, axis=-1)
     weights = np.take_along_axis(np.broadcast_to(weights, arrivals.shape), order, axis=-1)
@@ -108,7 +133,8 @@ def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> Time
     fires = np.take_along_axis(crosses, place, axis=-1)
     crossing = (thresholds + intercept) / np.where(fires & (slope > 0), slope, 1.0)
     crossing = np.clip(crossing, begin, end)
-    return np.asarray(np.where(fires, offset + crossing, np.inf)[..., 0])
+    spikes = np.where(fires, offset + crossing, np.inf)[..., 0]
+    return spikes, np.asarray(offset + begin)[..., 0]
 
 
 def _checked(
@@ -163,7 +189,7 @@ def as_numbers(
     """
     try:
         array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise NetworkError(f"{name} do not fit", expected="an array of numbers") from None
     if axes is not None and (array.ndim != axes or 0 in array.shape):
         expected = f"{axes} axes, none of them empty"

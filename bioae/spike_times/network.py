@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number
+from bioae.checks import instance, number
 from bioae.errors import NetworkError
-from bioae.spike_times.events import as_numbers, spike_times
+from bioae.spike_times.events import as_numbers, first_crossings
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bioae.networks import Network
 
-__all__ = ["SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
+__all__ = ["LONGEST", "SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
 
 Numbers = NDArray[np.float64]
+
+#: The longest duration in milliseconds. Neurons are refractory for twice as long, and Brian2 has
+#: neurons that never fired be refractory from the start if that exceeds 1e7 ms.
+LONGEST = 4e6
 
 #: A spike time that is a multiple of dt up to rounding is not moved to the next one.
 _ROUNDING = 1e-9
@@ -57,13 +62,17 @@ class SpikeTimeLayer:
         for name, shape in (("thresholds", weights.shape[:1]), ("delays", weights.shape)):
             values = as_numbers(getattr(self, name), f"the {name}", shape=shape)
             object.__setattr__(self, name, values)
-        spike_times(np.zeros((1, weights.shape[1])), self.weights, self.thresholds, self.delays)
+        first_crossings(np.zeros((1, weights.shape[1])), self.weights, self.thresholds, self.delays)
 
     def spike_times(self, times: ArrayLike, dt: float | None = None) -> Numbers:
         """Return the layer's spike times; see `SpikeTimeNetwork.spike_times`."""
-        delays = self.delays if dt is None else np.rint(self.delays / dt) * dt
-        spikes = spike_times(times, self.weights, self.thresholds, delays)
-        return spikes if dt is None else np.ceil(spikes / dt - _ROUNDING) * dt
+        if dt is None:
+            return first_crossings(times, self.weights, self.thresholds, self.delays)[0]
+        delays = np.rint(self.delays / _time_step(dt)) * dt
+        spikes, arrivals = first_crossings(times, self.weights, self.thresholds, delays)
+        # In the step in which its last causal input arrives a neuron does not integrate it yet.
+        earliest = np.floor(arrivals / dt + _ROUNDING) + 1
+        return np.asarray(np.maximum(np.ceil(spikes / dt - _ROUNDING), earliest) * dt)
 
 
 @dataclass(frozen=True)
@@ -76,18 +85,29 @@ class TimeCode:
         The spike time of 0, in milliseconds: one for all neurons, or (neuron,).
     slope
         Milliseconds per unit; if it is negative, a larger value spikes earlier.
+
+    Raises
+    ------
+    NetworkError
+        If a number is not finite, or the slope is 0.
     """
 
     zero: float | Numbers = 0.0
     slope: float = 1.0
 
+    def __post_init__(self) -> None:
+        as_numbers(self.zero, "the spike times of 0")
+        if not number(self.slope, "the slope", error=NetworkError):
+            raise NetworkError("the slope does not fit", expected="a number other than 0")
+
     def encode(self, values: ArrayLike) -> Numbers:
         """Return the spike times of values (..., neuron)."""
-        return np.asarray(self.zero + self.slope * np.asarray(values, np.float64))
+        return np.asarray(self.zero + self.slope * as_numbers(values, "the values"))
 
     def decode(self, times: ArrayLike) -> Numbers:
         """Return the values of spike times (..., neuron)."""
-        return np.asarray((np.asarray(times, np.float64) - self.zero) / self.slope)
+        times = as_numbers(times, "the spike times", silent=True)
+        return np.asarray((times - self.zero) / self.slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +119,8 @@ class SpikeTimeNetwork:
     layers
         The layers, from the input's side.
     duration
-        Milliseconds from the start of a presentation to its end, after all spikes that matter.
+        Milliseconds from the start of a presentation to its end, after all spikes that matter; at
+        most 4e6.
     code, output_code
         The codes of the inputs and of the outputs; by default values are spike times.
     reference
@@ -123,10 +144,13 @@ class SpikeTimeNetwork:
     bounds: tuple[Numbers, Numbers] | None = None
 
     def __post_init__(self) -> None:
+        instance(self.layers, "layers", Iterable, error=NetworkError)
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise NetworkError("the network has no layer")
-        number(self.duration, "the duration", above=0, error=NetworkError)
+        for place, layer in enumerate(self.layers):
+            instance(layer, f"layer {place}", SpikeTimeLayer, error=NetworkError)
+        number(self.duration, "the duration", above=0, most=LONGEST, error=NetworkError)
         if self.reference is not None:
             number(self.reference, "the time of the reference spike", least=0, error=NetworkError)
         sizes = [layer.weights.shape for layer in self.layers]
@@ -137,6 +161,18 @@ class SpikeTimeNetwork:
                     expected=f"{neurons} inputs, one per neuron of layer {place}",
                     found=f"{inputs}",
                 )
+        self._check_codes()
+
+    def _check_codes(self) -> None:
+        outputs = len(self.layers[-1].weights)
+        codes = (("code", self.code, self.inputs), ("output_code", self.output_code, outputs))
+        for name, code, size in codes:
+            instance(code, name, TimeCode, error=NetworkError)
+            as_numbers(code.zero, f"the spike times of 0 of {name}", shape=(size,))
+        if self.bounds is not None:
+            instance(self.bounds, "bounds", tuple, error=NetworkError)
+            for bound in self.bounds:
+                as_numbers(bound, "the bounds", shape=(self.inputs,))
 
     @property
     def inputs(self) -> int:
@@ -198,7 +234,10 @@ class SpikeTimeNetwork:
         dt
             A time step in milliseconds. The spikes of neurons then wait for the next multiple of
             it, those of inputs and delays are rounded to the nearest one: the spike times of the
-            network of `to_network` in its own time steps. By default times are exact.
+            network of `to_network` in its own time steps. They equal those of Brian2 if dt is a
+            millisecond divided by a power of two, and weights and thresholds are on a dyadic grid;
+            otherwise a spike may differ by a step. Potentials that cross up to 1e-9 steps after a
+            step count as crossing in it. By default times are exact.
 
         Raises
         ------
@@ -207,7 +246,7 @@ class SpikeTimeNetwork:
         """
         times = self.encode(values)
         if dt is not None:
-            times = np.rint(times / number(dt, "dt", above=0, error=NetworkError)) * dt
+            times = np.rint(times / _time_step(dt)) * dt
         spikes = []
         for layer in self.layers:
             times = layer.spike_times(times, dt)
@@ -296,9 +335,10 @@ class SpikeTimeNetwork:
         Raises
         ------
         NetworkError
-            If a spike would be before the start of a presentation, or in its last step.
+            If a spike would be before the start of a presentation, or in its last step, or
+            `network` is no network.
         """
-        dt, steps = network.config.dt_seconds * 1e3, network.config.steps
+        dt, steps = _timing(network)
         times = self.encode(values)
         places = np.rint(times / dt)
         outside = (places < 0) | (places >= steps - 1)
@@ -319,9 +359,14 @@ class SpikeTimeNetwork:
             Steps from the spike to the end of the presentation (example, output).
         network
             The network of `to_network`.
+
+        Raises
+        ------
+        NetworkError
+            If an output is not a finite number, or `network` is no network.
         """
-        dt, steps = network.config.dt_seconds * 1e3, network.config.steps
-        left = np.asarray(outputs, np.float64)
+        dt, steps = _timing(network)
+        left = as_numbers(outputs, "the outputs")
         times = np.where(left > 0, (steps - left) * dt, np.inf)
         return self.output_code.decode(times)
 
@@ -337,10 +382,26 @@ class SpikeTimeNetwork:
         -------
         list of NDArray
             Milliseconds (example, neuron), infinite without a spike; compare `spike_times`.
+
+        Raises
+        ------
+        NetworkError
+            If it is no such result.
         """
+        import xarray as xr
+
+        instance(result, "the result", xr.DataTree, error=NetworkError)
+        paths = {node.path.lstrip("/") for node in result.subtree}
         read = []
         for place in range(1, len(self.layers) + 1):
-            layer = result["layers"][f"layer{place}"]
+            path = f"layers/layer{place}"
+            layer: Any = result[path] if path in paths else {}
+            if "spike_time_ms" not in layer:
+                raise NetworkError(
+                    "the result is not that of the network",
+                    expected=f"the spikes of {path}",
+                    mend="Simulate the network of to_network",
+                )
             times = np.full(layer["spike_count"].shape, np.inf)
             spikes = (layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron"))
             np.minimum.at(times, tuple(spikes), layer["spike_time_ms"].to_numpy())
@@ -361,6 +422,18 @@ class SpikeTimeNetwork:
         if layer.delays.any():
             described["delay"] = ["0*ms", f"{float(layer.delays.max())!r}*ms"]
         return described
+
+
+def _time_step(dt: float) -> float:
+    return number(dt, "dt", above=0, error=NetworkError)
+
+
+def _timing(network: Network) -> tuple[float, int]:
+    """Return the time step in milliseconds and the number of steps."""
+    from bioae.networks import Network
+
+    instance(network, "network", Network, error=NetworkError)
+    return network.config.dt_seconds * 1e3, network.config.steps
 
 
 def _milliseconds(dt: str) -> float:

@@ -15,13 +15,12 @@ from bioae.equations.expressions import Expression
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.model import NeuronModel
 from bioae.equations.parameters import parameter_order, parameter_values, random_parameters
-from bioae.equations.program import REFRACTORY_PREFIX, Draw, Noise, Program
+from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Draw, Noise, Program
 from bioae.equations.quantities import constants, time_in_seconds
 from bioae.equations.timed_arrays import check_interval
 from bioae.errors import ModelError
 
 __all__ = [
-    "NEVER",
     "constant_values",
     "default_parameters",
     "drawn_parameters",
@@ -31,9 +30,6 @@ __all__ = [
 
 Array = Any
 Values = dict[str, NDArray[Any]]
-
-#: Brian2's time of the last spike of a neuron that never fired.
-NEVER = -1e4
 
 _LONGEST_SETTLING = 1_000_000
 

@@ -13,8 +13,8 @@ from brian2.units.fundamentalunits import have_same_dimensions
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import NeuronModel
-from bioae.equations.program import REFRACTORY_PREFIX, Program
-from bioae.equations.quantities import LONGEST, SHORTEST, constants, evaluate
+from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Program
+from bioae.equations.quantities import SHORTEST, constants, evaluate
 from bioae.errors import ModelError
 
 __all__ = ["check_constants", "positive_times"]
@@ -50,7 +50,7 @@ def check_constants(
     ------
     ModelError
         If an expression divides by constants that are 0 or by a time that is not positive, a
-        constant is not finite, or the refractory time is negative.
+        constant is not finite, or the refractory time is negative or too long.
     """
     _check_times(program.model, equations, parameters)
     _check_refractory(program.model, parameters)
@@ -93,12 +93,13 @@ def _check_refractory(model: NeuronModel, parameters: Mapping[str, Quantity]) ->
         return  # it may be random
     where = f"{model.name}.toml, refractory"
     value = evaluate(text, parameters, where=where, error=ModelError)
-    if have_same_dimensions(value, second) and not 0 <= float(value) <= LONGEST:
+    # A longer one would begin before the start, at the time NEVER of the last spike.
+    if have_same_dimensions(value, second) and not 0 <= float(value) < -NEVER:
         raise ModelError(
             "the refractory time does not fit",
             where=where,
-            expected=f"0 to {LONGEST:g} seconds",
-            found=text,
+            expected=f"0 or more, below {-NEVER:g} seconds",
+            found=model.parameters.get(text, text),
         )
 
 

@@ -312,10 +312,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"a refractory time of {time}": (
             {"refractory": time},
-            f"refractory time does not fit; expected 0 to 1e+06 seconds; found {time}",
+            f"refractory time does not fit; expected 0 or more, below 10000 seconds; found {time}",
         )
-        for time in ("-1*ms", "1e7*second")
+        for time in ("-1*ms", "1e4*second", "1e7*second")
     },
+    "a parameter that is a long refractory time": (
+        {"refractory": "tau", **parameters(tau="1e9*ms")},
+        "refractory time does not fit; expected 0 or more, below 10000 seconds; found 1e9*ms",
+    ),
     # form
     "no equation": ({"equations": "v' = -v/tau"}, "this is not an equation such as"),
     "no expression in an equation": ({"equations": "dv/dt = -v/ : 1"}, "'-v/'"),

@@ -176,7 +176,7 @@ POOL = {"kind": "avg_pool2d", "name": "a", "kernel": 2}
         ({**POOL, "padding": 2}, "`padding` is at most half of the kernel, 1, found 2"),
         ({**POOL, "kernel": 7}, r"would have the shape \(2, 0, 0\): its input is too small"),
         ({**POOL, "delay": ["1*ms", "2*ms"]}, "have one delay, found a pair"),
-        ({**POOL, "channels": 3}, "unknown key 'layers.1st.avg_pool2d.channels'"),
+        ({**POOL, "channels": 3}, "unknown key 'layers.1st.channels'"),
     ],
     ids=lambda value: str(value)[:60],
 )

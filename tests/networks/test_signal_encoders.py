@@ -179,10 +179,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"encoder": {"kind": "frames"}, "input_shape": [1, 3, 1]}, "'frames' is for signals, input"),
     ({"encoder": {"kind": "frames"}, "input_shape": [3, 4]}, "expected .channel, y, x. of images"),
     ({"encoder": {"kind": "frames", "every": 4}}, "steps = 6 is no multiple of .* every = 4"),
-    ({"encoder": {"kind": "frames", "gain": 0.0}}, "encoder.frames.gain does not fit"),
-    ({"encoder": {"kind": "population", "neurons": 2}}, "encoder.population.neurons does not fit"),
+    ({"encoder": {"kind": "frames", "gain": 0.0}}, "encoder.gain does not fit"),
+    ({"encoder": {"kind": "population", "neurons": 2}}, "encoder.neurons does not fit"),
     ({"encoder": {"kind": "population", "low": 1.0}}, "low = 1 is not below high = 1"),
-    ({"encoder": {"kind": "level_crossing", "delta": -1.0}}, "encoder.level_crossing.delta does"),
+    ({"encoder": {"kind": "level_crossing", "delta": -1.0}}, "encoder.delta does"),
     (
         {"encoder": {"kind": "frames"}, "task": {"kind": "reconstruction"}},
         "is of images, and input",

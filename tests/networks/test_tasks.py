@@ -62,8 +62,8 @@ def test_shapes_of_outputs(fields: dict[str, Any], shape: tuple[int, ...]) -> No
             {"task": CLASSES, "decoder": {"kind": "population", "neurons": 2}},
             "groups of 2 neurons do not divide the 3",
         ),
-        ({"task": {"kind": "classification"}}, "'task.classification.classes' is missing"),
-        ({"task": {**CLASSES, "outputs": 3}}, "unknown key 'task.classification.outputs'"),
+        ({"task": {"kind": "classification"}}, "'task.classes' is missing"),
+        ({"task": {**CLASSES, "outputs": 3}}, "unknown key 'task.outputs'"),
         ({"task": {"kind": "dreaming"}}, "expected one of reconstruction, classification"),
     ],
 )

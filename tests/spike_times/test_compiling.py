@@ -69,6 +69,14 @@ def test_inputs_have_their_own_bounds() -> None:
     np.testing.assert_allclose(compiled.run_events(values), expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize("weight", [1.0, -1.0])
+def test_neurons_wait_for_their_last_input(weight: float) -> None:
+    compiled = compile_relu([[[weight, weight]]], [[0.0]])
+    values = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    waited = compiled.spike_times(values)[0] - compiled.encode(values).max(1, keepdims=True)
+    assert waited.min() >= 16.0 / 4
+
+
 def test_a_network_of_zeros() -> None:
     compiled = compile_relu([np.zeros((3, 2)), np.zeros((1, 3))], [np.zeros(3), [2.0]])
     np.testing.assert_allclose(compiled.run_events([[0.0, 1.0]]), [[2.0]], atol=1e-12)
@@ -101,6 +109,17 @@ def test_weights_on_a_grid_keep_their_sum(bits: int) -> None:
         ({"low": 1.0}, "expected low below high"),
         ({"high": [1.0, 2.0]}, "the upper bounds do not fit"),
         ({"window": 0.0}, "the window does not fit"),
+        ({"window": 1e-320}, "the window does not fit; expected a number of 1e-09 or more"),
+        ({"window": 1e6}, "layer 1 does not compile to spike times; .* within 4e"),
+        ({"low": 0.0, "high": 1e-320}, "the largest range of the inputs does not fit"),
+        ({"low": -1e308, "high": 1e308}, "the largest range of the inputs does not fit"),
+        ({"weights": [[[1e-320]], [[1.0]]]}, "layer 0 does not compile to spike times"),
+        ({"weights": [[[1e308] * 2], [[1.0]]]}, "layer 0 does not compile to spike times"),
+        ({"biases": [[1e30], [0.0]]}, r"layer 0 .*; found values from 1e\+30 to 1e\+30"),
+        ({"biases": [[0.0], [10**400]]}, "the biases of layer 1 do not fit"),
+        ({"weights": 3}, "weights does not fit; expected Sequence or ndarray; found 3"),
+        ({"weights": None}, "weights does not fit"),
+        ({"biases": iter(())}, "biases does not fit"),
         ({"bits": 2.5}, "bits does not fit"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.typing import NDArray
 
 import bioae
@@ -62,6 +63,25 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
     np.testing.assert_allclose(outputs, network.run_events(values, dt), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("weights", "threshold", "times", "step"),
+    [
+        ([2.0**40], 1.0, [3.0], 4.0),  # crosses within rounding of the arrival
+        ([2.0**60], 1.0, [3.0], 4.0),
+        ([1.0], 3 + 2.0**-14, [0.0], 4.0),
+        ([1.0, -2.0], 2.0, [0.0, 2.0], 2.0),  # touches as the second input arrives
+        ([1.0, 2.0**40], 2 + 2.0**-8, [0.0, 2.0], 3.0),
+    ],
+)
+def test_steps_of_crossings_close_to_a_step(
+    weights: list[float], threshold: float, times: list[float], step: float
+) -> None:
+    network = SpikeTimeNetwork((SpikeTimeLayer([weights], [threshold]),), 9.0)  # type: ignore[arg-type,list-item]
+    ordinary = network.to_network()
+    result = bioae.simulate(ordinary, network.images([times], ordinary), "numpy")
+    assert network.read_times(result)[0] == network.spike_times([times], 1.0)[0] == step
+
+
 def test_the_error_of_time_steps_shrinks_with_them() -> None:
     network, exact = compiled(), relu_outputs(WEIGHTS, BIASES, VALUES)
     errors = [np.abs(network.run_events(VALUES, dt) - exact).mean() for dt in (1, 1 / 8, 1 / 64)]
@@ -105,9 +125,32 @@ def test_codes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((0.0, 0.0), "the slope does not fit; expected a number other than 0"),
+        ((0.0, np.nan), "the slope does not fit"),
+        (("x", 1.0), "the spike times of 0 do not fit"),
+    ],
+)
+def test_wrong_codes(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        TimeCode(*arguments)
+
+
+ONE = (SpikeTimeLayer(np.ones((2, 3)), np.ones(2)),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (((), 5.0), "the network has no layer"),
-        (((SpikeTimeLayer(np.ones((2, 3)), np.ones(2)),) * 2, 5.0), "layers 0 and 1 do not fit"),
-        (((SpikeTimeLayer(np.ones((2, 3)), np.ones(2)),), 0.0), "the duration does not fit"),
+        ((ONE * 2, 5.0), "layers 0 and 1 do not fit"),
+        ((ONE, 0.0), "the duration does not fit"),
+        ((ONE, 4.1e6), "of at most 4e.06; found 4100000"),
+        ((3, 5.0), "layers does not fit; expected Iterable; found 3"),
+        (((3,), 5.0), "layer 0 does not fit; expected SpikeTimeLayer; found 3"),
+        ((ONE, 5.0, "x"), "code does not fit; expected TimeCode; found 'x'"),
+        ((ONE, 5.0, TimeCode(np.ones(4))), "the spike times of 0 of code do not fit"),
+        ((ONE, 5.0, TimeCode(), 3), "output_code does not fit"),
+        ((ONE, 5.0, TimeCode(), TimeCode(), None, 3), "bounds does not fit"),
     ],
 )
 def test_wrong_networks(arguments: tuple[Any, ...], message: str) -> None:
@@ -136,5 +179,15 @@ def test_wrong_values() -> None:
         network.images([[-9.0, 0.0, 0.0]], ordinary)
     with pytest.raises(NetworkError, match="dt does not fit; expected a number above 0"):
         network.run_events(VALUES, 0)
+    with pytest.raises(NetworkError, match="dt does not fit; expected a number above 0"):
+        network.layers[0].spike_times(np.ones((1, 4)), -1)
+    with pytest.raises(NetworkError, match="network does not fit; expected Network; found 3"):
+        network.images(VALUES, 3)  # type: ignore[arg-type]
+    with pytest.raises(NetworkError, match="the outputs do not fit; expected an array of numbers"):
+        network.decode("abc", ordinary)  # type: ignore[arg-type]
+    with pytest.raises(NetworkError, match="the result does not fit; expected DataTree; found 3"):
+        network.read_times(3)  # type: ignore[arg-type]
+    with pytest.raises(NetworkError, match="expected the spikes of layers/layer1"):
+        network.read_times(xr.DataTree())
     with pytest.raises(NetworkError, match="dt"):
         network.to_network("3*mV")

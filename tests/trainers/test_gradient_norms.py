@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -103,10 +105,44 @@ def test_the_inputs_stay_as_they_were() -> None:
     assert torch.equal(values, before)
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e-200, 1e-310])
+def test_norms_of_all_sizes(factor: float) -> None:
+    norms = gradient_norms(lambda each: (factor * each).cumsum(0), inputs(), [0, 1], draws=None)
+    np.testing.assert_allclose(norms, factor * np.sqrt(inputs().shape[2]), rtol=1e-9)
+
+
+def test_inputs_without_channels() -> None:
+    with torch.inference_mode():
+        norms = gradient_norms(lambda each: 3 * each, torch.ones(4, 2), [0, 1], draws=None)
+    np.testing.assert_array_equal(norms, [[3.0, 3.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("respond", "values", "message"),
+    [
+        (torch.relu, np.ones((3, 2, 2)), "the inputs does not fit; expected Tensor"),
+        (torch.relu, torch.ones((3, 2, 2), dtype=torch.int64), "the inputs .* torch.int64"),
+        (torch.relu, torch.ones(3), r"the inputs do not fit.*\(3,\)"),
+        (Tensor.detach, torch.ones(3, 2, 2), "the outputs have no gradient"),
+        (lambda _: torch.ones(3, 2).requires_grad_(), torch.ones(3, 2), "outputs have no gradient"),
+        (torch.sum, torch.ones(3, 2, 2), r"the outputs do not fit; .*\(time, 2, ...\)"),
+        (lambda _: 3, torch.ones(3, 2, 2), "the outputs does not fit; expected Tensor; found 3"),
+    ],
+)
+def test_arrays_that_do_not_fit(respond: Any, values: Any, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        gradient_norms(respond, values, [0])
+
+
 @pytest.mark.parametrize(
     ("lags", "draws", "message"),
-    [([STEPS], 4, "lag"), ([-1], 4, "lag"), ([1], 0, "number of draws")],
+    [
+        ([STEPS], 4, "lag"),
+        ([-1], 4, "lag"),
+        (3, 4, "lags does not fit; expected Iterable; found 3"),
+        ([1], 0, "number of draws"),
+    ],
 )
-def test_refusals(lags: list[int], draws: int, message: str) -> None:
+def test_refusals(lags: Any, draws: int, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         gradient_norms(layer_outputs(Linear(matrix())), inputs(), lags, draws=draws)

@@ -241,6 +241,12 @@ def _check_recurrent(network: NetworkConfig, kind: RecurrentKind) -> None:
             f"baseline.output = {kind.output!r} has no effect: the last layer is recurrent, and "
             "its units are those of `cell`"
         )
+    default = RecurrentKind.model_fields["activation"].default
+    if kind.activation != default and all(layer.recurrent for layer in network.layers[:-1]):
+        raise ValueError(
+            f"baseline.activation = {kind.activation!r} has no effect: all layers but the last one "
+            "are recurrent, and their units are those of `cell`"
+        )
     if network.decoder.reads == "latency":
         raise ValueError(
             f"the decoder {network.decoder.kind!r} reads the times of spikes, which a baseline "

@@ -139,17 +139,36 @@ def set_initial(module: ConventionalModule, path: Path) -> None:
     """
     arrays = _arrays(check_input(path, ArtefactError, "file of initial arrays"))
     named = module.arrays
+    if not arrays:
+        raise ArtefactError(
+            "the file holds no array",
+            where=str(path),
+            expected=f"some of {', '.join(named)}",
+        )
     _check_shapes(
         arrays, {name: tuple(named[name].shape) for name in arrays if name in named}, path
     )
     for name, array in arrays.items():
-        named[name].copy_(torch.from_numpy(array))
+        values = torch.from_numpy(array).to(named[name].dtype)
+        if not values.isfinite().all():
+            raise ArtefactError(
+                f"the array {name!r} has values that are not finite as {values.dtype}",
+                where=str(path),
+            )
+        named[name].copy_(values)
 
 
 def _arrays(path: Path) -> Arrays:
     try:
         return load_tensors(read_input(path, None))
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+    except KeyError as error:
+        raise ArtefactError(
+            "the arrays have a type that cannot be read",
+            where=str(path),
+            expected="F64 or F32",
+            found=str(error.args[0]),
+        ) from error
+    except (SafetensorError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "the arrays of the baseline are missing or damaged", where=str(path), found=str(error)
         ) from error
@@ -164,7 +183,14 @@ def _check_shapes(arrays: Arrays, shapes: dict[str, tuple[int, ...]], path: Path
                 f"the array {name!r} does not fit the baseline",
                 where=str(path),
                 expected=str(shapes.get(name, "no such array")),
-                found=str(shape or "none"),
+                found="none" if shape is None else str(shape),
+            )
+        if array is not None and array.dtype.kind not in "iufb":
+            raise ArtefactError(
+                f"the array {name!r} does not fit the baseline",
+                where=str(path),
+                expected="real numbers",
+                found=str(array.dtype),
             )
         if array is not None and not np.isfinite(array).all():
             raise ArtefactError(

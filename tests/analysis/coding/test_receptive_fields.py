@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +102,29 @@ def test_the_participation_ratio_is_the_inverse_number_of_pixels(scale: float) -
     np.testing.assert_allclose(found[:3], [1, 1 / 15, 1 / 6], rtol=1e-12)
     assert np.isnan(found[3])
     assert np.isnan(inverse_participation_ratio(field.where(field > 0))[0])
+
+
+def test_fields_of_integers_and_empty_fields() -> None:
+    field = xr.DataArray(np.full((1, 3, 3), -128, np.int8), dims=("neuron", "y", "x"))
+    np.testing.assert_allclose(inverse_participation_ratio(field), [1 / 9], rtol=1e-12)
+    assert np.isnan(inverse_participation_ratio(field[:, :0])).all()
+    assert inverse_participation_ratio(field[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "dims", "message"),
+    [
+        (float, ("x", "x"), "a dimension is named twice; expected some of y, x"),
+        (float, ("z",), "there is no such dimension"),
+        (str, "x", "the field does not fit; expected real numbers; found <U"),
+        (complex, "x", "the field does not fit; expected real numbers; found complex128"),
+    ],
+)
+def test_fields_that_are_refused(dtype: type, dims: Any, message: str) -> None:
+    with pytest.raises(ResultError, match=message):
+        inverse_participation_ratio(
+            xr.DataArray(np.ones((3, 3), dtype), dims=("y", "x")), dims=dims
+        )
 
 
 def test_images_with_channels_have_fields_with_channels(make: Make) -> None:

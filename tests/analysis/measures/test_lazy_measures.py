@@ -29,7 +29,9 @@ MEASURES: dict[str, Measure] = {
     "latency_information": lambda tree: latency_information(tree, "conv"),
     "linear_readout": lambda tree: linear_readout(tree, "conv", folds=2),
     "operations": lambda tree: operations(
-        tree, {name: {"forward": 2, "recurrent": 3} for name in ("conv", "latent", "output")}
+        tree,
+        {name: {"forward": 2, "recurrent": 3} for name in ("conv", "latent", "output")},
+        input_events=np.ones(7),
     ),
     "population_rate": lambda tree: population_rate(tree, "conv", sigma_ms=2.0),
     "rate_statistics": lambda tree: rate_statistics(tree, "conv"),

@@ -9,7 +9,8 @@ import pytest
 from builders import model
 
 from bioae.equations import lower
-from bioae.equations.arrays.start import NEVER, constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.program import NEVER
 from bioae.errors import ModelError
 
 CONDUCTANCE: dict[str, Any] = {

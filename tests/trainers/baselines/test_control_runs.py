@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from builders import dense, write_arrays
 from safetensors.numpy import save_file
+from safetensors.torch import save as torch_save
 
 from bioae.datasets import load
 from bioae.errors import ArtefactError, NetworkError
@@ -236,14 +238,21 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
         ({"output.wait": np.zeros((2, 8))}, "'output.wait' does not fit.*no such array"),
         ({"output.weight": np.zeros((8, 2))}, r"'output.weight' does not fit.*\(2, 8\).*\(8, 2\)"),
         ({"output.bias": np.array([0.0, np.nan])}, "'output.bias' has values that are not finite"),
+        ({"output.bias": np.zeros(())}, r"'output.bias' does not fit.*\(2,\); found \(\)"),
+        ({"output.bias": np.ones(2, np.complex64)}, "expected real numbers; found complex64"),
+        ({"output.bias": np.full(2, 1e300)}, "'output.bias' has .* not finite as torch.float32"),
+        ({}, "the file holds no array; expected some of hidden"),
+        (torch_save({"output.bias": torch.ones(2, dtype=torch.bfloat16)}), "found BF16"),
         (None, "missing or damaged.*No such file"),
     ],
 )
 def test_initial_arrays_that_are_refused(
-    sums: Path, tmp_path: Path, arrays: dict[str, Any] | None, message: str
+    sums: Path, tmp_path: Path, arrays: dict[str, Any] | bytes | None, message: str
 ) -> None:
     path = tmp_path / "start.safetensors"
-    if arrays is not None:
+    if isinstance(arrays, bytes):
+        path.write_bytes(arrays)
+    elif arrays is not None:
         save_file(arrays, path)
     kind = {"kind": "recurrent", "initial": str(path)}
     described = tables(without_targets(sums, tmp_path), kind, CLASSIFIER)

@@ -326,6 +326,11 @@ SEQUENCE = {"task": {"kind": "sequence", "outputs": CLASSES}, "decoder": {"kind"
             {"kind": "recurrent", "output": "sigmoid"}, "baseline.output = 'sigmoid' has no effect",
         ),
         (
+            {**RECURRENT, "layers": RECURRENT["layers"][1:]},
+            {"kind": "recurrent", "activation": "tanh"},
+            "baseline.activation = 'tanh' has no effect",
+        ),
+        (
             {**RECURRENT, "input_shape": [16], "encoder": {"kind": "frames", "shape": [1, 4, 4]},
              "layers": [conv("first", 1, 3, recurrent=True), dense("output", CLASSES)]},
             "recurrent", "layer 'first': in baselines only dense layers are recurrent",

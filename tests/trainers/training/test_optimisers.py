@@ -159,7 +159,11 @@ def test_written_and_read(tmp_path: Path) -> None:
     ("training", "line"),
     [
         ({"optimiser": "lbfgs"}, "training.optimiser"),
-        ({"optimiser": {"name": "sgd", "momentum": 1.0}}, "momentum does not fit"),
+        (
+            {"optimiser": {"name": "sgd", "momentum": 1.0}},
+            "training.optimiser.momentum does not fit",
+        ),
+        ({"variability": {"scale": 1.0, "layers": []}}, "expected 1 or more entries; found []"),
         ({"optimiser": {"name": "sgd", "weight_decay": 0.1}}, "unknown key"),
         ({"optimiser": {"name": "adam", "weight_decay": 1.0}}, "unknown key"),
         ({"optimiser": {"name": "adamw", "weight_decay": -1.0}}, "weight_decay does not fit"),

@@ -106,11 +106,11 @@ def test_every_group_follows_in_proportion(
     ("schedule", "line"),
     [
         ("linear", "training.schedule"),
-        ("step", "'training.schedule.step.every' is missing"),
-        ({"name": "step", "every": 0}, "training.schedule.step.every does not fit"),
-        ({"name": "cosine", "final": 2}, "training.schedule.cosine.final does not fit"),
-        ({"name": "cosine", "every": 2}, "unknown key 'training.schedule.cosine.every'"),
-        ({"name": "constant", "warm_up": -1}, "training.schedule.constant.warm_up does not fit"),
+        ("step", "'training.schedule.every' is missing"),
+        ({"name": "step", "every": 0}, "training.schedule.every does not fit"),
+        ({"name": "cosine", "final": 2}, "training.schedule.final does not fit"),
+        ({"name": "cosine", "every": 2}, "unknown key 'training.schedule.every'"),
+        ({"name": "constant", "warm_up": -1}, "training.schedule.warm_up does not fit"),
         (3, "training.schedule"),
     ],
 )
