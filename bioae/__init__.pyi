@@ -11,7 +11,9 @@ from . import simulation as simulation
 from . import spike_times as spike_times
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
+from .equations import SynapseModel as SynapseModel
 from .equations import load_model as load_model
+from .equations import load_synapse as load_synapse
 from .errors import BioaeError as BioaeError
 from .exchange import from_nir as from_nir
 from .exchange import to_nir as to_nir
@@ -24,7 +26,9 @@ from .shortcuts import analyze as analyze
 from .shortcuts import parity as parity
 from .simulation import Backend as Backend
 from .simulation import BrianNetwork as BrianNetwork
+from .simulation import Learned as Learned
 from .simulation import build as build
+from .simulation import learn as learn
 from .simulation import simulate as simulate
 from .simulation import simulate_to as simulate_to
 from .simulation import write_result as write_result

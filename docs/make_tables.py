@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
+from bioae.equations.synapses.model import Side, SynapseModel, SynapseStatements
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
     CountDecoder,
@@ -48,7 +49,7 @@ from bioae.trainers.baselines.kinds import (
 
 PAGES = tuple(
     Path(__file__).with_name(name)
-    for name in ("networks.md", "neuron-models.md", "tasks.md", "baselines.md")
+    for name in ("networks.md", "neuron-models.md", "synapse-models.md", "tasks.md", "baselines.md")
 )
 
 _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
@@ -83,6 +84,9 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
     "timed": (TimedValues,),
+    "synapse": (SynapseModel,),
+    "side": (Side,),
+    "statements": (SynapseStatements,),
 }
 _COMMON: dict[str, set[str]] = {
     "encoders": set(),

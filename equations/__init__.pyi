@@ -6,3 +6,10 @@ from .model import NeuronModel as NeuronModel
 from .model import Surrogate as Surrogate
 from .program import Program as Program
 from .program import Statement as Statement
+from .synapses.library import available_synapses as available_synapses
+from .synapses.library import load_synapse as load_synapse
+from .synapses.lowering import lower_synapse as lower_synapse
+from .synapses.model import SynapseModel as SynapseModel
+from .synapses.program import Rule as Rule
+from .synapses.windows import learning_window as learning_window
+from .synapses.windows import weight_changes as weight_changes

@@ -32,6 +32,13 @@ _GROUPS = {
             "check": "Check the file of a neuron model.",
         },
     ),
+    "synapses": (
+        "Show synapse models: learning rules.",
+        {
+            "list": "List the shipped synapse models: learning rules.",
+            "show": "Show a synapse model's equations, and draw its learning window.",
+        },
+    ),
     "models": (
         "Show the trained networks that come with bioae.",
         {

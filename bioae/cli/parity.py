@@ -17,7 +17,7 @@ from bioae.simulation.backend import Target
 if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks import NetworkConfig
-    from bioae.trainers.parity import Parity
+    from bioae.trainers.parity import Parity, RuleParity
 
 __all__ = ["parity"]
 
@@ -34,6 +34,7 @@ def parity(
     examples: Positive = 4,
     seed: Seed = 0,
     perturb: bool = False,
+    neuron: str = "lif",
     json: bool = False,
 ) -> int:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -45,11 +46,14 @@ def parity(
     of the spikes over the whole run. The latter is not required of a chaotic network: one on which
     Brian2 disagrees with itself once the weights are perturbed in the last bits.
 
+    A synapse model is compared in a small random network of two layers that learn, one of them with
+    recurrent connections. Spikes and weights must agree.
+
     Parameters
     ----------
     model
-        A neuron model's name or TOML file; or a trained network's folder, .zip file, or name. The
-        name of a neuron model comes first, then a path that exists.
+        A neuron model's or a synapse model's name or TOML file; or a trained network's folder, .zip
+        file, or name. The name of a model comes first, then a path that exists.
     target
         Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     data
@@ -67,6 +71,8 @@ def parity(
         The seed of weights and input.
     perturb
         Always compare Brian2 with itself, perturbed; by default only if too few spikes agree.
+    neuron
+        The neuron model of the network of a synapse model.
     json
         Print one JSON object: of the first target that failed, or else of the last one tried.
     """
@@ -77,16 +83,21 @@ def parity(
     need_torch("bioae parity")
     tried = to_try(target)
     options: dict[str, Any] = {"examples": examples, "seed": seed, "perturb": perturb}
+    reports: Sequence[Parity]
     if _is_network(model):
         reports = _of_network(model, tried.targets, data, split, **options)
     else:
         if data is not None:
             raise InputError(
-                "a neuron model receives random input, and no data",
+                "this model receives random input, and no data",
                 where="--data",
                 mend="Name a trained network, its folder or .zip file, or leave out --data",
             )
-        reports = _of_model(model, tried.targets, neurons=neurons, steps=steps, **options)
+        options |= {"neurons": neurons, "steps": steps}
+        if _is_synapse(model):
+            reports = _of_synapse(model, tried.targets, neuron, **options)
+        else:
+            reports = _of_model(model, tried.targets, **options)
     if json:
         print(json_format.dumps(summary(reports), allow_nan=False))
     else:
@@ -124,6 +135,31 @@ def _of_model(model: str, targets: Sequence[Target], **options: Any) -> list[Par
     return model_parities(load_model(model), targets, **options)
 
 
+def _of_synapse(
+    model: str, targets: Sequence[Target], neuron: str, *, perturb: bool, **options: Any
+) -> Sequence[Parity]:
+    from bioae.equations import load_model, load_synapse
+    from bioae.trainers.parity.rules import rule_parities
+
+    if perturb:
+        raise InputError("a synapse model is not perturbed", where="--perturb", mend="Leave it out")
+    return rule_parities(load_synapse(model), targets, neuron=load_model(neuron), **options)
+
+
+def _is_synapse(model: str) -> bool:
+    """Return whether a synapse model is meant: a shipped one, or a file with ``[synapse]``."""
+    from bioae.documents import read_toml
+    from bioae.equations import available_synapses
+    from bioae.errors import ModelError
+
+    if model in available_synapses():
+        return True
+    path = Path(model)
+    if path.suffix != ".toml" or not path.is_file():
+        return False
+    return "synapse" in read_toml(path, "model file", error=ModelError)
+
+
 def _shown_to(
     config: NetworkConfig, data: str | None, split: Split, *, examples: int, seed: int
 ) -> Data:
@@ -148,9 +184,9 @@ def _is_network(model: str) -> bool:
     A word that is neither a path nor a name is meant as the kind of the name nearest to it.
     """
     from bioae import models
-    from bioae.equations import available
+    from bioae.equations import available, available_synapses
 
-    path, neurons = Path(model), available()
+    path, neurons = Path(model), (*available(), *available_synapses())
     if model in neurons or path.suffix == ".toml":
         return False
     if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
@@ -168,6 +204,11 @@ def _print(report: Parity) -> None:
 
 
 def _lines(report: Parity) -> Iterator[str]:
+    from bioae.trainers.parity import RuleParity
+
+    if isinstance(report, RuleParity):
+        yield from _lines_of_rule(report)
+        return
     activity = "change; it never fires, so states are compared" if report.silent else "fire"
     yield (
         f"{report.spikes:,} spikes of {report.neurons:,} neurons in {report.examples} "
@@ -184,6 +225,21 @@ def _lines(report: Parity) -> Iterator[str]:
         kind = "chaotic" if report.chaotic else "not chaotic"
         yield f"Brian2 with itself, perturbed: {report.self_agreement:.6g}, {kind}"
     yield f"required: {_requirement(report)}; {'passed' if report.passed else 'FAILED'}"
+
+
+def _lines_of_rule(report: RuleParity) -> Iterator[str]:
+    yield (
+        f"{report.spikes:,} spikes of {report.neurons:,} neurons ({report.neuron}) in "
+        f"{report.examples} presentations of {report.steps} steps; {report.active_fraction:.0%} of "
+        f"the neurons fire, {report.changed:.0%} of {report.weights:,} weights change"
+    )
+    yield f"differing (neuron, step) pairs: {report.differing}"
+    yield f"differing weights, summed over presentations: {report.differing_weights}"
+    yield f"largest difference of a weight: {report.max_state_error:.3g}"
+    required = (
+        "exact" if report.exact else "equal in each presentation, up to rounding in libraries"
+    )
+    yield f"required: {required}; {'passed' if report.passed else 'FAILED'}"
 
 
 def _requirement(report: Parity) -> str:

@@ -63,8 +63,7 @@ def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict
         network["decoder"] = {"kind": "summed_softmax", "scale": network["steps"] / 30}
     training["epochs"] = min(own["epochs"], sizes["epochs"])
     training["batch_size"] = sizes["batch"]
-    if name == "radlif":
-        training["compile"] = sizes["compile"]
+    training |= {"compile": sizes["compile"]} if name == "radlif" else own["lstm"]
     return tables | {"data": {"validation": sizes["validation"]}}
 
 

@@ -20,13 +20,15 @@ from pydantic import (
 
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
+from bioae.equations.synapses.library import load_synapse
+from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
 from bioae.networks.layers import Layer, Shape, as_text
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.placing import models_of
+from bioae.networks.placing import models_of, synapses_of
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
@@ -65,6 +67,9 @@ class NetworkConfig(Shown, Table):
     layers: Annotated[tuple[Layer, ...], Strict(False), Field(min_length=1)]
     neurons: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="neuron models that are part of the description, in full"
+    )
+    synapses: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="synapse models, likewise"
     )
 
     @field_validator("dt", mode="before")
@@ -116,11 +121,13 @@ class NetworkConfig(Shown, Table):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_default_task(self, serialise: Any) -> dict[str, Any]:
-        # Descriptions of auto-encoders, and their hashes, are older than tasks.
+    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
+        # Descriptions of auto-encoders, and their hashes, are older than tasks and synapses.
         fields: dict[str, Any] = serialise(self)
         if self.task == Reconstruction():
             fields.pop("task", None)
+        if not self.synapses:
+            fields.pop("synapses", None)
         return fields
 
     def __init__(self, **values: Any) -> None:
@@ -191,8 +198,21 @@ class NetworkConfig(Shown, Table):
             return NeuronModel.from_mapping(name, self.neurons[name], where=f"[neurons.{name}]")
         return load_model(name)
 
+    def synapse(self, name: str) -> SynapseModel:
+        """Return a synapse model of the network, a shipped one, or one from a file.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        if name in self.synapses:
+            where = f"[synapses.{name}]"
+            return SynapseModel.from_mapping(name, self.synapses[name], where=where)
+        return load_synapse(name)
+
     def self_contained(self) -> NetworkConfig:
-        """Return the same description, with the full text of every neuron model in it.
+        """Return the same description, with the full text of every model in it.
 
         Raises
         ------
@@ -200,6 +220,7 @@ class NetworkConfig(Shown, Table):
             If two different models have one name.
         """
         models: dict[str, NeuronModel] = {}
+        synapses: dict[str, SynapseModel] = {}
         layers = []
         for layer in self.layers:
             neuron = self.model(layer.neuron or self.neuron)
@@ -211,12 +232,24 @@ class NetworkConfig(Shown, Table):
                         where=f"layer {layer.name!r}",
                         mend="Rename one of their files",
                     )
-            layers.append(layer.model_copy(update={"neuron": neuron.name, "readout": readout.name}))
+            names = {"neuron": neuron.name, "readout": readout.name}
+            for key in ("synapse", "recurrent_synapse"):
+                if (name := getattr(layer, key)) is not None:
+                    rule = self.synapse(name)
+                    if synapses.setdefault(rule.name, rule) != rule:
+                        raise NetworkError(
+                            f"two different synapse models are called {rule.name!r}",
+                            where=f"layer {layer.name!r}",
+                            mend="Rename one of their files",
+                        )
+                    names[key] = rule.name
+            layers.append(layer.model_copy(update=names))
         default = self.model(self.neuron).name
         return self.varied(
             layers=tuple(layers),
             neuron=default if default in models else layers[0].neuron,
             neurons={name: model.to_mapping() for name, model in models.items()},
+            synapses={name: model.to_mapping() for name, model in synapses.items()},
         )
 
     def varied(self, **changes: Any) -> NetworkConfig:
@@ -292,7 +325,10 @@ class NetworkConfig(Shown, Table):
         placed = []
         shape = self.encoded_shape
         for depth, layer in enumerate(self.layers, start=1):
-            placed.append(PlacedLayer(layer, depth, shape, *models_of(self, layer)))
+            models = models_of(self, layer)
+            placed.append(
+                PlacedLayer(layer, depth, shape, *models, synapses_of(self, layer, depth))
+            )
             shape = layer.output_shape(shape)
         return tuple(placed)
 

@@ -120,6 +120,14 @@ class LayerBase(Table):
     recurrent: bool = Field(False, description="whether neurons also project to each other")
     recurrent_delay: Delay = Field(None, description="the delay within the layer")
     autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
+    synapse: str | None = Field(
+        None,
+        description="a [synapse model](synapse-models.md)'s name or file, by which the weights "
+        "from the layer before learn; none by default",
+    )
+    recurrent_synapse: str | None = Field(
+        None, description="the same for the connections within the layer"
+    )
     bias: bool = Field(False, description="whether neurons have a [bias](#bias), which is trained")
     initial: Literal["normal", "orthogonal"] = Field(
         "normal", description="the distribution of the [initial weights](#initial-weights)"
@@ -133,7 +141,10 @@ class LayerBase(Table):
     def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
         # Descriptions, and their hashes, are older than these keys.
         fields: dict[str, Any] = serialise(self)
-        newer = {"spread": {}, "bias": False, "initial": "normal"}
+        newer = {
+            "spread": {}, "bias": False, "initial": "normal",
+            "synapse": None, "recurrent_synapse": None,
+        }  # fmt: skip
         return {name: value for name, value in fields.items() if newer.get(name, ...) != value}
 
     @field_validator("delay", "recurrent_delay", mode="before")
@@ -193,10 +204,15 @@ class LayerBase(Table):
 
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:
-        for key in ("autapses", "recurrent_delay", "recurrent_gain"):
+        for key in ("autapses", "recurrent_delay", "recurrent_gain", "recurrent_synapse"):
             if not self.recurrent and getattr(self, key) not in (None, False):
                 raise ValueError(f"`{key}` needs `recurrent = true`")
         return self
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether several synapses from the layer before have one weight in common."""
+        return True
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:

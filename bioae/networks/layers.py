@@ -61,6 +61,11 @@ class Dense(LayerBase):
             raise ValueError("a dense layer has either `units` or `shape`")
         return self
 
+    @property
+    def shares_weights(self) -> bool:
+        """Return False: each synapse has a weight of its own."""
+        return False
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (neuron,), or the image's shape."""
         return self.shape if self.shape is not None else (self.units or 0,)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
+from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
@@ -37,6 +39,8 @@ class PlacedLayer:
     model, readout
         Its neuron model, and the model of its potential U: parameters that the two have in common
         are those of the neuron.
+    synapses
+        The synapse models of its pathways that learn, by the name of their weights.
     """
 
     layer: LayerBase
@@ -44,6 +48,7 @@ class PlacedLayer:
     input_shape: Shape
     model: NeuronModel
     readout: NeuronModel
+    synapses: Mapping[str, SynapseModel] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bioae.equations.model import NeuronModel
+from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.decoders import Decoder
+from bioae.networks.encoders import Encoder
 from bioae.networks.inputs import check_background, check_delay, check_spread
-from bioae.networks.layer_base import LayerBase
+from bioae.networks.layer_base import Delay, LayerBase
 
-__all__ = ["models_of"]
+__all__ = ["models_of", "synapses_of"]
 
 
 class _Description(Protocol):
@@ -33,9 +35,14 @@ class _Description(Protocol):
     def steps(self) -> int: ...
 
     @property
+    def encoder(self) -> Encoder: ...
+
+    @property
     def decoder(self) -> Decoder: ...
 
     def model(self, name: str) -> NeuronModel: ...
+
+    def synapse(self, name: str) -> SynapseModel: ...
 
 
 def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, NeuronModel]:
@@ -58,6 +65,54 @@ def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, Neur
         _check_silence(config, layer, model, where=where)
     readout = config.model(layer.readout)
     return model, readout.with_parameters(_common(model, readout))
+
+
+def synapses_of(config: _Description, layer: LayerBase, depth: int) -> dict[str, SynapseModel]:
+    """Return the synapse models of a layer's pathways that learn, by the name of their weights.
+
+    Raises
+    ------
+    NetworkError
+        If a pathway cannot learn.
+    ModelError
+        If there is no such synapse model.
+    """
+    found = {}
+    pathways = {
+        "synapse": ("weight", layer.delay),
+        "recurrent_synapse": ("recurrent", layer.recurrent_delay),
+    }
+    for key, (kind, delay) in pathways.items():
+        name = getattr(layer, key)
+        if name is None:
+            continue
+        where = f"layer {layer.name!r}, {key}"
+        _check_plastic(config, layer, key, delay, depth, where=where)
+        found[f"{layer.name}.{kind}"] = config.synapse(name)
+    return found
+
+
+def _check_plastic(
+    config: _Description, layer: LayerBase, key: str, delay: Delay, depth: int, *, where: str
+) -> None:
+    """Refuse a pathway that cannot learn."""
+    if key == "synapse" and layer.shares_weights:
+        raise NetworkError(
+            "weights that several synapses have in common cannot learn",
+            where=where, expected="a layer of the kind 'dense'",
+        )  # fmt: skip
+    if delay is not None:
+        raise NetworkError(
+            "connections with a delay cannot learn", where=where, expected="no delay",
+            found=str(delay),
+        )  # fmt: skip
+    if key == "synapse" and depth == 1 and config.encoder.graded:
+        raise NetworkError(
+            "graded input cannot teach, since it has no spikes", where=where,
+            expected="an encoder of spikes, such as bernoulli", found=config.encoder.kind,
+        )  # fmt: skip
+    if config.model(layer.neuron or config.neuron).threshold is None:
+        raise NetworkError("a layer that never fires cannot learn", where=where)
 
 
 def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:

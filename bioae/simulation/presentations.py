@@ -29,7 +29,6 @@ from bioae.datasets.conversion import UNNAMED
 from bioae.datasets.examples import Declared, check_labels, check_targets
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError, InputError
-from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
@@ -39,7 +38,6 @@ __all__ = [
     "check_declared",
     "check_fit",
     "converted",
-    "input_events",
     "needed_input",
     "values_of",
 ]
@@ -221,39 +219,6 @@ class Presentations:
             for start in range(0, len(values), rows):
                 hashed.update(np.ascontiguousarray(values[start : start + rows]).tobytes())
         return hashed.hexdigest()
-
-
-def input_events(
-    network: NetworkBase, data: Data | Any, *, seed: int = 0, **hints: Unpack[Hints]
-) -> NDArray[np.float64]:
-    """Count the events that each input neuron emits per example, averaged over the examples.
-
-    `bioae.analysis.operations` takes them: a result does not hold the input's spikes.
-
-    Parameters
-    ----------
-    network
-        The network, whose encoder emits them.
-    data, hints
-        As for `bioae.simulate`.
-    seed
-        The seed of random input.
-
-    Returns
-    -------
-    NDArray
-        In the shape of the input neurons, (channel, y, x) or (channel).
-
-    Raises
-    ------
-    DataError
-        If the data do not fit the network.
-    """
-    presented = Presentations.of(network.config, data, seed=seed, **hints)
-    events = np.zeros(network.config.encoded_shape)
-    for part in presented.chunks(64):
-        events += np.count_nonzero(presented.drive(part), axis=(0, 1))
-    return events / max(1, len(presented))
 
 
 def converted(config: NetworkConfig, images: Data | Any, **hints: Unpack[Hints]) -> Data:

@@ -1,1 +1,1 @@
-"""Synapse models: learning rules belong here, one TOML file each; none is shipped yet."""
+"""Synapse models: learning rules, one TOML file each, and their lowering to statements."""

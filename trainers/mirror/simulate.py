@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Unpack
 
-import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -14,15 +13,14 @@ from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.models.loading import NetworkLike, full_network_of
-from bioae.networks.placed_layer import PlacedLayer
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Dtype, check_record
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
+from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.chunk import join_chunks as join
 from bioae.simulation.results.describe import result_of
-from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.mirror.recording import layer_spikes
 
 __all__ = ["simulate_mirror"]
 
@@ -83,18 +81,7 @@ def _run(
 ) -> Chunk:
     drive = torch.from_numpy(presentations.drive(part))
     activity = mirror(drive, record=record, key=presentations.key(part))
-    layers = tuple(_layer(placed, activity.layers[placed.name]) for placed in mirror.config.placed)
+    layers = tuple(
+        layer_spikes(placed, activity.layers[placed.name]) for placed in mirror.config.placed
+    )
     return Chunk(layers, activity.output.double().numpy())
-
-
-def _layer(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
-    step, example, neuron = np.nonzero(activity.spikes.flatten(2).numpy())
-    states = {
-        name: Trace(values.flatten(2).swapaxes(0, 1).numpy(), placed.program.states[name].unit)
-        for name, values in activity.states.items()
-    }
-    steps, examples = activity.spikes.shape[:2]
-    return LayerSpikes.of(
-        placed.name, placed.shape, states=states, can_fire=placed.can_fire,
-        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
-    )  # fmt: skip

@@ -1,8 +1,8 @@
 """Parity: comparison of the mirror with Brian2, spike for spike.
 
-`comparison` runs both sides; `networks` makes networks of a neuron model, and perturbs them;
-`one_step` restarts the mirror from Brian2's state at every step; `threshold` finds spikes that
-depend on rounding; `report` holds the result.
+`comparison` runs both sides, and `rules` those of a learning rule; `networks` makes networks of a
+neuron model, and perturbs them; `one_step` restarts the mirror from Brian2's state at every step;
+`threshold` finds spikes that depend on rounding; `report` holds the result.
 """
 
 from __future__ import annotations
@@ -10,5 +10,9 @@ from __future__ import annotations
 from bioae.trainers.parity.comparison import compare, model_parities, model_parity
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import AGREEMENT, Parity
+from bioae.trainers.parity.rules import RuleParity, rule_parities
 
-__all__ = ["AGREEMENT", "Parity", "compare", "model_parities", "model_parity", "parity_network"]
+__all__ = [
+    "AGREEMENT", "Parity", "RuleParity", "compare", "model_parities", "model_parity",
+    "parity_network", "rule_parities",
+]  # fmt: skip

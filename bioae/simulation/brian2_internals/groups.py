@@ -192,7 +192,7 @@ class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
     def _run_template(
         self,
         template: str,
-        code: str,
+        code: str | Mapping[str, str],
         *,
         clock: Clock,
         when: str,

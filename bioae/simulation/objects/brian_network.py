@@ -22,6 +22,7 @@ from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.builder import Builder
 from bioae.simulation.objects.pathways import AnySynapses
+from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import key_arrays
 from bioae.simulation.objects.reading import Monitors
@@ -96,6 +97,12 @@ class BrianNetwork(Shown):
         rows = [("object", "class", "name in Brian2")]
         rows += [(name, type(each).__name__, each.name) for name, each in objects.items()]
         return Summary(heading, rows)
+
+    @property
+    def plastic(self) -> dict[str, PlasticSynapses]:
+        """The pathways that learn, by the name of their weights."""
+        each = self.synapses.items()
+        return {name: path for name, path in each if isinstance(path, PlasticSynapses)}
 
     @property
     def timing(self) -> Timing:
@@ -250,6 +257,7 @@ def assembled(builder: Builder) -> BrianNetwork:
     )
     built.network.schedule = list(built.timing.schedule.slots)
     parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
+    parts += [each for synapses in built.plastic.values() for each in synapses.traces.values()]
     parts += [*built.spikes.values(), *built.states.values()]
     parts += [built.readout, built.decoded, built.keys]
     for part in parts:

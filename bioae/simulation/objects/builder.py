@@ -9,6 +9,7 @@ from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import rules_of
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.code_runners import SpikeRecorder
@@ -36,6 +37,7 @@ class Builder:
         compact: bool,
         prefix: str,
         record: Collection[str] | Mapping[str, Collection[str]],
+        learning: bool = False,
     ) -> None:
         # It reorders arithmetic; constant subexpressions are out of the equations already.
         prefs.codegen.loop_invariant_optimisations = False
@@ -45,6 +47,7 @@ class Builder:
         self.compact = compact
         self.prefix = prefix
         self.record = record
+        self.learning = learning
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
         config = self.config
         self.held = held_array(self.presentations, config, name=self._name("input", "held"))
@@ -115,7 +118,13 @@ class Builder:
                 namespace={self.held.name: self.held},
             )
             source = population if recurrent else before
-            pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
+            rule = rules_of(placed).get(name) if self.learning else None
+            if rule is None:
+                pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
+            else:
+                pathways[name] = pathway.learning(
+                    rule, source, population, placed.depth, self.clock
+                )
         return pathways
 
     def _factor(self, delay: Steps) -> str:

@@ -22,6 +22,7 @@ def build(
     connectivity: Connectivity = "shared",
     compact: bool = False,
     prefix: str = "",
+    learning: bool = False,
 ) -> BrianNetwork:
     """Make Brian2 objects of a network, on the active device.
 
@@ -46,6 +47,8 @@ def build(
         the memory, instead of a `brian2.SpikeMonitor` per layer.
     prefix
         Prefix of all objects' names, where several networks share a project.
+    learning
+        Whether the weights of layers with a synapse model learn while the network runs.
 
     Returns
     -------
@@ -61,6 +64,6 @@ def build(
     one_of(connectivity, "connectivity", get_args(Connectivity))
     builder = Builder(
         network_of(network), whole(presentations, "presentations", least=1),
-        connectivity=connectivity, compact=compact, prefix=prefix, record=record,
+        connectivity=connectivity, compact=compact, prefix=prefix, record=record, learning=learning,
     )  # fmt: skip
     return assembled(builder)

@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
+from bioae.equations.synapses.program import Rule
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Pool2d, Shape
 from bioae.networks.schedule import Timing
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.standalone import active_target
+from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP
+from bioae.simulation.objects.traces import Traces
 from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense
 
 __all__ = ["DELAY", "WEIGHT", "AnySynapses", "Pathway"]
 
-AnySynapses: TypeAlias = Synapses | SharedSynapses
+AnySynapses: TypeAlias = Synapses | SharedSynapses | PlasticSynapses
 
 #: The synaptic variable of the weight; named so that no neuron variable can collide.
 WEIGHT = f"{RESERVED_PREFIX}w"
@@ -69,6 +72,48 @@ class Pathway:
     timing: Timing
     factor: str | None = None
     namespace: Mapping[str, Any] = field(default_factory=dict)
+
+    def learning(
+        self, rule: Rule, source: NeuronGroup, target: Population, depth: int, clock: Clock
+    ) -> PlasticSynapses:
+        """Make synapses that learn.
+
+        Parameters
+        ----------
+        rule
+            The lowered synapse model.
+        source, target, clock
+            As for `build`.
+        depth
+            The target's depth in the network.
+        """
+        traces = {
+            side: Traces(
+                program,
+                {"pre": source, "post": target}[side],
+                depth=depth if side == "post" or self.recurrent else depth - 1,
+                timing=self.timing,
+                clock=clock,
+                name=f"{self.name}__{side}",
+            )
+            for side, program in rule.traces.items()
+        }
+        return PlasticSynapses(
+            rule,
+            source,
+            target,
+            self.weights,
+            traces,
+            variable=INPUT,
+            negative=INHIBITION if target.separate_inhibition else None,
+            delivers=" and ".join(self._conditions()),
+            timing=self.timing,
+            recurrent=self.recurrent,
+            autapses=self.layer.autapses,
+            weight=WEIGHT,
+            clock=clock,
+            name=self.name,
+        )
 
     def build(
         self, source: NeuronGroup, target: Population, clock: Clock, connectivity: Connectivity

@@ -110,7 +110,7 @@ class Population(VariablesGroup):
         noise = settling_noise(program.draws, population=number, n=size)
         start = initial_state(program, parameters, dt=dt, n=size, noise=noise)
         self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
-        lead_in = timing.schedule.lead_in
+        lead_in = timing.schedule.lead_in if depth else 0
         own = {n for n, values in parameters.items() if np.ndim(values)}
         equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)

@@ -8,12 +8,14 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from brian2 import second
 from brian2.utils.logger import catch_logs
+from numpy.typing import NDArray
 
 from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
@@ -24,13 +26,14 @@ from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled
 from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled
 from bioae.simulation.objects.builder import Builder
+from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 from bioae.simulation.workers.runner import Runner
 
-__all__ = ["Job", "chunk_size"]
+__all__ = ["BuiltRunner", "Job", "chunk_size"]
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -72,14 +75,18 @@ class Job:
         The largest number of images of a chunk; smaller chunks are padded.
     backend
         The target and its options.
+    learning
+        Whether the weights of layers with a synapse model learn. Chunks then run one after another,
+        in one process: each begins with the weights with which the one before it ended.
     """
 
     network: NetworkBase
     presentations: int
     backend: Backend
+    learning: bool = False
 
     @contextmanager
-    def runner(self) -> Iterator[Runner]:
+    def runner(self) -> Iterator[BuiltRunner]:
         """Build the network, and run chunks on it within a block.
 
         Raises
@@ -114,19 +121,49 @@ class Job:
             builder = Builder(
                 self.network, presentations, record=backend.record,
                 connectivity=backend.connectivity, compact=compact, prefix="",
+                learning=self.learning,
             )  # fmt: skip
             return assembled(builder)
 
 
 @dataclass(frozen=True, eq=False)
-class _Runtime(Runner):
-    built: BrianNetwork
+class BuiltRunner(Runner):
+    """A network that is built.
 
+    Attributes
+    ----------
+    built
+        Its objects.
+    weights
+        The weights that learn, by name: those from which the next chunk begins. Empty at first,
+        when they are those of the network.
+    """
+
+    built: BrianNetwork
+    weights: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
+
+    def _starts(self, part: slice) -> Iterator[tuple[PlasticSynapses, dict[str, NDArray[Any]]]]:
+        """Yield the synapses that learn, each with its values at the start of a chunk."""
+        for name, synapses in self.built.plastic.items():
+            weights = np.asarray(self.weights.get(name, self.built.source.weights[name]), float)
+            yield synapses, synapses.start_arrays(weights, part.stop - part.start)
+
+    def _keep_weights(self) -> None:
+        for name, synapses in self.built.plastic.items():
+            self.weights[name] = synapses.weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Runtime(BuiltRunner):
     def run(self, images: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
         self.built.set_input(images, part)
+        for synapses, arrays in self._starts(part):
+            for name, values in arrays.items():
+                synapses.variables[name].set_value(values)
         self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
+        self._keep_weights()
         return self.built.read(part.stop - part.start)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
@@ -157,10 +194,9 @@ def _check_compiled(built: BrianNetwork) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Standalone(Runner):
+class _Standalone(BuiltRunner):
     """A compiled program, which writes its recordings into a folder."""
 
-    built: BrianNetwork
     device: Any
     folder: Path
 
@@ -178,12 +214,16 @@ class _Standalone(Runner):
         read_results_from(self.device, results)
         with self._failing():
             chunk = self.built.read(part.stop - part.start)
+            self._keep_weights()
         shutil.rmtree(results, ignore_errors=True)
         return chunk
 
     def _arguments(self, images: Presentations, part: slice) -> list[str]:
         arguments = []
-        for number, (name, values) in enumerate(self.built.input_arrays(images, part).items()):
+        arrays = dict(self.built.input_arrays(images, part))
+        for synapses, own in self._starts(part):
+            arrays |= {f"{synapses.name}.{name}": values for name, values in own.items()}
+        for number, (name, values) in enumerate(arrays.items()):
             file = f"argument{number}-{os.getpid()}"  # brian2cuda lowers the case of paths
             values.tofile(self.folder / file)
             if name == f"{self.built.held.name}.values":

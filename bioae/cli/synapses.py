@@ -1,0 +1,117 @@
+"""``bioae synapses``: list synapse models, show one and its learning window."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bioae.equations import SynapseModel
+
+__all__ = ["list_synapses", "show_synapses"]
+
+#: The intervals of a learning window, in milliseconds.
+_WIDEST, _POINTS = 100.0, 201
+
+
+def list_synapses(*, json: bool = False) -> None:
+    """List the shipped synapse models: learning rules.
+
+    Parameters
+    ----------
+    json
+        Print one JSON list.
+    """
+    from bioae.cli.tables import print_wrapped
+    from bioae.equations import available_synapses, load_synapse
+
+    models = [load_synapse(name) for name in available_synapses()]
+    if json:
+        print(json_format.dumps([{"name": m.name, **m.to_mapping()} for m in models]))
+        return
+    width = max(len(model.name) for model in models)
+    for model in models:
+        print_wrapped(model.description, start=f"{model.name:{width}}  ", indent=width + 2)
+        print_wrapped(model.reference, start=" " * (width + 2), indent=width + 2)
+
+
+def show_synapses(
+    name: str, /, *, window: Path | None = None, overwrite: bool = False, json: bool = False
+) -> None:
+    """Show a synapse model's equations, and draw its learning window.
+
+    The output is a synapse model file, with the derived statements in its comments.
+
+    Parameters
+    ----------
+    name
+        A shipped model's name, or the path of a TOML file.
+    window
+        The picture of the learning window to write: the change of the weight by a pair of spikes
+        against the interval between them. An .svg, .png or .pdf file.
+    overwrite
+        Replace an existing picture.
+    json
+        Print one JSON object.
+    """
+    from bioae.equations import load_synapse, lower_synapse
+
+    model = load_synapse(name)
+    rule = lower_synapse(model)
+    if window is not None:
+        _draw(model, window, overwrite=overwrite)
+    derived = {
+        "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],
+        "post": [str(each) for each in rule.traces["post"].update] if "post" in rule.traces else [],
+        "on_pre": [str(each) for each in rule.on_pre],
+        "on_post": [str(each) for each in rule.on_post],
+        "parity": [_class(rule.inexact)],
+    }
+    if json:
+        print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
+        return
+    print(model.to_toml())
+    print("# Derived by Brian2 and bioae; constants are in base units.")
+    for heading, lines in derived.items():
+        for place, line in enumerate(lines):
+            print(f"# {heading if place == 0 else '':8} {line}".rstrip())
+
+
+def _class(inexact: tuple[str, ...]) -> str:
+    """Return the class of agreement between the mirror and Brian2, and its reason."""
+    if not inexact:
+        return "exact"
+    return f"up to the precision of libraries' functions: {', '.join(inexact)}"
+
+
+def _draw(model: SynapseModel, path: Path, *, overwrite: bool) -> None:
+    import numpy as np
+
+    from bioae.analysis.plots import save_figure
+    from bioae.analysis.plots.style import INK, new_figure, styled
+    from bioae.equations import learning_window
+    from bioae.files import check_output
+
+    check_output(path, overwrite=overwrite, kind="file")
+    intervals = np.linspace(-_WIDEST, _WIDEST, _POINTS)
+    change = learning_window(model, intervals)
+
+    @styled
+    def draw() -> Figure:
+        figure = new_figure(4.0, 2.8)
+        axes = figure.subplots()
+        axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+        axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+        for side in (intervals < 0, intervals > 0):
+            axes.plot(intervals[side], change[side], color=INK)
+        axes.set(
+            title=model.name,
+            xlabel="target's spike after the source's, ms",
+            ylabel="change of the weight",
+        )
+        return figure
+
+    save_figure(draw(), path, overwrite=overwrite)

@@ -1,0 +1,47 @@
+"""Events of the input of a network, counted without a simulation."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.datasets import Data, Hints
+from bioae.networks.base import NetworkBase
+from bioae.simulation.presentations import Presentations
+
+__all__ = ["input_events"]
+
+
+def input_events(
+    network: NetworkBase, data: Data | Any, *, seed: int = 0, **hints: Unpack[Hints]
+) -> NDArray[np.float64]:
+    """Count the events that each input neuron emits per example, averaged over the examples.
+
+    `bioae.analysis.operations` takes them: a result does not hold the input's spikes.
+
+    Parameters
+    ----------
+    network
+        The network, whose encoder emits them.
+    data, hints
+        As for `bioae.simulate`.
+    seed
+        The seed of random input.
+
+    Returns
+    -------
+    NDArray
+        In the shape of the input neurons, (channel, y, x) or (channel).
+
+    Raises
+    ------
+    DataError
+        If the data do not fit the network.
+    """
+    presented = Presentations.of(network.config, data, seed=seed, **hints)
+    events = np.zeros(network.config.encoded_shape)
+    for part in presented.chunks(64):
+        events += np.count_nonzero(presented.drive(part), axis=(0, 1))
+    return events / max(1, len(presented))

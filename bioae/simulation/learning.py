@@ -1,0 +1,105 @@
+"""Let a network learn in Brian2, by its synapse models: presentation after presentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import whole
+from bioae.datasets import Data, Hints
+from bioae.datasets.conversion import check_hints
+from bioae.errors import TargetError
+from bioae.models.loading import NetworkLike, full_network_of
+from bioae.networks.network import Network
+from bioae.progress import Progress, check_progress, counted
+from bioae.simulation.backend import Backend, Target
+from bioae.simulation.learned import Learned, learner, with_weights
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.results.describe import result_of
+from bioae.simulation.targets.activation import check_target
+from bioae.simulation.workers.job import Job, chunk_size
+
+__all__ = ["in_chunks", "learn"]
+
+
+def learn(
+    network: NetworkLike,
+    images: Data | Any,
+    backend: Backend | Target = "cpp_standalone",
+    *,
+    seed: int = 0,
+    examples: ArrayLike | None = None,
+    chunk: int | None = None,
+    progress: Progress | bool | None = None,
+    **hints: Unpack[Hints],
+) -> Learned:
+    """Let a network learn in Brian2, by its synapse models.
+
+    Presentations follow each other in the order of the images; weights change in each of them, by
+    the rules of `docs/timing.md`. Neurons and traces start each presentation anew.
+
+    Parameters
+    ----------
+    network
+        The network, of which at least one layer has a synapse model.
+    images, backend, seed, examples, chunk, progress, hints
+        As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
+
+    Returns
+    -------
+    Learned
+        The network that has learned, and its activity meanwhile.
+
+    Raises
+    ------
+    NetworkError
+        If no layer has a synapse model.
+    DataError, TargetError, InputError
+        As `bioae.simulate`; or if the target is ``"cuda_standalone"``.
+    """
+    check_progress(progress)
+    check_hints(hints, learn)
+    network = learner(full_network_of(network))
+    backend = Backend.of(backend)
+    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
+    chunks: list[Chunk] = []
+    weights: dict[str, NDArray[np.float64]] = {}
+    with counted("Brian2", len(presented), progress, unit="examples") as report:
+        for part, each, learned in in_chunks(network, presented, backend, chunk):
+            chunks.append(each)
+            weights = learned
+            report(part.stop)
+    activity = join_chunks(chunks)
+    result = result_of(network, presented, activity, target=backend.target, dtype=backend.dtype)
+    return Learned(with_weights(network, weights), result)
+
+
+def in_chunks(
+    network: Network, presented: Presentations, backend: Backend, chunk: int | None
+) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
+    """Yield parts of the images, the network's activity, and the weights afterwards.
+
+    Parameters
+    ----------
+    network, presented, backend
+        See `learn`.
+    chunk
+        The number of presentations of a part; None: chosen to bound memory.
+    """
+    if backend.target == "cuda_standalone":
+        raise TargetError(
+            "networks do not learn on CUDA",
+            where="cuda_standalone",
+            mend="Use --target cpp_standalone",
+        )
+    check_target(backend.target)
+    size = None if chunk is None else whole(chunk, "chunk", least=1)
+    size = size or chunk_size(network.config, backend.record)
+    size = max(1, min(size, len(presented)))
+    with Job(network, size, backend, learning=True).runner() as runner:
+        for part in presented.chunks(size):
+            yield part, runner(presented, part), dict(runner.weights)

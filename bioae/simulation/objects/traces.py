@@ -1,0 +1,81 @@
+"""Traces of a learning rule: variables of neurons, in a Brian2 group beside them."""
+
+from __future__ import annotations
+
+from brian2 import Clock, NeuronGroup
+
+from bioae.arithmetic.rendering import rendered_statement
+from bioae.equations.program import Program
+from bioae.networks.schedule import Timing
+from bioae.simulation.brian2_internals.groups import TemplateRunner
+from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.presentation_clock import STEP
+
+__all__ = ["Traces"]
+
+
+class Traces(Population):
+    """Traces of neurons, integrated as neurons are, that change with their neurons' spikes.
+
+    Parameters
+    ----------
+    program
+        The lowered traces; its reset runs for each spike, after all pathways have learned from it.
+    neurons
+        The neurons.
+    depth
+        The depth of their layer in the network; 0 is the input.
+    timing
+        The times of presentations in the run.
+    clock
+        The network's clock.
+    name
+        The group's name.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        neurons: NeuronGroup,
+        *,
+        depth: int,
+        timing: Timing,
+        clock: Clock,
+        name: str,
+    ) -> None:
+        super().__init__(
+            program, {}, size=len(neurons), depth=depth, timing=timing, clock=clock, name=name
+        )
+        lines = (str(rendered_statement(each, program.integers)) for each in program.reset)
+        first = 1 - timing.schedule.lead_in
+        self.variables.add_reference("_spikes_of", neurons, "_spikespace")
+        self.variables.add_constant("_neurons", len(neurons))
+        if program.reset:
+            jumps = _OnSpikes(
+                self,
+                "on_spikes",
+                code={
+                    "condition": f"_holds = {STEP} >= {first} and {STEP} < {timing.steps}",
+                    "statement": "\n".join(lines),
+                },
+                clock=clock,
+                when="synapses",
+                order=5,
+                name=f"{name}__on_spike",
+                check_units=False,
+                needed_variables=["_spikes_of"],
+            )
+            jumps.add_dependency(neurons)
+            self.contained_objects.append(jumps)
+
+    def _arriving(self) -> tuple[str, ...]:
+        return ()  # no synapse reaches a trace
+
+    def _add_input(self, program: Program) -> None:
+        """Receive nothing."""
+
+
+class _OnSpikes(TemplateRunner):
+    """Statements for the neurons in another group's list of spikes, under a condition."""
+
+    _template_package = __package__

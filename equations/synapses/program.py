@@ -1,0 +1,86 @@
+"""Lowered learning rules: programs of traces, and statements of a weight, which both sides run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.operators import inexact
+from bioae.equations.program import Program, Statements
+from bioae.equations.synapses.model import SynapseModel
+
+__all__ = ["GRID_BITS", "SIDES", "Rule", "SideName", "named"]
+
+SideName = str
+
+#: The sides of a synapse: its source and its target.
+SIDES: tuple[SideName, ...] = ("pre", "post")
+
+#: Weights that learn are multiples of 2**-24: their sums are exact in any order.
+GRID_BITS = 24
+
+
+def named(kind: str, name: str) -> str:
+    """Return the name in a rule's statements of a variable of a kind.
+
+    Parameters
+    ----------
+    kind
+        A side for its trace, ``"parameter"``, or ``"weight"``.
+    name
+        The name in the model.
+    """
+    return f"{RESERVED_PREFIX}{kind}_{name}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A synapse model, lowered.
+
+    Attributes
+    ----------
+    model
+        The model that was lowered.
+    traces
+        The programs of the sides that have traces, by side: their ``reset`` is `on_spike`.
+    parameters
+        The parameters in base units.
+    on_pre, on_post
+        Statements of one synapse, each with a target of its own. They read the weight, traces and
+        parameters by the names of `named`; `result` is the new weight.
+    """
+
+    model: SynapseModel
+    traces: Mapping[SideName, Program]
+    parameters: Mapping[str, float]
+    on_pre: Statements
+    on_post: Statements
+
+    #: The weight before a block of statements.
+    weight = named("weight", "0")
+
+    @staticmethod
+    def result(statements: Statements) -> str:
+        """Return the name of the weight after a block."""
+        return statements[-1].target
+
+    def read(self, statements: Statements) -> frozenset[str]:
+        """Return the names that a block reads."""
+        targets = {each.target for each in statements}
+        return frozenset(n for each in statements for n in each.value.names) - targets
+
+    @property
+    def reproducible(self) -> bool:
+        """True if all libraries compute the same bits: no transcendental function."""
+        return not self.inexact
+
+    @property
+    def inexact(self) -> tuple[str, ...]:
+        """The functions whose last bit depends on the library, such as ``exp``."""
+        nodes = (
+            node for each in (*self.on_pre, *self.on_post) for node in ast.walk(each.value.tree)
+        )
+        found = {name for node in nodes if (name := inexact(node)) is not None}
+        return tuple(sorted(found.union(*(each.inexact for each in self.traces.values()))))

@@ -1,0 +1,93 @@
+"""Synapse models: files, names, units, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioae.equations import available_synapses, load_synapse, lower_synapse
+from bioae.equations.synapses.model import SynapseModel
+from bioae.errors import ModelError
+
+TRACE = {"equations": "dx/dt = -x/tau : 1", "on_spike": "x += 1"}
+
+
+def rule(**changes: Any) -> SynapseModel:
+    """Return a small rule with some keys changed."""
+    fields: dict[str, Any] = {
+        "description": "A rule.",
+        "pre": TRACE,
+        "synapse": {"on_post": "w = w + x_pre"},
+        "parameters": {"tau": "20*ms"},
+    }
+    return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
+
+
+@pytest.mark.parametrize("name", available_synapses())
+def test_shipped_models_are_exact_and_survive_a_round_trip(name: str, tmp_path: Path) -> None:
+    model = load_synapse(name)
+    assert lower_synapse(model).reproducible
+    path = tmp_path / f"{name}.toml"
+    path.write_text(model.to_toml())
+    assert load_synapse(path) == model
+
+
+def test_functions_that_libraries_round_differently_are_named() -> None:
+    found = lower_synapse(rule(synapse={"on_post": "w = w + exp(-x_pre)"}))
+    assert found.inexact == ("exp",)
+
+
+def test_parameters_may_end_as_traces_do() -> None:
+    pre = {"equations": "dx/dt = -x/tau_pre : 1", "on_spike": "x += step_post"}
+    found = lower_synapse(rule(pre=pre, parameters={"tau_pre": "2*tau_post", "tau_post": "9*ms",
+                                                    "step_post": "0.5"}))  # fmt: skip
+    assert found.parameters["tau_pre"] == pytest.approx(0.018)
+
+
+def test_subexpressions_and_temporary_variables_are_written_out() -> None:
+    pre = {"equations": "dx/dt = -x/tau : 1\nslope = 2*x + gain : 1"}
+    code = {"on_post": "half = slope_pre/2; w = w + half"}
+    found = lower_synapse(rule(pre=pre, synapse=code, parameters={"tau": "9*ms", "gain": "3"}))
+    assert "2 * bioae_pre_x" in str(found.on_post[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"synapse": {"on_post": "w = w + x"}}, r"on_post: the bare name .* expected x_pre"),
+        ({"synapse": {"on_post": "w = w + v_post"}}, r"v_post"),
+        ({"synapse": {"on_post": "w = w + q"}}, r"mine.toml, \[synapse\] on_post.*q"),
+        ({"synapse": {"on_post": "x_pre = 0; w = 1"}}, "cannot write 'x_pre'"),
+        ({"synapse": {"on_post": "tau = 0*ms; w = 1"}}, "cannot write 'tau'"),
+        ({"synapse": {"on_post": "a = 1"}}, "do not change 'w'"),
+        ({"synapse": {"on_post": "w = w + tau"}}, r"'w \+ tau' uses inconsistent units"),
+        ({"synapse": {"on_post": "w = tau"}}, "wrong unit"),
+        ({"synapse": {"on_post": "w = w + rand()"}}, "random"),
+        ({"synapse": {}}, "needs `on_pre` or `on_post`"),
+        ({"pre": {"equations": "dx/dt = -x/tau + xi/tau**0.5 : 1"}}, r"\[pre\].*random"),
+        ({"pre": {"equations": "dx/dt = -x/tau : 1 (unless refractory)"}}, "no flags"),
+        ({"pre": {"equations": "s = 2 : 1"}}, "no trace"),
+        ({"pre": {"equations": "dx/dt = -x : 1"}}, r"mine.toml, \[pre\] equations"),
+        ({"pre": {**TRACE, "on_spike": "x = 1*mV"}}, r"\[pre\] on_spike.*wrong unit"),
+        ({"pre": {**TRACE, "on_spike": "z = 1"}}, r"\[pre\] on_spike"),
+        ({"pre": {"equations": "dtau/dt = -tau/s : 1"},
+          "parameters": {"tau_pre": "1", "s": "1*ms"}}, "a parameter and a trace"),
+        ({"parameters": {"tau": "0*ms"}}, r"\[parameters\] tau"),
+        ({"parameters": {"tau": "20*mss"}}, r"\[parameters\] tau"),
+        ({"parameters": {"tau": "1*ms", "pi": "3"}}, "pi"),
+        ({"learn": {}}, "unknown key 'learn'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_a_line(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(ModelError, match=line) as refused:
+        lower_synapse(rule(**changes))
+    assert "\n" not in str(refused.value)
+
+
+def test_unknown_models_are_refused() -> None:
+    with pytest.raises(ModelError, match="Did you mean 'stdp_pair'"):
+        load_synapse("stdp_pairs")
+    with pytest.raises(ModelError, match="not a synapse model"):
+        lower_synapse("stdp_pair")  # type: ignore[arg-type]

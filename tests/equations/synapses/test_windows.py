@@ -1,0 +1,104 @@
+"""Learning windows of the shipped rules against their closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.equations import SynapseModel, learning_window, load_synapse, weight_changes
+from bioae.errors import InputError
+
+Times = NDArray[np.float64]
+
+INTERVALS = np.array([-80.0, -20.0, -3.0, -0.1, 0.1, 3.0, 20.0, 80.0])
+
+
+def unbounded(name: str, **parameters: str) -> SynapseModel:
+    """Return a shipped rule with bounds that are never reached."""
+    model = load_synapse(name)
+    values = {**model.parameters, "w_min": "-1000", "w_max": "1000", **parameters}
+    return model.model_copy(update={"parameters": values})
+
+
+def test_the_window_of_pairs_has_its_closed_form() -> None:
+    model = unbounded("stdp_pair", tau_pre="17*ms", tau_post="34*ms")
+    before, after = INTERVALS < 0, INTERVALS > 0
+    expected = np.zeros(len(INTERVALS))
+    expected[after] = 0.005 * np.exp(-INTERVALS[after] / 17)
+    expected[before] = -0.00525 * np.exp(INTERVALS[before] / 34)
+    np.testing.assert_allclose(learning_window(model, INTERVALS), expected, rtol=0, atol=1e-12)
+    assert learning_window(model, [0.0]) == 0  # neither comes first
+
+
+def test_the_window_of_triplets_for_a_pair_has_depression_only() -> None:
+    """In the minimal model potentiation needs two spikes of the target."""
+    change = learning_window(unbounded("stdp_triplet"), INTERVALS)
+    expected = np.where(INTERVALS < 0, -7.1e-3 * np.exp(INTERVALS / 33.7), 0.0)
+    np.testing.assert_allclose(change, expected, rtol=0, atol=1e-12)
+
+
+def earlier(times: Times, at: Times, tau: float) -> Times:
+    """Return the sums of exp(-(t - s)/tau) over the times s before each t."""
+    gaps = at[:, None] - times[None]
+    return np.where(gaps > 1e-9, np.exp(-np.where(gaps > 0, gaps, 0) / tau), 0.0).sum(1)
+
+
+def pairs(pre: Times, post: Times) -> float:
+    """Return the change by the all-to-all sum over pairs."""
+    potentiation = 0.005 * earlier(pre, post, 20.0).sum()
+    return float(potentiation - 0.00525 * earlier(post, pre, 20.0).sum())
+
+
+def triplets(pre: Times, post: Times) -> float:
+    """Return the change by equations 3 and 4 of Pfister & Gerstner 2006, minimal model."""
+    potentiation = 6.5e-3 * (earlier(pre, post, 16.8) * earlier(post, post, 114.0)).sum()
+    return float(potentiation - 7.1e-3 * earlier(post, pre, 33.7).sum())
+
+
+CHANGES = {"stdp_pair": pairs, "stdp_triplet": triplets}
+STEPS = st.lists(st.integers(0, 999), max_size=12, unique=True)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@settings(max_examples=20, deadline=None)
+@given(pre=STEPS, post=STEPS)
+def test_spike_trains_change_the_weight_by_the_sums_over_spikes(
+    name: str, pre: list[int], post: list[int]
+) -> None:
+    fired = np.zeros((2, 1, 1000), bool)
+    fired[0, 0, pre], fired[1, 0, post] = True, True
+    found = weight_changes(unbounded(name), *fired, dt="0.5*ms")
+    expected = CHANGES[name](0.5 * np.sort(pre).astype(float), 0.5 * np.sort(post).astype(float))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("interval", [-10.0, 10.0])
+def test_triplets_depend_on_the_frequency_of_pairs(interval: float) -> None:
+    """Sixty pairs at 1 to 50 Hz, as in figure 2 of Pfister & Gerstner 2006."""
+    changes = []
+    for rate in (1, 10, 20, 50):
+        pre = 100.0 + np.arange(60) * 1e3 / rate
+        post = pre + interval
+        fired = np.zeros((2, 1, int(pre[-1] + 200)), bool)
+        fired[0, 0, pre.astype(int)], fired[1, 0, post.astype(int)] = True, True
+        (found,) = weight_changes(unbounded("stdp_triplet"), *fired, dt="1*ms")
+        assert found == pytest.approx(triplets(pre, post), rel=0, abs=1e-9)
+        changes.append(found)
+    assert changes[0] < 1e-4 < changes[-1] == max(changes)
+
+
+def test_bounds_hold_and_nothing_else_is_rounded() -> None:
+    fired = np.ones((2, 1, 400), bool)
+    for weight in (0.0, 1.0):
+        change = weight_changes(load_synapse("stdp_triplet"), *fired, weight=weight)
+        assert 0 <= weight + change[0] <= 1
+    small = unbounded("stdp_pair", A_plus="1e-12")
+    assert learning_window(small, [1.0])[0] == pytest.approx(1e-12 * np.exp(-1 / 20), rel=1e-3)
+
+
+def test_spikes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="expected two arrays"):
+        weight_changes(load_synapse("stdp_pair"), np.zeros(3), np.zeros(3))

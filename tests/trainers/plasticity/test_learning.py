@@ -1,0 +1,228 @@
+"""Networks that learn: Brian2 on all targets, the mirror, and Brian2 written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bioae.analysis import differing_spikes
+from bioae.datasets import Signals
+from bioae.equations import load_model, load_synapse
+from bioae.errors import NetworkError, TargetError
+from bioae.networks import Network, NetworkConfig
+from bioae.random import named_stream
+from bioae.simulation import Learned, build, learn
+from bioae.simulation.presentations import Presentations
+from bioae.trainers import learn_mirror
+from bioae.trainers.parity import rule_parities
+
+STEPS, INPUTS, HIDDEN, OUTPUTS = 40, 12, 9, 5
+
+
+def network(schedule: str = "brian2", **layer: Any) -> Network:
+    """Return a network of two layers with all kinds of pathways that learn, and one that does not.
+
+    Its weights lie on both sides of 0 where the rule allows it.
+    """
+    hidden = {
+        "kind": "dense", "name": "hidden", "units": HIDDEN, "weight": "0.25",
+        "synapse": "stdp_pair", "recurrent": True, "recurrent_synapse": "stdp_triplet", **layer,
+    }  # fmt: skip
+    output = {
+        "kind": "dense", "name": "output", "units": OUTPUTS, "weight": "0.4",
+        "synapse": "stdp_triplet", "recurrent": True,
+    }  # fmt: skip
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [INPUTS], "steps": STEPS, "schedule": schedule,
+            "task": {"kind": "classification", "classes": OUTPUTS},
+            "encoder": {"kind": "frames", "random": True}, "decoder": {"kind": "max"},
+            "layers": [hidden, output],
+        },
+        where="test",
+    )  # fmt: skip
+    start = Network.initialise(config, seed=0)
+    weights = {name: np.abs(values) % 1 for name, values in start.weights.items()}
+    weights["output.recurrent"] -= 0.5
+    np.fill_diagonal(weights["output.recurrent"], 0)
+    return Network(config, weights).quantised()
+
+
+def signals(examples: int = 4) -> Signals:
+    values = 0.5 * named_stream(3, "signals").random((examples, STEPS, INPUTS))
+    return Signals.of(values, labels=np.zeros(examples, int))
+
+
+def check_equal(one: Learned, other: Learned, start: Network) -> None:
+    """Check that spikes, outputs and weights are equal, and that there was something to learn."""
+    assert differing_spikes(one.result, other.result)["differing"].sum() == 0
+    counts = [
+        int(one.result[f"layers/{name}"]["spike_count"].sum()) for name in ("hidden", "output")
+    ]
+    assert min(counts) > 20
+    np.testing.assert_array_equal(one.result["output"], other.result["output"])
+    for name, weights in one.network.weights.items():
+        np.testing.assert_array_equal(weights, other.network.weights[name])
+        learns = name in {"hidden.weight", "hidden.recurrent", "output.weight"}
+        assert (np.mean(weights != start.weights[name]) > 0.3) == learns, name
+
+
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+@pytest.mark.parametrize("autapses", [False, True])
+def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None:
+    start = network(schedule, autapses=autapses)
+    brian, mirror = learn(start, signals(), "numpy"), learn_mirror(start, signals())
+    check_equal(brian, mirror, start)
+    diagonal = np.diag(brian.network.weights["hidden.recurrent"])
+    assert bool((diagonal != np.diag(start.weights["hidden.recurrent"])).any()) == autapses
+
+
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
+def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
+    start = network("paper")
+    check_equal(learn(start, signals(), target, chunk=3), learn(start, signals(), "numpy"), start)
+
+
+def test_inhibition_may_arrive_separately() -> None:
+    start = network(neuron="coba", weight="6*nS")
+    assert start.config.placed[0].separate_inhibition
+    for name in ("hidden.weight", "output.weight"):
+        start.weights[name][:] -= 0.3  # clipped to 0 once they learn
+    check_equal(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
+
+
+def test_a_batch_averages_the_changes_of_its_examples() -> None:
+    start = network(recurrent=False, recurrent_synapse=None)
+    certain = (signals(1).signals > 0.3).astype(float)  # probabilities of spikes: 0 or 1
+    twice = Signals.of(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
+    one = learn_mirror(start, twice[:1])
+    both = learn_mirror(start, twice, batch_size=2)
+    np.testing.assert_allclose(
+        one.network.weights["hidden.weight"], both.network.weights["hidden.weight"], atol=2**-20
+    )
+    assert int(both.result["layers/hidden"]["spike_count"].sum()) > 10
+
+
+def test_presentations_do_not_depend_on_the_one_before_but_for_the_weights() -> None:
+    """Traces are set back: what an example teaches depends on it and on the weights alone."""
+    start = network("paper")
+    whole = learn(start, signals(2), "numpy")
+    first = learn(start, signals(2)[:1], "numpy")
+    second = learn(first.network, signals(2)[1:], "numpy", examples=[1])
+    for name, weights in whole.network.weights.items():
+        np.testing.assert_array_equal(weights, second.network.weights[name])
+
+
+def by_hand(weights: NDArray[np.float64], drive: NDArray[Any]) -> NDArray[np.float64]:
+    """Learn one presentation by the rule `stdp_pair` in plain Brian2; return the weights.
+
+    Parameters
+    ----------
+    weights
+        (target, source).
+    drive
+        Spikes of the input (step, source).
+    """
+    on_grid = "floor(clip({}, 0, 1)*16777216 + 0.5)/16777216"
+    fires = b2.TimedArray(drive, dt=1 * b2.ms)
+    b2.prefs.codegen.target = "numpy"
+    inputs = b2.NeuronGroup(
+        INPUTS, "dx/dt = -x/(20*ms) : 1", threshold="fires(t, i) > 0.5", reset="x += 1",
+        method="exact", dt=1 * b2.ms, namespace={"fires": fires},
+    )  # fmt: skip
+    hidden = b2.NeuronGroup(
+        HIDDEN, "dv/dt = -v/(100*ms) : 1\ndy/dt = -y/(20*ms) : 1\narrived : 1",
+        threshold="v > 1", reset="v = 0\ny += 1", method="exact", dt=1 * b2.ms,
+    )  # fmt: skip
+    receive = hidden.run_regularly("v += 0.25*arrived\narrived = 0", when="synapses", order=10)
+    synapses = b2.Synapses(
+        inputs, hidden, "w : 1", dt=1 * b2.ms,
+        on_pre={
+            "deliver": "arrived_post += w",
+            "depress": f"w = {on_grid.format('w - 0.00525*y_post')}",
+        },
+        on_post=f"w = {on_grid.format('w + 0.005*x_pre')}",
+    )  # fmt: skip
+    synapses.deliver.order, synapses.depress.order, synapses.post.order = -2, -1, 1
+    synapses.connect()
+    synapses.w = weights.T.ravel()
+    b2.Network(inputs, hidden, receive, synapses).run(STEPS * b2.ms, namespace={})
+    return np.asarray(synapses.w).reshape(INPUTS, HIDDEN).T
+
+
+def test_brian2_written_by_hand_learns_the_same_weights() -> None:
+    start = network(recurrent=False, recurrent_synapse=None)
+    learned = learn(start, signals(1), "numpy").network.weights["hidden.weight"]
+    drive = Presentations.of(start.config, signals(1)).drive()[:, 0]
+    weights = start.weights["hidden.weight"]
+    assert np.mean(learned != weights) > 0.5
+    np.testing.assert_array_equal(by_hand(weights, drive), learned)
+
+
+@pytest.mark.parametrize("name", ["stdp_pair", "stdp_triplet"])
+def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
+    (report,) = rule_parities(
+        load_synapse(name), ["numpy"], neuron=load_model("adex"), neurons=16, steps=30, examples=4
+    )
+    assert report.passed
+    assert not report.exact
+    assert report.spikes > 20
+    assert report.changed > 0.2
+
+
+def test_networks_that_cannot_learn_are_refused() -> None:
+    plain = network(synapse=None, recurrent=False, recurrent_synapse=None)
+    layers = [{**each.model_dump(), "synapse": None} for each in plain.config.layers]
+    fixed = Network(plain.config.varied(layers=layers), plain.weights)
+    for function in (learn, learn_mirror):
+        with pytest.raises(NetworkError, match="no layer has a synapse model"):
+            function(fixed, signals())
+    with pytest.raises(TargetError, match="do not learn on CUDA"):
+        learn(network(), signals(), "cuda_standalone")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"layer": {"delay": "2*ms"}}, "with a delay cannot learn"),
+        ({"encoder": {"kind": "frames"}}, "graded input cannot teach"),
+        ({"layer": {"synapse": "stdp"}}, "unknown synapse model 'stdp'"),
+        ({"layer": {"recurrent": False}}, "recurrent_synapse.*needs"),
+        ({"input_shape": [1, 6, 6], "encoder": {"kind": "bernoulli"},
+          "layer": {"kind": "conv2d", "channels": 2, "kernel": 3}}, "in common cannot learn"),
+    ],
+)  # fmt: skip
+def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any], line: str) -> None:
+    layer = {
+        "kind": "dense", "name": "hidden", "synapse": "stdp_pair", "recurrent": True,
+        "recurrent_synapse": "stdp_pair", **changes.pop("layer", {}),
+    }  # fmt: skip
+    if layer["kind"] == "dense":
+        layer["units"] = 4
+    fields = {
+        "input_shape": [3], "steps": 10, "encoder": {"kind": "frames", "random": True},
+        "task": {"kind": "classification", "classes": 32 if "kernel" in layer else 4},
+        "decoder": {"kind": "count"}, "layers": [layer],
+    }  # fmt: skip
+    with pytest.raises(Exception, match=line) as refused:
+        _ = NetworkConfig.from_mapping(fields | changes, where="test").placed
+    assert "\n" not in str(refused.value)
+
+
+def test_the_brian2_objects_are_at_hand() -> None:
+    start = network()
+    built = build(start, 2, learning=True)
+    assert set(built.plastic) == {"hidden.weight", "hidden.recurrent", "output.weight"}
+    pathway = built.plastic["hidden.weight"]
+    np.testing.assert_array_equal(pathway.weights, start.weights["hidden.weight"])
+    monitor = b2.StateMonitor(pathway.traces["pre"], "x", record=True)
+    built.network.add(monitor)
+    built.present(signals(2))
+    built.run()
+    assert monitor.x.max() > 1
+    assert (pathway.weights != start.weights["hidden.weight"]).any()
+    assert not build(start, 2).plastic

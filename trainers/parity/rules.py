@@ -1,0 +1,275 @@
+"""Comparison of a learning rule in the mirror and in Brian2: spikes, and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bioae.checks import whole
+from bioae.equations.model import NeuronModel
+from bioae.equations.synapses.model import SynapseModel
+from bioae.errors import ModelError
+from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
+from bioae.networks.rules import rules_of
+from bioae.random import MAX_SEED, named_stream
+from bioae.simulation.backend import Backend, Target, known_target
+from bioae.simulation.learned import learner
+from bioae.simulation.learning import in_chunks
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import LayerSpikes
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.parity.networks import ACTIVE, GRID_BITS
+from bioae.trainers.parity.report import AGREEMENT, Parity
+from bioae.trainers.plasticity.network import NetworkLearner
+
+__all__ = ["RuleParity", "rule_network", "rule_parities"]
+
+#: The largest difference of a weight after a presentation that begins with equal weights, where
+#: libraries round differently: some units of the grid of weights.
+_CLOSE = 2.0**-20
+
+#: Doublings of the input of a layer until it fires.
+_MOST_TRIALS = 24
+
+
+@dataclass(frozen=True, repr=False)
+class RuleParity(Parity):
+    """The agreement of a learning rule in the mirror and in Brian2.
+
+    Each presentation of the mirror begins with Brian2's weights. `one_step` is the fraction of
+    presentations whose spikes all agree, and `max_state_error` the largest difference of a weight
+    after one of them.
+
+    Attributes
+    ----------
+    neuron
+        The neuron model of the network.
+    weights
+        The number of weights that learn.
+    changed
+        The fraction of them that have changed in the end.
+    differing_weights
+        The number of weights that differ after a presentation, summed over presentations.
+    """
+
+    neuron: str = ""
+    weights: int = 0
+    changed: float = 0.0
+    differing_weights: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the comparison meets its requirement."""
+        if not self.spikes or not self.changed:
+            return False
+        if self.exact:
+            return self.differing == 0 and self.differing_weights == 0
+        return self.one_step >= AGREEMENT and self.max_state_error <= _CLOSE
+
+
+def rule_network(
+    model: SynapseModel, neuron: NeuronModel, *, neurons: int, steps: int, seed: int
+) -> Network:
+    """Return a random network of two layers, the first with recurrent connections, that learn.
+
+    Weights are uniform from 0.25 to 0.75. The unit of the weights of each layer is doubled until
+    half of its neurons fire.
+
+    Raises
+    ------
+    ModelError
+        If no input makes half of a layer's neurons fire.
+    """
+    first, second = neurons - neurons // 2, neurons // 2
+    units = {"first": 2.0**-8, "second": 2.0**-8}
+    while True:
+        network = _network(model, neuron, (first, second), units, steps=steps, seed=seed)
+        quiet = _quiet(network, seed)
+        if quiet is None:
+            return network
+        units[quiet] *= 2
+        if units[quiet] > 2.0**_MOST_TRIALS:
+            raise ModelError(
+                f"no input makes half of the neurons of {neuron.name!r} fire",
+                mend="Give `weight` the size of an input that moves the neuron, in its unit",
+            )
+
+
+def rule_parities(
+    model: SynapseModel,
+    targets: Iterable[Target],
+    *,
+    neuron: NeuronModel,
+    neurons: int = 40,
+    steps: int = 50,
+    examples: int = 20,
+    seed: int = 0,
+) -> list[RuleParity]:
+    """Compare a learning rule in the mirror with Brian2 on several targets.
+
+    Parameters
+    ----------
+    model
+        The synapse model.
+    targets
+        Brian2's targets.
+    neuron
+        The neuron model of the network, see `rule_network`.
+    neurons, steps, examples
+        The number of neurons in both layers together, of steps of a presentation, and of
+        presentations.
+    seed
+        The seed of weights and input.
+
+    Raises
+    ------
+    ModelError
+        If no input makes half of the neurons fire.
+    """
+    for target in targets:
+        known_target(target)
+    whole(neurons, "neurons", least=4)
+    whole(steps, "steps", least=2)
+    whole(examples, "examples", least=1)
+    whole(seed, "the seed", most=MAX_SEED)
+    network = learner(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
+    presented = _presented(network, examples, seed)
+    return [_compare(model, neuron, network, presented, target) for target in targets]
+
+
+def _compare(
+    model: SynapseModel,
+    neuron: NeuronModel,
+    network: Network,
+    presented: Presentations,
+    target: Target,
+) -> RuleParity:
+    placed = network.config.placed
+    mirror = NetworkLearner(network)
+    weights = before = mirror.weights
+    counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0}
+    alive = [np.zeros(each.size, bool) for each in placed]
+    worst = 0.0
+    for part, brian, after in in_chunks(network, presented, Backend(target), 1):
+        mirror.weights = weights
+        ours = mirror.present(presented, part)
+        pairs = [
+            (_raster(one), _raster(other))
+            for one, other in zip(brian.layers, ours.layers, strict=True)
+        ]
+        for place, (raster, _) in enumerate(pairs):
+            alive[place] |= raster.any(axis=0)
+        counts["spikes"] += sum(int(one.sum()) for one, _ in pairs)
+        counts["ours"] += sum(int(other.sum()) for _, other in pairs)
+        counts["common"] += sum(int((one & other).sum()) for one, other in pairs)
+        counts["whole"] += all((one == other).all() for one, other in pairs)
+        errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
+        counts["weights"] += sum(int((each > 0).sum()) for each in errors)
+        worst = max(worst, *(float(each.max()) for each in errors))
+        weights = after
+    differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
+    either = counts["common"] + differing
+    neurons = sum(each.size for each in placed)
+    steps = network.config.steps
+    rules = [rule for each in placed for rule in rules_of(each).values()]
+    return RuleParity(
+        model=model.name,
+        target=target,
+        steps=steps,
+        neurons=neurons,
+        examples=len(presented),
+        spikes=counts["spikes"],
+        active_fraction=float(np.concatenate(alive).mean()),
+        differing=differing,
+        identical=1.0 - differing / (len(presented) * steps * neurons),
+        spike_agreement=counts["common"] / either if either else 1.0,
+        one_step=counts["whole"] / len(presented),
+        excused=0,
+        explained=0,
+        max_state_error=worst,
+        exact=all(each.program.reproducible for each in placed)
+        and all(rule.reproducible for rule in rules),
+        neuron=neuron.name,
+        weights=sum(each.size for each in weights.values()),
+        changed=_fraction(before, weights),
+        differing_weights=counts["weights"],
+    )
+
+
+def _network(
+    model: SynapseModel,
+    neuron: NeuronModel,
+    sizes: tuple[int, int],
+    units: dict[str, float],
+    *,
+    steps: int,
+    seed: int,
+) -> Network:
+    rule: dict[str, Any] = {"kind": "dense", "synapse": model.name}
+    layers = [
+        {**rule, "name": name, "units": size, "weight": f"{units[name]!r}*({neuron.weight})"}
+        for name, size in zip(units, sizes, strict=True)
+    ]
+    layers[0] |= {"recurrent": True, "recurrent_synapse": model.name}
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [1, 1, sizes[0]],
+            "dt": neuron.dt or "1*ms",
+            "steps": steps,
+            "neuron": neuron.name,
+            "task": {"kind": "classification", "classes": sizes[1]},
+            "encoder": {"kind": "bernoulli", "rate": 0.3},
+            "decoder": {"kind": "count"},
+            "layers": layers,
+            "neurons": {neuron.name: neuron.to_mapping()},
+            "synapses": {model.name: model.to_mapping()},
+        },
+        where="rule_network",
+    )
+    drawn = Network.initialise(config, seed=seed)
+    weights = {
+        name: named_stream(seed, "rule_network", name).uniform(0.25, 0.75, values.shape)
+        for name, values in drawn.weights.items()
+    }
+    np.fill_diagonal(weights["first.recurrent"], 0.0)
+    return Network(config, {**drawn.weights, **weights}).quantised(GRID_BITS)
+
+
+def _presented(network: Network, examples: int, seed: int) -> Presentations:
+    shape = (examples, *network.config.input_shape)
+    images = named_stream(seed, "rule_network", "images").uniform(0.2, 1.0, shape)
+    return Presentations.of(network.config, images, seed=seed)
+
+
+@torch.no_grad()
+def _quiet(network: Network, seed: int) -> str | None:
+    """Return the first layer of which less than half of the neurons fire, or None."""
+    presented = _presented(network, 4, seed)
+    drive = torch.from_numpy(presented.drive()).double()
+    activity = NetworkMirror(network, dtype=torch.float64)(drive, key=presented.key())
+    for name, each in activity.layers.items():
+        if float(each.spikes.flatten(2).amax((0, 1)).mean()) < ACTIVE:
+            return str(name)
+    return None
+
+
+def _raster(layer: LayerSpikes) -> NDArray[np.bool_]:
+    """Return the spikes of a layer in one presentation (step, neuron)."""
+    (counts,) = layer.counts
+    raster = np.zeros((len(counts), layer.size), bool)
+    raster[np.repeat(np.arange(len(counts)), counts), layer.neuron] = True
+    return raster
+
+
+def _fraction(
+    before: dict[str, NDArray[np.float64]], after: dict[str, NDArray[np.float64]]
+) -> float:
+    """Return the fraction of weights that have changed."""
+    changed = sum(int((after[name] != values).sum()) for name, values in before.items())
+    return changed / sum(int(values.size) for values in before.values())

@@ -1,0 +1,1 @@
+"""Learning by synapse models in PyTorch: the mirror of synapses whose weights change on line."""

@@ -1,0 +1,145 @@
+"""A layer that learns, in PyTorch: its neurons, its pathways, and the order of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import rules_of
+from bioae.noise import Key
+from bioae.trainers.mirror.connections.pathways import Arrived, add
+from bioae.trainers.mirror.layer import LayerMirror
+from bioae.trainers.plasticity.synapses import PlasticPathway, TracesMirror
+
+__all__ = ["LayerLearner", "Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A presentation of a layer: its spikes (time, example, *shape), and the input of each step."""
+
+    spikes: Tensor
+    arrived: list[Arrived | None]
+
+
+class LayerLearner:
+    """A layer whose pathways learn by the rules of its synapse models.
+
+    Parameters
+    ----------
+    network
+        The network.
+    placed
+        The layer.
+    mirror
+        Its mirror, for neurons and for pathways that do not learn.
+    """
+
+    def __init__(self, network: Network, placed: PlacedLayer, mirror: LayerMirror) -> None:
+        self._mirror, self._placed = mirror, placed
+        self._timing = network.config.timing
+        self.paths: dict[str, PlasticPathway] = {}
+        like = mirror.neuron.start(1)["_spike"].new_zeros(())
+        for name, rule in rules_of(placed).items():
+            recurrent = name.endswith(".recurrent")
+            weights = like.new_tensor(network.weights[name])
+            sizes = {"pre": weights.shape[1], "post": weights.shape[0]}
+            traces = {
+                side: TracesMirror(program, sizes[side], network.config.dt_seconds, like)
+                for side, program in rule.traces.items()
+            }
+            no_autapses = recurrent and not placed.layer.autapses
+            fixed = torch.eye(len(weights), dtype=torch.bool) if no_autapses else None
+            self.paths[name] = PlasticPathway(
+                rule, weights, traces, separate=placed.separate_inhibition, fixed=fixed
+            )
+
+    def run(self, emitted: Tensor, key: Key | None = None) -> Run:
+        """Run a presentation on the output of the layer before (time, example, ...), and learn."""
+        neuron, lead_in = self._mirror.neuron, self._timing.schedule.lead_in
+        steps, examples = self._timing.steps, emitted.shape[1]
+        values = neuron.start(examples, key)
+        recurrence = self._mirror.recurrence
+        forward = self._path("weight")
+        own = self._path("recurrent")
+        arriving: list[Arrived | None]
+        arriving = [None] * (steps + lead_in) if forward else self._mirror.arriving(emitted)
+        sent = emitted.flatten(2)
+        self._start(examples)
+        spikes: list[Tensor] = []
+        arrived: list[Arrived | None] = []
+        for number, each in enumerate(arriving):
+            step = number - lead_in
+            values |= neuron.at(step, key)
+
+            def receive(now: Mapping[str, Tensor], number: int = number) -> Arrived | None:
+                fired = now["_spike"].flatten(1)
+                inputs: Arrived | None = None
+                if forward is not None and number < steps:
+                    inputs = self._shaped(forward.deliver(sent[number]), now["_spike"])
+                if own is not None:
+                    inputs = add(inputs, self._shaped(own.deliver(fired), now["_spike"]))
+                elif recurrence is not None:
+                    inputs = add(inputs, recurrence(now))
+                self._learn(number, sent[number] if number < steps else None, fired)
+                return inputs
+
+            if lead_in:
+                self._integrate()
+            arrived.append(neuron.step(values, each, receive))
+            if not lead_in:
+                self._integrate()
+            if step >= 0:
+                spikes.append(values["_spike"])
+        return Run(torch.stack(spikes), arrived)
+
+    def _start(self, examples: int) -> None:
+        """Set back all traces; those of the layer before are a step ahead."""
+        for name, path in self.paths.items():
+            for side, traces in path.traces.items():
+                traces.start(examples)
+                ahead = side == "pre" and not name.endswith(".recurrent")
+                # In Brian2's order the input neurons start in the step before the layers' window.
+                if ahead and (self._placed.depth > 1 or not self._timing.schedule.lead_in):
+                    traces.integrate()
+
+    def _integrate(self) -> None:
+        for path in self.paths.values():
+            for traces in path.traces.values():
+                traces.integrate()
+
+    def _learn(self, number: int, sent: Tensor | None, fired: Tensor) -> None:
+        """Learn in a step of the period, then let the traces jump, see `docs/timing.md`."""
+        lead_in, steps = self._timing.schedule.lead_in, self._timing.steps
+        step = number - lead_in
+        first = 1 - lead_in
+        inside = step >= first
+        for name, path in self.paths.items():
+            recurrent = name.endswith(".recurrent")
+            before = fired if recurrent else sent
+            last = steps - (1 if recurrent else 2)
+            if step <= last:
+                if before is not None and (inside or not recurrent):
+                    path.learn("pre", before)
+                if inside:
+                    path.learn("post", fired)
+        for name, path in self.paths.items():
+            recurrent = name.endswith(".recurrent")
+            before = fired if recurrent else sent
+            present = inside if recurrent else number < steps - 1 + lead_in
+            if "pre" in path.traces and before is not None and present:
+                path.traces["pre"].jump(before)
+            if "post" in path.traces and inside:
+                path.traces["post"].jump(fired)
+
+    def _path(self, kind: str) -> PlasticPathway | None:
+        return self.paths.get(f"{self._placed.name}.{kind}")
+
+    def _shaped(self, inputs: Arrived, like: Tensor) -> dict[str, Any]:
+        return {name: each.view_as(like) for name, each in inputs.items()}

@@ -1,0 +1,72 @@
+"""A network that learns, in PyTorch: presentation after presentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bioae.networks.network import Network
+from bioae.simulation.backend import Dtype
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.mirror.recording import layer_spikes
+from bioae.trainers.plasticity.layer import LayerLearner
+
+__all__ = ["NetworkLearner"]
+
+
+class NetworkLearner:
+    """A network that learns, presentation after presentation.
+
+    Parameters
+    ----------
+    network
+        The network, as `bioae.simulation.learning.learner` returns it.
+    dtype
+        The type of numbers.
+    """
+
+    def __init__(self, network: Network, dtype: Dtype = "float64") -> None:
+        self._config = network.config
+        self._dtype = getattr(torch, dtype)
+        self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
+        self._layers = [
+            LayerLearner(network, placed, self._mirror.layers[placed.name])
+            for placed in network.config.placed
+        ]
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """The weights that learn, by name (target, source)."""
+        paths = (item for layer in self._layers for item in layer.paths.items())
+        return {name: path.weights.T.double().numpy().copy() for name, path in paths}
+
+    @weights.setter
+    def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        for layer in self._layers:
+            for name in layer.paths.keys() & values.keys():
+                rows = np.ascontiguousarray(values[name].T)
+                layer.paths[name].weights = torch.from_numpy(rows).to(self._dtype)
+
+    @torch.no_grad()
+    def present(self, presented: Presentations, part: slice) -> Chunk:
+        """Present some examples at once, and learn from them; return the network's activity."""
+        config, key = self._config, presented.key(part)
+        emitted = torch.from_numpy(presented.drive(part)).to(self._dtype)
+        spikes = []
+        for placed, layer in zip(config.placed, self._layers, strict=True):
+            run = layer.run(emitted, key)
+            emitted = run.spikes
+            spikes.append(layer_spikes(placed, LayerActivity(placed.name, emitted)))
+        activity = emitted
+        if config.decoder.reads_potential:
+            *_, last = self._mirror.layers.values()
+            variable = placed.readout.decoded
+            activity = last.readout(run.arrived, record=[variable], key=key).recorded[variable]
+        output = config.decoder.decode(activity, default_scale=config.default_scale)
+        return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
