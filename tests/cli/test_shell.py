@@ -18,8 +18,8 @@ from bioae.cli.app import make_app
 from bioae.errors import DataError
 
 LIST = (
-    "demo, train, simulate, analyze, parity, experiment, import-nir, export-nir, neurons, models, "
-    "data, cache"
+    "demo, train, simulate, analyze, parity, experiment, import-nir, export-nir, neurons, "
+    "synapses, models, data, cache"
 )
 COMMANDS = tuple(LIST.split(", "))
 HEAVY = ("brian2", "matplotlib", "numpy", "pydantic", "scipy", "sklearn", "torch", "xarray")
