@@ -75,18 +75,18 @@ def run(trial: Trial) -> Mapping[str, float]:
 def classify(trial: Trial) -> dict[str, float]:
     """Train a perceptron on digits with wrong labels; test it, and count those that it repeats."""
     from bioae.analysis import memorised_labels
-    from bioae.datasets import load, save
+    from bioae.datasets import load
     from bioae.datasets.synthetic import flip_labels
     from bioae.trainers.training.splits import held_out
 
     sizes, settings = trial.sizes, trial.settings
     known = load(sizes["data"], "train", sizes["train"] + sizes["validation"])
-    given = flip_labels(known, settings["flipped"], classes=10, seed=trial.seed)
+    flipped = flip_labels(known, settings["flipped"], classes=10, seed=trial.seed)
     test = load(sizes["data"], "test", sizes["test"])
-    path = save(trial.folder / "data.npz", given, test, overwrite=True)
-    tables = perceptron(sizes, path, settings)
+    data = trial.data(flipped, test)
+    tables = perceptron(sizes, Path(data["name"]), settings)
     numbers, baseline = _trained(trial, tables)
-    trained, _ = held_out(load(str(path), "train"), sizes["validation"], trial.seed)
+    trained, _ = held_out(load(data["name"], "train"), sizes["validation"], trial.seed)
     true = np.asarray(known.labels)[trained.indices]  # their places in the file
     predicted = baseline.predict(trained).argmax(1)
     memorised = memorised_labels(predicted, np.asarray(trained.labels), true)

@@ -24,7 +24,7 @@ Numbers = NDArray[np.float64]
 #: The numbers of loci K on which a contribution depends, besides its own.
 EPISTASIS = (0, 2, 5, 10)
 
-#: What every other step of a climb is.
+#: The conditions at each K, by their kind of step.
 STEPS = {
     "plain": "the task only",
     "autoencoding": "every other step: a neuron reconstructs its inputs",

@@ -58,7 +58,6 @@ def run(trial: Trial) -> Mapping[str, float]:
 
 def _compiled(trial: Trial) -> dict[str, float]:
     """Train a ReLU network, compile it, and run it from event to event and in Brian2."""
-    from bioae.datasets import save
     from bioae.datasets.synthetic import genz
     from bioae.spike_times import compile_relu, relu_outputs
 
@@ -66,8 +65,7 @@ def _compiled(trial: Trial) -> dict[str, float]:
     train = genz(sizes["train"], inputs=inputs, seed=trial.seed)
     test = genz(sizes["test"], inputs=inputs, seed=trial.seed, split="test")
     tables = recipe(inputs, trial.settings["hidden"], sizes)
-    data = save(trial.folder / "data.npz", train, test, overwrite=True)
-    trained = trial.baseline({**tables, "data": {"name": str(data)}})
+    trained = trial.baseline(tables | {"data": trial.data(train, test)})
     arrays = trained.baseline.arrays()
     names = [layer["name"] for layer in tables["network"]["layers"]]
     weights, biases = ([arrays[f"{n}.{kind}"] for n in names] for kind in ("weight", "bias"))

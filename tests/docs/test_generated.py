@@ -15,6 +15,7 @@ import make_analysis
 import make_experiments
 import make_models
 import make_operators
+import make_synapses
 import make_tables
 import make_trained
 import pytest
@@ -26,7 +27,7 @@ from benchmarks.stored import Table
 from benchmarks.training import table as training_table
 from bioae import analysis, models
 from bioae.analysis import plots
-from bioae.equations import available, load_model
+from bioae.equations import available, available_synapses, load_model
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.experiments.demo import RUNS
@@ -75,6 +76,13 @@ def test_generated_tables_of_trained_networks() -> None:
     assert content.count("<!-- end -->") == 1
     assert all(f"### {name}\n" in content for name in models.available())
     assert make_trained.filled(content) == content, "run python docs/make_trained.py"
+
+
+def test_the_picture_of_learning_windows() -> None:
+    numbers = make_synapses.numbers()
+    assert set(numbers["window"]) == set(available_synapses())
+    svg = make_synapses.PICTURE.read_text(encoding="utf-8")
+    assert svg.endswith(f"{pictures.mark(numbers)}\n"), "run python docs/make_synapses.py"
 
 
 def test_generated_pages_of_models() -> None:

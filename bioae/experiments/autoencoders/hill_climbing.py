@@ -124,7 +124,8 @@ class Climber:
     """A hill climber with its data, initial weights, and the steps that it proposes.
 
     A step of the task changes any weight of hidden neurons or the output by a normal number. Every
-    other evaluation is of such a step in all climbs; the climbs differ in those between.
+    second step is of this kind in all climbs, and the climbs differ in the others. Those of
+    `jitter` are not judged: equal numbers of evaluations are equal numbers of steps.
 
     Parameters
     ----------
@@ -277,7 +278,7 @@ class _State:
         change
             The number to add to it.
         goal
-            What is to be reconstructed, shape ``(input, example)``.
+            The inputs to reconstruct, shape ``(input, example)``.
         """
         hidden, decoder = self.network.hidden, self.network.decoder
         if place >= hidden.size:
@@ -323,5 +324,5 @@ def _sigmoid(potential: Numbers) -> Numbers:
 
 
 def _code(active: Numbers) -> Numbers:
-    """Return that of which a decoder takes multiples: the output relative to its middle."""
+    """Return the outputs less 1/2, by which a decoder multiplies its weights."""
     return active - 0.5
