@@ -148,7 +148,7 @@ def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -
         (("./model", "--data", "mine.npz", "--examples", 6), "a limit of at most 5; found 6"),
         (
             ("lif", "--data", "mine.npz"),
-            "--data: a neuron model receives random input, and no data",
+            "--data: this model receives random input, and no data",
         ),
     ],
 )

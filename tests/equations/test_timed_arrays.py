@@ -90,7 +90,7 @@ REFUSED_FILES = {
     "none.csv": (None, "these values cannot be read"),
     "words.csv": (b"one, two", "these values cannot be read"),
     "table.csv": (b"1, 2\n3, 4", "these values cannot be read"),
-    "empty.csv": (b"", "at least 1 item"),
+    "empty.csv": (b"", "expected 1 or more entries"),
     "bytes.csv": (b"\xff\xfe", "these values cannot be read"),
     "inf.csv": (b"1, inf", "finite number"),
     "long.csv": (b"1\n" * 10_001, "at most 10000"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import brian2 as b2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import bioae
 from bioae.analysis import differing_spikes
 from bioae.datasets import Signals
 from bioae.equations import load_model, load_synapse
@@ -211,6 +213,17 @@ def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any], line: s
     with pytest.raises(Exception, match=line) as refused:
         _ = NetworkConfig.from_mapping(fields | changes, where="test").placed
     assert "\n" not in str(refused.value)
+
+
+def test_a_learned_network_is_saved_with_its_rules(tmp_path: Path) -> None:
+    learned = learn(network(), signals(2), "numpy").network
+    bioae.save(learned, tmp_path / "learned")
+    loaded = bioae.load(tmp_path / "learned").network
+    assert loaded.config == learned.config.self_contained()
+    assert set(loaded.config.synapses) == {"stdp_pair", "stdp_triplet"}
+    again = learn(loaded, signals(2), "numpy").network
+    for name, weights in learn(learned, signals(2), "numpy").network.weights.items():
+        np.testing.assert_array_equal(weights, again.weights[name])
 
 
 def test_the_brian2_objects_are_at_hand() -> None:
