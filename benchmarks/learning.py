@@ -23,20 +23,22 @@ _RUNS, _DIGITS, _STEPS, _UNITS = 5, 500, 50, 400
 _BIOAE = f"""
 import json, sys, time
 import bioae
+import numpy as np
 from bioae.datasets import load
 from bioae.simulation.backend import Backend
 from bioae.simulation.learned import learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.job import Job
 digits = load("sample", "train", int(sys.argv[1]))
-layer = {{"kind": "dense", "name": "hidden", "units": {_UNITS}, "weight": "0.02",
+layer = {{"kind": "dense", "name": "hidden", "units": {_UNITS}, "weight": "0.004",
           "synapse": "stdp_pair"}}
 config = bioae.NetworkConfig.from_mapping({{
     "steps": {_STEPS}, "schedule": "paper", "encoder": {{"kind": "bernoulli"}},
     "task": {{"kind": "classification", "classes": {_UNITS}}}, "decoder": {{"kind": "count"}},
     "layers": [layer]}}, where="benchmark")
 network = bioae.Network.initialise(config, seed=0)
-weights = {{name: abs(values) % 0.6 for name, values in network.weights.items()}}
+draw = np.random.default_rng(0)
+weights = {{name: 0.6*draw.random(values.shape) for name, values in network.weights.items()}}
 network = learner(bioae.Network(config, weights))
 presented = Presentations.of(network.config, digits)
 times = []
@@ -65,7 +67,7 @@ hidden = NeuronGroup({_UNITS}, "dv/dt = -v/(100*ms) : 1\\ndy/dt = -y/(20*ms) : 1
 inputs.run_regularly("x = 0", dt={_STEPS}*ms)
 hidden.run_regularly("v = 0\\ny = 0", dt={_STEPS}*ms)
 synapses = Synapses(inputs, hidden, "w : 1",
-                    on_pre="v_post += 0.02*w\\nw = clip(w - 0.00525*y_post, 0, 1)",
+                    on_pre="v_post += 0.004*w\\nw = clip(w - 0.00525*y_post, 0, 1)",
                     on_post="w = clip(w + 0.005*x_pre, 0, 1)")
 synapses.connect()
 synapses.w = "0.6*rand()"

@@ -66,8 +66,8 @@ def show_synapses(
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],
         "post": [str(each) for each in rule.traces["post"].update] if "post" in rule.traces else [],
-        "on_pre": [str(each) for each in rule.on_pre],
-        "on_post": [str(each) for each in rule.on_post],
+        "on_pre": [str(each) for each in rule.on_grid(rule.on_pre)],
+        "on_post": [str(each) for each in rule.on_grid(rule.on_post)],
         "parity": [_class(rule.inexact)],
     }
     if json:

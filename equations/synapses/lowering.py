@@ -15,7 +15,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.variables import Variable
 from brian2.equations.equations import SUBEXPRESSION
 from brian2.parsing.expressions import parse_expression_dimensions
-from brian2.units import Quantity, second
+from brian2.units import Quantity
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
@@ -29,15 +29,13 @@ from bioae.equations.parameters import parameter_values
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import constants, unit_name
 from bioae.equations.synapses.model import WEIGHT, Side, SynapseModel
-from bioae.equations.synapses.program import GRID_BITS, SIDES, Rule, SideName, named
+from bioae.equations.synapses.program import SIDES, Rule, SideName, named
 from bioae.errors import ModelError
 
 __all__ = ["lower_synapse"]
 
 #: What Brian2 refuses as the end of a variable's name, and what stands for it in programs.
 _SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
-
-_TO_GRID = f"floor({{}}*{2**GRID_BITS} + 0.5)*{2.0**-GRID_BITS!r}"
 
 
 def lower_synapse(model: SynapseModel) -> Rule:
@@ -191,7 +189,7 @@ class _Lowering:
         where = f"{self.where}, [synapse] {key}"
         known, units = dict(self.known), dict(self.units)
         statements: list[Statement] = []
-        weight, written = Rule.weight, False
+        written = 0
         for number, each in enumerate(parse_assignments(code, where=where), start=1):
             self._check(each, known, where)
             value = self._with_numbers(each.value.substituted(known))
@@ -205,20 +203,19 @@ class _Lowering:
                         expected="1, as a network's weights",
                         found=unit_name(unit),
                     )
-                weight, written = target, True
+                written = number
             statements.append(Statement(target, value))
             known[each.target] = Expression(target)
             units[each.target] = unit
         if not written:
             raise ModelError(f"the statements do not change {WEIGHT!r}", where=where)
-        statements.append(Statement(named(key, "new"), Expression(_TO_GRID.format(weight))))
-        return tuple(statements)
+        return tuple(statements[:written])
 
     def _check(self, each: Assignment, known: Mapping[str, Expression], where: str) -> None:
         calls = (node for node in ast.walk(each.value.tree) if isinstance(node, ast.Call))
         if any(ast.unparse(call.func) in RANDOM for call in calls):
             raise ModelError("a synapse cannot be random", where=where, found=each.value.text)
-        for name in each.value.names - known.keys() - constants().keys() - {"dt"}:
+        for name in each.value.names - known.keys() - constants().keys():
             for side, model in self.models.items():
                 if name in declared_equations(model):
                     raise ModelError(
@@ -227,8 +224,7 @@ class _Lowering:
                         expected=f"{name}_{side}",
                         found=name,
                     )
-        listed = (*known, "dt")
-        check_names(each.value, {*listed, *constants()}, where=where, listed=listed)
+        check_names(each.value, {*known, *constants()}, where=where, listed=known)
         if each.target != WEIGHT:
             if each.target in self.known or each.target in constants():
                 raise ModelError(
@@ -246,7 +242,7 @@ class _Lowering:
 
     def _unit(self, value: Expression, units: Mapping[str, Dimension], where: str) -> Dimension:
         dimensions = {name: Quantity(v).dim for name, v in constants().items()}
-        dimensions |= {**units, "dt": second.dim}
+        dimensions |= units
         variables: dict[str, Any] = {
             **DEFAULT_FUNCTIONS,
             **{n: Variable(name=n, dimensions=d, dtype=np.float64) for n, d in dimensions.items()},

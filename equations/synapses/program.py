@@ -6,9 +6,10 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.operators import inexact
-from bioae.equations.program import Program, Statements
+from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.synapses.model import SynapseModel
 
 __all__ = ["GRID_BITS", "SIDES", "Rule", "SideName", "named"]
@@ -35,6 +36,11 @@ def named(kind: str, name: str) -> str:
     return f"{RESERVED_PREFIX}{kind}_{name}"
 
 
+#: Added and taken away again, it leaves the nearest multiple of 2**-24 of a number below 2**27: the
+#: unit in the last place of a float64 of its size.
+_TO_GRID = f"{{0}} + {3 * 2.0**27!r} - {3 * 2.0**27!r}"
+
+
 @dataclass(frozen=True)
 class Rule:
     """A synapse model, lowered.
@@ -48,8 +54,8 @@ class Rule:
     parameters
         The parameters in base units.
     on_pre, on_post
-        Statements of one synapse, each with a target of its own. They read the weight, traces and
-        parameters by the names of `named`; `result` is the new weight.
+        Statements of one synapse, each with a target of its own, that of the last being the new
+        weight. They read the weight, traces and parameters by the names of `named`.
     """
 
     model: SynapseModel
@@ -62,9 +68,12 @@ class Rule:
     weight = named("weight", "0")
 
     @staticmethod
-    def result(statements: Statements) -> str:
-        """Return the name of the weight after a block."""
-        return statements[-1].target
+    def on_grid(statements: Statements) -> Statements:
+        """Return a block that rounds its weight to the grid, in float64."""
+        if not statements:
+            return ()
+        weight = statements[-1].target
+        return (*statements, Statement(f"{weight}_on_grid", Expression(_TO_GRID.format(weight))))
 
     def read(self, statements: Statements) -> frozenset[str]:
         """Return the names that a block reads."""

@@ -158,17 +158,18 @@ class _Traces:
 
 
 class _Block:
-    """Statements of a synapse, without rounding."""
+    """Statements of a synapse; weights are not rounded to the grid."""
 
     def __init__(self, rule: Rule, statements: Statements) -> None:
         self._rule = rule
-        *changes, rounding = statements or (None,)
         self._reads: tuple[str, ...] = ()
         self._function = None
-        if rounding is not None:
-            (result,) = rounding.value.names
-            self._reads = tuple(sorted(rule.read(tuple(changes))))
-            self._function = compile_statements(changes, self._reads, [result], array_functions(np))
+        if statements:
+            self._reads = tuple(sorted(rule.read(statements)))
+            result = statements[-1].target
+            self._function = compile_statements(
+                statements, self._reads, [result], array_functions(np)
+            )
         self._parameters = {
             named("parameter", name): np.asarray(value) for name, value in rule.parameters.items()
         }

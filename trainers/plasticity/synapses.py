@@ -90,11 +90,14 @@ class PlasticPathway:
         self.traces = dict(traces)
         self._rule, self._separate, self._fixed = rule, separate, fixed
         functions = torch_functions(weights.dtype)
-        self._blocks = {
-            side: (reads, compile_statements(code, reads, [rule.result(code)], functions))
-            for side, code in (("pre", rule.on_pre), ("post", rule.on_post))
-            if (reads := tuple(sorted(rule.read(code)))) or code
-        }
+        self._blocks = {}
+        for side, statements in (("pre", rule.on_pre), ("post", rule.on_post)):
+            exact = weights.dtype == torch.float64  # numbers of 32 bits have no finer grid
+            code = rule.on_grid(statements) if exact else statements
+            if code:
+                reads = tuple(sorted(rule.read(code)))
+                function = compile_statements(code, reads, [code[-1].target], functions)
+                self._blocks[side] = reads, function
         self._parameters = {
             named("parameter", name): weights.new_tensor(value)
             for name, value in rule.parameters.items()
@@ -120,7 +123,7 @@ class PlasticPathway:
                 step = self._change(side, example, fired)
                 change = step if change is None else change + step
         if change is not None:
-            change = change if len(spikes) == 1 else self._rounded(change / len(spikes))
+            change = change if len(spikes) == 1 else _rounded(change / len(spikes))
             self.weights += change
 
     def _change(self, side: SideName, example: int, fired: Tensor) -> Tensor:
@@ -138,6 +141,8 @@ class PlasticPathway:
         change[chosen] = new - old
         return change if self._fixed is None else change.masked_fill(self._fixed, 0.0)
 
-    def _rounded(self, change: Tensor) -> Tensor:
-        grid = 2.0**GRID_BITS
-        return torch.floor(change * grid + 0.5) / grid
+
+def _rounded(change: Tensor) -> Tensor:
+    """Return averaged changes on the grid of weights that learn."""
+    grid = 2.0**GRID_BITS
+    return torch.round(change * grid) / grid if change.dtype == torch.float64 else change

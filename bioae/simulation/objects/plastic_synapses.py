@@ -79,6 +79,8 @@ class PlasticSynapses(TemplateGroup):
         self._weight = weight
         self._add_variables(weights, variable, negative)
         blocks = {"on_pre": rule.on_pre, "on_post": rule.on_post}
+        if self.variables[weight].dtype == np.float64:  # numbers of 32 bits have no finer grid
+            blocks = {key: rule.on_grid(statements) for key, statements in blocks.items()}
         code = {"when": "\n".join(_conditions(delivers, timing, recurrent=recurrent))}
         for key, statements in blocks.items():
             code[key] = "\n".join(str(rendered_statement(each, ())) for each in statements)
@@ -106,7 +108,7 @@ class PlasticSynapses(TemplateGroup):
                     key: {
                         "pre": self._arrays(used[key], "pre"),
                         "post": self._arrays(used[key], "post"),
-                        "result": rule.result(statements),
+                        "result": statements[-1].target,
                     }
                     for key, statements in blocks.items()
                     if statements

@@ -70,6 +70,7 @@ def check_equal(one: Learned, other: Learned, start: Network) -> None:
     for name, weights in one.network.weights.items():
         np.testing.assert_array_equal(weights, other.network.weights[name])
         learns = name in {"hidden.weight", "hidden.recurrent", "output.weight"}
+        assert (weights * 2**24 % 1 == 0).all()
         assert (np.mean(weights != start.weights[name]) > 0.3) == learns, name
 
 
