@@ -9,7 +9,9 @@ from .program import Statement as Statement
 from .synapses.library import available_synapses as available_synapses
 from .synapses.library import load_synapse as load_synapse
 from .synapses.lowering import lower_synapse as lower_synapse
+from .synapses.model import Side as Side
 from .synapses.model import SynapseModel as SynapseModel
+from .synapses.model import SynapseStatements as SynapseStatements
 from .synapses.program import Rule as Rule
 from .synapses.windows import learning_window as learning_window
 from .synapses.windows import weight_changes as weight_changes

@@ -5,6 +5,7 @@ from .learned import Learned as Learned
 from .learning import learn as learn
 from .objects.brian_network import BrianNetwork as BrianNetwork
 from .objects.building import build as build
+from .objects.plastic_synapses import PlasticSynapses as PlasticSynapses
 from .results.chunk import LayerSpikes as LayerSpikes
 from .results.netcdf import write_result as write_result
 from .results.tree import build_result as build_result
