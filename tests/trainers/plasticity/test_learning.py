@@ -84,7 +84,9 @@ def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None
     assert bool((diagonal != np.diag(start.weights["hidden.recurrent"])).any()) == autapses
 
 
-@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
+@pytest.mark.parametrize(
+    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
+)
 def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
     start = network("paper")
     check_equal(learn(start, signals(), target, chunk=3), learn(start, signals(), "numpy"), start)
