@@ -236,6 +236,10 @@ def _lines_of_rule(report: RuleParity) -> Iterator[str]:
     yield f"differing (neuron, step) pairs: {report.differing}"
     yield f"differing weights, summed over presentations: {report.differing_weights}"
     yield f"largest difference of a weight: {report.max_state_error:.3g}"
+    if not report.spikes:
+        yield "no spikes: nothing was compared"
+    elif not report.changed:
+        yield "no weight changed: no learning was compared"
     required = (
         "exact" if report.exact else "equal in each presentation, up to rounding in libraries"
     )

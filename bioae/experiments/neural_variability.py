@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from bioae.experiments.runner.trial import Trial
 from bioae.files import atomic_output
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import xarray as xr
     from matplotlib.figure import Figure
 

@@ -13,7 +13,7 @@ from bioae.equations.synapses.program import GRID_BITS
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 
-__all__ = ["Learned", "learner", "with_weights"]
+__all__ = ["Learned", "check_range", "learner", "with_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,25 @@ def learner(network: Network) -> Network:
     grid = 2.0**GRID_BITS
     weights = {name: np.asarray(network.weights[name], np.float64) for name in names}
     return with_weights(network, {name: np.rint(w * grid) / grid for name, w in weights.items()})
+
+
+def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> None:
+    """Refuse weights beyond the range of the grid, which no rule can bound but its own `clip`.
+
+    Raises
+    ------
+    NetworkError
+        Naming the weights and their rule.
+    """
+    rules = {n: model for placed in network.config.placed for n, model in placed.synapses.items()}
+    for name, values in weights.items():
+        if not (np.abs(values) < 2.0 ** (51 - GRID_BITS)).all():  # NaN neither
+            raise NetworkError(
+                f"the weights {name!r} grew without bounds as they learned",
+                where=f"synapse model {rules[name].name!r}",
+                expected=f"magnitudes below 2^{51 - GRID_BITS}",
+                mend="Bound them in the rule: w = clip(w + ..., 0, 1)",
+            )
 
 
 def with_weights(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> Network:

@@ -16,7 +16,7 @@ from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target
-from bioae.simulation.learned import Learned, learner, with_weights
+from bioae.simulation.learned import Learned, check_range, learner, with_weights
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -102,4 +102,6 @@ def in_chunks(
     size = max(1, min(size, len(presented)))
     with Job(network, size, backend, learning=True).runner() as runner:
         for part in presented.chunks(size):
-            yield part, runner(presented, part), dict(runner.weights)
+            activity = runner(presented, part)
+            check_range(network, runner.weights)
+            yield part, activity, dict(runner.weights)

@@ -23,8 +23,9 @@ from bioae.equations.assignments import Assignment, parse_assignments
 from bioae.equations.expressions import Expression, check_names
 from bioae.equations.grammar import RANDOM
 from bioae.equations.language import check_name, complaint, declared_equations
+from bioae.equations.lowering.conditions import is_true_or_false
 from bioae.equations.lowering.lowering import lower
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.parameters import parameter_values
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import constants, unit_name
@@ -69,6 +70,13 @@ class _Lowering:
         for name in model.parameters:
             check_name(_allowed(name), where=f"{self.where}, [parameters]")
         self.names = {each: Expression(_allowed(each)) for each in model.parameters}
+        for name, allowed in self.names.items():
+            if name != allowed.text and allowed.text in model.parameters:
+                raise ModelError(
+                    f"{allowed.text!r} stands for {name!r} in Brian2, and is a parameter itself",
+                    where=f"{self.where}, [parameters]",
+                    mend="Rename one of them",
+                )
         self.parameters = {
             name.text: Expression(model.parameters[each]).substituted(self.names).text
             for each, name in self.names.items()
@@ -97,8 +105,8 @@ class _Lowering:
 
     # Traces are lowered as neurons that never fire by themselves
 
-    def _as_neuron(self, name: SideName, side: Side) -> NeuronModel:
-        with _placed(name):
+    def _as_neuron(self, side_name: SideName, side: Side) -> NeuronModel:
+        with _placed(side_name):
             model = NeuronModel(
                 name=self.model.name,
                 description=self.model.description,
@@ -119,29 +127,48 @@ class _Lowering:
                 raise
             except Exception as error:  # Brian2's parser raises many kinds
                 raise ModelError(complaint(error), where=f"{self.where}, equations") from error
-        traces = [each for each, equation in declared.items() if equation.type != SUBEXPRESSION]
+        traces = [
+            each
+            for each, equation in declared.items()
+            if equation.type != SUBEXPRESSION and equation.var_type == "float"
+        ]
         shared = [each for each, equation in declared.items() if equation.flags]
         if shared:
             raise ModelError(
-                "traces have no flags", where=f"{self.where}, [{name}] equations", found=shared[0]
+                "traces have no flags",
+                where=f"{self.where}, [{side_name}] equations",
+                found=shared[0],
             )
         if not traces:
             raise ModelError(
                 "the equations declare no trace",
-                where=f"{self.where}, [{name}] equations",
+                where=f"{self.where}, [{side_name}] equations",
                 expected="'dx/dt = -x/tau : 1'",
             )
         used = {n for each in declared.values() if each.expr for n in each.identifiers}
         used |= get_identifiers(model.reset or "")
         used |= {n for text in model.initial.values() for n in Expression(text).names}
+        for name in sorted(used & BUILT_IN):
+            raise ModelError(
+                "a trace depends on nothing but spikes, parameters and other traces",
+                where=f"{self.where}, [{side_name}]",
+                found=name,
+            )
         kept = _needed(model.parameters, used)
-        return model.model_copy(update={"input": traces[0], "parameters": kept})
+        # As a neuron, it needs an input; nothing ever arrives there.
+        received = {"input": traces[0], "weight": f"1*({unit_name(declared[traces[0]].dim)})"}
+        return model.model_copy(update={**received, "parameters": kept})
 
     def _values(self) -> dict[str, Quantity]:
         model = NeuronModel(
             name=self.model.name, description="-", equations="dx/dt = 0*Hz : 1", input="x",
             parameters=self.parameters,
         )  # fmt: skip
+        if model.drawn:
+            raise ModelError(
+                "a parameter of a synapse cannot be random",
+                where=f"{self.where}, [parameters] {min(model.drawn)}",
+            )
         values = parameter_values(model)
         return {name: values[allowed.text] for name, allowed in self.names.items()}
 
@@ -189,12 +216,20 @@ class _Lowering:
         where = f"{self.where}, [synapse] {key}"
         known, units = dict(self.known), dict(self.units)
         statements: list[Statement] = []
+        conditions: set[str] = set()
         written = 0
         for number, each in enumerate(parse_assignments(code, where=where), start=1):
             self._check(each, known, where)
             value = self._with_numbers(each.value.substituted(known))
             unit = self._unit(each.value, units, where)
             target = named(key, f"{number}")
+            if is_true_or_false(value.tree, conditions):
+                if each.target == WEIGHT:
+                    raise ModelError(
+                        "a weight is a number, not a condition", where=where,
+                        found=each.value.text, mend=f"Write int({each.value.text})",
+                    )  # fmt: skip
+                conditions.add(target)
             if each.target == WEIGHT:
                 if unit != DIMENSIONLESS:
                     raise ModelError(

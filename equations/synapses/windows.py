@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number
+from bioae.checks import array, number
 from bioae.equations.arrays.compiling import compile_statements
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
@@ -23,6 +23,9 @@ from bioae.errors import InputError
 __all__ = ["learning_window", "weight_changes"]
 
 Numbers = NDArray[np.float64]
+
+_MOST_STEPS = 100_000
+"""The longest interval of a learning window, in time steps."""
 
 
 def weight_changes(
@@ -61,7 +64,10 @@ def weight_changes(
         If the spikes are no two arrays of one shape.
     """
     rule = lower_synapse(model)
-    fired = {"pre": np.asarray(pre, bool), "post": np.asarray(post, bool)}
+    fired = {
+        side: array(spikes, f"{side} does not fit", least=0, most=1).astype(bool)
+        for side, spikes in (("pre", pre), ("post", post))
+    }
     if fired["pre"].ndim != 2 or fired["pre"].shape != fired["post"].shape:
         raise InputError(
             "the spikes do not fit",
@@ -104,7 +110,7 @@ def learning_window(
         The synapse model.
     intervals
         The time of the target's spike less that of the source's, in milliseconds (interval,),
-        rounded to time steps.
+        rounded to time steps, of which it has at most 100,000.
     dt, weight
         As for `weight_changes`.
 
@@ -119,7 +125,9 @@ def learning_window(
         As `weight_changes`.
     """
     seconds = time_in_seconds(dt, where="dt")
-    steps = np.rint(np.asarray(intervals, np.float64).ravel() / (1e3 * seconds)).astype(int)
+    most = _MOST_STEPS * 1e3 * seconds
+    times = array(intervals, "intervals do not fit", least=-most, most=most).ravel()
+    steps = np.rint(times / (1e3 * seconds)).astype(int)
     length = int(abs(steps).max(initial=0)) + 1
     pre, post = np.zeros((2, len(steps), length), bool)
     synapses = np.arange(len(steps))

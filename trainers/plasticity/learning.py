@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Unpack, get_args
 
 from numpy.typing import ArrayLike
 
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.models.loading import NetworkLike, full_network_of
@@ -58,6 +58,7 @@ def learn_mirror(
     check_hints(hints, learn_mirror)
     network = learner(full_network_of(network))
     batch_size = whole(batch_size, "batch_size", least=1)
+    one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     mirror = NetworkLearner(network, dtype)
     chunks = []

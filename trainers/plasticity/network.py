@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.networks.network import Network
 from bioae.simulation.backend import Dtype
+from bioae.simulation.learned import check_range
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.mirror.activity import LayerActivity
@@ -32,7 +33,7 @@ class NetworkLearner:
     """
 
     def __init__(self, network: Network, dtype: Dtype = "float64") -> None:
-        self._config = network.config
+        self._network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._layers = [
@@ -68,5 +69,6 @@ class NetworkLearner:
             *_, last = self._mirror.layers.values()
             variable = placed.readout.decoded
             activity = last.readout(run.arrived, record=[variable], key=key).recorded[variable]
+        check_range(self._network, self.weights)
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_statements
+from bioae.equations.arrays.start import default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
 from bioae.equations.synapses.program import GRID_BITS, Rule, SideName, named
@@ -35,7 +36,7 @@ class TracesMirror:
 
     def __init__(self, program: Program, size: int, dt: float, like: Tensor) -> None:
         self._program, self._size, self._like = program, size, like
-        self._constants = Constants(program, (size,), {}, dt)
+        self._constants = Constants(program, (size,), default_parameters(program), dt)
         self._stepper = Stepper(program, torch_functions(like.dtype))
         self._values: dict[str, Tensor] = {}
 
@@ -116,18 +117,19 @@ class PlasticPathway:
         """
         if side not in self._blocks:
             return
-        change = None
-        for example, each in enumerate(spikes):
-            fired = each.nonzero().flatten()
-            if len(fired):
-                step = self._change(side, example, fired)
-                change = step if change is None else change + step
-        if change is not None:
-            change = change if len(spikes) == 1 else _rounded(change / len(spikes))
-            self.weights += change
+        learned = [
+            self._learned(side, example, fired)
+            for example, each in enumerate(spikes)
+            if len(fired := each.nonzero().flatten())
+        ]
+        if len(spikes) == 1:
+            self.weights = learned[0] if learned else self.weights
+        elif learned:
+            changes = torch.stack(learned).sub_(self.weights).sum(0)
+            self.weights = self.weights + _rounded(changes / len(spikes))
 
-    def _change(self, side: SideName, example: int, fired: Tensor) -> Tensor:
-        """Return the change of all weights by the spikes of an example."""
+    def _learned(self, side: SideName, example: int, fired: Tensor) -> Tensor:
+        """Return all weights after the spikes of an example."""
         chosen = (fired, slice(None)) if side == "pre" else (slice(None), fired)
         old = self.weights[chosen]
         values = {self._rule.weight: old, **self._parameters}
@@ -137,9 +139,9 @@ class PlasticPathway:
                 values[named(place, name)] = own[:, None] if place == "pre" else own[None]
         reads, function = self._blocks[side]
         (new,) = function(*[values[name] for name in reads])
-        change = torch.zeros_like(self.weights)
-        change[chosen] = new - old
-        return change if self._fixed is None else change.masked_fill(self._fixed, 0.0)
+        weights = self.weights.clone()
+        weights[chosen] = new
+        return weights if self._fixed is None else weights.where(~self._fixed, self.weights)
 
 
 def _rounded(change: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brian2 import Clock, NeuronGroup
 
 from bioae.arithmetic.rendering import rendered_statement
+from bioae.equations.arrays.start import default_parameters
 from bioae.equations.program import Program
 from bioae.networks.schedule import Timing
 from bioae.simulation.brian2_internals.groups import TemplateRunner
@@ -44,7 +45,13 @@ class Traces(Population):
         name: str,
     ) -> None:
         super().__init__(
-            program, {}, size=len(neurons), depth=depth, timing=timing, clock=clock, name=name
+            program,
+            default_parameters(program),
+            size=len(neurons),
+            depth=depth,
+            timing=timing,
+            clock=clock,
+            name=name,
         )
         lines = (str(rendered_statement(each, program.integers)) for each in program.reset)
         first = 1 - timing.schedule.lead_in

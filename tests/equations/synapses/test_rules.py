@@ -53,6 +53,11 @@ def test_subexpressions_and_temporary_variables_are_written_out() -> None:
     assert "2 * bioae_pre_x" in str(found.on_post[0])
 
 
+def test_traces_may_have_units() -> None:
+    pre = {"equations": "dx/dt = -x/tau : volt", "on_spike": "x += 1*mV"}
+    assert lower_synapse(rule(pre=pre, synapse={"on_post": "w = w + x_pre/mV"})).reproducible
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -77,6 +82,15 @@ def test_subexpressions_and_temporary_variables_are_written_out() -> None:
         ({"parameters": {"tau": "0*ms"}}, r"\[parameters\] tau"),
         ({"parameters": {"tau": "20*mss"}}, r"\[parameters\] tau"),
         ({"parameters": {"tau": "1*ms", "pi": "3"}}, "pi"),
+        ({"pre": {"equations": "dx/dt = (t/tau - x)/tau : 1"}}, r"\[pre\]: .*found t$"),
+        ({"pre": {**TRACE, "on_spike": "x += i"}}, r"\[pre\]: .*found i$"),
+        ({"pre": {"equations": "dx/dt = -x/tau : 1\ns = dt/tau : 1", "on_spike": "x += s"}},
+         r"\[pre\]: .*found dt$"),
+        ({"synapse": {"on_post": "w = x_pre > 1"}}, "a number, not a condition"),
+        ({"synapse": {"on_post": "high = x_pre > 1; w = high"}}, "a number, not a condition"),
+        ({"parameters": {"tau": "9*ms", "a_pre": "1", "a_presynaptic": "2"}},
+         "stands for 'a_pre' in Brian2"),
+        ({"parameters": {"tau": "9*ms", "a": "rand()"}}, "cannot be random"),
         ({"learn": {}}, "unknown key 'learn'"),
     ],
 )  # fmt: skip

@@ -14,7 +14,8 @@ import bioae
 from bioae.analysis import differing_spikes
 from bioae.datasets import Signals
 from bioae.equations import load_model, load_synapse
-from bioae.errors import NetworkError, TargetError
+from bioae.equations.synapses.model import SynapseModel
+from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.simulation import Learned, build, learn
@@ -179,6 +180,35 @@ def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     assert report.changed > 0.2
 
 
+def custom(**changes: Any) -> SynapseModel:
+    """Return a rule whose traces jump by a parameter, with some keys changed."""
+    fields: dict[str, Any] = {
+        "description": "A rule.",
+        "pre": {"equations": "dx/dt = -x/(10*ms) : 1", "on_spike": "x += step"},
+        "synapse": {"on_post": "w = clip(w + 0.02*x_pre, -1, 1)"},
+        "parameters": {"step": "0.5"},
+    }
+    return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
+
+
+def test_traces_that_jump_by_a_parameter_have_parity() -> None:
+    (report,) = rule_parities(
+        custom(), ["numpy"], neuron=load_model("if"), neurons=16, steps=30, examples=3
+    )
+    assert report.changed > 0.2
+    assert report.passed
+
+
+def test_weights_that_grow_without_bounds_are_refused() -> None:
+    growing = custom(synapse={"on_post": "w = 1e6*(w + x_pre)"})
+    given = network()
+    layers = [{**each.model_dump(), "synapse": "mine"} for each in given.config.layers]
+    config = given.config.varied(layers=layers, synapses={"mine": growing.to_mapping()})
+    for function in (learn, learn_mirror):
+        with pytest.raises(NetworkError, match=r"'mine': .*grew without bounds"):
+            function(Network(config, given.weights), signals())
+
+
 def test_networks_that_cannot_learn_are_refused() -> None:
     plain = network(synapse=None, recurrent=False, recurrent_synapse=None)
     layers = [{**each.model_dump(), "synapse": None} for each in plain.config.layers]
@@ -188,6 +218,8 @@ def test_networks_that_cannot_learn_are_refused() -> None:
             function(fixed, signals())
     with pytest.raises(TargetError, match="do not learn on CUDA"):
         learn(network(), signals(), "cuda_standalone")
+    with pytest.raises(InputError, match="dtype"):
+        learn_mirror(network(), signals(), dtype="float16")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
