@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any, Unpack
 
 import numpy as np
@@ -68,8 +69,11 @@ def learn(
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     chunks: list[Chunk] = []
     weights: dict[str, NDArray[np.float64]] = {}
-    with counted("Brian2", len(presented), progress, unit="examples") as report:
-        for part, each, learned in in_chunks(network, presented, backend, chunk):
+    with (
+        counted("Brian2", len(presented), progress, unit="examples") as report,
+        closing(in_chunks(network, presented, backend, chunk)) as parts,
+    ):
+        for part, each, learned in parts:
             chunks.append(each)
             weights = learned
             report(part.stop)
@@ -80,7 +84,7 @@ def learn(
 
 def in_chunks(
     network: Network, presented: Presentations, backend: Backend, chunk: int | None
-) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
+) -> Generator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]], None, None]:
     """Yield parts of the images, the network's activity, and the weights afterwards.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,23 +160,24 @@ def _compare(
     counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0}
     alive = [np.zeros(each.size, bool) for each in placed]
     worst = 0.0
-    for part, brian, after in in_chunks(network, presented, Backend(target), 1):
-        mirror.weights = weights
-        ours = mirror.present(presented, part)
-        pairs = [
-            (_raster(one), _raster(other))
-            for one, other in zip(brian.layers, ours.layers, strict=True)
-        ]
-        for place, (raster, _) in enumerate(pairs):
-            alive[place] |= raster.any(axis=0)
-        counts["spikes"] += sum(int(one.sum()) for one, _ in pairs)
-        counts["ours"] += sum(int(other.sum()) for _, other in pairs)
-        counts["common"] += sum(int((one & other).sum()) for one, other in pairs)
-        counts["whole"] += all((one == other).all() for one, other in pairs)
-        errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
-        counts["weights"] += sum(int((each > 0).sum()) for each in errors)
-        worst = max(worst, *(float(each.max()) for each in errors))
-        weights = after
+    with closing(in_chunks(network, presented, Backend(target), 1)) as parts:
+        for part, brian, after in parts:
+            mirror.weights = weights
+            ours = mirror.present(presented, part)
+            pairs = [
+                (_raster(one), _raster(other))
+                for one, other in zip(brian.layers, ours.layers, strict=True)
+            ]
+            for place, (raster, _) in enumerate(pairs):
+                alive[place] |= raster.any(axis=0)
+            counts["spikes"] += sum(int(one.sum()) for one, _ in pairs)
+            counts["ours"] += sum(int(other.sum()) for _, other in pairs)
+            counts["common"] += sum(int((one & other).sum()) for one, other in pairs)
+            counts["whole"] += all((one == other).all() for one, other in pairs)
+            errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
+            counts["weights"] += sum(int((each > 0).sum()) for each in errors)
+            worst = max(worst, *(float(each.max()) for each in errors))
+            weights = after
     differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
     either = counts["common"] + differing
     neurons = sum(each.size for each in placed)
