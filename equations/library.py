@@ -14,14 +14,14 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input
 
-__all__ = ["available", "load_model"]
+__all__ = ["available", "find", "load_model", "names_in"]
 
 _FOLDER = Path(__file__).resolve().parent / "neurons"
 
 
 def available() -> tuple[str, ...]:
     """Return the names of the shipped neuron models."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+    return names_in(_FOLDER)
 
 
 def load_model(name_or_path: str | Path) -> NeuronModel:
@@ -37,18 +37,47 @@ def load_model(name_or_path: str | Path) -> NeuronModel:
     ModelError
         If there is no such model, or its file cannot be read or has the wrong keys.
     """
-    path = as_path(name_or_path, ModelError, "neuron model")
-    text = str(name_or_path)  # ./lif is no name
-    if text in available():
-        path = _FOLDER / f"{text}.toml"
-    elif text.endswith(".toml"):
-        path = check_input(path, ModelError, "neuron model")
-    else:
-        raise _unknown(text)
+    path, where = find(name_or_path, _FOLDER, "neuron model")
     fields = read_toml(path, "neuron model file", error=ModelError)
-    where = text if path.suffix == ".toml" and path.parent != _FOLDER else f"{path.stem}.toml"
     fields = _with_values(fields, path.parent, where)
     return NeuronModel.from_mapping(path.stem, fields, where=where)
+
+
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the names of the models whose files are in a folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def find(name_or_path: str | Path, folder: Path, kind: str) -> tuple[Path, str]:
+    """Return the path of a model's file, and its name in errors.
+
+    Parameters
+    ----------
+    name_or_path
+        The name of a model in the folder, or the path of a TOML file.
+    folder
+        The folder of the shipped models.
+    kind
+        The kind of model, named in errors, such as ``"neuron model"``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    path = as_path(name_or_path, ModelError, kind)
+    text = str(name_or_path)  # ./lif is no name
+    names = names_in(folder)
+    if text in names:
+        return folder / f"{text}.toml", f"{text}.toml"
+    if text.endswith(".toml"):
+        path = check_input(path, ModelError, kind)
+        return path, f"{path.stem}.toml" if path.parent == folder else text
+    raise ModelError(
+        f"unknown {kind} {text!r}",
+        expected=f"one of {', '.join(names)}, or the path of a .toml file",
+        mend=did_you_mean(text, names),
+    )
 
 
 def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
@@ -99,11 +128,3 @@ def _from_npy(content: bytes) -> list[float]:
         raise ValueError(f"{dtype} of shape {shape}")
     numbers = np.frombuffer(content, dtype, count=shape[0], offset=stream.tell())
     return [float(number) for number in numbers]
-
-
-def _unknown(name: str) -> ModelError:
-    return ModelError(
-        f"unknown neuron model {name!r}",
-        expected=f"one of {', '.join(available())}, or the path of a .toml file",
-        mend=did_you_mean(name, available()),
-    )

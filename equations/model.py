@@ -1,9 +1,9 @@
-"""A neuron model: equations, threshold, reset, refractoriness, method and parameters, as data."""
+"""Models as data: the keys of TOML files, and those of a neuron."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
@@ -20,7 +20,15 @@ from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
 
-__all__ = ["BUILT_IN", "RESERVED_PREFIX", "CustomEvent", "NeuronModel", "Surrogate", "TimedValues"]
+__all__ = [
+    "BUILT_IN",
+    "RESERVED_PREFIX",
+    "CustomEvent",
+    "NeuronModel",
+    "Surrogate",
+    "TimedValues",
+    "TomlModel",
+]
 
 #: Names that every model may use without declaring them.
 BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
@@ -74,7 +82,64 @@ class TimedValues(Table):
         return values
 
 
-class NeuronModel(Shown, Table):
+class TomlModel(Shown, Table):
+    """A model whose fields, but for its name, are the keys of a TOML file."""
+
+    #: A command that prints a file.
+    _example: ClassVar[str]
+
+    name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
+    description: str
+
+    @classmethod
+    def from_mapping(cls, name: str, fields: dict[str, Any], *, where: str) -> Self:
+        """Build a model from a parsed file.
+
+        Parameters
+        ----------
+        name
+            The name of the model.
+        fields
+            The keys of the file (see `docs/neuron-models.md` and `docs/synapse-models.md`).
+        where
+            The file, named in errors.
+
+        Raises
+        ------
+        ModelError
+            If a key is missing, unknown or of the wrong form.
+        """
+        keys = [key for key, field in cls.model_fields.items() if not field.exclude]
+        for key in fields:
+            if key not in keys:
+                raise ModelError(
+                    f"unknown key {key!r}",
+                    where=where,
+                    expected=f"one of {', '.join(keys)}",
+                    mend=did_you_mean(key, keys),
+                )
+        try:
+            return cls.model_validate({**fields, "name": name})
+        except ValidationError as error:
+            text = error.errors(include_url=False)[0]["type"] == "string_type"
+            mend = "Write it in quotes" if text else f"{cls._example} prints an example"
+            raise ModelError(**describe(error, cls), where=where, mend=mend) from error
+
+    def _summary(self) -> Summary:
+        fields = self.to_mapping()
+        heading = f"{type(self).__name__} {self.name}: {fields.pop('description')}"
+        return Summary(heading, [("key", "value"), *rows_of(fields)])
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields as in a file; `from_mapping` reads them back."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def to_toml(self) -> str:
+        """Return the model as the text of a TOML file."""
+        return tomli_w.dumps(self.to_mapping(), multiline_strings=True)
+
+
+class NeuronModel(TomlModel):
     """A neuron, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
@@ -85,7 +150,8 @@ class NeuronModel(Shown, Table):
         From `from_mapping`, if a field is missing, unknown or malformed.
     """
 
-    name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
+    _example: ClassVar[str] = "bioae neurons show lif"
+
     description: _Text = Field(description="a description of the neuron in one line")
     reference: _Text = Field("", description="the source of the model")
     equations: _Text = Field(description="Brian2 model equations")
@@ -239,53 +305,6 @@ class NeuronModel(Shown, Table):
                 f"[inputs] names further variables, but `input` or `inhibition` is {name!r} already"
             )
         return self
-
-    @classmethod
-    def from_mapping(cls, name: str, fields: dict[str, Any], *, where: str) -> NeuronModel:
-        """Build a model from a parsed file.
-
-        Parameters
-        ----------
-        name
-            The name of the model.
-        fields
-            The keys of the file (see `docs/neuron-models.md`).
-        where
-            The file, named in errors.
-
-        Raises
-        ------
-        ModelError
-            If a key is missing, unknown or of the wrong form.
-        """
-        keys = [key for key, field in cls.model_fields.items() if not field.exclude]
-        for key in fields:
-            if key not in keys:
-                raise ModelError(
-                    f"unknown key {key!r}",
-                    where=where,
-                    expected=f"one of {', '.join(keys)}",
-                    mend=did_you_mean(key, keys),
-                )
-        try:
-            return cls.model_validate({**fields, "name": name})
-        except ValidationError as error:
-            text = error.errors(include_url=False)[0]["type"] == "string_type"
-            mend = "Write it in quotes" if text else "bioae neurons show lif prints an example"
-            raise ModelError(**describe(error, cls), where=where, mend=mend) from error
-
-    def _summary(self) -> Summary:
-        fields = self.to_mapping()
-        heading = f"NeuronModel {self.name}: {fields.pop('description')}"
-        return Summary(heading, [("key", "value"), *rows_of(fields)])
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the fields as in a file; `from_mapping` reads them back."""
-        return self.model_dump(mode="json", exclude_defaults=True)
-
-    def to_toml(self) -> str:
-        """Return the model as the text of a TOML file."""
-        return tomli_w.dumps(self.to_mapping(), multiline_strings=True)
 
     def with_parameters(self, parameters: dict[str, str]) -> NeuronModel:
         """Return the same model with other values of some parameters.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     Field,
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from bioae.equations.library import load_model
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import NeuronModel, TomlModel
 from bioae.equations.synapses.library import load_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
@@ -34,6 +34,8 @@ from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
 
 __all__ = ["NetworkConfig", "presets"]
+
+AnyModel = TypeVar("AnyModel", bound=TomlModel)
 
 
 def presets() -> tuple[str, ...]:
@@ -223,26 +225,16 @@ class NetworkConfig(Shown, Table):
         synapses: dict[str, SynapseModel] = {}
         layers = []
         for layer in self.layers:
-            neuron = self.model(layer.neuron or self.neuron)
-            readout = self.model(layer.readout)
-            for model in (neuron, readout):
-                if models.setdefault(model.name, model) != model:
-                    raise NetworkError(
-                        f"two different neuron models are called {model.name!r}",
-                        where=f"layer {layer.name!r}",
-                        mend="Rename one of their files",
-                    )
-            names = {"neuron": neuron.name, "readout": readout.name}
-            for key in ("synapse", "recurrent_synapse"):
-                if (name := getattr(layer, key)) is not None:
-                    rule = self.synapse(name)
-                    if synapses.setdefault(rule.name, rule) != rule:
-                        raise NetworkError(
-                            f"two different synapse models are called {rule.name!r}",
-                            where=f"layer {layer.name!r}",
-                            mend="Rename one of their files",
-                        )
-                    names[key] = rule.name
+            used = {"neuron": self.model(layer.neuron or self.neuron)}
+            used["readout"] = self.model(layer.readout)
+            learning = {
+                key: self.synapse(name)
+                for key in ("synapse", "recurrent_synapse")
+                if (name := getattr(layer, key)) is not None
+            }
+            _collect(models, used.values(), "neuron", layer.name)
+            _collect(synapses, learning.values(), "synapse", layer.name)
+            names = {key: model.name for key, model in (*used.items(), *learning.items())}
             layers.append(layer.model_copy(update=names))
         default = self.model(self.neuron).name
         return self.varied(
@@ -355,3 +347,14 @@ def _preset(name: str, where: str) -> dict[str, Any]:
             f"unknown network {name!r}", where=where, expected=f"one of {', '.join(presets())}"
         )
     return tomllib.loads((files("bioae") / "networks" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _collect(known: dict[str, AnyModel], used: Iterable[AnyModel], kind: str, layer: str) -> None:
+    """Add the models of a layer to those that are known, by name."""
+    for model in used:
+        if known.setdefault(model.name, model) != model:
+            raise NetworkError(
+                f"two different {kind} models are called {model.name!r}",
+                where=f"layer {layer!r}",
+                mend="Rename one of their files",
+            )

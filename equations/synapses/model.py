@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-import tomli_w
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bioae.equations.limits import LONGEST_TEXT, MOST_NAMES
-from bioae.errors import ModelError, describe, did_you_mean
+from bioae.equations.model import TomlModel
 from bioae.fields import Table
-from bioae.showing import Shown, Summary, rows_of
 
 __all__ = ["WEIGHT", "Side", "SynapseModel", "SynapseStatements"]
 
@@ -55,7 +53,7 @@ class SynapseStatements(Table):
         return self
 
 
-class SynapseModel(Shown, Table):
+class SynapseModel(TomlModel):
     """A learning rule, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
@@ -66,7 +64,8 @@ class SynapseModel(Shown, Table):
         From `from_mapping`, if a field is missing, unknown or malformed.
     """
 
-    name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
+    _example: ClassVar[str] = "bioae synapses show stdp_pair"
+
     description: _Text = Field(description="a description of the rule in one line")
     reference: _Text = Field("", description="the source of the rule")
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
@@ -78,49 +77,3 @@ class SynapseModel(Shown, Table):
     @classmethod
     def _one_line(cls, text: str) -> str:
         return " ".join(text.split())
-
-    @classmethod
-    def from_mapping(cls, name: str, fields: dict[str, Any], *, where: str) -> SynapseModel:
-        """Build a model from a parsed file.
-
-        Parameters
-        ----------
-        name
-            The name of the model.
-        fields
-            The keys of the file (see `docs/synapse-models.md`).
-        where
-            The file, named in errors.
-
-        Raises
-        ------
-        ModelError
-            If a key is missing, unknown or of the wrong form.
-        """
-        keys = [key for key, field in cls.model_fields.items() if not field.exclude]
-        for key in fields:
-            if key not in keys:
-                raise ModelError(
-                    f"unknown key {key!r}",
-                    where=where,
-                    expected=f"one of {', '.join(keys)}",
-                    mend=did_you_mean(key, keys),
-                )
-        try:
-            return cls.model_validate({**fields, "name": name})
-        except ValidationError as error:
-            mend = "bioae synapses show stdp_pair prints an example"
-            raise ModelError(**describe(error, cls), where=where, mend=mend) from error
-
-    def _summary(self) -> Summary:
-        fields = self.to_mapping()
-        heading = f"SynapseModel {self.name}: {fields.pop('description')}"
-        return Summary(heading, [("key", "value"), *rows_of(fields)])
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the fields as in a file; `from_mapping` reads them back."""
-        return self.model_dump(mode="json", exclude_defaults=True)
-
-    def to_toml(self) -> str:
-        """Return the model as the text of a TOML file."""
-        return tomli_w.dumps(self.to_mapping(), multiline_strings=True)
