@@ -63,7 +63,7 @@ class Dense(LayerBase):
 
     @property
     def shares_weights(self) -> bool:
-        """Return False: each synapse has a weight of its own."""
+        """Return False: each synapse has a separate weight."""
         return False
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -41,7 +41,8 @@ def learn(
     """Let a network learn in Brian2, by its synapse models.
 
     Presentations follow each other in the order of the images; weights change in each of them, by
-    the rules of `docs/timing.md`. Neurons and traces start each presentation anew.
+    the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
+    values.
 
     Parameters
     ----------

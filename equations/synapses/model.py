@@ -36,7 +36,7 @@ class Side(Table):
 
 
 class SynapseStatements(Table):
-    """What a synapse does: statements that change its weight."""
+    """Statements of a synapse that change its weight."""
 
     on_pre: _Text | None = Field(
         None, description="statements of the weight `w`, run for each spike that arrives, after it "

@@ -54,7 +54,7 @@ class Rule:
     parameters
         The parameters in base units.
     on_pre, on_post
-        Statements of one synapse, each with a target of its own, that of the last being the new
+        Statements of one synapse, each with a different target, that of the last being the new
         weight. They read the weight, traces and parameters by the names of `named`.
     """
 

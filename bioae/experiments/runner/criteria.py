@@ -89,7 +89,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What has to be true of the rows.
+    """A condition that the rows have to meet.
 
     Attributes
     ----------

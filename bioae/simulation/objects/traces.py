@@ -1,4 +1,4 @@
-"""Traces of a learning rule: variables of neurons, in a Brian2 group beside them."""
+"""Traces of a learning rule: variables of neurons, in a separate Brian2 group."""
 
 from __future__ import annotations
 
