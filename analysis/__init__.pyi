@@ -1,5 +1,7 @@
 from . import exports as exports
 from . import plots as plots
+from .coding.assignment import assigned_accuracy as assigned_accuracy
+from .coding.assignment import assigned_classes as assigned_classes
 from .coding.class_responses import class_separation as class_separation
 from .coding.class_responses import rates_by_class as rates_by_class
 from .coding.classification import accuracy as accuracy
@@ -17,6 +19,7 @@ from .coding.memorisation import memorised_labels as memorised_labels
 from .coding.readout import linear_readout as linear_readout
 from .coding.receptive_fields import inverse_participation_ratio as inverse_participation_ratio
 from .coding.receptive_fields import spike_triggered_average as spike_triggered_average
+from .coding.receptive_fields import weight_fields as weight_fields
 from .coding.reconstruction import all_zero as all_zero
 from .coding.reconstruction import mean_absolute_error as mean_absolute_error
 from .coding.reconstruction import mean_image as mean_image

@@ -17,7 +17,7 @@ import torch
 from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.loop import CHECKPOINT
+from bioae.trainers.training.folder import CHECKPOINT
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.training import TrainingResult, assemble, train
 

@@ -13,13 +13,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from model_pages import pictures
 
-from bioae.analysis.plots.style import COLOURS, new_figure, styled
+from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled
 from bioae.equations import available_synapses, learning_window, load_synapse, weight_changes
 
 PICTURE = Path(__file__).resolve().parent / "images" / "learning-windows.svg"
 
 #: Sixty pairs of spikes 10 ms apart at these rates in Hz, as Pfister & Gerstner 2006 have them.
 RATES, PAIRS, APART_MS = (1, 2, 5, 10, 20, 30, 40, 50), 60, 10
+
+
+#: The rules that are compared by rate.
+BY_RATE = ("stdp_pair", "stdp_triplet")
+
+COLUMNS = 4
 
 
 def main() -> None:
@@ -37,7 +43,7 @@ def numbers() -> dict[str, Any]:
         "window": {name: _rounded(learning_window(m, intervals)) for name, m in models.items()},
         "rates_hz": list(RATES),
         "by_rate": {
-            name: [float(_by_rate(model, rate)) for rate in RATES] for name, model in models.items()
+            name: [float(_by_rate(models[name], rate)) for rate in RATES] for name in BY_RATE
         },
     }
 
@@ -59,23 +65,30 @@ def _by_rate(model: Any, rate: int) -> float:
 @styled
 def draw(found: dict[str, Any]) -> Figure:
     """Draw the learning windows, and the changes by the rate of pairs."""
-    figure = new_figure(7.2, 2.6)
-    window, rates = figure.subplots(1, 2)
+    names = list(found["window"])
+    figure = new_figure(7.2, 2.1 * -(-(len(names) + 1) // COLUMNS))
+    panels = figure.subplots(-(-(len(names) + 1) // COLUMNS), COLUMNS).ravel()
     at = np.array(found["intervals_ms"])
-    for colour, (name, change) in zip(COLOURS, found["window"].items(), strict=False):
-        for place, side in enumerate((at < 0, at > 0)):
-            label = name if place == 0 else None
-            window.plot(at[side], np.array(change)[side], color=colour, label=label)
-        rates.plot(found["rates_hz"], found["by_rate"][name], "o-", color=colour, markersize=4)
-    for axes in (window, rates):
+    for axes, name in zip(panels, names, strict=False):
+        change = 1e3 * np.array(found["window"][name])
+        for side in (at < 0, at > 0):
+            axes.plot(at[side], change[side], color=INK)
+        axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+        axes.set_title(name)
+    for axes in panels[len(names) - COLUMNS + 1 : len(names)]:
+        axes.set_xlabel("target after source, ms")
+    for axes in panels[::COLUMNS]:
+        axes.set_ylabel("change of the weight, 0.001")
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    rates = panels[-1]
+    rates.set_visible(True)
+    for colour, (name, changes) in zip(COLOURS, found["by_rate"].items(), strict=False):
+        rates.plot(found["rates_hz"], changes, "o-", color=colour, markersize=4, label=name)
+    rates.set(title=f"{PAIRS} pairs", xlabel="pairs per second", ylabel="change of the weight")
+    rates.legend(fontsize=7)
+    for axes in panels:
         axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    window.set(
-        title="One pair of spikes",
-        xlabel="target's spike after the source's, ms",
-        ylabel="change of the weight",
-    )
-    rates.set(title=f"{PAIRS} pairs, {APART_MS} ms apart", xlabel="pairs per second")
-    window.legend()
     return figure
 
 

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
-from bioae.equations.synapses.model import Side, SynapseModel, SynapseStatements
+from bioae.equations.synapses.model import LayerSums, Side, SynapseModel, SynapseStatements
+from bioae.learning.config import LearningTable
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
     CountDecoder,
@@ -35,7 +36,13 @@ from bioae.networks.encoders import (
     Population,
 )
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
-from bioae.networks.tasks import Classification, Reconstruction, Regression, Sequence
+from bioae.networks.tasks import (
+    Classification,
+    Reconstruction,
+    Regression,
+    Representation,
+    Sequence,
+)
 from bioae.trainers.baselines.kinds import (
     AutoencoderKind,
     FeedforwardKind,
@@ -49,7 +56,14 @@ from bioae.trainers.baselines.kinds import (
 
 PAGES = tuple(
     Path(__file__).with_name(name)
-    for name in ("networks.md", "neuron-models.md", "synapse-models.md", "tasks.md", "baselines.md")
+    for name in (
+        "networks.md",
+        "neuron-models.md",
+        "synapse-models.md",
+        "tasks.md",
+        "learning.md",
+        "baselines.md",
+    )
 )
 
 _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
@@ -70,7 +84,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
         SummedSoftmaxDecoder,
         TrajectoryDecoder,
     ),
-    "tasks": (Reconstruction, Classification, Regression, Sequence),
+    "tasks": (Reconstruction, Classification, Regression, Sequence, Representation),
     "baselines": (
         AutoencoderKind,
         VariationalKind,
@@ -86,6 +100,8 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "timed": (TimedValues,),
     "synapse": (SynapseModel,),
     "side": (Side,),
+    "layer_sums": (LayerSums,),
+    "learning": (LearningTable,),
     "statements": (SynapseStatements,),
 }
 _COMMON: dict[str, set[str]] = {

@@ -196,6 +196,11 @@ class NeuronModel(TomlModel):
     )
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")
+    persistent: Annotated[tuple[_Text, ...], Strict(False)] = Field(
+        (), max_length=MOST_NAMES, description="variables that presentations do not set back while "
+        "the network [learns](synapse-models.md); the initial value of each is a parameter, which "
+        "then holds what was learned",
+    )  # fmt: skip
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
     trainable: dict[str, Annotated[tuple[_Text, _Text], Strict(False)]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
@@ -287,6 +292,12 @@ class NeuronModel(TomlModel):
             raise ValueError(
                 f"[trainable] names {', '.join(sorted(unknown))}, which [parameters] does not set"
             )
+        for name in self.persistent:
+            if self.initial.get(name) not in self.parameters:
+                raise ValueError(
+                    f"`persistent` names {name!r}, whose value in [initial] must be a parameter: "
+                    f'{name} = "{name}_start"'
+                )
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
         if self.run_every is not None and self.run_regularly is None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.arrays import along, count_blocks, ratio
 from bioae.analysis.results.layers import Dims, check_dims, described, images_of, layer_data
 from bioae.errors import ResultError
 
-__all__ = ["inverse_participation_ratio", "spike_triggered_average"]
+__all__ = ["inverse_participation_ratio", "spike_triggered_average", "weight_fields"]
 
 # Numbers in a block of counts or of images.
 _ENTRIES = 2**22
@@ -83,6 +84,40 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
             "z_score": field(z_score, "z_score", "z score of the spike-triggered average"),
         }
     )
+
+
+def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
+    """Receptive fields of neurons that see images: the weights of each, in the shape of an image.
+
+    Parameters
+    ----------
+    weights
+        (neuron, pixel): for example ``network.weights["hidden.weight"]``.
+    shape
+        (channel, y, x) of an image, such as ``network.config.input_shape``.
+
+    Returns
+    -------
+    xarray.DataArray
+        (neuron, [channel,] y, x), in network weights.
+
+    Raises
+    ------
+    ResultError
+        If they do not fit.
+    """
+    values = np.asarray(weights)
+    if values.ndim != 2 or values.dtype.kind not in "iuf" or math.prod(shape) != values.shape[1]:
+        raise ResultError(
+            "the weights do not fit the images",
+            expected=f"numbers (neuron, {math.prod(shape)})",
+            found=f"{values.dtype} {values.shape}",
+        )
+    dims = ("channel", "y", "x")[-len(shape) :]
+    fields = xr.DataArray(values.reshape(-1, *shape), dims=("neuron", *dims))
+    if fields.sizes.get("channel") == 1:
+        fields = fields.squeeze("channel")
+    return described(fields, "weight_fields", "weight from the pixel", "1")
 
 
 def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x")) -> xr.DataArray:

@@ -22,6 +22,7 @@ from bioae.analysis.plots.rates import fitted_rates
 from bioae.analysis.plots.rendering import save_figure, to_svg
 from bioae.analysis.plots.signals import input_signals
 from bioae.analysis.plots.style import print_style
+from bioae.analysis.plots.weights import weight_courses
 
 __all__ = [
     "class_rates",
@@ -44,6 +45,7 @@ __all__ = [
     "to_svg",
     "training_curves",
     "transfer_curves",
+    "weight_courses",
 ]
 
 

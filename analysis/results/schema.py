@@ -59,7 +59,9 @@ class _Attributes(Table):
     seed: int = Field(ge=0, lt=2**64)
     neuron_model: str
     network_sha256: str
-    task: Literal["reconstruction", "classification", "regression", "sequence"] = "reconstruction"
+    task: Literal[
+        "reconstruction", "classification", "regression", "sequence", "representation"
+    ] = "reconstruction"
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:

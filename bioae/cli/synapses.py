@@ -66,8 +66,12 @@ def show_synapses(
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],
         "post": [str(each) for each in rule.traces["post"].update] if "post" in rule.traces else [],
-        "on_pre": [str(each) for each in rule.on_grid(rule.on_pre)],
-        "on_post": [str(each) for each in rule.on_grid(rule.on_post)],
+        "layer": [f"{name} = sum({value})" for name, value in rule.sums.items()]
+        + [str(each) for each in rule.layer],
+        **{
+            key: [str(each) for each in block.on_grid.statements]
+            for key, block in rule.blocks.items()
+        },
         "parity": [_class(rule.inexact)],
     }
     if json:
@@ -77,7 +81,7 @@ def show_synapses(
     print("# Derived by Brian2 and bioae; constants are in base units.")
     for heading, lines in derived.items():
         for place, line in enumerate(lines):
-            print(f"# {heading if place == 0 else '':8} {line}".rstrip())
+            print(f"# {heading if place == 0 else '':10} {line}".rstrip())
 
 
 def _class(inexact: tuple[str, ...]) -> str:

@@ -29,12 +29,13 @@ def train(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Train a spiking network from a configuration file.
+    """Train a spiking network from a configuration file, by gradients or by learning rules.
 
     Parameters
     ----------
     config
-        The training configuration, a TOML file.
+        The training configuration, a TOML file. With a table [learning], the network learns by
+        rules, without gradients.
     out
         The run's folder: configuration, checkpoint, metrics and, at the end, the trained network.
     init
@@ -61,13 +62,16 @@ def train(
     """
     from bioae.extras import need_torch
 
+    if _learns(config):
+        return _learn(config, out, start=(init, neuron, calibrate), resume=resume,
+                      overwrite=overwrite, json=json)  # fmt: skip
     need_torch("bioae train")
     from bioae.trainers.training.config import load_config
 
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     settings = load_config(config, init=start)  # before PyTorch is imported
 
-    from bioae.trainers.training.loop import CHECKPOINT
+    from bioae.trainers.training.folder import CHECKPOINT
     from bioae.trainers.training.training import train as run
 
     try:
@@ -91,6 +95,70 @@ def train(
             f"{result.model}: epoch {summary['epoch']} of {len(result.history)}, "
             f"{_tested(result.network, summary)}"
         )
+    return 0
+
+
+def _learns(config: Path) -> bool:
+    """Return whether the network of a configuration learns by rules."""
+    from bioae.documents import read_toml
+    from bioae.errors import NetworkError
+    from bioae.inputs import check_input
+
+    path = check_input(config, NetworkError, "training configuration")
+    tables = read_toml(path, "training configuration", error=NetworkError)
+    if "learning" not in tables:
+        return False
+    for name in ("training", "regularisers"):
+        if name in tables:
+            raise NetworkError(
+                f"a network learns by rules or by gradients: found both [learning] and [{name}]",
+                where=str(config),
+                mend="Remove one of them",
+            )
+    return True
+
+
+def _learn(
+    config: Path,
+    out: Path,
+    *,
+    start: tuple[str | None, ...],
+    resume: bool,
+    overwrite: bool,
+    json: bool,
+) -> int:
+    from bioae.errors import NetworkError
+    from bioae.learning import learn_from, load_learning
+
+    if any(start):
+        raise NetworkError(
+            "a network that learns by rules starts from its description",
+            where="--init, --neuron, --calibrate",
+            mend="Leave them out",
+        )
+    settings = load_learning(config)
+    try:
+        with terminated_as_interrupted():
+            result = learn_from(settings, out, resume=resume, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if not (out / "checkpoint").exists():
+            raise
+        command = ["bioae", "train", str(config), "--out", str(out), "--resume"]
+        print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
+        return 130
+    if json:
+        print(json_format.dumps(result.summary))
+        return 0
+    texts = {
+        "test_assigned_accuracy": "test accuracy by the classes of neurons",
+        "test_readout_accuracy": "by a linear read-out",
+        "test_rate_hz_mean": "mean rate in Hz",
+    }
+    found = [f"{text} {result.summary[n]:.3g}" for n, text in texts.items() if n in result.summary]
+    print(f"{result.model}: {result.history[-1]['presentations']:,} presentations")
+    print(f"  {', '.join(found)}")
+    figures = [str(path) for path in (out / "fields.svg", out / "weights.svg") if path.exists()]
+    print(f"  {', '.join(figures)}")
     return 0
 
 

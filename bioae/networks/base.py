@@ -233,6 +233,16 @@ class NetworkBase(Shown):
                 values[name] = np.asarray(self.weights[array], np.float64)
         return values
 
+    def persistent(self, placed: PlacedLayer) -> dict[str, NDArray[np.float64]]:
+        """Return the values with which a layer's persistent variables start, by array (neuron)."""
+        if not placed.persistent:
+            return {}
+        values = self.parameters(placed)
+        return {
+            array: np.broadcast_to(values[placed.model.initial[name]], placed.size).astype(float)
+            for name, array in placed.persistent.items()
+        }
+
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
         """Count the synapses that leave each neuron, by layer (neuron,).
 

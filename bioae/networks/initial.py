@@ -41,7 +41,13 @@ def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values
     layer, shape = placed.layer, placed.weight_shapes[name]
     recurrent = name.endswith(".recurrent")
     gain = layer.recurrent_gain if recurrent and layer.recurrent_gain else layer.gain
-    if layer.initial == "orthogonal":
+    given = recurrent and layer.recurrent_initial is not None
+    initial = layer.recurrent_initial if given else layer.initial
+    if isinstance(initial, tuple):
+        weights = generator.uniform(*initial, shape)
+    elif isinstance(initial, int | float):
+        weights = np.full(shape, float(initial))
+    elif initial == "orthogonal":
         weights = gain * orthogonal(shape, generator)
     else:
         others = max(placed.size - (not layer.autapses), 1)

@@ -10,11 +10,12 @@ import math
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     Strict,
@@ -80,6 +81,26 @@ class Connections(NamedTuple):
     weight: Index
 
 
+#: An initial weight.
+Weight: TypeAlias = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, tuple) and value[0] > value[1]:
+        raise ValueError(f"expected [least, largest], found {list(value)}")
+    if isinstance(value, str) and value not in {"normal", "orthogonal"}:
+        raise ValueError(
+            f'expected "normal", "orthogonal", a number or [least, largest], found {value!r}'
+        )
+    return value
+
+
+#: Initial weights: a distribution, one number, or the bounds of a uniform distribution.
+Initial: TypeAlias = Annotated[
+    str | Weight | Annotated[tuple[Weight, Weight], Strict(False)], AfterValidator(_ordered)
+]
+
+
 class LayerBase(Table):
     """The keys of all kinds of layers."""
 
@@ -129,8 +150,12 @@ class LayerBase(Table):
         None, description="the same for the connections within the layer"
     )
     bias: bool = Field(False, description="whether neurons have a [bias](#bias), which is trained")
-    initial: Literal["normal", "orthogonal"] = Field(
-        "normal", description="the distribution of the [initial weights](#initial-weights)"
+    initial: Initial = Field(
+        "normal", description="the [initial weights](#initial-weights): `\"normal\"`, "
+        "`\"orthogonal\"`, a number, or the bounds of a uniform distribution",
+    )  # fmt: skip
+    recurrent_initial: Initial | None = Field(
+        None, description="the initial recurrent weights, likewise; `initial` by default"
     )
     gain: Positive = Field(1.0, description="scale of the initial weights")
     recurrent_gain: Positive | None = Field(
@@ -143,7 +168,7 @@ class LayerBase(Table):
         fields: dict[str, Any] = serialise(self)
         newer = {
             "spread": {}, "bias": False, "initial": "normal",
-            "synapse": None, "recurrent_synapse": None,
+            "synapse": None, "recurrent_synapse": None, "recurrent_initial": None,
         }  # fmt: skip
         return {name: value for name, value in fields.items() if newer.get(name, ...) != value}
 

@@ -130,6 +130,11 @@ class PlacedLayer:
         }
 
     @cached_property
+    def persistent(self) -> dict[str, str]:
+        """The names of the arrays of what its neurons learn (``LAYER.PARAMETER``), by variable."""
+        return {name: f"{self.name}.{self.model.initial[name]}" for name in self.model.persistent}
+
+    @cached_property
     def array_shapes(self) -> dict[str, Shape]:
         """The shapes of all arrays of its connections and biases, by name."""
         return {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["SCHEDULES", "Schedule", "ScheduleName", "Timing", "points_in"]
+__all__ = ["SCHEDULES", "LearningSteps", "Schedule", "ScheduleName", "Timing", "points_in"]
 
 ScheduleName = Literal["brian2", "paper"]
 
@@ -96,3 +96,48 @@ class Timing:
     def duration(self, presentations: int, depth: int) -> int:
         """Return the steps until a layer at a depth has finished its last presentation."""
         return presentations * self.period + depth
+
+    def learning(self, *, recurrent: bool) -> LearningSteps:
+        """Return the steps of the target's window in which a pathway learns."""
+        own = 1 - self.schedule.lead_in
+        first = own if recurrent else -self.schedule.lead_in
+        return LearningSteps(first, own, self.steps - (1 if recurrent else 2))
+
+
+@dataclass(frozen=True)
+class LearningSteps:
+    """The steps of the target's window in which a pathway learns, see `docs/timing.md`.
+
+    Attributes
+    ----------
+    first
+        The step of the first spikes that teach as they arrive: variables of synapses are set back
+        in it, and integrated in those that follow.
+    own
+        The step of the first spikes of the target that teach.
+    last
+        The last step for both.
+    """
+
+    first: int
+    own: int
+    last: int
+
+    def blocks(self, step: int, interval: int | None) -> frozenset[str]:
+        """Return the names of the blocks of a rule that run in a step.
+
+        Parameters
+        ----------
+        step
+            The step of the target's window.
+        interval
+            The steps from one run of `regularly` to the next; None: it runs in the last step.
+        """
+        if not self.first <= step <= self.last:
+            return frozenset()
+        due = step == self.last if interval is None else (step + 1) % interval == 0
+        own = step >= self.own
+        runs = {
+            "integrate": step > self.first, "on_pre": True, "on_post": own, "regularly": own and due
+        }  # fmt: skip
+        return frozenset(name for name, holds in runs.items() if holds)

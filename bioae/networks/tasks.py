@@ -27,6 +27,7 @@ __all__ = [
     "LossName",
     "Reconstruction",
     "Regression",
+    "Representation",
     "ScoreName",
     "Sequence",
     "Task",
@@ -68,10 +69,11 @@ class Examples(Protocol):
 class _Task(Table):
     kind: str
 
-    #: The field of the examples that is the target of the outputs.
-    target: ClassVar[TargetField]
+    #: The field of the examples that is the target of the outputs; None if there is none.
+    target: ClassVar[TargetField | None]
 
-    #: The names of the losses in `bioae.trainers.training.losses`, the default first.
+    #: The names of the losses in `bioae.trainers.training.losses`, the default first; none where a
+    #: network cannot be trained by gradients.
     losses: ClassVar[tuple[LossName, ...]]
 
     #: The names of the scores, each with the direction that is better; the first one is that by
@@ -156,7 +158,7 @@ class _Task(Table):
         DataError
             If the targets do not fit the task.
         """
-        values: NDArray[Any] | None = getattr(examples, self.target)
+        values: NDArray[Any] | None = getattr(examples, str(self.target))
         if values is not None and len(values):
             self._check_target(values, steps)
         return values
@@ -332,6 +334,25 @@ class Sequence(_Valued):
         return self.model_copy(update={"every": int(self.every * parts)})
 
 
+class Representation(_Task):
+    """Respond to an example: there is no target, as in networks that learn without one."""
+
+    kind: Literal["representation"] = "representation"
+    outputs: Size = Field(description="the number of outputs: that of the last layer's neurons")
+
+    target: ClassVar[None] = None
+    losses: ClassVar[tuple[LossName, ...]] = ()
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {}
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return (output,)."""
+        return (self.outputs,)
+
+    def known_target(self, examples: Examples, steps: int) -> None:
+        """Return None."""
+
+
 Task = Annotated[
-    Reconstruction | Classification | Regression | Sequence, Field(discriminator="kind")
+    Reconstruction | Classification | Regression | Sequence | Representation,
+    Field(discriminator="kind"),
 ]

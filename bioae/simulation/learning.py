@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any, Unpack
 
@@ -17,7 +17,7 @@ from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target
-from bioae.simulation.learned import Learned, check_range, learner, with_weights
+from bioae.simulation.learned import Held, Learned, check_held, check_range, learner, with_weights
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -32,6 +32,7 @@ def learn(
     images: Data | Any,
     backend: Backend | Target = "cpp_standalone",
     *,
+    held: Held | None = None,
     seed: int = 0,
     examples: ArrayLike | None = None,
     chunk: int | None = None,
@@ -48,6 +49,9 @@ def learn(
     ----------
     network
         The network, of which at least one layer has a synapse model.
+    held
+        The numbers that a rule is given for each presentation, such as a reward, by name: (example)
+        each.
     images, backend, seed, examples, chunk, progress, hints
         As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
 
@@ -61,18 +65,19 @@ def learn(
     NetworkError
         If no layer has a synapse model.
     DataError, TargetError, InputError
-        As `bioae.simulate`; or if the target is ``"cuda_standalone"``.
+        As `bioae.simulate`; or if held numbers do not fit, or the target is ``"cuda_standalone"``.
     """
     check_progress(progress)
     check_hints(hints, learn)
     network = learner(full_network_of(network))
     backend = Backend.of(backend)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
+    values = check_held(network, held, len(presented))
     chunks: list[Chunk] = []
     weights: dict[str, NDArray[np.float64]] = {}
     with (
         counted("Brian2", len(presented), progress, unit="examples") as report,
-        closing(in_chunks(network, presented, backend, chunk)) as parts,
+        closing(in_chunks(network, presented, backend, chunk, held=values)) as parts,
     ):
         for part, each, learned in parts:
             chunks.append(each)
@@ -84,7 +89,12 @@ def learn(
 
 
 def in_chunks(
-    network: Network, presented: Presentations, backend: Backend, chunk: int | None
+    network: Network,
+    presented: Presentations,
+    backend: Backend,
+    chunk: int | None,
+    *,
+    held: Mapping[str, NDArray[np.float64]],
 ) -> Generator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]], None, None]:
     """Yield parts of the images, the network's activity, and the weights afterwards.
 
@@ -94,6 +104,8 @@ def in_chunks(
         See `learn`.
     chunk
         The number of presentations of a part; None: chosen to bound memory.
+    held
+        The held numbers (example), see `bioae.simulation.learned.check_held`.
     """
     if backend.target == "cuda_standalone":
         raise TargetError(
@@ -106,6 +118,7 @@ def in_chunks(
     size = size or chunk_size(network.config, backend.record)
     size = max(1, min(size, len(presented)))
     with Job(network, size, backend, learning=True).runner() as runner:
+        runner.held.update(held)
         for part in presented.chunks(size):
             activity = runner(presented, part)
             check_range(network, runner.weights)

@@ -1,42 +1,35 @@
-"""Lower a synapse model to a `Rule`: programs of its traces, and statements of its weight."""
+"""Lower a synapse model to a `Rule`: programs of its traces, and statements of its synapses."""
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
-import numpy as np
-from brian2.core.functions import DEFAULT_FUNCTIONS
-from brian2.core.variables import Variable
-from brian2.equations.equations import SUBEXPRESSION
-from brian2.parsing.expressions import parse_expression_dimensions
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    SUBEXPRESSION,
+    Equations,
+    SingleEquation,
+)
 from brian2.units import Quantity
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
+from brian2.units.fundamentalunits import DIMENSIONLESS
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
-from bioae.equations.assignments import Assignment, parse_assignments
-from bioae.equations.expressions import Expression, check_names
-from bioae.equations.grammar import RANDOM
+from bioae.equations.expressions import Expression
 from bioae.equations.language import check_name, complaint, declared_equations
-from bioae.equations.lowering.conditions import is_true_or_false
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import BUILT_IN, NeuronModel
 from bioae.equations.parameters import parameter_values
 from bioae.equations.program import Program, Statement, Statements
-from bioae.equations.quantities import constants, unit_name
-from bioae.equations.synapses.model import WEIGHT, Side, SynapseModel
-from bioae.equations.synapses.program import SIDES, Rule, SideName, named
+from bioae.equations.quantities import time_in_seconds, unit_name
+from bioae.equations.synapses.model import WEIGHT, LayerSums, SynapseModel
+from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
+from bioae.equations.synapses.scope import Scope, allowed, placed
 from bioae.errors import ModelError
 
 __all__ = ["lower_synapse"]
-
-#: What Brian2 refuses as the end of a variable's name, and what stands for it in programs.
-_SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
 
 
 def lower_synapse(model: SynapseModel) -> Rule:
@@ -68,12 +61,12 @@ class _Lowering:
         self.model = model
         self.where = f"{model.name}.toml"
         for name in model.parameters:
-            check_name(_allowed(name), where=f"{self.where}, [parameters]")
-        self.names = {each: Expression(_allowed(each)) for each in model.parameters}
-        for name, allowed in self.names.items():
-            if name != allowed.text and allowed.text in model.parameters:
+            check_name(allowed(name), where=f"{self.where}, [parameters]")
+        self.names = {each: Expression(allowed(each)) for each in model.parameters}
+        for name, stand_in in self.names.items():
+            if name != stand_in.text and stand_in.text in model.parameters:
                 raise ModelError(
-                    f"{allowed.text!r} stands for {name!r} in Brian2, and is a parameter itself",
+                    f"{stand_in.text!r} stands for {name!r} in Brian2, and is a parameter itself",
                     where=f"{self.where}, [parameters]",
                     mend="Rename one of them",
                 )
@@ -81,83 +74,41 @@ class _Lowering:
             name.text: Expression(model.parameters[each]).substituted(self.names).text
             for each, name in self.names.items()
         }
-        self.models = {
-            name: self._as_neuron(name, side)
-            for name in SIDES
-            if (side := getattr(model, name)) is not None
-        }
         self.values = self._values()
+        self.late = Equations([])
 
     def rule(self) -> Rule:
-        traces = {}
-        for name, model in self.models.items():
-            with _placed(name):
-                traces[name] = _without_firing(lower(model))
-            if traces[name].draws:
-                raise ModelError("traces cannot be random", where=f"{self.where}, [{name}]")
-        self._collect(traces)
+        scope = Scope(self.where)
+        scope.add(WEIGHT, Expression(named("synapse", WEIGHT)), DIMENSIONLESS, "[synapse]")
+        for name, value in self.values.items():
+            scope.add(name, Expression(named("parameter", name)), value.dim, "[parameters]")
+        for name in self.model.held:
+            check_name(name, where=f"{self.where}, held")
+            scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
+        traces = self._traces()
+        for side, program in traces.items():
+            self._add_side(scope, side, program)
+        sums, layer = self._layer(scope, traces.get("post"))
+        variables, integrate = self._variables(scope)
         code = self.model.synapse
-        parameters = {name: float(value) for name, value in self.values.items()}
+        written = (WEIGHT, *(() if variables is None else variables.states))
+        blocks = {
+            key: scope.block(key, getattr(code, key), written)
+            for key in ("on_pre", "on_post", "regularly")
+        }
+        if not any(WEIGHT in block.results for block in blocks.values()):
+            raise ModelError(
+                f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
+            )
         return Rule(
-            self.model, traces, parameters,
-            self._statements("on_pre", code.on_pre), self._statements("on_post", code.on_post),
+            self.model, traces, {name: float(value) for name, value in self.values.items()},
+            sums, layer, variables, integrate, **blocks, every=self._every(),
         )  # fmt: skip
 
-    # Traces are lowered as neurons that never fire by themselves
-
-    def _as_neuron(self, side_name: SideName, side: Side) -> NeuronModel:
-        with _placed(side_name):
-            model = NeuronModel(
-                name=self.model.name,
-                description=self.model.description,
-                equations=self._renamed(side.equations),
-                threshold="False",
-                reset=self._renamed(side.on_spike) if side.on_spike else None,
-                method=side.method,
-                input="-",
-                parameters=self.parameters,
-                initial={
-                    each: Expression(text).substituted(self.names).text
-                    for each, text in side.initial.items()
-                },
-            )
-            try:
-                declared = declared_equations(model)
-            except ModelError:
-                raise
-            except Exception as error:  # Brian2's parser raises many kinds
-                raise ModelError(complaint(error), where=f"{self.where}, equations") from error
-        traces = [
-            each
-            for each, equation in declared.items()
-            if equation.type != SUBEXPRESSION and equation.var_type == "float"
-        ]
-        shared = [each for each, equation in declared.items() if equation.flags]
-        if shared:
-            raise ModelError(
-                "traces have no flags",
-                where=f"{self.where}, [{side_name}] equations",
-                found=shared[0],
-            )
-        if not traces:
-            raise ModelError(
-                "the equations declare no trace",
-                where=f"{self.where}, [{side_name}] equations",
-                expected="'dx/dt = -x/tau : 1'",
-            )
-        used = {n for each in declared.values() if each.expr for n in each.identifiers}
-        used |= get_identifiers(model.reset or "")
-        used |= {n for text in model.initial.values() for n in Expression(text).names}
-        for name in sorted(used & BUILT_IN):
-            raise ModelError(
-                "a trace depends on nothing but spikes, parameters and other traces",
-                where=f"{self.where}, [{side_name}]",
-                found=name,
-            )
-        kept = _needed(model.parameters, used)
-        # As a neuron, it needs an input; nothing ever arrives there.
-        received = {"input": traces[0], "weight": f"1*({unit_name(declared[traces[0]].dim)})"}
-        return model.model_copy(update={**received, "parameters": kept})
+    def _every(self) -> float | None:
+        every = self.model.synapse.every
+        where = f"{self.where}, [synapse] every"
+        return None if every is None else time_in_seconds(every, where=where, error=ModelError)
 
     def _values(self) -> dict[str, Quantity]:
         model = NeuronModel(
@@ -170,122 +121,242 @@ class _Lowering:
                 where=f"{self.where}, [parameters] {min(model.drawn)}",
             )
         values = parameter_values(model)
-        return {name: values[allowed.text] for name, allowed in self.names.items()}
+        return {name: values[stand_in.text] for name, stand_in in self.names.items()}
+
+    # Traces, and variables of synapses, are lowered as neurons that never fire by themselves
+
+    def _traces(self) -> dict[SideName, Program]:
+        """Return the programs of the sides, without the target's subexpressions of the layer."""
+        traces: dict[SideName, Program] = {}
+        for name in SIDES:
+            side = getattr(self.model, name)
+            if side is None:
+                continue
+            with placed(name):
+                equations = self._parsed(side.equations)
+                if name == "post":
+                    equations = self._without_late(equations)
+                traces[name] = self._program(
+                    name, equations, side.on_spike, side.method, side.initial
+                )
+        return traces
+
+    def _without_late(self, equations: Equations) -> Equations:
+        """Keep the subexpressions that depend on the layer or on held numbers; return the rest."""
+        found = {*self.model.held}
+        if self.model.layer is not None:
+            found |= self.model.layer.sum.keys()
+            if self.model.layer.equations:
+                found |= self._parsed(self.model.layer.equations).keys()
+        late: list[SingleEquation] = []
+        for each in equations.ordered:
+            if each.type == SUBEXPRESSION and each.identifiers & found:
+                late.append(each)
+                found.add(each.varname)
+        self.late = Equations(late)
+        return Equations([each for name, each in equations.items() if name not in self.late])
+
+    def _parsed(self, text: str) -> Equations:
+        """Return equations, the names of parameters being those that Brian2 allows."""
+        model = NeuronModel(
+            name=self.model.name, description="-", equations=self._renamed(text), input="-"
+        )
+        try:
+            return declared_equations(model)
+        except ModelError:
+            raise
+        except Exception as error:  # Brian2's parser raises many kinds
+            raise ModelError(complaint(error), where=f"{self.where}, equations") from error
+
+    def _program(
+        self,
+        table: str,
+        equations: Equations,
+        on_spike: str | None,
+        method: str | None,
+        initial: Mapping[str, str],
+    ) -> Program:
+        kind = "trace" if table in SIDES else "variable"
+        model = NeuronModel(
+            name=self.model.name,
+            description=self.model.description,
+            equations=_text(equations),
+            threshold="False",
+            reset=self._renamed(on_spike) if on_spike else None,
+            method=method,
+            input="-",
+            parameters=self.parameters,
+            initial={
+                each: Expression(text).substituted(self.names).text
+                for each, text in initial.items()
+            },
+        )
+        states = [
+            each
+            for each, equation in equations.items()
+            if equation.type != SUBEXPRESSION and equation.var_type == "float"
+        ]
+        flagged = [each for each, equation in equations.items() if equation.flags]
+        if flagged:
+            raise ModelError(
+                f"{kind}s have no flags",
+                where=f"{self.where}, [{table}] equations",
+                found=flagged[0],
+            )
+        if not states:
+            raise ModelError(
+                f"the equations declare no {kind}",
+                where=f"{self.where}, [{table}] equations",
+                expected="'dx/dt = -x/tau : 1'",
+            )
+        used = {n for each in equations.values() if each.expr for n in each.identifiers}
+        used |= get_identifiers(model.reset or "")
+        used |= {n for text in model.initial.values() for n in Expression(text).names}
+        for name in sorted(used & BUILT_IN):
+            raise ModelError(
+                f"a {kind} depends on nothing but spikes, parameters and other {kind}s"
+                if table in SIDES
+                else "a variable's equations name nothing but parameters and other variables",
+                where=f"{self.where}, [{table}]",
+                found=name,
+            )
+        kept = _needed(model.parameters, used)
+        # As a neuron, it needs an input; nothing ever arrives there.
+        received = {"input": states[0], "weight": f"1*({unit_name(equations[states[0]].dim)})"}
+        program = lower(model.model_copy(update={**received, "parameters": kept}))
+        if program.draws:
+            raise ModelError(f"{kind}s cannot be random", where=f"{self.where}, [{table}]")
+        return _without_firing(program)
 
     def _renamed(self, code: str) -> str:
         return str(word_substitute(code, {name: each.text for name, each in self.names.items()}))
 
-    # Statements of a synapse
+    # Names and statements
 
-    def _collect(self, traces: Mapping[SideName, Program]) -> None:
-        """Collect what statements may name: the expression of each name, and its unit."""
-        self.known: dict[str, Expression] = {WEIGHT: Expression(Rule.weight)}
-        self.units: dict[str, Dimension] = {WEIGHT: DIMENSIONLESS}
-        for name, value in self.values.items():
-            self.known[name] = Expression(named("parameter", name))
-            self.units[name] = value.dim
-        for side, program in traces.items():
-            for name, expression in self._of_side(side, program).items():
-                full = f"{name}_{side}"
-                if full in self.values:
-                    raise ModelError(
-                        f"{full!r} is a parameter and a trace",
-                        where=f"{self.where}, [{side}]",
-                        mend="Rename one of them",
-                    )
-                self.known[full] = expression
-                self.units[full] = declared_equations(program.model)[name].dim
+    def _add_side(self, scope: Scope, side: SideName, program: Program) -> None:
+        """Let statements name the traces and subexpressions of a side, with its suffix."""
+        declared = declared_equations(program.model)
+        for name, expression in self._side_scope(side, program).items():
+            full = f"{name}_{side}"
+            if full in self.values:
+                raise ModelError(
+                    f"{full!r} is a parameter and a trace",
+                    where=f"{self.where}, [{side}]",
+                    mend="Rename one of them",
+                )
+            scope.add(full, expression, declared[name].dim, f"[{side}]")
 
-    def _of_side(self, side: SideName, program: Program) -> dict[str, Expression]:
+    def _side_scope(self, side: SideName, program: Program) -> dict[str, Expression]:
         """Return the traces and subexpressions of a side, by their names in its equations."""
         declared = declared_equations(program.model)
-        found: dict[str, Expression] = {}
+        own = self._parameter_scope()
         for name in program.states:
-            found[name] = Expression(named(side, name))
-        inner = {**found}
-        inner |= {_allowed(name): Expression(named("parameter", name)) for name in self.values}
-        for each in declared.ordered:
-            if each.type == SUBEXPRESSION:
-                text = Expression(str(each.expr)).substituted(inner)
-                inner[each.varname] = found[each.varname] = text
-        return found
+            own.add(name, Expression(named(side, name)), declared[name].dim, f"[{side}]")
+        own.add_subexpressions(declared, f"[{side}] equations")
+        return {name: own.known[name] for name in declared if name in own.known}
 
-    def _statements(self, key: str, code: str | None) -> Statements:
-        if code is None:
-            return ()
-        where = f"{self.where}, [synapse] {key}"
-        known, units = dict(self.known), dict(self.units)
+    def _parameter_scope(self) -> Scope:
+        """Return a scope of parameters, by the names that Brian2 allows."""
+        scope = Scope(self.where)
+        for name, value in self.values.items():
+            expression = Expression(named("parameter", name))
+            scope.add(allowed(name), expression, value.dim, "[parameters]")
+        return scope
+
+    def _held_scope(self) -> Scope:
+        """Return a scope of parameters and held numbers."""
+        scope = self._parameter_scope()
+        for name in self.model.held:
+            scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
+        return scope
+
+    def _layer(
+        self, scope: Scope, post: Program | None
+    ) -> tuple[dict[str, Expression], Statements]:
+        """Return the sums over the target's layer, and the statements of its numbers.
+
+        Their names, and those of the target's subexpressions of them, are added to the scope.
+        """
+        layer = self.model.layer or LayerSums()
+        traces, inner = self._parameter_scope(), self._held_scope()
+        if post is not None:
+            declared = declared_equations(post.model)
+            for name, expression in self._side_scope("post", post).items():
+                traces.add(name, expression, declared[name].dim, "[post]")
+        whole = traces.copy()
+        for name in self.model.held:
+            whole.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
+        sums = {}
+        for name, text in layer.sum.items():
+            where = f"{self.where}, [layer] sum {name}"
+            check_name(name, where=where)
+            expression = Expression(self._renamed(text))
+            sums[name] = traces.value(expression, where)
+            unit = traces.unit(expression, where)
+            for each in (scope, inner, whole):
+                each.add(name, Expression(named("layer", name)), unit, "[layer] sum")
         statements: list[Statement] = []
-        conditions: set[str] = set()
-        written = 0
-        for number, each in enumerate(parse_assignments(code, where=where), start=1):
-            self._check(each, known, where)
-            value = self._with_numbers(each.value.substituted(known))
-            unit = self._unit(each.value, units, where)
-            target = named(key, f"{number}")
-            if is_true_or_false(value.tree, conditions):
-                if each.target == WEIGHT:
-                    raise ModelError(
-                        "a weight is a number, not a condition", where=where,
-                        found=each.value.text, mend=f"Write int({each.value.text})",
-                    )  # fmt: skip
-                conditions.add(target)
-            if each.target == WEIGHT:
-                if unit != DIMENSIONLESS:
-                    raise ModelError(
-                        f"{each.value.text!r} has the wrong unit",
-                        where=where,
-                        expected="1, as a network's weights",
-                        found=unit_name(unit),
-                    )
-                written = number
-            statements.append(Statement(target, value))
+        if layer.equations is not None:
+            with placed("layer"):
+                declared = self._parsed(layer.equations)
+            _check_subexpressions(declared, f"{self.where}, [layer] equations")
+            for name, expression in inner.add_subexpressions(declared, "[layer] equations").items():
+                statements.append(Statement(named("layer", name), expression))
+                for each in (scope, whole):
+                    each.add(name, Expression(named("layer", name)), declared[name].dim, "[layer]")
+        for name, expression in whole.add_subexpressions(self.late, "[post] equations").items():
+            scope.add(f"{name}_post", expression, self.late[name].dim, "[post]")
+        return sums, tuple(statements)
+
+    def _variables(self, scope: Scope) -> tuple[Program | None, Block]:
+        """Return the program of a synapse's variables, and the statements of their time step."""
+        code = self.model.synapse
+        if code.equations is None:
+            return None, Block()
+        with placed("synapse"):
+            equations = self._parsed(code.equations)
+            program = self._program("synapse", equations, None, code.method, code.initial)
+        known = {n: Expression(named("constant", n)) for n in program.parameters}
+        known |= {n: Expression(named("constant", n)) for n in program.constants}
+        known["dt"] = Expression(named("constant", "dt"))
+        for name in program.states:
+            known[name] = Expression(named("synapse", name))
+            scope.add(name, known[name], equations[name].dim, "[synapse] equations")
+        inner = self._parameter_scope()
+        for name in program.states:
+            inner.add(name, known[name], equations[name].dim, "[synapse] equations")
+        for name, expression in inner.add_subexpressions(equations, "[synapse] equations").items():
+            scope.add(name, expression, equations[name].dim, "[synapse] equations")
+        statements: list[Statement] = []
+        results: dict[str, str] = {}
+        for number, each in enumerate((*program.prepare, *program.update), start=1):
+            target = named("integrate", f"{number}")
+            statements.append(Statement(target, each.value.substituted(known)))
             known[each.target] = Expression(target)
-            units[each.target] = unit
-        if not written:
-            raise ModelError(f"the statements do not change {WEIGHT!r}", where=where)
-        return tuple(statements[:written])
+            if each.target in program.states:
+                results[each.target] = target
+        return program, Block(tuple(statements), results)
 
-    def _check(self, each: Assignment, known: Mapping[str, Expression], where: str) -> None:
-        calls = (node for node in ast.walk(each.value.tree) if isinstance(node, ast.Call))
-        if any(ast.unparse(call.func) in RANDOM for call in calls):
-            raise ModelError("a synapse cannot be random", where=where, found=each.value.text)
-        for name in each.value.names - known.keys() - constants().keys():
-            for side, model in self.models.items():
-                if name in declared_equations(model):
-                    raise ModelError(
-                        f"the bare name of a trace of [{side}]",
-                        where=where,
-                        expected=f"{name}_{side}",
-                        found=name,
-                    )
-        check_names(each.value, {*known, *constants()}, where=where, listed=known)
-        if each.target != WEIGHT:
-            if each.target in self.known or each.target in constants():
-                raise ModelError(
-                    f"a synapse cannot write {each.target!r}", where=where, expected=WEIGHT
-                )
-            check_name(_allowed(each.target), where=where)
 
-    def _with_numbers(self, value: Expression) -> Expression:
-        """Return an expression with the values of units and constants in place of their names."""
-        numbers = {
-            name: Expression(repr(float(constants()[name])))
-            for name in value.names & constants().keys()
-        }
-        return value.substituted(numbers)
+def _check_subexpressions(declared: Equations, where: str) -> None:
+    for name, each in declared.items():
+        if each.type != SUBEXPRESSION or each.flags:
+            raise ModelError(
+                "the equations of a layer are subexpressions without flags",
+                where=where,
+                expected="'p = 1/(1 + exp(-G)) : 1'",
+                found=name,
+            )
 
-    def _unit(self, value: Expression, units: Mapping[str, Dimension], where: str) -> Dimension:
-        dimensions = {name: Quantity(v).dim for name, v in constants().items()}
-        dimensions |= units
-        variables: dict[str, Any] = {
-            **DEFAULT_FUNCTIONS,
-            **{n: Variable(name=n, dimensions=d, dtype=np.float64) for n, d in dimensions.items()},
-        }
-        try:
-            return parse_expression_dimensions(value.tree, variables)
-        except Exception as error:  # Brian2 raises many kinds
-            raise ModelError(complaint(error), where=where) from error
+
+def _text(equations: Equations) -> str:
+    """Return the text of equations, the names of their units being those of base units."""
+    lines = []
+    for name, each in equations.items():
+        unit = {"float": unit_name(each.dim)}.get(each.var_type, each.var_type)
+        left = {DIFFERENTIAL_EQUATION: f"d{name}/dt = ", SUBEXPRESSION: f"{name} = "}
+        lines.append(f"{left.get(each.type, name)}{each.expr or ''} : {unit}")
+    return "\n".join(lines)
 
 
 def _without_firing(program: Program) -> Program:
@@ -296,34 +367,6 @@ def _without_firing(program: Program) -> Program:
     used |= {name for value in program.initial.values() for name in value.names}
     names = _needed({name: value.text for name, value in program.constants.items()}, used)
     return replace(program, constants={name: program.constants[name] for name in names})
-
-
-@contextmanager
-def _placed(side: SideName) -> Iterator[None]:
-    """Name the side in errors of the lowering of its traces."""
-    try:
-        yield
-    except ModelError as error:
-        file, comma, key = (error.where or "").partition(", ")
-        if key.startswith(("[parameters]", f"[{side}]")):
-            raise
-        key = f" {_KEYS.get(key, key)}" if comma else ""
-        raise ModelError(
-            error.what, where=f"{file}, [{side}]{key}", expected=error.expected, found=error.found,
-            mend=error.mend,
-        ) from error  # fmt: skip
-
-
-#: Keys of a neuron model that are those of a side by another name.
-_KEYS = {"reset": "on_spike"}
-
-
-def _allowed(name: str) -> str:
-    """Return a name that Brian2 allows for a parameter."""
-    for suffix, other in _SUFFIXES.items():
-        if name.endswith(suffix):
-            return name.removesuffix(suffix) + other
-    return name
 
 
 def _needed(parameters: Mapping[str, str], used: set[str]) -> dict[str, str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
-from bioae.equations.limits import LONGEST_TEXT, MOST_NAMES
+from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_NAMES
 from bioae.equations.model import TomlModel
 from bioae.fields import Table
 
-__all__ = ["WEIGHT", "Side", "SynapseModel", "SynapseStatements"]
+__all__ = ["WEIGHT", "LayerSums", "Side", "SynapseModel", "SynapseStatements"]
 
 #: The name of the weight in the statements of a synapse.
 WEIGHT = "w"
 
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+_Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 _Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
 
 
@@ -35,21 +36,52 @@ class Side(Table):
     )
 
 
-class SynapseStatements(Table):
-    """Statements of a synapse that change its weight."""
+class LayerSums(Table):
+    """Numbers that all neurons of the target's layer have in common."""
 
-    on_pre: _Text | None = Field(
-        None, description="statements of the weight `w`, run for each spike that arrives, after it "
-        "was delivered",
+    sum: _Table = Field(
+        default_factory=dict, description="sums over the target's neurons, by name: an expression "
+        "of its traces each",
     )  # fmt: skip
+    equations: _Text | None = Field(
+        None, description="Brian2 subexpressions of these sums, held numbers and parameters"
+    )
+
+
+class SynapseStatements(Table):
+    """The variables of a synapse, and the statements that change its weight."""
+
+    equations: _Text | None = Field(
+        None, description="Brian2 equations of variables that each synapse has; it always has its "
+        "weight `w`",
+    )  # fmt: skip
+    method: _Text | None = Field(
+        None, description="a Brian2 state updater; default: Brian2 chooses"
+    )
+    initial: _Table = Field(
+        default_factory=dict, description="the variables' values as a presentation starts; "
+        "default: 0",
+    )  # fmt: skip
+    on_pre: _Text | None = Field(
+        None, description="statements, run for each spike that arrives, after it was delivered"
+    )
     on_post: _Text | None = Field(
         None, description="the same for each spike of the target, after `on_pre`"
     )
+    regularly: _Text | None = Field(
+        None, description="the same for all synapses, after `on_post`; once, as the presentation "
+        "ends, or at the interval `every`",
+    )  # fmt: skip
+    every: _Text | None = Field(None, description="the interval of `regularly`, a time")
 
     @model_validator(mode="after")
     def _learns(self) -> SynapseStatements:
-        if self.on_pre is None and self.on_post is None:
-            raise ValueError("[synapse] needs `on_pre` or `on_post`")
+        if self.on_pre is None and self.on_post is None and self.regularly is None:
+            raise ValueError("[synapse] needs `on_pre`, `on_post` or `regularly`")
+        if self.every is not None and self.regularly is None:
+            raise ValueError("`every` is the interval of `regularly`, which is missing")
+        if self.equations is None and (self.initial or self.method):
+            raise ValueError("`initial` and `method` of [synapse] need its `equations`")
         return self
 
 
@@ -68,8 +100,13 @@ class SynapseModel(TomlModel):
 
     description: _Text = Field(description="a description of the rule in one line")
     reference: _Text = Field("", description="the source of the rule")
+    held: Annotated[tuple[_Name, ...], Strict(False)] = Field(
+        (), max_length=MOST_NAMES, description="numbers that the user gives for each presentation, "
+        "such as a reward, by name",
+    )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
     post: Side | None = Field(None, description="traces of the target, `NAME_post` in statements")
+    layer: LayerSums | None = Field(None, description="sums over the target's layer")
     synapse: SynapseStatements = Field(description="the statements that change the weight")
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
 

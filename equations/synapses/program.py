@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 from bioae.equations.program import Program, Statement, Statements
-from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.errors import ModelError
 
-__all__ = ["GRID_BITS", "SIDES", "Rule", "SideName", "named"]
+__all__ = ["GRID_BITS", "SIDES", "SPIKES", "Block", "Rule", "SideName", "named"]
 
 SideName = str
 
 #: The sides of a synapse: its source and its target.
 SIDES: tuple[SideName, ...] = ("pre", "post")
+
+#: The blocks that run for spikes, each for those of one side.
+SPIKES: Mapping[str, SideName] = {"on_pre": "pre", "on_post": "post"}
 
 #: Weights that learn are multiples of 2**-24: their sums are exact in any order.
 GRID_BITS = 24
@@ -29,7 +34,8 @@ def named(kind: str, name: str) -> str:
     Parameters
     ----------
     kind
-        A side for its trace, ``"parameter"``, or ``"weight"``.
+        A side for its trace, ``"synapse"`` for a variable of a synapse, ``"layer"`` for a number of
+        the target's layer, ``"held"``, ``"parameter"``, or ``"constant"`` of a time step.
     name
         The name in the model.
     """
@@ -39,6 +45,41 @@ def named(kind: str, name: str) -> str:
 #: Added and taken away again, it leaves the nearest multiple of 2**-24 of a number below 2**27: the
 #: unit in the last place of a float64 of its size.
 _TO_GRID = f"{{0}} + {3 * 2.0**27!r} - {3 * 2.0**27!r}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statements of synapses, each with a different target.
+
+    Attributes
+    ----------
+    statements
+        They read variables by the names of `named`.
+    results
+        The targets that are new values, by the name of the variable: `WEIGHT`, or one of
+        ``[synapse] equations``.
+    """
+
+    statements: Statements = ()
+    results: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.statements)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names that it reads, but for those that it assigns."""
+        targets = {each.target for each in self.statements}
+        return frozenset(n for each in self.statements for n in each.value.names) - targets
+
+    @property
+    def on_grid(self) -> Block:
+        """The block that rounds the weight to the grid, in float64."""
+        if WEIGHT not in self.results:
+            return self
+        weight = self.results[WEIGHT]
+        rounded = Statement(f"{weight}_on_grid", Expression(_TO_GRID.format(weight)))
+        return Block((*self.statements, rounded), {**self.results, WEIGHT: rounded.target})
 
 
 @dataclass(frozen=True)
@@ -53,32 +94,62 @@ class Rule:
         The programs of the sides that have traces, by side: their ``reset`` is `on_spike`.
     parameters
         The parameters in base units.
-    on_pre, on_post
-        Statements of one synapse, each with a different target, that of the last being the new
-        weight. They read the weight, traces and parameters by the names of `named`.
+    sums
+        Sums over the target's neurons, by name: an expression of the target's traces each.
+    layer
+        Statements of numbers of the layer, by the names of `named`, which read sums.
+    variables
+        The program of the variables of a synapse other than its weight; None if it has none.
+    integrate
+        The statements of a time step of these variables.
+    on_pre, on_post, regularly
+        Statements of a synapse.
+    every
+        The interval of `regularly` in seconds; None: once, as the presentation ends.
     """
 
     model: SynapseModel
     traces: Mapping[SideName, Program]
     parameters: Mapping[str, float]
-    on_pre: Statements
-    on_post: Statements
+    sums: Mapping[str, Expression]
+    layer: Statements
+    variables: Program | None
+    integrate: Block
+    on_pre: Block
+    on_post: Block
+    regularly: Block
+    every: float | None
 
-    #: The weight before a block of statements.
-    weight = named("weight", "0")
+    @property
+    def blocks(self) -> dict[str, Block]:
+        """The blocks that are not empty, by name, in the order in which they run."""
+        names = ("integrate", "on_pre", "on_post", "regularly")
+        return {name: block for name in names if (block := getattr(self, name))}
 
-    @staticmethod
-    def on_grid(statements: Statements) -> Statements:
-        """Return a block that rounds its weight to the grid, in float64."""
-        if not statements:
-            return ()
-        weight = statements[-1].target
-        return (*statements, Statement(f"{weight}_on_grid", Expression(_TO_GRID.format(weight))))
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The variables of a synapse but for its weight."""
+        return () if self.variables is None else tuple(self.variables.states)
 
-    def read(self, statements: Statements) -> frozenset[str]:
-        """Return the names that a block reads."""
-        targets = {each.target for each in statements}
-        return frozenset(n for each in statements for n in each.value.names) - targets
+    def interval(self, dt: float) -> int | None:
+        """Return the interval of `regularly` in time steps of some seconds; None: the presentation.
+
+        Raises
+        ------
+        ModelError
+            If it is no whole number of steps.
+        """
+        if self.every is None:
+            return None
+        steps = round(self.every / dt)
+        if steps < 1 or abs(self.every / dt - steps) > 1e-6:
+            raise ModelError(
+                "the interval is no whole number of time steps",
+                where=f"{self.model.name}.toml, [synapse] every",
+                expected=f"a multiple of {dt * 1e3:g} ms",
+                found=f"{self.every * 1e3:g} ms",
+            )
+        return steps
 
     @property
     def reproducible(self) -> bool:
@@ -88,8 +159,9 @@ class Rule:
     @property
     def inexact(self) -> tuple[str, ...]:
         """The functions whose last bit depends on the library, such as ``exp``."""
-        nodes = (
-            node for each in (*self.on_pre, *self.on_post) for node in ast.walk(each.value.tree)
-        )
+        own = [each.value for block in self.blocks.values() for each in block.statements]
+        own += [each.value for each in self.layer]
+        own += self.sums.values()
+        nodes = (node for value in own for node in ast.walk(value.tree))
         found = {name for node in nodes if (name := inexact(node)) is not None}
         return tuple(sorted(found.union(*(each.inexact for each in self.traces.values()))))

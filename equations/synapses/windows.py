@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import array, number
-from bioae.equations.arrays.compiling import compile_statements
+from bioae.checks import array, number, one_of
+from bioae.equations.arrays.compiling import compile_expression, compile_statements
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.program import Program, Statements
+from bioae.equations.program import Program
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import Rule, named
 from bioae.errors import InputError
 
@@ -35,10 +36,12 @@ def weight_changes(
     *,
     dt: str = "0.1*ms",
     weight: float = 0.5,
+    held: Mapping[str, float] | None = None,
 ) -> Numbers:
     """Return the changes of the weights of single synapses, whose neurons fire in given steps.
 
-    The order of a step is that of `docs/timing.md`; weights are not rounded to the grid.
+    The order of a step is that of `docs/timing.md`. Each synapse has a layer of its own, of one
+    neuron; weights are not rounded to the grid.
 
     Parameters
     ----------
@@ -50,6 +53,8 @@ def weight_changes(
         The time step.
     weight
         The weight at the start.
+    held
+        Held numbers, such as a reward, by name; 1 by default.
 
     Returns
     -------
@@ -76,23 +81,30 @@ def weight_changes(
             found=f"{fired['pre'].shape}, {fired['post'].shape}",
         )
     seconds = time_in_seconds(dt, where="dt")
-    size = len(fired["pre"])
+    size, steps = fired["pre"].shape
     sides = {side: _Traces(program, size, seconds) for side, program in rule.traces.items()}
-    blocks = {"pre": _Block(rule, rule.on_pre), "post": _Block(rule, rule.on_post)}
-    weights = np.full(size, number(weight, "weight"))
-    for step in range(fired["pre"].shape[1]):
+    synapses = _Synapses(rule, size, seconds, number(weight, "weight"), _held(model, held, size))
+    every = rule.interval(seconds) or steps
+    for step in range(steps):
         for traces in sides.values():
             traces.integrate()
-        values = {
+        traces_now = {
             named(side, name): numbers
             for side, traces in sides.items()
             for name, numbers in traces.states.items()
         }
-        for side, block in blocks.items():
-            weights = np.where(fired[side][:, step], block(weights, values), weights)
+        synapses.learn(
+            traces_now,
+            {
+                "integrate": True,
+                "on_pre": fired["pre"][:, step],
+                "on_post": fired["post"][:, step],
+                "regularly": (step + 1) % every == 0,
+            },
+        )
         for side, traces in sides.items():
             traces.jump(fired[side][:, step])
-    return np.asarray(weights - weight)
+    return np.asarray(synapses.weights - weight)
 
 
 def learning_window(
@@ -101,6 +113,7 @@ def learning_window(
     *,
     dt: str = "0.1*ms",
     weight: float = 0.5,
+    held: Mapping[str, float] | None = None,
 ) -> Numbers:
     """Return the change of a weight by one pair of spikes, by the interval between them.
 
@@ -111,7 +124,7 @@ def learning_window(
     intervals
         The time of the target's spike less that of the source's, in milliseconds (interval,),
         rounded to time steps, of which it has at most 100,000.
-    dt, weight
+    dt, weight, held
         As for `weight_changes`.
 
     Returns
@@ -133,7 +146,7 @@ def learning_window(
     synapses = np.arange(len(steps))
     pre[synapses, np.maximum(-steps, 0)] = True
     post[synapses, np.maximum(steps, 0)] = True
-    return weight_changes(model, pre, post, dt=dt, weight=weight)
+    return weight_changes(model, pre, post, dt=dt, weight=weight, held=held)
 
 
 class _Traces:
@@ -165,26 +178,50 @@ class _Traces:
         self._stepper.reset(self._values)
 
 
-class _Block:
-    """Statements of a synapse; weights are not rounded to the grid."""
+class _Synapses:
+    """Single synapses, each with a layer of its own; weights are not rounded to the grid."""
 
-    def __init__(self, rule: Rule, statements: Statements) -> None:
-        self._rule = rule
-        self._reads: tuple[str, ...] = ()
-        self._function = None
-        if statements:
-            self._reads = tuple(sorted(rule.read(statements)))
-            result = statements[-1].target
-            self._function = compile_statements(
-                statements, self._reads, [result], array_functions(np)
-            )
-        self._parameters = {
-            named("parameter", name): np.asarray(value) for name, value in rule.parameters.items()
-        }
+    def __init__(
+        self, rule: Rule, size: int, dt: float, weight: float, held: Mapping[str, Numbers]
+    ) -> None:
+        functions = array_functions(np)
+        self._layer = [
+            (named("layer", name), compile_expression(value, functions))
+            for name, value in rule.sums.items()
+        ]
+        self._layer += [
+            (each.target, compile_expression(each.value, functions)) for each in rule.layer
+        ]
+        self._blocks = []
+        for key, block in rule.blocks.items():
+            reads = tuple(sorted(block.reads))
+            results = tuple(block.results.values())
+            function = compile_statements(block.statements, reads, results, functions)
+            self._blocks.append((key, reads, tuple(block.results), function))
+        self._known: dict[str, Numbers] = {**rule_numbers(rule, dt), **held}
+        for name, value in {WEIGHT: weight, **rule_start(rule, dt)}.items():
+            self._known[named("synapse", name)] = np.full(size, value)
 
-    def __call__(self, weights: Numbers, values: Mapping[str, Numbers]) -> Numbers:
-        if self._function is None:
-            return weights
-        known = {self._rule.weight: weights, **values, **self._parameters}
-        (new,) = self._function(*[known[name] for name in self._reads])
-        return np.asarray(new)
+    @property
+    def weights(self) -> Numbers:
+        """The weights (synapse,)."""
+        return self._known[named("synapse", WEIGHT)]
+
+    def learn(self, traces: Mapping[str, Numbers], where: Mapping[str, Any]) -> None:
+        """Run the blocks, each where its condition holds."""
+        known = self._known
+        known.update(traces)
+        for name, value in self._layer:
+            known[name] = value(known)
+        for key, reads, names, function in self._blocks:
+            for name, new in zip(names, function(*[known[each] for each in reads]), strict=True):
+                own = named("synapse", name)
+                known[own] = np.where(where[key], new, known[own])
+
+
+def _held(model: SynapseModel, held: Mapping[str, float] | None, size: int) -> dict[str, Numbers]:
+    """Return held numbers of each synapse, by the names of `named`."""
+    given = dict.fromkeys(model.held, 1.0) | dict(held or {})
+    for name in given:
+        one_of(name, "held", model.held)
+    return {named("held", n): np.full(size, number(v, f"held {n}")) for n, v in given.items()}

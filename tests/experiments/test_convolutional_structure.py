@@ -16,8 +16,7 @@ from bioae.experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS,
 from bioae.experiments.runner.trial import Trial
 from bioae.random import named_stream
 from bioae.trainers import train_baseline
-from bioae.trainers.training.descent import example_order
-from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.splits import example_order, held_out
 
 SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}
 

@@ -25,7 +25,7 @@ from bioae.networks import Network, artefact
 from bioae.simulation import simulate
 from bioae.trainers import simulate_mirror
 from bioae.trainers.training import checkpoint
-from bioae.trainers.training.state import CHECKPOINT
+from bioae.trainers.training.folder import CHECKPOINT
 
 FILES = Path(__file__).with_name("files")
 LAYERS = ("latent", "output")

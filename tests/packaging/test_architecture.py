@@ -19,6 +19,7 @@ PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".p
 ROOTS = (
     "bioae.cli",
     "bioae.experiments",
+    "bioae.learning",
     "bioae.registration",
     "bioae.shortcuts",
     "bioae.sklearn",

@@ -28,24 +28,24 @@ from bioae.trainers.baselines.stored import (
     set_initial,
 )
 from bioae.trainers.training.checkpoint import check_exists
-from bioae.trainers.training.descent import Split
-from bioae.trainers.training.loop import (
+from bioae.trainers.training.descent import Split, torch_device
+from bioae.trainers.training.folder import (
     CHECKPOINT,
     CONFIG,
     METRICS,
     MODEL,
     TEST,
-    Fitted,
-    fit,
+    alone_in,
+    check_folder,
+    write_metrics,
 )
+from bioae.trainers.training.loop import Fitted, fit
 from bioae.trainers.training.names import check_weight_names
-from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
 from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
-from bioae.trainers.training.state import write_metrics
 
 __all__ = ["BaselineResult", "assemble_baseline", "train_baseline"]
 
@@ -170,7 +170,9 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
-    return BaselineProblem(config, module, *splits(config))
+    return BaselineProblem(
+        config, module, *splits(config.data, config.network, config.training.seed)
+    )
 
 
 def _check_fitted(out: Path) -> None:
@@ -185,7 +187,7 @@ def _check_fitted(out: Path) -> None:
 
 
 def _fit_once(config: BaselineConfig) -> tuple[Baseline, Fitted]:
-    train, validation, test = splits(config)
+    train, validation, test = splits(config.data, config.network, config.training.seed)
     network, kind = config.network, config.baseline
     if isinstance(kind, ZeroKind):
         baseline = Linear.zero(network)

@@ -144,7 +144,11 @@ def rule_parities(
     whole(seed, "the seed", most=MAX_SEED)
     network = learner(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
     presented = _presented(network, examples, seed)
-    return [_compare(model, neuron, network, presented, target) for target in targets]
+    draw = named_stream(seed, "rule_network", "held")
+    held = {name: draw.integers(0, 2, examples).astype(np.float64) for name in model.held}
+    return [
+        _compare(model, neuron, network, presented, held=held, target=target) for target in targets
+    ]
 
 
 def _compare(
@@ -152,6 +156,8 @@ def _compare(
     neuron: NeuronModel,
     network: Network,
     presented: Presentations,
+    *,
+    held: dict[str, NDArray[np.float64]],
     target: Target,
 ) -> RuleParity:
     placed = network.config.placed
@@ -160,10 +166,10 @@ def _compare(
     counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0}
     alive = [np.zeros(each.size, bool) for each in placed]
     worst = 0.0
-    with closing(in_chunks(network, presented, Backend(target), 1)) as parts:
+    with closing(in_chunks(network, presented, Backend(target), 1, held=held)) as parts:
         for part, brian, after in parts:
             mirror.weights = weights
-            ours = mirror.present(presented, part)
+            ours = mirror.present(presented, part, held)
             pairs = [
                 (_raster(one), _raster(other))
                 for one, other in zip(brian.layers, ours.layers, strict=True)

@@ -46,6 +46,10 @@ class LayerLearner:
         self._timing = network.config.timing
         self.paths: dict[str, PlasticPathway] = {}
         like = mirror.neuron.start(1)["_spike"].new_zeros(())
+        #: What the neurons have learned, by array (neuron).
+        self.neurons = {
+            name: like.new_tensor(values) for name, values in network.persistent(placed).items()
+        }
         for name, rule in rules_of(placed).items():
             recurrent = name.endswith(".recurrent")
             weights = like.new_tensor(network.weights[name])
@@ -57,21 +61,32 @@ class LayerLearner:
             no_autapses = recurrent and not placed.layer.autapses
             fixed = torch.eye(len(weights), dtype=torch.bool) if no_autapses else None
             self.paths[name] = PlasticPathway(
-                rule, weights, traces, separate=placed.separate_inhibition, fixed=fixed
-            )
+                rule, weights, traces, dt=network.config.dt_seconds,
+                separate=placed.separate_inhibition, fixed=fixed,
+            )  # fmt: skip
 
-    def run(self, emitted: Tensor, key: Key | None = None) -> Run:
-        """Run a presentation on the output of the layer before (time, example, ...), and learn."""
+    def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
+        """Run a presentation on the output of the layer before, and learn from it.
+
+        Parameters
+        ----------
+        emitted
+            The output of the layer before (time, example, ...).
+        held
+            The held numbers of rules (example,), by name.
+        key
+            The key of the neurons' noise.
+        """
         neuron, lead_in = self._mirror.neuron, self._timing.schedule.lead_in
         steps, examples = self._timing.steps, emitted.shape[1]
-        values = neuron.start(examples, key)
+        values = self._started(examples, key)
         recurrence = self._mirror.recurrence
         forward = self._path("weight")
         own = self._path("recurrent")
         arriving: list[Arrived | None]
         arriving = [None] * (steps + lead_in) if forward else self._mirror.arriving(emitted)
         sent = emitted.flatten(2)
-        self._start(examples)
+        self._start(examples, held)
         spikes: list[Tensor] = []
         arrived: list[Arrived | None] = []
         for number, each in enumerate(arriving):
@@ -97,13 +112,26 @@ class LayerLearner:
                 self._integrate()
             if step >= 0:
                 spikes.append(values["_spike"])
+        self._keep(values)
         return Run(torch.stack(spikes), arrived)
 
-    def _start(self, examples: int) -> None:
-        """Set back all traces; those of the layer before are a step ahead."""
+    def _started(self, examples: int, key: Key | None) -> dict[str, Tensor]:
+        """Return the values with which the neurons start a presentation."""
+        values = self._mirror.neuron.start(examples, key)
+        for name, array in self._placed.persistent.items():
+            values[name] = self.neurons[array].view(self._placed.shape).expand_as(values[name])
+        return values
+
+    def _keep(self, values: Mapping[str, Tensor]) -> None:
+        """Keep the persistent variables, averaged over the examples."""
+        for name, array in self._placed.persistent.items():
+            self.neurons[array] = values[name].mean(0).flatten()
+
+    def _start(self, examples: int, held: Mapping[str, Tensor]) -> None:
+        """Start the pathways; the traces of the layer before are a step ahead."""
         for name, path in self.paths.items():
+            path.start(examples, held)
             for side, traces in path.traces.items():
-                traces.start(examples)
                 ahead = side == "pre" and not name.endswith(".recurrent")
                 # In Brian2's order the input neurons start in the step before the layers' window.
                 if ahead and (self._placed.depth > 1 or not self._timing.schedule.lead_in):
@@ -118,17 +146,13 @@ class LayerLearner:
         """Learn in a step of the period, then let the traces jump, see `docs/timing.md`."""
         lead_in, steps = self._timing.schedule.lead_in, self._timing.steps
         step = number - lead_in
-        first = 1 - lead_in
-        inside = step >= first
+        inside = step >= 1 - lead_in
         for name, path in self.paths.items():
             recurrent = name.endswith(".recurrent")
-            before = fired if recurrent else sent
-            last = steps - (1 if recurrent else 2)
-            if step <= last:
-                if before is not None and (inside or not recurrent):
-                    path.learn("pre", before)
-                if inside:
-                    path.learn("post", fired)
+            window = self._timing.learning(recurrent=recurrent)
+            keys = window.blocks(step, path.interval)
+            if keys:
+                path.learn(keys, fired if recurrent else sent, fired)
         for name, path in self.paths.items():
             recurrent = name.endswith(".recurrent")
             before = fired if recurrent else sent

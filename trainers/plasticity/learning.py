@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Unpack, get_args
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.models.loading import NetworkLike, full_network_of
+from bioae.networks.network import Network
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
-from bioae.simulation.learned import Learned, learner, with_weights
+from bioae.simulation.learned import Held, Learned, check_held, learner, with_weights
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import join_chunks
+from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 from bioae.trainers.plasticity.network import NetworkLearner
 
-__all__ = ["learn_mirror"]
+__all__ = ["in_batches", "learn_mirror"]
 
 
 def learn_mirror(
     network: NetworkLike,
     images: Data | Any,
     *,
+    held: Held | None = None,
     examples: ArrayLike | None = None,
     seed: int = 0,
     dtype: Dtype = "float64",
@@ -36,7 +40,7 @@ def learn_mirror(
 
     Parameters
     ----------
-    network, images, examples, seed, progress, hints
+    network, images, held, examples, seed, progress, hints
         See `bioae.learn`.
     dtype
         The type of numbers.
@@ -60,11 +64,45 @@ def learn_mirror(
     batch_size = whole(batch_size, "batch_size", least=1)
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
-    mirror = NetworkLearner(network, dtype)
-    chunks = []
+    values = check_held(network, held, len(presented))
+    chunks: list[Chunk] = []
+    learned: dict[str, NDArray[np.float64]] = {}
     with counted("mirror", len(presented), progress, unit="examples") as report:
-        for part in presented.chunks(batch_size):
-            chunks.append(mirror.present(presented, part))
+        for part, chunk, weights in in_batches(network, presented, values, batch_size, dtype=dtype):
+            chunks.append(chunk)
+            learned = weights
             report(part.stop)
     result = result_of(network, presented, join_chunks(chunks), target="torch", dtype=dtype)
-    return Learned(with_weights(network, mirror.weights), result)
+    return Learned(with_weights(network, learned), result)
+
+
+def in_batches(
+    network: Network,
+    presented: Presentations,
+    held: Mapping[str, NDArray[np.float64]],
+    batch_size: int,
+    least: int = 1,
+    *,
+    dtype: Dtype = "float64",
+) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
+    """Yield parts of the images, the network's activity, and what it has learned afterwards.
+
+    Parameters
+    ----------
+    network, presented, held
+        As for `bioae.simulation.learning.in_chunks`.
+    batch_size
+        The number of presentations that learn at once.
+    least
+        The least number of presentations of a part, whole batches.
+    dtype
+        The type of numbers.
+    """
+    mirror = NetworkLearner(network, dtype)
+    chunks: list[Chunk] = []
+    start = 0
+    for batch in presented.chunks(batch_size):
+        chunks.append(mirror.present(presented, batch, held))
+        if batch.stop - start >= least or batch.stop == len(presented):
+            yield slice(start, batch.stop), join_chunks(chunks), mirror.weights
+            start, chunks = batch.stop, []

@@ -43,9 +43,12 @@ class NetworkLearner:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """The weights that learn, by name (target, source)."""
-        paths = (item for layer in self._layers for item in layer.paths.items())
-        return {name: path.weights.T.double().numpy().copy() for name, path in paths}
+        """What learns, by array: weights (target, source), and variables of neurons (neuron)."""
+        found: dict[str, torch.Tensor] = {}
+        for layer in self._layers:
+            found |= {name: path.weights.T for name, path in layer.paths.items()}
+            found |= layer.neurons
+        return {name: each.double().numpy().copy() for name, each in found.items()}
 
     @weights.setter
     def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
@@ -53,15 +56,28 @@ class NetworkLearner:
             for name in layer.paths.keys() & values.keys():
                 rows = np.ascontiguousarray(values[name].T)
                 layer.paths[name].weights = torch.from_numpy(rows).to(self._dtype)
+            for name in layer.neurons.keys() & values.keys():
+                layer.neurons[name] = torch.from_numpy(values[name]).to(self._dtype)
 
     @torch.no_grad()
-    def present(self, presented: Presentations, part: slice) -> Chunk:
-        """Present some examples at once, and learn from them; return the network's activity."""
+    def present(
+        self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]
+    ) -> Chunk:
+        """Present some examples at once, and learn from them; return the network's activity.
+
+        Parameters
+        ----------
+        presented, part
+            The examples, and those of them to present.
+        held
+            The held numbers of rules, (example) each, of all examples.
+        """
         config, key = self._config, presented.key(part)
         emitted = torch.from_numpy(presented.drive(part)).to(self._dtype)
+        numbers = {name: torch.from_numpy(v[part]).to(self._dtype) for name, v in held.items()}
         spikes = []
         for placed, layer in zip(config.placed, self._layers, strict=True):
-            run = layer.run(emitted, key)
+            run = layer.run(emitted, numbers, key)
             emitted = run.spikes
             spikes.append(layer_spikes(placed, LayerActivity(placed.name, emitted)))
         activity = emitted

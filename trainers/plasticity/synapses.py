@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bioae.equations.arrays.compiling import compile_statements
+from bioae.equations.arrays.compiling import compile_expression, compile_statements
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
-from bioae.equations.synapses.program import GRID_BITS, Rule, SideName, named
+from bioae.equations.synapses.model import WEIGHT
+from bioae.equations.synapses.numbers import rule_numbers, rule_start
+from bioae.equations.synapses.program import GRID_BITS, SPIKES, Rule, SideName, named
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
@@ -62,7 +65,7 @@ class TracesMirror:
 
 
 class PlasticPathway:
-    """The weights of a pathway that learns (source, target).
+    """The synapses of a pathway that learns, (source, target) each.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ class PlasticPathway:
         The weights as learning starts (target, source).
     traces
         The traces of either side, by side.
+    dt
+        The time step in seconds.
     separate
         Whether inhibition arrives at a separate variable.
     fixed
@@ -84,64 +89,126 @@ class PlasticPathway:
         weights: Tensor,
         traces: Mapping[SideName, TracesMirror],
         *,
+        dt: float,
         separate: bool,
         fixed: Tensor | None = None,
     ) -> None:
         self.weights = weights.T.clone(memory_format=torch.contiguous_format)
         self.traces = dict(traces)
-        self._rule, self._separate, self._fixed = rule, separate, fixed
+        self.rule, self._separate, self._fixed = rule, separate, fixed
+        self.interval = rule.interval(dt)
+        self._start = rule_start(rule, dt)
+        self._variables: dict[str, Tensor] = {}
+        self._held: dict[str, Tensor] = {}
         functions = torch_functions(weights.dtype)
         self._blocks = {}
-        for side, statements in (("pre", rule.on_pre), ("post", rule.on_post)):
-            exact = weights.dtype == torch.float64  # numbers of 32 bits have no finer grid
-            code = rule.on_grid(statements) if exact else statements
-            if code:
-                reads = tuple(sorted(rule.read(code)))
-                function = compile_statements(code, reads, [code[-1].target], functions)
-                self._blocks[side] = reads, function
-        self._parameters = {
-            named("parameter", name): weights.new_tensor(value)
-            for name, value in rule.parameters.items()
+        for key, each in rule.blocks.items():
+            # Numbers of 32 bits have no finer grid.
+            block = each.on_grid if weights.dtype == torch.float64 else each
+            reads = tuple(sorted(block.reads))
+            function = compile_statements(
+                block.statements, reads, list(block.results.values()), functions
+            )
+            self._blocks[key] = reads, tuple(block.results), function
+        self._sums = {n: compile_expression(each, functions) for n, each in rule.sums.items()}
+        self._layer = {
+            each.target: compile_expression(each.value, functions) for each in rule.layer
         }
+        self._numbers = {
+            name: weights.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
+        }
+
+    def start(self, examples: int, held: Mapping[str, Tensor]) -> None:
+        """Start a presentation of some examples, with held numbers (example,) by name."""
+        for traces in self.traces.values():
+            traces.start(examples)
+        self._held = {named("held", name): held[name] for name in self.rule.model.held}
+        shape = (examples, *self.weights.shape)
+        self._variables = {n: self.weights.new_full(shape, v) for n, v in self._start.items()}
 
     def deliver(self, spikes: Tensor) -> Arrived:
         """Return the sums of the weights of spikes (example, source), (example, target) each."""
         kinds = by_sign(self.weights, separate=self._separate)
         return {name: spikes @ weights for name, weights in kinds.items()}
 
-    def learn(self, side: SideName, spikes: Tensor) -> None:
-        """Change the weights by the spikes of a side (example, neuron).
+    def learn(self, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
+        """Run some blocks of the rule, by the spikes of the source and of the target.
 
-        The changes of several examples are averaged, and are those of none of them: only a batch of
-        one example learns as Brian2 does.
+        The changes that a block makes to weights in several examples are averaged, and are those of
+        none of them: only a batch of one example learns as Brian2 does.
+
+        Parameters
+        ----------
+        keys
+            The names of the blocks.
+        before, fired
+            The spikes of the source and of the target (example, neuron); None: no spikes.
         """
-        if side not in self._blocks:
-            return
-        learned = [
-            self._learned(side, example, fired)
-            for example, each in enumerate(spikes)
-            if len(fired := each.nonzero().flatten())
-        ]
-        if len(spikes) == 1:
-            self.weights = learned[0] if learned else self.weights
-        elif learned:
-            changes = torch.stack(learned).sub_(self.weights).sum(0)
-            self.weights = self.weights + _rounded(changes / len(spikes))
+        examples = len(fired)
+        chosen = [key for key in self._blocks if key in keys]
+        layer = [self._numbers_of_layer(each) for each in range(examples)] if chosen else []
+        for key in chosen:
+            spikes = {"on_pre": before, "on_post": fired}.get(key)
+            if key in SPIKES and (spikes is None or not spikes.any()):
+                continue
+            total = None if examples == 1 else torch.zeros_like(self.weights)
+            for example in range(examples):
+                at: list[Any] = [slice(None), slice(None)]
+                if spikes is not None:
+                    at[key == "on_post"] = spikes[example].nonzero().flatten()
+                self._run(key, example, (at[0], at[1]), layer[example], total)
+            if total is not None:
+                self.weights = self.weights + _rounded(total / examples)
 
-    def _learned(self, side: SideName, example: int, fired: Tensor) -> Tensor:
-        """Return all weights after the spikes of an example."""
-        chosen = (fired, slice(None)) if side == "pre" else (slice(None), fired)
-        old = self.weights[chosen]
-        values = {self._rule.weight: old, **self._parameters}
-        for place, traces in self.traces.items():
+    def _run(
+        self,
+        key: str,
+        example: int,
+        at: tuple[Any, Any],
+        layer: Mapping[str, Tensor],
+        total: Tensor | None,
+    ) -> None:
+        """Run a block for the synapses of an example at some place.
+
+        Changes of weights are added to `total`, or made if it is None.
+        """
+        values = {**self._numbers, **layer, named("synapse", WEIGHT): self.weights[at]}
+        for name, each in self._variables.items():
+            values[named("synapse", name)] = each[example][at]
+        for side, traces in self.traces.items():
             for name, numbers in traces.of(example).items():
-                own = numbers[fired] if place == side else numbers
-                values[named(place, name)] = own[:, None] if place == "pre" else own[None]
-        reads, function = self._blocks[side]
-        (new,) = function(*[values[name] for name in reads])
-        weights = self.weights.clone()
-        weights[chosen] = new
-        return weights if self._fixed is None else weights.where(~self._fixed, self.weights)
+                own = numbers[at[side == "post"]]
+                values[named(side, name)] = own[:, None] if side == "pre" else own[None]
+        reads, names, function = self._blocks[key]
+        found = dict(zip(names, function(*[values[each] for each in reads]), strict=True))
+        for name in found.keys() - {WEIGHT}:
+            self._variables[name][example][at] = found[name]
+        if WEIGHT not in found:
+            return
+        old, new = self.weights[at], found[WEIGHT]
+        if self._fixed is not None:
+            new = torch.where(self._fixed[at], old, new)
+        if total is None:
+            self.weights[at] = new
+        else:
+            total[at] += new - old
+
+    def _numbers_of_layer(self, example: int) -> dict[str, Tensor]:
+        """Return held numbers, sums over the target's layer, and the numbers that follow."""
+        values = {name: numbers[example] for name, numbers in self._held.items()}
+        if self._sums:
+            traces = {named("post", n): each for n, each in self.traces["post"].of(example).items()}
+            known = {**self._numbers, **traces}
+            for name, value in self._sums.items():
+                # One after another, as C++ adds them.
+                values[named("layer", name)] = value(known).expand(self._targets).cumsum(0)[-1]
+        for name, value in self._layer.items():
+            values[name] = value({**self._numbers, **values})
+        return values
+
+    @property
+    def _targets(self) -> int:
+        return self.weights.shape[1]
 
 
 def _rounded(change: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from bioae.documents import parse_json
-from bioae.errors import ArtefactError, NetworkError, describe, key_path
+from bioae.errors import ArtefactError, describe
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
 from bioae.inputs import check_input
@@ -34,7 +34,6 @@ __all__ = [
     "Checkpoint",
     "Position",
     "capture",
-    "check_config",
     "check_exists",
     "load",
     "restore",
@@ -282,47 +281,3 @@ def _header(text: str, where: str) -> _Header:
             found=str(len(header.history)),
         )
     return header
-
-
-def check_config(
-    stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
-) -> None:
-    """Refuse to resume a run with another configuration than it was started with.
-
-    Parameters
-    ----------
-    stored, current
-        The configurations, as plain data.
-    where
-        The checkpoint, named in errors.
-    free
-        The keys that may differ, because the finished part of the run does not depend on them.
-
-    Raises
-    ------
-    NetworkError
-        Naming the first key that differs.
-    """
-    before, now = dict(_flat(stored)), dict(_flat(current))
-    # The start is named before the network that follows from it.
-    for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
-        if key not in free and before.get(key) != now.get(key):
-            raise NetworkError(
-                f"the run was started with another {key}",
-                where=where,
-                expected=repr(before.get(key)),
-                found=repr(now.get(key)),
-                mend="Resume with the configuration of the run, or start a new one elsewhere",
-            )
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in mapping.items():
-        if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
-            yield f"{prefix}{key}", f"{len(value)} tables"
-            numbered = {key_path(place): each for place, each in enumerate(value)}
-            yield from _flat(numbered, f"{prefix}{key}.")
-        elif isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -81,6 +81,11 @@ class RunConfig(Table):
         if not self.network_is_known:
             return self
         task = self.network.task
+        if not task.losses:
+            raise ValueError(
+                f"the task {task.kind!r} has no loss that a gradient could lower: its networks "
+                "learn by rules, see the table [learning]"
+            )
         if self.loss not in task.losses:
             raise ValueError(
                 f"the loss {self.loss!r} is not one of the task {task.kind!r}; expected one of "

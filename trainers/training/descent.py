@@ -13,17 +13,17 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.datasets import Data
+from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
 from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.losses import Loss, loss_function
 from bioae.trainers.training.scores import Scores
+from bioae.trainers.training.splits import encoder_seed
 from bioae.trainers.training.stages import Stage, stages_of
 
 __all__ = [
@@ -33,10 +33,9 @@ __all__ = [
     "Outputs",
     "Split",
     "Tally",
-    "encoder_seed",
     "evaluate",
-    "example_order",
     "reproducible",
+    "torch_device",
 ]
 
 #: Images that a network is evaluated on.
@@ -44,20 +43,6 @@ Split: TypeAlias = Literal["validation", "test"]
 
 #: The epoch whose random input the held-out images receive every time; training counts from 1.
 _VALIDATION = 0
-
-
-def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
-    """Return the order of the images in an epoch, a permutation of their positions.
-
-    Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
-    """
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, 0))))
-    return generator.permutation(examples)
-
-
-def encoder_seed(seed: int, epoch: int) -> int:
-    """Return the seed of an epoch's input spikes, below 2^32."""
-    return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
 
 
 @contextmanager
@@ -279,3 +264,25 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
             name: tally.figures() for name, tally in tallies.items()
         },
     }
+
+
+def torch_device(name: str) -> torch.device:
+    """Return a PyTorch device of this machine.
+
+    Raises
+    ------
+    NetworkError
+        If there is none of that name.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except Exception as error:  # of many kinds: some back ends have no module in this PyTorch
+        raise NetworkError(
+            "the device cannot be used",
+            where="training.device",
+            expected="a PyTorch device of this machine, such as cpu or cuda",
+            found=f"{name!r}: {str(error).splitlines()[0]}",
+            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
+        ) from error
+    return device

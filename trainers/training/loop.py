@@ -22,32 +22,18 @@ from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.descent import (
-    Batch,
-    DescentProblem,
-    encoder_seed,
-    evaluate,
-    example_order,
-    reproducible,
-)
+from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
+from bioae.trainers.training.folder import CHECKPOINT, CONFIG, MODEL, TEST
 from bioae.trainers.training.progress import Report, Reporter, reported
+from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.stages import Stage
-from bioae.trainers.training.state import CHECKPOINT, METRICS, RunState
+from bioae.trainers.training.state import RunState
 
 __all__ = [
-    "CHECKPOINT",
-    "CONFIG",
-    "METRICS",
-    "MODEL",
-    "TEST",
     "Fitted",
     "TrainingRun",
     "fit",
 ]
-
-CONFIG = "config.toml"
-MODEL = "model"
-TEST = "test.json"
 
 
 class Fitted(NamedTuple):

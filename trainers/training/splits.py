@@ -1,4 +1,7 @@
-"""The splits of a run: training images, those held out to validate, and those of the test."""
+"""The data of a run: to train on, held out to validate, and to test on; and their order.
+
+This file imports no PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bioae.datasets import Data, load
 from bioae.errors import DataError
+from bioae.networks.config import NetworkConfig
 from bioae.simulation.presentations import check_declared, check_fit
-from bioae.trainers.training.config import RunConfig
+from bioae.trainers.training.sections import DataConfig
 
-__all__ = ["Splits", "held_out", "splits"]
+__all__ = ["Splits", "encoder_seed", "example_order", "held_out", "splits"]
 
 #: The third number of the seed of the split; the order of images and input spikes have 0 and 1.
 _STREAM = 2
@@ -26,19 +31,25 @@ class Splits(NamedTuple):
     test: Data
 
 
-def splits(config: RunConfig) -> Splits:
+def splits(data: DataConfig, network: NetworkConfig, seed: int) -> Splits:
     """Load the data of a run, and hold out those for validation.
+
+    Parameters
+    ----------
+    data
+        Their description.
+    network
+        The network that they are for.
+    seed
+        The seed of the split for validation.
 
     Raises
     ------
     DataError
         If there are none, they do not fit the network, or nothing would remain to train on.
     """
-    data = config.data
-    train, validation = held_out(
-        _loaded(config, "train", data.train), data.validation, config.training.seed
-    )
-    return Splits(train, validation, _loaded(config, "test", data.test))
+    train, validation = held_out(_loaded(data, network, "train", data.train), data.validation, seed)
+    return Splits(train, validation, _loaded(data, network, "test", data.test))
 
 
 def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
@@ -85,10 +96,25 @@ def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
     return images[~chosen], images[chosen]
 
 
-def _loaded(config: RunConfig, split: Literal["train", "test"], limit: int | None) -> Data:
-    network = config.network
-    data = load(config.data.name, split, limit, check=partial(check_declared, network))
+def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+    """Return the order of the images in an epoch, a permutation of their positions.
+
+    Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
+    """
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch, 0))))
+    return generator.permutation(examples)
+
+
+def encoder_seed(seed: int, epoch: int) -> int:
+    """Return the seed of an epoch's input spikes, below 2^32."""
+    return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
+
+
+def _loaded(
+    config: DataConfig, network: NetworkConfig, split: Literal["train", "test"], limit: int | None
+) -> Data:
+    data = load(config.name, split, limit, check=partial(check_declared, network))
     check_fit(network, data)
-    if network.task.target != "images":  # refused before any training
+    if network.task.target not in {"images", None}:  # refused before any training
         network.task.target_of(data, network.steps)
     return data

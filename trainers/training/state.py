@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,15 @@ import torch
 from torch import Tensor
 
 from bioae.errors import ArtefactError, NetworkError
-from bioae.files import atomic_output
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.checkpoint import Checkpoint, Position
 from bioae.trainers.training.descent import DescentProblem
+from bioae.trainers.training.folder import CHECKPOINT, METRICS, check_config, write_metrics
 from bioae.trainers.training.optimisation import Optimisation
 from bioae.trainers.training.variability import WeightNoise
 
-__all__ = ["CHECKPOINT", "METRICS", "RunState", "write_metrics"]
-
-CHECKPOINT = "checkpoint.safetensors"
-METRICS = "metrics.jsonl"
-
-
-def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
-    """Write one line of JSON per epoch, atomically.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written; an existing file is then unchanged.
-    """
-    lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in history)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(lines, encoding="utf-8")
+__all__ = ["RunState"]
 
 
 class RunState:
@@ -108,7 +92,7 @@ class RunState:
         """Restore the checkpoint of the run's folder."""
         path = self._out / CHECKPOINT
         stored = checkpoints.load(path)
-        checkpoints.check_config(stored.config, self._plain, str(path), self._free())
+        check_config(stored.config, self._plain, str(path), self._free())
         if stored.position.epoch > self._epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",

@@ -23,10 +23,10 @@ from bioae.trainers.mirror.layer_parameters import with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.descent import reproducible
-from bioae.trainers.training.loop import CHECKPOINT, METRICS, MODEL, TEST, fit
+from bioae.trainers.training.descent import reproducible, torch_device
+from bioae.trainers.training.folder import CHECKPOINT, METRICS, MODEL, TEST, alone_in, check_folder
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.names import check_names
-from bioae.trainers.training.preparing import alone_in, check_folder, torch_device
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_reached, check_trained
@@ -183,7 +183,7 @@ def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:
     check_names(config, stages, mirror)
     check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
-    problem = Problem(config, mirror, *splits(config))
+    problem = Problem(config, mirror, *splits(config.data, config.network, config.training.seed))
     with reproducible(settings.threads or torch.get_num_threads()):
         check_reached(config, stages, mirror)
     return problem

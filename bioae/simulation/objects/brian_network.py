@@ -64,6 +64,8 @@ class BrianNetwork(Shown):
         The decoder's values from the read-out, a row per presentation.
     keys
         The keys of the neurons' noise, set by `present`; None where there is no noise.
+    learning
+        Whether it learns, by its synapse models.
     images
         The images of the last `present`.
     """
@@ -80,6 +82,7 @@ class BrianNetwork(Shown):
     states: dict[str, StateMonitor] = field(default_factory=dict)
     decoded: ValueRecorder | None = None
     keys: NeuronGroup | None = None
+    learning: bool = False
     images: Presentations | None = None
 
     def _summary(self) -> Summary:
@@ -254,6 +257,7 @@ def assembled(builder: Builder) -> BrianNetwork:
         states=builder.states,
         keys=builder.keys,
         decoded=builder.decoded,
+        learning=builder.learning,
     )
     built.network.schedule = list(built.timing.schedule.slots)
     parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]

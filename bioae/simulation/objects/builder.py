@@ -95,6 +95,7 @@ class Builder:
             biases=self.source.biases(placed),
             number=population_number(placed.depth, readout=readout),
             keys=self.keys if program.draws else None,
+            persistent=placed.persistent if self.learning and not readout else (),
         )
 
     def _pathways(
@@ -123,8 +124,9 @@ class Builder:
                 pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
             else:
                 pathways[name] = pathway.learning(
-                    rule, source, population, placed.depth, self.clock
-                )
+                    rule, source, population, placed.depth, clock=self.clock,
+                    presentations=self.presentations,
+                )  # fmt: skip
         return pathways
 
     def _factor(self, delay: Steps) -> str:

@@ -74,7 +74,14 @@ class Pathway:
     namespace: Mapping[str, Any] = field(default_factory=dict)
 
     def learning(
-        self, rule: Rule, source: NeuronGroup, target: Population, depth: int, clock: Clock
+        self,
+        rule: Rule,
+        source: NeuronGroup,
+        target: Population,
+        depth: int,
+        *,
+        clock: Clock,
+        presentations: int,
     ) -> PlasticSynapses:
         """Make synapses that learn.
 
@@ -86,6 +93,8 @@ class Pathway:
             As for `build`.
         depth
             The target's depth in the network.
+        presentations
+            The number of presentations of a run.
         """
         traces = {
             side: Traces(
@@ -108,6 +117,7 @@ class Pathway:
             negative=INHIBITION if target.separate_inhibition else None,
             delivers=" and ".join(self._conditions()),
             timing=self.timing,
+            presentations=presentations,
             recurrent=self.recurrent,
             autapses=self.layer.autapses,
             weight=WEIGHT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered_statement
-from bioae.equations.synapses.program import Rule, SideName, named
-from bioae.networks.schedule import Timing
+from bioae.equations.program import Statement
+from bioae.equations.synapses.model import WEIGHT
+from bioae.equations.synapses.numbers import rule_numbers, rule_start
+from bioae.equations.synapses.program import SIDES, Rule, SideName, named
+from bioae.networks.schedule import LearningSteps, Timing
 from bioae.simulation.brian2_internals.groups import TemplateGroup
-from bioae.simulation.objects.presentation_clock import PRESENTATION, STEP
+from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, STEP
 
 __all__ = ["PlasticSynapses"]
-
-#: The presentations of a run that learn; the others are padding.
-_LEARNED = "_learned"
 
 
 class PlasticSynapses(TemplateGroup):
@@ -40,14 +40,15 @@ class PlasticSynapses(TemplateGroup):
         negative weights are added instead, if there is one.
     delivers
         A condition for spikes that arrive, of the target's shared variables (``x_post``).
-    timing
-        The times of presentations in the run.
+    timing, presentations
+        The times of presentations in the run, and their number.
     recurrent
         Whether the target is the source.
     autapses
         Whether a neuron projects to itself.
     weight
-        The name of the variable of weights (source, target).
+        The name of the variable of weights (source, target); those of the synapses' other variables
+        begin with it.
     clock, name
         As for any Brian2 object.
     """
@@ -67,6 +68,7 @@ class PlasticSynapses(TemplateGroup):
         negative: str | None,
         delivers: str,
         timing: Timing,
+        presentations: int,
         recurrent: bool,
         autapses: bool,
         weight: str,
@@ -76,15 +78,25 @@ class PlasticSynapses(TemplateGroup):
         super().__init__(name)
         self.rule, self.source, self.target, self.traces = rule, source, target, dict(traces)
         self.namespace = dict(brian2_arithmetic())
-        self._weight = weight
-        self._add_variables(weights, variable, negative)
-        blocks = {"on_pre": rule.on_pre, "on_post": rule.on_post}
-        if self.variables[weight].dtype == np.float64:  # numbers of 32 bits have no finer grid
-            blocks = {key: rule.on_grid(statements) for key, statements in blocks.items()}
-        code = {"when": "\n".join(_conditions(delivers, timing, recurrent=recurrent))}
-        for key, statements in blocks.items():
-            code[key] = "\n".join(str(rendered_statement(each, ())) for each in statements)
-        used = {key: rule.read(statements) for key, statements in blocks.items()}
+        self._arrays = {WEIGHT: weight} | {each: f"{weight}_{each}" for each in rule.states}
+        self._presentations = presentations
+        dt = float(clock.dt)
+        self._add_groups(variable, negative)
+        start = rule_start(rule, dt)
+        self._add_synapses(weights, start)
+        self._add_numbers(rule_numbers(rule, dt))
+        exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
+        blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
+        sums = {named("layer", each): value for each, value in rule.sums.items()}
+        conditions = _conditions(
+            delivers, timing.learning(recurrent=recurrent), rule.interval(dt), presentations
+        )
+        code = {"when": "\n".join(conditions), "layer": _code(rule.layer)}
+        code |= {key: _code(each.statements) for key, each in blocks.items()}
+        code |= {each: _code([Statement(f"_of_{each}", value)]) for each, value in sums.items()}
+        used = frozenset().union(*(each.reads for each in blocks.values()))
+        used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
+                 for each in value.names}  # fmt: skip
         self._run_template(
             "plastic_synapses",
             code,
@@ -93,27 +105,39 @@ class PlasticSynapses(TemplateGroup):
             order=-1,
             dependencies=[source, target, *traces.values()],
             needed_variables=[
-                weight,
+                *self._arrays.values(),
                 "_spikespace",
                 "_spikes_post",
                 "_target",
                 *(["_negative"] if negative else []),
-                *(_array(each) for names in used.values() for each in self._read(names)),
+                *(_array(each) for each in self._given() if each in used),
             ],
             options={
                 "weight_variable": self.variables[weight],
                 "separate": negative is not None,
                 "no_autapses": recurrent and not autapses,
+                "start": {
+                    self.variables[self._arrays[n]]: v for n, v in rule_start(rule, dt).items()
+                },
+                "held": {
+                    name: self.variables[_array(name)]
+                    for name in (named("held", each) for each in rule.model.held)
+                    if name in used
+                },
+                "sums": {each: self._read(value.names) for each, value in sums.items()},
                 "blocks": {
                     key: {
-                        "pre": self._arrays(used[key], "pre"),
-                        "post": self._arrays(used[key], "post"),
-                        "result": statements[-1].target,
+                        **self._read(each.reads),
+                        "results": {named("synapse", n): t for n, t in each.results.items()},
+                        "arrays": {
+                            named("synapse", n): self.variables[array]
+                            for n, array in self._arrays.items()
+                            if named("synapse", n) in each.reads or n in each.results
+                        },
                     }
-                    for key, statements in blocks.items()
-                    if statements
+                    for key, each in blocks.items()
                 },
-                "weight": rule.weight,
+                "weight": named("synapse", WEIGHT),
                 "targets": len(target),
             },
             check_units=False,
@@ -122,10 +146,15 @@ class PlasticSynapses(TemplateGroup):
     @property
     def weights(self) -> NDArray[np.float64]:
         """The weights (target, source)."""
-        values = np.asarray(self.variables[self._weight].get_value(), np.float64)
+        values = np.asarray(self.variables[self._arrays[WEIGHT]].get_value(), np.float64)
         return values.reshape(len(self.source), len(self.target)).T.copy()
 
-    def start_arrays(self, weights: NDArray[np.float64], learned: int) -> dict[str, NDArray[Any]]:
+    def start_arrays(
+        self,
+        weights: NDArray[np.float64],
+        learned: int,
+        held: Mapping[str, NDArray[np.float64]],
+    ) -> dict[str, NDArray[Any]]:
         """Return the values of a run's start, by the names of their variables.
 
         Parameters
@@ -134,69 +163,100 @@ class PlasticSynapses(TemplateGroup):
             The weights (target, source).
         learned
             How many presentations learn; those that follow are padding.
+        held
+            The held numbers of the presentations that learn, by name.
         """
-        dtype = self.variables[self._weight].dtype
-        return {
-            self._weight: np.ascontiguousarray(weights.T, dtype).ravel(),
-            _LEARNED: np.array([learned], np.int32),
+        dtype = self.variables[self._arrays[WEIGHT]].dtype
+        arrays = {
+            self._arrays[WEIGHT]: np.ascontiguousarray(weights.T, dtype).ravel(),
+            LEARNED: np.array([learned], np.int32),
         }
+        for name in self.rule.model.held:
+            arrays[_array(named("held", name))] = values = np.zeros(self._presentations, dtype)
+            values[:learned] = held[name]
+        return arrays
 
-    def _add_variables(
-        self, weights: NDArray[np.float64], variable: str, negative: str | None
-    ) -> None:
+    def _add_groups(self, variable: str, negative: str | None) -> None:
         add, target = self.variables, self.target
         add.add_reference("_spikespace", self.source)
         add.add_reference("_spikes_post", target, "_spikespace")
         add.add_reference("_target", target, variable)
         if negative is not None:
             add.add_reference("_negative", target, negative)
-        dtype = target.variables[variable].dtype
-        add.add_constant("N", weights.size)
-        add.add_constant("_sources", len(self.source))
-        add.add_array(
-            self._weight, size=weights.size, values=weights.T.astype(dtype).ravel(), dtype=dtype
-        )
-        add.add_array(_LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
-        add.add_auxiliary_variable(self.rule.weight, dtype=dtype)
+        self._dtype = target.variables[variable].dtype
         for name in (STEP, PRESENTATION):
             add.add_reference(f"{name}_post", target, name)
         for side, group in self.traces.items():
             for name in self.rule.traces[side].states:
                 add.add_reference(_array(named(side, name)), group, name)
-                add.add_auxiliary_variable(named(side, name), dtype=dtype)
-        for name, value in self.rule.parameters.items():
+                add.add_auxiliary_variable(named(side, name), dtype=self._dtype)
+
+    def _add_synapses(self, weights: NDArray[np.float64], start: Mapping[str, float]) -> None:
+        add = self.variables
+        add.add_constant("N", weights.size)
+        add.add_constant("_sources", len(self.source))
+        add.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
+        values = {name: np.full(weights.size, value, self._dtype) for name, value in start.items()}
+        values[WEIGHT] = weights.T.astype(self._dtype).ravel()
+        for name, array in self._arrays.items():
+            add.add_array(array, size=weights.size, values=values[name], dtype=self._dtype)
+            add.add_auxiliary_variable(named("synapse", name), dtype=self._dtype)
+
+    def _add_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        add, rule = self.variables, self.rule
+        for name, value in numbers.items():
             add.add_array(
-                named("parameter", name), size=1, values=value, dtype=dtype, scalar=True,
-                constant=True,
-            )  # fmt: skip
+                name, size=1, values=float(value), dtype=self._dtype, scalar=True, constant=True
+            )
+        for each in rule.model.held:
+            name = named("held", each)
+            add.add_array(_array(name), size=self._presentations, dtype=self._dtype)
+            add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
+        layer = [*(named("layer", each) for each in rule.sums), *(s.target for s in rule.layer)]
+        for name in layer:
+            add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
 
-    def _read(self, names: frozenset[str]) -> list[str]:
-        every = [named(s, n) for s, each in self.rule.traces.items() for n in each.states]
-        return [name for name in every if name in names]
+    def _given(self) -> list[str]:
+        """Return the names of traces and held numbers."""
+        traces = [named(s, n) for s, each in self.rule.traces.items() for n in each.states]
+        return traces + [named("held", name) for name in self.rule.model.held]
 
-    def _arrays(self, names: frozenset[str], side: SideName) -> dict[str, Any]:
-        """Return the arrays of the traces of a side that a block reads, by their names in it."""
-        if side not in self.rule.traces:
-            return {}
-        every = [named(side, name) for name in self.rule.traces[side].states]
-        return {name: self.variables[_array(name)] for name in every if name in names}
+    def _read(self, names: frozenset[str]) -> dict[SideName, dict[str, Any]]:
+        """Return the arrays of the traces that are read, by side and by their names in code."""
+        return {
+            side: {
+                name: self.variables[_array(name)]
+                for each in (self.rule.traces[side].states if side in self.rule.traces else ())
+                if (name := named(side, each)) in names
+            }
+            for side in SIDES
+        }
 
 
-def _conditions(delivers: str, timing: Timing, *, recurrent: bool) -> list[str]:
-    """Return statements of when spikes are delivered, and when either side's spikes teach.
-
-    Both layers are then in their windows of the same presentation, see `docs/timing.md`.
-    """
-    own = 1 - timing.schedule.lead_in
-    first = own if recurrent else -timing.schedule.lead_in
-    last = timing.steps - (1 if recurrent else 2)
-    inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {_LEARNED}"
+def _conditions(
+    delivers: str, window: LearningSteps, interval: int | None, presentations: int
+) -> list[str]:
+    """Return statements of when spikes are delivered, and when the blocks of a rule run."""
+    step = f"{STEP}_post"
+    inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
+    due = f"{step} == {window.last}" if interval is None else f"({step} + 1) % {interval} == 0"
+    own = f"{inside} and {step} >= {window.own} and {step} <= {window.last}"
+    shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {presentations})"
     return [
         f"_delivers = {delivers or 'True'}",
-        f"_learns_pre = {inside} and {STEP}_post >= {first} and {STEP}_post <= {last}",
-        f"_learns_post = {inside} and {STEP}_post >= {own} and {STEP}_post <= {last}",
+        f"_shown = {shown}*{PRESENTATION}_post",
+        f"_starts = {step} == {window.first}",
+        f"_learns = {inside} and {step} >= {window.first} and {step} <= {window.last}",
+        f"_runs_integrate = _learns and {step} > {window.first}",
+        "_runs_on_pre = _learns",
+        f"_runs_on_post = {own}",
+        f"_runs_regularly = {own} and {due}",
     ]
 
 
-def _array(trace: str) -> str:
-    return f"_array_{trace}"
+def _code(statements: Iterable[Statement]) -> str:
+    return "\n".join(str(rendered_statement(each, ())) for each in statements)
+
+
+def _array(name: str) -> str:
+    return f"_array_{name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from bioae.simulation.brian2_internals.groups import (
 from bioae.simulation.code_runners import ConditionalRunner, ValueRecorder, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
+    LEARNED,
     OFFSET,
     PRESENTATION,
     SEED,
@@ -82,6 +83,9 @@ class Population(VariablesGroup):
         The population's number, on which its noise depends.
     keys
         Keys of its noise, from `noise_keys`; None if the model draws no random numbers.
+    persistent
+        Variables that presentations do not set back: those with which the next presentation starts
+        are set at the end of each, as long as presentations learn.
     """
 
     def __init__(
@@ -99,8 +103,10 @@ class Population(VariablesGroup):
         biases: NDArray[Any] | None = None,
         number: int = 1,
         keys: NeuronGroup | None = None,
+        persistent: Collection[str] = (),
     ) -> None:
         dt = float(clock.dt)
+        self._persistent = tuple(persistent)
         self.separate_inhibition = separate_inhibition
         self._shares_input = shares_input
         self._biases = {} if biases is None else _by_input(biases, separate=program.inhibited)
@@ -136,6 +142,7 @@ class Population(VariablesGroup):
         set_subexpression_code(self, _code(program, program.prepare))
         self._add_statements(program)
         self._add_start(program, lead_in)
+        self._add_end(timing)
         looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
         add_clock(self, timing, depth, self._keys, code="\n".join([f"t = {STEP}*dt", *looked_up]))
         self._add_input(program)
@@ -159,16 +166,43 @@ class Population(VariablesGroup):
             )
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
-            shared = values.ndim == 0 or (values == values[0]).all()
+            kept = name in map(_start_name, self._persistent)
+            shared = not kept and (values.ndim == 0 or (values == values[0]).all())
             self.variables.add_array(
                 name,
                 size=1 if shared else size,
-                values=values.ravel()[0] if shared else values,
+                values=values.ravel()[0] if shared or not values.ndim else values,
                 # Cython does not convert integers.
                 dtype=None if values.dtype == float else values.dtype,
                 scalar=bool(shared),
-                constant=True,
+                constant=not kept,
             )
+        if self._persistent:
+            self.variables.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
+
+    @property
+    def learned(self) -> dict[str, NDArray[np.float64]]:
+        """The persistent variables as the next presentation would start, by name (neuron)."""
+        values = {name: self.variables[_start_name(name)].get_value() for name in self._persistent}
+        return {name: np.array(each, np.float64) for name, each in values.items()}
+
+    def start_arrays(
+        self, values: Mapping[str, NDArray[np.float64]], learned: int
+    ) -> dict[str, NDArray[Any]]:
+        """Return the values of a run's start, by the names of their variables.
+
+        Parameters
+        ----------
+        values
+            Those of the persistent variables, by name (neuron).
+        learned
+            How many presentations learn; those that follow are padding.
+        """
+        arrays: dict[str, NDArray[Any]] = {LEARNED: np.array([learned], np.int32)}
+        for name in self._persistent:
+            dtype = self.variables[_start_name(name)].dtype
+            arrays[_start_name(name)] = np.asarray(values[name], dtype)
+        return arrays
 
     def _arriving(self) -> tuple[str, ...]:
         return (INPUT, INHIBITION) if self.separate_inhibition else (INPUT,)
@@ -198,6 +232,18 @@ class Population(VariablesGroup):
             self, f"{STEP} == {-lead_in}", "\n".join(lines),
             when="before_start", order=-10, name=f"{self.name}__start",
         )  # fmt: skip
+
+    def _add_end(self, timing: Timing) -> None:
+        if self._persistent:
+            last = f"{STEP} == {timing.steps - 1}"
+            ConditionalRunner(
+                self,
+                f"{PRESENTATION} >= 0 and {PRESENTATION} < {LEARNED} and {last}",
+                "\n".join(f"{_start_name(name)} = {name}" for name in self._persistent),
+                when="end",
+                order=20,
+                name=f"{self.name}__end",
+            )
 
     def _add_input(self, program: Program) -> None:
         whole = {name: f"({name} + {BIASES[name]})" for name in self._biases}

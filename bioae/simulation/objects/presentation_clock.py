@@ -17,6 +17,7 @@ from bioae.random import REPEAT
 
 __all__ = [
     "EXAMPLE",
+    "LEARNED",
     "OFFSET",
     "PRESENTATION",
     "SEED",
@@ -30,6 +31,9 @@ __all__ = [
 #: A group's step within its presentation, and the presentation.
 STEP = f"{RESERVED_PREFIX}step"
 PRESENTATION = f"{RESERVED_PREFIX}presentation"
+
+#: How many presentations of a run learn; the others are padding.
+LEARNED = f"{RESERVED_PREFIX}learned"
 
 #: The seed, the number of the group's example, what its repeat adds to the population's number, and
 #: its index among the presentations of a run.

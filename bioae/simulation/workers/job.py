@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from brian2 import second
@@ -27,6 +27,7 @@ from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled
 from bioae.simulation.objects.builder import Builder
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
+from bioae.simulation.objects.population import Population
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target
@@ -34,6 +35,9 @@ from bioae.simulation.targets.compiling import compile_project
 from bioae.simulation.workers.runner import Runner
 
 __all__ = ["BuiltRunner", "Job", "chunk_size"]
+
+#: What learns in Brian2.
+Learner: TypeAlias = PlasticSynapses | Population
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -135,22 +139,38 @@ class BuiltRunner(Runner):
     built
         Its objects.
     weights
-        The weights that learn, by name: those from which the next chunk begins. Empty at first,
-        when they are those of the network.
+        What learns, weights and persistent variables of neurons, by array: the values from which
+        the next chunk begins. Empty at first, when they are those of the network.
+    held
+        Held numbers of learning rules, by name: (example) each, of all examples.
     """
 
     built: BrianNetwork
     weights: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
+    held: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
 
-    def _starts(self, part: slice) -> Iterator[tuple[PlasticSynapses, dict[str, NDArray[Any]]]]:
-        """Yield the synapses that learn, each with its values at the start of a chunk."""
+    def _starts(
+        self, part: slice
+    ) -> Iterator[tuple[PlasticSynapses | Population, dict[str, NDArray[Any]]]]:
+        """Yield the groups that learn, each with its values at the start of a chunk."""
+        network, learned = self.built.source, part.stop - part.start
         for name, synapses in self.built.plastic.items():
-            weights = np.asarray(self.weights.get(name, self.built.source.weights[name]), float)
-            yield synapses, synapses.start_arrays(weights, part.stop - part.start)
+            weights = np.asarray(self.weights.get(name, network.weights[name]), float)
+            held = {key: numbers[part] for key, numbers in self.held.items()}
+            yield synapses, synapses.start_arrays(weights, learned, held)
+        for placed in network.config.placed if self.built.learning else ():
+            if placed.persistent:
+                values = network.persistent(placed) | self.weights
+                own = {name: values[array] for name, array in placed.persistent.items()}
+                population = self.built.populations[placed.name]
+                yield population, population.start_arrays(own, learned)
 
     def _keep_weights(self) -> None:
         for name, synapses in self.built.plastic.items():
             self.weights[name] = synapses.weights
+        for placed in self.built.source.config.placed if self.built.learning else ():
+            for name, values in self.built.populations[placed.name].learned.items():
+                self.weights[placed.persistent[name]] = values
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +178,9 @@ class _Runtime(BuiltRunner):
     def run(self, images: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
         self.built.set_input(images, part)
-        for synapses, arrays in self._starts(part):
+        for group, arrays in self._starts(part):
             for name, values in arrays.items():
-                synapses.variables[name].set_value(values)
+                group.variables[name].set_value(values)
         self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
         self._keep_weights()
@@ -221,8 +241,8 @@ class _Standalone(BuiltRunner):
     def _arguments(self, images: Presentations, part: slice) -> list[str]:
         arguments = []
         arrays = dict(self.built.input_arrays(images, part))
-        for synapses, own in self._starts(part):
-            arrays |= {f"{synapses.name}.{name}": values for name, values in own.items()}
+        for group, own in self._starts(part):
+            arrays |= {f"{group.name}.{name}": values for name, values in own.items()}
         for number, (name, values) in enumerate(arrays.items()):
             file = f"argument{number}-{os.getpid()}"  # brian2cuda lowers the case of paths
             values.tofile(self.folder / file)

@@ -40,6 +40,65 @@ def test_the_window_of_triplets_for_a_pair_has_depression_only() -> None:
     np.testing.assert_allclose(change, expected, rtol=0, atol=1e-12)
 
 
+def test_the_window_of_a_reward_is_that_of_pairs_times_the_reward() -> None:
+    pairs_only = learning_window(unbounded("stdp_pair"), INTERVALS)
+    until = np.exp(-(80 - abs(INTERVALS)) / 1000)  # the end, after the longest interval
+    for reward in (1.0, -2.0):
+        found = learning_window(unbounded("stdp_reward"), INTERVALS, held={"reward": reward})
+        np.testing.assert_allclose(found, reward * pairs_only * until, rtol=0, atol=1e-12)
+
+
+def test_an_eligibility_decays_until_the_reward() -> None:
+    fired = np.zeros((2, 1, 3000), bool)
+    fired[0, 0, 100], fired[1, 0, 200] = True, True
+    (found,) = weight_changes(unbounded("stdp_reward"), *fired, dt="0.1*ms")
+    expected = 0.005 * np.exp(-10 / 20) * np.exp(-(299.9 - 20) / 1000)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_ojas_rule_has_its_closed_form() -> None:
+    before = INTERVALS < 0
+    expected = np.where(before, 0.0, 0.01 * np.exp(-INTERVALS / 20))
+    np.testing.assert_allclose(
+        learning_window(load_synapse("oja"), INTERVALS), expected, atol=1e-12
+    )
+    fired = np.zeros((2, 1, 400), bool)
+    fired[1, 0, [100, 200]] = (
+        True  # the second spike of the target forgets by the trace of the first
+    )
+    (found,) = weight_changes(load_synapse("oja"), *fired, weight=0.5)
+    assert found == pytest.approx(-0.01 * np.exp(-10 / 20) * 0.5, rel=1e-9)
+
+
+def test_soft_bounds_have_their_closed_form() -> None:
+    trace = np.where(INTERVALS > 0, np.exp(-INTERVALS / 20), 0.0)
+    expected = 0.05 * (trace * (1 - 0.3) - 0.6 * 0.3)
+    found = learning_window(load_synapse("stdp_postsynaptic"), INTERVALS, weight=0.3)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
+    """The change is -eta times the derivative of the cross-entropy by the trace z."""
+    model = load_synapse("csdp").model_copy(update={"parameters": {
+        **load_synapse("csdp").parameters, "theta_G": "0.2"}})  # fmt: skip
+    gaps = np.array([1.0, 5.0, 20.0])
+    z = (1 - 0.1 / 13) ** (10 * gaps)
+
+    def loss(trace: Times) -> Times:
+        p = 1 / (1 + np.exp(0.2 - trace**2))
+        return -truth * np.log(p) - (1 - truth) * np.log(1 - p)
+
+    slope = (loss(z + 1e-6) - loss(z - 1e-6)) / 2e-6
+    found = learning_window(model, -gaps, held={"truth": truth})
+    np.testing.assert_allclose(found, -0.001 * slope, rtol=1e-6)
+
+
+def test_held_numbers_that_are_unknown_are_refused() -> None:
+    with pytest.raises(InputError, match="held does not fit; expected reward; found 'rewards'"):
+        learning_window(load_synapse("stdp_reward"), [1.0], held={"rewards": 1.0})
+
+
 def earlier(times: Times, at: Times, tau: float) -> Times:
     """Return the sums of exp(-(t - s)/tau) over the times s before each t."""
     gaps = at[:, None] - times[None]

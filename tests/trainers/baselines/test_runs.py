@@ -22,7 +22,7 @@ from bioae.trainers.baselines import layers as conventional_layers
 from bioae.trainers.baselines import training as baseline_training
 from bioae.trainers.baselines.autoencoder import AutoencoderModule
 from bioae.trainers.training import loop
-from bioae.trainers.training.preparing import alone_in
+from bioae.trainers.training.folder import alone_in
 
 LAYERS = [
     {"kind": "conv2d", "name": "first", "channels": 2, "kernel": 3},
@@ -186,7 +186,7 @@ def test_a_run_that_finishes_meanwhile_is_kept(
     def meanwhile(config: BaselineConfig) -> Any:
         out.mkdir()
         (out / "config.toml").write_text("of another run")
-        return splits(config)
+        return splits(config.data, config.network, config.training.seed)
 
     monkeypatch.setattr(baseline_training, "splits", meanwhile)
     with pytest.raises(OutputError, match="exists already"):

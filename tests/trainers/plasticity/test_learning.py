@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import bioae
 from bioae.analysis import differing_spikes
 from bioae.datasets import Signals
-from bioae.equations import load_model, load_synapse
+from bioae.equations import available_synapses, load_model, load_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
@@ -169,7 +169,61 @@ def test_brian2_written_by_hand_learns_the_same_weights() -> None:
     np.testing.assert_array_equal(by_hand(weights, drive), learned)
 
 
-@pytest.mark.parametrize("name", ["stdp_pair", "stdp_triplet"])
+def contrastive_by_hand(
+    weights: NDArray[np.float64], drive: NDArray[Any], truth: float
+) -> NDArray[np.float64]:
+    """Learn one presentation by the rule `csdp` in plain Brian2; see `by_hand`."""
+    on_grid = "floor(clip({}, -1, 1)*16777216 + 0.5)/16777216"
+    fires = b2.TimedArray(drive, dt=1 * b2.ms)
+    b2.prefs.codegen.target = "numpy"
+    inputs = b2.NeuronGroup(
+        INPUTS, "x : 1", threshold="fires(t, i) > 0.5", reset="", dt=1 * b2.ms,
+        namespace={"fires": fires},
+    )  # fmt: skip
+    hidden = b2.NeuronGroup(
+        HIDDEN, "dz/dt = -z/(13*ms) : 1\nv : 1\narrived : 1\np : 1 (shared)",
+        threshold="v > 1", reset="v = 0\nz = 1", method="euler", dt=1 * b2.ms,
+    )  # fmt: skip
+    leak = hidden.run_regularly("v = v*exp(-dt/(100*ms))", when="groups")
+    receive = hidden.run_regularly("v += 0.25*arrived\narrived = 0", when="synapses", order=10)
+
+    @b2.network_operation(dt=1 * b2.ms, when="synapses", order=-3)  # type: ignore[untyped-decorator]
+    def goodness() -> None:
+        hidden.p = 1 / (1 + np.exp(0.5 - np.cumsum(np.asarray(hidden.z) ** 2)[-1]))
+
+    synapses = b2.Synapses(
+        inputs, hidden, "w : 1", dt=1 * b2.ms, namespace={"truth": truth},
+        on_pre={
+            "deliver": "arrived_post += w",
+            "learn": f"w = {on_grid.format('w - 0.01*(2*z_post*(p_post - truth))')}",
+        },
+    )  # fmt: skip
+    synapses.deliver.order, synapses.learn.order = -2, -1
+    synapses.connect()
+    synapses.w = weights.T.ravel()
+    run = b2.Network(inputs, hidden, leak, receive, goodness, synapses)
+    run.run(STEPS * b2.ms, namespace={})
+    return np.asarray(synapses.w).reshape(INPUTS, HIDDEN).T
+
+
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_contrastive_learning_written_by_hand_gives_the_same_weights(truth: float) -> None:
+    constants = {**load_synapse("csdp").parameters, "theta_G": "0.5", "eta": "0.01"}
+    model = load_synapse("csdp").model_copy(update={"parameters": constants})
+    start = network(recurrent=False, recurrent_synapse=None)
+    layers = [{**each.model_dump(), "synapse": None} for each in start.config.layers]
+    layers[0]["synapse"] = "csdp"
+    config = start.config.varied(layers=layers, synapses={"csdp": model.to_mapping()})
+    held = {"truth": [truth]}
+    found = learn(Network(config, start.weights), signals(1), "numpy", held=held)
+    drive = Presentations.of(start.config, signals(1)).drive()[:, 0]
+    weights, learned = start.weights["hidden.weight"], found.network.weights["hidden.weight"]
+    assert np.mean(learned != weights) > 0.3
+    assert (learned.sum() > weights.sum()) == bool(truth)
+    np.testing.assert_array_equal(contrastive_by_hand(weights, drive, truth), learned)
+
+
+@pytest.mark.parametrize("name", available_synapses())
 def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     (report,) = rule_parities(
         load_synapse(name), ["numpy"], neuron=load_model("adex"), neurons=16, steps=30, examples=4
@@ -178,6 +232,84 @@ def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     assert not report.exact
     assert report.spikes > 20
     assert report.changed > 0.2
+
+
+def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[float]]]:
+    """Return a network with all that rules have, homeostasis included, and its held numbers."""
+    start = network(
+        schedule, synapse="stdp_reward", recurrent_synapse="csdp", neuron="lif_homeostatic",
+        parameters={"h_plus": "0.05", "tau_h": "1*second"},
+    )  # fmt: skip
+    regular = custom(
+        synapse={"equations": "dc/dt = (1 - c)/tau : 1\nd : 1", "initial": {"c": "0.25"},
+                 "on_pre": "d = d + c", "regularly": "w = clip(w + 0.001*d, 0, 1); d = 0.5*d",
+                 "every": "7*ms"},
+        parameters={"tau": "12*ms", "step": "0.5"},
+    )  # fmt: skip
+    layers = [each.model_dump() for each in start.config.layers]
+    layers[1]["synapse"] = "mine"
+    config = start.config.varied(layers=layers, synapses={"mine": regular.to_mapping()})
+    held = {"reward": [2.0, -1.0, 0.5, 3.0], "truth": [1.0, 0.0, 0.0, 1.0]}
+    return Network(config, start.weights), held
+
+
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
+    schedule: str,
+) -> None:
+    start, held = all_features(schedule)
+    brian = learn(start, signals(), "numpy", held=held)
+    check_features(brian, learn_mirror(start, signals(), held=held), start)
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
+)
+def test_targets_learn_all_features_in_chunks_of_any_size(target: Any) -> None:
+    start, held = all_features()
+    whole = learn(start, signals(), "numpy", held=held)
+    check_features(whole, learn(start, signals(), target, chunk=3, held=held), start)
+
+
+def check_features(one: Learned, other: Learned, start: Network) -> None:
+    """Check that two networks of `all_features` are equal, and that each array has learned."""
+    assert differing_spikes(one.result, other.result)["differing"].sum() == 0
+    arrays = {"hidden.weight", "hidden.recurrent", "hidden.h_start", "output.weight"}
+    for name in arrays:
+        learned = one.network.weights[name]
+        np.testing.assert_array_equal(learned, other.network.weights[name])
+        before = start.weights.get(name, np.zeros(HIDDEN))
+        assert np.mean(learned != before) > 0.3, name
+
+
+def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
+    start, held = all_features()
+    learned = learn(start, signals(), "numpy", held=held).network
+    built = build(learned, 1)
+    monitor = b2.StateMonitor(built.populations["hidden"], "h", record=True, when="before_start",
+                              order=5)  # fmt: skip
+    built.network.add(monitor)
+    built.present(signals(1))
+    built.run()
+    np.testing.assert_array_equal(monitor.h[:, 0], learned.weights["hidden.h_start"])
+
+
+@pytest.mark.parametrize(
+    ("held", "line"),
+    [
+        (None, "'stdp_reward' needs 'reward'"),
+        ({"reward": [1.0], "truth": [1.0, 1.0, 0.0, 0.0]}, r"held 'reward' does not fit; expected 4"),
+        ({"reward": [1.0, np.nan, 1, 1], "truth": [1.0] * 4}, "held 'reward'"),
+        ({"reward": [1.0] * 4, "truth": [1.0] * 4, "tag": [1.0] * 4}, "no rule .* 'tag'"),
+        ([1.0], "held"),
+    ],
+)  # fmt: skip
+def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
+    start, _ = all_features()
+    for function in (learn, learn_mirror):
+        with pytest.raises(InputError, match=line) as refused:
+            function(start, signals(), held=held)
+        assert "\n" not in str(refused.value)
 
 
 def custom(**changes: Any) -> SynapseModel:

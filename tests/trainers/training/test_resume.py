@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from bioae.errors import ArtefactError, NetworkError, OutputError
 from bioae.trainers.training import checkpoint as checkpoints
-from bioae.trainers.training.loop import CHECKPOINT, CONFIG, METRICS, TEST, fit
+from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.progress import Report
 
 TIMES = ("seconds", "images_per_second")

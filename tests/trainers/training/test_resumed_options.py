@@ -15,7 +15,8 @@ from safetensors import safe_open
 
 from bioae.errors import ArtefactError, NetworkError
 from bioae.trainers.training import checkpoint as checkpoints
-from bioae.trainers.training.loop import CHECKPOINT, METRICS, TEST, fit
+from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.progress import Report
 
 TIMES = ("seconds", "images_per_second")

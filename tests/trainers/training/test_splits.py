@@ -21,7 +21,8 @@ from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training import loop
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.loop import CHECKPOINT, METRICS, TEST, fit
+from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
+from bioae.trainers.training.loop import fit
 from bioae.trainers.training.splits import held_out
 from bioae.trainers.training.training import assemble, train
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import CHECKPOINT, TrainingRun
+from bioae.trainers.training.folder import CHECKPOINT
+from bioae.trainers.training.loop import TrainingRun
 from bioae.trainers.training.training import assemble, train
 
 LAYERS: list[dict[str, Any]] = [

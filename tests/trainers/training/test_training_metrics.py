@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bioae.errors import DataError
 from bioae.trainers.mirror.activity import LayerActivity
-from bioae.trainers.training.descent import encoder_seed, example_order, reproducible
+from bioae.trainers.training.descent import reproducible
+from bioae.trainers.training.folder import write_metrics
 from bioae.trainers.training.problem import LayerTally, on_grid
-from bioae.trainers.training.state import write_metrics
+from bioae.trainers.training.splits import encoder_seed, example_order
 
 
 def layer(spikes: torch.Tensor) -> LayerActivity:

@@ -26,9 +26,11 @@ from bioae.trainers import BaselineConfig, train_baseline
 from bioae.trainers.baselines.training import assemble_baseline
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.config import load_config
-from bioae.trainers.training.descent import encoder_seed, evaluate, example_order
-from bioae.trainers.training.loop import CHECKPOINT, METRICS, TEST, TrainingRun, fit
+from bioae.trainers.training.descent import evaluate
+from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
+from bioae.trainers.training.loop import TrainingRun, fit
 from bioae.trainers.training.progress import Report
+from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.tables import VariabilityConfig
 from bioae.trainers.training.training import assemble
 from bioae.trainers.training.variability import WeightNoise, noise

@@ -2,6 +2,41 @@
 {% extends 'common_group.cpp' %}
 
 {% block maincode %}
+    {% macro loads(variables, index) %}
+    {% for _name, _variable in variables.items() %}
+    const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[{{index}}];
+    {% endfor %}
+    {% endmacro %}
+    {% macro row(block) %}
+    {% for _name, _variable in block.arrays.items() %}
+    {{c_data_type(_variable.dtype)}}* __restrict _row_{{_name}} = {{get_array_name(_variable)}} + (size_t)_i*{{targets}};
+    {% endfor %}
+    {{loads(block.pre, '_i')}}
+    {% endmacro %}
+    {% macro synapse(key, block) %}
+    {{loads(block.post, '_j')}}
+    {% for _name, _variable in block.arrays.items() %}
+    const {{c_data_type(_variable.dtype)}} {{_name}} = _row_{{_name}}[_j];
+    {% endfor %}
+    {{vector_code[key]|autoindent}}
+    {% for _name, _result in block.results.items() %}
+    _row_{{_name}}[_j] = {{_result}};
+    {% endfor %}
+    {% endmacro %}
+    {% macro whole_row(key, block) %}
+    {% set _keeps = no_autapses and weight in block.results %}
+    {{row(block)}}
+    {% if _keeps %}
+    const {{c_data_type(weight_variable.dtype)}} _kept = _row_{{weight}}[_i];
+    {% endif %}
+    for (int32_t _j = 0; _j < {{targets}}; _j++)
+    {
+        {{synapse(key, block)}}
+    }
+    {% if _keeps %}
+    _row_{{weight}}[_i] = _kept;
+    {% endif %}
+    {% endmacro %}
     {% set _weights = get_array_name(weight_variable) %}
     {% set _number = c_data_type(weight_variable.dtype) %}
     const size_t _vectorisation_idx = -1;
@@ -37,63 +72,68 @@
             {% endif %}
         }
     }
-    {% if 'on_pre' in blocks %}
-    {% set _block = blocks['on_pre'] %}
-    if (_learns_pre && _num_pre > 0)
-    {
-        {{scalar_code['on_pre']|autoindent}}
-        for (int32_t _spike = 0; _spike < _num_pre; _spike++)
+    {% if start %}
+    if (_starts)
+        for (size_t _at = 0; _at < (size_t)_sources*{{targets}}; _at++)
         {
-            const int32_t _i = {{_spikespace}}[_spike];
-            {{_number}}* __restrict _row = {{_weights}} + (size_t)_i*{{targets}};
-            {% for _name, _variable in _block.pre.items() %}
-            const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_i];
+            {% for _variable, _value in start.items() %}
+            {{get_array_name(_variable)}}[_at] = {{_value}};
             {% endfor %}
-            {% if no_autapses %}
-            const {{_number}} _kept = _row[_i];
-            {% endif %}
+        }
+    {% endif %}
+    if (_learns)
+    {
+        {% for _name, _variable in held.items() %}
+        const {{_number}} {{_name}} = {{get_array_name(_variable)}}[_shown];
+        {% endfor %}
+        {% for _name in sums %}
+        {{_number}} {{_name}} = 0;
+        {% endfor %}
+        {% for _name, _reads in sums.items() %}
+        {
+            {{scalar_code[_name]|autoindent}}
             for (int32_t _j = 0; _j < {{targets}}; _j++)
             {
-                {% for _name, _variable in _block.post.items() %}
-                const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_j];
-                {% endfor %}
-                const {{_number}} {{weight}} = _row[_j];
-                {{vector_code['on_pre']|autoindent}}
-                _row[_j] = {{_block.result}};
+                {{loads(_reads.post, '_j')}}
+                {{vector_code[_name]|autoindent}}
+                {{_name}} += _of_{{_name}};
             }
-            {% if no_autapses %}
-            _row[_i] = _kept;
+        }
+        {% endfor %}
+        {{scalar_code['layer']|autoindent}}
+        {% for _key, _block in blocks.items() %}
+        if (_runs_{{_key}})
+        {
+            {{scalar_code[_key]|autoindent}}
+            {% if _key == 'on_pre' %}
+            for (int32_t _spike = 0; _spike < _num_pre; _spike++)
+            {
+                const int32_t _i = {{_spikespace}}[_spike];
+                {{whole_row(_key, _block)}}
+            }
+            {% elif _key == 'on_post' %}
+            // Row by row, in which the weights of a source lie next to each other.
+            if (_num_post > 0)
+                for (int32_t _i = 0; _i < _sources; _i++)
+                {
+                    {{row(_block)}}
+                    for (int32_t _spike = 0; _spike < _num_post; _spike++)
+                    {
+                        const int32_t _j = {{_spikes_post}}[_spike];
+                        {% if no_autapses %}
+                        if (_j == _i)
+                            continue;
+                        {% endif %}
+                        {{synapse(_key, _block)}}
+                    }
+                }
+            {% else %}
+            for (int32_t _i = 0; _i < _sources; _i++)
+            {
+                {{whole_row(_key, _block)}}
+            }
             {% endif %}
         }
+        {% endfor %}
     }
-    {% endif %}
-    {% if 'on_post' in blocks %}
-    {% set _block = blocks['on_post'] %}
-    if (_learns_post && _num_post > 0)
-    {
-        {{scalar_code['on_post']|autoindent}}
-        // Row by row, in which the weights of a source lie next to each other.
-        for (int32_t _i = 0; _i < _sources; _i++)
-        {
-            {{_number}}* __restrict _row = {{_weights}} + (size_t)_i*{{targets}};
-            {% for _name, _variable in _block.pre.items() %}
-            const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_i];
-            {% endfor %}
-            for (int32_t _spike = 0; _spike < _num_post; _spike++)
-            {
-                const int32_t _j = {{_spikes_post}}[_spike];
-                {% if no_autapses %}
-                if (_j == _i)
-                    continue;
-                {% endif %}
-                {% for _name, _variable in _block.post.items() %}
-                const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_j];
-                {% endfor %}
-                const {{_number}} {{weight}} = _row[_j];
-                {{vector_code['on_post']|autoindent}}
-                _row[_j] = {{_block.result}};
-            }
-        }
-    }
-    {% endif %}
 {% endblock %}

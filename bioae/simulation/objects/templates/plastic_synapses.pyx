@@ -7,68 +7,77 @@
     cdef int32_t _num_pre = {{_spikespace}}[_sources]
     cdef int32_t _num_post = {{_spikes_post}}[{{targets}}]
     cdef int32_t _spike, _i, _j
-    cdef {{_number}}* _row
-    {% if no_autapses %}
-    cdef {{_number}} _kept
-    {% endif %}
+    cdef size_t _at, _row
     _vectorisation_idx = 1
     {{scalar_code['when']|autoindent}}
     if _delivers:
         for _spike in range(_num_pre):
-            _row = {{_weights}} + <size_t>{{_spikespace}}[_spike]*{{targets}}
+            _row = <size_t>{{_spikespace}}[_spike]*{{targets}}
             for _j in range({{targets}}):
                 {% if separate %}
-                if _row[_j] > 0:
-                    {{_target}}[_j] += _row[_j]
+                if {{_weights}}[_row + _j] > 0:
+                    {{_target}}[_j] += {{_weights}}[_row + _j]
                 else:
-                    {{_negative}}[_j] -= _row[_j]
+                    {{_negative}}[_j] -= {{_weights}}[_row + _j]
                 {% else %}
-                {{_target}}[_j] += _row[_j]
+                {{_target}}[_j] += {{_weights}}[_row + _j]
                 {% endif %}
-    {% if 'on_pre' in blocks %}
-    {% set _block = blocks['on_pre'] %}
-    if _learns_pre:
-        {{scalar_code['on_pre']|autoindent}}
+    {% if start %}
+    if _starts:
+        for _at in range(<size_t>_sources*{{targets}}):
+            {% for _variable, _value in start.items() %}
+            {{get_array_name(_variable)}}[_at] = {{_value}}
+            {% endfor %}
+    {% endif %}
+    if _learns:
+        pass
+        {% for _name, _variable in held.items() %}
+        {{_name}} = {{get_array_name(_variable)}}[_shown]
+        {% endfor %}
+        {% for _name, _reads in sums.items() %}
+        {{_name}} = 0
+        {{scalar_code[_name]|autoindent}}
+        for _j in range({{targets}}):
+            {% for _trace, _variable in _reads.post.items() %}
+            {{_trace}} = {{get_array_name(_variable)}}[_j]
+            {% endfor %}
+            {{vector_code[_name]|autoindent}}
+            {{_name}} += _of_{{_name}}
+        {% endfor %}
+        {{scalar_code['layer']|autoindent}}
+    {% for _key, _block in blocks.items() %}
+    if _runs_{{_key}}:
+        {{scalar_code[_key]|autoindent}}
+        {% if _key == 'on_pre' %}
         for _spike in range(_num_pre):
             _i = {{_spikespace}}[_spike]
-            _row = {{_weights}} + <size_t>_i*{{targets}}
+        {% else %}
+        for _i in range(_sources if {{'_num_post > 0' if _key == 'on_post' else 'True'}} else 0):
+        {% endif %}
+            _row = <size_t>_i*{{targets}}
             {% for _name, _variable in _block.pre.items() %}
             {{_name}} = {{get_array_name(_variable)}}[_i]
             {% endfor %}
-            {% if no_autapses %}
-            _kept = _row[_i]
-            {% endif %}
-            for _j in range({{targets}}):
-                {% for _name, _variable in _block.post.items() %}
-                {{_name}} = {{get_array_name(_variable)}}[_j]
-                {% endfor %}
-                {{weight}} = _row[_j]
-                {{vector_code['on_pre']|autoindent}}
-                _row[_j] = {{_block.result}}
-            {% if no_autapses %}
-            _row[_i] = _kept
-            {% endif %}
-    {% endif %}
-    {% if 'on_post' in blocks %}
-    {% set _block = blocks['on_post'] %}
-    if _learns_post and _num_post > 0:
-        {{scalar_code['on_post']|autoindent}}
-        for _i in range(_sources):
-            _row = {{_weights}} + <size_t>_i*{{targets}}
-            {% for _name, _variable in _block.pre.items() %}
-            {{_name}} = {{get_array_name(_variable)}}[_i]
-            {% endfor %}
+            {% if _key == 'on_post' %}
             for _spike in range(_num_post):
                 _j = {{_spikes_post}}[_spike]
-                {% if no_autapses %}
-                if _j == _i:
-                    continue
-                {% endif %}
+            {% else %}
+            for _j in range({{targets}}):
+            {% endif %}
                 {% for _name, _variable in _block.post.items() %}
                 {{_name}} = {{get_array_name(_variable)}}[_j]
                 {% endfor %}
-                {{weight}} = _row[_j]
-                {{vector_code['on_post']|autoindent}}
-                _row[_j] = {{_block.result}}
-    {% endif %}
+                {% for _name, _variable in _block.arrays.items() %}
+                {{_name}} = {{get_array_name(_variable)}}[_row + _j]
+                {% endfor %}
+                {{vector_code[_key]|autoindent}}
+                {% for _name, _result in _block.results.items() %}
+                {% if no_autapses and _name == weight %}
+                if _i != _j:
+                    {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}
+                {% else %}
+                {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}
+                {% endif %}
+                {% endfor %}
+    {% endfor %}
 {% endblock %}

@@ -1,0 +1,102 @@
+"""Classes of neurons that learned without labels, and what a network with them predicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.coding.classification import wilson_interval
+from bioae.analysis.results.arrays import count_blocks, ratio
+from bioae.analysis.results.layers import described, layer_data, root_of
+from bioae.errors import ResultError
+
+__all__ = ["assigned_accuracy", "assigned_classes"]
+
+#: The class of a neuron that never fires, and of an example for which no neuron does.
+NONE = -1
+
+
+def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """Class of each neuron, (neuron,): that of the examples for which it fires most.
+
+    It is the first of equals, and -1 for a neuron that never fires.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or no such layer.
+
+    References
+    ----------
+    Diehl & Cook (2015), Frontiers in Computational Neuroscience 9, 99,
+    doi:10.3389/fncom.2015.00099.
+    """
+    rates = rates_by_class(tree, layer).transpose("class", "neuron")
+    numbers = rates["class"].to_numpy().astype(np.int64)
+    values = rates.to_numpy()
+    chosen = np.where(values.max(0) > 0, numbers[np.nan_to_num(values).argmax(0)], NONE)
+    array = xr.DataArray(chosen, dims="neuron", coords=layer_data(tree, layer)["neuron"].coords)
+    return described(array, "assigned_class", "class of the largest response")
+
+
+def assigned_accuracy(
+    tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
+) -> xr.Dataset:
+    """Fraction of examples whose class is that of the neurons that fire most, with its interval.
+
+    The predicted class of an example is that whose neurons have the most spikes on average, the
+    first of equals; -1, and wrong, if none of them fires.
+
+    Parameters
+    ----------
+    assigned
+        The classes of the layer's neurons, of another result: that of training examples
+        (`assigned_classes`).
+    confidence
+        Confidence level of Wilson's interval.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``accuracy``, ``low`` and ``high``, and ``predicted_class (example)``.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels or no such layer, or the classes are not those of its neurons.
+    """
+    data, root = layer_data(tree, layer), root_of(tree).to_dataset()
+    if "label" not in root:
+        raise ResultError(
+            "the classes of the examples are not known",
+            where="label",
+            mend="Simulate images that have labels",
+        )
+    if assigned.sizes.get("neuron") != data.sizes["neuron"]:
+        raise ResultError(
+            "the classes are not those of the layer's neurons",
+            where="assigned",
+            expected=f"(neuron: {data.sizes['neuron']})",
+            found=str(dict(assigned.sizes)),
+        )
+    of_neuron = assigned.to_numpy()
+    numbers = np.unique(of_neuron[of_neuron != NONE])
+    members = (of_neuron[None] == numbers[:, None]).astype(np.float64)
+    predicted = np.full(data.sizes["example"], NONE)
+    for start, counts in count_blocks(tree, layer) if numbers.size else ():
+        means = counts @ (members / members.sum(1, keepdims=True)).T
+        winner = np.where(means.max(1) > 0, numbers[means.argmax(1)], NONE)
+        predicted[start : start + len(counts)] = winner
+    correct, examples = int((predicted == root["label"].to_numpy()).sum()), len(predicted)
+    low, high = wilson_interval(correct, examples, confidence=confidence)
+    scalars = {"accuracy": ratio(correct, examples), "low": low, "high": high}
+    names = {"accuracy": "accuracy", "low": "lower end of the interval", "high": "upper end"}
+    return xr.Dataset(
+        {
+            **{n: ((), v, {"long_name": names[n], "units": "1"}) for n, v in scalars.items()},
+            "predicted_class": ("example", predicted, {"long_name": "predicted class"}),
+        },
+        coords={"example": tree["example"].to_numpy()},
+        attrs={"confidence": confidence},
+    )

@@ -1,0 +1,140 @@
+"""A learning configuration: data, network and learning, as one TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from bioae.documents import read_toml
+from bioae.errors import InputError, NetworkError, describe
+from bioae.fields import Count, Table
+from bioae.inputs import check_input
+from bioae.networks.config import NetworkConfig
+from bioae.trainers.training.sections import DataConfig
+from bioae.trainers.training.tables import NumberOfEpochs
+
+__all__ = ["LearningConfig", "LearningTable", "load_learning"]
+
+
+class LearningTable(Table):
+    """How a network learns."""
+
+    rule: str | None = Field(
+        None, min_length=1, description="the synapse model of layers that name none: a name, or "
+        "the path of a TOML file",
+    )  # fmt: skip
+    epochs: NumberOfEpochs = Field(1, description="passes over the training images")
+    target: Literal["cpp_standalone", "cython", "numpy", "mirror"] = Field(
+        "cpp_standalone", description="the target of Brian2, or the mirror in PyTorch"
+    )
+    batch_size: Count = Field(
+        1,
+        description="presentations that learn at once, in the mirror only: changes are averaged",
+    )
+    held: dict[str, float] = Field(
+        default_factory=dict, description="held numbers of the rules, the same in all presentations"
+    )
+    checkpoint: Count = Field(
+        1000, description="presentations from one checkpoint and line of metrics to the next"
+    )
+    labelled: Count = Field(
+        10_000, description="the most training images by whose responses neurons get their classes"
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="seed of weights, order of images and random input"
+    )
+
+    @model_validator(mode="after")
+    def _one_at_once(self) -> LearningTable:
+        if self.batch_size > 1 and self.target != "mirror":
+            raise ValueError(
+                f'batch_size = {self.batch_size} needs target = "mirror": in Brian2 presentations '
+                "learn one after another"
+            )
+        return self
+
+
+class LearningConfig(Table):
+    """The configuration of a run of learning by rules.
+
+    Raises
+    ------
+    NetworkError
+        From `from_mapping`, if a key is unknown or a value does not fit.
+    """
+
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = Field(description="the network")
+    learning: LearningTable = LearningTable()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
+        """Validate plain data, as read from TOML.
+
+        Parameters
+        ----------
+        values
+            The tables, by name.
+        where
+            The source that errors name, such as a file.
+        """
+        values = dict(values)
+        network = values.get("network")
+        if isinstance(network, Mapping):
+            place = f"{where}, network" if where else "network"
+            values["network"] = NetworkConfig.from_mapping(network, where=place)
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            raise NetworkError(**describe(error, cls), where=where) from None
+        try:
+            return config._with_rule()
+        except InputError as error:  # in a model or a time, which is evaluated lazily
+            raise NetworkError(str(error), where=where) from error
+
+    def _with_rule(self) -> Self:
+        """Return the configuration with `rule` in the layers that name none."""
+        network, rule = self.network, self.learning.rule
+        if rule is not None:
+            layers = tuple(
+                layer.model_copy(update={"synapse": rule})
+                if layer.synapse is None and not layer.shares_weights
+                else layer
+                for layer in network.layers
+            )
+            network = network.varied(layers=layers)
+        network = network.self_contained()
+        _ = network.placed, network.dt_seconds
+        return self.model_copy(update={"network": network})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data, defaults included, that describes the same run."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_toml(self) -> str:
+        """Return the file's text."""
+        return tomli_w.dumps(self.to_mapping())
+
+
+def load_learning(source: Mapping[str, Any] | Path | str) -> LearningConfig:
+    """Read a learning configuration.
+
+    Parameters
+    ----------
+    source
+        The file, or the tables that it would hold.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such file, or it is not TOML, or a key or value does not fit.
+    """
+    if isinstance(source, Mapping):
+        return LearningConfig.from_mapping(source)
+    path = check_input(source, NetworkError, "learning configuration")
+    values = read_toml(path, "learning configuration", error=NetworkError)
+    return LearningConfig.from_mapping(values, where=str(path))

@@ -1,0 +1,134 @@
+"""What a network has learned: activity, weights, the classes of its neurons, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis import (
+    assigned_accuracy,
+    assigned_classes,
+    linear_readout,
+    summary,
+    weight_fields,
+)
+from bioae.datasets import Data
+from bioae.errors import ResultError
+from bioae.learning.config import LearningConfig
+from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
+from bioae.simulation.backend import Backend
+from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.run import simulate
+from bioae.trainers.training.splits import Splits
+
+__all__ = ["Evaluation", "activity", "draw", "quantiles"]
+
+#: The quantiles of weights in metrics.
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Evaluation:
+    """Measures of a network on held-out data, with fixed weights.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    data
+        Its data.
+    backend
+        The target.
+    """
+
+    def __init__(self, config: LearningConfig, data: Splits, backend: Backend) -> None:
+        self._data, self._backend, self._seed = data, backend, config.learning.seed
+        self._labelled = data.train[: config.learning.labelled]
+        *_, last = [each.name for each in config.network.placed if each.synapses or each.persistent]
+        self._layer = last
+
+    def validation(self, network: Network) -> dict[str, Any]:
+        """Return measures on the images for validation."""
+        scores = self._scores(network, self._data.validation)
+        return {f"validation_{name}": value for name, value in scores.items()}
+
+    def test(self, network: Network) -> dict[str, Any]:
+        """Return measures on the test images, and the classes of the neurons."""
+        return {f"test_{name}": v for name, v in self._scores(network, self._data.test).items()}
+
+    def _scores(self, network: Network, data: Data) -> dict[str, Any]:
+        found = self._simulated(network, data)
+        numbers = summary(found).sel(layer=self._layer)
+        names = ("rate_hz_mean", "dead_fraction", "bursting_fraction")
+        scores: dict[str, Any] = {name: _finite(numbers[name]) for name in names}
+        if self._labelled.labels is None or data.labels is None:
+            return scores
+        responses = self._simulated(network, self._labelled)
+        classes = assigned_classes(responses, self._layer)
+        accuracy = assigned_accuracy(found, self._layer, classes)["accuracy"]
+        return {**scores, "assigned_accuracy": float(accuracy), **self._readout(found)}
+
+    def _readout(self, tree: xr.DataTree) -> dict[str, float]:
+        try:
+            found = linear_readout(tree, self._layer, model="ridge", seed=self._seed)
+        except ResultError:  # too few examples of a class
+            return {}
+        return {"readout_accuracy": float(found["mean_accuracy"])}
+
+    def _simulated(self, network: Network, data: Data) -> xr.DataTree:
+        return simulate(network, data, self._backend, seed=self._seed, progress=False)
+
+
+def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
+    """Return the layers' spikes per neuron and step, and the fraction of neurons that fire."""
+    found = {}
+    for placed, layer in zip(config.placed, chunk.layers, strict=True):
+        presentations = len(layer.counts)
+        found[placed.name] = {
+            "density": len(layer.neuron) / (presentations * config.steps * placed.size),
+            "active": len(np.unique(layer.neuron)) / placed.size,
+        }
+    return found
+
+
+def quantiles(weights: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
+    """Return the quantiles of what has learned, by array."""
+    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in weights.items()}
+
+
+def draw(
+    config: LearningConfig,
+    network: Network,
+    history: Sequence[Mapping[str, Any]],
+    out: Path,
+) -> None:
+    """Draw the course of the weights, and the fields of layers that see images."""
+    from bioae.analysis.plots import filter_grid, save_figure, weight_courses
+
+    presentations = [row["presentations"] for row in history]
+    courses = {
+        name: xr.DataArray(
+            [row["weights"][name] for row in history],
+            dims=("presentation", "quantile"),
+            coords={"presentation": presentations, "quantile": list(LEVELS)},
+        )
+        for name in history[0]["weights"]
+    }
+    learned = {name: np.asarray(network.weights[name]) for name in courses}
+    save_figure(weight_courses(courses, learned), out / "weights.svg", overwrite=True)
+    first = config.network.placed[0]
+    images = not config.network.in_time
+    if images and config.network.encoded_shape == config.network.input_shape and first.synapses:
+        weights = network.weights[f"{first.name}.weight"]
+        fields = weight_fields(weights, config.network.input_shape)
+        save_figure(filter_grid({first.name: fields}), out / "fields.svg", overwrite=True)
+
+
+def _finite(value: xr.DataArray) -> float | None:
+    number = float(value)
+    return number if np.isfinite(number) else None

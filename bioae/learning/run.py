@@ -1,0 +1,276 @@
+"""Let a network learn by rules from a configuration: in pieces, resumable, with its measures.
+
+A run's folder holds ``config.toml``, ``metrics.jsonl`` and ``checkpoint`` from the start, and at
+the end ``test.json``, ``model``, the artefact, and figures of what was learned. The checkpoint is
+an artefact too: the network as it is, with the position of the run and its metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import ArtefactError, NetworkError
+from bioae.files import atomic_output, remove
+from bioae.learning.config import LearningConfig, load_learning
+from bioae.learning.measures import Evaluation, activity, draw, quantiles
+from bioae.networks import artefact
+from bioae.networks.network import Network
+from bioae.progress import Progress, check_progress, counted
+from bioae.simulation.backend import Backend
+from bioae.simulation.learned import check_held, learner, with_weights
+from bioae.simulation.learning import in_chunks
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+from bioae.trainers.training.folder import (
+    CONFIG,
+    METRICS,
+    MODEL,
+    TEST,
+    alone_in,
+    check_config,
+    check_folder,
+    write_metrics,
+)
+from bioae.trainers.training.splits import Splits, encoder_seed, example_order, splits
+
+__all__ = ["CHECKPOINT", "LearningResult", "learn_from"]
+
+#: The artefact of the network as it learns.
+CHECKPOINT = "checkpoint"
+
+#: Keys on which the finished part of a run does not depend.
+_FREE = frozenset({"learning.epochs", "learning.checkpoint", "learning.labelled", "data.test"})
+
+
+@dataclass(frozen=True)
+class LearningResult:
+    """Result of a run of learning.
+
+    Attributes
+    ----------
+    network
+        The network that has learned.
+    history
+        The lines of ``metrics.jsonl``.
+    summary
+        The metrics of the network on the test split, as in the artefact.
+    out
+        The run's folder.
+    """
+
+    network: Network
+    history: tuple[dict[str, Any], ...]
+    summary: dict[str, Any]
+    out: Path
+
+    @property
+    def model(self) -> Path:
+        """The artefact of the network."""
+        return self.out / MODEL
+
+
+def learn_from(
+    config: LearningConfig | Mapping[str, Any] | Path | str,
+    out: Path | str,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | bool | None = None,
+) -> LearningResult:
+    """Let a network learn by its synapse models, measure what it learned, and write it.
+
+    Parameters
+    ----------
+    config
+        A configuration, its tables, or the path of one.
+    out
+        The run's folder.
+    resume
+        Continue from the checkpoint in `out`: the network learns as in an uninterrupted run.
+    overwrite
+        Replace a run in `out`; other files there are left unchanged.
+    progress
+        Called after each piece with the numbers of finished and of all presentations; or whether
+        to show a bar, by default on a terminal and in a notebook.
+
+    Raises
+    ------
+    NetworkError
+        If the configuration does not fit, or differs from that of the run to resume, or weights
+        grow without bounds.
+    DataError
+        If the images do not fit the network.
+    OutputError
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
+        another process learns in it.
+    ArtefactError
+        If there is no checkpoint to resume from, or it does not fit.
+    TargetError
+        If the target's compiler is missing or fails.
+    """
+    check_progress(progress)
+    out = check_folder(out, replace=resume or overwrite)
+    if not isinstance(config, LearningConfig):
+        config = load_learning(config)
+    state = _State.restored(config, out) if resume else _State(_started(config))
+    data = splits(config.data, config.network, config.learning.seed)
+    with alone_in(out):
+        if not resume:
+            check_folder(out, replace=overwrite)  # another process may have learned since
+            for name in (MODEL, TEST, METRICS, CHECKPOINT):
+                remove(out / name)  # of the run that this one replaces
+        with atomic_output(out / CONFIG, overwrite=True) as temporary:
+            temporary.write_text(config.to_toml(), encoding="utf-8")
+        return _Run(config, out, data, state).finish(progress)
+
+
+def _started(config: LearningConfig) -> Network:
+    """Return the network as learning starts."""
+    return learner(Network.initialise(config.network, seed=config.learning.seed))
+
+
+@dataclass
+class _State:
+    """The state of a run: what is done, the network, and the metrics so far."""
+
+    network: Network
+    epoch: int = 0
+    done: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def restored(cls, config: LearningConfig, out: Path) -> _State:
+        """Read the checkpoint of a folder."""
+        path = out / CHECKPOINT
+        if not path.exists():
+            raise ArtefactError(
+                "there is no checkpoint to resume from",
+                where=str(path),
+                mend="Start the run without --resume (resume=True)",
+            )
+        stored = artefact.load(path)
+        before = {**stored.training, "network": stored.network.config.to_mapping()}
+        check_config(before, config.to_mapping(), str(path), _FREE)
+        epoch, done = stored.metrics.get("epoch"), stored.metrics.get("done")
+        history = stored.metrics.get("history", [])
+        if not (type(epoch) is type(done) is int and isinstance(history, list)):
+            raise ArtefactError("this is no checkpoint of a run of learning", where=str(path))
+        if epoch > config.learning.epochs:
+            raise NetworkError(
+                "the run has finished more epochs than requested",
+                where=str(path),
+                expected=f"learning.epochs of at least {epoch}",
+                found=str(config.learning.epochs),
+            )
+        return cls(stored.network, epoch, done, history)
+
+    def save(self, config: LearningConfig, out: Path) -> None:
+        """Write the checkpoint, then the metrics in it."""
+        metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
+        training = {k: v for k, v in config.to_mapping().items() if k != "network"}
+        artefact.save(
+            self.network, out / CHECKPOINT, training=training, metrics=metrics, overwrite=True
+        )
+        write_metrics(out / METRICS, self.history)
+
+
+class _Run:
+    """A run of learning in progress."""
+
+    def __init__(self, config: LearningConfig, out: Path, data: Splits, state: _State) -> None:
+        self.config, self.out, self.data, self.state = config, out, data, state
+        self.settings = config.learning
+        mirror = self.settings.target == "mirror"
+        self.backend = Backend(
+            "numpy" if self.settings.target == "mirror" else self.settings.target
+        )
+        self.evaluation = Evaluation(config, data, self.backend)
+        self.pieces = self._in_mirror if mirror else self._in_brian2
+
+    def finish(self, progress: Progress | bool | None) -> LearningResult:
+        """Learn what is left, test the network, and write it."""
+        state, images = self.state, len(self.data.train)
+        before = state.epoch * images + state.done
+        state.save(self.config, self.out)
+        total = self.settings.epochs * images
+        with counted("learning", total, progress, unit="examples", done=before) as report:
+            while state.epoch < self.settings.epochs:
+                for count in self._epoch():
+                    report(state.epoch * images + count)
+                self._finish_epoch()
+        summary = self.evaluation.test(state.network)
+        with atomic_output(self.out / TEST, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(summary, allow_nan=False) + "\n", encoding="utf-8")
+        draw(self.config, state.network, state.history, self.out)
+        training = {k: v for k, v in self.config.to_mapping().items() if k != "network"}
+        artefact.save(
+            state.network, self.out / MODEL, training=training, metrics=summary, overwrite=True
+        )
+        return LearningResult(state.network, tuple(state.history), summary, self.out)
+
+    def _epoch(self) -> Iterator[int]:
+        """Learn from the images that are left of an epoch; yield how many are done."""
+        state, images = self.state, len(self.data.train)
+        order = example_order(self.settings.seed, state.epoch + 1, images)[state.done :]
+        presented = Presentations.of(
+            self.config.network,
+            self.data.train[order],
+            seed=encoder_seed(self.settings.seed, state.epoch + 1),
+            examples=order,
+        )
+        held = {n: np.full(len(order), value) for n, value in self.settings.held.items()}
+        values = check_held(state.network, held, len(order))
+        start, begun = state.done, time.monotonic()
+        for part, chunk, weights in self.pieces(presented, values):
+            now = time.monotonic()
+            state.network = with_weights(state.network, weights)
+            state.done = start + part.stop
+            state.history.append(
+                {
+                    "epoch": state.epoch + 1,
+                    "presentations": state.epoch * images + state.done,
+                    "layers": activity(self.config.network, chunk),
+                    "weights": quantiles(weights),
+                    "seconds": now - begun,
+                }
+            )
+            begun = now
+            if state.done < images:
+                state.save(self.config, self.out)
+            yield state.done
+
+    def _finish_epoch(self) -> None:
+        state = self.state
+        state.history[-1] |= self.evaluation.validation(state.network)
+        state.epoch, state.done = state.epoch + 1, 0
+        state.save(self.config, self.out)
+
+    def _in_brian2(
+        self, presented: Presentations, held: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
+        size = self.settings.checkpoint
+        with closing(
+            in_chunks(self.state.network, presented, self.backend, size, held=held)
+        ) as parts:
+            yield from parts
+
+    def _in_mirror(
+        self, presented: Presentations, held: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
+        from bioae.extras import need_torch
+
+        need_torch('target = "mirror"')
+        from bioae.trainers.plasticity.learning import in_batches
+
+        yield from in_batches(
+            self.state.network, presented, held, self.settings.batch_size, self.settings.checkpoint
+        )

@@ -1,0 +1,237 @@
+"""What statements of a learning rule may name: expressions and units, and how they are checked."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.variables import Variable
+from brian2.equations.equations import SUBEXPRESSION, Equations
+from brian2.parsing.expressions import parse_expression_dimensions
+from brian2.units import Quantity
+from brian2.units.fundamentalunits import Dimension
+
+from bioae.equations.assignments import Assignment, parse_assignments
+from bioae.equations.expressions import Expression, check_names
+from bioae.equations.grammar import RANDOM
+from bioae.equations.language import check_name, complaint
+from bioae.equations.lowering.conditions import is_true_or_false
+from bioae.equations.program import Statement
+from bioae.equations.quantities import constants, unit_name
+from bioae.equations.synapses.model import WEIGHT
+from bioae.equations.synapses.program import Block, named
+from bioae.errors import ModelError
+
+__all__ = ["Scope", "allowed", "placed"]
+
+#: What Brian2 refuses as the end of a variable's name, and what stands for it in programs.
+_SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
+
+
+class Scope:
+    """Names with their expressions and units.
+
+    Parameters
+    ----------
+    where
+        The file, named in errors.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.known: dict[str, Expression] = {}
+        self._units: dict[str, Dimension] = {}
+
+    def copy(self) -> Scope:
+        """Return a scope to which names can be added."""
+        other = Scope(self.where)
+        other.known, other._units = dict(self.known), dict(self._units)
+        return other
+
+    def add(self, name: str, expression: Expression, unit: Dimension, key: str) -> None:
+        """Add a name.
+
+        Raises
+        ------
+        ModelError
+            If it is there already; `key` is the part of the file that declares it.
+        """
+        if name in self.known:
+            raise ModelError(
+                f"the name {name!r} is declared twice",
+                where=f"{self.where}, {key}",
+                mend="Rename one of them",
+            )
+        self.known[name], self._units[name] = expression, unit
+
+    def value(self, expression: Expression, where: str) -> Expression:
+        """Return an expression with those of its names put in, and the values of units.
+
+        Raises
+        ------
+        ModelError
+            If a name is unknown, or it draws random numbers.
+        """
+        calls = (node for node in ast.walk(expression.tree) if isinstance(node, ast.Call))
+        if any(ast.unparse(call.func) in RANDOM for call in calls):
+            raise ModelError("a synapse cannot be random", where=where, found=expression.text)
+        check_names(expression, {*self.known, *constants()}, where=where, listed=self.known)
+        full = expression.substituted(self.known)
+        numbers = {
+            name: Expression(repr(float(constants()[name])))
+            for name in full.names & constants().keys()
+        }
+        return full.substituted(numbers)
+
+    def unit(self, expression: Expression, where: str) -> Dimension:
+        """Return the unit of an expression.
+
+        Raises
+        ------
+        ModelError
+            If its units are inconsistent.
+        """
+        dimensions = {name: Quantity(v).dim for name, v in constants().items()} | self._units
+        variables: dict[str, Any] = {
+            **DEFAULT_FUNCTIONS,
+            **{n: Variable(name=n, dimensions=d, dtype=np.float64) for n, d in dimensions.items()},
+        }
+        try:
+            return parse_expression_dimensions(expression.tree, variables)
+        except Exception as error:  # Brian2 raises many kinds
+            raise ModelError(complaint(error), where=where) from error
+
+    def add_subexpressions(self, equations: Equations, key: str) -> dict[str, Expression]:
+        """Add subexpressions, in the order in which they depend on each other.
+
+        Parameters
+        ----------
+        equations
+            The equations, of which only subexpressions count.
+        key
+            The part of the file, named in errors.
+
+        Returns
+        -------
+        dict
+            Their expressions, with all names put in.
+        """
+        where = f"{self.where}, {key}"
+        found = {}
+        for each in equations.ordered:
+            if each.type == SUBEXPRESSION:
+                expression, name = Expression(str(each.expr)), each.varname
+                self._check_unit(self.unit(expression, where), each.dim, name, where)
+                found[name] = self.value(expression, where)
+                self.add(name, found[name], each.dim, key)
+        return found
+
+    def block(self, key: str, code: str | None, written: Collection[str]) -> Block:
+        """Return the statements of a synapse.
+
+        Parameters
+        ----------
+        key
+            The key of ``[synapse]``.
+        code
+            Their text; None: an empty block.
+        written
+            The names that they may write, and of which they have to write one.
+        """
+        if code is None:
+            return Block()
+        where = f"{self.where}, [synapse] {key}"
+        inner = self.copy()
+        statements: list[Statement] = []
+        results: dict[str, str] = {}
+        conditions: set[str] = set()
+        for number, each in enumerate(parse_assignments(code, where=where), start=1):
+            self._check_target(each, written, where)
+            inner._check_bare(each, where)
+            unit = inner.unit(each.value, where)
+            statement = Statement(named(key, f"{number}"), inner.value(each.value, where))
+            condition = is_true_or_false(statement.value.tree, conditions)
+            if condition:
+                conditions.add(statement.target)
+            if each.target in written:
+                self._check_result(each, unit, where, condition=condition)
+                results[each.target] = statement.target
+            statements.append(statement)
+            inner.known[each.target] = Expression(statement.target)
+            inner._units[each.target] = unit
+        if not results:
+            names = " or ".join(repr(name) for name in written)
+            raise ModelError(f"the statements do not change {names}", where=where)
+        return Block(tuple(statements), results)
+
+    def _check_target(self, each: Assignment, written: Collection[str], where: str) -> None:
+        if each.target in written:
+            return
+        if each.target in self.known or each.target in constants():
+            raise ModelError(
+                f"a synapse cannot write {each.target!r}", where=where,
+                expected=" or ".join(written),
+            )  # fmt: skip
+        check_name(allowed(each.target), where=where)
+
+    def _check_bare(self, each: Assignment, where: str) -> None:
+        for name in sorted(each.value.names - self.known.keys() - constants().keys()):
+            for side in ("pre", "post"):
+                if f"{name}_{side}" in self.known:
+                    raise ModelError(
+                        f"the bare name of a trace of [{side}]",
+                        where=where,
+                        expected=f"{name}_{side}",
+                        found=name,
+                    )
+
+    def _check_result(
+        self, each: Assignment, unit: Dimension, where: str, *, condition: bool
+    ) -> None:
+        if condition:
+            kind = "weight" if each.target == WEIGHT else "variable of a synapse"
+            raise ModelError(
+                f"a {kind} is a number, not a condition", where=where,
+                found=each.value.text, mend=f"Write int({each.value.text})",
+            )  # fmt: skip
+        self._check_unit(unit, self._units[each.target], each.value.text, where)
+
+    @staticmethod
+    def _check_unit(unit: Dimension, expected: Dimension, text: str, where: str) -> None:
+        if unit != expected:
+            raise ModelError(
+                f"{text!r} has the wrong unit", where=where, expected=unit_name(expected),
+                found=unit_name(unit),
+            )  # fmt: skip
+
+
+def allowed(name: str) -> str:
+    """Return a name that Brian2 allows for a parameter."""
+    for suffix, other in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix) + other
+    return name
+
+
+#: Keys of a neuron model that are those of a side by another name.
+_KEYS = {"reset": "on_spike"}
+
+
+@contextmanager
+def placed(table: str) -> Iterator[None]:
+    """Name the table of the file in errors of the lowering of its equations."""
+    try:
+        yield
+    except ModelError as error:
+        file, comma, key = (error.where or "").partition(", ")
+        if key.startswith(("[parameters]", f"[{table}]")):
+            raise
+        key = f" {_KEYS.get(key, key)}" if comma else ""
+        raise ModelError(
+            error.what, where=f"{file}, [{table}]{key}", expected=error.expected, found=error.found,
+            mend=error.mend,
+        ) from error  # fmt: skip

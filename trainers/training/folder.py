@@ -1,0 +1,117 @@
+"""The folder of a run: the names of its files, and what keeps runs apart.
+
+This file imports no PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from bioae.errors import NetworkError, OutputError, key_path
+from bioae.files import atomic_output, check_output
+from bioae.inputs import as_path
+from bioae.locks import alone
+
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "METRICS",
+    "MODEL",
+    "TEST",
+    "alone_in",
+    "check_config",
+    "check_folder",
+    "write_metrics",
+]
+
+CHECKPOINT = "checkpoint.safetensors"
+CONFIG = "config.toml"
+METRICS = "metrics.jsonl"
+MODEL = "model"
+TEST = "test.json"
+_LOCK = ".lock"
+
+
+def check_folder(out: Path | str, *, replace: bool) -> Path:
+    """Return the folder of a run, which is empty, missing or to be replaced.
+
+    Raises
+    ------
+    OutputError
+        If it holds something else, or cannot be written.
+    """
+    out = as_path(out, OutputError, "output")
+    empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
+    return check_output(out, overwrite=replace or empty, kind="folder")
+
+
+def alone_in(out: Path) -> AbstractContextManager[None]:
+    """Keep other processes from training in a folder, which is made if there is none.
+
+    Raises
+    ------
+    OutputError
+        On entry, if another process trains there.
+    """
+    return alone(out / _LOCK, what="trains", where=out)
+
+
+def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
+    """Write one line of JSON per epoch, atomically.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; an existing file is then unchanged.
+    """
+    lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in history)
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_text(lines, encoding="utf-8")
+
+
+def check_config(
+    stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
+) -> None:
+    """Refuse to resume a run with another configuration than it was started with.
+
+    Parameters
+    ----------
+    stored, current
+        The configurations, as plain data.
+    where
+        The checkpoint, named in errors.
+    free
+        The keys that may differ, because the finished part of the run does not depend on them.
+
+    Raises
+    ------
+    NetworkError
+        Naming the first key that differs.
+    """
+    before, now = dict(_flat(stored)), dict(_flat(current))
+    # The start is named before the network that follows from it.
+    for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
+        if key not in free and before.get(key) != now.get(key):
+            raise NetworkError(
+                f"the run was started with another {key}",
+                where=where,
+                expected=repr(before.get(key)),
+                found=repr(now.get(key)),
+                mend="Resume with the configuration of the run, or start a new one elsewhere",
+            )
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in mapping.items():
+        if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            yield f"{prefix}{key}", f"{len(value)} tables"
+            numbered = {key_path(place): each for place, each in enumerate(value)}
+            yield from _flat(numbered, f"{prefix}{key}.")
+        elif isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
