@@ -229,7 +229,8 @@ class LayerBase(Table):
 
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:
-        for key in ("autapses", "recurrent_delay", "recurrent_gain", "recurrent_synapse"):
+        keys = "delay", "gain", "initial", "synapse"
+        for key in ("autapses", *(f"recurrent_{each}" for each in keys)):
             if not self.recurrent and getattr(self, key) not in (None, False):
                 raise ValueError(f"`{key}` needs `recurrent = true`")
         return self

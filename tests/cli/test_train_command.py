@@ -369,3 +369,55 @@ def test_progress_has_the_score_of_the_last_epoch(here: Path, config: Texts) -> 
     lines = [json.loads(line) for line in (here / "out/metrics.jsonl").read_text().splitlines()]
     scores = {report.epoch: report.score for report in seen}
     assert scores == {1: None, 2: lines[0]["validation_sum_squared_error"]}
+
+
+LEARNING = """
+[data]
+train = 40
+test = 20
+
+[network]
+steps = 10
+decoder = { kind = "count" }
+task = { kind = "representation", outputs = 4 }
+
+[[network.layers]]
+kind = "dense"
+name = "hidden"
+units = 4
+weight = "0.05"
+initial = [0.0, 0.3]
+
+[learning]
+rule = "my_rule.toml"
+target = "numpy"
+checkpoint = 20
+"""
+
+
+def test_a_rule_of_ones_own_in_three_commands(run: Run, here: Path) -> None:
+    shown = run("synapses", "show", "stdp_postsynaptic", "--window", "window.svg")
+    assert shown.status == 0
+    (here / "my_rule.toml").write_text(shown.out.replace('x_target = "0.6"', 'x_target = "0.3"'))
+    found = run("parity", "my_rule.toml", "--target", "numpy", "--examples", "3", "--neurons", "20")
+    assert found.status == 0
+    assert "required: exact; passed" in found.out
+    (here / "learn.toml").write_text(LEARNING)
+    done = run("train", "learn.toml", "--out", "out")
+    assert (done.status, done.err) == (0, "")
+    assert "test accuracy by the classes of neurons 0." in done.out
+    assert "out/fields.svg, out/weights.svg" in done.out
+    assert (here / "out" / "fields.svg").read_text().startswith("<?xml")
+    stored = artefact.load(here / "out" / "model").network.config
+    assert stored.synapses["my_rule"]["parameters"]["x_target"] == "0.3"
+    again = run("train", "learn.toml", "--out", "out", "--resume", "--json")
+    assert json.loads(again.out)["test_rate_hz_mean"] > 0
+
+
+def test_learning_and_training_do_not_mix(run: Run, here: Path, refused: Refused) -> None:
+    (here / "learn.toml").write_text(LEARNING + "[training]\n")
+    assert "found both [learning] and [training]" in refused("train", "learn.toml", "--out", "out")
+    (here / "learn.toml").write_text(LEARNING)
+    line = refused("train", "learn.toml", "--out", "out", "--init", "sae-mnist")
+    assert "starts from its description" in line
+    assert not (here / "out").exists()

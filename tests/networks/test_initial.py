@@ -72,6 +72,30 @@ def test_orthogonal_matrices_are_uniformly_distributed() -> None:
     assert 16 < signs.count(1.0) < 48
 
 
+def test_numbers_and_bounds_of_initial_weights() -> None:
+    layer = dense("b", 30, initial=[0.25, 0.75], recurrent=True, recurrent_initial=-2.0)
+    found = Network.initialise(config(layer, dense("c", shape=[2, 6, 6], initial=1)), seed=1)
+    uniform = found.weights["b.weight"]
+    assert kstest(uniform.ravel(), "uniform", args=(0.25, 0.5)).pvalue > 1e-3
+    assert (found.weights["b.recurrent"] == -2 * (1 - np.eye(30))).all()
+    assert (found.weights["c.weight"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("initial", "line"),
+    [
+        ([1.0, 0.0], r"\[least, largest\], found \[1.0, 0.0\]"),
+        ("uniform", '"normal", "orthogonal", a number or .*found \'uniform\''),
+        ([1.0], "initial"),
+        (1e9, "initial"),
+        (True, "initial"),
+    ],
+)
+def test_other_initial_weights_are_refused(initial: Any, line: str) -> None:
+    with pytest.raises(NetworkError, match=line):
+        config(dense("b", 5, initial=initial), dense("c", shape=[2, 6, 6]))
+
+
 def test_the_gain_of_recurrent_weights(network: Network) -> None:
     values = network.weights["c.recurrent"]
     drawn = values[~np.eye(72, dtype=bool)]
@@ -162,7 +186,8 @@ POOL = {"kind": "avg_pool2d", "name": "a", "kernel": 2}
     ("layer", "line"),
     [
         (dense("a", 3, recurrent_gain=0.5), "`recurrent_gain` needs `recurrent = true`"),
-        (dense("a", 3, initial="xavier"), "initial does not fit; expected 'normal' or 'orthog"),
+        (dense("a", 3, recurrent_initial=0.5), "`recurrent_initial` needs `recurrent = true`"),
+        (dense("a", 3, initial="xavier"), 'initial: expected "normal", "orthogonal", a number'),
         (dense("a", 3, bias=1), "bias does not fit"),
         (dense("a", 3, spread={"mass": 0.1}), "'lif' has no parameter 'mass'; expected one of"),
         (dense("a", 3, spread={"tau": -0.1}), "'a', the spread of 'tau' does not fit"),

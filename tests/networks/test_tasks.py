@@ -16,11 +16,12 @@ from bioae.networks.tasks import (
     LossName,
     Reconstruction,
     Regression,
+    Representation,
     ScoreName,
     Sequence,
 )
 
-TASKS = (Reconstruction, Classification, Regression, Sequence)
+TASKS = (Reconstruction, Classification, Regression, Sequence, Representation)
 CLASSES = {"kind": "classification", "classes": 3}
 NUMBERS = {"kind": "regression", "outputs": 3}
 TRACE = {"kind": "sequence", "outputs": 3}
@@ -43,6 +44,7 @@ def examples(labels: Any = None, targets: Any = None) -> Images:
         ({"task": NUMBERS}, (3,)),
         ({"task": TRACE, "decoder": EACH_STEP}, (5, 3)),
         ({"units": 4}, (1, 2, 2)),
+        ({"task": {"kind": "representation", "outputs": 3}}, (3,)),
         ({"units": 6, "task": CLASSES, "decoder": {"kind": "population", "neurons": 2}}, (3,)),
     ],
 )
@@ -127,6 +129,7 @@ def test_targets() -> None:
     [
         (Classification(classes=3), {}, "the labels of the examples are not known"),
         (Regression(outputs=3), {}, "the targets of the examples are not known"),
+        (Representation(outputs=3), {}, "are not known"),
         (Classification(classes=2), {"labels": np.array([0, 2])}, "expected 0 to 1.*found 0 to 2"),
         (Classification(classes=2), {"labels": np.array([-1, 1])}, "found -1 to 1"),
         (Regression(outputs=2), {"targets": np.ones((2, 3))}, r"shape \(2,\) .*found \(3,\)"),

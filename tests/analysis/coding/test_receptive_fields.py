@@ -19,6 +19,7 @@ from bioae.analysis.coding import receptive_fields
 from bioae.analysis.coding.receptive_fields import (
     inverse_participation_ratio,
     spike_triggered_average,
+    weight_fields,
 )
 from bioae.errors import ResultError
 
@@ -147,3 +148,13 @@ def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_layer_is_refused(make: Make) -> None:
     with pytest.raises(ResultError, match="no such layer"):
         spike_triggered_average(make(np.ones((2, 3, 4), bool)), "conv")
+
+
+def test_weights_of_neurons_that_see_images_are_images() -> None:
+    weights = np.arange(24.0).reshape(2, 12)
+    fields = weight_fields(weights, (1, 3, 4))
+    assert fields.dims == ("neuron", "y", "x")
+    np.testing.assert_array_equal(fields, weights.reshape(2, 3, 4))
+    assert weight_fields(weights, (3, 2, 2)).dims == ("neuron", "channel", "y", "x")
+    with pytest.raises(ResultError, match=r"expected numbers \(neuron, 9\)"):
+        weight_fields(weights, (1, 3, 3))

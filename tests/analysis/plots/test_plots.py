@@ -195,3 +195,17 @@ def test_input_signals_are_traces_or_with_many_channels_a_picture(make_signals: 
         np.testing.assert_array_equal(image.get_array().T, many.to_dataset()["input"][place])
     with pytest.raises(ResultError, match="the input is no signal"):
         plots.input_signals({"images": example_result()})
+
+
+def test_the_course_of_weights() -> None:
+    course = xr.DataArray(
+        [[0.1, 0.5, 0.9], [0.0, 0.4, 1.0]],
+        dims=("presentation", "quantile"),
+        coords={"presentation": [10, 20], "quantile": [0.05, 0.5, 0.95]},
+    )
+    figure = plots.weight_courses({"w": course}, {"w": np.array([[0.0, 0.5], [0.5, 1.0]])})
+    left, right = figure.axes
+    np.testing.assert_array_equal(left.lines[0].get_xydata(), [[10, 0.5], [20, 0.4]])
+    assert sum(patch.get_height() for patch in right.patches) == 4
+    with pytest.raises(ResultError, match="weights"):
+        plots.weight_courses({})

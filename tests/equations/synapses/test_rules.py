@@ -137,7 +137,7 @@ def test_traces_may_have_units() -> None:
         ({"layer": {"sum": {"S": "x_pre"}}}, r"\[layer\] sum S.*x_pre"),
         ({"layer": {"sum": {"S": "q"}}}, r"\[layer\] sum S.*q"),
         ({"layer": {"sum": {"w": "1"}}}, "'w' is declared twice"),
-        ({"layer": {"equations": "dp/dt = -p/tau : 1"}}, r"\[layer\] equations: .*; expected 'p = "),
+        ({"layer": {"equations": "dp/dt = -p/tau : 1"}}, r"\[layer\] equations: .*'p = "),
         ({"layer": {"equations": "p = q : 1"}}, r"\[layer\] equations.*q"),
         ({"layer": {"equations": "p = tau : 1"}}, r"\[layer\] equations.*wrong unit"),
         ({"layer": {"sums": {}}}, "sums"),

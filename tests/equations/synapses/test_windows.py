@@ -63,9 +63,7 @@ def test_ojas_rule_has_its_closed_form() -> None:
         learning_window(load_synapse("oja"), INTERVALS), expected, atol=1e-12
     )
     fired = np.zeros((2, 1, 400), bool)
-    fired[1, 0, [100, 200]] = (
-        True  # the second spike of the target forgets by the trace of the first
-    )
+    fired[1, 0, [100, 200]] = True  # the second spike forgets by the trace of the first
     (found,) = weight_changes(load_synapse("oja"), *fired, weight=0.5)
     assert found == pytest.approx(-0.01 * np.exp(-10 / 20) * 0.5, rel=1e-9)
 

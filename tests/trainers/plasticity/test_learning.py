@@ -298,7 +298,7 @@ def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
     ("held", "line"),
     [
         (None, "'stdp_reward' needs 'reward'"),
-        ({"reward": [1.0], "truth": [1.0, 1.0, 0.0, 0.0]}, r"held 'reward' does not fit; expected 4"),
+        ({"reward": [1.0], "truth": [1.0] * 4}, r"held 'reward' does not fit; expected 4"),
         ({"reward": [1.0, np.nan, 1, 1], "truth": [1.0] * 4}, "held 'reward'"),
         ({"reward": [1.0] * 4, "truth": [1.0] * 4, "tag": [1.0] * 4}, "no rule .* 'tag'"),
         ([1.0], "held"),

@@ -1,0 +1,188 @@
+"""Runs of learning from a configuration: their files, resuming, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bioae
+from bioae.errors import ArtefactError, NetworkError, OutputError
+from bioae.learning import LearningConfig, LearningResult, learn_from, load_learning
+from bioae.networks import Network
+from bioae.simulation.learned import learner
+
+#: A small network that learns the embedded digits within a second or two.
+TABLES: dict[str, Any] = {
+    "data": {"train": 80, "validation": 20, "test": 30},
+    "network": {
+        "steps": 20,
+        "neuron": "lif_homeostatic",
+        "encoder": {"kind": "bernoulli", "rate": 0.3},
+        "decoder": {"kind": "count"},
+        "task": {"kind": "representation", "outputs": 8},
+        "layers": [
+            {
+                "kind": "dense", "name": "hidden", "units": 8, "weight": "0.05",
+                "initial": [0.0, 0.3], "recurrent": True, "recurrent_initial": -20.0,
+                "parameters": {"h_plus": "0.05"},
+            },
+        ],
+    },
+    "learning": {
+        "rule": "stdp_postsynaptic", "target": "numpy", "checkpoint": 25, "epochs": 2, "seed": 3,
+    },
+}  # fmt: skip
+
+
+def tables(**learning: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(TABLES)
+    changed["learning"] |= learning
+    return changed
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> LearningResult:
+    """A run without interruption."""
+    return learn_from(TABLES, tmp_path_factory.mktemp("learning") / "whole")
+
+
+def assert_same(one: LearningResult, other: LearningResult) -> None:
+    for name, weights in one.network.weights.items():
+        np.testing.assert_array_equal(weights, other.network.weights[name])
+    assert one.summary == other.summary
+
+
+def test_a_run_leaves_its_files(whole: LearningResult) -> None:
+    found = {path.name for path in whole.out.iterdir()}
+    assert found == {
+        ".lock", "config.toml", "metrics.jsonl", "checkpoint", "test.json", "model", "weights.svg",
+        "fields.svg",
+    }  # fmt: skip
+    lines = [json.loads(each) for each in (whole.out / "metrics.jsonl").read_text().splitlines()]
+    assert lines == list(whole.history)
+    assert [each["presentations"] for each in lines] == [25, 50, 60, 85, 110, 120]
+    assert ["validation_assigned_accuracy" in each for each in lines] == [False, False, True] * 2
+    stored = bioae.load(whole.model)
+    assert stored.metrics == whole.summary == json.loads((whole.out / "test.json").read_text())
+    assert stored.training["learning"]["rule"] == "stdp_postsynaptic"
+    again = load_learning(whole.out / "config.toml")
+    assert again.to_mapping() == LearningConfig.from_mapping(TABLES).to_mapping()
+
+
+def test_the_network_has_learned(whole: LearningResult) -> None:
+    config = whole.network.config
+    start = learner(Network.initialise(config, seed=3))
+    weights, learned = start.weights["hidden.weight"], whole.network.weights["hidden.weight"]
+    assert 0 <= weights.min() < 0.01
+    assert 0.29 < weights.max() <= 0.3
+    assert np.mean(weights != learned) > 0.5
+    assert (start.weights["hidden.recurrent"] == -20 * (1 - np.eye(8))).all()
+    assert (whole.network.weights["hidden.h_start"] > 0).mean() > 0.5
+    assert whole.summary["test_rate_hz_mean"] > 1
+    # Pixels that are dark in all digits have the weights that the rule gives to sources that never
+    # fire: less than at first.
+    dark = learned.reshape(8, 28, 28)[:, 0, 0]
+    assert (dark <= weights.reshape(8, 28, 28)[:, 0, 0]).all()
+
+
+@pytest.mark.parametrize("interrupted_after", [1, 2, 4])
+def test_a_run_that_is_resumed_learns_the_same(
+    interrupted_after: int, whole: LearningResult, tmp_path: Path
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    pieces = 0
+
+    def stop(*_: int) -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == interrupted_after:
+            raise StoppedError
+
+    out = tmp_path / "run"
+    with pytest.raises(StoppedError):
+        learn_from(TABLES, out, progress=stop)
+    assert not (out / "model").exists()
+    assert_same(learn_from(TABLES, out, resume=True), whole)
+
+
+def test_more_epochs_continue_a_finished_run(whole: LearningResult, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    learn_from(tables(epochs=1), out)
+    assert_same(learn_from(TABLES, out, resume=True), whole)
+    with pytest.raises(NetworkError, match=r"more epochs than requested.*learning.epochs of at l"):
+        learn_from(tables(epochs=1), out, resume=True)
+
+
+def test_the_mirror_learns_the_same(whole: LearningResult, tmp_path: Path) -> None:
+    assert_same(learn_from(tables(target="mirror"), tmp_path / "run"), whole)
+
+
+def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        learn_from(TABLES, whole.out)
+    with pytest.raises(NetworkError, match=r"started with another learning\.seed"):
+        learn_from(tables(seed=4), whole.out, resume=True)
+    with pytest.raises(ArtefactError, match="no checkpoint to resume from"):
+        learn_from(TABLES, tmp_path / "none", resume=True)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"learning": {"rul": "stdp_pair"}}, "unknown key 'learning.rul'"),
+        ({"learning": {"rule": "stdp_pairs"}}, "Did you mean 'stdp_pair'"),
+        ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
+        ({"learning": {"batch_size": 2}}, 'needs target = "mirror"'),
+        ({"learning": {"rule": "stdp_reward"}}, "'stdp_reward' needs 'reward'"),
+        ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a held number"),
+        ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
+        ({"data": {"validation": 80}}, "no image would remain"),
+        ({"training": {}}, "unknown key 'training'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_line(
+    changes: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    changed = copy.deepcopy(TABLES)
+    for table, values in changes.items():
+        changed[table] = changed.get(table, {}) | values
+    if "rule" in changes.get("learning", {}) or "held" in changes.get("learning", {}):
+        changed["learning"].setdefault("epochs", 1)
+    with pytest.raises(Exception, match=line) as refused:
+        learn_from(changed, tmp_path / "run")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_network_without_rules_is_refused(tmp_path: Path) -> None:
+    changed = copy.deepcopy(TABLES)
+    del changed["learning"]["rule"]
+    changed["network"]["neuron"] = "lif"
+    changed["network"]["layers"][0].pop("parameters")
+    with pytest.raises(NetworkError, match="no layer has a synapse model"):
+        learn_from(changed, tmp_path / "run")
+
+
+def test_a_task_without_loss_is_not_trained_by_gradients() -> None:
+    from bioae.trainers import load_config
+
+    plain = {"network": TABLES["network"]}
+    with pytest.raises(NetworkError, match=r"'representation' has no loss.*\[learning\]"):
+        load_config(plain)
+
+
+def test_the_example_reads() -> None:
+    path = Path(__file__).parents[2] / "examples" / "learn_digits.toml"
+    config = load_learning(path)
+    assert config.learning.rule == "stdp_postsynaptic"
+    page = (path.parents[1] / "docs" / "learning.md").read_text(encoding="utf-8")
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    assert tomllib.loads(shown) == tomllib.loads(path.read_text(encoding="utf-8"))
