@@ -26,6 +26,7 @@ PACKAGES = (
     "bioae.simulation",
     "bioae.simulation.sharing",
     "bioae.simulation.code_runners",
+    "bioae.learning",
     "bioae.responses",
     "bioae.spike_times",
     "bioae.noise",

@@ -27,7 +27,7 @@ from bioae.networks import artefact
 from bioae.simulation.backend import Target
 from bioae.trainers import TrainingConfig, load_config
 from bioae.trainers.parity import compare
-from bioae.trainers.training import loop
+from bioae.trainers.training.folder import METRICS, MODEL, TEST
 from bioae.trainers.training.splits import held_out
 
 __all__ = ["LARGEST", "Words", "measured_card", "ship", "stored_network"]
@@ -94,8 +94,8 @@ def ship(
             expected="lower-case letters, digits and dashes, and no neuron model's name",
             found=name,
         )
-    config = _repeatable(load_config(run / loop.CONFIG), run)
-    trained = artefact.load(run / loop.MODEL)
+    config = _repeatable(load_config(run / CONFIG), run)
+    trained = artefact.load(run / MODEL)
     network = stored_network(trained.network, config.training.grid_bits)
     written = measured_card(run, config, network, words, seeds=seeds, target=target)
     card = Card.model_validate(written)
@@ -157,7 +157,7 @@ def measured_card(
     target: Target = "cpp_standalone",
 ) -> dict[str, Any]:
     """Return the contents of a card; the arguments are those of `ship`."""
-    test = json.loads((run / loop.TEST).read_text(encoding="utf-8"))
+    test = json.loads((run / TEST).read_text(encoding="utf-8"))
     placed = {each.name: each for each in network.config.placed}
     latent = network.config.latent
     known = DATA_SETS[config.data.name]
@@ -206,7 +206,7 @@ def _repeatable(config: TrainingConfig, run: Path) -> TrainingConfig:
 
 
 def _epochs(run: Path) -> int:
-    return len((run / loop.METRICS).read_text(encoding="utf-8").splitlines())
+    return len((run / METRICS).read_text(encoding="utf-8").splitlines())
 
 
 def _examples(config: TrainingConfig) -> int:
@@ -234,14 +234,12 @@ def _test(config: TrainingConfig, test: Mapping[str, Any], seeds: Sequence[Path]
 
 def _of_seed(run: Path, config: TrainingConfig, score: str) -> float:
     """Return the score of a run that differs in nothing but its seed."""
-    other = _repeatable(load_config(run / loop.CONFIG), run)
+    other = _repeatable(load_config(run / CONFIG), run)
     mappings = [each.to_mapping() for each in (other, config)]
     chosen = [mapping["training"].pop("seed") for mapping in mappings]
     if mappings[0] != mappings[1] or chosen[0] == chosen[1]:
-        raise NetworkError(
-            "the runs do not differ in their seed alone", where=str(run / loop.CONFIG)
-        )
-    return float(json.loads((run / loop.TEST).read_text(encoding="utf-8"))[f"test_{score}"])
+        raise NetworkError("the runs do not differ in their seed alone", where=str(run / CONFIG))
+    return float(json.loads((run / TEST).read_text(encoding="utf-8"))[f"test_{score}"])
 
 
 def _on_sample(network: Network, target: Target) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from .program import Statement as Statement
 from .synapses.library import available_synapses as available_synapses
 from .synapses.library import load_synapse as load_synapse
 from .synapses.lowering import lower_synapse as lower_synapse
+from .synapses.model import LayerSums as LayerSums
 from .synapses.model import Side as Side
 from .synapses.model import SynapseModel as SynapseModel
 from .synapses.model import SynapseStatements as SynapseStatements

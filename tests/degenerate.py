@@ -96,6 +96,15 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "latencies": lambda tree: {"a": {LAYER: analysis.first_spike_latency(tree, LAYER)}},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
     "synapses": lambda _: {LAYER: {"forward": 3, "recurrent": 2}},
+    "assigned": lambda tree: analysis.assigned_classes(tree, LAYER),
+    "weights": lambda _: {"a": np.eye(4)},
+    "courses": lambda _: {
+        "a": xr.DataArray(
+            [[0.1, 0.5, 0.9]],
+            dims=("presentation", "quantile"),
+            coords={"presentation": [10], "quantile": [0.05, 0.5, 0.95]},
+        )
+    },
     "effects": lambda tree: analysis.compare(tree, tree),
 }
 
@@ -104,8 +113,8 @@ _OTHERS = {
     "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
     "memorised_labels", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
-    "training_curves", "verdict", "verdict_table", "wasserstein_distance", "wilson_interval",
-    "write_report",
+    "training_curves", "verdict", "verdict_table", "wasserstein_distance", "weight_fields",
+    "wilson_interval", "write_report",
 }  # fmt: skip
 
 

@@ -35,7 +35,9 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     rates = rates_by_class(tree, layer).transpose("class", "neuron")
     numbers = rates["class"].to_numpy().astype(np.int64)
     values = rates.to_numpy()
-    chosen = np.where(values.max(0) > 0, numbers[np.nan_to_num(values).argmax(0)], NONE)
+    chosen = np.full(values.shape[1], NONE)
+    if numbers.size:
+        chosen = np.where(values.max(0) > 0, numbers[values.argmax(0)], NONE)
     array = xr.DataArray(chosen, dims="neuron", coords=layer_data(tree, layer)["neuron"].coords)
     return described(array, "assigned_class", "class of the largest response")
 

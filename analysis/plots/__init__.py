@@ -22,7 +22,7 @@ from bioae.analysis.plots.rates import fitted_rates
 from bioae.analysis.plots.rendering import save_figure, to_svg
 from bioae.analysis.plots.signals import input_signals
 from bioae.analysis.plots.style import print_style
-from bioae.analysis.plots.weights import weight_courses
+from bioae.analysis.plots.weights import weight_courses, weight_histograms
 
 __all__ = [
     "class_rates",
@@ -46,6 +46,7 @@ __all__ = [
     "training_curves",
     "transfer_curves",
     "weight_courses",
+    "weight_histograms",
 ]
 
 

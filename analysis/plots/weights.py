@@ -10,18 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from bioae.analysis.plots.style import INK, needed, new_figure, styled
+from bioae.analysis.plots.panels import Places, figure_of, panels
+from bioae.analysis.plots.style import INK, needed, styled
+from bioae.errors import ResultError
 
-__all__ = ["weight_courses"]
+__all__ = ["weight_courses", "weight_histograms"]
 
-_BINS = 60
+_BINS, _HEIGHT = 60, 2.3
 
 
 @styled
-def weight_courses(
-    courses: Mapping[str, xr.DataArray], weights: Mapping[str, ArrayLike] | None = None
-) -> Figure:
-    """Draw the quantiles of weights while a network learned, and their distribution in the end.
+def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
+    """Draw the quantiles of weights while a network learned, one panel per array.
 
     The line is the median; the darker band holds the middle half of the weights, the lighter one
     all between the outermost quantiles.
@@ -29,9 +29,9 @@ def weight_courses(
     Parameters
     ----------
     courses
-        By array, (presentation, quantile).
-    weights
-        The weights in the end, by array.
+        By array, (presentation, quantile), with both as coordinates.
+    ax
+        Axes to draw into, by array: one, a sequence, or a mapping; by default a new figure.
 
     Raises
     ------
@@ -39,22 +39,46 @@ def weight_courses(
         If there is no course.
     """
     needed(courses, "weights")
-    figure = new_figure(6.4, 0.4 + 2.2 * len(courses))
-    grid = figure.subplots(len(courses), 2, squeeze=False, width_ratios=(2, 1))
-    for (name, given), (left, right) in zip(courses.items(), grid, strict=True):
-        course = given.transpose("presentation", "quantile").sortby("quantile")
+    axes = panels([*courses], _HEIGHT, "presentations", ax=ax)
+    for name, panel in axes.items():
+        course = courses[name].transpose("presentation", "quantile").sortby("quantile")
         time, values = course["presentation"].to_numpy(), course.to_numpy()
         pairs = values.shape[1] // 2
         for place in range(pairs):
-            alpha = 0.18 + 0.22 * place
-            left.fill_between(
-                time, values[:, place], values[:, -1 - place], color=INK, alpha=alpha, linewidth=0
-            )
+            panel.fill_between(
+                time, values[:, place], values[:, -1 - place], color=INK,
+                alpha=0.18 + 0.22 * place, linewidth=0,
+            )  # fmt: skip
         if values.shape[1] % 2:
-            left.plot(time, values[:, pairs], color=INK, marker="o", markersize=2.5)
-        left.set(xlabel="presentations", ylabel=name)
-        left.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        if weights is not None:
-            right.hist(np.ravel(np.asarray(weights[name])), bins=_BINS, color=INK)
-        right.set(xlabel=name, ylabel="number")
-    return figure
+            panel.plot(time, values[:, pairs], color=INK, marker="o", markersize=2.5)
+        panel.set_ylabel("value")
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return figure_of(axes.values())
+
+
+@styled
+def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = None) -> Figure:
+    """Draw the distribution of weights, one panel per array.
+
+    Parameters
+    ----------
+    weights
+        By array, in any shape.
+    ax
+        Axes to draw into, by array: one, a sequence, or a mapping; by default a new figure.
+
+    Raises
+    ------
+    ResultError
+        If there are no weights, or one is not finite.
+    """
+    needed(weights, "weights")
+    values = {name: np.ravel(np.asarray(each, np.float64)) for name, each in weights.items()}
+    for name, each in values.items():
+        if not np.isfinite(each).all():
+            raise ResultError("a weight is not finite", where=name)
+    axes = panels([*values], _HEIGHT, "value", ax=ax)
+    for name, panel in axes.items():
+        panel.hist(values[name], bins=_BINS, color=INK)
+        panel.set_ylabel("number")
+    return figure_of(axes.values())

@@ -14,7 +14,7 @@ __all__ = ["make_app"]
 
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
-    "train": "Train a spiking network from a configuration file.",
+    "train": "Train a spiking network from a configuration file, by gradients or by rules.",
     "simulate": "Simulate a trained network in Brian2.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",

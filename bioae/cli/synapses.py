@@ -69,8 +69,8 @@ def show_synapses(
         "layer": [f"{name} = sum({value})" for name, value in rule.sums.items()]
         + [str(each) for each in rule.layer],
         **{
-            key: [str(each) for each in block.on_grid.statements]
-            for key, block in rule.blocks.items()
+            key: [str(each) for each in getattr(rule, key).on_grid.statements]
+            for key in ("integrate", "on_pre", "on_post", "regularly")
         },
         "parity": [_class(rule.inexact)],
     }
@@ -79,9 +79,11 @@ def show_synapses(
         return
     print(model.to_toml())
     print("# Derived by Brian2 and bioae; constants are in base units.")
+    width = max(8, *(len(heading) for heading, lines in derived.items() if lines))
     for heading, lines in derived.items():
         for place, line in enumerate(lines):
-            print(f"# {heading if place == 0 else '':10} {line}".rstrip())
+            start = heading if place == 0 else ""
+            print(f"# {start:{width}} {line}".rstrip())
 
 
 def _class(inexact: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,7 @@ from bioae.errors import ResultError
 from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
-from bioae.simulation.backend import Backend
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.run import simulate
 from bioae.trainers.training.splits import Splits
 
 __all__ = ["Evaluation", "activity", "draw", "quantiles"]
@@ -42,12 +40,17 @@ class Evaluation:
         The run's configuration.
     data
         Its data.
-    backend
-        The target.
+    simulated
+        Returns the result of a network on data.
     """
 
-    def __init__(self, config: LearningConfig, data: Splits, backend: Backend) -> None:
-        self._data, self._backend, self._seed = data, backend, config.learning.seed
+    def __init__(
+        self,
+        config: LearningConfig,
+        data: Splits,
+        simulated: Callable[[Network, Data], xr.DataTree],
+    ) -> None:
+        self._data, self._simulated, self._seed = data, simulated, config.learning.seed
         self._labelled = data.train[: config.learning.labelled]
         *_, last = [each.name for each in config.network.placed if each.synapses or each.persistent]
         self._layer = last
@@ -80,9 +83,6 @@ class Evaluation:
             return {}
         return {"readout_accuracy": float(found["mean_accuracy"])}
 
-    def _simulated(self, network: Network, data: Data) -> xr.DataTree:
-        return simulate(network, data, self._backend, seed=self._seed, progress=False)
-
 
 def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
     """Return the layers' spikes per neuron and step, and the fraction of neurons that fire."""
@@ -108,7 +108,8 @@ def draw(
     out: Path,
 ) -> None:
     """Draw the course of the weights, and the fields of layers that see images."""
-    from bioae.analysis.plots import filter_grid, save_figure, weight_courses
+    from bioae.analysis.plots import filter_grid, save_figure, weight_courses, weight_histograms
+    from bioae.analysis.plots.style import new_figure
 
     presentations = [row["presentations"] for row in history]
     courses = {
@@ -120,7 +121,11 @@ def draw(
         for name in history[0]["weights"]
     }
     learned = {name: np.asarray(network.weights[name]) for name in courses}
-    save_figure(weight_courses(courses, learned), out / "weights.svg", overwrite=True)
+    figure = new_figure(6.4, 0.4 + 2.2 * len(courses))
+    grid = figure.subplots(len(courses), 2, squeeze=False)
+    weight_courses(courses, ax=list(grid[:, 0]))
+    weight_histograms(learned, ax=list(grid[:, 1]))
+    save_figure(figure, out / "weights.svg", overwrite=True)
     first = config.network.placed[0]
     images = not config.network.in_time
     if images and config.network.encoded_shape == config.network.input_shape and first.synapses:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.datasets import Data
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output, remove
 from bioae.learning.config import LearningConfig, load_learning
@@ -30,6 +32,7 @@ from bioae.simulation.learned import check_held, learner, with_weights
 from bioae.simulation.learning import in_chunks
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.run import simulate
 from bioae.trainers.training.folder import (
     CONFIG,
     METRICS,
@@ -193,7 +196,7 @@ class _Run:
         self.backend = Backend(
             "numpy" if self.settings.target == "mirror" else self.settings.target
         )
-        self.evaluation = Evaluation(config, data, self.backend)
+        self.evaluation = Evaluation(config, data, self._simulated)
         self.pieces = self._in_mirror if mirror else self._in_brian2
 
     def finish(self, progress: Progress | bool | None) -> LearningResult:
@@ -253,6 +256,10 @@ class _Run:
         state.history[-1] |= self.evaluation.validation(state.network)
         state.epoch, state.done = state.epoch + 1, 0
         state.save(self.config, self.out)
+
+    def _simulated(self, network: Network, data: Data) -> xr.DataTree:
+        """Simulate a network on data, with fixed weights."""
+        return simulate(network, data, self.backend, seed=self.settings.seed, progress=False)
 
     def _in_brian2(
         self, presented: Presentations, held: Mapping[str, NDArray[np.float64]]

@@ -44,12 +44,12 @@ class Scope:
     def __init__(self, where: str) -> None:
         self.where = where
         self.known: dict[str, Expression] = {}
-        self._units: dict[str, Dimension] = {}
+        self.units: dict[str, Dimension] = {}
 
     def copy(self) -> Scope:
         """Return a scope to which names can be added."""
         other = Scope(self.where)
-        other.known, other._units = dict(self.known), dict(self._units)
+        other.known, other.units = dict(self.known), dict(self.units)
         return other
 
     def add(self, name: str, expression: Expression, unit: Dimension, key: str) -> None:
@@ -66,7 +66,7 @@ class Scope:
                 where=f"{self.where}, {key}",
                 mend="Rename one of them",
             )
-        self.known[name], self._units[name] = expression, unit
+        self.known[name], self.units[name] = expression, unit
 
     def value(self, expression: Expression, where: str) -> Expression:
         """Return an expression with those of its names put in, and the values of units.
@@ -95,7 +95,7 @@ class Scope:
         ModelError
             If its units are inconsistent.
         """
-        dimensions = {name: Quantity(v).dim for name, v in constants().items()} | self._units
+        dimensions = {name: Quantity(v).dim for name, v in constants().items()} | self.units
         variables: dict[str, Any] = {
             **DEFAULT_FUNCTIONS,
             **{n: Variable(name=n, dimensions=d, dtype=np.float64) for n, d in dimensions.items()},
@@ -162,7 +162,7 @@ class Scope:
                 results[each.target] = statement.target
             statements.append(statement)
             inner.known[each.target] = Expression(statement.target)
-            inner._units[each.target] = unit
+            inner.units[each.target] = unit
         if not results:
             names = " or ".join(repr(name) for name in written)
             raise ModelError(f"the statements do not change {names}", where=where)
@@ -198,7 +198,7 @@ class Scope:
                 f"a {kind} is a number, not a condition", where=where,
                 found=each.value.text, mend=f"Write int({each.value.text})",
             )  # fmt: skip
-        self._check_unit(unit, self._units[each.target], each.value.text, where)
+        self._check_unit(unit, self.units[each.target], each.value.text, where)
 
     @staticmethod
     def _check_unit(unit: Dimension, expected: Dimension, text: str, where: str) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import bioae
+from bioae.learning import learn_from
 from bioae.networks import artefact
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import load_config
@@ -102,6 +104,15 @@ def test_train_small_is_small() -> None:
     config = load_config(EXAMPLES / "train_small.toml")
     assert config.training.epochs * (config.data.train or 10_000) <= 1_000
     assert config.regularisers.beta2 is not None
+
+
+def test_learn_digits(workplace: Path) -> None:
+    tables = tomllib.loads((EXAMPLES / "learn_digits.toml").read_text(encoding="utf-8"))
+    tables["data"] |= {"train": 60, "test": 20}
+    tables["learning"] |= {"epochs": 1, "target": "numpy"}
+    learned = learn_from(tables, workplace / "digits")
+    assert (workplace / "digits" / "fields.svg").exists()
+    assert learned.summary["test_rate_hz_mean"] > 0
 
 
 def test_classifier(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,9 +203,14 @@ def test_the_course_of_weights() -> None:
         dims=("presentation", "quantile"),
         coords={"presentation": [10, 20], "quantile": [0.05, 0.5, 0.95]},
     )
-    figure = plots.weight_courses({"w": course}, {"w": np.array([[0.0, 0.5], [0.5, 1.0]])})
-    left, right = figure.axes
+    (left,) = plots.weight_courses({"w": course}).axes
     np.testing.assert_array_equal(left.lines[0].get_xydata(), [[10, 0.5], [20, 0.4]])
-    assert sum(patch.get_height() for patch in right.patches) == 4
     with pytest.raises(ResultError, match="weights"):
         plots.weight_courses({})
+
+
+def test_the_distribution_of_weights() -> None:
+    (axes,) = plots.weight_histograms({"w": np.array([[0.0, 0.5], [0.5, 1.0]])}).axes
+    assert sum(patch.get_height() for patch in axes.patches) == 4
+    with pytest.raises(ResultError, match="w: a weight is not finite"):
+        plots.weight_histograms({"w": np.array([np.nan])})

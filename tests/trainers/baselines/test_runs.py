@@ -183,10 +183,10 @@ def test_a_run_that_finishes_meanwhile_is_kept(
     out = tmp_path / "run"
     splits = baseline_training.splits
 
-    def meanwhile(config: BaselineConfig) -> Any:
+    def meanwhile(*given: Any) -> Any:
         out.mkdir()
         (out / "config.toml").write_text("of another run")
-        return splits(config.data, config.network, config.training.seed)
+        return splits(*given)
 
     monkeypatch.setattr(baseline_training, "splits", meanwhile)
     with pytest.raises(OutputError, match="exists already"):
