@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bioae.experiments.runner.experiment import Key, Plan
     from bioae.experiments.runner.rows import Document, Identity
     from bioae.experiments.runner.store import Store
+    from bioae.learning import LearningResult
     from bioae.networks.network import Network
     from bioae.simulation.backend import Backend
     from bioae.trainers import BaselineResult, TrainingResult
@@ -191,6 +192,13 @@ class _Means:
         config = TrainingConfig.from_mapping(tables, where=folder.name)
         resume = _resumable(folder)
         return train(config, folder, resume=resume, overwrite=True)
+
+    def learn(self, tables: Mapping[str, Any], folder: Path) -> LearningResult:
+        from bioae.learning import LearningConfig, learn_from
+
+        config = LearningConfig.from_mapping(tables, where=folder.name)
+        resume = (folder / "checkpoint").exists()
+        return learn_from(config, folder, resume=resume, overwrite=True)
 
     def baseline(self, tables: Mapping[str, Any], folder: Path) -> BaselineResult:
         from bioae.trainers import BaselineConfig, train_baseline

@@ -86,6 +86,9 @@ class Means(Protocol):
     def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
         """Train by the tables of a configuration, or continue an interrupted run in the folder."""
 
+    def learn(self, tables: Mapping[str, Any], folder: Path) -> Trained:
+        """Let a network learn by rules, or continue an interrupted run in the folder."""
+
     def baseline(self, tables: Mapping[str, Any], folder: Path) -> TrainedBaseline:
         """Train or fit a baseline by tables, or continue an interrupted run in the folder."""
 
@@ -173,6 +176,21 @@ class Trial:
         """
         return self._run(self.means.train, tables, name, share=share)
 
+    def learn(
+        self, tables: Mapping[str, Any], name: str = "learning", *, share: bool = False
+    ) -> Trained:
+        """Let a network learn by rules, or continue an interrupted run.
+
+        Parameters
+        ----------
+        tables
+            The tables of a learning configuration, see `docs/learning.md`. The trial's seed takes
+            the place of its seed.
+        name, share
+            As for `train`.
+        """
+        return self._run(self.means.learn, tables, name, share=share, seeded="learning")
+
     def baseline(
         self, tables: Mapping[str, Any], name: str = "baseline", *, share: bool = False
     ) -> TrainedBaseline:
@@ -195,10 +213,10 @@ class Trial:
         name: str,
         *,
         share: bool,
+        seeded: str = "training",
     ) -> Run:
-        """Carry out a run of training in its folder, with the trial's seed."""
-        training = {**tables.get("training", {}), "seed": self.seed}
-        tables = {**tables, "training": training}
+        """Carry out a run in its folder, with the trial's seed in one of its tables."""
+        tables = {**tables, seeded: {**tables.get(seeded, {}), "seed": self.seed}}
         if not share:
             return carry_out(tables, self.folder / name)
         with locked(self.shared / f".{name}.lock"):
