@@ -292,12 +292,7 @@ class NeuronModel(TomlModel):
             raise ValueError(
                 f"[trainable] names {', '.join(sorted(unknown))}, which [parameters] does not set"
             )
-        for name in self.persistent:
-            if self.initial.get(name) not in self.parameters:
-                raise ValueError(
-                    f"`persistent` names {name!r}, whose value in [initial] must be a parameter: "
-                    f'{name} = "{name}_start"'
-                )
+        self._check_persistent()
         if self.threshold is None and (self.reset or self.refractory):
             raise ValueError("a reset or a refractory period needs a threshold")
         if self.run_every is not None and self.run_regularly is None:
@@ -332,6 +327,31 @@ class NeuronModel(TomlModel):
                 expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
             )
         return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
+
+    def _check_persistent(self) -> None:
+        """Refuse a persistent variable that does not start with a parameter of its own."""
+        used = [*self._code(), *self.parameters.values()]
+        for name in self.persistent:
+            start = self.initial.get(name, "").strip()
+            others = [text for n, text in self.initial.items() if n != name]
+            own = not any(_names(start, text) for text in (*used, *others))
+            own = own and not any(_names(name, text) for text in others)
+            if start not in self.parameters or not own or self.persistent.count(name) > 1:
+                raise ValueError(
+                    f"`persistent` names {name!r}, whose value in [initial] must be a parameter "
+                    f"that nothing else uses, and no other initial value may follow from {name}: "
+                    f'{name} = "{name}_start"'
+                )
+
+    def _code(self) -> list[str]:
+        """Return the texts of equations, conditions and statements."""
+        events = (text for event in self.events.values() for _, text in event)
+        texts = (
+            self.equations, self.threshold, self.reset, self.run_regularly, self.refractory,
+            self.weight, *self.inputs.values(), *events,
+            *([] if self.surrogate is None else [self.surrogate.distance, self.surrogate.scale]),
+        )  # fmt: skip
+        return [_COMMENT.sub("", text) for text in texts if text is not None]
 
     def with_weight(self, weight: str) -> NeuronModel:
         """Return the same model with another `weight`; those of `inputs` change in proportion."""
@@ -377,3 +397,8 @@ class NeuronModel(TomlModel):
 
 def _is_usable(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIX)
+
+
+def _names(name: str, text: str) -> bool:
+    """Return whether a text has a name."""
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None

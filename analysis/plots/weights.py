@@ -51,7 +51,7 @@ def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = N
             )  # fmt: skip
         if values.shape[1] % 2:
             panel.plot(time, values[:, pairs], color=INK, marker="o", markersize=2.5)
-        panel.set_ylabel("value")
+        panel.set(title=name, ylabel="value")
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure_of(axes.values())
 
@@ -80,5 +80,5 @@ def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = N
     axes = panels([*values], _HEIGHT, "value", ax=ax)
     for name, panel in axes.items():
         panel.hist(values[name], bins=_BINS, color=INK)
-        panel.set_ylabel("number")
+        panel.set(title=name, ylabel="number")
     return figure_of(axes.values())

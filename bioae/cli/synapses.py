@@ -99,11 +99,14 @@ def _draw(model: SynapseModel, path: Path, *, overwrite: bool) -> None:
     from bioae.analysis.plots import save_figure
     from bioae.analysis.plots.style import INK, new_figure, styled
     from bioae.equations import learning_window
+    from bioae.equations.synapses.windows import usual_weight
     from bioae.files import check_output
 
     check_output(path, overwrite=overwrite, kind="file")
     intervals = np.linspace(-_WIDEST, _WIDEST, _POINTS)
-    change = learning_window(model, intervals)
+    weight = usual_weight(model)
+    change = learning_window(model, intervals, weight=weight)
+    held = f", {' and '.join(model.held)} 1" if model.held else ""
 
     @styled
     def draw() -> Figure:
@@ -114,7 +117,7 @@ def _draw(model: SynapseModel, path: Path, *, overwrite: bool) -> None:
         for side in (intervals < 0, intervals > 0):
             axes.plot(intervals[side], change[side], color=INK)
         axes.set(
-            title=model.name,
+            title=f"{model.name}: weight {weight:g}{held}",
             xlabel="target's spike after the source's, ms",
             ylabel="change of the weight",
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
+from bioae.errors import NetworkError
 
 if TYPE_CHECKING:
     from bioae.networks.network import Network
@@ -25,6 +26,7 @@ def train(
     init: str | None = None,
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] | None = None,
+    rule: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     json: bool = False,
@@ -46,6 +48,9 @@ def train(
     calibrate
         Scaling of the weights for that neuron model, as in bioae simulate: to match firing rates
         (rate, the default) or single spikes (psp), or no scaling (none).
+    rule
+        The synapse model by which the network learns, in place of the rule in [learning]: a name,
+        or the path of a TOML file.
     resume
         Continue from the checkpoint in the folder; the result is bit for bit that of an
         uninterrupted run.
@@ -62,13 +67,17 @@ def train(
     """
     from bioae.extras import need_torch
 
+    start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     if _learns(config):
-        return _learn(config, out, start=(init, neuron, calibrate), resume=resume,
-                      overwrite=overwrite, json=json)  # fmt: skip
+        return _learn(config, out, start, rule=rule, json=json, resume=resume, overwrite=overwrite)
+    if rule is not None:
+        raise NetworkError(
+            "this network is trained by gradients", where="--rule",
+            mend="Leave it out, or write a table [learning] in place of [training]",
+        )  # fmt: skip
     need_torch("bioae train")
     from bioae.trainers.training.config import load_config
 
-    start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     settings = load_config(config, init=start)  # before PyTorch is imported
 
     from bioae.trainers.training.folder import CHECKPOINT
@@ -101,7 +110,6 @@ def train(
 def _learns(config: Path) -> bool:
     """Return whether the network of a configuration learns by rules."""
     from bioae.documents import read_toml
-    from bioae.errors import NetworkError
 
     try:
         tables = read_toml(config, "training configuration", error=NetworkError)
@@ -122,29 +130,32 @@ def _learns(config: Path) -> bool:
 def _learn(
     config: Path,
     out: Path,
+    start: Mapping[str, str | None],
     *,
-    start: tuple[str | None, ...],
+    rule: str | None,
+    json: bool,
     resume: bool,
     overwrite: bool,
-    json: bool,
 ) -> int:
-    from bioae.errors import NetworkError
     from bioae.learning import learn_from, load_learning
+    from bioae.trainers.training.folder import FIGURES, LEARNING
 
-    if any(start):
+    given = [key for key, value in start.items() if value is not None]
+    if given:
         raise NetworkError(
             "a network that learns by rules starts from its description",
-            where="--init, --neuron, --calibrate",
-            mend="Leave them out",
+            where=", ".join(f"--{'init' if key == 'model' else key}" for key in given),
+            mend="Leave it out",
         )
-    settings = load_learning(config)
+    settings = load_learning(config, rule=rule)
     try:
         with terminated_as_interrupted():
             result = learn_from(settings, out, resume=resume, overwrite=overwrite)
     except KeyboardInterrupt:
-        if not (out / "checkpoint").exists():
+        if not (out / LEARNING).exists():
             raise
-        command = ["bioae", "train", str(config), "--out", str(out), "--resume"]
+        chosen = [] if rule is None else ["--rule", rule]
+        command = ["bioae", "train", str(config), "--out", str(out), *chosen, "--resume"]
         print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
         return 130
     if json:
@@ -158,7 +169,7 @@ def _learn(
     found = [f"{text} {result.summary[n]:.3g}" for n, text in texts.items() if n in result.summary]
     print(f"{result.model}: {result.history[-1]['presentations']:,} presentations")
     print(f"  {', '.join(found)}")
-    figures = [str(path) for path in (out / "fields.svg", out / "weights.svg") if path.exists()]
+    figures = [str(path) for path in (out / name for name in FIGURES) if path.exists()]
     print(f"  {', '.join(figures)}")
     return 0
 

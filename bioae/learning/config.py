@@ -14,6 +14,7 @@ from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Count, Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
+from bioae.networks.rules import check_held, check_rules
 from bioae.trainers.training.sections import DataConfig
 from bioae.trainers.training.tables import NumberOfEpochs
 
@@ -109,6 +110,8 @@ class LearningConfig(Table):
             network = network.varied(layers=layers)
         network = network.self_contained()
         _ = network.placed, network.dt_seconds
+        check_rules(network.placed, network.dt_seconds)
+        check_held(network.placed, self.learning.held, 1, where="learning.held")
         return self.model_copy(update={"network": network})
 
     def to_mapping(self) -> dict[str, Any]:
@@ -120,13 +123,17 @@ class LearningConfig(Table):
         return tomli_w.dumps(self.to_mapping())
 
 
-def load_learning(source: Mapping[str, Any] | Path | str) -> LearningConfig:
+def load_learning(
+    source: Mapping[str, Any] | Path | str, *, rule: str | None = None
+) -> LearningConfig:
     """Read a learning configuration.
 
     Parameters
     ----------
     source
         The file, or the tables that it would hold.
+    rule
+        The synapse model that replaces its `rule`.
 
     Raises
     ------
@@ -134,7 +141,11 @@ def load_learning(source: Mapping[str, Any] | Path | str) -> LearningConfig:
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
     if isinstance(source, Mapping):
-        return LearningConfig.from_mapping(source)
-    path = check_input(source, NetworkError, "learning configuration")
-    values = read_toml(path, "learning configuration", error=NetworkError)
-    return LearningConfig.from_mapping(values, where=str(path))
+        values, where = dict(source), None
+    else:
+        path = check_input(source, NetworkError, "learning configuration")
+        values = read_toml(path, "learning configuration", error=NetworkError)
+        where = str(path)
+    if rule is not None and isinstance(values.get("learning", {}), Mapping):
+        values["learning"] = {**values.get("learning", {}), "rule": rule}
+    return LearningConfig.from_mapping(values, where=where)

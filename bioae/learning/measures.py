@@ -23,9 +23,12 @@ from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.simulation.results.chunk import Chunk
+from bioae.trainers.training.folder import FIGURES
 from bioae.trainers.training.splits import Splits
 
 __all__ = ["Evaluation", "activity", "draw", "quantiles"]
+
+FIELDS, WEIGHTS = FIGURES
 
 #: The quantiles of weights in metrics.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -54,6 +57,7 @@ class Evaluation:
         self._labelled = data.train[: config.learning.labelled]
         *_, last = [each.name for each in config.network.placed if each.synapses or each.persistent]
         self._layer = last
+        self._classes: tuple[Network, xr.DataArray] | None = None
 
     def validation(self, network: Network) -> dict[str, Any]:
         """Return measures on the images for validation."""
@@ -61,8 +65,11 @@ class Evaluation:
         return {f"validation_{name}": value for name, value in scores.items()}
 
     def test(self, network: Network) -> dict[str, Any]:
-        """Return measures on the test images, and the classes of the neurons."""
-        return {f"test_{name}": v for name, v in self._scores(network, self._data.test).items()}
+        """Return measures on the test images, and with labels the class of each neuron."""
+        found = {f"test_{name}": v for name, v in self._scores(network, self._data.test).items()}
+        if "test_assigned_accuracy" in found:
+            found["classes"] = self._classes_of(network).to_numpy().tolist()
+        return found
 
     def _scores(self, network: Network, data: Data) -> dict[str, Any]:
         found = self._simulated(network, data)
@@ -71,10 +78,16 @@ class Evaluation:
         scores: dict[str, Any] = {name: _finite(numbers[name]) for name in names}
         if self._labelled.labels is None or data.labels is None:
             return scores
-        responses = self._simulated(network, self._labelled)
-        classes = assigned_classes(responses, self._layer)
+        classes = self._classes_of(network)
         accuracy = assigned_accuracy(found, self._layer, classes)["accuracy"]
         return {**scores, "assigned_accuracy": float(accuracy), **self._readout(found)}
+
+    def _classes_of(self, network: Network) -> xr.DataArray:
+        """Return the classes of the neurons, which the last evaluation may have found."""
+        if self._classes is None or self._classes[0] is not network:
+            responses = self._simulated(network, self._labelled)
+            self._classes = network, assigned_classes(responses, self._layer)
+        return self._classes[1]
 
     def _readout(self, tree: xr.DataTree) -> dict[str, float]:
         try:
@@ -125,13 +138,13 @@ def draw(
     grid = figure.subplots(len(courses), 2, squeeze=False)
     weight_courses(courses, ax=list(grid[:, 0]))
     weight_histograms(learned, ax=list(grid[:, 1]))
-    save_figure(figure, out / "weights.svg", overwrite=True)
+    save_figure(figure, out / WEIGHTS, overwrite=True)
     first = config.network.placed[0]
     images = not config.network.in_time
     if images and config.network.encoded_shape == config.network.input_shape and first.synapses:
         weights = network.weights[f"{first.name}.weight"]
         fields = weight_fields(weights, config.network.input_shape)
-        save_figure(filter_grid({first.name: fields}), out / "fields.svg", overwrite=True)
+        save_figure(filter_grid({first.name: fields}), out / FIELDS, overwrite=True)
 
 
 def _finite(value: xr.DataArray) -> float | None:

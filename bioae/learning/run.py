@@ -13,42 +13,44 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, ValidationError
 
 from bioae.datasets import Data
-from bioae.errors import ArtefactError, NetworkError
-from bioae.files import atomic_output, remove
+from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.fields import Count, Natural, Table
+from bioae.files import atomic_output
 from bioae.learning.config import LearningConfig, load_learning
 from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.networks import artefact
 from bioae.networks.network import Network
+from bioae.networks.rules import check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend
-from bioae.simulation.learned import check_held, learner, with_weights
+from bioae.simulation.learned import learner, with_weights
 from bioae.simulation.learning import in_chunks
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.run import simulate
 from bioae.trainers.training.folder import (
     CONFIG,
+    LEARNING,
     METRICS,
     MODEL,
     TEST,
     alone_in,
     check_config,
     check_folder,
+    clear,
     write_metrics,
 )
 from bioae.trainers.training.splits import Splits, encoder_seed, example_order, splits
 
-__all__ = ["CHECKPOINT", "LearningResult", "learn_from"]
-
-#: The artefact of the network as it learns.
-CHECKPOINT = "checkpoint"
+__all__ = ["LearningResult", "learn_from"]
 
 #: Keys on which the finished part of a run does not depend.
 _FREE = frozenset({"learning.epochs", "learning.checkpoint", "learning.labelled", "data.test"})
@@ -129,8 +131,7 @@ def learn_from(
     with alone_in(out):
         if not resume:
             check_folder(out, replace=overwrite)  # another process may have learned since
-            for name in (MODEL, TEST, METRICS, CHECKPOINT):
-                remove(out / name)  # of the run that this one replaces
+            clear(out)
         with atomic_output(out / CONFIG, overwrite=True) as temporary:
             temporary.write_text(config.to_toml(), encoding="utf-8")
         return _Run(config, out, data, state).finish(progress)
@@ -139,6 +140,24 @@ def learn_from(
 def _started(config: LearningConfig) -> Network:
     """Return the network as learning starts."""
     return learner(Network.initialise(config.network, seed=config.learning.seed))
+
+
+class _Line(Table):
+    """A line of metrics."""
+
+    model_config = ConfigDict(extra="allow")
+
+    epoch: Count
+    presentations: Count
+    weights: dict[str, list[float]]
+
+
+class _Position(Table):
+    """The position of a run, and its metrics so far."""
+
+    epoch: Natural
+    done: Annotated[int, Field(ge=0, le=10**9)]
+    history: list[_Line] = Field(default_factory=list)
 
 
 @dataclass
@@ -153,7 +172,7 @@ class _State:
     @classmethod
     def restored(cls, config: LearningConfig, out: Path) -> _State:
         """Read the checkpoint of a folder."""
-        path = out / CHECKPOINT
+        path = out / LEARNING
         if not path.exists():
             raise ArtefactError(
                 "there is no checkpoint to resume from",
@@ -163,10 +182,14 @@ class _State:
         stored = artefact.load(path)
         before = {**stored.training, "network": stored.network.config.to_mapping()}
         check_config(before, config.to_mapping(), str(path), _FREE)
-        epoch, done = stored.metrics.get("epoch"), stored.metrics.get("done")
-        history = stored.metrics.get("history", [])
-        if not (type(epoch) is type(done) is int and isinstance(history, list)):
-            raise ArtefactError("this is no checkpoint of a run of learning", where=str(path))
+        try:
+            position = _Position.model_validate(stored.metrics)
+        except ValidationError as error:
+            raise ArtefactError(**describe(error, _Position), where=str(path)) from error
+        epoch, done, history = position.epoch, position.done, position.history
+        if bool(history) != bool(epoch or done):
+            raise ArtefactError("the metrics of the checkpoint do not fit its position",
+                                where=str(path))  # fmt: skip
         if epoch > config.learning.epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",
@@ -174,14 +197,14 @@ class _State:
                 expected=f"learning.epochs of at least {epoch}",
                 found=str(config.learning.epochs),
             )
-        return cls(stored.network, epoch, done, history)
+        return cls(stored.network, epoch, done, [each.model_dump() for each in history])
 
     def save(self, config: LearningConfig, out: Path) -> None:
         """Write the checkpoint, then the metrics in it."""
         metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
         training = {k: v for k, v in config.to_mapping().items() if k != "network"}
         artefact.save(
-            self.network, out / CHECKPOINT, training=training, metrics=metrics, overwrite=True
+            self.network, out / LEARNING, training=training, metrics=metrics, overwrite=True
         )
         write_metrics(out / METRICS, self.history)
 
@@ -198,6 +221,13 @@ class _Run:
         )
         self.evaluation = Evaluation(config, data, self._simulated)
         self.pieces = self._in_mirror if mirror else self._in_brian2
+        if state.done >= len(data.train):
+            raise ArtefactError(
+                "the position of the checkpoint does not fit the run",
+                where=str(out / LEARNING),
+                expected=f"fewer than {len(data.train)} images of the epoch",
+                found=str(state.done),
+            )
 
     def finish(self, progress: Progress | bool | None) -> LearningResult:
         """Learn what is left, test the network, and write it."""
@@ -230,8 +260,7 @@ class _Run:
             seed=encoder_seed(self.settings.seed, state.epoch + 1),
             examples=order,
         )
-        held = {n: np.full(len(order), value) for n, value in self.settings.held.items()}
-        values = check_held(state.network, held, len(order))
+        values = check_held(self.config.network.placed, self.settings.held, len(order))
         start, begun = state.done, time.monotonic()
         for part, chunk, weights in self.pieces(presented, values):
             now = time.monotonic()

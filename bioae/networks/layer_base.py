@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     Strict,
@@ -81,23 +81,27 @@ class Connections(NamedTuple):
     weight: Index
 
 
-#: An initial weight.
-Weight: TypeAlias = Annotated[float, Field(ge=-1e6, le=1e6)]
+#: The largest magnitude of an initial weight.
+_LARGEST_WEIGHT = 1e6
 
 
-def _ordered(value: object) -> object:
-    if isinstance(value, tuple) and value[0] > value[1]:
-        raise ValueError(f"expected [least, largest], found {list(value)}")
-    if isinstance(value, str) and value not in {"normal", "orthogonal"}:
-        raise ValueError(
-            f'expected "normal", "orthogonal", a number or [least, largest], found {value!r}'
-        )
-    return value
+def _initial(value: object) -> object:
+    """Return initial weights as a text, a number, or a pair of numbers."""
+    pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    numbers = all(_is_number(each) and abs(each) <= _LARGEST_WEIGHT for each in pair)
+    if value in {"normal", "orthogonal"} if isinstance(value, str) else numbers and len(pair) == 2:
+        if not isinstance(value, str) and pair[0] > pair[1]:
+            raise ValueError(f"expected [least, largest], found {list(pair)}")
+        return pair if isinstance(value, list | tuple) else value
+    raise ValueError(
+        f'expected "normal", "orthogonal", a number from {-_LARGEST_WEIGHT:g} to '
+        f"{_LARGEST_WEIGHT:g}, or [least, largest], found {value!r}"
+    )
 
 
 #: Initial weights: a distribution, one number, or the bounds of a uniform distribution.
 Initial: TypeAlias = Annotated[
-    str | Weight | Annotated[tuple[Weight, Weight], Strict(False)], AfterValidator(_ordered)
+    str | float | Annotated[tuple[float, float], Strict(False)], BeforeValidator(_initial)
 ]
 
 

@@ -132,7 +132,16 @@ class PlacedLayer:
     @cached_property
     def persistent(self) -> dict[str, str]:
         """The names of the arrays of what its neurons learn (``LAYER.PARAMETER``), by variable."""
-        return {name: f"{self.name}.{self.model.initial[name]}" for name in self.model.persistent}
+        found = {name: f"{self.name}.{self.model.initial[name]}" for name in self.model.persistent}
+        for array in found.values():
+            if array in self.array_shapes:
+                raise NetworkError(
+                    "the start of a persistent variable has the name of an array of weights",
+                    where=f"neuron model {self.model.name}",
+                    found=array.removeprefix(f"{self.name}."),
+                    mend="Choose another name",
+                )
+        return found
 
     @cached_property
     def array_shapes(self) -> dict[str, Shape]:

@@ -45,6 +45,10 @@ class _Description(Protocol):
     def synapse(self, name: str) -> SynapseModel: ...
 
 
+#: The shortest presentation in which spikes of both sides teach, in either schedule.
+_FEWEST_STEPS = 3
+
+
 def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, NeuronModel]:
     """Return the neuron model of a layer and that of its potential U, which fit its place.
 
@@ -105,6 +109,11 @@ def _check_plastic(
         raise NetworkError(
             "connections with a delay cannot learn", where=where, expected="no delay",
             found=str(delay),
+        )  # fmt: skip
+    if config.steps < _FEWEST_STEPS:
+        raise NetworkError(
+            "a presentation is too short to learn from", where=where,
+            expected=f"steps of at least {_FEWEST_STEPS}", found=str(config.steps),
         )  # fmt: skip
     if key == "synapse" and depth == 1 and config.encoder.graded:
         raise NetworkError(

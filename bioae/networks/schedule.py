@@ -131,11 +131,12 @@ class LearningSteps:
         step
             The step of the target's window.
         interval
-            The steps from one run of `regularly` to the next; None: it runs in the last step.
+            The steps from one run of `regularly` to the next; None: it runs in the last step only.
         """
         if not self.first <= step <= self.last:
             return frozenset()
-        due = step == self.last if interval is None else (step + 1) % interval == 0
+        counted = step - self.own + 1
+        due = step == self.last or (interval is not None and counted % interval == 0)
         own = step >= self.own
         runs = {
             "integrate": step > self.first, "on_pre": True, "on_post": own, "regularly": own and due

@@ -15,9 +15,10 @@ from bioae.datasets.conversion import check_hints
 from bioae.errors import TargetError
 from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
+from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target
-from bioae.simulation.learned import Held, Learned, check_held, check_range, learner, with_weights
+from bioae.simulation.learned import Learned, check_range, learner, with_weights
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -43,15 +44,16 @@ def learn(
 
     Presentations follow each other in the order of the images; weights change in each of them, by
     the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
-    values.
+    values, but for persistent variables of neurons.
 
     Parameters
     ----------
     network
-        The network, of which at least one layer has a synapse model.
+        The network, of which at least one layer has a synapse model, or neurons with persistent
+        variables.
     held
         The numbers that a rule is given for each presentation, such as a reward, by name: (example)
-        each.
+        each, or one number for all.
     images, backend, seed, examples, chunk, progress, hints
         As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
 
@@ -72,7 +74,7 @@ def learn(
     network = learner(full_network_of(network))
     backend = Backend.of(backend)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
-    values = check_held(network, held, len(presented))
+    values = check_held(network.config.placed, held, len(presented))
     chunks: list[Chunk] = []
     weights: dict[str, NDArray[np.float64]] = {}
     with (
@@ -105,7 +107,7 @@ def in_chunks(
     chunk
         The number of presentations of a part; None: chosen to bound memory.
     held
-        The held numbers (example), see `bioae.simulation.learned.check_held`.
+        The held numbers (example), see `bioae.networks.rules.check_held`.
     """
     if backend.target == "cuda_standalone":
         raise TargetError(

@@ -20,7 +20,18 @@ _Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 _Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
 
 
-class Side(Table):
+class _Code(Table):
+    """A table with code."""
+
+    @field_validator("*")
+    @classmethod
+    def _not_blank(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("must not be blank")
+        return value
+
+
+class Side(_Code):
     """The traces of one side of a synapse: variables that each of its neurons has."""
 
     equations: _Text = Field(min_length=1, description="Brian2 equations of the traces")
@@ -36,7 +47,7 @@ class Side(Table):
     )
 
 
-class LayerSums(Table):
+class LayerSums(_Code):
     """Numbers that all neurons of the target's layer have in common."""
 
     sum: _Table = Field(
@@ -48,7 +59,7 @@ class LayerSums(Table):
     )
 
 
-class SynapseStatements(Table):
+class SynapseStatements(_Code):
     """The variables of a synapse, and the statements that change its weight."""
 
     equations: _Text | None = Field(
@@ -69,8 +80,8 @@ class SynapseStatements(Table):
         None, description="the same for each spike of the target, after `on_pre`"
     )
     regularly: _Text | None = Field(
-        None, description="the same for all synapses, after `on_post`; once, as the presentation "
-        "ends, or at the interval `every`",
+        None, description="the same for all synapses, after `on_post`: as the presentation ends, "
+        "and before that at the interval `every`",
     )  # fmt: skip
     every: _Text | None = Field(None, description="the interval of `regularly`, a time")
 

@@ -105,7 +105,7 @@ class Rule:
     on_pre, on_post, regularly
         Statements of a synapse.
     every
-        The interval of `regularly` in seconds; None: once, as the presentation ends.
+        The interval of `regularly` in seconds; None: only as the presentation ends.
     """
 
     model: SynapseModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +14,13 @@ from brian2.equations.equations import SUBEXPRESSION, Equations
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import Dimension
+from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.assignments import Assignment, parse_assignments
 from bioae.equations.expressions import Expression, check_names
 from bioae.equations.grammar import RANDOM
 from bioae.equations.language import check_name, complaint
-from bioae.equations.lowering.conditions import is_true_or_false
+from bioae.equations.lowering.conditions import is_true_or_false, with_numbers
 from bioae.equations.program import Statement
 from bioae.equations.quantities import constants, unit_name
 from bioae.equations.synapses.model import WEIGHT
@@ -44,12 +45,15 @@ class Scope:
     def __init__(self, where: str) -> None:
         self.where = where
         self.known: dict[str, Expression] = {}
+        #: The names in programs that are true or false.
+        self.conditions: set[str] = set()
         self.units: dict[str, Dimension] = {}
 
     def copy(self) -> Scope:
         """Return a scope to which names can be added."""
         other = Scope(self.where)
         other.known, other.units = dict(self.known), dict(self.units)
+        other.conditions = set(self.conditions)
         return other
 
     def add(self, name: str, expression: Expression, unit: Dimension, key: str) -> None:
@@ -85,7 +89,33 @@ class Scope:
             name: Expression(repr(float(constants()[name])))
             for name in full.names & constants().keys()
         }
-        return full.substituted(numbers)
+        full = full.substituted(numbers)
+        for node in ast.walk(full.tree):
+            self._check_operands(node, where)
+        # Libraries and languages differ in the arithmetic of true and false.
+        return with_numbers(full, self.conditions)
+
+    def _check_operands(self, node: ast.AST, where: str) -> None:
+        """Refuse numbers as operands of ``and``, ``or`` and ``not``, and conditions compared."""
+        operands: list[ast.expr] = []
+        match node:
+            case ast.BoolOp(values=values):
+                operands = values
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                operands = [operand]
+            case ast.Compare(left=left, comparators=[right]):
+                for each in (left, right):
+                    if is_true_or_false(each, self.conditions):
+                        raise ModelError(
+                            "a condition is compared", where=where, expected="numbers",
+                            found=ast.unparse(node), mend=f"Write int({ast.unparse(each)})",
+                        )  # fmt: skip
+        for each in operands:
+            if not is_true_or_false(each, self.conditions):
+                raise ModelError(
+                    "a number stands for a condition", where=where, expected="a comparison",
+                    found=ast.unparse(each),
+                )  # fmt: skip
 
     def unit(self, expression: Expression, where: str) -> Dimension:
         """Return the unit of an expression.
@@ -148,15 +178,14 @@ class Scope:
         inner = self.copy()
         statements: list[Statement] = []
         results: dict[str, str] = {}
-        conditions: set[str] = set()
         for number, each in enumerate(parse_assignments(code, where=where), start=1):
             self._check_target(each, written, where)
             inner._check_bare(each, where)
-            unit = inner.unit(each.value, where)
             statement = Statement(named(key, f"{number}"), inner.value(each.value, where))
-            condition = is_true_or_false(statement.value.tree, conditions)
+            unit = inner.unit(each.value, where)
+            condition = is_true_or_false(statement.value.tree, inner.conditions)
             if condition:
-                conditions.add(statement.target)
+                inner.conditions.add(statement.target)
             if each.target in written:
                 self._check_result(each, unit, where, condition=condition)
                 results[each.target] = statement.target
@@ -222,16 +251,29 @@ _KEYS = {"reset": "on_spike"}
 
 
 @contextmanager
-def placed(table: str) -> Iterator[None]:
-    """Name the table of the file in errors of the lowering of its equations."""
+def placed(table: str, where: str, names: Mapping[str, str]) -> Iterator[None]:
+    """Name the table of the file in errors of the lowering of its equations.
+
+    Parameters
+    ----------
+    table
+        The table.
+    where
+        The file.
+    names
+        The parameters' names in the file, by those in the equations.
+    """
     try:
         yield
     except ModelError as error:
-        file, comma, key = (error.where or "").partition(", ")
-        if key.startswith(("[parameters]", f"[{table}]")):
-            raise
-        key = f" {_KEYS.get(key, key)}" if comma else ""
+
+        def renamed(text: str | None) -> str | None:
+            return None if text is None else str(word_substitute(text, names))
+
+        _, comma, key = (error.where or "").partition(", ")
+        if not key.startswith(("[parameters]", f"[{table}]")):
+            key = f"[{table}]{f' {_KEYS.get(key, key)}' if comma else ''}"
         raise ModelError(
-            error.what, where=f"{file}, [{table}]{key}", expected=error.expected, found=error.found,
-            mend=error.mend,
+            renamed(error.what) or "", where=f"{where}, {renamed(key)}",
+            expected=renamed(error.expected), found=renamed(error.found), mend=renamed(error.mend),
         ) from error  # fmt: skip

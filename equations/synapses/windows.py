@@ -21,9 +21,12 @@ from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import Rule, named
 from bioae.errors import InputError
 
-__all__ = ["learning_window", "weight_changes"]
+__all__ = ["learning_window", "usual_weight", "weight_changes"]
 
 Numbers = NDArray[np.float64]
+
+_MUCH = 0.25
+"""A change of a weight of 0.5 that a bound makes, and no usual rule by one pair."""
 
 _MOST_STEPS = 100_000
 """The longest interval of a learning window, in time steps."""
@@ -99,7 +102,7 @@ def weight_changes(
                 "integrate": True,
                 "on_pre": fired["pre"][:, step],
                 "on_post": fired["post"][:, step],
-                "regularly": (step + 1) % every == 0,
+                "regularly": (step + 1) % every == 0 or step + 1 == steps,
             },
         )
         for side, traces in sides.items():
@@ -147,6 +150,15 @@ def learning_window(
     pre[synapses, np.maximum(-steps, 0)] = True
     post[synapses, np.maximum(steps, 0)] = True
     return weight_changes(model, pre, post, dt=dt, weight=weight, held=held)
+
+
+def usual_weight(model: SynapseModel) -> float:
+    """Return a weight that lies within the bounds of a rule: 0.5, or -0.5 if these are below 0."""
+    silent = np.zeros((2, 1, 2), bool)
+    silent[:, 0, 1] = True  # a pair without traces, which only a bound changes much
+    change = abs(weight_changes(model, *silent)[0])
+    other = abs(weight_changes(model, *silent, weight=-0.5)[0])
+    return -0.5 if other < change and change > _MUCH else 0.5
 
 
 class _Traces:

@@ -389,7 +389,6 @@ weight = "0.05"
 initial = [0.0, 0.3]
 
 [learning]
-rule = "my_rule.toml"
 target = "numpy"
 checkpoint = 20
 """
@@ -403,14 +402,15 @@ def test_a_rule_of_ones_own_in_three_commands(run: Run, here: Path) -> None:
     assert found.status == 0
     assert "required: exact; passed" in found.out
     (here / "learn.toml").write_text(LEARNING)
-    done = run("train", "learn.toml", "--out", "out")
+    done = run("train", "learn.toml", "--rule", "my_rule.toml", "--out", "out")
     assert (done.status, done.err) == (0, "")
     assert "test accuracy by the classes of neurons 0." in done.out
     assert "out/fields.svg, out/weights.svg" in done.out
     assert (here / "out" / "fields.svg").read_text().startswith("<?xml")
     stored = artefact.load(here / "out" / "model").network.config
     assert stored.synapses["my_rule"]["parameters"]["x_target"] == "0.3"
-    again = run("train", "learn.toml", "--out", "out", "--resume", "--json")
+    rule = "--rule", "my_rule.toml"
+    again = run("train", "learn.toml", *rule, "--out", "out", "--resume", "--json")
     assert json.loads(again.out)["test_rate_hz_mean"] > 0
 
 
@@ -419,5 +419,8 @@ def test_learning_and_training_do_not_mix(run: Run, here: Path, refused: Refused
     assert "found both [learning] and [training]" in refused("train", "learn.toml", "--out", "out")
     (here / "learn.toml").write_text(LEARNING)
     line = refused("train", "learn.toml", "--out", "out", "--init", "sae-mnist")
-    assert "starts from its description" in line
+    assert "--init: a network that learns by rules starts from its description" in line
+    (here / "run.toml").write_text("[training]\nepochs = 1\n")
+    line = refused("train", "run.toml", "--out", "out", "--rule", "oja")
+    assert "--rule: this network is trained by gradients" in line
     assert not (here / "out").exists()

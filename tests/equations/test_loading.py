@@ -127,6 +127,19 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "expected one of v",
     ),
     "trainable": ({"trainable": {"x": ["1", "2"]}}, "[trainable] names x"),
+    "persistent without a start": ({"persistent": ["v"]}, "must be a parameter that nothing else"),
+    "persistent with a parameter that is used": (
+        {"persistent": ["v"], "initial": {"v": "theta"}},
+        "`persistent` names 'v', whose value in [initial] must be a parameter that nothing else",
+    ),
+    "two persistent variables with one start": (
+        {
+            **equations("dv/dt = -v/tau : 1\nu : 1\nh : 1", initial={"u": "s", "h": "s"}),
+            **parameters(s="0"),
+            "persistent": ["u", "h"],
+        },
+        "`persistent` names 'u'",
+    ),
     "circle": (parameters(tau="a*ms", a="b", b="a"), "circular definitions; found "),
     "itself": (parameters(tau="tau"), "circular definitions; found tau -> tau"),
     "initial circle": (

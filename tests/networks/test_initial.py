@@ -85,7 +85,7 @@ def test_numbers_and_bounds_of_initial_weights() -> None:
     ("initial", "line"),
     [
         ([1.0, 0.0], r"\[least, largest\], found \[1.0, 0.0\]"),
-        ("uniform", '"normal", "orthogonal", a number or .*found \'uniform\''),
+        ("uniform", '"normal", "orthogonal", a number from .*found \'uniform\''),
         ([1.0], "initial"),
         (1e9, "initial"),
         (True, "initial"),

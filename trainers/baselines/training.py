@@ -13,7 +13,7 @@ import torch
 from bioae.datasets import Data
 from bioae.datasets.loading import BOTH
 from bioae.errors import NetworkError
-from bioae.files import atomic_output, remove
+from bioae.files import atomic_output
 from bioae.progress import check_progress
 from bioae.simulation.presentations import values_of
 from bioae.trainers.baselines.base import Baseline
@@ -37,6 +37,7 @@ from bioae.trainers.training.folder import (
     TEST,
     alone_in,
     check_folder,
+    clear,
     write_metrics,
 )
 from bioae.trainers.training.loop import Fitted, fit
@@ -205,8 +206,7 @@ def _fit_once(config: BaselineConfig) -> tuple[Baseline, Fitted]:
 
 def _write_fitted(config: BaselineConfig, fitted: Fitted, out: Path) -> None:
     """Write the files of a fitted run, without its model."""
-    for name in (MODEL, TEST, CHECKPOINT):
-        remove(out / name)  # of the run that this one replaces
+    clear(out)
     write_metrics(out / METRICS, fitted.history)
     (metrics,) = fitted.history
     tested = {key: each for key, each in fitted.summary.items() if key not in metrics}

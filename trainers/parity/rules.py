@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
@@ -82,8 +83,9 @@ def rule_network(
 ) -> Network:
     """Return a random network of two layers, the first with recurrent connections, that learn.
 
-    Weights are uniform from 0.25 to 0.75. The unit of the weights of each layer is doubled until
-    half of its neurons fire, in 3 % of the steps on average.
+    Weights are uniform from 0.25 to 0.75. If the rule keeps weights below 0, only recurrent ones
+    learn, from -0.75 to -0.25, in both layers. The unit of the weights of each layer is doubled
+    until half of its neurons fire, in 3 % of the steps on average.
 
     Raises
     ------
@@ -222,12 +224,15 @@ def _network(
     steps: int,
     seed: int,
 ) -> Network:
-    rule: dict[str, Any] = {"kind": "dense", "synapse": model.name}
+    inhibits = usual_weight(model) < 0
+    rule: dict[str, Any] = {"kind": "dense", "synapse": None if inhibits else model.name}
+    recurrent = {"recurrent": True, "recurrent_synapse": model.name}
     layers = [
         {**rule, "name": name, "units": size, "weight": f"{units[name]!r}*({neuron.weight})"}
         for name, size in zip(units, sizes, strict=True)
     ]
-    layers[0] |= {"recurrent": True, "recurrent_synapse": model.name}
+    for layer in layers if inhibits else layers[:1]:
+        layer.update(recurrent)
     config = NetworkConfig.from_mapping(
         {
             "input_shape": [1, 1, sizes[0]],
@@ -248,7 +253,10 @@ def _network(
         name: named_stream(seed, "rule_network", name).uniform(0.25, 0.75, values.shape)
         for name, values in drawn.weights.items()
     }
-    np.fill_diagonal(weights["first.recurrent"], 0.0)
+    for name, values in weights.items():
+        if name.endswith(".recurrent"):
+            np.fill_diagonal(values, 0.0)
+            np.copysign(values, -1.0 if inhibits else 1.0, out=values)
     return Network(config, {**drawn.weights, **weights}).quantised(GRID_BITS)
 
 

@@ -13,9 +13,10 @@ from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
+from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
-from bioae.simulation.learned import Held, Learned, check_held, learner, with_weights
+from bioae.simulation.learned import Learned, learner, with_weights
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -64,7 +65,7 @@ def learn_mirror(
     batch_size = whole(batch_size, "batch_size", least=1)
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
-    values = check_held(network, held, len(presented))
+    values = check_held(network.config.placed, held, len(presented))
     chunks: list[Chunk] = []
     learned: dict[str, NDArray[np.float64]] = {}
     with counted("mirror", len(presented), progress, unit="examples") as report:

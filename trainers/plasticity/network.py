@@ -85,6 +85,10 @@ class NetworkLearner:
             *_, last = self._mirror.layers.values()
             variable = placed.readout.decoded
             activity = last.readout(run.arrived, record=[variable], key=key).recorded[variable]
-        check_range(self._network, self.weights)
+        self._check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
+
+    def _check_range(self) -> None:
+        paths = (item for layer in self._layers for item in layer.paths.items())
+        check_range(self._network, {name: path.weights.numpy() for name, path in paths})

@@ -12,23 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from bioae.errors import NetworkError, OutputError, key_path
-from bioae.files import atomic_output, check_output
+from bioae.files import atomic_output, check_output, remove
 from bioae.inputs import as_path
 from bioae.locks import alone
 
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
+    "FIGURES",
+    "LEARNING",
     "METRICS",
     "MODEL",
     "TEST",
     "alone_in",
     "check_config",
     "check_folder",
+    "clear",
     "write_metrics",
 ]
 
 CHECKPOINT = "checkpoint.safetensors"
+
+#: The network as it learns by rules, an artefact, and figures of what it learned.
+LEARNING = "checkpoint"
+FIGURES = "fields.svg", "weights.svg"
+
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
 MODEL = "model"
@@ -47,6 +55,12 @@ def check_folder(out: Path | str, *, replace: bool) -> Path:
     out = as_path(out, OutputError, "output")
     empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
     return check_output(out, overwrite=replace or empty, kind="folder")
+
+
+def clear(out: Path) -> None:
+    """Remove what a run that is replaced has left: the files of runs of any kind."""
+    for name in (MODEL, TEST, METRICS, CHECKPOINT, LEARNING, *FIGURES):
+        remove(out / name)
 
 
 def alone_in(out: Path) -> AbstractContextManager[None]:

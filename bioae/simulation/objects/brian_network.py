@@ -15,6 +15,7 @@ from bioae.datasets.conversion import check_hints
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
+from bioae.networks.rules import Held, check_held
 from bioae.networks.schedule import Timing
 from bioae.showing import Shown, Summary
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
@@ -129,6 +130,7 @@ class BrianNetwork(Shown):
         examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
+        held: Held | None = None,
         **hints: Unpack[Hints],
     ) -> None:
         """Set the images of the next run.
@@ -140,14 +142,16 @@ class BrianNetwork(Shown):
             `presentations` of them, with their repeats.
         examples, seed, repeats, hints
             As for `bioae.simulate`.
+        held
+            The held numbers of rules, if the network learns, as for `bioae.learn`.
 
         Raises
         ------
         DataError
             If the images do not fit the network, or are too many.
         InputError
-            If the network has run since it was built or restored; or if there are several repeats
-            and the network has no noise.
+            If the network has run since it was built or restored; if there are several repeats
+            and the network has no noise; or if held numbers do not fit.
         """
         check_hints(hints, self.present)
         if float(self.network.t) > 0:
@@ -166,8 +170,18 @@ class BrianNetwork(Shown):
                 found=str(len(checked)),
                 mend="Build the network with more: build(network, presentations=...)",
             )
+        if held is not None and not self.learning:
+            raise InputError(
+                "the network does not learn",
+                where="held",
+                mend="Build it to learn: build(network, presentations, learning=True)",
+            )
+        numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
         self.images = checked
         self.set_input(checked)
+        for synapses in self.plastic.values():
+            for name, values in synapses.held_arrays(numbers).items():
+                synapses.variables[name].set_value(values)
 
     def set_input(self, images: Presentations, part: slice = slice(None)) -> None:
         """Set the held values of the input, and the keys of the noise, to those of some images."""

@@ -171,9 +171,23 @@ class PlasticSynapses(TemplateGroup):
             self._arrays[WEIGHT]: np.ascontiguousarray(weights.T, dtype).ravel(),
             LEARNED: np.array([learned], np.int32),
         }
+        return arrays | self.held_arrays(held)
+
+    def held_arrays(
+        self, held: Mapping[str, NDArray[np.float64]]
+    ) -> dict[str, NDArray[np.floating]]:
+        """Return the held numbers of all presentations of a run, by the names of their variables.
+
+        Parameters
+        ----------
+        held
+            Those of the first presentations, by name.
+        """
+        arrays = {}
         for name in self.rule.model.held:
-            arrays[_array(named("held", name))] = values = np.zeros(self._presentations, dtype)
-            values[:learned] = held[name]
+            values = np.zeros(self._presentations, self._dtype)
+            values[: len(held[name])] = held[name]
+            arrays[_array(named("held", name))] = values
         return arrays
 
     def _add_groups(self, variable: str, negative: str | None) -> None:
@@ -239,7 +253,9 @@ def _conditions(
     """Return statements of when spikes are delivered, and when the blocks of a rule run."""
     step = f"{STEP}_post"
     inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
-    due = f"{step} == {window.last}" if interval is None else f"({step} + 1) % {interval} == 0"
+    due = f"{step} == {window.last}"
+    if interval is not None:
+        due = f"({due} or ({step} + {1 - window.own}) % {interval} == 0)"
     own = f"{inside} and {step} >= {window.own} and {step} <= {window.last}"
     shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {presentations})"
     return [

@@ -74,6 +74,12 @@ def test_synapses_may_have_variables() -> None:
     assert rule_start(lower_synapse(model), 1e-3) == {"c": 1.0}
 
 
+def test_conditions_among_numbers_are_made_numbers() -> None:
+    code = {"on_post": "high = x_pre > 0.5; w = clip(0.1*high + (w > 0)*0.25, 0, 1)"}
+    found = lower_synapse(rule(synapse=code)).on_post.statements[1].value.text
+    assert found.count("int(") == 2
+
+
 def test_intervals_are_whole_numbers_of_steps() -> None:
     found = lower_synapse(rule(synapse={"regularly": "w = 0.5*w", "every": "10*ms"}))
     assert found.interval(1e-3) == 10
@@ -123,24 +129,38 @@ def test_traces_may_have_units() -> None:
         ({"synapse": {"on_post": "w = w + x_pre", "every": "1*ms"}}, "`regularly`, which is miss"),
         ({"synapse": {"on_post": "w = w + x_pre", "initial": {"c": "1"}}}, "need its `equations`"),
         ({"synapse": {"equations": "dc/dt = -c/tau : 1", "on_post": "c = c + 1"}},
-         r"\[synapse\]: the statements do not change 'w'|do not change 'w'"),
+         r"mine.toml, \[synapse\]: the statements do not change 'w'"),
         ({"synapse": {"equations": "dc/dt = -c/tau : volt", "on_post": "c = c + 1; w = 1"}},
          r"'c \+ 1' uses inconsistent units"),
         ({"synapse": {"equations": "dc/dt = (x_pre - c)/tau : 1", "on_post": "w = c"}},
          r"\[synapse\].*x_pre"),
         ({"synapse": {"equations": "dtau/dt = -tau/(1*ms) : 1", "on_post": "w = 1"}},
-         r"tau"),
+         r"\[parameters\] tau: the equations define this variable"),
         ({"synapse": {"equations": "dc/dt = xi/tau**0.5 : 1", "on_post": "w = c"}}, "random"),
-        ({"held": ["x"], "synapse": {"on_post": "w = w + y"}}, "expected|on_post"),
+        ({"held": ["x"], "synapse": {"on_post": "w = w + y"}},
+         r"on_post: unknown name 'y'; expected one of .*x_pre"),
         ({"held": ["tau"]}, "'tau' is declared twice"),
         ({"held": ["pi"]}, "held.*pi"),
-        ({"layer": {"sum": {"S": "x_pre"}}}, r"\[layer\] sum S.*x_pre"),
-        ({"layer": {"sum": {"S": "q"}}}, r"\[layer\] sum S.*q"),
-        ({"layer": {"sum": {"w": "1"}}}, "'w' is declared twice"),
+        ({"post": TRACE, "layer": {"sum": {"S": "x_pre"}}}, r"\[layer\] sum S.*x_pre"),
+        ({"post": TRACE, "layer": {"sum": {"S": "q"}}}, r"\[layer\] sum S.*q"),
+        ({"post": TRACE, "layer": {"sum": {"w": "1"}}}, "'w' is declared twice"),
         ({"layer": {"equations": "dp/dt = -p/tau : 1"}}, r"\[layer\] equations: .*'p = "),
         ({"layer": {"equations": "p = q : 1"}}, r"\[layer\] equations.*q"),
         ({"layer": {"equations": "p = tau : 1"}}, r"\[layer\] equations.*wrong unit"),
-        ({"layer": {"sums": {}}}, "sums"),
+        ({"layer": {"sums": {}}}, "unknown key 'layer.sums'"),
+        ({"layer": {"sum": {"G": "1.5"}}}, r"\[layer\] sum: .*expected a table \[post\]"),
+        ({"synapse": {"on_post": "w = w + int(w and x_pre)"}}, "a number stands for a condition"),
+        ({"synapse": {"on_post": "w = w + int((w > 1) == (x_pre > 1))"}}, "condition is compared"),
+        ({"synapse": {"equations": " ", "on_post": "w = 1"}}, "must not be blank"),
+        ({"pre": {"equations": "# nothing"}}, r"\[pre\] equations: .*declare no trace"),
+        ({"pre": {**TRACE, "method": ""}}, "must not be blank"),
+        ({"parameters": {"tau": "1 1"}}, r"mine.toml, \[parameters\] tau: .*expression"),
+        ({"parameters": {"tau": "9*ms", "tau_pre": "0*ms"},
+          "pre": {"equations": "dx/dt = -x/tau_pre : 1"}}, r"\[parameters\] tau_pre: "),
+        ({"synapse": {"equations": "dc/dt = -c/tau : 1", "initial": {"c": "1 1"},
+                      "on_post": "w = c"}}, r"mine.toml, \[synapse\] initial c: "),
+        ({"synapse": {"equations": "dc/dt = -c/tau : 1 (event-driven)", "on_post": "w = c"}},
+         r"all are clock-driven; found c \(event-driven\)"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_line(changes: dict[str, Any], line: str) -> None:

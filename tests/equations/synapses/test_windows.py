@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.equations import SynapseModel, learning_window, load_synapse, weight_changes
+from bioae.equations import (
+    SynapseModel,
+    available_synapses,
+    learning_window,
+    load_synapse,
+    weight_changes,
+)
+from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import InputError
 
 Times = NDArray[np.float64]
@@ -75,6 +82,26 @@ def test_soft_bounds_have_their_closed_form() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def test_soft_bounds_lead_to_the_share_of_the_trace() -> None:
+    """With spikes of the source in a fifth of the target's, x/(x + x_target) for the mean trace."""
+    fired = np.zeros((2, 1, 100_000), bool)
+    fired[1, 0, 50::100] = True
+    fired[0, 0, 49::500] = True
+    (change,) = weight_changes(load_synapse("stdp_postsynaptic"), *fired, dt="1*ms", weight=0.1)
+    trace = np.mean(np.exp(-(1 + 100 * np.arange(5)) / 20))
+    assert 0.1 + change == pytest.approx(trace / (trace + 0.6), rel=0.1)
+
+
+@pytest.mark.parametrize("every", [None, 1, 4, 9, 40])
+def test_what_is_due_regularly_runs_in_the_last_step_too(every: int | None) -> None:
+    fields = {"regularly": "w = w + 1"} | ({} if every is None else {"every": f"{every}*ms"})
+    model = SynapseModel.from_mapping(
+        "mine", {"description": "A rule.", "synapse": fields}, where="mine.toml"
+    )
+    (change,) = weight_changes(model, *np.zeros((2, 1, 10), bool), dt="1*ms")
+    assert change == {None: 1, 1: 10, 4: 3, 9: 2, 40: 1}[every]
+
+
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
     """The change is -eta times the derivative of the cross-entropy by the trace z."""
@@ -95,6 +122,14 @@ def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
 def test_held_numbers_that_are_unknown_are_refused() -> None:
     with pytest.raises(InputError, match="held does not fit; expected reward; found 'rewards'"):
         learning_window(load_synapse("stdp_reward"), [1.0], held={"rewards": 1.0})
+
+
+def test_the_usual_weight_lies_within_the_bounds() -> None:
+    assert {usual_weight(load_synapse(name)) for name in available_synapses()} == {0.5}
+    below = {"w_min": "-1", "w_max": "0"}
+    model = load_synapse("stdp_pair")
+    inhibiting = model.model_copy(update={"parameters": {**model.parameters, **below}})
+    assert usual_weight(inhibiting) == -0.5
 
 
 def earlier(times: Times, at: Times, tau: float) -> Times:

@@ -282,6 +282,48 @@ def check_features(one: Learned, other: Learned, start: Network) -> None:
         assert np.mean(learned != before) > 0.3, name
 
 
+@pytest.mark.parametrize("every", [None, "1*ms", "4*ms", "39*ms", "80*ms"])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_what_is_due_regularly_runs_as_often_in_the_network(
+    schedule: str, every: str | None
+) -> None:
+    """The pathway learns in T - 1 steps, in the paper's order without the first."""
+    code = {"regularly": "w = w + 0.125"} | ({} if every is None else {"every": every})
+    start = network(schedule, recurrent=False, recurrent_synapse=None)
+    layers = [{**each.model_dump(), "synapse": None} for each in start.config.layers]
+    layers[0]["synapse"] = "mine"
+    rule = custom(synapse=code, pre=None, parameters={})
+    config = start.config.varied(layers=layers, synapses={"mine": rule.to_mapping()})
+    steps = STEPS - 1 - (schedule == "paper")
+    interval = steps if every is None else int(every.partition("*")[0])
+    times = steps // interval + (steps % interval > 0)
+    before = start.weights["hidden.weight"]
+    for function in (lambda *given: learn(*given, "numpy"), learn_mirror):
+        after = function(Network(config, start.weights), signals(1)).network.weights
+        np.testing.assert_array_equal(after["hidden.weight"], before + 0.125 * times)
+
+
+def test_presentations_that_are_too_short_are_refused() -> None:
+    with pytest.raises(NetworkError, match="too short to learn from; expected steps of at least 3"):
+        _ = network().config.varied(steps=2, encoder={"kind": "bernoulli"}, input_shape=[1, 3, 4],
+                                    decoder={"kind": "count"}).placed  # fmt: skip
+
+
+def test_a_batch_averages_all_that_is_learned() -> None:
+    """Two equal examples learn what one of them does, in variables of synapses and of neurons."""
+    start, held = all_features()
+    certain = (signals(1).signals > 0.3).astype(float)  # probabilities of spikes: 0 or 1
+    twice = Signals.of(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
+    first = {name: values[:1] for name, values in held.items()}
+    one = learn_mirror(start, twice[:1], held=first).network
+    both = learn_mirror(
+        start, twice, batch_size=2, held={name: 2 * values for name, values in first.items()}
+    ).network
+    for name in ("hidden.weight", "hidden.recurrent", "hidden.h_start", "output.weight"):
+        np.testing.assert_allclose(one.weights[name], both.weights[name], atol=2**-18)
+        assert (one.weights[name] != start.weights.get(name, 0)).any()
+
+
 def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
     start, held = all_features()
     learned = learn(start, signals(), "numpy", held=held).network
@@ -297,7 +339,7 @@ def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
 @pytest.mark.parametrize(
     ("held", "line"),
     [
-        (None, "'stdp_reward' needs 'reward'"),
+        (None, "'stdp_reward' needs the held number 'reward'"),
         ({"reward": [1.0], "truth": [1.0] * 4}, r"held 'reward' does not fit; expected 4"),
         ({"reward": [1.0, np.nan, 1, 1], "truth": [1.0] * 4}, "held 'reward'"),
         ({"reward": [1.0] * 4, "truth": [1.0] * 4, "tag": [1.0] * 4}, "no rule .* 'tag'"),
@@ -321,6 +363,63 @@ def custom(**changes: Any) -> SynapseModel:
         "parameters": {"step": "0.5"},
     }
     return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
+
+
+def test_rules_that_keep_weights_below_0_have_parity() -> None:
+    model = custom(
+        synapse={"on_post": "w = clip(w - 0.02*x_pre, -1, 0)"}, description="It inhibits."
+    )
+    (report,) = rule_parities(
+        model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+    )
+    assert report.changed > 0.2
+    assert report.passed
+
+
+def test_the_brian2_objects_take_held_numbers() -> None:
+    start, held = all_features()
+    built = build(start, 4, learning=True)
+    with pytest.raises(InputError, match="needs the held number 'reward'"):
+        built.present(signals())
+    built.present(signals(), held=held)
+    built.run()
+    expected = learn(start, signals(), "numpy", held=held).network.weights
+    for name, pathway in built.plastic.items():
+        np.testing.assert_array_equal(pathway.weights, expected[name])
+    with pytest.raises(InputError, match="held: the network does not learn"):
+        build(start, 4).present(signals(), held=held)
+
+
+def test_one_held_number_holds_for_all_presentations() -> None:
+    start, _ = all_features()
+    one = learn_mirror(start, signals(), held={"reward": 2, "truth": 1.0}).network.weights
+    many = learn_mirror(start, signals(), held={"reward": [2.0] * 4, "truth": [1.0] * 4})
+    for name, values in many.network.weights.items():
+        np.testing.assert_array_equal(values, one[name])
+
+
+CONDITIONS = {
+    "post": {"equations": "dy/dt = -y/(10*ms) : 1", "on_spike": "y += 1"},
+    "layer": {"sum": {"G": "(y > 0.25) + (y > 0.1)"}, "equations": "busy = (G > 2)*0.3 : 1"},
+    "synapse": {
+        "equations": "c : 1",
+        "on_pre": "c = (y_post > 0.5)*0.1 + busy",
+        "on_post": "both = (x_pre > 0.5) and (y_post > 0.5); c = c + both*0.7",
+        "regularly": "w = clip(w + 0.001*((c > 0.05) + (c > 0.5)), 0, 1.5)",
+        "every": "2*ms",
+    },
+}
+
+
+def test_conditions_among_numbers_have_parity() -> None:
+    targets = ["numpy", "cpp_standalone"]
+    reports = rule_parities(
+        custom(**CONDITIONS), targets, neuron=load_model("lif"), neurons=16, steps=30, examples=3
+    )
+    for report in reports:
+        assert report.exact
+        assert report.passed
+        assert report.changed > 0.2
 
 
 def test_traces_that_jump_by_a_parameter_have_parity() -> None:
