@@ -400,7 +400,7 @@ def test_one_held_number_holds_for_all_presentations() -> None:
 
 CONDITIONS = {
     "post": {"equations": "dy/dt = -y/(10*ms) : 1", "on_spike": "y += 1"},
-    "layer": {"sum": {"G": "(y > 0.25) + (y > 0.1)"}, "equations": "busy = (G > 2)*0.3 : 1"},
+    "layer": {"sum": {"G": "(y > 0.25) + (y > 0.1)"}, "equations": "busy = int(G > 2)*0.3 : 1"},
     "synapse": {
         "equations": "c : 1",
         "on_pre": "c = (y_post > 0.5)*0.1 + busy",
