@@ -215,12 +215,10 @@ class _Run:
     def __init__(self, config: LearningConfig, out: Path, data: Splits, state: _State) -> None:
         self.config, self.out, self.data, self.state = config, out, data, state
         self.settings = config.learning
-        mirror = self.settings.target == "mirror"
-        self.backend = Backend(
-            "numpy" if self.settings.target == "mirror" else self.settings.target
-        )
+        target = self.settings.target
+        self.backend = Backend("numpy" if target == "mirror" else target)
         self.evaluation = Evaluation(config, data, self._simulated)
-        self.pieces = self._in_mirror if mirror else self._in_brian2
+        self.pieces = self._in_mirror if target == "mirror" else self._in_brian2
         if state.done >= len(data.train):
             raise ArtefactError(
                 "the position of the checkpoint does not fit the run",

@@ -14,7 +14,7 @@ from bioae.arithmetic.rendering import rendered_statement
 from bioae.equations.program import Statement
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import SIDES, Rule, SideName, named
+from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
 from bioae.networks.schedule import LearningSteps, Timing
 from bioae.simulation.brian2_internals.groups import TemplateGroup
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, STEP
@@ -116,27 +116,14 @@ class PlasticSynapses(TemplateGroup):
                 "weight_variable": self.variables[weight],
                 "separate": negative is not None,
                 "no_autapses": recurrent and not autapses,
-                "start": {
-                    self.variables[self._arrays[n]]: v for n, v in rule_start(rule, dt).items()
-                },
+                "start": {self.variables[self._arrays[n]]: v for n, v in start.items()},
                 "held": {
                     name: self.variables[_array(name)]
                     for name in (named("held", each) for each in rule.model.held)
                     if name in used
                 },
                 "sums": {each: self._read(value.names) for each, value in sums.items()},
-                "blocks": {
-                    key: {
-                        **self._read(each.reads),
-                        "results": {named("synapse", n): t for n, t in each.results.items()},
-                        "arrays": {
-                            named("synapse", n): self.variables[array]
-                            for n, array in self._arrays.items()
-                            if named("synapse", n) in each.reads or n in each.results
-                        },
-                    }
-                    for key, each in blocks.items()
-                },
+                "blocks": {key: self._block_options(each) for key, each in blocks.items()},
                 "weight": named("synapse", WEIGHT),
                 "targets": len(target),
             },
@@ -229,6 +216,18 @@ class PlasticSynapses(TemplateGroup):
         layer = [*(named("layer", each) for each in rule.sums), *(s.target for s in rule.layer)]
         for name in layer:
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
+
+    def _block_options(self, block: Block) -> dict[str, Any]:
+        """Return the arrays that a block reads and writes, by their names in code."""
+        return {
+            **self._read(block.reads),
+            "results": {named("synapse", name): target for name, target in block.results.items()},
+            "arrays": {
+                named("synapse", name): self.variables[array]
+                for name, array in self._arrays.items()
+                if named("synapse", name) in block.reads or name in block.results
+            },
+        }
 
     def _given(self) -> list[str]:
         """Return the names of traces and held numbers."""
