@@ -83,7 +83,7 @@ class _Means:
         self.tables = tables
         raise _Caught(folder)
 
-    baseline = train
+    baseline = learn = train
 
     def report(self, line: str) -> None:
         """Print nothing."""
@@ -102,7 +102,7 @@ def tables_of(name: str, condition: str, folder: Path) -> dict[str, Any]:
     with pytest.raises(_Caught):
         experiment.run(trial)
     return {
-        key: value
+        "network.synapses" if key.startswith("network.synapses") else key: value
         for key, value in flat(means.tables)
         if key not in {"data.name", "baseline.initial"}
     }
@@ -128,6 +128,7 @@ ADAPTIVE = {
     f"{HIDDEN}.{key}" for key in ("parameters.beta", "parameters.tau_adapt", "spread.tau_adapt")
 }
 RECURRENT = {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}
+OWN_RULE, STEP = {"network.synapses"}, f"{HIDDEN}.parameters.h_plus"
 VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "accumulate")}
 
 
@@ -146,6 +147,9 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("convolutional_structure", "relu-clone", "relu", set()),
         ("convolutional_structure", "erf-fast", "erf", {"training.learning_rate"}),
         ("convolutional_structure", "autoencoder-clone", "autoencoder", set()),
+        ("local_encoder", "oja", "stdp_postsynaptic", {*OWN_RULE, "learning.rule", STEP}),
+        ("local_encoder", "frozen", "stdp_postsynaptic", {*OWN_RULE, "learning.rule"}),
+        ("local_encoder", "shuffled", "stdp_postsynaptic", set()),
     ],
 )
 def test_conditions_differ_as_they_say(
