@@ -19,6 +19,7 @@ __all__ = [
     "VALUES",
     "Field",
     "changed",
+    "either",
     "flag",
     "nothing",
     "number",
@@ -118,6 +119,11 @@ def number(low: float, high: float = math.inf, *, above: bool = False) -> Rule:
 def one_of(*values: Any) -> Rule:
     """Return the rule of a choice."""
     return lambda value: any(type(value) is type(each) and value == each for each in values)
+
+
+def either(*rules: Rule) -> Rule:
+    """Return the rule that one of several rules holds."""
+    return lambda value: any(rule(value) for rule in rules)
 
 
 def text(value: Any) -> bool:
