@@ -131,10 +131,13 @@ def learn_from(
     with alone_in(out):
         if not resume:
             check_folder(out, replace=overwrite)  # another process may have learned since
-            clear(out)
         with atomic_output(out / CONFIG, overwrite=True) as temporary:
             temporary.write_text(config.to_toml(), encoding="utf-8")
-        return _Run(config, out, data, state).finish(progress)
+        run = _Run(config, out, data, state)
+        state.save(config, out)
+        if not resume:
+            clear(out, keep=(LEARNING, METRICS))
+        return run.finish(progress)
 
 
 def _started(config: LearningConfig) -> Network:
@@ -231,7 +234,6 @@ class _Run:
         """Learn what is left, test the network, and write it."""
         state, images = self.state, len(self.data.train)
         before = state.epoch * images + state.done
-        state.save(self.config, self.out)
         total = self.settings.epochs * images
         with counted("learning", total, progress, unit="examples", done=before) as report:
             while state.epoch < self.settings.epochs:

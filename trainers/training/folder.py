@@ -57,10 +57,11 @@ def check_folder(out: Path | str, *, replace: bool) -> Path:
     return check_output(out, overwrite=replace or empty, kind="folder")
 
 
-def clear(out: Path) -> None:
-    """Remove what a run that is replaced has left: the files of runs of any kind."""
+def clear(out: Path, keep: Collection[str] = ()) -> None:
+    """Remove what a run that is replaced has left: the files of runs of any kind, but for some."""
     for name in (MODEL, TEST, METRICS, CHECKPOINT, LEARNING, *FIGURES):
-        remove(out / name)
+        if name not in keep:
+            remove(out / name)
 
 
 def alone_in(out: Path) -> AbstractContextManager[None]:

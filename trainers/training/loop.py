@@ -23,7 +23,7 @@ from bioae.errors import ArtefactError, NetworkError
 from bioae.files import atomic_output
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
-from bioae.trainers.training.folder import CHECKPOINT, CONFIG, TEST, clear
+from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST, clear
 from bioae.trainers.training.progress import Report, Reporter, reported
 from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.stages import Stage
@@ -94,9 +94,9 @@ def fit(
     with atomic_output(out / CONFIG, overwrite=True) as temporary:
         temporary.write_text(problem.config.to_toml(), encoding="utf-8")
     with reproducible(run.state.threads):
-        if not resume:
-            clear(out)
         run.state.save()
+        if not resume:
+            clear(out, keep=(CHECKPOINT, METRICS))
         try:
             with reported(progress, *run.batches()) as report:
                 run.train(report)
