@@ -195,7 +195,7 @@ def measured(
         Other numbers than the case's.
     """
     network = {
-        "steps": _STEPS, "schedule": "paper", "encoder": {"kind": "bernoulli"},
+        "steps": _STEPS, "encoder": {"kind": "bernoulli"},
         "task": {"kind": "representation", "outputs": _UNITS}, "decoder": {"kind": "count"},
         "layers": [{"kind": "dense", "name": "hidden", "units": _UNITS, **case.layer}],
     }  # fmt: skip
