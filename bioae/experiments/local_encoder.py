@@ -126,7 +126,7 @@ def _firing(result: xr.DataTree) -> dict[str, float]:
 
 
 def draw_readouts(rows: xr.Dataset) -> Figure:
-    """Draw what linear read-outs of the code give: seeds and their mean."""
+    """Linear read-outs of the code, and its spikes: seeds and their mean."""
     return dots(
         rows,
         {
