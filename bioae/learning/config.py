@@ -118,6 +118,11 @@ class LearningConfig(Table):
         """Return plain data, defaults included, that describes the same run."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What an artefact records of the run: the tables besides that of the network."""
+        return {name: table for name, table in self.to_mapping().items() if name != "network"}
+
     def to_toml(self) -> str:
         """Return the file's text."""
         return tomli_w.dumps(self.to_mapping())

@@ -205,9 +205,8 @@ class _State:
     def save(self, config: LearningConfig, out: Path) -> None:
         """Write the checkpoint, then the metrics in it."""
         metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
-        training = {k: v for k, v in config.to_mapping().items() if k != "network"}
         artefact.save(
-            self.network, out / LEARNING, training=training, metrics=metrics, overwrite=True
+            self.network, out / LEARNING, training=config.record, metrics=metrics, overwrite=True
         )
         write_metrics(out / METRICS, self.history)
 
@@ -244,9 +243,12 @@ class _Run:
         with atomic_output(self.out / TEST, overwrite=True) as temporary:
             temporary.write_text(json.dumps(summary, allow_nan=False) + "\n", encoding="utf-8")
         draw(self.config, state.network, state.history, self.out)
-        training = {k: v for k, v in self.config.to_mapping().items() if k != "network"}
         artefact.save(
-            state.network, self.out / MODEL, training=training, metrics=summary, overwrite=True
+            state.network,
+            self.out / MODEL,
+            training=self.config.record,
+            metrics=summary,
+            overwrite=True,
         )
         return LearningResult(state.network, tuple(state.history), summary, self.out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,11 @@ from bioae.equations.synapses.program import GRID_BITS
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.rules import check_rules
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.results.describe import result_of
 
-__all__ = ["Learned", "check_range", "learner", "with_weights"]
+__all__ = ["Learned", "check_range", "collected", "learner", "with_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +87,34 @@ def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) ->
 def with_weights(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> Network:
     """Return the network with other values of some weights, by name."""
     return Network(network.config, {**network.weights, **weights})
+
+
+def collected(
+    network: Network,
+    presented: Presentations,
+    parts: Iterable[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]],
+    report: Callable[[int], None],
+    *,
+    target: str,
+    dtype: str,
+) -> Learned:
+    """Return what a network has learned from all parts, and its activity.
+
+    Parameters
+    ----------
+    network, presented, parts
+        The network as learning starts, the images, and the parts, see
+        `bioae.simulation.learning.in_chunks`.
+    report
+        Takes the number of finished presentations.
+    target, dtype
+        Those of the result.
+    """
+    chunks: list[Chunk] = []
+    learned: dict[str, NDArray[np.float64]] = {}
+    for part, activity, weights in parts:
+        chunks.append(activity)
+        learned = weights
+        report(part.stop)
+    result = result_of(network, presented, join_chunks(chunks), target=target, dtype=dtype)
+    return Learned(with_weights(network, learned), result)

@@ -18,10 +18,9 @@ from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target
-from bioae.simulation.learned import Learned, check_range, learner, with_weights
+from bioae.simulation.learned import Learned, check_range, collected, learner
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import result_of
+from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
 
@@ -75,19 +74,13 @@ def learn(
     backend = Backend.of(backend)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
-    chunks: list[Chunk] = []
-    weights: dict[str, NDArray[np.float64]] = {}
     with (
         counted("Brian2", len(presented), progress, unit="examples") as report,
         closing(in_chunks(network, presented, backend, chunk, held=values)) as parts,
     ):
-        for part, each, learned in parts:
-            chunks.append(each)
-            weights = learned
-            report(part.stop)
-    activity = join_chunks(chunks)
-    result = result_of(network, presented, activity, target=backend.target, dtype=backend.dtype)
-    return Learned(with_weights(network, weights), result)
+        return collected(
+            network, presented, parts, report, target=backend.target, dtype=backend.dtype
+        )
 
 
 def in_chunks(

@@ -16,10 +16,9 @@ from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
-from bioae.simulation.learned import Learned, learner, with_weights
+from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import result_of
 from bioae.trainers.plasticity.network import NetworkLearner
 
 __all__ = ["in_batches", "learn_mirror"]
@@ -66,15 +65,9 @@ def learn_mirror(
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
-    chunks: list[Chunk] = []
-    learned: dict[str, NDArray[np.float64]] = {}
+    parts = in_batches(network, presented, values, batch_size, dtype=dtype)
     with counted("mirror", len(presented), progress, unit="examples") as report:
-        for part, chunk, weights in in_batches(network, presented, values, batch_size, dtype=dtype):
-            chunks.append(chunk)
-            learned = weights
-            report(part.stop)
-    result = result_of(network, presented, join_chunks(chunks), target="torch", dtype=dtype)
-    return Learned(with_weights(network, learned), result)
+        return collected(network, presented, parts, report, target="torch", dtype=dtype)
 
 
 def in_batches(
