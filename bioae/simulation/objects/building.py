@@ -10,6 +10,7 @@ from bioae.models.loading import NetworkLike, network_of
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled
 from bioae.simulation.objects.builder import Builder
+from bioae.simulation.targets.activation import without_fast_math
 
 __all__ = ["build"]
 
@@ -26,8 +27,9 @@ def build(
 ) -> BrianNetwork:
     """Make Brian2 objects of a network, on the active device.
 
-    Brian2's loop-invariant optimisation is switched off for the session: it reorders arithmetic,
-    and constant subexpressions have already been taken out of the equations.
+    Two optimisations that reorder arithmetic are switched off for the session: Brian2's of loop
+    invariants, as constant subexpressions have already been taken out of the equations, and the
+    compiler's ``-ffast-math``.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ def build(
         If an argument does not fit.
     """
     one_of(connectivity, "connectivity", get_args(Connectivity))
+    without_fast_math()
     builder = Builder(
         network_of(network), whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix, record=record, learning=learning,

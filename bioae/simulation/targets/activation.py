@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2 import get_device, prefs, set_device
+from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
 from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
@@ -22,6 +24,7 @@ __all__ = [
     "IEEE_FLAGS",
     "activated",
     "check_target",
+    "without_fast_math",
 ]
 
 #: Flags of the C++ compiler: Brian2's defaults add -ffast-math, which lets it reorder sums.
@@ -75,6 +78,8 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         "codegen.loop_invariant_optimisations": False,
         # Brian2 tries each flag on the compiler, which a project from the cache does not need.
         "codegen.cpp.extra_compile_args_gcc": [] if standalone else IEEE_FLAGS,
+        # Brian2's names of compiled modules do not depend on flags.
+        "codegen.runtime.cython.cache_dir": str(Path(get_cython_cache_dir()) / "ieee"),
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 would end the run early and continue as if it were complete.
         "core.stop_on_keyboard_interrupt": False,
@@ -95,6 +100,18 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         reset_device()
         for name, value in before.items():
             prefs[name] = value
+
+
+def without_fast_math() -> None:
+    """Let Brian2 compile without -ffast-math for the rest of the session.
+
+    Else it removes the rounding of weights that learn; and Brian2 keeps compiled modules by their
+    source alone, so that one compiled with it would run in later simulations, too.
+    """
+    for name in ("codegen.cpp.extra_compile_args_gcc", "codegen.cpp.extra_compile_args"):
+        flags = prefs[name]
+        if flags is not None and "-ffast-math" in flags:
+            prefs[name] = [each for each in flags if each != "-ffast-math"] + ["-ffp-contract=off"]
 
 
 def _device(target: Target) -> Any:

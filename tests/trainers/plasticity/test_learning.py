@@ -376,13 +376,16 @@ def test_rules_that_keep_weights_below_0_have_parity() -> None:
     assert report.passed
 
 
-def test_the_brian2_objects_take_held_numbers() -> None:
+@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
+def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(b2.prefs, "codegen.target", target)
     start, held = all_features()
     built = build(start, 4, learning=True)
     with pytest.raises(InputError, match="needs the held number 'reward'"):
         built.present(signals())
     built.present(signals(), held=held)
     built.run()
+    assert "-ffast-math" not in b2.prefs["codegen.cpp.extra_compile_args_gcc"]
     expected = learn(start, signals(), "numpy", held=held).network.weights
     for name, pathway in built.plastic.items():
         np.testing.assert_array_equal(pathway.weights, expected[name])
