@@ -48,7 +48,8 @@ class NetworkBase(Shown):
         ``LAYER.PARAMETER``: any constant parameter of the layer's neuron model that replaces the
         model's value, in base units, one value or one per neuron; those that are random in the
         model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
-        that the read-out does not share with the neuron.
+        that the read-out does not share with the neuron. ``LAYER.weight_VARIABLE`` and
+        ``LAYER.recurrent_VARIABLE``: what a persistent variable of the synapse model has learned.
     spread
         Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
         describe how some of the weights were made; nothing depends on them, and an artefact does
@@ -88,7 +89,9 @@ class NetworkBase(Shown):
         layer = name.partition(".")[0]
         for placed in self.config.placed:
             if placed.name == layer:
-                return {**placed.parameter_shapes, **placed.readout_shapes}.get(name, ())
+                shapes = {**placed.parameter_shapes, **placed.readout_shapes}
+                shapes |= {each: (shape,) for each, shape in placed.learned_shapes.items()}
+                return shapes.get(name, ())
         return ()
 
     @classmethod
@@ -241,6 +244,25 @@ class NetworkBase(Shown):
         return {
             array: np.broadcast_to(values[placed.model.initial[name]], placed.size).astype(float)
             for name, array in placed.persistent.items()
+        }
+
+    def learned(self, placed: PlacedLayer) -> dict[str, NDArray[np.float64]]:
+        """Return the values of what a layer's rules learn, by array: see `PlacedLayer.learned`.
+
+        Persistent variables that have no array yet start from the values in the synapse model.
+        """
+        if not placed.synapses:
+            return {}
+        from bioae.equations.synapses.numbers import persistent_start
+
+        starts: dict[str, Any] = {
+            f"{weights}_{name}": value
+            for weights, rule in placed.rules.items()
+            for name, value in persistent_start(rule, self.config.dt_seconds).items()
+        }
+        return {
+            array: np.broadcast_to({**starts, **self.weights}[array], shape).astype(np.float64)
+            for array, shape in placed.learned_shapes.items()
         }
 
     def fan_out(self) -> dict[str, NDArray[np.int64]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
-from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
@@ -20,6 +20,7 @@ from bioae.noise import PARAMETER_STEP, draw, population_number
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
+    from bioae.equations.synapses.program import Rule
 
 __all__ = ["PlacedLayer"]
 
@@ -142,6 +143,49 @@ class PlacedLayer:
                     mend="Choose another name",
                 )
         return found
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """The rules of its pathways that learn, lowered, by the name of their weights."""
+        from bioae.equations.synapses.lowering import lower_synapse
+
+        return {name: lower_synapse(model) for name, model in self.synapses.items()}
+
+    @cached_property
+    def learned(self) -> dict[str, dict[str, dict[str, str]]]:
+        """The arrays of what its rules learn: weights, and persistent variables.
+
+        They are ordered by the name of the weights, by ``"synapse"`` or the side of a trace, and by
+        the variable: ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others.
+        """
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        for weights, rule in self.rules.items():
+            own = found[weights] = {"synapse": {WEIGHT: weights}}
+            for name, (kind, variable) in rule.persistent.items():
+                array = f"{weights}_{name}"
+                if array in {**self.array_shapes, **self.parameter_shapes}:
+                    raise NetworkError(
+                        "the array of a persistent variable has the name of another one",
+                        where=f"synapse model {rule.model.name}",
+                        found=array,
+                        mend="Choose another name for the variable",
+                    )
+                own.setdefault(kind, {})[variable] = array
+        return found
+
+    @cached_property
+    def learned_shapes(self) -> dict[str, Shape]:
+        """The shapes of the arrays of what its rules learn, by name.
+
+        (target, source) for synapses, (source,) and (target,) for traces.
+        """
+        shapes: dict[str, Shape] = {}
+        for weights, kinds in self.learned.items():
+            targets, sources = self.weight_shapes[weights]
+            own = {"synapse": (targets, sources), "pre": (sources,), "post": (targets,)}
+            for kind, arrays in kinds.items():
+                shapes |= dict.fromkeys(arrays.values(), own[kind])
+        return shapes
 
     @cached_property
     def array_shapes(self) -> dict[str, Shape]:

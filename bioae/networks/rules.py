@@ -9,27 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, instance
-from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.program import Rule
 from bioae.errors import InputError
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["Held", "check_held", "check_rules", "rules_of"]
+__all__ = ["Held", "check_held", "check_rules"]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
 Held = Mapping[str, ArrayLike]
-
-
-def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
-    """Return the rules of the pathways that learn, by the name of their weights.
-
-    Raises
-    ------
-    ModelError
-        If Brian2 refuses a synapse model.
-    """
-    return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
@@ -41,8 +28,8 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
         Naming the rule.
     """
     for placed in layers:
-        _ = placed.persistent
-        for rule in rules_of(placed).values():
+        _ = placed.persistent, placed.learned
+        for rule in placed.rules.values():
             rule.interval(dt)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Distribution",
     "Key",
     "draw",
+    "pathway_number",
     "population_number",
     "settling_noise",
     "words",
@@ -73,6 +74,21 @@ def population_number(depth: int, *, readout: bool = False) -> int:
         Whether it is the read-out's number.
     """
     return 2 * depth + readout
+
+
+def pathway_number(depth: int, *, recurrent: bool) -> int:
+    """Return the number of the synapses between two layers, beyond those of populations.
+
+    Synapses count as neurons do, source by source: ``source*targets + target``.
+
+    Parameters
+    ----------
+    depth
+        The target's depth in the network.
+    recurrent
+        Whether the target is the source.
+    """
+    return 2**31 + 2 * depth + recurrent
 
 
 def words(

@@ -52,11 +52,13 @@ def learner(network: Network) -> Network:
             expected='a layer with `synapse = "stdp_pair"` or another one',
         )
     grid = 2.0**GRID_BITS
-    weights = {name: np.asarray(network.weights[name], np.float64) for name in names}
-    rounded = {name: np.rint(w * grid) / grid for name, w in weights.items()}
-    # One value per neuron from the start, so that a network that has learned needs no other build.
-    starts = [network.persistent(placed) for placed in network.config.placed]
-    return with_weights(network, {n: v for each in (rounded, *starts) for n, v in each.items()})
+    learned: dict[str, NDArray[np.float64]] = {}
+    for placed in network.config.placed:
+        # One value per neuron from the start, so that a network that has learned needs no other
+        # build.
+        learned |= network.learned(placed) | network.persistent(placed)
+    learned |= {name: np.rint(learned[name] * grid) / grid for name in names}
+    return with_weights(network, learned)
 
 
 def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> None:
@@ -67,18 +69,26 @@ def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) ->
     NetworkError
         Naming the weights and their rule.
     """
-    rules = {n: model for placed in network.config.placed for n, model in placed.synapses.items()}
-    for name in rules.keys() & weights.keys():
-        values = weights[name]
-        if np.isnan(values).any():
+    layers = network.config.placed
+    rules = {n: model for placed in layers for n, model in placed.synapses.items()}
+    learned = {
+        array: name
+        for placed in layers
+        for name, kinds in placed.learned.items()
+        for arrays in kinds.values()
+        for array in arrays.values()
+    }
+    for array, name in learned.items():
+        values, where = weights[array], f"synapse model {rules[name].name!r}"
+        if np.isnan(values).any() or (array != name and np.isinf(values).any()):
             raise NetworkError(
-                f"the weights {name!r} are no longer numbers: the rule divides 0 by 0, or the like",
-                where=f"synapse model {rules[name].name!r}",
+                f"the array {array!r} is no longer of numbers: the rule divides by 0, or the like",
+                where=where,
             )
-        if not (np.abs(values) < 2.0 ** (51 - GRID_BITS)).all():
+        if array == name and not (np.abs(values) < 2.0 ** (51 - GRID_BITS)).all():
             raise NetworkError(
                 f"the weights {name!r} grew without bounds as they learned",
-                where=f"synapse model {rules[name].name!r}",
+                where=where,
                 expected=f"magnitudes below 2^{51 - GRID_BITS}",
                 mend="Bound them in the rule: w = clip(w + ..., 0, 1)",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
@@ -11,6 +11,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from bioae.equations.expressions import Expression
 from bioae.equations.language import check_name, declared_equations
+from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.model import WEIGHT, LayerSums, SynapseModel
@@ -70,6 +71,7 @@ class _Lowering:
             self._add_side(scope, side, program)
         sums, layer = self._layer(scope, traces.get("post"))
         variables, integrate = self._variables(scope)
+        scope.draws = draws = Draws()
         code = self.model.synapse
         written = (WEIGHT, *(() if variables is None else variables.states))
         blocks = {
@@ -83,7 +85,26 @@ class _Lowering:
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=self._every(),
+            persistent=self._persistent({**traces, "synapse": variables}), draws=draws.by_name,
         )  # fmt: skip
+
+    def _persistent(self, programs: Mapping[str, Program | None]) -> dict[str, tuple[str, str]]:
+        """Return the side or ``"synapse"``, and the variable, of the names in `persistent`."""
+        variables = {
+            name if kind == "synapse" else f"{name}_{kind}": (kind, name)
+            for kind, program in programs.items()
+            for name, each in (program.states if program else {}).items()
+            if each.dtype == "float"
+        }
+        for name in self.model.persistent:
+            if name not in variables:
+                raise ModelError(
+                    f"there is no variable {name!r} that could persist",
+                    where=f"{self.where}, persistent",
+                    expected=f"some of {', '.join(variables)}" if variables else "none",
+                    mend=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
+                )
+        return {name: variables[name] for name in self.model.persistent}
 
     def _every(self) -> float | None:
         every = self.model.synapse.every

@@ -115,6 +115,10 @@ class SynapseModel(TomlModel):
         (), max_length=MOST_NAMES, description="numbers that the user gives for each presentation, "
         "such as a reward, by name",
     )  # fmt: skip
+    persistent: Annotated[tuple[_Name, ...], Strict(False)] = Field(
+        (), max_length=MOST_NAMES, description="variables that presentations do not set back, by "
+        "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
+    )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
     post: Side | None = Field(None, description="traces of the target, `NAME_post` in statements")
     layer: LayerSums | None = Field(None, description="sums over the target's layer")

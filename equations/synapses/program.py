@@ -10,7 +10,7 @@ from functools import cached_property
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.operators import inexact
-from bioae.equations.program import Program, Statement, Statements
+from bioae.equations.program import Draw, Program, Statement, Statements
 from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
@@ -106,6 +106,11 @@ class Rule:
         Statements of a synapse.
     every
         The interval of `regularly` in seconds; None: only as the presentation ends.
+    persistent
+        The variables that presentations do not set back: the side or ``"synapse"``, and the
+        variable, by its name in the model's statements.
+    draws
+        The random numbers that statements of synapses draw, by their names in them.
     """
 
     model: SynapseModel
@@ -119,6 +124,8 @@ class Rule:
     on_post: Block
     regularly: Block
     every: float | None
+    persistent: Mapping[str, tuple[str, str]]
+    draws: Mapping[str, Draw]
 
     @property
     def blocks(self) -> dict[str, Block]:
@@ -130,6 +137,14 @@ class Rule:
     def states(self) -> tuple[str, ...]:
         """The variables of a synapse but for its weight."""
         return () if self.variables is None else tuple(self.variables.states)
+
+    def kept(self, kind: str) -> tuple[str, ...]:
+        """Return the persistent variables of a side or ``"synapse"``."""
+        return tuple(name for own, name in self.persistent.values() if own == kind)
+
+    def drawn(self, block: Block) -> dict[str, Draw]:
+        """Return the random numbers that a block draws, by their names in it."""
+        return {name: each for name, each in self.draws.items() if name in block.reads}
 
     def interval(self, dt: float) -> int | None:
         """Return the interval of `regularly` in time steps of some seconds; None: the presentation.

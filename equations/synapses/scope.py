@@ -21,6 +21,7 @@ from bioae.equations.expressions import Expression, check_names
 from bioae.equations.grammar import RANDOM
 from bioae.equations.language import check_name, complaint
 from bioae.equations.lowering.conditions import is_true_or_false, with_numbers
+from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Statement
 from bioae.equations.quantities import constants, unit_name
 from bioae.equations.synapses.model import WEIGHT
@@ -48,12 +49,14 @@ class Scope:
         #: The names in programs that are true or false.
         self.conditions: set[str] = set()
         self.units: dict[str, Dimension] = {}
+        #: The random numbers that expressions draw; None: they must not.
+        self.draws: Draws | None = None
 
     def copy(self) -> Scope:
         """Return a scope to which names can be added."""
         other = Scope(self.where)
         other.known, other.units = dict(self.known), dict(self.units)
-        other.conditions = set(self.conditions)
+        other.conditions, other.draws = set(self.conditions), self.draws
         return other
 
     def add(self, name: str, expression: Expression, unit: Dimension, key: str) -> None:
@@ -80,10 +83,17 @@ class Scope:
         ModelError
             If a name is unknown, or it draws random numbers.
         """
+        drawn: frozenset[str] = frozenset()
+        if self.draws is not None:
+            expression = self.draws(expression)
+            drawn = expression.names & self.draws.by_name.keys()
         calls = (node for node in ast.walk(expression.tree) if isinstance(node, ast.Call))
         if any(ast.unparse(call.func) in RANDOM for call in calls):
-            raise ModelError("a synapse cannot be random", where=where, found=expression.text)
-        check_names(expression, {*self.known, *constants()}, where=where, listed=self.known)
+            raise ModelError(
+                "only statements of synapses may be random", where=where, found=expression.text,
+                mend="Write rand() or randn() in on_pre, on_post or regularly",
+            )  # fmt: skip
+        check_names(expression, {*self.known, *constants(), *drawn}, where=where, listed=self.known)
         full = expression.substituted(self.known)
         numbers = {
             name: Expression(repr(float(constants()[name])))

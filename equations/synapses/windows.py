@@ -20,6 +20,7 @@ from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import Rule, named
 from bioae.errors import InputError
+from bioae.noise import draw, pathway_number
 
 __all__ = ["learning_window", "usual_weight", "weight_changes"]
 
@@ -97,6 +98,7 @@ def weight_changes(
             for name, numbers in traces.states.items()
         }
         synapses.learn(
+            step,
             traces_now,
             {
                 "integrate": True,
@@ -205,6 +207,7 @@ class _Synapses:
             (each.target, compile_expression(each.value, functions)) for each in rule.layer
         ]
         self._blocks = []
+        self._rule, self._size = rule, size
         for key, block in rule.blocks.items():
             reads = tuple(sorted(block.reads))
             results = tuple(block.results.values())
@@ -219,10 +222,15 @@ class _Synapses:
         """The weights (synapse,)."""
         return self._known[named("synapse", WEIGHT)]
 
-    def learn(self, traces: Mapping[str, Numbers], where: Mapping[str, Any]) -> None:
+    def learn(self, step: int, traces: Mapping[str, Numbers], where: Mapping[str, Any]) -> None:
         """Run the blocks, each where its condition holds."""
         known = self._known
         known.update(traces)
+        for name, each in self._rule.draws.items():
+            (known[name],) = draw(
+                each.distribution, seed=0, examples=[0], step=step, call=each.call,
+                population=pathway_number(1, recurrent=False), count=self._size,
+            )  # fmt: skip
         for name, value in self._layer:
             known[name] = value(known)
         for key, reads, names, function in self._blocks:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.rules import rules_of
-from bioae.noise import Key
+from bioae.noise import Key, pathway_number
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.plasticity.synapses import PlasticPathway, TracesMirror
@@ -50,20 +49,42 @@ class LayerLearner:
         self.neurons = {
             name: like.new_tensor(values) for name, values in network.persistent(placed).items()
         }
-        for name, rule in rules_of(placed).items():
+        learned = network.learned(placed)
+        for name, rule in placed.rules.items():
             recurrent = name.endswith(".recurrent")
-            weights = like.new_tensor(network.weights[name])
-            sizes = {"pre": weights.shape[1], "post": weights.shape[0]}
+            targets, sources = placed.weight_shapes[name]
+            sizes = {"pre": sources, "post": targets}
             traces = {
-                side: TracesMirror(program, sizes[side], network.config.dt_seconds, like)
+                side: TracesMirror(
+                    program, sizes[side], network.config.dt_seconds, like, rule.kept(side)
+                )
                 for side, program in rule.traces.items()
             }
             no_autapses = recurrent and not placed.layer.autapses
-            fixed = torch.eye(len(weights), dtype=torch.bool) if no_autapses else None
+            fixed = torch.eye(targets, dtype=torch.bool) if no_autapses else None
             self.paths[name] = PlasticPathway(
-                rule, weights, traces, dt=network.config.dt_seconds,
+                rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
+                number=pathway_number(placed.depth, recurrent=recurrent),
                 separate=placed.separate_inhibition, fixed=fixed,
             )  # fmt: skip
+        self.learned = {name: like.new_tensor(values) for name, values in learned.items()}
+
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """What the pathways have learned, by array: see `PlacedLayer.learned`."""
+        return {
+            array: self.paths[name].learned(kind)[variable]
+            for name, kinds in self._placed.learned.items()
+            for kind, arrays in kinds.items()
+            for variable, array in arrays.items()
+        }
+
+    @learned.setter
+    def learned(self, values: Mapping[str, Tensor]) -> None:
+        for name, kinds in self._placed.learned.items():
+            for kind, arrays in kinds.items():
+                own = {variable: values[array] for variable, array in arrays.items()}
+                self.paths[name].set_learned(kind, own)
 
     def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
         """Run a presentation on the output of the layer before, and learn from it.
@@ -86,7 +107,7 @@ class LayerLearner:
         arriving: list[Arrived | None]
         arriving = [None] * (steps + lead_in) if forward else self._mirror.arriving(emitted)
         sent = emitted.flatten(2)
-        self._start(examples, held)
+        self._start(examples, held, key)
         spikes: list[Tensor] = []
         arrived: list[Arrived | None] = []
         for number, each in enumerate(arriving):
@@ -110,6 +131,7 @@ class LayerLearner:
             arrived.append(neuron.step(values, each, receive))
             if not lead_in:
                 self._integrate()
+            self._keep_sources(number)
             if step >= 0:
                 spikes.append(values["_spike"])
         self._keep(values)
@@ -123,14 +145,25 @@ class LayerLearner:
         return values
 
     def _keep(self, values: Mapping[str, Tensor]) -> None:
-        """Keep the persistent variables, averaged over the examples."""
+        """Keep persistent variables, averaged over the examples."""
         for name, array in self._placed.persistent.items():
             self.neurons[array] = values[name].mean(0).flatten()
+        for path in self.paths.values():
+            path.keep("post")
+            path.keep("synapse")
 
-    def _start(self, examples: int, held: Mapping[str, Tensor]) -> None:
+    def _keep_sources(self, number: int) -> None:
+        """Keep the persistent traces of sources in their last step of the period."""
+        last = self._timing.steps + self._timing.schedule.lead_in - 1
+        for name, path in self.paths.items():
+            # The window of the layer before ends a step earlier.
+            if number == last - (not name.endswith(".recurrent")):
+                path.keep("pre")
+
+    def _start(self, examples: int, held: Mapping[str, Tensor], key: Key | None) -> None:
         """Start the pathways; the traces of the layer before are a step ahead."""
         for name, path in self.paths.items():
-            path.start(examples, held)
+            path.start(examples, held, key)
             for side, traces in path.traces.items():
                 ahead = side == "pre" and not name.endswith(".recurrent")
                 # In Brian2's order the input neurons start in the step before the layers' window.
@@ -152,7 +185,7 @@ class LayerLearner:
             window = self._timing.learning(recurrent=recurrent)
             keys = window.blocks(step, path.interval)
             if keys:
-                path.learn(keys, fired if recurrent else sent, fired)
+                path.learn(step, keys, fired if recurrent else sent, fired)
         for name, path in self.paths.items():
             recurrent = name.endswith(".recurrent")
             before = fired if recurrent else sent

@@ -43,21 +43,18 @@ class NetworkLearner:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """What learns, by array: weights (target, source), and variables of neurons (neuron)."""
+        """What learns, by array: weights (target, source), and persistent variables."""
         found: dict[str, torch.Tensor] = {}
         for layer in self._layers:
-            found |= {name: path.weights.T for name, path in layer.paths.items()}
-            found |= layer.neurons
+            found |= layer.learned | layer.neurons
         return {name: each.double().numpy().copy() for name, each in found.items()}
 
     @weights.setter
     def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        tensors = {n: torch.tensor(each, dtype=self._dtype) for n, each in values.items()}
         for layer in self._layers:
-            for name in layer.paths.keys() & values.keys():
-                rows = np.ascontiguousarray(values[name].T)
-                layer.paths[name].weights = torch.from_numpy(rows).to(self._dtype)
-            for name in layer.neurons.keys() & values.keys():
-                layer.neurons[name] = torch.from_numpy(values[name]).to(self._dtype)
+            layer.learned = layer.learned | tensors
+            layer.neurons = {name: tensors.get(name, own) for name, own in layer.neurons.items()}
 
     @torch.no_grad()
     def present(
@@ -90,5 +87,5 @@ class NetworkLearner:
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
 
     def _check_range(self) -> None:
-        paths = (item for layer in self._layers for item in layer.paths.items())
-        check_range(self._network, {name: path.weights.numpy() for name, path in paths})
+        learned = (item for layer in self._layers for item in layer.learned.items())
+        check_range(self._network, {name: each.numpy() for name, each in learned})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,9 +15,11 @@ from bioae.equations.program import Program
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import GRID_BITS, SPIKES, Rule, SideName, named
+from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
+from bioae.trainers.plasticity.draws import Draws
 
 __all__ = ["PlasticPathway", "TracesMirror"]
 
@@ -35,9 +37,15 @@ class TracesMirror:
         The time step in seconds.
     like
         A tensor of the type to use.
+    persistent
+        Traces that presentations do not set back.
     """
 
-    def __init__(self, program: Program, size: int, dt: float, like: Tensor) -> None:
+    def __init__(
+        self, program: Program, size: int, dt: float, like: Tensor, persistent: Iterable[str] = ()
+    ) -> None:
+        #: What persistent traces have learned, by name (neuron).
+        self.learned = {name: like.new_zeros(size) for name in persistent}
         self._program, self._size, self._like = program, size, like
         self._constants = Constants(program, (size,), default_parameters(program), dt)
         self._stepper = Stepper(program, torch_functions(like.dtype))
@@ -45,10 +53,14 @@ class TracesMirror:
 
     def start(self, examples: int) -> None:
         """Set the traces to the values with which a presentation starts."""
-        values = dict(self._constants({}, self._like))
+        values = dict(self._constants({}, self._like)) | self.learned
         for name in self._program.states:
             values[name] = values[name].expand(examples, self._size)
         self._values = values
+
+    def keep(self) -> None:
+        """Keep the persistent traces, averaged over the examples, for the next presentation."""
+        self.learned = {name: self._values[name].mean(0) for name in self.learned}
 
     def integrate(self) -> None:
         """Run one step of the traces' equations."""
@@ -71,12 +83,16 @@ class PlasticPathway:
     ----------
     rule
         The lowered synapse model.
-    weights
-        The weights as learning starts (target, source).
+    shape
+        The number of sources, and of targets.
     traces
         The traces of either side, by side.
     dt
         The time step in seconds.
+    like
+        A tensor of the type to use.
+    number
+        The number of the synapses, see `bioae.noise.pathway_number`.
     separate
         Whether inhibition arrives at a separate variable.
     fixed
@@ -86,25 +102,29 @@ class PlasticPathway:
     def __init__(
         self,
         rule: Rule,
-        weights: Tensor,
+        shape: tuple[int, int],
         traces: Mapping[SideName, TracesMirror],
         *,
         dt: float,
+        like: Tensor,
+        number: int,
         separate: bool,
         fixed: Tensor | None = None,
     ) -> None:
-        self.weights = weights.T.clone(memory_format=torch.contiguous_format)
+        self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
         self.rule, self._separate, self._fixed = rule, separate, fixed
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
-        functions = torch_functions(weights.dtype)
+        self._kept = {name: like.new_zeros(shape) for name in rule.kept("synapse")}
+        self._draws = Draws(rule, shape, number, like.dtype)
+        functions = torch_functions(like.dtype)
         self._blocks = {}
         for key, each in rule.blocks.items():
             # Numbers of 32 bits have no finer grid.
-            block = each.on_grid if weights.dtype == torch.float64 else each
+            block = each.on_grid if like.dtype == torch.float64 else each
             reads = tuple(sorted(block.reads))
             function = compile_statements(
                 block.statements, reads, list(block.results.values()), functions
@@ -115,23 +135,58 @@ class PlasticPathway:
             each.target: compile_expression(each.value, functions) for each in rule.layer
         }
         self._numbers = {
-            name: weights.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
+            name: like.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
         }
 
-    def start(self, examples: int, held: Mapping[str, Tensor]) -> None:
-        """Start a presentation of some examples, with held numbers (example,) by name."""
+    def learned(self, kind: str) -> dict[str, Tensor]:
+        """Return what synapses (target, source), or the traces of a side (neuron), have learned."""
+        if kind != "synapse":
+            return self.traces[kind].learned
+        return {name: each.T for name, each in {WEIGHT: self.weights, **self._kept}.items()}
+
+    def set_learned(self, kind: str, values: Mapping[str, Tensor]) -> None:
+        """Set what `learned` returns."""
+        if kind != "synapse":
+            self.traces[kind].learned = dict(values)
+            return
+        own = {n: v.T.clone(memory_format=torch.contiguous_format) for n, v in values.items()}
+        self.weights = own.pop(WEIGHT)
+        self._kept = own
+
+    def keep(self, kind: str) -> None:
+        """Keep the persistent variables of synapses, or of a side, for the next presentation."""
+        if kind == "synapse":
+            self._kept = {name: self._variables[name].mean(0) for name in self._kept}
+        elif kind in self.traces:
+            self.traces[kind].keep()
+
+    def start(self, examples: int, held: Mapping[str, Tensor], key: Key | None) -> None:
+        """Start a presentation of some examples.
+
+        Parameters
+        ----------
+        examples
+            Their number.
+        held
+            Held numbers by name (example,).
+        key
+            The key of the random numbers that the rule draws.
+        """
         for traces in self.traces.values():
             traces.start(examples)
         self._held = {named("held", name): held[name] for name in self.rule.model.held}
         shape = (examples, *self.weights.shape)
         self._variables = {n: self.weights.new_full(shape, v) for n, v in self._start.items()}
+        for name, values in self._kept.items():
+            self._variables[name][:] = values
+        self._draws.key = key
 
     def deliver(self, spikes: Tensor) -> Arrived:
         """Return the sums of the weights of spikes (example, source), (example, target) each."""
         kinds = by_sign(self.weights, separate=self._separate)
         return {name: spikes @ weights for name, weights in kinds.items()}
 
-    def learn(self, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
+    def learn(self, step: int, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
         """Run some blocks of the rule, by the spikes of the source and of the target.
 
         The changes that a block makes to weights in several examples are averaged, and are those of
@@ -139,6 +194,8 @@ class PlasticPathway:
 
         Parameters
         ----------
+        step
+            The step of the target's window.
         keys
             The names of the blocks.
         before, fired
@@ -156,7 +213,8 @@ class PlasticPathway:
                 at: list[Any] = [slice(None), slice(None)]
                 if spikes is not None:
                     at[key == "on_post"] = spikes[example].nonzero().flatten()
-                self._run(key, example, (at[0], at[1]), layer[example], total)
+                values = layer[example] | self._draws(self.rule.blocks[key], step, example)
+                self._run(key, example, (at[0], at[1]), values, total)
             if total is not None:
                 self.weights = self.weights + _rounded(total / examples)
 
@@ -165,14 +223,16 @@ class PlasticPathway:
         key: str,
         example: int,
         at: tuple[Any, Any],
-        layer: Mapping[str, Tensor],
+        given: Mapping[str, Tensor],
         total: Tensor | None,
     ) -> None:
         """Run a block for the synapses of an example at some place.
 
-        Changes of weights are added to `total`, or made if it is None.
+        Numbers of synapses among those `given` are (source, target). Changes of weights are added
+        to `total`, or made if it is None.
         """
-        values = {**self._numbers, **layer, named("synapse", WEIGHT): self.weights[at]}
+        values = {**self._numbers, named("synapse", WEIGHT): self.weights[at]}
+        values |= {name: each[at] if each.ndim == 2 else each for name, each in given.items()}
         for name, each in self._variables.items():
             values[named("synapse", name)] = each[example][at]
         for side, traces in self.traces.items():

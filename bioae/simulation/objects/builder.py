@@ -9,7 +9,6 @@ from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.rules import rules_of
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.code_runners import SpikeRecorder
@@ -72,7 +71,9 @@ class Builder:
         )
 
     def _keys(self) -> NeuronGroup | None:
-        if not self.config.noisy:
+        learning = self.config.placed if self.learning else ()
+        rules = [rule for placed in learning for rule in placed.rules.values()]
+        if not self.config.noisy and not any(rule.draws for rule in rules):
             return None
         return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
 
@@ -103,6 +104,7 @@ class Builder:
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
         weights = self.source.connection_weights(placed)
+        learned = self.source.learned(placed) if self.learning else {}
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -119,13 +121,16 @@ class Builder:
                 namespace={self.held.name: self.held},
             )
             source = population if recurrent else before
-            rule = rules_of(placed).get(name) if self.learning else None
-            if rule is None:
+            if not self.learning or name not in placed.rules:
                 pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
             else:
+                start = {
+                    kind: {variable: learned[array] for variable, array in arrays.items()}
+                    for kind, arrays in placed.learned[name].items()
+                }
                 pathways[name] = pathway.learning(
-                    rule, source, population, placed.depth, clock=self.clock,
-                    presentations=self.presentations,
+                    placed.rules[name], source, population, placed.depth, clock=self.clock,
+                    presentations=self.presentations, keys=self.keys, start=start,
                 )  # fmt: skip
         return pathways
 

@@ -17,6 +17,7 @@ from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, LayerBase, Pool2d, Shape
 from bioae.networks.schedule import Timing
+from bioae.noise import pathway_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
@@ -82,6 +83,8 @@ class Pathway:
         *,
         clock: Clock,
         presentations: int,
+        keys: NeuronGroup | None,
+        start: Mapping[str, Mapping[str, NDArray[np.float64]]],
     ) -> PlasticSynapses:
         """Make synapses that learn.
 
@@ -95,6 +98,10 @@ class Pathway:
             The target's depth in the network.
         presentations
             The number of presentations of a run.
+        keys
+            Keys of random numbers, from `noise_keys`.
+        start
+            What the rule has learned: see `PlacedLayer.learned`, with values instead of arrays.
         """
         traces = {
             side: Traces(
@@ -104,6 +111,7 @@ class Pathway:
                 timing=self.timing,
                 clock=clock,
                 name=f"{self.name}__{side}",
+                persistent=start.get(side, {}),
             )
             for side, program in rule.traces.items()
         }
@@ -111,7 +119,7 @@ class Pathway:
             rule,
             source,
             target,
-            self.weights,
+            start["synapse"],
             traces,
             variable=INPUT,
             negative=INHIBITION if target.separate_inhibition else None,
@@ -121,6 +129,8 @@ class Pathway:
             recurrent=self.recurrent,
             autapses=self.layer.autapses,
             weight=WEIGHT,
+            keys=keys if rule.draws else None,
+            number=pathway_number(depth, recurrent=self.recurrent),
             clock=clock,
             name=self.name,
         )

@@ -7,19 +7,32 @@ from typing import Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup
+from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.arithmetic.rendering import rendered_statement
-from bioae.equations.program import Statement
+from bioae.equations.program import Draw, Statement
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
 from bioae.networks.schedule import LearningSteps, Timing
+from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
-from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, STEP
+from bioae.simulation.objects.presentation_clock import (
+    EXAMPLE,
+    LEARNED,
+    OFFSET,
+    PRESENTATION,
+    SEED,
+    STEP,
+)
+from bioae.simulation.objects.traces import Traces
 
 __all__ = ["PlasticSynapses"]
+
+#: The number of a synapse in code, by which it draws random numbers.
+_SYNAPSE = "_synapse"
 
 
 class PlasticSynapses(TemplateGroup):
@@ -31,8 +44,9 @@ class PlasticSynapses(TemplateGroup):
         The lowered learning rule.
     source, target
         The groups.
-    weights
-        The weights as a run starts (target, source), multiples of 2**-24.
+    learned
+        The weights, and persistent variables of synapses, as a run starts, by name (target,
+        source). Weights are multiples of 2**-24.
     traces
         The traces of either side, by side.
     variable, negative
@@ -49,6 +63,9 @@ class PlasticSynapses(TemplateGroup):
     weight
         The name of the variable of weights (source, target); those of the synapses' other variables
         begin with it.
+    keys, number
+        Keys of the random numbers that the rule draws, from `noise_keys`, or None if it draws none;
+        and the number of the synapses, `bioae.noise.pathway_number`.
     clock, name
         As for any Brian2 object.
     """
@@ -61,8 +78,8 @@ class PlasticSynapses(TemplateGroup):
         rule: Rule,
         source: NeuronGroup,
         target: NeuronGroup,
-        weights: NDArray[np.float64],
-        traces: Mapping[SideName, NeuronGroup],
+        learned: Mapping[str, NDArray[np.float64]],
+        traces: Mapping[SideName, Traces],
         *,
         variable: str,
         negative: str | None,
@@ -72,19 +89,22 @@ class PlasticSynapses(TemplateGroup):
         recurrent: bool,
         autapses: bool,
         weight: str,
+        keys: NeuronGroup | None,
+        number: int,
         clock: Clock,
         name: str,
     ) -> None:
         super().__init__(name)
         self.rule, self.source, self.target, self.traces = rule, source, target, dict(traces)
-        self.namespace = dict(brian2_arithmetic())
+        self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: weight} | {each: f"{weight}_{each}" for each in rule.states}
         self._presentations = presentations
         dt = float(clock.dt)
         self._add_groups(variable, negative)
         start = rule_start(rule, dt)
-        self._add_synapses(weights, start)
+        self._add_synapses(learned, start)
         self._add_numbers(rule_numbers(rule, dt))
+        self._add_keys(keys)
         exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
@@ -92,7 +112,8 @@ class PlasticSynapses(TemplateGroup):
             delivers, timing.learning(recurrent=recurrent), rule.interval(dt), presentations
         )
         code = {"when": "\n".join(conditions), "layer": _code(rule.layer)}
-        code |= {key: _code(each.statements) for key, each in blocks.items()}
+        drawn = {name: _draw(each, number) for name, each in rule.draws.items()}
+        code |= {key: _code(each.statements, drawn) for key, each in blocks.items()}
         code |= {each: _code([Statement(f"_of_{each}", value)]) for each, value in sums.items()}
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
@@ -111,20 +132,27 @@ class PlasticSynapses(TemplateGroup):
                 "_target",
                 *(["_negative"] if negative else []),
                 *(_array(each) for each in self._given() if each in used),
+                *(_array(each) for each in self._keys),
             ],
             options={
                 "weight_variable": self.variables[weight],
                 "separate": negative is not None,
                 "no_autapses": recurrent and not autapses,
-                "start": {self.variables[self._arrays[n]]: v for n, v in start.items()},
+                "start": {
+                    self.variables[self._arrays[each]]: value
+                    for each, value in start.items()
+                    if each not in rule.kept("synapse")
+                },
                 "held": {
                     name: self.variables[_array(name)]
                     for name in (named("held", each) for each in rule.model.held)
                     if name in used
-                },
+                }
+                | {each: self.variables[_array(each)] for each in self._keys},
                 "sums": {each: self._read(value.names) for each, value in sums.items()},
                 "blocks": {key: self._block_options(each) for key, each in blocks.items()},
                 "weight": named("synapse", WEIGHT),
+                "numbered": bool(rule.draws),
                 "targets": len(target),
             },
             check_units=False,
@@ -133,12 +161,20 @@ class PlasticSynapses(TemplateGroup):
     @property
     def weights(self) -> NDArray[np.float64]:
         """The weights (target, source)."""
-        values = np.asarray(self.variables[self._arrays[WEIGHT]].get_value(), np.float64)
+        return self._matrix(WEIGHT)
+
+    @property
+    def learned(self) -> dict[str, NDArray[np.float64]]:
+        """The weights, and persistent variables of synapses, by name (target, source)."""
+        return {name: self._matrix(name) for name in (WEIGHT, *self.rule.kept("synapse"))}
+
+    def _matrix(self, name: str) -> NDArray[np.float64]:
+        values = np.asarray(self.variables[self._arrays[name]].get_value(), np.float64)
         return values.reshape(len(self.source), len(self.target)).T.copy()
 
     def start_arrays(
         self,
-        weights: NDArray[np.float64],
+        values: Mapping[str, NDArray[np.float64]],
         learned: int,
         held: Mapping[str, NDArray[np.float64]],
     ) -> dict[str, NDArray[Any]]:
@@ -146,18 +182,19 @@ class PlasticSynapses(TemplateGroup):
 
         Parameters
         ----------
-        weights
-            The weights (target, source).
+        values
+            The weights, and persistent variables of synapses, by name (target, source).
         learned
             How many presentations learn; those that follow are padding.
         held
             The held numbers of the presentations that learn, by name.
         """
         dtype = self.variables[self._arrays[WEIGHT]].dtype
-        arrays = {
-            self._arrays[WEIGHT]: np.ascontiguousarray(weights.T, dtype).ravel(),
-            LEARNED: np.array([learned], np.int32),
+        arrays: dict[str, NDArray[Any]] = {
+            self._arrays[name]: np.ascontiguousarray(each.T, dtype).ravel()
+            for name, each in values.items()
         }
+        arrays[LEARNED] = np.array([learned], np.int32)
         return arrays | self.held_arrays(held)
 
     def held_arrays(
@@ -192,15 +229,17 @@ class PlasticSynapses(TemplateGroup):
                 add.add_reference(_array(named(side, name)), group, name)
                 add.add_auxiliary_variable(named(side, name), dtype=self._dtype)
 
-    def _add_synapses(self, weights: NDArray[np.float64], start: Mapping[str, float]) -> None:
-        add = self.variables
-        add.add_constant("N", weights.size)
+    def _add_synapses(
+        self, learned: Mapping[str, NDArray[np.float64]], start: Mapping[str, float]
+    ) -> None:
+        add, size = self.variables, learned[WEIGHT].size
+        add.add_constant("N", size)
         add.add_constant("_sources", len(self.source))
         add.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
-        values = {name: np.full(weights.size, value, self._dtype) for name, value in start.items()}
-        values[WEIGHT] = weights.T.astype(self._dtype).ravel()
+        values = {name: np.full(size, value, self._dtype) for name, value in start.items()}
+        values |= {name: each.T.astype(self._dtype).ravel() for name, each in learned.items()}
         for name, array in self._arrays.items():
-            add.add_array(array, size=weights.size, values=values[name], dtype=self._dtype)
+            add.add_array(array, size=size, values=values[name], dtype=self._dtype)
             add.add_auxiliary_variable(named("synapse", name), dtype=self._dtype)
 
     def _add_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
@@ -216,6 +255,18 @@ class PlasticSynapses(TemplateGroup):
         layer = [*(named("layer", each) for each in rule.sums), *(s.target for s in rule.layer)]
         for name in layer:
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
+
+    def _add_keys(self, keys: NeuronGroup | None) -> None:
+        """Refer to the keys of random numbers, and number the synapses."""
+        self._keys = () if keys is None else (EXAMPLE, OFFSET)
+        if keys is None:
+            return
+        add = self.variables
+        add.add_reference(SEED, keys, "seed")
+        for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
+            add.add_reference(_array(name), keys, variable)
+            add.add_auxiliary_variable(name, dtype=np.int64, scalar=True)
+        add.add_auxiliary_variable(_SYNAPSE, dtype=np.int64)
 
     def _block_options(self, block: Block) -> dict[str, Any]:
         """Return the arrays that a block reads and writes, by their names in code."""
@@ -269,8 +320,15 @@ def _conditions(
     ]
 
 
-def _code(statements: Iterable[Statement]) -> str:
-    return "\n".join(str(rendered_statement(each, ())) for each in statements)
+def _code(statements: Iterable[Statement], drawn: Mapping[str, str] | None = None) -> str:
+    lines = "\n".join(str(rendered_statement(each, ())) for each in statements)
+    return str(word_substitute(lines, drawn or {}))
+
+
+def _draw(draw: Draw, number: int) -> str:
+    """Return Brian2 code that draws a random number of a synapse."""
+    place = f"{STEP}_post, {draw.call}, {number} + {OFFSET}, {SEED}, {EXAMPLE}"
+    return f"{FUNCTIONS[draw.distribution]}({_SYNAPSE}, {place})"
 
 
 def _array(name: str) -> str:

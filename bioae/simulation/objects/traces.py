@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 from brian2 import Clock, NeuronGroup
+from numpy.typing import NDArray
 
 from bioae.arithmetic.rendering import rendered_statement
 from bioae.equations.arrays.start import default_parameters
@@ -32,6 +36,8 @@ class Traces(Population):
         The network's clock.
     name
         The group's name.
+    persistent
+        Traces that presentations do not set back, with the values from which they start (neuron).
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Traces(Population):
         timing: Timing,
         clock: Clock,
         name: str,
+        persistent: Mapping[str, NDArray[np.float64]],
     ) -> None:
         super().__init__(
             program,
@@ -52,7 +59,11 @@ class Traces(Population):
             timing=timing,
             clock=clock,
             name=name,
+            persistent=persistent,
         )
+        if persistent:
+            for variable, values in self.start_arrays(persistent, 2**31 - 1).items():
+                self.variables[variable].set_value(values)
         lines = (str(rendered_statement(each, program.integers)) for each in program.reset)
         first = 1 - timing.schedule.lead_in
         self.variables.add_reference("_spikes_of", neurons, "_spikespace")

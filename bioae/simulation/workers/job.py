@@ -139,7 +139,7 @@ class BuiltRunner(Runner):
     built
         Its objects.
     weights
-        What learns, weights and persistent variables of neurons, by array: the values from which
+        What learns, weights and persistent variables, by array: the values from which
         the next chunk begins. Empty at first, when they are those of the network.
     held
         Held numbers of learning rules, by name: (example) each, of all examples.
@@ -149,28 +149,36 @@ class BuiltRunner(Runner):
     weights: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
     held: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
 
-    def _starts(
-        self, part: slice
-    ) -> Iterator[tuple[PlasticSynapses | Population, dict[str, NDArray[Any]]]]:
+    def _starts(self, part: slice) -> Iterator[tuple[Learner, dict[str, NDArray[Any]]]]:
         """Yield the groups that learn, each with its values at the start of a chunk."""
         network, learned = self.built.source, part.stop - part.start
-        for name, synapses in self.built.plastic.items():
-            weights = np.asarray(self.weights.get(name, network.weights[name]), float)
-            held = {key: numbers[part] for key, numbers in self.held.items()}
-            yield synapses, synapses.start_arrays(weights, learned, held)
-        for placed in network.config.placed if self.built.learning else ():
+        layers = network.config.placed if self.built.learning else ()
+        values: dict[str, NDArray[Any]] = dict(network.weights)
+        for placed in layers:
+            values |= network.persistent(placed) | network.learned(placed)
+        values |= self.weights
+        held = {key: numbers[part] for key, numbers in self.held.items()}
+        for group, arrays in self._learners():
+            own = {name: np.asarray(values[array], float) for name, array in arrays.items()}
+            if isinstance(group, PlasticSynapses):
+                yield group, group.start_arrays(own, learned, held)
+            else:
+                yield group, group.start_arrays(own, learned)
+
+    def _learners(self) -> Iterator[tuple[Learner, dict[str, str]]]:
+        """Yield the groups that learn, each with the arrays of what it learns, by variable."""
+        for placed in self.built.source.config.placed if self.built.learning else ():
             if placed.persistent:
-                values = network.persistent(placed) | self.weights
-                own = {name: values[array] for name, array in placed.persistent.items()}
-                population = self.built.populations[placed.name]
-                yield population, population.start_arrays(own, learned)
+                yield self.built.populations[placed.name], placed.persistent
+            for name, kinds in placed.learned.items():
+                synapses = self.built.plastic[name]
+                groups: dict[str, Learner] = {"synapse": synapses, **synapses.traces}
+                yield from ((groups[kind], arrays) for kind, arrays in kinds.items())
 
     def _keep_weights(self) -> None:
-        for name, synapses in self.built.plastic.items():
-            self.weights[name] = synapses.weights
-        for placed in self.built.source.config.placed if self.built.learning else ():
-            for name, values in self.built.populations[placed.name].learned.items():
-                self.weights[placed.persistent[name]] = values
+        for group, arrays in self._learners():
+            learned = group.learned
+            self.weights.update({array: learned[name] for name, array in arrays.items()})
 
 
 @dataclass(frozen=True, eq=False)

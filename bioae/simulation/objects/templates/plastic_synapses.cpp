@@ -18,6 +18,9 @@
     {% for _name, _variable in block.arrays.items() %}
     const {{c_data_type(_variable.dtype)}} {{_name}} = _row_{{_name}}[_j];
     {% endfor %}
+    {% if numbered %}
+    const int64_t _synapse = (int64_t)_i*{{targets}} + _j;
+    {% endif %}
     {{vector_code[key]|autoindent}}
     {% for _name, _result in block.results.items() %}
     _row_{{_name}}[_j] = {{_result}};
@@ -84,7 +87,7 @@
     if (_learns)
     {
         {% for _name, _variable in held.items() %}
-        const {{_number}} {{_name}} = {{get_array_name(_variable)}}[_shown];
+        const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_shown];
         {% endfor %}
         {% for _name in sums %}
         {{_number}} {{_name}} = 0;

@@ -70,6 +70,9 @@
                 {% for _name, _variable in _block.arrays.items() %}
                 {{_name}} = {{get_array_name(_variable)}}[_row + _j]
                 {% endfor %}
+                {% if numbered %}
+                _synapse = <int64_t>_row + _j
+                {% endif %}
                 {{vector_code[_key]|autoindent}}
                 {% for _name, _result in _block.results.items() %}
                 {% if no_autapses and _name == weight %}
