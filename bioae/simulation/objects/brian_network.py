@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 import xarray as xr
 from brian2 import Network as Brian2Network
@@ -25,13 +25,16 @@ from bioae.simulation.objects.builder import Builder
 from bioae.simulation.objects.pathways import AnySynapses
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import key_arrays
+from bioae.simulation.objects.presentation_clock import LEARNED, key_arrays
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 
-__all__ = ["BrianNetwork", "assembled"]
+__all__ = ["BrianNetwork", "Learner", "assembled"]
+
+#: What learns in Brian2.
+Learner: TypeAlias = PlasticSynapses | Population
 
 
 @dataclass(repr=False)
@@ -109,6 +112,19 @@ class BrianNetwork(Shown):
         return {name: path for name, path in each if isinstance(path, PlasticSynapses)}
 
     @property
+    def learners(self) -> list[tuple[Learner, dict[str, str]]]:
+        """The groups that learn, each with the arrays of what it learns, by variable."""
+        found: list[tuple[Learner, dict[str, str]]] = []
+        for placed in self.source.config.placed if self.learning else ():
+            if placed.persistent:
+                found.append((self.populations[placed.name], placed.persistent))
+            for name, kinds in placed.learned.items():
+                synapses = self.plastic[name]
+                groups: dict[str, Learner] = {"synapse": synapses, **synapses.traces}
+                found += [(groups[kind], arrays) for kind, arrays in kinds.items()]
+        return found
+
+    @property
     def timing(self) -> Timing:
         """The windows of presentations in a run."""
         return self.source.config.timing
@@ -179,6 +195,8 @@ class BrianNetwork(Shown):
         numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
         self.images = checked
         self.set_input(checked)
+        for group, _ in self.learners:  # what follows the last image teaches nothing
+            group.variables[LEARNED].set_value([len(checked)])
         for synapses in self.plastic.values():
             for name, values in synapses.held_arrays(numbers).items():
                 synapses.variables[name].set_value(values)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from brian2 import second
@@ -24,10 +24,9 @@ from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.objects.brian_network import BrianNetwork, assembled
+from bioae.simulation.objects.brian_network import BrianNetwork, Learner, assembled
 from bioae.simulation.objects.builder import Builder
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
-from bioae.simulation.objects.population import Population
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target
@@ -35,9 +34,6 @@ from bioae.simulation.targets.compiling import compile_project
 from bioae.simulation.workers.runner import Runner
 
 __all__ = ["BuiltRunner", "Job", "chunk_size"]
-
-#: What learns in Brian2.
-Learner: TypeAlias = PlasticSynapses | Population
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -158,25 +154,15 @@ class BuiltRunner(Runner):
             values |= network.persistent(placed) | network.learned(placed)
         values |= self.weights
         held = {key: numbers[part] for key, numbers in self.held.items()}
-        for group, arrays in self._learners():
+        for group, arrays in self.built.learners:
             own = {name: np.asarray(values[array], float) for name, array in arrays.items()}
             if isinstance(group, PlasticSynapses):
                 yield group, group.start_arrays(own, learned, held)
             else:
                 yield group, group.start_arrays(own, learned)
 
-    def _learners(self) -> Iterator[tuple[Learner, dict[str, str]]]:
-        """Yield the groups that learn, each with the arrays of what it learns, by variable."""
-        for placed in self.built.source.config.placed if self.built.learning else ():
-            if placed.persistent:
-                yield self.built.populations[placed.name], placed.persistent
-            for name, kinds in placed.learned.items():
-                synapses = self.built.plastic[name]
-                groups: dict[str, Learner] = {"synapse": synapses, **synapses.traces}
-                yield from ((groups[kind], arrays) for kind, arrays in kinds.items())
-
     def _keep_weights(self) -> None:
-        for group, arrays in self._learners():
+        for group, arrays in self.built.learners:
             learned = group.learned
             self.weights.update({array: learned[name] for name, array in arrays.items()})
 

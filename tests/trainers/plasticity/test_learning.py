@@ -9,70 +9,18 @@ import brian2 as b2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network, signals
 
 import bioae
 from bioae.analysis import differing_spikes
 from bioae.datasets import Signals
 from bioae.equations import available_synapses, load_model, load_synapse
-from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
-from bioae.random import named_stream
 from bioae.simulation import Learned, build, learn
 from bioae.simulation.presentations import Presentations
 from bioae.trainers import learn_mirror
 from bioae.trainers.parity import rule_parities
-
-STEPS, INPUTS, HIDDEN, OUTPUTS = 40, 12, 9, 5
-
-
-def network(schedule: str = "brian2", **layer: Any) -> Network:
-    """Return a network of two layers with all kinds of pathways that learn, and one that does not.
-
-    Its weights lie on both sides of 0 where the rule allows it.
-    """
-    hidden = {
-        "kind": "dense", "name": "hidden", "units": HIDDEN, "weight": "0.25",
-        "synapse": "stdp_pair", "recurrent": True, "recurrent_synapse": "stdp_triplet", **layer,
-    }  # fmt: skip
-    output = {
-        "kind": "dense", "name": "output", "units": OUTPUTS, "weight": "0.4",
-        "synapse": "stdp_triplet", "recurrent": True,
-    }  # fmt: skip
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [INPUTS], "steps": STEPS, "schedule": schedule,
-            "task": {"kind": "classification", "classes": OUTPUTS},
-            "encoder": {"kind": "frames", "random": True}, "decoder": {"kind": "max"},
-            "layers": [hidden, output],
-        },
-        where="test",
-    )  # fmt: skip
-    start = Network.initialise(config, seed=0)
-    weights = {name: np.abs(values) % 1 for name, values in start.weights.items()}
-    weights["output.recurrent"] -= 0.5
-    np.fill_diagonal(weights["output.recurrent"], 0)
-    return Network(config, weights).quantised()
-
-
-def signals(examples: int = 4) -> Signals:
-    values = 0.5 * named_stream(3, "signals").random((examples, STEPS, INPUTS))
-    return Signals.of(values, labels=np.zeros(examples, int))
-
-
-def check_equal(one: Learned, other: Learned, start: Network) -> None:
-    """Check that spikes, outputs and weights are equal, and that there was something to learn."""
-    assert differing_spikes(one.result, other.result)["differing"].sum() == 0
-    counts = [
-        int(one.result[f"layers/{name}"]["spike_count"].sum()) for name in ("hidden", "output")
-    ]
-    assert min(counts) > 20
-    np.testing.assert_array_equal(one.result["output"], other.result["output"])
-    for name, weights in one.network.weights.items():
-        np.testing.assert_array_equal(weights, other.network.weights[name])
-        learns = name in {"hidden.weight", "hidden.recurrent", "output.weight"}
-        assert (weights * 2**24 % 1 == 0).all()
-        assert (np.mean(weights != start.weights[name]) > 0.3) == learns, name
 
 
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
@@ -352,17 +300,6 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
         with pytest.raises(InputError, match=line) as refused:
             function(start, signals(), held=held)
         assert "\n" not in str(refused.value)
-
-
-def custom(**changes: Any) -> SynapseModel:
-    """Return a rule whose traces jump by a parameter, with some keys changed."""
-    fields: dict[str, Any] = {
-        "description": "A rule.",
-        "pre": {"equations": "dx/dt = -x/(10*ms) : 1", "on_spike": "x += step"},
-        "synapse": {"on_post": "w = clip(w + 0.02*x_pre, -1, 1)"},
-        "parameters": {"step": "0.5"},
-    }
-    return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
 
 
 def test_rules_that_keep_weights_below_0_have_parity() -> None:

@@ -1,0 +1,192 @@
+"""What rules remember from one presentation to the next, and the random numbers that they draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
+
+import bioae
+from bioae.equations import load_model
+from bioae.errors import ModelError, NetworkError
+from bioae.networks import Network
+from bioae.noise import draw, pathway_number
+from bioae.simulation import Learned, build, learn
+from bioae.trainers import learn_mirror
+from bioae.trainers.parity import rule_parities
+
+MEMORY: dict[str, Any] = {
+    "persistent": ["x_pre", "y_post", "c"],
+    "pre": {"equations": "dx/dt = -x/(10*second) : 1", "on_spike": "x += 1/16",
+            "initial": {"x": "0.5"}},
+    "post": {"equations": "dy/dt = -y/(10*second) : 1", "on_spike": "y += 1/16"},
+    "synapse": {
+        "equations": "dc/dt = (0.25 - c)/(5*second) : 1\nd : 1",
+        "initial": {"c": "0.125", "d": "1"},
+        "on_pre": "c = c + 0.01*(y_post - c); d = 0",
+        "on_post": "w = clip(w + 0.05*(x_pre*(1 - w) - (y_post + c)*w) + 0.01*d, 0, 1)",
+    },
+    "parameters": {},
+}  # fmt: skip
+
+CHANCE: dict[str, Any] = {
+    "synapse": {
+        "on_pre": "w = clip(w + 0.02*(rand() - 0.5), 0, 1)",
+        "on_post": "w = clip(w + 0.1*int(rand() < 0.5)*x_pre, 0, 1)",
+        "regularly": "w = clip(w + 0.001*randn(), 0, 1)",
+        "every": "9*ms",
+    }
+}
+
+#: The arrays of what the networks of `learner` remember.
+ARRAYS = {
+    f"{weights}_{name}": shape
+    for weights, (targets, sources) in {
+        "hidden.weight": (HIDDEN, INPUTS), "hidden.recurrent": (HIDDEN, HIDDEN),
+        "output.weight": (5, HIDDEN),
+    }.items()
+    for name, shape in {"x_pre": (sources,), "y_post": (targets,), "c": (targets, sources)}.items()
+}  # fmt: skip
+
+
+def learner(changes: dict[str, Any], schedule: str = "brian2") -> Network:
+    """Return a network all of whose pathways but one learn by a rule with other keys."""
+    start = network(schedule, synapse="stdp_pair", recurrent_synapse="stdp_pair")
+    layers = [each.model_dump() for each in start.config.layers]
+    layers[0]["synapse"] = layers[0]["recurrent_synapse"] = layers[1]["synapse"] = "mine"
+    synapses = {"mine": custom(**changes).to_mapping()}
+    return Network(start.config.varied(layers=layers, synapses=synapses), start.weights)
+
+
+def check(one: Learned, other: Learned, start: Network) -> None:
+    """Check that two networks are equal, and remember what they learned."""
+    check_equal(one, other, start)
+    for name, values in one.network.weights.items():
+        np.testing.assert_array_equal(values, other.network.weights[name])
+        if name in ARRAYS:
+            assert values.shape == ARRAYS[name]
+            assert np.unique(values).size > 3, name
+
+
+@pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_mirror_remembers_and_draws_as_brian2_does(
+    schedule: str, changes: dict[str, Any]
+) -> None:
+    start = learner(changes, schedule)
+    brian, mirror = learn(start, signals(), "numpy", seed=5), learn_mirror(start, signals(), seed=5)
+    check(brian, mirror, start)
+    assert (changes is MEMORY) == (brian.network.weights.keys() >= ARRAYS.keys())
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
+)
+def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
+    both = {
+        **MEMORY,
+        "synapse": {**MEMORY["synapse"], "regularly": "w = clip(w + 0.01*rand(), 0, 1)"},
+    }
+    start = learner(both)
+    whole = learn(start, signals(), "numpy", seed=5)
+    check(whole, learn(start, signals(), target, seed=5, chunk=3), start)
+
+
+def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
+    start = learner(MEMORY, "paper")
+    whole = learn(start, signals(), "numpy")
+    bioae.save(learn(start, signals()[:3], "numpy").network, tmp_path / "half")
+    half = bioae.load(tmp_path / "half").network
+    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
+        after = function(half, signals()[3:], examples=[3]).network
+        for name, values in whole.network.weights.items():
+            np.testing.assert_array_equal(values, after.weights[name])
+
+
+def test_objects_remember_from_where_the_network_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
+    start = learn(learner(MEMORY), signals()[:3], "numpy").network
+    built = build(start, 1, learning=True)
+    built.present(signals()[3:], examples=[3])
+    built.run()
+    expected = learn(start, signals()[3:], "numpy", examples=[3]).network.weights
+    for name, pathway in built.plastic.items():
+        for variable, values in pathway.learned.items():
+            array = name if variable == "w" else f"{name}_{variable}"
+            np.testing.assert_array_equal(values, expected[array])
+        for side, trace in {"pre": "x", "post": "y"}.items():
+            values = pathway.traces[side].learned[trace]
+            np.testing.assert_array_equal(values, expected[f"{name}_{trace}_{side}"])
+
+
+def test_a_trace_that_persists_decays_over_presentations() -> None:
+    """Two presentations without a spike of the source: its trace decays as one exponential."""
+    start = learner(MEMORY)
+    silent = signals(2)
+    silent = type(silent).of(0 * silent.signals, labels=silent.labels)
+    after = learn_mirror(start, silent).network.weights
+    steps = 2 * start.config.steps  # of the input, which has no lead-in
+    np.testing.assert_allclose(
+        after["hidden.weight_x_pre"], 0.5 * np.exp(-steps * 1e-3 / 10), rtol=1e-12
+    )
+
+
+def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> None:
+    rule = {"pre": None, "parameters": {}, "synapse": {"regularly": "w = rand()", "every": "40*ms"}}
+    start = learner(rule)
+    after = learn_mirror(start, signals(2), seed=7, examples=[4, 9]).network.weights
+    numbers = draw(
+        "uniform", seed=7, examples=[9], step=start.config.steps - 2, call=0,
+        population=pathway_number(1, recurrent=False), count=HIDDEN * INPUTS,
+    )  # fmt: skip
+    expected = np.rint(numbers.reshape(INPUTS, HIDDEN).T * 2**24) / 2**24
+    np.testing.assert_array_equal(after["hidden.weight"], expected)
+
+
+@pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
+def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> None:
+    (report,) = rule_parities(
+        custom(**changes), ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+    )
+    assert report.exact
+    assert report.passed
+    assert report.changed > 0.2
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (["z_pre"], "there is no variable 'z_pre' that could persist.*expected some of x_pre"),
+        (["x"], "there is no variable 'x'"),
+        (["w"], "Weights always persist: leave w out"),
+    ],
+)
+def test_what_cannot_persist_is_refused(names: list[str], line: str) -> None:
+    with pytest.raises(ModelError, match=line):
+        bioae.equations.lower_synapse(custom(persistent=names))
+
+
+def test_arrays_of_rules_must_not_have_the_name_of_another() -> None:
+    start, lif = learner(MEMORY), load_model("lif").to_mapping()
+    lif["threshold"] = "v > theta*weight_c"
+    lif["parameters"]["weight_c"] = "1"
+    layers = [{**each.model_dump(), "neuron": "other"} for each in start.config.layers]
+    config = start.config.varied(layers=layers, neurons={"other": lif})
+    with pytest.raises(NetworkError, match=r"has the name of another one.*found hidden.weight_c"):
+        learn_mirror(Network(config, start.weights), signals())
+
+
+@pytest.mark.parametrize("place", ["layer", "post", "synapse"])
+def test_only_statements_of_synapses_draw(place: str) -> None:
+    changes: dict[str, Any] = {
+        "layer": {"post": {"equations": "dy/dt = -y/(10*ms) : 1"},
+                  "layer": {"sum": {"G": "y*rand()"}}},
+        "post": {"post": {"equations": "dy/dt = -y/(10*ms) + xi*ms**-0.5 : 1"}},
+        "synapse": {"synapse": {"equations": "c = rand() : 1\nd : 1", "on_pre": "w = c"}},
+    }[place]  # fmt: skip
+    with pytest.raises(ModelError, match="random|stateful"):
+        bioae.equations.lower_synapse(custom(**changes))
