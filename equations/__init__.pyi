@@ -6,6 +6,7 @@ from .model import NeuronModel as NeuronModel
 from .model import Surrogate as Surrogate
 from .program import Program as Program
 from .program import Statement as Statement
+from .synapses.devices import with_devices as with_devices
 from .synapses.library import available_synapses as available_synapses
 from .synapses.library import load_synapse as load_synapse
 from .synapses.lowering import lower_synapse as lower_synapse

@@ -16,6 +16,9 @@ __all__ = ["list_synapses", "show_synapses"]
 #: The intervals of a learning window, in milliseconds.
 _WIDEST, _POINTS = 100.0, 201
 
+#: How long a rule whose weights change without a spike goes on to learn.
+_AFTER = "0.1*second"
+
 
 def list_synapses(*, json: bool = False) -> None:
     """List the shipped synapse models: learning rules.
@@ -39,7 +42,15 @@ def list_synapses(*, json: bool = False) -> None:
 
 
 def show_synapses(
-    name: str, /, *, window: Path | None = None, overwrite: bool = False, json: bool = False
+    name: str,
+    /,
+    *,
+    levels: int | None = None,
+    largest: float = 1.0,
+    write_noise: float = 0.0,
+    window: Path | None = None,
+    overwrite: bool = False,
+    json: bool = False,
 ) -> None:
     """Show a synapse model's equations, and draw its learning window.
 
@@ -49,6 +60,13 @@ def show_synapses(
     ----------
     name
         A shipped model's name, or the path of a TOML file.
+    levels
+        Show the rule with weights in devices: pairs of conductances of so many levels.
+    largest
+        With --levels, the largest magnitude of a weight.
+    write_noise
+        With --levels, the standard deviation of the number of levels that a pulse moves a
+        conductance.
     window
         The picture of the learning window to write: the change of the weight by a pair of spikes
         against the interval between them. An .svg, .png or .pdf file.
@@ -57,9 +75,16 @@ def show_synapses(
     json
         Print one JSON object.
     """
-    from bioae.equations import load_synapse, lower_synapse
+    from bioae.equations import load_synapse, lower_synapse, with_devices
+    from bioae.errors import InputError
 
     model = load_synapse(name)
+    if levels is not None:
+        model = with_devices(model, levels, largest=largest, noise=write_noise)
+    elif write_noise or largest != 1.0:
+        raise InputError(
+            "--largest and --write-noise are of devices", mend="Give --levels, such as --levels 32"
+        )
     rule = lower_synapse(model)
     if window is not None:
         _draw(model, window, overwrite=overwrite)
@@ -105,7 +130,8 @@ def _draw(model: SynapseModel, path: Path, *, overwrite: bool) -> None:
     check_output(path, overwrite=overwrite, kind="file")
     intervals = np.linspace(-_WIDEST, _WIDEST, _POINTS)
     weight = usual_weight(model)
-    change = learning_window(model, intervals, weight=weight)
+    after = None if model.synapse.every is None else _AFTER
+    change = learning_window(model, intervals, weight=weight, after=after)
     held = f", {' and '.join(model.held)} 1" if model.held else ""
 
     @styled

@@ -119,6 +119,7 @@ def learning_window(
     dt: str = "0.1*ms",
     weight: float = 0.5,
     held: Mapping[str, float] | None = None,
+    after: str | None = None,
 ) -> Numbers:
     """Return the change of a weight by one pair of spikes, by the interval between them.
 
@@ -131,6 +132,8 @@ def learning_window(
         rounded to time steps, of which it has at most 100,000.
     dt, weight, held
         As for `weight_changes`.
+    after
+        How long synapses go on to learn after the longest interval, such as ``"0.1*second"``.
 
     Returns
     -------
@@ -146,7 +149,8 @@ def learning_window(
     most = _MOST_STEPS * 1e3 * seconds
     times = array(intervals, "intervals do not fit", least=-most, most=most).ravel()
     steps = np.rint(times / (1e3 * seconds)).astype(int)
-    length = int(abs(steps).max(initial=0)) + 1
+    late = 0 if after is None else round(time_in_seconds(after, where="after") / seconds)
+    length = int(abs(steps).max(initial=0)) + 1 + late
     pre, post = np.zeros((2, len(steps), length), bool)
     synapses = np.arange(len(steps))
     pre[synapses, np.maximum(-steps, 0)] = True

@@ -75,6 +75,26 @@ def test_ojas_rule_has_its_closed_form() -> None:
     assert found == pytest.approx(-0.01 * np.exp(-10 / 20) * 0.5, rel=1e-9)
 
 
+def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
+    """Euler steps of 1 ms: z decays by the factor a, p by b, and is fed by z."""
+    intervals, late = np.arange(-30.0, 31.0, 10.0), 100
+    model = unbounded("bcpnn")
+    found = learning_window(model, intervals, dt="1*ms", after="0.1*second")
+    a, b, jump, start = 1 - 1 / 10, 1 - 1 / 10_000, 2.0, 0.1
+    steps, expected = np.arange(31 + late), []
+    for interval in intervals:
+        z, p = [], []
+        for since in (steps - max(0, -interval), steps - max(0, interval)):
+            # Traces jump in the step of the spike, after learning.
+            fed = jump * (1 - b) * (b**since - a**since) / (b - a)
+            z.append(np.where(since > 0, jump * a**since, 0))
+            p.append(start * b ** (steps + 1) + np.where(since > 0, fed, 0))
+        joint = start**2 * b ** len(steps) + (1 - b) * (z[0] * z[1] * b ** steps[::-1]).sum()
+        expected.append(0.1 * np.log(joint / (p[0][-1] * p[1][-1])))
+    assert max(expected) > 0.005
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
 def test_soft_bounds_have_their_closed_form() -> None:
     trace = np.where(INTERVALS > 0, np.exp(-INTERVALS / 20), 0.0)
     expected = 0.05 * (trace * (1 - 0.3) - 0.6 * 0.3)

@@ -188,5 +188,5 @@ def test_only_statements_of_synapses_draw(place: str) -> None:
         "post": {"post": {"equations": "dy/dt = -y/(10*ms) + xi*ms**-0.5 : 1"}},
         "synapse": {"synapse": {"equations": "c = rand() : 1\nd : 1", "on_pre": "w = c"}},
     }[place]  # fmt: skip
-    with pytest.raises(ModelError, match="random|stateful"):
+    with pytest.raises(ModelError, match=r"random|stateful"):
         bioae.equations.lower_synapse(custom(**changes))

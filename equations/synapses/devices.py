@@ -1,0 +1,133 @@
+"""Weights in devices: rules whose weights are pairs of bounded, quantised conductances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bioae.checks import number, whole
+from bioae.equations.assignments import parse_assignments
+from bioae.equations.expressions import Expression
+from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.errors import ModelError
+
+__all__ = ["with_devices"]
+
+#: What the pair has in common: its smaller conductance, in levels above the lowest.
+_COMMON = "g_common"
+
+#: The weight that the rule would give, without devices.
+_WISHED = "w_wished"
+
+#: Of a pair of conductances, in levels: a pulse raises one by a level, or lowers the other where
+#: the first is at its highest. Pulses are rounded at random, so that their mean is what the rule
+#: wishes; g_plus and g_minus differ by the weight.
+_WRITE = f"""
+g_plus = {_COMMON} + floor(clip({WEIGHT}, 0, w_device)/w_level + 0.5)
+g_minus = {_COMMON} + floor(clip(-{WEIGHT}, 0, w_device)/w_level + 0.5)
+g_wished = clip({_WISHED}, -w_device, w_device)/w_level
+g_pulses = floor(g_wished - (g_plus - g_minus) + rand())
+g_written = floor(g_pulses + write_noise*sqrt(abs(g_pulses))*randn() + 0.5)
+g_raised = clip(g_written, 0, highest - g_plus)
+g_lowered = clip(-g_written, 0, highest - g_minus)
+g_rest = g_written - g_raised + g_lowered
+g_plus_after = g_plus + g_raised - clip(-g_rest, 0, g_plus)
+g_minus_after = g_minus + g_lowered - clip(g_rest, 0, g_minus)
+{_COMMON} = clip(g_minus_after, 0, g_plus_after)
+{WEIGHT} = w_level*(g_plus_after - g_minus_after)
+"""
+
+
+def with_devices(
+    model: SynapseModel, levels: int, *, largest: float = 1.0, noise: float = 0.0
+) -> SynapseModel:
+    """Return a rule whose weights are differences of two conductances of a few levels each.
+
+    A weight is ``w = largest*(G_plus - G_minus)`` with both conductances between 0 and 1. The
+    change that the rule wishes is written in pulses of one level, of which it takes a random whole
+    number with the right mean. A pulse raises one conductance, or lowers the other where the first
+    is at its highest. It is a model of their behaviour, after memristor-based systems such as those
+    of Merkel & Ororbia 2024 (arXiv:2409.10887), and not of a device.
+
+    Parameters
+    ----------
+    model
+        The rule.
+    levels
+        The number of levels of a conductance, at least 2.
+    largest
+        The largest magnitude of a weight.
+    noise
+        The standard deviation of the number of levels that a pulse moves a conductance; that of
+        several pulses grows with the square root of their number.
+
+    Returns
+    -------
+    SynapseModel
+        A model with the same name, and ``_devices`` added. It is an ordinary synapse model, which
+        `to_toml` writes.
+
+    Raises
+    ------
+    ModelError
+        If Brian2 refuses the rule, or it uses a name that devices need.
+    InputError
+        If a number does not fit.
+    """
+    lower_synapse(model)
+    whole(levels, "levels", least=2, most=2**20)
+    number(largest, "largest", above=0)
+    number(noise, "noise", least=0)
+    added = {
+        "w_device": repr(float(largest)), "highest": str(levels - 1),
+        "w_level": "w_device/highest", "write_noise": repr(float(noise)),
+    }  # fmt: skip
+    fields = model.to_mapping()
+    synapse = dict(fields["synapse"])
+    for key in ("on_pre", "on_post", "regularly"):
+        if key in synapse:
+            synapse[key] = _written(synapse[key], where=f"{model.name}.toml, [synapse] {key}")
+    equations = synapse.get("equations", "").strip()
+    synapse["equations"] = "\n".join(filter(None, [equations, f"{_COMMON} : 1"]))
+    _check_names(model, {*added, _COMMON, _WISHED})
+    return SynapseModel.from_mapping(
+        f"{model.name}_devices",
+        {
+            **fields,
+            "description": f"{model.description} Its weights are pairs of conductances of {levels} "
+            "levels.",
+            "persistent": [*model.persistent, _COMMON],
+            "synapse": synapse,
+            "parameters": {**model.parameters, **added},
+        },
+        where=f"{model.name}_devices.toml",
+    )
+
+
+def _written(code: str, *, where: str) -> str:
+    """Return statements whose last weight is written to devices."""
+    lines = list(_renamed(code, where=where))
+    writes = any(line.startswith(f"{_WISHED} =") for line in lines)
+    return "\n".join([*lines, _WRITE.strip()] if writes else lines)
+
+
+def _renamed(code: str, *, where: str) -> Iterator[str]:
+    """Yield statements that assign the wished weight instead of the weight."""
+    known: dict[str, Expression] = {}
+    for each in parse_assignments(code, where=where):
+        target = _WISHED if each.target == WEIGHT else each.target
+        yield f"{target} = {each.value.substituted(known)}"
+        if each.target == WEIGHT:
+            known[WEIGHT] = Expression(_WISHED)
+
+
+def _check_names(model: SynapseModel, needed: set[str]) -> None:
+    """Refuse a rule that has a name that devices need."""
+    rule = lower_synapse(model)
+    used = {*model.parameters, *model.held, *rule.states, *rule.sums}
+    for name in sorted(used & needed):
+        raise ModelError(
+            f"weights in devices need the name {name!r}",
+            where=f"{model.name}.toml",
+            mend="Rename it in the rule",
+        )

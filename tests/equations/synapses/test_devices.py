@@ -1,0 +1,120 @@
+"""Rules whose weights are pairs of bounded, quantised, noisy conductances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plastic_networks import network, signals
+
+from bioae.equations import SynapseModel, load_model, load_synapse, weight_changes, with_devices
+from bioae.errors import InputError, ModelError
+from bioae.networks import Network
+from bioae.trainers import learn_mirror
+from bioae.trainers.parity import rule_parities
+
+
+def jump(change: str, **more: Any) -> SynapseModel:
+    """Return a rule that changes the weight by a number with each spike of the source."""
+    fields = {"description": "A rule.", "synapse": {"on_pre": f"w = w + {change}"}, **more}
+    return SynapseModel.from_mapping("mine", fields, where="mine.toml")
+
+
+def changes(model: SynapseModel, spikes: int, weight: float = 0.0, n: int = 1) -> Any:
+    """Return the changes of weights by some spikes of their sources (synapse,)."""
+    fired = np.zeros((2, n, spikes + 1), bool)
+    fired[0, :, :spikes] = True
+    return weight_changes(model, *fired, dt="1*ms", weight=weight)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    levels=st.integers(2, 40), change=st.floats(-0.7, 0.7), noise=st.sampled_from([0.0, 0.5]),
+    largest=st.sampled_from([0.5, 1.0, 3.0]),
+)  # fmt: skip
+def test_weights_are_levels_within_bounds(
+    levels: int, change: float, noise: float, largest: float
+) -> None:
+    model = with_devices(jump(repr(change)), levels, largest=largest, noise=noise)
+    weights = changes(model, 5, n=20) / largest * (levels - 1)
+    np.testing.assert_allclose(weights, np.rint(weights), atol=1e-6)
+    assert (abs(weights) <= levels - 1).all()
+
+
+def test_pulses_have_the_mean_that_the_rule_wishes() -> None:
+    """Within five standard errors; a pulse of 1/4 level is 0 or 1."""
+    level, n = 1 / 63, 40_000
+    found = changes(with_devices(jump(repr(level / 4)), 64), 1, n=n) / level
+    assert set(np.rint(found)) == {0.0, 1.0}
+    assert abs(found.mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / n)
+    noisy = changes(with_devices(jump(repr(9 * level)), 64, noise=0.5), 1, n=n) / level
+    assert abs(noisy.mean() - 9) < 5 * noisy.std() / np.sqrt(n)
+    assert noisy.var() == pytest.approx(9 * 0.5**2 + 1 / 12, rel=0.05)  # and that of rounding
+
+
+def test_whole_levels_are_written_exactly_up_to_the_bounds() -> None:
+    up, down = (with_devices(jump(f"{sign}3*0.125"), 9) for sign in ("", "-"))
+    assert [changes(up, k)[0] for k in range(1, 5)] == [0.375, 0.75, 1.0, 1.0]
+    assert [changes(down, k)[0] for k in range(1, 5)] == [-0.375, -0.75, -1.0, -1.0]
+    assert [changes(down, k, weight=0.5)[0] for k in (1, 4)] == [-0.375, -1.5]
+
+
+def test_a_pair_that_goes_up_and_down_keeps_its_range() -> None:
+    """Both conductances rise to the highest level; the weight still follows the rule."""
+    model = with_devices(
+        jump("0.25*rise_post", post={"equations": "ds/dt = -s/(1*ms) : 1\nrise = 1 : 1"}), 9
+    )
+    there_and_back = model.model_copy(
+        update={"synapse": model.synapse.model_copy(update={
+            "on_post": (model.synapse.on_pre or "").replace("0.25", "-0.25")
+        })}
+    )  # fmt: skip
+    fired = np.zeros((2, 1, 202), bool)
+    fired[0, 0, :200:2] = fired[1, 0, 1:200:2] = True  # up, down, up, ...
+    assert weight_changes(there_and_back, *fired, dt="1*ms", weight=0.0)[0] == 0
+    fired[1, 0, 193:] = False  # four times up without down
+    assert weight_changes(there_and_back, *fired, dt="1*ms", weight=0.0)[0] == 1.0
+
+
+def test_conductances_stay_within_their_levels() -> None:
+    start = network(recurrent=False, recurrent_synapse=None)
+    rule = with_devices(load_synapse("stdp_pair"), 5, noise=0.3)
+    layers = [each.model_dump() for each in start.config.layers]
+    layers[0]["synapse"] = rule.name
+    config = start.config.varied(layers=layers, synapses={rule.name: rule.to_mapping()})
+    learned = learn_mirror(Network(config, start.weights), signals()).network.weights
+    common = learned["hidden.weight_g_common"]
+    levels = np.abs(learned["hidden.weight"]) * 4
+    written = np.isclose(levels, np.rint(levels), atol=1e-5)
+    assert written.mean() > 0.9
+    assert common.min() >= 0
+    assert (common + levels)[written].max() <= 4 + 1e-5
+    assert common.max() > 0
+
+
+@pytest.mark.parametrize("name", ["stdp_pair", "csdp"])
+def test_devices_have_parity(name: str) -> None:
+    model = with_devices(load_synapse(name), 16, noise=0.2)
+    (report,) = rule_parities(
+        model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+    )
+    assert report.passed
+    assert report.differing_weights == 0
+    assert report.changed > 0.2
+
+
+def test_devices_that_do_not_fit_are_refused() -> None:
+    rule = jump("0.1")
+    for numbers, line in (
+        ({"levels": 1}, "levels"), ({"levels": 4, "largest": 0}, "largest"),
+        ({"levels": 4, "noise": -1}, "noise"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=line):
+            with_devices(rule, **numbers)
+    with pytest.raises(ModelError, match=r"weights in devices need the name 'highest'.*Rename"):
+        with_devices(jump("0.1*highest", parameters={"highest": "1"}), 4)
+    with pytest.raises(ModelError, match="need the name 'g_common'"):
+        with_devices(with_devices(rule, 4), 4)
