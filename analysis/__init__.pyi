@@ -10,6 +10,7 @@ from .coding.classification import predicted_class as predicted_class
 from .coding.classification import wilson_interval as wilson_interval
 from .coding.costs import cost as cost
 from .coding.costs import operations as operations
+from .coding.goodness import goodness as goodness
 from .coding.information import count_information as count_information
 from .coding.information import latency_information as latency_information
 from .coding.latent_space import participation_ratio as participation_ratio

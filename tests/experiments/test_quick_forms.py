@@ -16,6 +16,7 @@ from bioae.experiments.runner.registry import load
 WRONG: dict[str, list[tuple[str, str, float]]] = {
     "convolutional_structure": [("relu", "median", 0.0)],
     "local_encoder": [("stdp_postsynaptic", "accuracy", 0.0), ("gradient", "differing_spikes", 1)],
+    "memristive": [("levels-32", "and_gap", -5.0), ("analogue", "differing_spikes", 1)],
     "neural_variability": [("variability", "memorised", 1.0)],
     "radlif": [("radlif", "critical_gain", 1.5)],
     "regression": [("elasticity", "differing_spikes", 1)],

@@ -242,6 +242,20 @@ def trend(column: str, conditions: Sequence[str]) -> Statistic:
     return Statistic(text, column, tuple(conditions), estimate)
 
 
+def largest_rise(column: str, conditions: Sequence[str]) -> Statistic:
+    """Return the largest rise of a column's mean from one condition to the next; a fall is less."""
+
+    def estimate(rows: xr.Dataset) -> Estimate:
+        samples = [values_of(rows, column, condition) for condition in conditions]
+        if not all(len(sample) for sample in samples):
+            return Estimate(math.nan, n=min(map(len, samples)))
+        rises = np.diff([sample.mean() for sample in samples])
+        return Estimate(float(rises.max()), n=min(map(len, samples)))
+
+    text = f"largest rise of the mean of `{column}` in the order of {_listed(conditions)}"
+    return Statistic(text, column, tuple(conditions), estimate)
+
+
 def _extreme(
     name: str, reduce: Callable[[Numbers], np.float64], column: str, condition: str
 ) -> Statistic:

@@ -1,0 +1,40 @@
+"""Goodness of a layer against traces that are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bioae.analysis import goodness
+from bioae.errors import InputError, ResultError
+
+Make = Callable[..., xr.DataTree]
+
+
+def test_goodness_is_the_mean_of_squared_traces(make: Make) -> None:
+    raster = np.random.default_rng(0).random((5, 30, 7)) < 0.2
+    raster[3] = False
+    found = goodness(make(raster), "latent", tau_ms=9.0)
+    dt = float(make(raster).attrs["dt_ms"])
+    expected = np.zeros((5, 30))
+    for example, spikes in enumerate(raster):
+        trace = np.zeros(7)
+        for step, fired in enumerate(spikes):
+            trace = np.where(fired, 1, trace * (1 - dt / 9.0) if step else trace)
+            expected[example, step] = (trace**2).sum()
+    assert expected.sum() > 10
+    np.testing.assert_allclose(found, expected.mean(1), rtol=1e-12)
+    assert found.dims == ("example",)
+    assert found[3] == 0
+
+
+def test_what_does_not_fit_is_refused(make: Make) -> None:
+    tree: Any = make(np.ones((1, 3, 2), bool))
+    with pytest.raises(InputError, match="tau_ms"):
+        goodness(tree, "latent", tau_ms=0.5)
+    with pytest.raises(ResultError, match="other"):
+        goodness(tree, "other")
