@@ -9,6 +9,7 @@ from . import noise as noise
 from . import responses as responses
 from . import simulation as simulation
 from . import spike_times as spike_times
+from . import structure as structure
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
 from .equations import SynapseModel as SynapseModel

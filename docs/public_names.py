@@ -29,6 +29,7 @@ PACKAGES = (
     "bioae.learning",
     "bioae.responses",
     "bioae.spike_times",
+    "bioae.structure",
     "bioae.noise",
     "bioae.analysis",
     "bioae.analysis.plots",

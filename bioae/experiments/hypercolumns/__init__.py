@@ -1,0 +1,1 @@
+"""Rate networks of hypercolumns that learn by Bayesian Confidence Propagation (BCPNN)."""

@@ -1,0 +1,148 @@
+"""Connections of a constant fan-in, and their exchange for potential ones of a higher score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bioae.checks import array, whole
+from bioae.errors import InputError
+from bioae.fields import Count, Natural, Table
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Rewiring", "Structure", "random_connections", "rewired"]
+
+
+class Structure(Table):
+    """Description of structural plasticity.
+
+    Attributes
+    ----------
+    fan_in
+        The sources of each target.
+    period
+        The presentations from one rewiring to the next.
+    swaps
+        The most connections that one rewiring exchanges, over all targets.
+    by_fan_out
+        Whether scores are divided by the number of targets that share the source, see `rewired`.
+    """
+
+    fan_in: Count
+    period: Count
+    swaps: Natural
+    by_fan_out: bool = True
+
+    def due(self, before: int, after: int) -> bool:
+        """Return whether a rewiring is due between two numbers of presentations."""
+        return after // self.period > before // self.period
+
+
+@dataclass(frozen=True)
+class Rewiring:
+    """Connections after a rewiring.
+
+    Attributes
+    ----------
+    connected
+        The connections (target, source), truth values.
+    swaps
+        The exchanges in their order (swap, 3): the target, the source that it lost, and the one
+        that took its place.
+    """
+
+    connected: NDArray[np.bool_]
+    swaps: NDArray[np.int64]
+
+
+def random_connections(
+    targets: int, sources: int, fan_in: int, rng: Generator
+) -> NDArray[np.bool_]:
+    """Return random connections (target, source): the same number of different sources for each.
+
+    Raises
+    ------
+    InputError
+        If there are fewer sources than each target needs.
+    """
+    targets, sources = whole(targets, "targets", least=1), whole(sources, "sources", least=1)
+    fan_in = whole(fan_in, "fan_in", least=1, most=sources)
+    return rng.permuted(np.tile(np.arange(sources) < fan_in, (targets, 1)), axis=1)
+
+
+def rewired(
+    connected: ArrayLike, scores: ArrayLike, swaps: int, *, by_fan_out: bool = True
+) -> Rewiring:
+    """Exchange connections for potential ones of the same target that have a higher score.
+
+    The exchange with the largest gain comes first; of equal ones, that of the lowest target and
+    sources. With `by_fan_out` the score of a connection is divided by the number of targets that
+    have its source, itself included, and that of a potential connection by the number that would
+    have it, so that targets spread over the sources. Each exchange changes these numbers for the
+    next. Since no target gains by an exchange and its opposite, rewiring ends by itself: these
+    exchanges are better responses in a congestion game with an exact potential.
+
+    Parameters
+    ----------
+    connected
+        The connections (target, source), truth values.
+    scores
+        Numbers for all potential connections (target, source).
+    swaps
+        The most exchanges.
+    by_fan_out
+        Whether scores are divided; they may not be negative then.
+
+    Returns
+    -------
+    Rewiring
+        The new connections, with the fan-in of each target as it was, and the exchanges.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, connections are not truth values, or a score is not a finite number.
+    """
+    mask, values = _checked(connected, scores, by_fan_out=by_fan_out)
+    most = whole(swaps, "swaps")
+    made: list[tuple[int, int, int]] = []
+    while len(made) < most:
+        # A source's targets after the exchange: its own for a connection, one more for others.
+        shared = mask.sum(0) + ~mask if by_fan_out else 1
+        rated = values / shared
+        kept = np.where(mask, rated, np.inf)
+        others = np.where(mask, -np.inf, rated)
+        worst, best = kept.argmin(1), others.argmax(1)
+        every = np.arange(len(mask))
+        lowest, highest = kept[every, worst], others[every, best]
+        gains = highest - lowest
+        target = int(gains.argmax())
+        if not highest[target] > lowest[target]:
+            break
+        mask[target, worst[target]], mask[target, best[target]] = False, True
+        made.append((target, int(worst[target]), int(best[target])))
+    return Rewiring(mask, np.array(made, np.int64).reshape(-1, 3))
+
+
+def _checked(
+    connected: ArrayLike, scores: ArrayLike, *, by_fan_out: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    mask = np.array(connected)
+    if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
+        raise InputError(
+            "connections do not fit",
+            expected="truth values (target, source)",
+            found=f"{mask.dtype} {mask.shape}",
+        )
+    least = 0.0 if by_fan_out else -np.inf
+    values = array(scores, "scores do not fit", least=least)
+    if values.shape != mask.shape:
+        raise InputError(
+            "scores do not fit", expected=f"numbers {mask.shape}", found=f"numbers {values.shape}"
+        )
+    return mask, values

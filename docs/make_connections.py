@@ -1,0 +1,36 @@
+"""Draw the connections of hypercolumns from a run of ``bioae experiment bcpnn``.
+
+python docs/make_connections.py bcpnn docs/images/connections.svg
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import xarray as xr
+from safetensors.numpy import load_file
+
+from bioae.analysis.plots import filter_grid, to_svg
+from bioae.files import atomic_output
+
+#: The conditions to draw, with their titles; of each the first seed.
+ROWS = {"fixed": "random connections", "learned": "after rewiring"}
+
+
+def main(run: str, out: str) -> None:
+    """Draw a picture per hypercolumn, and write one SVG."""
+    masks = {}
+    for name, title in ROWS.items():
+        file = Path(run) / "runs" / name / "0" / "connections.safetensors"
+        connected = load_file(file)["connected"].astype(float).reshape(-1, 28, 28)
+        masks[title] = xr.DataArray(connected, dims=("neuron", "y", "x"))
+    figure = filter_grid(masks, most=10)
+    with atomic_output(Path(out), overwrite=True) as temporary:
+        temporary.write_text(to_svg(figure), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

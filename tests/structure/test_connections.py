@@ -1,0 +1,133 @@
+"""Connections of a constant fan-in, and rewiring: invariants, closed forms and refusals."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from bioae.errors import InputError
+from bioae.structure import Rewiring, Structure, random_connections, rewired
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Mask, Numbers]:
+    """Draw connections of a constant fan-in, and scores that often are equal."""
+    targets, sources = draw(st.integers(1, 5)), draw(st.integers(1, 8))
+    fan_in = draw(st.integers(1, sources))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    scores = draw(arrays(np.float64, (targets, sources), elements=st.integers(0, 6)))
+    return random_connections(targets, sources, fan_in, rng), scores
+
+
+def replayed(connected: Mask, rewiring: Rewiring, scores: Numbers, *, by_fan_out: bool) -> Mask:
+    """Make the exchanges one by one, and check that each gains."""
+    mask = connected.copy()
+    for target, lost, taken in rewiring.swaps:
+        assert mask[target, lost]
+        assert not mask[target, taken]
+        others = mask.sum(0) - mask[target] if by_fan_out else np.zeros(mask.shape[1])
+        assert scores[target, taken] / (others[taken] + 1) > scores[target, lost] / (
+            others[lost] + 1
+        )
+        mask[target, lost], mask[target, taken] = False, True
+    return mask
+
+
+@given(cases(), st.integers(0, 6), st.booleans())
+def test_each_swap_gains_and_the_fan_in_stays(
+    case: tuple[Mask, Numbers], most: int, by_fan_out: bool
+) -> None:
+    connected, scores = case
+    before = connected.copy()
+    rewiring = rewired(connected, scores, most, by_fan_out=by_fan_out)
+    assert len(rewiring.swaps) <= most
+    np.testing.assert_array_equal(connected, before)
+    np.testing.assert_array_equal(rewiring.connected.sum(1), connected.sum(1))
+    after = replayed(connected, rewiring, scores, by_fan_out=by_fan_out)
+    np.testing.assert_array_equal(rewiring.connected, after)
+
+
+@given(cases())
+def test_without_fan_out_the_best_sources_remain(case: tuple[Mask, Numbers]) -> None:
+    connected, scores = case
+    rewiring = rewired(connected, scores, 10**6, by_fan_out=False)
+    fan_in = int(connected[0].sum())
+    best = np.sort(scores, 1)[:, -fan_in:]
+    kept = np.sort(scores[rewiring.connected].reshape(len(scores), fan_in), 1)
+    np.testing.assert_array_equal(kept, best)
+    # No connection is exchanged twice: a target makes as many swaps as it has too weak sources.
+    assert len(rewiring.swaps) == (connected & ~rewiring.connected).sum()
+
+
+@given(cases())
+def test_with_fan_out_rewiring_ends_where_no_target_gains(case: tuple[Mask, Numbers]) -> None:
+    connected, scores = case
+    mask = rewired(connected, scores, 10**6).connected
+    for target in range(len(mask)):
+        others = mask.sum(0) - mask[target]
+        rated = scores[target] / (others + 1)
+        worst = rated[mask[target]].min()
+        assert (rated[~mask[target]] <= worst).all()
+    assert len(rewired(mask, scores, 10**6).swaps) == 0
+
+
+def test_targets_with_the_same_scores_spread_over_the_sources() -> None:
+    scores = np.tile([8.0, 7.0, 6.0, 5.0, 1.0, 1.0], (2, 1))
+    connected = np.tile([False, False, False, False, True, True], (2, 1))
+    alone = rewired(connected, scores, 100, by_fan_out=False).connected
+    np.testing.assert_array_equal(alone.sum(0), [2, 2, 0, 0, 0, 0])
+    spread = rewired(connected, scores, 100).connected
+    np.testing.assert_array_equal(spread.sum(0), [1, 1, 1, 1, 0, 0])
+
+
+def test_the_largest_gain_comes_first() -> None:
+    connected = np.array([[True, False, False], [True, False, False]])
+    scores = np.array([[1.0, 2.0, 0.0], [1.0, 0.0, 9.0]])
+    (swap,) = rewired(connected, scores, 1).swaps
+    np.testing.assert_array_equal(swap, [1, 0, 2])
+
+
+def test_random_connections_have_each_source_equally_often() -> None:
+    connected = random_connections(4000, 10, 3, np.random.default_rng(0))
+    np.testing.assert_array_equal(connected.sum(1), 3)
+    share = connected.mean(0)
+    deviation = np.sqrt(0.3 * 0.7 / 4000)
+    assert np.abs(share - 0.3).max() < 4 * deviation
+    assert len(np.unique(connected, axis=0)) == 120  # all of them: 10 over 3
+
+
+def test_a_rewiring_is_due_once_in_a_period() -> None:
+    structure = Structure(fan_in=1, period=200, swaps=1)
+    ends = np.cumsum([1] * 250 + [20] * 50)
+    due = [structure.due(before, after) for before, after in pairwise(ends)]
+    assert sum(due) == ends[-1] // 200 > 5
+
+
+REFUSED: list[tuple[Any, Any, str]] = [
+    (np.eye(2), np.eye(2), "truth values"),
+    (np.eye(2, dtype=bool), np.ones((2, 3)), "numbers"),
+    (np.eye(2, dtype=bool), np.full((2, 2), np.nan), "found nan"),
+    (np.eye(2, dtype=bool), np.full((2, 2), -1.0), "0 or more"),
+    (np.ones((0, 2), bool), np.ones((0, 2)), "truth values"),
+]
+
+
+@pytest.mark.parametrize(("connected", "scores", "message"), REFUSED)
+def test_what_does_not_fit_is_refused(connected: Any, scores: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        rewired(connected, scores, 1)
+
+
+def test_a_fan_in_of_more_than_all_sources_is_refused() -> None:
+    with pytest.raises(InputError, match="fan_in"):
+        random_connections(2, 3, 4, np.random.default_rng(0))
