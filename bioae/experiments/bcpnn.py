@@ -71,7 +71,7 @@ def _learned(trial: Trial, patterns: Numbers) -> Learned:
     settings, sizes, seed = trial.settings, trial.sizes, trial.seed
     tables = settings["tables"]
     hypercolumns = network.Hypercolumns.model_validate(tables["network"])
-    structure = Structure.model_validate({**tables["structure"], "period": sizes["period"]})
+    structure = Structure(**{**tables["structure"], "period": sizes["period"]})
     rng = named_stream(seed, "bcpnn")
     if settings["kind"] == "untrained":
         return learning.untrained(hypercolumns, structure, patterns, settings["scale"], rng)

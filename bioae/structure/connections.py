@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bioae.checks import array, whole
+from bioae.checks import array, instance, whole
 from bioae.errors import InputError
-from bioae.fields import Count, Natural, Table
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Rewiring", "Structure", "random_connections", "rewired"]
 
 
-class Structure(Table):
+@dataclass(frozen=True)
+class Structure:
     """Description of structural plasticity.
 
     Attributes
@@ -31,12 +31,23 @@ class Structure(Table):
         The most connections that one rewiring exchanges, over all targets.
     by_fan_out
         Whether scores are divided by the number of targets that share the source, see `rewired`.
+
+    Raises
+    ------
+    InputError
+        If a number is not a whole one within its bounds, or `by_fan_out` no truth value.
     """
 
-    fan_in: Count
-    period: Count
-    swaps: Natural
+    fan_in: int
+    period: int
+    swaps: int
     by_fan_out: bool = True
+
+    def __post_init__(self) -> None:
+        whole(self.fan_in, "fan_in", least=1)
+        whole(self.period, "period", least=1)
+        whole(self.swaps, "swaps")
+        instance(self.by_fan_out, "by_fan_out", bool)
 
     def due(self, before: int, after: int) -> bool:
         """Return whether a rewiring is due between two numbers of presentations."""
@@ -84,8 +95,8 @@ def rewired(
     sources. With `by_fan_out` the score of a connection is divided by the number of targets that
     have its source, itself included, and that of a potential connection by the number that would
     have it, so that targets spread over the sources. Each exchange changes these numbers for the
-    next. Since no target gains by an exchange and its opposite, rewiring ends by itself: these
-    exchanges are better responses in a congestion game with an exact potential.
+    next, and raises the sum of ln score over connections, less that of ln(fan-out!) over sources.
+    Rewiring therefore ends by itself.
 
     Parameters
     ----------

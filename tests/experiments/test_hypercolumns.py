@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -149,7 +151,7 @@ def test_rewiring_finds_the_sources_that_tell_something() -> None:
     for name, swaps in (("rewired", 20), ("fixed", 0), ("shuffled", 20)):
         rng = np.random.default_rng(8)
         score = by_shuffled_information(rng) if name == "shuffled" else by_information
-        described = structure.model_copy(update={"swaps": swaps})
+        described = replace(structure, swaps=swaps)
         found[name] = learn(network, described, course, bars(400), rng, score=score)
     telling = {name: each.connected[:, :8].sum() for name, each in found.items()}
     assert telling["rewired"] == 16

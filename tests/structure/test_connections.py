@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from bioae.errors import InputError
 from bioae.structure import Rewiring, Structure, random_connections, rewired
@@ -81,6 +82,21 @@ def test_with_fan_out_rewiring_ends_where_no_target_gains(case: tuple[Mask, Numb
     assert len(rewired(mask, scores, 10**6).swaps) == 0
 
 
+@given(cases())
+def test_each_swap_raises_the_potential(case: tuple[Mask, Numbers]) -> None:
+    """The sum of log scores, less that of log factorials of the fan-outs."""
+    connected, scores = case[0], case[1] + 1.0
+
+    def potential(mask: Mask) -> float:
+        return float(np.log(scores[mask]).sum() - gammaln(mask.sum(0) + 1).sum())
+
+    mask = connected
+    for _ in rewired(connected, scores, 10**6).swaps:
+        after = rewired(mask, scores, 1).connected
+        assert potential(after) > potential(mask)
+        mask = after
+
+
 def test_targets_with_the_same_scores_spread_over_the_sources() -> None:
     scores = np.tile([8.0, 7.0, 6.0, 5.0, 1.0, 1.0], (2, 1))
     connected = np.tile([False, False, False, False, True, True], (2, 1))
@@ -131,3 +147,17 @@ def test_what_does_not_fit_is_refused(connected: Any, scores: Any, message: str)
 def test_a_fan_in_of_more_than_all_sources_is_refused() -> None:
     with pytest.raises(InputError, match="fan_in"):
         random_connections(2, 3, 4, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fan_in": 0}, "fan_in does not fit; expected 1 or more"),
+        ({"period": 1.5}, "period does not fit"),
+        ({"swaps": True}, "swaps does not fit"),
+        ({"by_fan_out": 1}, "by_fan_out"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Structure(**{"fan_in": 1, "period": 1, "swaps": 1, **changes})
