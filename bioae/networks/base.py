@@ -246,25 +246,6 @@ class NetworkBase(Shown):
             for name, array in placed.persistent.items()
         }
 
-    def learned(self, placed: PlacedLayer) -> dict[str, NDArray[np.float64]]:
-        """Return the values of what a layer's rules learn, by array: see `PlacedLayer.learned`.
-
-        Persistent variables that have no array yet start from the values in the synapse model.
-        """
-        if not placed.synapses:
-            return {}
-        from bioae.equations.synapses.numbers import persistent_start
-
-        starts: dict[str, Any] = {
-            f"{weights}_{name}": value
-            for weights, rule in placed.rules.items()
-            for name, value in persistent_start(rule, self.config.dt_seconds).items()
-        }
-        return {
-            array: np.broadcast_to({**starts, **self.weights}[array], shape).astype(np.float64)
-            for array, shape in placed.learned_shapes.items()
-        }
-
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
         """Count the synapses that leave each neuron, by layer (neuron,).
 

@@ -20,7 +20,6 @@ from bioae.noise import PARAMETER_STEP, draw, population_number
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
-    from bioae.equations.synapses.program import Rule
 
 __all__ = ["PlacedLayer"]
 
@@ -145,13 +144,6 @@ class PlacedLayer:
         return found
 
     @cached_property
-    def rules(self) -> dict[str, Rule]:
-        """The rules of its pathways that learn, lowered, by the name of their weights."""
-        from bioae.equations.synapses.lowering import lower_synapse
-
-        return {name: lower_synapse(model) for name, model in self.synapses.items()}
-
-    @cached_property
     def learned(self) -> dict[str, dict[str, dict[str, str]]]:
         """The arrays of what its rules learn: weights, and persistent variables.
 
@@ -159,14 +151,14 @@ class PlacedLayer:
         the variable: ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others.
         """
         found: dict[str, dict[str, dict[str, str]]] = {}
-        for weights, rule in self.rules.items():
+        for weights, model in self.synapses.items():
             own = found[weights] = {"synapse": {WEIGHT: weights}}
-            for name, (kind, variable) in rule.persistent.items():
+            for name, (kind, variable) in model.remembered.items():
                 array = f"{weights}_{name}"
                 if array in {**self.array_shapes, **self.parameter_shapes}:
                     raise NetworkError(
                         "the array of a persistent variable has the name of another one",
-                        where=f"synapse model {rule.model.name}",
+                        where=f"synapse model {model.name}",
                         found=array,
                         mend="Choose another name for the variable",
                     )

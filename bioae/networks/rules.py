@@ -4,19 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import NoneType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, instance
+from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.numbers import persistent_start
+from bioae.equations.synapses.program import Rule
 from bioae.errors import InputError
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["Held", "check_held", "check_rules"]
+__all__ = ["Held", "check_held", "check_rules", "learned_by", "rules_of"]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
 Held = Mapping[str, ArrayLike]
+
+
+def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
+    """Return the rules of the pathways that learn, by the name of their weights.
+
+    Raises
+    ------
+    ModelError
+        If Brian2 refuses a synapse model.
+    """
+    return {name: lower_synapse(model) for name, model in placed.synapses.items()}
+
+
+def learned_by(
+    placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]], dt: float
+) -> dict[str, NDArray[np.float64]]:
+    """Return the values of what the rules of a layer learn, by array: see `PlacedLayer.learned`.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    arrays
+        Those of the network; persistent variables without one start from the values in the synapse
+        model.
+    dt
+        The time step in seconds.
+    """
+    starts: dict[str, Any] = {
+        f"{weights}_{name}": value
+        for weights, rule in rules_of(placed).items()
+        for name, value in persistent_start(rule, dt).items()
+    }
+    return {
+        array: np.broadcast_to({**starts, **arrays}[array], shape).astype(np.float64)
+        for array, shape in placed.learned_shapes.items()
+    }
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
@@ -29,7 +70,7 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
     """
     for placed in layers:
         _ = placed.persistent, placed.learned
-        for rule in placed.rules.values():
+        for rule in rules_of(placed).values():
             rule.interval(dt)
 
 

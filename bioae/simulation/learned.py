@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.equations.synapses.program import GRID_BITS
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
-from bioae.networks.rules import check_rules
+from bioae.networks.rules import check_rules, learned_by
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -56,7 +56,9 @@ def learner(network: Network) -> Network:
     for placed in network.config.placed:
         # One value per neuron from the start, so that a network that has learned needs no other
         # build.
-        learned |= network.learned(placed) | network.persistent(placed)
+        learned |= learned_by(
+            placed, network.weights, network.config.dt_seconds
+        ) | network.persistent(placed)
     learned |= {name: np.rint(learned[name] * grid) / grid for name in names}
     return with_weights(network, learned)
 

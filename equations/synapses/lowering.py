@@ -82,20 +82,21 @@ class _Lowering:
             raise ModelError(
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
             )
+        self._check_persistent({**traces, "synapse": variables})
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=self._every(),
-            persistent=self._persistent({**traces, "synapse": variables}), draws=draws.by_name,
+            draws=draws.by_name,
         )  # fmt: skip
 
-    def _persistent(self, programs: Mapping[str, Program | None]) -> dict[str, tuple[str, str]]:
-        """Return the side or ``"synapse"``, and the variable, of the names in `persistent`."""
-        variables = {
-            name if kind == "synapse" else f"{name}_{kind}": (kind, name)
+    def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
+        """Refuse names in `persistent` that are no numbers of the rule."""
+        variables = [
+            name if kind == "synapse" else f"{name}_{kind}"
             for kind, program in programs.items()
             for name, each in (program.states if program else {}).items()
             if each.dtype == "float"
-        }
+        ]
         for name in self.model.persistent:
             if name not in variables:
                 raise ModelError(
@@ -104,7 +105,6 @@ class _Lowering:
                     expected=f"some of {', '.join(variables)}" if variables else "none",
                     mend=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
                 )
-        return {name: variables[name] for name in self.model.persistent}
 
     def _every(self) -> float | None:
         every = self.model.synapse.every

@@ -129,3 +129,13 @@ class SynapseModel(TomlModel):
     @classmethod
     def _one_line(cls, text: str) -> str:
         return " ".join(text.split())
+
+    @property
+    def remembered(self) -> dict[str, tuple[str, str]]:
+        """The side or ``"synapse"``, and the variable, of the names in `persistent`."""
+        found: dict[str, tuple[str, str]] = {}
+        for name in self.persistent:
+            own, _, side = name.rpartition("_")
+            # Brian2 refuses variables of synapses with such ends.
+            found[name] = (side, own) if side in ("pre", "post") else ("synapse", name)
+        return found

@@ -106,9 +106,6 @@ class Rule:
         Statements of a synapse.
     every
         The interval of `regularly` in seconds; None: only as the presentation ends.
-    persistent
-        The variables that presentations do not set back: the side or ``"synapse"``, and the
-        variable, by its name in the model's statements.
     draws
         The random numbers that statements of synapses draw, by their names in them.
     """
@@ -124,7 +121,6 @@ class Rule:
     on_post: Block
     regularly: Block
     every: float | None
-    persistent: Mapping[str, tuple[str, str]]
     draws: Mapping[str, Draw]
 
     @property
@@ -140,7 +136,7 @@ class Rule:
 
     def kept(self, kind: str) -> tuple[str, ...]:
         """Return the persistent variables of a side or ``"synapse"``."""
-        return tuple(name for own, name in self.persistent.values() if own == kind)
+        return tuple(name for own, name in self.model.remembered.values() if own == kind)
 
     def drawn(self, block: Block) -> dict[str, Draw]:
         """Return the random numbers that a block draws, by their names in it."""

@@ -20,7 +20,6 @@ from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import Rule, named
 from bioae.errors import InputError
-from bioae.noise import draw, pathway_number
 
 __all__ = ["learning_window", "usual_weight", "weight_changes"]
 
@@ -44,7 +43,8 @@ def weight_changes(
 ) -> Numbers:
     """Return the changes of the weights of single synapses, whose neurons fire in given steps.
 
-    The order of a step is that of `docs/timing.md`. Each synapse has a layer of its own, of one
+    The order of a step is that of `docs/timing.md`. Random numbers of a rule are the same in each
+    call. Each synapse has a layer of its own, of one
     neuron; weights are not rounded to the grid.
 
     Parameters
@@ -231,10 +231,9 @@ class _Synapses:
         known = self._known
         known.update(traces)
         for name, each in self._rule.draws.items():
-            (known[name],) = draw(
-                each.distribution, seed=0, examples=[0], step=step, call=each.call,
-                population=pathway_number(1, recurrent=False), count=self._size,
-            )  # fmt: skip
+            stream = np.random.default_rng([step, each.call])
+            draw = stream.random if each.distribution == "uniform" else stream.standard_normal
+            known[name] = draw(self._size)
         for name, value in self._layer:
             known[name] = value(known)
         for key, reads, names, function in self._blocks:

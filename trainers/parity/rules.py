@@ -18,6 +18,7 @@ from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.networks.rules import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.learned import learner
@@ -189,7 +190,7 @@ def _compare(
     either = counts["common"] + differing
     neurons = sum(each.size for each in placed)
     steps = network.config.steps
-    rules = [rule for each in placed for rule in each.rules.values()]
+    rules = [rule for each in placed for rule in rules_of(each).values()]
     return RuleParity(
         model=model.name,
         target=target,

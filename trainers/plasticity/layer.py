@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import learned_by, rules_of
 from bioae.noise import Key, pathway_number
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
@@ -49,8 +50,8 @@ class LayerLearner:
         self.neurons = {
             name: like.new_tensor(values) for name, values in network.persistent(placed).items()
         }
-        learned = network.learned(placed)
-        for name, rule in placed.rules.items():
+        learned = learned_by(placed, network.weights, network.config.dt_seconds)
+        for name, rule in rules_of(placed).items():
             recurrent = name.endswith(".recurrent")
             targets, sources = placed.weight_shapes[name]
             sizes = {"pre": sources, "post": targets}

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS", "RELATIONS", "Criterion", "Estimate", "Kind", "Relation", "Statistic",
-    "difference", "kruskal_p", "largest", "mean", "paired_p", "ratio", "smallest", "trend",
-    "values_of", "welch_p",
+    "difference", "kruskal_p", "largest", "largest_rise", "mean", "paired_p", "ratio", "smallest",
+    "trend", "values_of", "welch_p",
 ]  # fmt: skip
 
 Relation = Literal["<=", ">=", "<", ">"]

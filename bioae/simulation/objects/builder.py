@@ -9,6 +9,7 @@ from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from bioae.networks.base import NetworkBase
 from bioae.networks.inputs import Steps
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import learned_by, rules_of
 from bioae.noise import population_number
 from bioae.simulation.backend import Connectivity
 from bioae.simulation.code_runners import SpikeRecorder
@@ -72,7 +73,7 @@ class Builder:
 
     def _keys(self) -> NeuronGroup | None:
         learning = self.config.placed if self.learning else ()
-        rules = [rule for placed in learning for rule in placed.rules.values()]
+        rules = [rule for placed in learning for rule in rules_of(placed).values()]
         if not self.config.noisy and not any(rule.draws for rule in rules):
             return None
         return noise_keys(self.presentations, clock=self.clock, name=f"{self.prefix}noise__keys")
@@ -104,7 +105,9 @@ class Builder:
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
         weights = self.source.connection_weights(placed)
-        learned = self.source.learned(placed) if self.learning else {}
+        learned = (
+            learned_by(placed, self.source.weights, self.config.dt_seconds) if self.learning else {}
+        )
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -121,7 +124,7 @@ class Builder:
                 namespace={self.held.name: self.held},
             )
             source = population if recurrent else before
-            if not self.learning or name not in placed.rules:
+            if not self.learning or name not in placed.synapses:
                 pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
             else:
                 start = {
@@ -129,7 +132,7 @@ class Builder:
                     for kind, arrays in placed.learned[name].items()
                 }
                 pathways[name] = pathway.learning(
-                    placed.rules[name], source, population, placed.depth, clock=self.clock,
+                    rules_of(placed)[name], source, population, placed.depth, clock=self.clock,
                     presentations=self.presentations, keys=self.keys, start=start,
                 )  # fmt: skip
         return pathways

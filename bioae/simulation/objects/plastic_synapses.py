@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup
@@ -27,7 +27,9 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
 )
-from bioae.simulation.objects.traces import Traces
+
+if TYPE_CHECKING:
+    from bioae.simulation.objects.population import Population
 
 __all__ = ["PlasticSynapses"]
 
@@ -79,7 +81,7 @@ class PlasticSynapses(TemplateGroup):
         source: NeuronGroup,
         target: NeuronGroup,
         learned: Mapping[str, NDArray[np.float64]],
-        traces: Mapping[SideName, Traces],
+        traces: Mapping[SideName, Population],
         *,
         variable: str,
         negative: str | None,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
+from bioae.networks.rules import learned_by
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
@@ -151,7 +152,9 @@ class BuiltRunner(Runner):
         layers = network.config.placed if self.built.learning else ()
         values: dict[str, NDArray[Any]] = dict(network.weights)
         for placed in layers:
-            values |= network.persistent(placed) | network.learned(placed)
+            values |= network.persistent(placed) | learned_by(
+                placed, network.weights, network.config.dt_seconds
+            )
         values |= self.weights
         held = {key: numbers[part] for key, numbers in self.held.items()}
         for group, arrays in self.built.learners:
