@@ -107,7 +107,7 @@ class InputNeurons(VariablesGroup):
             clock=clock,
             name=name,
         )
-        vectorise_thresholds(self.thresholder)
+        vectorise_thresholds(self, nonzero=HELD if encoder.draws else None)
         add_clock(self, timing, 0, self._keys)
         # Between the pathways of one step and the next, whatever their slot.
         changes = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0"
