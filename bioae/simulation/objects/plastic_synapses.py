@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from bioae.simulation.brian2_internals.groups import TemplateGroup
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, STEP
 
 __all__ = ["PlasticSynapses"]
+
+_COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
 
 
 class PlasticSynapses(TemplateGroup):
@@ -126,6 +129,7 @@ class PlasticSynapses(TemplateGroup):
                 "blocks": {key: self._block_options(each) for key, each in blocks.items()},
                 "weight": named("synapse", WEIGHT),
                 "targets": len(target),
+                "copies": _COPIES if exact and _changes_seldom(rule) else "",
             },
             check_units=False,
         )
@@ -196,6 +200,7 @@ class PlasticSynapses(TemplateGroup):
         add = self.variables
         add.add_constant("N", weights.size)
         add.add_constant("_sources", len(self.source))
+        add.add_array("_copied", size=1, dtype=np.int32, scalar=True, read_only=True)
         add.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
         values = {name: np.full(weights.size, value, self._dtype) for name, value in start.items()}
         values[WEIGHT] = weights.T.astype(self._dtype).ravel()
@@ -244,6 +249,12 @@ class PlasticSynapses(TemplateGroup):
             }
             for side in SIDES
         }
+
+
+def _changes_seldom(rule: Rule) -> bool:
+    """Return whether a spike reads weights more often than a rule changes them."""
+    changing = {key for key, block in rule.blocks.items() if WEIGHT in block.results}
+    return changing <= {"on_post", "regularly"}
 
 
 def _conditions(

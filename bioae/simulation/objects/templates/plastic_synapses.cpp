@@ -1,5 +1,14 @@
-{# USES_VARIABLES { _spikespace, _spikes_post, _target, _sources } #}
+{# USES_VARIABLES { _spikespace, _spikes_post, _target, _sources, _copied } #}
+{# WRITES_TO_READ_ONLY_VARIABLES { _copied } #}
 {% extends 'common_group.cpp' %}
+
+{% block before_code %}
+    {{_copied}} = 0;
+{% endblock %}
+
+{% block extra_headers %}
+{{copies}}
+{% endblock %}
 
 {% block maincode %}
     {% macro loads(variables, index) %}
@@ -43,6 +52,16 @@
     {{scalar_code['when']|autoindent}}
     const int32_t _num_pre = {{_spikespace}}[_sources];
     const int32_t _num_post = {{_spikes_post}}[{{targets}}];
+    {% if copies %}
+    static WeightCopies<_sources, {{targets}}> _copies;
+    // In the first step: the arguments of a standalone run have been read by then.
+    if (!{{_copied}})
+        _copies.reset();
+    {{_copied}} = 1;
+    if (_delivers && _num_pre > 0 && _copies.exact && _copies.update({{_weights}}, {{_spikespace}}, _num_pre))
+        _copies.add({{_spikespace}}, _num_pre, {{_target}}, {{_negative if separate else 'nullptr'}});
+    else
+    {% endif %}
     if (_delivers && _num_pre > 0)
     {
         alignas(64) static {{_number}} _sums[{{targets}}];
@@ -105,6 +124,12 @@
         if (_runs_{{_key}})
         {
             {{scalar_code[_key]|autoindent}}
+            {% if copies and weight in _block.results and _key == 'on_post' %}
+            for (int32_t _spike = 0; _spike < _num_post; _spike++)
+                _copies.change({{_spikes_post}}[_spike]);
+            {% elif copies and weight in _block.results %}
+            _copies.change_all();
+            {% endif %}
             {% if _key == 'on_pre' %}
             for (int32_t _spike = 0; _spike < _num_pre; _spike++)
             {
