@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Group, NeuronGroup
+from brian2 import CodeRunner, Group
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
@@ -16,21 +16,12 @@ from bioae.simulation.brian2_internals.standalone import active_target
 __all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "vectorise_thresholds"]
 
 
-def vectorise_thresholds(group: NeuronGroup, nonzero: str | None = None) -> None:
+def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
     """Let a group find its spikes without a branch per neuron, in C++.
 
     On CUDA, where thresholds work differently, they stay as Brian2 makes them.
-
-    Parameters
-    ----------
-    group
-        The group.
-    nonzero
-        A variable without which no neuron fires: the threshold's condition, which may draw random
-        numbers, is evaluated only where it is not 0.
     """
-    for thresholder in group.thresholder.values():
-        thresholder.template_kwds["nonzero_variable"] = nonzero and group.variables[nonzero]
+    for thresholder in thresholders.values():
         use_template(thresholder, __package__, "vectorised_threshold")
 
 

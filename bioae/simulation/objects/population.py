@@ -146,7 +146,7 @@ class Population(VariablesGroup):
         looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
         add_clock(self, timing, depth, self._keys, code="\n".join([f"t = {STEP}*dt", *looked_up]))
         self._add_input(program)
-        vectorise_thresholds(self)
+        vectorise_thresholds(self.thresholder)
         # Units were checked when the model was lowered; hoisted constants have none.
         skip_unit_checks(*self.thresholder.values(), *self.resetter.values())
 

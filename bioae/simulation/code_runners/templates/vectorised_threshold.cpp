@@ -13,13 +13,9 @@
     static char _fires[(N + 63)/64*64];
     for (size_t _idx = 0; _idx < N; _idx++)
     {
-        {% if nonzero_variable %}
-        _fires[_idx] = {{get_array_name(nonzero_variable)}}[_idx] != 0 ? 1 : 0;
-        {% else %}
         const size_t _vectorisation_idx = _idx;
         {{vector_code|autoindent}}
         _fires[_idx] = _cond ? 1 : 0;
-        {% endif %}
     }
     {% set _eventspace = get_array_name(eventspace_variable) %}
     int32_t _count = 0;
@@ -34,18 +30,7 @@
             _bits |= (_bytes*0x0102040810204080ULL >> 56) << 8*_k;
         }
         for (; _bits; _bits &= _bits - 1)
-        {
-            const size_t _idx = _start + __builtin_ctzll(_bits);
-            {% if nonzero_variable %}
-            const size_t _vectorisation_idx = _idx;
-            {{vector_code|autoindent}}
-            // Random conditions defeat the prediction of branches: the place is written in any case.
-            {{_eventspace}}[_count] = _idx;
-            _count += _cond ? 1 : 0;
-            {% else %}
-            {{_eventspace}}[_count++] = _idx;
-            {% endif %}
-        }
+            {{_eventspace}}[_count++] = _start + __builtin_ctzll(_bits);
     }
     {{_eventspace}}[N] = _count;
     {% if _uses_refractory %}

@@ -145,6 +145,9 @@
                     for (int32_t _spike = 0; _spike < _num_post; _spike++)
                     {
                         const int32_t _j = {{_spikes_post}}[_spike];
+                        {% for _name, _variable in _block.arrays.items() %}
+                        __builtin_prefetch(_row_{{_name}} + 16*{{targets}} + _j, 1);
+                        {% endfor %}
                         {% if no_autapses %}
                         if (_j == _i)
                             continue;
