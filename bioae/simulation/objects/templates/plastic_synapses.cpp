@@ -137,7 +137,8 @@
                 {{whole_row(_key, _block)}}
             }
             {% elif _key == 'on_post' %}
-            // Row by row, in which the weights of a source lie next to each other.
+            // Row by row, in which the weights of a source lie next to each other. Few of a row are
+            // needed, which the processor does not foresee: those of later rows are fetched ahead.
             if (_num_post > 0)
                 for (int32_t _i = 0; _i < _sources; _i++)
                 {
@@ -145,7 +146,7 @@
                     for (int32_t _spike = 0; _spike < _num_post; _spike++)
                     {
                         const int32_t _j = {{_spikes_post}}[_spike];
-                        {% for _name, _variable in _block.arrays.items() %}
+                        {% for _name in _block.arrays %}
                         __builtin_prefetch(_row_{{_name}} + 16*{{targets}} + _j, 1);
                         {% endfor %}
                         {% if no_autapses %}

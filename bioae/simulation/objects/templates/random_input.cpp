@@ -2,8 +2,9 @@
 {% extends 'threshold.cpp' %}
 
 {% block extra_headers %}
-#include <cstring>
+namespace {
 {{noise}}
+}
 {% endblock %}
 
 {% block maincode %}

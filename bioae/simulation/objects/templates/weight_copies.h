@@ -42,21 +42,21 @@ template <int sources, int targets> struct WeightCopies
         return exact;
     }
 
-    // Add the rows of spikes to numbers, four rows per pass; and the magnitudes of negative weights
+    // Add the rows of spikes to numbers, eight rows per pass; and the magnitudes of negative weights
     // to others, if `negative` is not null.
     void add(const int32_t* spikes, int32_t number, double* numbers, double* negative)
     {
         alignas(64) static int64_t sums[targets], negative_sums[targets];
         static const int32_t nothing[targets] = {0};
-        for (int32_t first = 0; first < number; first += 4)
+        for (int32_t first = 0; first < number; first += 8)
         {
-            const int32_t* rows[4];
-            for (int32_t k = 0; k < 4; k++)
+            const int32_t* rows[8];
+            for (int32_t k = 0; k < 8; k++)
                 rows[k] = first + k < number ? copies + (size_t)spikes[first + k]*targets : nothing;
             if (negative)
-                add_signs(rows[0], rows[1], rows[2], rows[3], sums, negative_sums);
+                add_signs(rows, sums, negative_sums);
             else
-                add_rows(rows[0], rows[1], rows[2], rows[3], sums);
+                add_rows(rows, sums);
         }
         add_sums(sums, numbers);
         if (negative)
@@ -69,7 +69,7 @@ private:
     int32_t targets_changed[remembered];
     int64_t changes, known[sources];
 
-    // Four copies below this limit add up in 32 bits; no NaN is below it.
+    // Eight copies below this limit add up in 32 bits; no NaN is below it.
     static bool copied(const double* __restrict weights, int32_t* __restrict copy, int32_t number)
     {
         int32_t lacks = 0;
@@ -77,29 +77,32 @@ private:
         {
             const double units = weights[k]*16777216.0;
             copy[k] = static_cast<int32_t>(units);
-            lacks |= !(std::fabs(units) < 536870912.0) | (copy[k] != units);
+            lacks |= !(std::fabs(units) < 268435456.0) | (copy[k] != units);
         }
         return !lacks;
     }
 
-    static void add_rows(const int32_t* __restrict a, const int32_t* __restrict b,
-                         const int32_t* __restrict c, const int32_t* __restrict d,
-                         int64_t* __restrict sums)
+    static void add_rows(const int32_t* const (&rows)[8], int64_t* __restrict sums)
     {
+        const int32_t* const a = rows[0]; const int32_t* const b = rows[1];
+        const int32_t* const c = rows[2]; const int32_t* const d = rows[3];
+        const int32_t* const e = rows[4]; const int32_t* const f = rows[5];
+        const int32_t* const g = rows[6]; const int32_t* const h = rows[7];
         for (int32_t j = 0; j < targets; j++)
-            sums[j] += a[j] + b[j] + c[j] + d[j];
+            sums[j] += ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
     }
 
-    static int32_t above(int32_t copy) { return copy > 0 ? copy : 0; }
-
-    static void add_signs(const int32_t* __restrict a, const int32_t* __restrict b,
-                          const int32_t* __restrict c, const int32_t* __restrict d,
-                          int64_t* __restrict positive, int64_t* __restrict negative)
+    // Add eight rows to sums, positive and negative ones apart.
+    static void add_signs(const int32_t* const (&rows)[8], int64_t* __restrict positive, int64_t* __restrict negative)
     {
-        for (int32_t j = 0; j < targets; j++)
+        for (int32_t k = 0; k < 8; k++)
         {
-            positive[j] += above(a[j]) + above(b[j]) + above(c[j]) + above(d[j]);
-            negative[j] += above(-a[j]) + above(-b[j]) + above(-c[j]) + above(-d[j]);
+            const int32_t* const row = rows[k];
+            for (int32_t j = 0; j < targets; j++)
+            {
+                positive[j] += row[j] > 0 ? row[j] : 0;
+                negative[j] += row[j] < 0 ? -row[j] : 0;
+            }
         }
     }
 
