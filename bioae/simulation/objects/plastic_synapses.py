@@ -28,6 +28,8 @@ _COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(
 class PlasticSynapses(TemplateGroup):
     """Synapses that deliver spikes, then learn from them.
 
+    During a run, nothing but the rule may change their weights: C++ keeps copies of them.
+
     Parameters
     ----------
     rule

@@ -12,6 +12,7 @@ from builders import need
 from numpy.typing import NDArray
 
 from bioae.datasets import Signals
+from bioae.equations.synapses.program import GRID_BITS
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.simulation import learn, objects
@@ -19,7 +20,7 @@ from bioae.simulation.backend import Backend, Dtype
 from bioae.simulation.targets.activation import IEEE_FLAGS
 
 SOURCES, TARGETS, STEPS = 12, 9, 40
-UNIT = 2.0**-24
+UNIT = 2.0**-GRID_BITS
 
 #: Reads a line of numbers per step: what to change or deliver. Writes sums, and if they are exact.
 PROGRAM = """

@@ -84,16 +84,15 @@ private:
 
     static void add_rows(const int32_t* const (&rows)[8], int64_t* __restrict sums)
     {
-        const int32_t* const a = rows[0]; const int32_t* const b = rows[1];
-        const int32_t* const c = rows[2]; const int32_t* const d = rows[3];
-        const int32_t* const e = rows[4]; const int32_t* const f = rows[5];
-        const int32_t* const g = rows[6]; const int32_t* const h = rows[7];
+        const int32_t *const a = rows[0], *const b = rows[1], *const c = rows[2];
+        const int32_t *const d = rows[3], *const e = rows[4], *const f = rows[5];
+        const int32_t *const g = rows[6], *const h = rows[7];
         for (int32_t j = 0; j < targets; j++)
             sums[j] += ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
     }
 
-    // Add eight rows to sums, positive and negative ones apart.
-    static void add_signs(const int32_t* const (&rows)[8], int64_t* __restrict positive, int64_t* __restrict negative)
+    static void add_signs(const int32_t* const (&rows)[8], int64_t* __restrict positive,
+                          int64_t* __restrict negative)
     {
         for (int32_t k = 0; k < 8; k++)
         {
