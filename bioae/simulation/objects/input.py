@@ -101,10 +101,12 @@ class InputNeurons(VariablesGroup):
         drawn = f"{FUNCTIONS['uniform']}({place}, 0, 0, {OFFSET}, {SEED}, {EXAMPLE})"
         terms = {"step": STEP, "uniform": _DRAWN if at_once else drawn}
         emits = word_substitute(encoder.emits, terms)
+        if not at_once:  # where the template evaluates nothing else
+            emits = f"{STEP} < {timing.steps} and {HELD} != 0 and ({emits})"
         super().__init__(
             size,
             f"{HELD} : 1",
-            threshold=f"{STEP} < {timing.steps} and {HELD} != 0 and ({emits})",
+            threshold=emits,
             reset="",
             # The encoder's numbers have 64 bits, whatever the type of the neurons' variables.
             dtype={HELD: np.float64},
