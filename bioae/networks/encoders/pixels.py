@@ -28,7 +28,7 @@ class Bernoulli(EncoderBase):
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the probability of a spike."""
-        return self.rate * values.astype(np.float64)
+        return self.rate * values.astype(np.float64, copy=False)
 
     def mean_drive(self, steps: int) -> float:
         """Return ``rate * steps``."""

@@ -90,11 +90,15 @@ static inline double bioae_normal_quantile(double q)
     return std::copysign(r, q);
 }
 
+static inline double bioae_unit(uint64_t word)
+{
+    return static_cast<double>(word >> 11) * (1.0 / 9007199254740992.0);
+}
+
 static inline double bioae_uniform(int64_t neuron, int64_t step, int64_t call,
                                    int64_t population, int64_t seed, int64_t example)
 {
-    return static_cast<double>(bioae_word(neuron, step, call, population, seed, example) >> 11)
-        * (1.0 / 9007199254740992.0);
+    return bioae_unit(bioae_word(neuron, step, call, population, seed, example));
 }
 
 static inline double bioae_normal(int64_t neuron, int64_t step, int64_t call,

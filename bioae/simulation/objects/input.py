@@ -8,9 +8,11 @@ import numpy as np
 from brian2 import Clock, NeuronGroup, TimedArray, second
 from brian2.utils.stringtools import word_substitute
 
+from bioae.equations.model import RESERVED_PREFIX
 from bioae.networks.config import NetworkConfig
-from bioae.noise.brian import FUNCTIONS, brian2_functions
-from bioae.simulation.brian2_internals.groups import VariablesGroup
+from bioae.noise.brian import FUNCTIONS, brian2_functions, cpp_source
+from bioae.simulation.brian2_internals.groups import VariablesGroup, use_template
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import ConditionalRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
@@ -25,6 +27,9 @@ __all__ = ["HELD", "InputNeurons", "held_array", "held_at"]
 
 #: The variable with the value of an input neuron: an encoder's `held`.
 HELD = "held"
+
+#: A random number of each neuron, where a template draws them.
+_DRAWN = f"{RESERVED_PREFIX}drawn"
 
 
 def held_array(presentations: int, config: NetworkConfig, *, name: str) -> TimedArray:
@@ -91,15 +96,17 @@ class InputNeurons(VariablesGroup):
         self._keys = keys if encoder.draws else None
         size = held.values.shape[1]
         place = f"{STEP}*{size} + i"
-        terms = {
-            "step": STEP,
-            "uniform": f"{FUNCTIONS['uniform']}({place}, 0, 0, {OFFSET}, {SEED}, {EXAMPLE})",
-        }
+        # In C++ a template draws: for all neurons that need it, before any condition is evaluated.
+        at_once = encoder.draws and active_target() == "cpp_standalone"
+        drawn = f"{FUNCTIONS['uniform']}({place}, 0, 0, {OFFSET}, {SEED}, {EXAMPLE})"
+        terms = {"step": STEP, "uniform": _DRAWN if at_once else drawn}
         emits = word_substitute(encoder.emits, terms)
+        if not at_once:  # where the template evaluates nothing else
+            emits = f"{STEP} < {timing.steps} and {HELD} != 0 and ({emits})"
         super().__init__(
             size,
             f"{HELD} : 1",
-            threshold=f"{STEP} < {timing.steps} and {HELD} != 0 and ({emits})",
+            threshold=emits,
             reset="",
             # The encoder's numbers have 64 bits, whatever the type of the neurons' variables.
             dtype={HELD: np.float64},
@@ -107,7 +114,16 @@ class InputNeurons(VariablesGroup):
             clock=clock,
             name=name,
         )
-        vectorise_thresholds(self.thresholder)
+        if at_once:
+            thresholder = self.thresholder["spike"]
+            thresholder.template_kwds |= {
+                "noise": cpp_source(), "steps": timing.steps,
+                # Blocks of four random numbers begin at the same neurons in all steps.
+                "same_in_all_steps": not config.in_time and size % 4 == 0,
+            }  # fmt: skip
+            use_template(thresholder, __package__, "random_input")
+        else:
+            vectorise_thresholds(self.thresholder)
         add_clock(self, timing, 0, self._keys)
         # Between the pathways of one step and the next, whatever their slot.
         changes = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0"
@@ -118,3 +134,4 @@ class InputNeurons(VariablesGroup):
 
     def _add_variables(self, size: int) -> None:
         add_clock_variables(self, self._keys)
+        self.variables.add_auxiliary_variable(_DRAWN, dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,9 +37,13 @@ __all__ = ["PlasticSynapses"]
 #: The number of a synapse in code, by which it draws random numbers.
 _SYNAPSE = "_synapse"
 
+_COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
+
 
 class PlasticSynapses(TemplateGroup):
     """Synapses that deliver spikes, then learn from them.
+
+    During a run, nothing but the rule may change their weights: C++ keeps copies of them.
 
     Parameters
     ----------
@@ -156,6 +161,7 @@ class PlasticSynapses(TemplateGroup):
                 "weight": named("synapse", WEIGHT),
                 "numbered": bool(rule.draws),
                 "targets": len(target),
+                "copies": _COPIES if exact and _changes_seldom(rule) else "",
             },
             check_units=False,
         )
@@ -237,6 +243,7 @@ class PlasticSynapses(TemplateGroup):
         add, size = self.variables, learned[WEIGHT].size
         add.add_constant("N", size)
         add.add_constant("_sources", len(self.source))
+        add.add_array("_copied", size=1, dtype=np.int32, scalar=True, read_only=True)
         add.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
         values = {name: np.full(size, value, self._dtype) for name, value in start.items()}
         values |= {name: each.T.astype(self._dtype).ravel() for name, each in learned.items()}
@@ -297,6 +304,12 @@ class PlasticSynapses(TemplateGroup):
             }
             for side in SIDES
         }
+
+
+def _changes_seldom(rule: Rule) -> bool:
+    """Return whether a spike reads weights more often than a rule changes them."""
+    changing = {key for key, block in rule.blocks.items() if WEIGHT in block.results}
+    return changing <= {"on_post", "regularly"}
 
 
 def _conditions(

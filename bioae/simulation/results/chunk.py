@@ -117,9 +117,10 @@ class LayerSpikes:
 
     def spike_count(self) -> NDArray[np.int32]:
         """Return the spikes of each neuron in each example (example, neuron)."""
-        count = np.empty((len(self.counts), self.size), np.int32)
+        size = self.size
+        count = np.empty((len(self.counts), size), np.int32)
         for row, (start, stop) in zip(count, self._bounds(), strict=True):
-            row[:] = np.bincount(self.neuron[start:stop], minlength=self.size)
+            row[:] = np.bincount(self.neuron[start:stop], minlength=size)
         return count
 
     def latency(self) -> NDArray[np.int32]:

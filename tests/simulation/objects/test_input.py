@@ -64,6 +64,7 @@ class Emission:
 
     network: Network
     name: str
+    shown: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         self.built = build(self.network, len(IMAGES) + 1, prefix=f"{self.name}_")
@@ -73,7 +74,7 @@ class Emission:
             source, [HELD], record=True, when="end", clock=source.clock, name=f"{self.name}__held"
         )
         self.built.network.add(self.spikes, self.held)
-        self.built.present(shown_to(self.network), examples=EXAMPLES, seed=SEED)
+        self.built.present(self.shown, examples=EXAMPLES, seed=SEED)
         self.built.run()
 
     def raster(self) -> NDArray[np.float64]:
@@ -86,11 +87,21 @@ class Emission:
 
 
 def emitted(
-    networks: list[Network], target: Target, dtype: Dtype, folder: Path
+    networks: list[Network],
+    target: Target,
+    dtype: Dtype,
+    folder: Path,
+    shown: NDArray[np.float64] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Return what the input of each network emits, all networks in one build."""
+    """Return what the input of each network emits, all networks in one build.
+
+    It is shown the images or signals `shown`, by default those of `shown_to`.
+    """
     with activated(target, dtype=dtype) as device:
-        runs = [Emission(network, f"emitting{place}") for place, network in enumerate(networks)]
+        runs = [
+            Emission(each, f"emitting{place}", shown_to(each) if shown is None else shown)
+            for place, each in enumerate(networks)
+        ]
         if target == "cpp_standalone":
             compile_project(device, folder)
             with float32_allowed():
@@ -126,6 +137,32 @@ def test_every_target_emits_as_the_encoder_does(target: Target, tmp_path: Path) 
         for rows, same in zip(actual, expected, strict=True):
             assert 0 < np.count_nonzero(same) < same.size
             np.testing.assert_array_equal(rows, same)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+@pytest.mark.parametrize("schedule", list(SCHEDULES))
+def test_blocks_of_random_words_that_steps_share_are_drawn_once(
+    rate: float, schedule: ScheduleName, tmp_path: Path
+) -> None:
+    """Of 16 pixels, four blocks: C++ lists those with a pixel that is not black once per image."""
+    need("cpp_standalone")
+    images = np.zeros((4, 1, 4, 4))
+    images[:, 0, 0], images[:3, 0, 2, 1], images[1:, 0, 3, ::3] = 1.0, 0.5, 0.8
+    images[2] = 0
+    net = Network.initialise(
+        described(
+            dense("only", 15), steps=9, encoder={"kind": "bernoulli", "rate": rate},
+            schedule=schedule, input_shape=[1, 4, 4], decoder={"kind": "count"},
+            task={"kind": "classification", "classes": 15},
+        )
+    )  # fmt: skip
+    (raster,) = emitted([net], "cpp_standalone", "float64", tmp_path, images)
+    drive = net.config.encoder.encode(images, EXAMPLES, steps=9, seed=SEED)
+    with activated("numpy"):
+        expected = laid_out(build(net, len(images) + 1), drive)
+    assert (expected[:9, :4] == 1).all() == (rate == 1)
+    assert 0 < np.count_nonzero(expected) < expected.size / 3
+    np.testing.assert_array_equal(raster, expected)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))

@@ -1,5 +1,14 @@
-{# USES_VARIABLES { _spikespace, _spikes_post, _target, _sources } #}
+{# USES_VARIABLES { _spikespace, _spikes_post, _target, _sources, _copied } #}
+{# WRITES_TO_READ_ONLY_VARIABLES { _copied } #}
 {% extends 'common_group.cpp' %}
+
+{% block before_code %}
+    {{_copied}} = 0;
+{% endblock %}
+
+{% block extra_headers %}
+{{copies}}
+{% endblock %}
 
 {% block maincode %}
     {% macro loads(variables, index) %}
@@ -46,6 +55,16 @@
     {{scalar_code['when']|autoindent}}
     const int32_t _num_pre = {{_spikespace}}[_sources];
     const int32_t _num_post = {{_spikes_post}}[{{targets}}];
+    {% if copies %}
+    static WeightCopies<_sources, {{targets}}> _copies;
+    // In the first step: the arguments of a standalone run have been read by then.
+    if (!{{_copied}})
+        _copies.reset();
+    {{_copied}} = 1;
+    if (_delivers && _num_pre > 0 && _copies.exact && _copies.update({{_weights}}, {{_spikespace}}, _num_pre))
+        _copies.add({{_spikespace}}, _num_pre, {{_target}}, {{_negative if separate else 'nullptr'}});
+    else
+    {% endif %}
     if (_delivers && _num_pre > 0)
     {
         alignas(64) static {{_number}} _sums[{{targets}}];
@@ -108,6 +127,12 @@
         if (_runs_{{_key}})
         {
             {{scalar_code[_key]|autoindent}}
+            {% if copies and weight in _block.results and _key == 'on_post' %}
+            for (int32_t _spike = 0; _spike < _num_post; _spike++)
+                _copies.change({{_spikes_post}}[_spike]);
+            {% elif copies and weight in _block.results %}
+            _copies.change_all();
+            {% endif %}
             {% if _key == 'on_pre' %}
             for (int32_t _spike = 0; _spike < _num_pre; _spike++)
             {
@@ -115,7 +140,8 @@
                 {{whole_row(_key, _block)}}
             }
             {% elif _key == 'on_post' %}
-            // Row by row, in which the weights of a source lie next to each other.
+            // Row by row, in which the weights of a source lie next to each other. Few of a row are
+            // needed, which the processor does not foresee: those of later rows are fetched ahead.
             if (_num_post > 0)
                 for (int32_t _i = 0; _i < _sources; _i++)
                 {
@@ -123,6 +149,9 @@
                     for (int32_t _spike = 0; _spike < _num_post; _spike++)
                     {
                         const int32_t _j = {{_spikes_post}}[_spike];
+                        {% for _name in _block.arrays %}
+                        __builtin_prefetch(_row_{{_name}} + 16*{{targets}} + _j, 1);
+                        {% endfor %}
                         {% if no_autapses %}
                         if (_j == _i)
                             continue;
