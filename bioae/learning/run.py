@@ -308,7 +308,9 @@ class _Run:
 
         need_torch('target = "mirror"')
         from bioae.trainers.plasticity.learning import in_batches
+        from bioae.trainers.plasticity.network import NetworkLearner
 
         yield from in_batches(
-            self.state.network, presented, held, self.settings.batch_size, self.settings.checkpoint
-        )
+            NetworkLearner(self.state.network), presented, held, self.settings.batch_size,
+            self.settings.checkpoint,
+        )  # fmt: skip

@@ -17,6 +17,7 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
+from bioae.trainers.plasticity.optimiser import Descent
 
 __all__ = ["NetworkLearner"]
 
@@ -30,14 +31,18 @@ class NetworkLearner:
         The network, as `bioae.simulation.learning.learner` returns it.
     dtype
         The type of numbers.
+    descent
+        The optimiser of weights that learn; None: changes are added.
     """
 
-    def __init__(self, network: Network, dtype: Dtype = "float64") -> None:
+    def __init__(
+        self, network: Network, dtype: Dtype = "float64", descent: Descent | None = None
+    ) -> None:
         self._network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._layers = [
-            LayerLearner(network, placed, self._mirror.layers[placed.name])
+            LayerLearner(network, placed, self._mirror.layers[placed.name], descent)
             for placed in network.config.placed
         ]
 
@@ -58,6 +63,21 @@ class NetworkLearner:
                 layer.paths[name].weights = torch.from_numpy(rows).to(self._dtype)
             for name in layer.neurons.keys() & values.keys():
                 layer.neurons[name] = torch.from_numpy(values[name]).to(self._dtype)
+
+    @property
+    def moments(self) -> dict[str, NDArray[np.float64]]:
+        """The state of the optimiser: arrays by the name of the weights and their own."""
+        paths = (item for layer in self._layers for item in layer.paths.items())
+        return {f"{name}/{n}": each for name, path in paths for n, each in path.moments.items()}
+
+    @moments.setter
+    def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        for layer in self._layers:
+            for name, path in layer.paths.items():
+                own = {n.removeprefix(f"{name}/"): each for n, each in values.items()
+                       if n.startswith(f"{name}/")}  # fmt: skip
+                if own:
+                    path.moments = own
 
     @torch.no_grad()
     def present(
