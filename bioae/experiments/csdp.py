@@ -172,7 +172,8 @@ def _learning_difference(
 def _counts(result: xr.DataTree) -> NDArray[np.float64]:
     """Return the spikes of all neurons (example, neuron)."""
     counts = [layer["spike_count"].to_numpy() for layer in result["layers"].children.values()]
-    return np.concatenate(counts, axis=1).astype(np.float64)
+    codes: NDArray[np.float64] = np.concatenate(counts, axis=1).astype(np.float64)
+    return codes
 
 
 def _readout(

@@ -101,7 +101,8 @@ def descent(
     if optimiser is None:
         return None
     try:
-        return _Settings(optimiser=optimiser, learning_rate=learning_rate).descent
+        settings = {"optimiser": optimiser, "learning_rate": learning_rate}
+        return _Settings.model_validate(settings).descent
     except ValidationError as error:
         raise NetworkError(**describe(error, _Settings), where="learn_mirror") from None
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bioae.errors import InputError
 from bioae.networks.network import Network
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import check_range
@@ -72,12 +73,18 @@ class NetworkLearner:
 
     @moments.setter
     def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        for layer in self._layers:
-            for name, path in layer.paths.items():
-                own = {n.removeprefix(f"{name}/"): each for n, each in values.items()
-                       if n.startswith(f"{name}/")}  # fmt: skip
-                if own:
-                    path.moments = own
+        paths = {name: path for layer in self._layers for name, path in layer.paths.items()}
+        own: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in paths}
+        for key, each in values.items():
+            name, _, moment = key.rpartition("/")
+            if name not in own or each.shape not in ((), tuple(paths[name].weights.shape)):
+                raise InputError(
+                    "the state of the optimiser does not fit the network", where=f"moments {key!r}"
+                )
+            own[name][moment] = each
+        for name, path in paths.items():
+            if own[name]:
+                path.moments = own[name]
 
     @torch.no_grad()
     def present(
