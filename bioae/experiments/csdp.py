@@ -215,7 +215,7 @@ EXPERIMENT = Experiment(
             may_be_silent=True,
         ),
         "equal": Condition(
-            "false examples are the true ones", {"tags": "equal"}, may_be_silent=True
+            "false examples are the true ones", {"tags": "equal"}, may_be_silent=True, quick=False
         ),
         "frozen": Condition("initial weights", {"tags": "none"}, may_be_silent=True),
     },
@@ -233,7 +233,7 @@ EXPERIMENT = Experiment(
         "few": 50, "epochs": 5, "batch": 500, "steps": 50,
     },
     quick={
-        "data": "sample", "train": 20, "chosen_by": 0, "test": 4, "labelled": 10, "few": 4,
+        "data": "sample", "train": 20, "chosen_by": 0, "test": 3, "labelled": 10, "few": 3,
         "epochs": 1, "batch": 10, "steps": 30,
     },
     seeds=5,

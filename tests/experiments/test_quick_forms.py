@@ -15,6 +15,7 @@ from bioae.experiments.runner.registry import load
 #: A number of a condition that contradicts the claim, or betrays a control.
 WRONG: dict[str, list[tuple[str, str, float]]] = {
     "convolutional_structure": [("relu", "median", 0.0)],
+    "csdp": [("learned", "differing_weights", 1e-3), ("frozen", "goodness_accuracy", 1.0)],
     "local_encoder": [("stdp_postsynaptic", "accuracy", 0.0), ("gradient", "differing_spikes", 1)],
     "neural_variability": [("variability", "memorised", 1.0)],
     "radlif": [("radlif", "critical_gain", 1.5)],
