@@ -26,7 +26,7 @@ from bioae.trainers.plasticity.network import NetworkLearner
 from bioae.trainers.plasticity.optimiser import Descent
 from bioae.trainers.training.tables import Optimiser, Rate
 
-__all__ = ["in_batches", "learn_mirror"]
+__all__ = ["descent", "in_batches", "learn_mirror"]
 
 
 def learn_mirror(

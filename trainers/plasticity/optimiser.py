@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.trainers.training.optimisation import optimiser
+from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.tables import Optimiser
 
 __all__ = ["Ascent", "Descent"]

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
+from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.stages import Stage
-from bioae.trainers.training.tables import AdamWConfig, Optimiser, SgdConfig
 
-__all__ = ["Optimisation", "let_train", "optimiser"]
-
-
-def optimiser(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Return the optimiser of groups of weights, each with its learning rate and weight decay."""
-    if isinstance(settings, SgdConfig):
-        return torch.optim.SGD(groups, momentum=settings.momentum)
-    kind = torch.optim.AdamW if isinstance(settings, AdamWConfig) else torch.optim.Adam
-    return kind(groups, fused=True)
+__all__ = ["Optimisation", "let_train"]
 
 
 def let_train(
