@@ -92,4 +92,9 @@ def _masked(value: Tensor, mask: Tensor | None) -> Tensor:
 
 def _compiled(expression: Expression, functions: _Functions) -> Callable[[_Values], Tensor]:
     function = compile_expression(expression, functions)
-    return lambda values: torch.as_tensor(function(values))
+    # A Python number would be rounded to 32 bits.
+    return lambda values: torch.as_tensor(function(values), dtype=_dtype(values))
+
+
+def _dtype(values: _Values) -> torch.dtype:
+    return next((each.dtype for each in values.values() if each.is_floating_point()), torch.float64)

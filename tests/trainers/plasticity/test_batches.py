@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bioae.datasets import Signals
 from bioae.equations import available_synapses, load_synapse
-from bioae.equations.synapses.changes import Change, change_of
+from bioae.equations.expressions import Expression
+from bioae.equations.synapses.changes import Change, Product, change_of
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.equations.synapses.program import Block
@@ -18,7 +20,9 @@ from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.trainers import learn_mirror
+from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity import synapses
+from bioae.trainers.plasticity.averaging import SummedProducts
 
 STEPS, INPUTS, UNITS = 30, 12, 9
 
@@ -131,6 +135,14 @@ def test_changes_are_decomposed(on_pre: str, products: int | None) -> None:
         for each in change.products
     )  # fmt: skip
     assert total == pytest.approx(eval(change.value.text, {}, numbers) - 0.2)
+
+
+def test_numbers_in_statements_have_the_type_of_the_weights() -> None:
+    product = Product(pre=Expression("bioae_pre_x"), post=Expression("0.1"))
+    values = {"bioae_pre_x": torch.ones(2, 3, dtype=torch.float64)}
+    like = torch.zeros(3, 4, dtype=torch.float64)
+    total = SummedProducts((product,), torch_functions(torch.float64))(values, None, None, like, 2)
+    assert (total == 0.2).all()
 
 
 def always(examples: int = 2) -> Signals:
