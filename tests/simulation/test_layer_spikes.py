@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import bioae
 from bioae.analysis import differing_spikes
@@ -15,7 +16,7 @@ from bioae.errors import ModelError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.responses import step_response
-from bioae.trainers import simulate_mirror
+from bioae.trainers import NetworkMirror, derivative, simulate_mirror
 
 STEPS = 30
 
@@ -87,6 +88,18 @@ def test_compiled_targets_count_the_same() -> None:
     one, other = (bioae.simulate(net, signals(), each) for each in ("numpy", "cpp_standalone"))
     assert int(one["layers/second"]["spike_count"].sum()) > 50
     assert differing_spikes(one, other)["differing"].sum() == 0
+
+
+def test_gradients_pass_through_the_count() -> None:
+    """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
+    net = network("brian2", recurrent=False)
+    mirror = NetworkMirror(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
+    drive = torch.from_numpy(signals().signals)
+    counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
+    assert int(counts.sum()) > 50
+    (weights,) = (p for n, p in mirror.named_parameters() if n.endswith("weight") and len(p) == 9)
+    (gradient,) = torch.autograd.grad(counts[:, 0].sum(), weights)
+    assert (gradient.abs().sum(1) > 0).all()
 
 
 @pytest.mark.parametrize(
