@@ -342,12 +342,12 @@ class _Run:
         from bioae.extras import need_torch
 
         need_torch('target = "mirror"')
-        from bioae.trainers.plasticity.learning import descent, in_batches
+        from bioae.trainers.plasticity.learning import in_batches, optimiser_settings
         from bioae.trainers.plasticity.network import NetworkLearner
 
         settings, state = self.settings, self.state
         mirror = NetworkLearner(
-            state.network, descent=descent(settings.optimiser, settings.learning_rate)
+            state.network, optimiser=optimiser_settings(settings.optimiser, settings.learning_rate)
         )
         mirror.moments = state.moments
         for part in in_batches(mirror, presented, held, settings.batch_size, settings.checkpoint):

@@ -15,7 +15,7 @@ from bioae.networks.rules import rules_of
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
-from bioae.trainers.plasticity.optimiser import Descent
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
 from bioae.trainers.plasticity.synapses import PlasticPathway, TracesMirror
 
 __all__ = ["LayerLearner", "Run"]
@@ -40,7 +40,7 @@ class LayerLearner:
         The layer.
     mirror
         Its mirror, for neurons and for pathways that do not learn.
-    descent
+    optimiser
         The optimiser of weights that learn, see `PlasticPathway`.
     """
 
@@ -49,7 +49,7 @@ class LayerLearner:
         network: Network,
         placed: PlacedLayer,
         mirror: LayerMirror,
-        descent: Descent | None = None,
+        optimiser: OptimiserSettings | None = None,
     ) -> None:
         self._mirror, self._placed = mirror, placed
         self._timing = network.config.timing
@@ -71,7 +71,7 @@ class LayerLearner:
             fixed = torch.eye(len(weights), dtype=torch.bool) if no_autapses else None
             self.paths[name] = PlasticPathway(
                 rule, weights, traces, dt=network.config.dt_seconds,
-                separate=placed.separate_inhibition, fixed=fixed, descent=descent,
+                separate=placed.separate_inhibition, fixed=fixed, optimiser=optimiser,
             )  # fmt: skip
 
     def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:

@@ -23,10 +23,10 @@ from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.trainers.plasticity.network import NetworkLearner
-from bioae.trainers.plasticity.optimiser import Descent
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
 from bioae.trainers.training.tables import Optimiser, Rate
 
-__all__ = ["descent", "in_batches", "learn_mirror"]
+__all__ = ["in_batches", "learn_mirror", "optimiser_settings"]
 
 
 def learn_mirror(
@@ -80,7 +80,7 @@ def learn_mirror(
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
-    mirror = NetworkLearner(network, dtype, descent(optimiser, learning_rate))
+    mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
     mirror.moments = moments or {}
     parts = in_batches(mirror, presented, values, batch_size)
     with counted("mirror", len(presented), progress, unit="examples") as report:
@@ -88,9 +88,9 @@ def learn_mirror(
     return replace(learned, moments=mirror.moments)
 
 
-def descent(
+def optimiser_settings(
     optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float
-) -> Descent | None:
+) -> OptimiserSettings | None:
     """Return the settings of an optimiser; None if there is none.
 
     Raises
@@ -102,7 +102,7 @@ def descent(
         return None
     try:
         settings = {"optimiser": optimiser, "learning_rate": learning_rate}
-        return _Settings.model_validate(settings).descent
+        return _Settings.model_validate(settings).settings
     except ValidationError as error:
         raise NetworkError(**describe(error, _Settings), where="learn_mirror") from None
 
@@ -112,8 +112,8 @@ class _Settings(Table):
     learning_rate: Rate
 
     @property
-    def descent(self) -> Descent:
-        return Descent(self.optimiser, self.learning_rate)
+    def settings(self) -> OptimiserSettings:
+        return OptimiserSettings(self.optimiser, self.learning_rate)
 
 
 def in_batches(

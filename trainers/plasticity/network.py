@@ -18,7 +18,7 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
-from bioae.trainers.plasticity.optimiser import Descent
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
 
 __all__ = ["NetworkLearner"]
 
@@ -32,18 +32,18 @@ class NetworkLearner:
         The network, as `bioae.simulation.learning.learner` returns it.
     dtype
         The type of numbers.
-    descent
+    optimiser
         The optimiser of weights that learn; None: changes are added.
     """
 
     def __init__(
-        self, network: Network, dtype: Dtype = "float64", descent: Descent | None = None
+        self, network: Network, dtype: Dtype = "float64", optimiser: OptimiserSettings | None = None
     ) -> None:
         self._network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._layers = [
-            LayerLearner(network, placed, self._mirror.layers[placed.name], descent)
+            LayerLearner(network, placed, self._mirror.layers[placed.name], optimiser)
             for placed in network.config.placed
         ]
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.tables import Optimiser
 
-__all__ = ["Ascent", "Descent"]
+__all__ = ["OptimiserSettings", "WeightOptimiser"]
 
 
 @dataclass(frozen=True)
-class Descent:
+class OptimiserSettings:
     """The settings of an optimiser.
 
     Attributes
@@ -32,7 +32,7 @@ class Descent:
     learning_rate: float
 
 
-class Ascent:
+class WeightOptimiser:
     """An optimiser of one array of weights, in the direction of a rule's changes.
 
     Parameters
@@ -41,7 +41,7 @@ class Ascent:
         Its settings.
     """
 
-    def __init__(self, settings: Descent) -> None:
+    def __init__(self, settings: OptimiserSettings) -> None:
         self._weights = torch.nn.Parameter(torch.zeros(()), requires_grad=False)
         self._optimiser = optimiser(
             settings.optimiser, [{"params": [self._weights], "lr": settings.learning_rate,

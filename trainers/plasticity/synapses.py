@@ -22,7 +22,7 @@ from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity.averaging import SummedProducts, bounds
-from bioae.trainers.plasticity.optimiser import Ascent, Descent
+from bioae.trainers.plasticity.optimiser import OptimiserSettings, WeightOptimiser
 
 __all__ = ["PlasticPathway", "TracesMirror"]
 
@@ -91,7 +91,7 @@ class PlasticPathway:
         Whether inhibition arrives at a separate variable.
     fixed
         Which weights do not exist, and never change (source, target); None if all do.
-    descent
+    optimiser
         The optimiser to which the changes of each step are given; None: they are added.
     """
 
@@ -104,7 +104,7 @@ class PlasticPathway:
         dt: float,
         separate: bool,
         fixed: Tensor | None = None,
-        descent: Descent | None = None,
+        optimiser: OptimiserSettings | None = None,
     ) -> None:
         self.weights = weights.T.clone(memory_format=torch.contiguous_format)
         self.traces = dict(traces)
@@ -123,7 +123,7 @@ class PlasticPathway:
                 block.statements, reads, list(block.results.values()), functions
             )
             self._blocks[key] = reads, tuple(block.results), function
-        self._ascent = None if descent is None else Ascent(descent)
+        self._optimiser = None if optimiser is None else WeightOptimiser(optimiser)
         self._sums = {n: compile_expression(each, functions) for n, each in rule.sums.items()}
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
@@ -155,12 +155,12 @@ class PlasticPathway:
     @property
     def moments(self) -> dict[str, NDArray[np.float64]]:
         """The state of the optimiser, by name: (source, target), or counts."""
-        return {} if self._ascent is None else self._ascent.moments
+        return {} if self._optimiser is None else self._optimiser.moments
 
     @moments.setter
     def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        if self._ascent is not None:
-            self._ascent.restore(values, self.weights)
+        if self._optimiser is not None:
+            self._optimiser.restore(values, self.weights)
 
     def start(self, examples: int, held: Mapping[str, Tensor]) -> None:
         """Start a presentation of some examples, with held numbers (example,) by name."""
@@ -195,7 +195,7 @@ class PlasticPathway:
             key for key in chosen
             if key not in SPIKES or ((each := spikes[key]) is not None and bool(each.any()))
         ]  # fmt: skip
-        if len(fired) > 1 or self._ascent is not None:
+        if len(fired) > 1 or self._optimiser is not None:
             self._learn_averaged(chosen, spikes, len(fired))
             return
         layer = self._numbers_of_layer(0) if chosen else {}
@@ -214,13 +214,13 @@ class PlasticPathway:
                 continue
             if self._fixed is not None:
                 change = change.masked_fill(self._fixed, 0)
-            if self._ascent is None:
+            if self._optimiser is None:
                 self._set(self.weights + change, *self._averages[key][0])
             else:
                 total += change
-        if self._ascent is not None:
+        if self._optimiser is not None:
             least, most = zip(*(each for each, _ in self._averages.values()), strict=True)
-            self._set(self._ascent.step(self.weights, total), max(least), min(most))
+            self._set(self._optimiser.step(self.weights, total), max(least), min(most))
 
     def _averaged(
         self, key: str, spikes: Tensor | None, examples: int, layers: Mapping[str, Tensor]
