@@ -188,6 +188,11 @@ class NeuronModel(TomlModel):
         default_factory=dict,
         description="further variables that the same spike adds to, each with its own `weight`",
     )
+    layer_spikes: _Table = Field(
+        default_factory=dict,
+        description="variables to which each spike of the neuron's own layer adds an amount, "
+        "whatever the weights; it arrives as recurrent input does",
+    )
     dt: _Text | None = Field(None, description="the largest time step that the model allows")
     timed_arrays: dict[str, TimedValues] = Field(
         default_factory=dict,
@@ -274,7 +279,7 @@ class NeuronModel(TomlModel):
                 raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
         return bounds
 
-    @field_validator("parameters", "initial", "inputs")
+    @field_validator("parameters", "initial", "inputs", "layer_spikes")
     @classmethod
     def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
@@ -297,6 +302,8 @@ class NeuronModel(TomlModel):
             raise ValueError("a reset or a refractory period needs a threshold")
         if self.run_every is not None and self.run_regularly is None:
             raise ValueError("`run_every` is the interval of `run_regularly`, which is missing")
+        if self.threshold is None and self.layer_spikes:
+            raise ValueError("[layer_spikes] needs a threshold")
         if self.threshold is None and self.surrogate:
             raise ValueError("[surrogate] needs a threshold")
         if self.inhibition == self.input:
@@ -348,7 +355,7 @@ class NeuronModel(TomlModel):
         events = (text for event in self.events.values() for _, text in event)
         texts = (
             self.equations, self.threshold, self.reset, self.run_regularly, self.refractory,
-            self.weight, *self.inputs.values(), *events,
+            self.weight, *self.inputs.values(), *self.layer_spikes.values(), *events,
             *([] if self.surrogate is None else [self.surrogate.distance, self.surrogate.scale]),
         )  # fmt: skip
         return [_COMMENT.sub("", text) for text in texts if text is not None]

@@ -16,6 +16,7 @@ __all__ = [
     "BIASES",
     "INHIBITION",
     "INPUT",
+    "LAYER_SPIKES",
     "NEVER",
     "REFRACTORY_PREFIX",
     "TEMPORARY",
@@ -37,6 +38,10 @@ INPUT = f"{RESERVED_PREFIX}input"
 
 #: The sum of the magnitudes of the negative ones, for a model that has `inhibition`.
 INHIBITION = f"{RESERVED_PREFIX}inhibition"
+
+#: The number of spikes of the neuron's layer that arrived in a step, for a model that has
+#: `layer_spikes`.
+LAYER_SPIKES = f"{RESERVED_PREFIX}layer_spikes"
 
 #: The constant input of each neuron in every step, by the name of the input that it is added to. A
 #: model that has `inhibition` receives the magnitudes of negative ones separately.
@@ -206,7 +211,8 @@ class Program:
         Checked after the slot ``thresholds``; their statements run after ``resets``, in this order.
     receive
         Run in the slot ``synapses``: adds ``bioae_input``, the sum of the weights that arrived; or
-        that of the positive ones, and ``bioae_inhibition``, the magnitudes of the others.
+        that of the positive ones, and ``bioae_inhibition``, the magnitudes of the others. Also adds
+        ``bioae_layer_spikes``, the number of spikes of the layer.
     distance, scale
         Of the surrogate: expressions, or None for a model that never fires.
     """
@@ -240,6 +246,11 @@ class Program:
     def inhibited(self) -> bool:
         """True if inhibition arrives at a separate variable."""
         return self.model.inhibition is not None
+
+    @property
+    def counts_layer(self) -> bool:
+        """True if variables count the spikes of the neuron's layer."""
+        return bool(self.model.layer_spikes)
 
     @property
     def condition(self) -> Expression | None:

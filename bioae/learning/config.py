@@ -16,7 +16,7 @@ from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.rules import check_held, check_rules
 from bioae.trainers.training.sections import DataConfig
-from bioae.trainers.training.tables import NumberOfEpochs
+from bioae.trainers.training.tables import NumberOfEpochs, Optimiser, Rate
 
 __all__ = ["LearningConfig", "LearningTable", "load_learning"]
 
@@ -36,6 +36,12 @@ class LearningTable(Table):
         1,
         description="presentations that learn at once, in the mirror only: changes are averaged",
     )
+    optimiser: Optimiser | None = Field(
+        None,
+        description="in the mirror only: `adam`, `adamw`, `sgd`, or a table, which takes the "
+        "changes of each step as its negative gradient; by default they are added",
+    )
+    learning_rate: Rate = Field(1e-3, description="the optimiser's step size")
     held: dict[str, float] = Field(
         default_factory=dict, description="held numbers of the rules, the same in all presentations"
     )
@@ -55,6 +61,11 @@ class LearningTable(Table):
             raise ValueError(
                 f'batch_size = {self.batch_size} needs target = "mirror": in Brian2 presentations '
                 "learn one after another"
+            )
+        if self.optimiser is not None and self.target != "mirror":
+            raise ValueError(
+                f'optimiser = "{self.optimiser.name}" needs target = "mirror": in Brian2 the '
+                "statements of the rule change the weights"
             )
         return self
 

@@ -19,11 +19,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from bioae.datasets import Data
 from bioae.errors import ArtefactError, NetworkError, describe
 from bioae.fields import Count, Natural, Table
-from bioae.files import atomic_output
+from bioae.files import atomic_output, remove
+from bioae.inputs import read_input
 from bioae.learning.config import LearningConfig, load_learning
 from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.networks import artefact
@@ -41,6 +45,7 @@ from bioae.trainers.training.folder import (
     LEARNING,
     METRICS,
     MODEL,
+    MOMENTS,
     TEST,
     alone_in,
     check_config,
@@ -171,6 +176,7 @@ class _State:
     epoch: int = 0
     done: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    moments: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def restored(cls, config: LearningConfig, out: Path) -> _State:
@@ -200,15 +206,44 @@ class _State:
                 expected=f"learning.epochs of at least {epoch}",
                 found=str(config.learning.epochs),
             )
-        return cls(stored.network, epoch, done, [each.model_dump() for each in history])
+        state = cls(stored.network, epoch, done, [each.model_dump() for each in history])
+        if config.learning.optimiser is not None and history:
+            state.moments = _moments(state._moments_of(out))
+        return state
 
     def save(self, config: LearningConfig, out: Path) -> None:
-        """Write the checkpoint, then the metrics in it."""
+        """Write the checkpoint, then the metrics in it.
+
+        The optimiser's state is written first, next to that of the checkpoint before.
+        """
+        path = self._moments_of(out)
+        if self.moments:
+            with atomic_output(path, overwrite=True) as temporary:
+                temporary.write_bytes(save_tensors(self.moments))
         metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
         artefact.save(
             self.network, out / LEARNING, training=config.record, metrics=metrics, overwrite=True
         )
         write_metrics(out / METRICS, self.history)
+        for other in out.glob(MOMENTS):
+            if other != path:
+                remove(other)
+
+    def _moments_of(self, out: Path) -> Path:
+        """Return the path of the optimiser's state at this position."""
+        return out / MOMENTS.replace("*", f"{self.epoch}-{self.done}")
+
+
+def _moments(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Read the state of an optimiser."""
+    try:
+        return load_tensors(read_input(path, None))
+    except (OSError, SafetensorError) as error:
+        raise ArtefactError(
+            "the state of the optimiser is missing or damaged",
+            where=str(path),
+            mend="Start the run without --resume (resume=True)",
+        ) from error
 
 
 class _Run:
@@ -307,8 +342,14 @@ class _Run:
         from bioae.extras import need_torch
 
         need_torch('target = "mirror"')
-        from bioae.trainers.plasticity.learning import in_batches
+        from bioae.trainers.plasticity.learning import in_batches, optimiser_settings
+        from bioae.trainers.plasticity.network import NetworkLearner
 
-        yield from in_batches(
-            self.state.network, presented, held, self.settings.batch_size, self.settings.checkpoint
+        settings, state = self.settings, self.state
+        mirror = NetworkLearner(
+            state.network, optimiser=optimiser_settings(settings.optimiser, settings.learning_rate)
         )
+        mirror.moments = state.moments
+        for part in in_batches(mirror, presented, held, settings.batch_size, settings.checkpoint):
+            state.moments = mirror.moments
+            yield part

@@ -15,7 +15,7 @@ from bioae.equations.arrays.start import constant_values, default_parameters, in
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.program import INHIBITION, INPUT
+from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
 from bioae.equations.quantities import constants, evaluate, time_in_seconds
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
@@ -132,6 +132,8 @@ class IsolatedNeuron:
                         stepper.reset(values)
                         stepper.respond(values)
                     case _:
+                        # Alone, it is its layer.
+                        values[LAYER_SPIKES] = np.asarray(values["_fired"], np.float64)
                         stepper.receive(values)
         self._step += 1
         return np.asarray(values["_fired"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -30,10 +30,13 @@ class Learned:
         The network, with the weights that it has learned.
     result
         Its activity while it learned, see `docs/result.md`.
+    moments
+        The state of the optimiser, by name; empty if there was none.
     """
 
     network: Network
     result: xr.DataTree
+    moments: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def learner(network: Network) -> Network:

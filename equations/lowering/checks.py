@@ -143,6 +143,9 @@ class _Checks:
         for name, amount in model.inputs.items():
             self._received("[inputs]", name)
             self._amount(f"[inputs] {name}", amount, name)
+        for name, amount in model.layer_spikes.items():
+            self._received("[layer_spikes]", name)
+            self._amount(f"[layer_spikes] {name}", amount, name)
         if model.inhibition is not None:
             self._inhibition(model.inhibition)
         if model.potential is not None:

@@ -33,6 +33,7 @@ from bioae.equations.parameters import check_trainable, in_order, parameter_valu
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
+    LAYER_SPIKES,
     TEMPORARY,
     Event,
     Parameter,
@@ -225,12 +226,18 @@ class _Lowering:
         statements = [self._received(name, INPUT, text) for name, text in model.received.items()]
         if model.inhibition is not None:
             statements.append(self._received(model.inhibition, INHIBITION, model.weight))
+        statements += [
+            self._received(name, LAYER_SPIKES, text, "[layer_spikes]")
+            for name, text in model.layer_spikes.items()
+        ]
         return tuple(statements)
 
-    def _received(self, target: str, arrived: str, amount: str) -> Statement:
+    def _received(self, target: str, arrived: str, amount: str, table: str = "") -> Statement:
         weight = Expression(amount)
         names = {**self.values, "dt": SOME_DT}
-        key = f"[inputs] {target}" if target in self.model.inputs else "weight"
+        if not table and target in self.model.inputs:
+            table = "[inputs]"
+        key = f"{table} {target}" if table else "weight"
         value = finite(weight.text, names, where=f"{self.where}, {key}")
         if float(value) != 1.0 or "dt" in weight.names:
             arrived = f"{arrived}*{self.hoist(weight)}"

@@ -169,8 +169,8 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (
             ("tox",),
             (
-                "expected list, or one of bcpnn, classification, convolutional_structure, demo, "
-                "hubotter2021, local_encoder, memristive, neural_variability, "
+                "expected list, or one of bcpnn, classification, convolutional_structure, csdp, "
+                "demo, hubotter2021, local_encoder, memristive, neural_variability, "
                 "neurons_as_autoencoders, radlif, regression, sparse_code, spike_times, srnn, toy"
             ),
         ),

@@ -16,6 +16,7 @@ from bioae.experiments.runner.registry import load
 WRONG: dict[str, list[tuple[str, str, float]]] = {
     "bcpnn": [("learned", "radius", 10.5), ("untrained", "accuracy", 0.8)],
     "convolutional_structure": [("relu", "median", 0.0)],
+    "csdp": [("learned", "differing_weights", 1e-3), ("frozen", "goodness_accuracy", 1.0)],
     "local_encoder": [("stdp_postsynaptic", "accuracy", 0.0), ("gradient", "differing_spikes", 1)],
     "memristive": [("levels-32", "and_gap", -5.0), ("analogue", "differing_spikes", 1)],
     "neural_variability": [("variability", "memorised", 1.0)],

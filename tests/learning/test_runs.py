@@ -125,6 +125,36 @@ def test_the_mirror_learns_the_same(whole: LearningResult, tmp_path: Path) -> No
     assert_same(learn_from(tables(target="mirror"), tmp_path / "run"), whole)
 
 
+@pytest.mark.parametrize("interrupted_after", [2, 4])
+def test_an_optimiser_goes_on_where_a_run_was_interrupted(
+    interrupted_after: int, tmp_path: Path
+) -> None:
+    settings = tables(target="mirror", batch_size=5, optimiser="adam", learning_rate=0.01)
+
+    class StoppedError(Exception):
+        pass
+
+    pieces = 0
+
+    def stop(*_: int) -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == interrupted_after:
+            raise StoppedError
+
+    whole = learn_from(settings, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        learn_from(settings, tmp_path / "run", progress=stop)
+    assert len(list((tmp_path / "run").glob("moments-*.safetensors"))) == 1
+    assert_same(learn_from(settings, tmp_path / "run", resume=True), whole)
+    added = learn_from(tables(target="mirror", batch_size=5), tmp_path / "added")
+    assert (added.network.weights["hidden.weight"] != whole.network.weights["hidden.weight"]).any()
+    for path in (tmp_path / "run").glob("moments-*.safetensors"):
+        path.write_bytes(b"nothing")
+    with pytest.raises(ArtefactError, match="state of the optimiser is missing or damaged"):
+        learn_from(settings, tmp_path / "run", resume=True)
+
+
 def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         learn_from(TABLES, whole.out)
@@ -142,6 +172,7 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
         ({"learning": {"rule": "stdp_pairs"}}, "Did you mean 'stdp_pair'"),
         ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
         ({"learning": {"batch_size": 2}}, 'needs target = "mirror"'),
+        ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "mirror"'),
         (
             {"learning": {"rule": "stdp_reward"}},
             r"'stdp_reward' needs the held .*learning\.held a num",

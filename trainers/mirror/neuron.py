@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bioae.equations.program import BIASES, INHIBITION, INPUT, Program
+from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program
 from bioae.networks.schedule import Schedule
 from bioae.noise import START_STEP, Key
 from bioae.trainers.mirror.connections.pathways import (
@@ -290,6 +290,9 @@ class NeuronMirror(nn.Module):
         for name, bias in BIASES.items():
             if bias in values:
                 values[name] = values[name] + values[bias]
+        if self.program.counts_layer:
+            axes = tuple(range(1, values["_spike"].ndim))
+            values[LAYER_SPIKES] = values["_spike"].sum(axes, keepdim=True)
         self._stepper.receive(values)
         return arriving
 

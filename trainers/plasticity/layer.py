@@ -15,7 +15,9 @@ from bioae.networks.rules import learned_by, rules_of
 from bioae.noise import Key, pathway_number
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
-from bioae.trainers.plasticity.synapses import PlasticPathway, TracesMirror
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
+from bioae.trainers.plasticity.synapses import PlasticPathway
+from bioae.trainers.plasticity.traces import TracesMirror
 
 __all__ = ["LayerLearner", "Run"]
 
@@ -39,9 +41,17 @@ class LayerLearner:
         The layer.
     mirror
         Its mirror, for neurons and for pathways that do not learn.
+    optimiser
+        The optimiser of weights that learn, see `PlasticPathway`.
     """
 
-    def __init__(self, network: Network, placed: PlacedLayer, mirror: LayerMirror) -> None:
+    def __init__(
+        self,
+        network: Network,
+        placed: PlacedLayer,
+        mirror: LayerMirror,
+        optimiser: OptimiserSettings | None = None,
+    ) -> None:
         self._mirror, self._placed = mirror, placed
         self._timing = network.config.timing
         self.paths: dict[str, PlasticPathway] = {}
@@ -66,7 +76,7 @@ class LayerLearner:
             self.paths[name] = PlasticPathway(
                 rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
                 number=pathway_number(placed.depth, recurrent=recurrent),
-                separate=placed.separate_inhibition, fixed=fixed,
+                separate=placed.separate_inhibition, fixed=fixed, optimiser=optimiser,
             )  # fmt: skip
         self.learned = {name: like.new_tensor(values) for name, values in learned.items()}
 

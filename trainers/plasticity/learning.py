@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Unpack, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
 
 from bioae.checks import one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
+from bioae.errors import NetworkError, describe
+from bioae.fields import Table
 from bioae.models.loading import NetworkLike, full_network_of
-from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
@@ -20,8 +23,10 @@ from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.trainers.plasticity.network import NetworkLearner
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
+from bioae.trainers.training.tables import Optimiser, Rate
 
-__all__ = ["in_batches", "learn_mirror"]
+__all__ = ["in_batches", "learn_mirror", "optimiser_settings"]
 
 
 def learn_mirror(
@@ -33,6 +38,9 @@ def learn_mirror(
     seed: int = 0,
     dtype: Dtype = "float64",
     batch_size: int = 1,
+    optimiser: Optimiser | str | Mapping[str, Any] | None = None,
+    learning_rate: float = 1e-3,
+    moments: Mapping[str, NDArray[np.float64]] | None = None,
     progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
 ) -> Learned:
@@ -46,7 +54,14 @@ def learn_mirror(
         The type of numbers.
     batch_size
         The number of presentations that learn at once: the changes of a step are averaged over
-        them. Only with 1, the default, are weights those of Brian2.
+        them, before the rule's bounds apply. Only with 1, the default, are weights those of Brian2.
+    optimiser
+        An optimiser as in ``[training]``, such as ``"adam"``: the averaged changes of a step are
+        its negative gradient, and the rule's bounds apply after its step. None: they are added.
+    learning_rate
+        The optimiser's step size.
+    moments
+        The state of the optimiser with which an earlier call ended, `Learned.moments`.
 
     Returns
     -------
@@ -65,34 +80,62 @@ def learn_mirror(
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
-    parts = in_batches(network, presented, values, batch_size, dtype=dtype)
+    mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
+    mirror.moments = moments or {}
+    parts = in_batches(mirror, presented, values, batch_size)
     with counted("mirror", len(presented), progress, unit="examples") as report:
-        return collected(network, presented, parts, report, target="torch", dtype=dtype)
+        learned = collected(network, presented, parts, report, target="torch", dtype=dtype)
+    return replace(learned, moments=mirror.moments)
+
+
+def optimiser_settings(
+    optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float
+) -> OptimiserSettings | None:
+    """Return the settings of an optimiser; None if there is none.
+
+    Raises
+    ------
+    NetworkError
+        If they do not fit.
+    """
+    if optimiser is None:
+        return None
+    try:
+        settings = {"optimiser": optimiser, "learning_rate": learning_rate}
+        return _Settings.model_validate(settings).settings
+    except ValidationError as error:
+        raise NetworkError(**describe(error, _Settings), where="learn_mirror") from None
+
+
+class _Settings(Table):
+    optimiser: Optimiser
+    learning_rate: Rate
+
+    @property
+    def settings(self) -> OptimiserSettings:
+        return OptimiserSettings(self.optimiser, self.learning_rate)
 
 
 def in_batches(
-    network: Network,
+    mirror: NetworkLearner,
     presented: Presentations,
     held: Mapping[str, NDArray[np.float64]],
     batch_size: int,
     least: int = 1,
-    *,
-    dtype: Dtype = "float64",
 ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
     """Yield parts of the images, the network's activity, and what it has learned afterwards.
 
     Parameters
     ----------
-    network, presented, held
+    mirror
+        The network that learns.
+    presented, held
         As for `bioae.simulation.learning.in_chunks`.
     batch_size
         The number of presentations that learn at once.
     least
         The least number of presentations of a part, whole batches.
-    dtype
-        The type of numbers.
     """
-    mirror = NetworkLearner(network, dtype)
     chunks: list[Chunk] = []
     start = 0
     for batch in presented.chunks(batch_size):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bioae.errors import InputError
 from bioae.networks.network import Network
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import check_range
@@ -17,6 +18,7 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
+from bioae.trainers.plasticity.optimiser import OptimiserSettings
 
 __all__ = ["NetworkLearner"]
 
@@ -30,14 +32,18 @@ class NetworkLearner:
         The network, as `bioae.simulation.learning.learner` returns it.
     dtype
         The type of numbers.
+    optimiser
+        The optimiser of weights that learn; None: changes are added.
     """
 
-    def __init__(self, network: Network, dtype: Dtype = "float64") -> None:
+    def __init__(
+        self, network: Network, dtype: Dtype = "float64", optimiser: OptimiserSettings | None = None
+    ) -> None:
         self._network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._layers = [
-            LayerLearner(network, placed, self._mirror.layers[placed.name])
+            LayerLearner(network, placed, self._mirror.layers[placed.name], optimiser)
             for placed in network.config.placed
         ]
 
@@ -55,6 +61,27 @@ class NetworkLearner:
         for layer in self._layers:
             layer.learned = layer.learned | tensors
             layer.neurons = {name: tensors.get(name, own) for name, own in layer.neurons.items()}
+
+    @property
+    def moments(self) -> dict[str, NDArray[np.float64]]:
+        """The state of the optimiser: arrays by the name of the weights and their own."""
+        paths = (item for layer in self._layers for item in layer.paths.items())
+        return {f"{name}/{n}": each for name, path in paths for n, each in path.moments.items()}
+
+    @moments.setter
+    def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        paths = {name: path for layer in self._layers for name, path in layer.paths.items()}
+        own: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in paths}
+        for key, each in values.items():
+            name, _, moment = key.rpartition("/")
+            if name not in own or each.shape not in ((), tuple(paths[name].weights.shape)):
+                raise InputError(
+                    "the state of the optimiser does not fit the network", where=f"moments {key!r}"
+                )
+            own[name][moment] = each
+        for name, path in paths.items():
+            if own[name]:
+                path.moments = own[name]
 
     @torch.no_grad()
     def present(

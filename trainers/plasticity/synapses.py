@@ -1,79 +1,30 @@
-"""Synapses that learn, in PyTorch: the traces of a rule, and the weights that it changes."""
+"""Synapses that learn, in PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression, compile_statements
-from bioae.equations.arrays.start import default_parameters
-from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.program import Program
+from bioae.equations.program import Statement
+from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import GRID_BITS, SPIKES, Rule, SideName, named
+from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
-from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
+from bioae.trainers.plasticity.averaging import SummedProducts, bounds
 from bioae.trainers.plasticity.draws import Draws
+from bioae.trainers.plasticity.optimiser import OptimiserSettings, WeightOptimiser
+from bioae.trainers.plasticity.traces import TracesMirror
 
-__all__ = ["PlasticPathway", "TracesMirror"]
-
-
-class TracesMirror:
-    """The traces of the neurons of one side, (example, neuron) each.
-
-    Parameters
-    ----------
-    program
-        The lowered traces.
-    size
-        The number of neurons.
-    dt
-        The time step in seconds.
-    like
-        A tensor of the type to use.
-    persistent
-        Traces that presentations do not set back.
-    """
-
-    def __init__(
-        self, program: Program, size: int, dt: float, like: Tensor, persistent: Iterable[str] = ()
-    ) -> None:
-        #: What persistent traces have learned, by name (neuron).
-        self.learned = {name: like.new_zeros(size) for name in persistent}
-        self._program, self._size, self._like = program, size, like
-        self._constants = Constants(program, (size,), default_parameters(program), dt)
-        self._stepper = Stepper(program, torch_functions(like.dtype))
-        self._values: dict[str, Tensor] = {}
-
-    def start(self, examples: int) -> None:
-        """Set the traces to the values with which a presentation starts."""
-        values = dict(self._constants({}, self._like)) | self.learned
-        for name in self._program.states:
-            values[name] = values[name].expand(examples, self._size)
-        self._values = values
-
-    def keep(self) -> None:
-        """Keep the persistent traces, averaged over the examples, for the next presentation."""
-        self.learned = {name: self._values[name].mean(0) for name in self.learned}
-
-    def integrate(self) -> None:
-        """Run one step of the traces' equations."""
-        self._stepper.update(self._values)
-
-    def jump(self, spikes: Tensor) -> None:
-        """Run `on_spike` for the neurons that fired (example, neuron)."""
-        self._values["_fired"] = spikes > 0
-        self._stepper.reset(self._values)
-
-    def of(self, example: int) -> dict[str, Tensor]:
-        """Return the traces of an example, (neuron) each."""
-        return {name: self._values[name][example] for name in self._program.states}
+__all__ = ["PlasticPathway"]
 
 
 class PlasticPathway:
@@ -97,6 +48,8 @@ class PlasticPathway:
         Whether inhibition arrives at a separate variable.
     fixed
         Which weights do not exist, and never change (source, target); None if all do.
+    optimiser
+        The optimiser to which the changes of each step are given; None: they are added.
     """
 
     def __init__(
@@ -110,6 +63,7 @@ class PlasticPathway:
         number: int,
         separate: bool,
         fixed: Tensor | None = None,
+        optimiser: OptimiserSettings | None = None,
     ) -> None:
         self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
@@ -130,6 +84,7 @@ class PlasticPathway:
                 block.statements, reads, list(block.results.values()), functions
             )
             self._blocks[key] = reads, tuple(block.results), function
+        self._optimiser = None if optimiser is None else WeightOptimiser(optimiser)
         self._sums = {n: compile_expression(each, functions) for n, each in rule.sums.items()}
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
@@ -137,6 +92,36 @@ class PlasticPathway:
         self._numbers = {
             name: like.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
         }
+        self._averages: dict[str, tuple[tuple[float, float], SummedProducts | None]] = {}
+        self._unbounded = {}
+        for key, block in rule.blocks.items():
+            change, results = change_of(block), dict(block.results)
+            statements = list(block.statements)
+            if change is not None:
+                products = change.products
+                self._averages[key] = (
+                    bounds(change, self._numbers, functions),
+                    None if products is None else SummedProducts(products, functions),
+                )
+                results[WEIGHT] = named("change", WEIGHT)
+                statements.append(Statement(results[WEIGHT], change.value))
+            whole = Block(tuple(statements), results)
+            reads = tuple(sorted(whole.reads))
+            self._unbounded[key] = (
+                reads,
+                tuple(results),
+                compile_statements(statements, reads, list(results.values()), functions),
+            )
+
+    @property
+    def moments(self) -> dict[str, NDArray[np.float64]]:
+        """The state of the optimiser, by name: (source, target), or counts."""
+        return {} if self._optimiser is None else self._optimiser.moments
+
+    @moments.setter
+    def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        if self._optimiser is not None:
+            self._optimiser.restore(values, self.weights)
 
     def learned(self, kind: str) -> dict[str, Tensor]:
         """Return what synapses (target, source), or the traces of a side (neuron), have learned."""
@@ -189,8 +174,9 @@ class PlasticPathway:
     def learn(self, step: int, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
         """Run some blocks of the rule, by the spikes of the source and of the target.
 
-        The changes that a block makes to weights in several examples are averaged, and are those of
-        none of them: only a batch of one example learns as Brian2 does.
+        The changes that a block makes to weights in several examples are averaged before the rule's
+        bounds apply, and are those of none of them: only a batch of one example learns as Brian2
+        does. With an optimiser, the sum of the changes of all blocks is its negative gradient.
 
         Parameters
         ----------
@@ -201,22 +187,70 @@ class PlasticPathway:
         before, fired
             The spikes of the source and of the target (example, neuron); None: no spikes.
         """
-        examples = len(fired)
         chosen = [key for key in self._blocks if key in keys]
-        layer = [self._numbers_of_layer(each) for each in range(examples)] if chosen else []
+        spikes = {"on_pre": before, "on_post": fired}
+        chosen = [
+            key for key in chosen
+            if key not in SPIKES or ((each := spikes[key]) is not None and bool(each.any()))
+        ]  # fmt: skip
+        if len(fired) > 1 or self._optimiser is not None:
+            self._learn_averaged(step, chosen, spikes, len(fired))
+            return
+        layer = self._numbers_of_layer(0) if chosen else {}
         for key in chosen:
-            spikes = {"on_pre": before, "on_post": fired}.get(key)
-            if key in SPIKES and (spikes is None or not spikes.any()):
+            values = layer | self._draws(self.rule.blocks[key], step, 0)
+            self._run(key, 0, _place(key, spikes.get(key), 0), values, None)
+
+    def _learn_averaged(
+        self, step: int, chosen: Sequence[str], spikes: Mapping[str, Tensor | None], examples: int
+    ) -> None:
+        """Average the changes of some blocks over the examples; then bounds apply."""
+        total = torch.zeros_like(self.weights)
+        layers = self._numbers_of_layers(examples) if chosen else {}
+        for key in chosen:
+            change = self._averaged(step, key, spikes.get(key), examples, layers)
+            if change is None:
                 continue
-            total = None if examples == 1 else torch.zeros_like(self.weights)
-            for example in range(examples):
-                at: list[Any] = [slice(None), slice(None)]
-                if spikes is not None:
-                    at[key == "on_post"] = spikes[example].nonzero().flatten()
-                values = layer[example] | self._draws(self.rule.blocks[key], step, example)
-                self._run(key, example, (at[0], at[1]), values, total)
-            if total is not None:
-                self.weights = self.weights + _rounded(total / examples)
+            if self._fixed is not None:
+                change = change.masked_fill(self._fixed, 0)
+            if self._optimiser is None:
+                self._set(self.weights + change, *self._averages[key][0])
+            else:
+                total += change
+        if self._optimiser is not None:
+            least, most = zip(*(each for each, _ in self._averages.values()), strict=True)
+            self._set(self._optimiser.step(self.weights, total), max(least), min(most))
+
+    def _averaged(
+        self,
+        step: int,
+        key: str,
+        spikes: Tensor | None,
+        examples: int,
+        layers: Mapping[str, Tensor],
+    ) -> Tensor | None:
+        """Return the average change of the weights by a block before bounds; None: no change."""
+        _, products = self._averages.get(key, (None, None))
+        if products is not None:
+            values = {**self._numbers, **layers}
+            for side, traces in self.traces.items():
+                values |= {named(side, name): each for name, each in traces.states.items()}
+            values[named("synapse", WEIGHT)] = self.weights
+            before, fired = (spikes if key == each else None for each in ("on_pre", "on_post"))
+            return products(values, before, fired, self.weights, examples) / examples
+        total = torch.zeros_like(self.weights)
+        for example in range(examples):
+            values = self._numbers_of_layer(example)
+            values |= self._draws(self.rule.blocks[key], step, example)
+            self._run(key, example, _place(key, spikes, example), values, total)
+        return total / examples if key in self._averages else None
+
+    def _set(self, weights: Tensor, low: float, high: float) -> None:
+        """Set the weights that exist, within bounds and on the grid."""
+        weights = _rounded(weights.clamp(low, high))
+        if self._fixed is not None:
+            weights = torch.where(self._fixed, self.weights, weights)
+        self.weights = weights
 
     def _run(
         self,
@@ -239,7 +273,7 @@ class PlasticPathway:
             for name, numbers in traces.of(example).items():
                 own = numbers[at[side == "post"]]
                 values[named(side, name)] = own[:, None] if side == "pre" else own[None]
-        reads, names, function = self._blocks[key]
+        reads, names, function = (self._blocks if total is None else self._unbounded)[key]
         found = dict(zip(names, function(*[values[each] for each in reads]), strict=True))
         for name in found.keys() - {WEIGHT}:
             self._variables[name][example][at] = found[name]
@@ -266,12 +300,33 @@ class PlasticPathway:
             values[name] = value({**self._numbers, **values})
         return values
 
+    def _numbers_of_layers(self, examples: int) -> dict[str, Tensor]:
+        """Return the same numbers of all examples, (example, 1) each."""
+        values = {name: numbers[:, None] for name, numbers in self._held.items()}
+        if self._sums:
+            traces = {named("post", n): each for n, each in self.traces["post"].states.items()}
+            known = {**self._numbers, **traces}
+            for name, value in self._sums.items():
+                each = value(known).expand(examples, self._targets)
+                values[named("layer", name)] = each.cumsum(1)[:, -1:]
+        for name, value in self._layer.items():
+            values[name] = value({**self._numbers, **values})
+        return values
+
     @property
     def _targets(self) -> int:
         return self.weights.shape[1]
 
 
-def _rounded(change: Tensor) -> Tensor:
-    """Return averaged changes on the grid of weights that learn."""
+def _place(key: str, spikes: Tensor | None, example: int) -> tuple[Any, Any]:
+    """Return the place of the synapses for which a block runs in an example."""
+    at: list[Any] = [slice(None), slice(None)]
+    if spikes is not None:
+        at[key == "on_post"] = spikes[example].nonzero().flatten()
+    return at[0], at[1]
+
+
+def _rounded(weights: Tensor) -> Tensor:
+    """Return averaged weights on the grid of weights that learn."""
     grid = 2.0**GRID_BITS
-    return torch.round(change * grid) / grid if change.dtype == torch.float64 else change
+    return torch.round(weights * grid) / grid if weights.dtype == torch.float64 else weights

@@ -23,6 +23,7 @@ __all__ = [
     "LEARNING",
     "METRICS",
     "MODEL",
+    "MOMENTS",
     "TEST",
     "alone_in",
     "check_config",
@@ -36,6 +37,9 @@ CHECKPOINT = "checkpoint.safetensors"
 #: The network as it learns by rules, an artefact, and figures of what it learned.
 LEARNING = "checkpoint"
 FIGURES = "fields.svg", "weights.svg"
+
+#: The state of the optimiser of such a run, with its position in the name.
+MOMENTS = "moments-*.safetensors"
 
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
@@ -62,6 +66,9 @@ def clear(out: Path, keep: Collection[str] = ()) -> None:
     for name in (MODEL, TEST, METRICS, CHECKPOINT, LEARNING, *FIGURES):
         if name not in keep:
             remove(out / name)
+    if LEARNING not in keep:
+        for path in out.glob(MOMENTS):
+            remove(path)
 
 
 def alone_in(out: Path) -> AbstractContextManager[None]:

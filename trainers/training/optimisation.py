@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
+from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.sections import DescentConfig
 from bioae.trainers.training.stages import Stage
-from bioae.trainers.training.tables import AdamWConfig, Optimiser, SgdConfig
 
 __all__ = ["Optimisation", "let_train"]
-
-
-def _optimiser(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Return the optimiser of groups of weights, each with its learning rate and weight decay."""
-    if isinstance(settings, SgdConfig):
-        return torch.optim.SGD(groups, momentum=settings.momentum)
-    kind = torch.optim.AdamW if isinstance(settings, AdamWConfig) else torch.optim.Adam
-    return kind(groups, fused=True)
 
 
 def let_train(
@@ -87,7 +78,7 @@ class Optimisation:
             {"params": params, "lr": rates[0], "weight_decay": decay}
             for (rates, decay), params in groups.items()
         ]
-        self.optimiser = _optimiser(settings.optimiser, described)
+        self.optimiser = optimiser(settings.optimiser, described)
 
     def enter(self, stage: Stage) -> None:
         """Let the weights and parameters be trained that the stage trains, and no others."""

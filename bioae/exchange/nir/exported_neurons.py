@@ -107,6 +107,7 @@ def _check(placed: PlacedLayer) -> None:
         "it receives inhibition at a separate variable": program.inhibited,
         "it has several variables": len(program.states) != 1,
         "a spike adds to several variables": model.inputs,
+        "it counts the spikes of its layer": model.layer_spikes,
         "it settles before a presentation": model.settle,
         "it has subexpressions that are constant over a step": program.prepare,
         "its equations depend on t": "t" in _names(program),

@@ -11,7 +11,7 @@ from brian2 import Clock, NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
 from bioae.equations.model import RESERVED_PREFIX
-from bioae.equations.program import INHIBITION, INPUT
+from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
 from bioae.equations.synapses.program import Rule
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
@@ -156,6 +156,21 @@ class Pathway:
             factor=self.factor,
             weight=WEIGHT,
             namespace=dict(self.namespace),
+            clock=clock,
+            name=self.name,
+        )
+
+    def counting(self, layer: Population, clock: Clock) -> SharedSynapses:
+        """Make the pathway that counts the spikes of a layer, each of which reaches all neurons."""
+        return SharedSynapses(
+            layer,
+            layer,
+            dense(len(layer), len(layer)),
+            self.weights,
+            variable=LAYER_SPIKES,
+            delay=0 * second,
+            condition=" and ".join(self._conditions()) or None,
+            weight=WEIGHT,
             clock=clock,
             name=self.name,
         )

@@ -16,7 +16,14 @@ from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
-from bioae.equations.program import BIASES, INHIBITION, INPUT, Program, Statement
+from bioae.equations.program import (
+    BIASES,
+    INHIBITION,
+    INPUT,
+    LAYER_SPIKES,
+    Program,
+    Statement,
+)
 from bioae.equations.quantities import physical_constants
 from bioae.equations.timed_arrays import varying
 from bioae.networks.decoders import Decoder
@@ -55,7 +62,8 @@ class Population(VariablesGroup):
     ``bioae_presentation`` is the presentation (-1 before the first) and ``bioae_step`` the step
     within it (-1 in the schedule's lead-in). Pathways add weights to ``bioae_input``, which is
     passed to the model once per step and then set to 0; with `separate_inhibition`, they add the
-    magnitudes of negative weights to ``bioae_inhibition`` instead.
+    magnitudes of negative weights to ``bioae_inhibition`` instead. A pathway within the population
+    counts its spikes in ``bioae_layer_spikes``, if the model has `layer_spikes`.
 
     Parameters
     ----------
@@ -109,6 +117,9 @@ class Population(VariablesGroup):
         self._persistent = tuple(persistent)
         self.separate_inhibition = separate_inhibition
         self._shares_input = shares_input
+        #: Whether a pathway has to count the population's spikes.
+        self.counts_layer = program.counts_layer and shares_input is None
+        self._counts = (LAYER_SPIKES,) if program.counts_layer else ()
         self._biases = {} if biases is None else _by_input(biases, separate=program.inhibited)
         self._number = number
         self._keys = keys
@@ -158,6 +169,8 @@ class Population(VariablesGroup):
                 self.variables.add_array(name, size=size)
             else:
                 self.variables.add_reference(name, self._shares_input, name)
+        for name in self._counts:
+            self.variables.add_array(name, size=size)
         for name, values in self._biases.items():
             self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
         if self._keys is not None:
@@ -251,7 +264,8 @@ class Population(VariablesGroup):
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
-            code = "\n".join([code, *(f"{name} = 0" for name in self._arriving())])
+            cleared = (*self._arriving(), *self._counts)
+            code = "\n".join([code, *(f"{name} = 0" for name in cleared)])
         # After all pathways; populations that share the input read it before its owner resets it.
         order = 20 if self._shares_input is None else 10
         name = f"{self.name}__receive"

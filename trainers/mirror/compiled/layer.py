@@ -191,6 +191,8 @@ def _record(
     graph, program = step.graph, neuron.program
     if program.draws:
         raise Unsupported("random numbers")
+    if program.counts_layer:
+        raise Unsupported("variables that count the spikes of the layer")
     if any(state.shared for state in program.states.values()):
         raise Unsupported("a variable that all neurons share")
     leaves = {

@@ -1,0 +1,127 @@
+"""Neurons that count the spikes of their layer, in Brian2 and in the mirror."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import bioae
+from bioae.analysis import differing_spikes
+from bioae.datasets import Signals
+from bioae.equations.model import NeuronModel
+from bioae.errors import ModelError
+from bioae.networks import Network, NetworkConfig
+from bioae.random import named_stream
+from bioae.responses import step_response
+from bioae.trainers import NetworkMirror, derivative, simulate_mirror
+
+STEPS = 30
+
+#: A threshold that rises with the layer's spikes, and a number that counts them.
+COUNTING: dict[str, Any] = {
+    "description": "Neuron whose threshold rises with the spikes of its layer.",
+    "equations": "dv/dt = -v/tau : 1\nh : 1\nc : 1",
+    "threshold": "v > h", "reset": "v = 0", "run_regularly": "h = clip(h - h_step, h_min, 10)",
+    "method": "exact", "input": "v", "layer_spikes": {"h": "h_step", "c": "1"},
+    "parameters": {"tau": "100*ms", "h_start": "0.5", "h_step": "0.02", "h_min": "0.1"},
+    "initial": {"h": "h_start"},
+}  # fmt: skip
+
+
+def network(schedule: str, *, recurrent: bool) -> Network:
+    layers = [
+        {
+            "kind": "dense", "name": name, "units": units, "weight": "0.2", "recurrent": recurrent,
+            "spread": {"h_start": ["0.3", "0.8"]},
+        }
+        for name, units in (("first", 9), ("second", 5))
+    ]  # fmt: skip
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [12], "steps": STEPS, "schedule": schedule, "neuron": "counting",
+            "neurons": {"counting": COUNTING}, "layers": layers, "decoder": {"kind": "max"},
+            "task": {"kind": "classification", "classes": 5},
+            "encoder": {"kind": "frames", "random": True},
+        },
+        where="test",
+    )  # fmt: skip
+    start = Network.initialise(config, seed=0)
+    weights = {n: np.abs(w) if n.endswith("weight") else w for n, w in start.weights.items()}
+    return Network(config, weights).quantised()
+
+
+def signals() -> Signals:
+    values = 0.5 * named_stream(3, "signals").random((4, STEPS, 12))
+    return Signals.of(values, labels=np.zeros(4, int))
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_neurons_count_the_spikes_of_their_layer(schedule: str, recurrent: bool) -> None:
+    net = network(schedule, recurrent=recurrent)
+    backend = bioae.Backend("numpy", record=["h", "c"])
+    brian = bioae.simulate(net, signals(), backend)
+    mirror = simulate_mirror(net, signals(), record=["h", "c"])
+    assert differing_spikes(brian, mirror)["differing"].sum() == 0
+    for name in ("first", "second"):
+        layer = brian[f"layers/{name}"]
+        assert int(layer["spike_count"].sum()) > 50
+        for state in ("state_h", "state_c"):
+            np.testing.assert_array_equal(layer[state], mirror[f"layers/{name}"][state])
+        step = np.rint(layer["spike_time_ms"].to_numpy() / brian.attrs["dt_ms"]).astype(int)
+        spikes = np.zeros((4, STEPS))
+        np.add.at(spikes, (layer["spike_example"].to_numpy(), step), 1)
+        counted = spikes.cumsum(1)
+        if schedule == "paper":  # pathways act before thresholds
+            counted = np.pad(counted, ((0, 0), (1, 0)))[:, :-1]
+        found = layer["state_c"].to_numpy()
+        assert (found == found[:, :, :1]).all()
+        # Without input before the window, the lead-in has no spike.
+        np.testing.assert_array_equal(found[:, :, 0], counted)
+
+
+def test_compiled_targets_count_the_same() -> None:
+    net = network("paper", recurrent=True)
+    one, other = (bioae.simulate(net, signals(), each) for each in ("numpy", "cpp_standalone"))
+    assert int(one["layers/second"]["spike_count"].sum()) > 50
+    assert differing_spikes(one, other)["differing"].sum() == 0
+
+
+def test_gradients_pass_through_the_count() -> None:
+    """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
+    net = network("brian2", recurrent=False)
+    mirror = NetworkMirror(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
+    drive = torch.from_numpy(signals().signals)
+    counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
+    assert int(counts.sum()) > 50
+    (weights,) = (p for n, p in mirror.named_parameters() if n.endswith("weight") and len(p) == 9)
+    (gradient,) = torch.autograd.grad(counts[:, 0].sum(), weights)
+    assert (gradient.abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"layer_spikes": {"g": "1"}}, r"layer_spikes.*'g' is not a variable of the neuron"),
+        ({"layer_spikes": {"h": "1*mV"}}, r"layer_spikes"),
+        ({"layer_spikes": {"h": "0"}}, r"layer_spikes.*finite, and not 0"),
+        ({"threshold": None, "reset": None}, "needs a threshold"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], line: str) -> None:
+    from bioae.equations.lowering.lowering import lower
+
+    fields = {key: each for key, each in {**COUNTING, **changes}.items() if each is not None}
+    with pytest.raises(ModelError, match=line) as refused:
+        lower(NeuronModel.from_mapping("counting", fields, where="counting.toml"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_neuron_alone_is_its_layer() -> None:
+    model = NeuronModel.from_mapping("counting", COUNTING, where="counting.toml")
+    found = step_response(model, 0.2, dt="1*ms", before="5*ms", during="60*ms", after="5*ms")
+    assert found["spike"].sum() > 5
+    np.testing.assert_array_equal(found["state_c"], found["spike"].cumsum("time"))

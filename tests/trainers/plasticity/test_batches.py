@@ -1,0 +1,204 @@
+"""Batches of presentations that learn at once: sums as products of matrices, and optimisers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bioae.datasets import Signals
+from bioae.equations import available_synapses, load_synapse
+from bioae.equations.expressions import Expression
+from bioae.equations.synapses.changes import Change, Product, change_of
+from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.program import Block
+from bioae.errors import InputError, NetworkError
+from bioae.networks import Network, NetworkConfig
+from bioae.random import named_stream
+from bioae.trainers import learn_mirror
+from bioae.trainers.mirror.functions import torch_functions
+from bioae.trainers.plasticity import synapses
+from bioae.trainers.plasticity.averaging import SummedProducts
+
+STEPS, INPUTS, UNITS = 30, 12, 9
+
+#: A rule whose change is the same for each spike that arrives.
+CONSTANT = {
+    "description": "Each spike that arrives adds an amount.",
+    "synapse": {"on_pre": "w = clip(w + a, -1, w_max)"},
+    "parameters": {"a": "0.125", "w_max": "0.75"},
+}
+
+
+def network(rule: str = "constant", schedule: str = "brian2", **parameters: str) -> Network:
+    """Return a layer whose weights from the input and within it learn by a rule."""
+    model = SynapseModel.from_mapping("constant", CONSTANT, where="test")
+    constant = {**CONSTANT, "parameters": {**model.parameters, **parameters}}
+    layer = {
+        "kind": "dense", "name": "hidden", "units": UNITS, "weight": "0.3", "synapse": rule,
+        "recurrent": True, "recurrent_synapse": rule,
+    }  # fmt: skip
+    config = NetworkConfig.from_mapping(
+        {
+            "input_shape": [INPUTS], "steps": STEPS, "schedule": schedule,
+            "task": {"kind": "classification", "classes": UNITS},
+            "synapses": {"constant": constant},
+            "encoder": {"kind": "frames", "random": True}, "decoder": {"kind": "max"},
+            "layers": [layer],
+        },
+        where="test",
+    )  # fmt: skip
+    start = Network.initialise(config, seed=0)
+    # Some at the bounds of the shipped rules.
+    weights = {name: np.clip(3 * np.abs(w), 0, 1) for name, w in start.weights.items()}
+    np.fill_diagonal(weights["hidden.recurrent"], 0)
+    return Network(config, weights).quantised()
+
+
+def signals(examples: int = 6, rate: float = 0.4) -> Signals:
+    values = rate * named_stream(3, "signals").random((examples, STEPS, INPUTS))
+    return Signals.of(values, labels=np.zeros(examples, int))
+
+
+def held(rule: str, examples: int = 6) -> dict[str, Any]:
+    numbers = named_stream(4, "held").random(examples)
+    return dict.fromkeys(load_synapse(rule).held, numbers)
+
+
+def without_products(block: Block) -> Change | None:
+    change = change_of(block)
+    return None if change is None else replace(change, products=None)
+
+
+@pytest.mark.parametrize("optimiser", [None, "adam"])
+@pytest.mark.parametrize("rule", available_synapses())
+def test_products_of_matrices_are_the_sums_over_examples(
+    rule: str, optimiser: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, options = network(rule, "paper"), {"batch_size": 3, "optimiser": optimiser}
+    fast = learn_mirror(start, signals(), held=held(rule), **options)
+    monkeypatch.setattr(synapses, "change_of", without_products)
+    slow = learn_mirror(start, signals(), held=held(rule), **options)
+    for name in ("hidden.weight", "hidden.recurrent"):
+        one, other = fast.network.weights[name], slow.network.weights[name]
+        assert np.mean(one != start.weights[name]) > 0.2
+        np.testing.assert_allclose(one, other, rtol=0, atol=2**-23)
+    assert int(fast.result["layers/hidden"]["spike_count"].sum()) > 50
+
+
+def test_all_shipped_rules_without_variables_of_synapses_are_products() -> None:
+    found = {}
+    for name in available_synapses():
+        blocks = lower_synapse(load_synapse(name)).blocks.values()
+        changes = [change for block in blocks if (change := change_of(block)) is not None]
+        assert all(change.high is not None for change in changes)
+        found[name] = all(change.products is not None for change in changes)
+    assert {name for name, each in found.items() if not each} == {"stdp_reward"}
+
+
+@pytest.mark.parametrize(
+    ("on_pre", "products"),
+    [
+        ("w = w + a*x_pre*y_post", 1),
+        ("w = w*(1 - x_pre) + exp(y_post)/x_pre", 3),
+        ("w = a", 2),
+        ("w = w - (x_pre - y_post)*(x_pre + y_post)", 4),
+        ("w = w + exp(x_pre*y_post)", None),
+        ("w = w + int(x_pre > y_post)", None),
+    ],
+)
+def test_changes_are_decomposed(on_pre: str, products: int | None) -> None:
+    rule = SynapseModel.from_mapping(
+        "test",
+        {
+            "description": "-", "pre": {"equations": "dx/dt = -x/tau : 1", "on_spike": "x += 1"},
+            "post": {"equations": "dy/dt = -y/tau : 1", "on_spike": "y += 1"},
+            "synapse": {"on_pre": on_pre}, "parameters": {"tau": "20*ms", "a": "0.5"},
+        },
+        where="test",
+    )  # fmt: skip
+    change = change_of(lower_synapse(rule).on_pre)
+    assert change is not None
+    assert change.low is change.high is None
+    assert (None if change.products is None else len(change.products)) == products
+    if change.products is None:
+        return
+    numbers = {"bioae_parameter_a": 0.5, "bioae_pre_x": 0.7, "bioae_post_y": 1.3,
+               "bioae_synapse_w": 0.2, "exp": np.exp}  # fmt: skip
+    total = sum(
+        eval(each.pre.text, {}, numbers) * eval(each.post.text, {}, numbers)
+        * eval(each.synapse.text, {}, numbers)
+        for each in change.products
+    )  # fmt: skip
+    assert total == pytest.approx(eval(change.value.text, {}, numbers) - 0.2)
+
+
+def test_numbers_in_statements_have_the_type_of_the_weights() -> None:
+    product = Product(pre=Expression("bioae_pre_x"), post=Expression("0.1"))
+    values = {"bioae_pre_x": torch.ones(2, 3, dtype=torch.float64)}
+    like = torch.zeros(3, 4, dtype=torch.float64)
+    total = SummedProducts((product,), torch_functions(torch.float64))(values, None, None, like, 2)
+    assert (total == 0.2).all()
+
+
+def always(examples: int = 2) -> Signals:
+    """Return inputs of which the first half fires in every step, and the others never."""
+    values = np.zeros((examples, STEPS, INPUTS))
+    values[..., : INPUTS // 2] = 1
+    return Signals.of(values, labels=np.zeros(examples, int))
+
+
+def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
+    """Its step on a constant gradient is the learning rate, whatever the gradient's size."""
+    start = network(a="0.001", w_max="0.75")
+    start.weights["hidden.weight"][:] = 0.0
+    learned = learn_mirror(
+        start, always(), batch_size=2, optimiser="adam", learning_rate=2**-10
+    ).network.weights["hidden.weight"]
+    # In Brian2's order spikes of the source teach in T steps.
+    np.testing.assert_allclose(learned[:, : INPUTS // 2], STEPS * 2**-10, rtol=1e-4)
+    assert not learned[:, INPUTS // 2 :].any()
+
+
+def test_bounds_of_the_rule_hold_after_the_step_of_an_optimiser() -> None:
+    learned = learn_mirror(
+        network(), always(), batch_size=2, optimiser="adam", learning_rate=0.25
+    ).network.weights["hidden.weight"]
+    assert (learned[:, : INPUTS // 2] == 0.75).all()
+
+
+def test_descent_at_a_rate_of_1_adds_the_changes() -> None:
+    start = network(a="0.0078125", w_max="10")
+    added = learn_mirror(start, signals(), batch_size=2)
+    descended = learn_mirror(start, signals(), batch_size=2, optimiser="sgd", learning_rate=1.0)
+    for name, weights in added.network.weights.items():
+        assert (weights != start.weights[name]).any()
+        np.testing.assert_allclose(weights, descended.network.weights[name], atol=2**-20)
+    assert added.moments == {}
+
+
+def test_the_state_of_an_optimiser_continues_another_call() -> None:
+    start, options = network("stdp_pair"), {"batch_size": 2, "optimiser": "adam"}
+    whole = learn_mirror(start, signals(4), **options)
+    first = learn_mirror(start, signals(4)[:2], **options)
+    second = learn_mirror(
+        first.network, signals(4)[2:], examples=[2, 3], moments=first.moments, **options
+    )
+    forgotten = learn_mirror(first.network, signals(4)[2:], examples=[2, 3], **options)
+    for name, weights in whole.network.weights.items():
+        np.testing.assert_array_equal(weights, second.network.weights[name])
+        assert (weights != forgotten.network.weights[name]).any()
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    start = network()
+    with pytest.raises(NetworkError, match="optimiser"):
+        learn_mirror(start, signals(1), optimiser="adan")
+    with pytest.raises(NetworkError, match="learning_rate"):
+        learn_mirror(start, signals(1), optimiser="adam", learning_rate=0.0)
+    with pytest.raises(InputError, match="'other/exp_avg': the state of the optimiser does not f"):
+        learn_mirror(start, signals(1), optimiser="adam", moments={"other/exp_avg": np.zeros(3)})

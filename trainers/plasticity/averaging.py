@@ -1,0 +1,100 @@
+"""Changes of weights, averaged over the examples of a batch: as products of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.expressions import Expression
+from bioae.equations.synapses.changes import Change, Product
+
+__all__ = ["SummedProducts", "bounds"]
+
+_Values = Mapping[str, Tensor]
+_Functions = Mapping[str, Callable[..., Any]]
+
+
+class SummedProducts:
+    """The sum over examples of a change that is a sum of products.
+
+    Parameters
+    ----------
+    products
+        See `bioae.equations.synapses.changes.Change`.
+    functions
+        Those of PyTorch.
+    """
+
+    def __init__(self, products: tuple[Product, ...], functions: _Functions) -> None:
+        self._products = [
+            tuple(
+                _compiled(each, functions) for each in (product.pre, product.post, product.synapse)
+            )
+            for product in products
+        ]
+
+    def __call__(
+        self,
+        values: _Values,
+        before: Tensor | None,
+        fired: Tensor | None,
+        like: Tensor,
+        examples: int,
+    ) -> Tensor:
+        """Return the sum (source, target).
+
+        Parameters
+        ----------
+        values
+            What the products name: numbers of sides (example, neuron), and the weights.
+        before, fired
+            Masks of the sources and of the targets that change (example, neuron); None: all.
+        like
+            The weights.
+        examples
+            The number of examples.
+        """
+        total = torch.zeros_like(like)
+        for pre, post, synapse in self._products:
+            source, target = _masked(pre(values), before), _masked(post(values), fired)
+            weight = synapse(values)
+            total += _sum(source, target, examples) * weight
+        return total
+
+
+def bounds(change: Change, numbers: _Values, functions: _Functions) -> tuple[float, float]:
+    """Return the bounds of a weight after a block of statements."""
+    low, high = (
+        default if each is None else float(_compiled(each, functions)(numbers))
+        for each, default in ((change.low, -torch.inf), (change.high, torch.inf))
+    )
+    return low, high
+
+
+def _sum(source: Tensor, target: Tensor, examples: int) -> Tensor:
+    """Return the sum over examples of the products of numbers of sources and of targets."""
+    if source.ndim and target.ndim:
+        return source.T @ target
+    if source.ndim:
+        return source.sum(0)[:, None] * target
+    if target.ndim:
+        return source * target.sum(0)[None]
+    return examples * source * target
+
+
+def _masked(value: Tensor, mask: Tensor | None) -> Tensor:
+    return value if mask is None else mask * value
+
+
+def _compiled(expression: Expression, functions: _Functions) -> Callable[[_Values], Tensor]:
+    function = compile_expression(expression, functions)
+    # A Python number would be rounded to 32 bits.
+    return lambda values: torch.as_tensor(function(values), dtype=_dtype(values))
+
+
+def _dtype(values: _Values) -> torch.dtype:
+    return next((each.dtype for each in values.values() if each.is_floating_point()), torch.float64)

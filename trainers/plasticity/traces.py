@@ -1,0 +1,72 @@
+"""Traces of a learning rule in PyTorch: variables of neurons that change with their spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from bioae.equations.arrays.start import default_parameters
+from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.program import Program
+from bioae.trainers.mirror.constants import Constants
+from bioae.trainers.mirror.functions import torch_functions
+
+__all__ = ["TracesMirror"]
+
+
+class TracesMirror:
+    """The traces of the neurons of one side, (example, neuron) each.
+
+    Parameters
+    ----------
+    program
+        The lowered traces.
+    size
+        The number of neurons.
+    dt
+        The time step in seconds.
+    like
+        A tensor of the type to use.
+    persistent
+        Traces that presentations do not set back.
+    """
+
+    def __init__(
+        self, program: Program, size: int, dt: float, like: Tensor, persistent: Iterable[str] = ()
+    ) -> None:
+        #: What persistent traces have learned, by name (neuron).
+        self.learned = {name: like.new_zeros(size) for name in persistent}
+        self._program, self._size, self._like = program, size, like
+        self._constants = Constants(program, (size,), default_parameters(program), dt)
+        self._stepper = Stepper(program, torch_functions(like.dtype))
+        self._values: dict[str, Tensor] = {}
+
+    def start(self, examples: int) -> None:
+        """Set the traces to the values with which a presentation starts."""
+        values = dict(self._constants({}, self._like)) | self.learned
+        for name in self._program.states:
+            values[name] = values[name].expand(examples, self._size)
+        self._values = values
+
+    def keep(self) -> None:
+        """Keep the persistent traces, averaged over the examples, for the next presentation."""
+        self.learned = {name: self._values[name].mean(0) for name in self.learned}
+
+    def integrate(self) -> None:
+        """Run one step of the traces' equations."""
+        self._stepper.update(self._values)
+
+    def jump(self, spikes: Tensor) -> None:
+        """Run `on_spike` for the neurons that fired (example, neuron)."""
+        self._values["_fired"] = spikes > 0
+        self._stepper.reset(self._values)
+
+    def of(self, example: int) -> dict[str, Tensor]:
+        """Return the traces of an example, (neuron) each."""
+        return {name: self._values[name][example] for name in self._program.states}
+
+    @property
+    def states(self) -> dict[str, Tensor]:
+        """The traces of all examples, (example, neuron) each."""
+        return {name: self._values[name] for name in self._program.states}
