@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup
-from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.arithmetic.brian import brian2_arithmetic
-from bioae.arithmetic.rendering import rendered_statement
-from bioae.equations.program import Draw, Statement
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
-from bioae.networks.schedule import LearningSteps, Timing
-from bioae.noise.brian import FUNCTIONS, brian2_functions
+from bioae.networks.schedule import Timing
+from bioae.noise.brian import brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
@@ -28,14 +25,12 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
 )
+from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions
 
 if TYPE_CHECKING:
     from bioae.simulation.objects.population import Population
 
 __all__ = ["PlasticSynapses"]
-
-#: The number of a synapse in code, by which it draws random numbers.
-_SYNAPSE = "_synapse"
 
 _COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
 
@@ -115,13 +110,11 @@ class PlasticSynapses(TemplateGroup):
         exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
-        conditions = _conditions(
-            delivers, timing.learning(recurrent=recurrent), rule.interval(dt), presentations
-        )
-        code = {"when": "\n".join(conditions), "layer": _code(rule.layer)}
-        drawn = {name: _draw(each, number) for name, each in rule.draws.items()}
-        code |= {key: _code(each.statements, drawn) for key, each in blocks.items()}
-        code |= {each: _code([Statement(f"_of_{each}", value)]) for each, value in sums.items()}
+        window, interval = timing.learning(recurrent=recurrent), rule.interval(dt)
+        code = {
+            "when": conditions(delivers, window, interval, presentations),
+            **code_of(rule, blocks, number),
+        }
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
                  for each in value.names}  # fmt: skip
@@ -275,7 +268,7 @@ class PlasticSynapses(TemplateGroup):
         for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
             add.add_reference(_array(name), keys, variable)
             add.add_auxiliary_variable(name, dtype=np.int64, scalar=True)
-        add.add_auxiliary_variable(_SYNAPSE, dtype=np.int64)
+        add.add_auxiliary_variable(SYNAPSE, dtype=np.int64)
 
     def _block_options(self, block: Block) -> dict[str, Any]:
         """Return the arrays that a block reads and writes, by their names in code."""
@@ -310,40 +303,6 @@ def _changes_seldom(rule: Rule) -> bool:
     """Return whether a spike reads weights more often than a rule changes them."""
     changing = {key for key, block in rule.blocks.items() if WEIGHT in block.results}
     return changing <= {"on_post", "regularly"}
-
-
-def _conditions(
-    delivers: str, window: LearningSteps, interval: int | None, presentations: int
-) -> list[str]:
-    """Return statements of when spikes are delivered, and when the blocks of a rule run."""
-    step = f"{STEP}_post"
-    inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
-    due = f"{step} == {window.last}"
-    if interval is not None:
-        due = f"({due} or ({step} + {1 - window.own}) % {interval} == 0)"
-    own = f"{inside} and {step} >= {window.own} and {step} <= {window.last}"
-    shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {presentations})"
-    return [
-        f"_delivers = {delivers or 'True'}",
-        f"_shown = {shown}*{PRESENTATION}_post",
-        f"_starts = {step} == {window.first}",
-        f"_learns = {inside} and {step} >= {window.first} and {step} <= {window.last}",
-        f"_runs_integrate = _learns and {step} > {window.first}",
-        "_runs_on_pre = _learns",
-        f"_runs_on_post = {own}",
-        f"_runs_regularly = {own} and {due}",
-    ]
-
-
-def _code(statements: Iterable[Statement], drawn: Mapping[str, str] | None = None) -> str:
-    lines = "\n".join(str(rendered_statement(each, ())) for each in statements)
-    return str(word_substitute(lines, drawn or {}))
-
-
-def _draw(draw: Draw, number: int) -> str:
-    """Return Brian2 code that draws a random number of a synapse."""
-    place = f"{STEP}_post, {draw.call}, {number} + {OFFSET}, {SEED}, {EXAMPLE}"
-    return f"{FUNCTIONS[draw.distribution]}({_SYNAPSE}, {place})"
 
 
 def _array(name: str) -> str:

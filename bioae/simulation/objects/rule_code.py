@@ -1,0 +1,93 @@
+"""Brian2 code of a learning rule: its statements, and the steps in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from brian2.utils.stringtools import word_substitute
+
+from bioae.arithmetic.rendering import rendered_statement
+from bioae.equations.program import Draw, Statement
+from bioae.equations.synapses.program import Block, Rule, named
+from bioae.networks.schedule import LearningSteps
+from bioae.noise.brian import FUNCTIONS
+from bioae.simulation.objects.presentation_clock import (
+    EXAMPLE,
+    LEARNED,
+    OFFSET,
+    PRESENTATION,
+    SEED,
+    STEP,
+)
+
+__all__ = ["SYNAPSE", "code_of", "conditions"]
+
+#: The number of a synapse, by which it draws random numbers.
+SYNAPSE = "_synapse"
+
+
+def conditions(
+    delivers: str, window: LearningSteps, interval: int | None, presentations: int
+) -> str:
+    """Return statements of when spikes are delivered, and when the blocks of a rule run.
+
+    Parameters
+    ----------
+    delivers
+        A condition for spikes that arrive; empty: always.
+    window
+        The steps in which the pathway learns.
+    interval
+        The steps from one run of `regularly` to the next; None: it runs in the last step only.
+    presentations
+        The number of presentations of a run.
+    """
+    step = f"{STEP}_post"
+    inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
+    due = f"{step} == {window.last}"
+    if interval is not None:
+        due = f"({due} or ({step} + {1 - window.own}) % {interval} == 0)"
+    own = f"{inside} and {step} >= {window.own} and {step} <= {window.last}"
+    shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {presentations})"
+    lines = [
+        f"_delivers = {delivers or 'True'}",
+        f"_shown = {shown}*{PRESENTATION}_post",
+        f"_starts = {step} == {window.first}",
+        f"_learns = {inside} and {step} >= {window.first} and {step} <= {window.last}",
+        f"_runs_integrate = _learns and {step} > {window.first}",
+        "_runs_on_pre = _learns",
+        f"_runs_on_post = {own}",
+        f"_runs_regularly = {own} and {due}",
+    ]
+    return "\n".join(lines)
+
+
+def code_of(rule: Rule, blocks: Mapping[str, Block], number: int) -> dict[str, str]:
+    """Return the code of the layer's numbers, of each block, and of the terms of each sum.
+
+    Parameters
+    ----------
+    rule
+        The lowered rule.
+    blocks
+        Its blocks by name, with the rounding of weights.
+    number
+        The number of the synapses, see `bioae.noise.pathway_number`.
+    """
+    drawn = {name: _draw(each, number) for name, each in rule.draws.items()}
+    code = {"layer": _code(rule.layer)}
+    code |= {key: str(word_substitute(_code(b.statements), drawn)) for key, b in blocks.items()}
+    for each, value in rule.sums.items():
+        name = named("layer", each)
+        code[name] = _code([Statement(f"_of_{name}", value)])
+    return code
+
+
+def _code(statements: Iterable[Statement]) -> str:
+    return "\n".join(str(rendered_statement(each, ())) for each in statements)
+
+
+def _draw(draw: Draw, number: int) -> str:
+    """Return code that draws a random number of a synapse."""
+    place = f"{STEP}_post, {draw.call}, {number} + {OFFSET}, {SEED}, {EXAMPLE}"
+    return f"{FUNCTIONS[draw.distribution]}({SYNAPSE}, {place})"
