@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_accuracies", "goodness", "run", "tagged"]
+__all__ = ["EXPERIMENT", "draw_accuracies", "run", "tagged"]
 
 CLASSES = 10
 
 #: The step size of Adam, for batches of 500.
 LEARNING_RATE = 1e-3
+
+#: The time constant of the traces of the rules.
+TAU_MS = 39.0
 
 #: The penalty of the linear read-out, on standardised numbers.
 PENALTY = 10.0
@@ -37,6 +40,7 @@ TRUTH = "truth"
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Let the network of the condition learn, and measure what it knows of labels."""
+    from bioae.analysis import goodness
     from bioae.datasets import load
 
     sizes = trial.sizes
@@ -49,8 +53,9 @@ def run(trial: Trial) -> Mapping[str, float]:
         network = _learned(trial, network, train.images, train.labels)
     candidates = np.tile(np.arange(CLASSES), len(test))
     labelled = tagged(np.repeat(test.images, CLASSES, axis=0), candidates)
-    found = goodness(trial.simulate(network, labelled, "labels"))
-    chosen = found.reshape(len(test), CLASSES).argmax(1)
+    shown = trial.simulate(network, labelled, "labels")
+    found = sum(goodness(shown, layer, tau_ms=TAU_MS).to_numpy() for layer in shown["layers"])
+    chosen = np.asarray(found).reshape(len(test), CLASSES).argmax(1)
     few = train[: sizes["labelled"]]
     codes = _counts(trial.simulate(network, tagged(few.images), "train"))
     both = in_both(trial, network, tagged(test.images[: sizes["few"]]))
@@ -86,33 +91,6 @@ def tagged(
     if labels is not None:
         lines[np.arange(len(images)), 0, 0, labels] = 1.0
     return np.concatenate([lines, images], axis=2)
-
-
-def goodness(tree: xr.DataTree, steps_of_trace: float = 13.0) -> NDArray[np.float64]:
-    """Return the sum of squared traces over neurons, steps and layers (example).
-
-    A trace is 1 after a spike, and loses a part of 1/`steps_of_trace` in each step.
-
-    Parameters
-    ----------
-    tree
-        A result.
-    steps_of_trace
-        The time constant of the trace, in time steps.
-    """
-    kept = (1 - 1 / steps_of_trace) ** 2
-    total = np.zeros(tree.sizes["example"])
-    for layer in tree["layers"].children.values():
-        example, neuron = (layer[f"spike_{n}"].to_numpy() for n in ("example", "neuron"))
-        step = np.rint(layer["spike_time_ms"].to_numpy() / tree.attrs["dt_ms"]).astype(int)
-        order = np.lexsort((step, neuron, example))
-        example, neuron, step = example[order], neuron[order], step[order]
-        lasts = tree.attrs["steps"] - step
-        again = (example[1:] == example[:-1]) & (neuron[1:] == neuron[:-1])
-        lasts[:-1] = np.where(again, np.diff(step), lasts[:-1])
-        squares = (1 - kept**lasts) / (1 - kept)
-        total += np.bincount(example, squares, minlength=len(total))
-    return total
 
 
 def _start(trial: Trial) -> Network:

@@ -1,34 +1,13 @@
-"""Goodness and label lines of the experiment `csdp`."""
+"""Label lines and constants of the experiment `csdp`."""
 
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
-from bioae.experiments.csdp import goodness, tagged
+from bioae.experiments.csdp import tagged
 from bioae.experiments.runner.recipes import read
 from bioae.networks import NetworkConfig
 from bioae.random import named_stream
-
-
-def test_goodness_is_the_sum_of_squared_traces() -> None:
-    spikes = named_stream(1, "spikes").random((2, 3, 7, 20)) < 0.2  # (layer, example, neuron, step)
-    spikes[:, 2] = False
-    layers = {}
-    for name, each in zip(("first", "second"), spikes, strict=True):
-        example, neuron, step = each.nonzero()
-        times = {"example": example, "neuron": neuron, "time_ms": 3.0 * step}
-        layers[f"layers/{name}"] = xr.Dataset(
-            {f"spike_{n}": ("spike", values) for n, values in times.items()}
-        )
-    root = xr.Dataset(coords={"example": range(3)}, attrs={"dt_ms": 3.0, "steps": 20})
-    expected, trace = np.zeros(3), np.zeros((2, 3, 7))
-    for step in range(20):
-        trace = np.where(spikes[..., step], 1, trace * (1 - 1 / 13))
-        expected += (trace**2).sum((0, 2))
-    found = goodness(xr.DataTree.from_dict({"/": root, **layers}))
-    assert expected[:2].min() > 10
-    np.testing.assert_allclose(found, expected)
 
 
 def test_label_lines_are_a_row_on_top() -> None:
