@@ -202,7 +202,7 @@ EXPERIMENT = Experiment(
         "readout_accuracy": Column("accuracy of a linear read-out, label lines at 0"),
         "density": Column("spikes per neuron and step, label lines at 0"),
         "increments": Column("largest change of a weight by four digits, one by one", shown=False),
-        "differing_weights": Column("the largest difference of such a weight from Brian2"),
+        "differing_weights": Column("largest difference of a weight from Brian2 after four digits"),
         **COLUMNS,
     },
     run=run,
