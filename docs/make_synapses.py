@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from model_pages import pictures
-from numpy.typing import NDArray
 
 from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled
 from bioae.equations import (
-    SynapseModel,
     available_synapses,
     learning_window,
     load_synapse,
@@ -47,18 +45,12 @@ def numbers() -> dict[str, Any]:
     models = {name: load_synapse(name) for name in available_synapses()}
     return {
         "intervals_ms": intervals.tolist(),
-        "window": {name: _window(model, intervals) for name, model in models.items()},
+        "window": {name: _rounded(learning_window(m, intervals)) for name, m in models.items()},
         "rates_hz": list(RATES),
         "by_rate": {
             name: [float(_by_rate(models[name], rate)) for rate in RATES] for name in BY_RATE
         },
     }
-
-
-def _window(model: SynapseModel, intervals: NDArray[np.float64]) -> list[float]:
-    """Return a window: the synapse learns until 0.1 s later if its weight changes by itself."""
-    after = None if model.synapse.every is None else "0.1*second"
-    return _rounded(learning_window(model, intervals, after=after))
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

@@ -16,9 +16,6 @@ __all__ = ["list_synapses", "show_synapses"]
 #: The intervals of a learning window, in milliseconds.
 _WIDEST, _POINTS = 100.0, 201
 
-#: How long a rule whose weights change without a spike goes on to learn.
-_AFTER = "0.1*second"
-
 
 def list_synapses(*, json: bool = False) -> None:
     """List the shipped synapse models: learning rules.
@@ -83,7 +80,7 @@ def show_synapses(
         model = with_devices(model, levels, largest=largest, noise=write_noise)
     elif write_noise or largest != 1.0:
         raise InputError(
-            "--largest and --write-noise are of devices", mend="Give --levels, such as --levels 32"
+            "--largest and --write-noise need --levels", mend="Give --levels, such as --levels 32"
         )
     rule = lower_synapse(model)
     if window is not None:
@@ -130,8 +127,7 @@ def _draw(model: SynapseModel, path: Path, *, overwrite: bool) -> None:
     check_output(path, overwrite=overwrite, kind="file")
     intervals = np.linspace(-_WIDEST, _WIDEST, _POINTS)
     weight = usual_weight(model)
-    after = None if model.synapse.every is None else _AFTER
-    change = learning_window(model, intervals, weight=weight, after=after)
+    change = learning_window(model, intervals, weight=weight)
     held = f", {' and '.join(model.held)} 1" if model.held else ""
 
     @styled

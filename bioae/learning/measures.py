@@ -109,9 +109,12 @@ def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]
     return found
 
 
-def quantiles(weights: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
-    """Return the quantiles of what has learned, by array."""
-    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in weights.items()}
+def quantiles(
+    config: NetworkConfig, learned: Mapping[str, NDArray[np.float64]]
+) -> dict[str, list[float]]:
+    """Return the quantiles of the weights, and of persistent variables of neurons, by array."""
+    names = [n for each in config.placed for n in (*each.synapses, *each.persistent.values())]
+    return {n: [float(q) for q in np.quantile(learned[n], LEVELS)] for n in names}
 
 
 def draw(

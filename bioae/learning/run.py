@@ -217,7 +217,7 @@ class _State:
         The optimiser's state is written first, next to that of the checkpoint before.
         """
         path = self._moments_of(out)
-        if self.moments:
+        if config.learning.optimiser is not None:  # some have no state, and an empty file
             with atomic_output(path, overwrite=True) as temporary:
                 temporary.write_bytes(save_tensors(self.moments))
         metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
@@ -308,7 +308,7 @@ class _Run:
                     "epoch": state.epoch + 1,
                     "presentations": state.epoch * images + state.done,
                     "layers": activity(self.config.network, chunk),
-                    "weights": quantiles(weights),
+                    "weights": quantiles(self.config.network, weights),
                     "seconds": now - begun,
                 }
             )

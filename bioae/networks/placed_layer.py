@@ -153,7 +153,7 @@ class PlacedLayer:
         found: dict[str, dict[str, dict[str, str]]] = {}
         for weights, model in self.synapses.items():
             own = found[weights] = {"synapse": {WEIGHT: weights}}
-            for name, (kind, variable) in model.remembered.items():
+            for name, (kind, variable) in model.persistent_variables.items():
                 array = f"{weights}_{name}"
                 if array in {**self.array_shapes, **self.parameter_shapes}:
                     raise NetworkError(

@@ -87,8 +87,9 @@ def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) ->
         values, where = weights[array], f"synapse model {rules[name].name!r}"
         if np.isnan(values).any() or (array != name and np.isinf(values).any()):
             raise NetworkError(
-                f"the array {array!r} is no longer of numbers: the rule divides by 0, or the like",
+                f"the array {array!r} has values that are no longer finite",
                 where=where,
+                mend="Check divisions and logarithms in the rule",
             )
         if array == name and not (np.abs(values) < 2.0 ** (51 - GRID_BITS)).all():
             raise NetworkError(

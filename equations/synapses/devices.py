@@ -9,9 +9,16 @@ from bioae.equations.assignments import parse_assignments
 from bioae.equations.expressions import Expression
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import WEIGHT, SynapseModel
-from bioae.errors import ModelError
+from bioae.equations.synapses.program import GRID_BITS, Rule, named
+from bioae.errors import InputError, ModelError
 
 __all__ = ["with_devices"]
+
+#: The blocks that change weights.
+BLOCKS = ("on_pre", "on_post", "regularly")
+
+#: The least step of a weight: two units of the grid.
+FINEST = 2.0 ** (1 - GRID_BITS)
 
 #: What the pair has in common: its smaller conductance, in levels above the lowest.
 _COMMON = "g_common"
@@ -28,14 +35,17 @@ g_minus = {_COMMON} + floor(clip(-{WEIGHT}, 0, w_device)/w_level + 0.5)
 g_wished = clip({_WISHED}, -w_device, w_device)/w_level
 g_pulses = floor(g_wished - (g_plus - g_minus) + rand())
 g_written = floor(g_pulses + write_noise*sqrt(abs(g_pulses))*randn() + 0.5)
-g_raised = clip(g_written, 0, highest - g_plus)
-g_lowered = clip(-g_written, 0, highest - g_minus)
-g_rest = g_written - g_raised + g_lowered
-g_plus_after = g_plus + g_raised - clip(-g_rest, 0, g_plus)
-g_minus_after = g_minus + g_lowered - clip(g_rest, 0, g_minus)
+g_more = clip(g_written, 0, highest - g_plus)
+g_less = clip(-g_written, 0, highest - g_minus)
+g_rest = g_written - g_more + g_less
+g_plus_after = g_plus + g_more - clip(-g_rest, 0, g_plus)
+g_minus_after = g_minus + g_less - clip(g_rest, 0, g_minus)
 {_COMMON} = clip(g_minus_after, 0, g_plus_after)
 {WEIGHT} = w_level*(g_plus_after - g_minus_after)
 """
+
+
+_WRITTEN = {each.target for each in parse_assignments(_WRITE, where="devices")} - {WEIGHT}
 
 
 def with_devices(
@@ -72,24 +82,30 @@ def with_devices(
     ModelError
         If Brian2 refuses the rule, or it uses a name that devices need.
     InputError
-        If a number does not fit.
+        If a number does not fit, or levels are finer than the grid of weights.
     """
-    lower_synapse(model)
+    rule = lower_synapse(model)
     whole(levels, "levels", least=2, most=2**20)
     number(largest, "largest", above=0)
     number(noise, "noise", least=0)
+    if largest / (levels - 1) < FINEST:
+        raise InputError(
+            "the levels are finer than the grid of weights", where="levels, largest",
+            expected=f"largest/(levels - 1) of at least {FINEST:.2g}",
+            found=f"{largest / (levels - 1):.2g}",
+        )  # fmt: skip
     added = {
         "w_device": repr(float(largest)), "highest": str(levels - 1),
         "w_level": "w_device/highest", "write_noise": repr(float(noise)),
     }  # fmt: skip
+    _check_names(rule, {*added, _COMMON, _WISHED, *_WRITTEN})
     fields = model.to_mapping()
     synapse = dict(fields["synapse"])
-    for key in ("on_pre", "on_post", "regularly"):
+    for key in BLOCKS:
         if key in synapse:
             synapse[key] = _written(synapse[key], where=f"{model.name}.toml, [synapse] {key}")
     equations = synapse.get("equations", "").strip()
     synapse["equations"] = "\n".join(filter(None, [equations, f"{_COMMON} : 1"]))
-    _check_names(model, {*added, _COMMON, _WISHED})
     return SynapseModel.from_mapping(
         f"{model.name}_devices",
         {
@@ -121,10 +137,14 @@ def _renamed(code: str, *, where: str) -> Iterator[str]:
             known[WEIGHT] = Expression(_WISHED)
 
 
-def _check_names(model: SynapseModel, needed: set[str]) -> None:
+def _check_names(rule: Rule, needed: set[str]) -> None:
     """Refuse a rule that has a name that devices need."""
-    rule = lower_synapse(model)
-    used = {*model.parameters, *model.held, *rule.states, *rule.sums}
+    model = rule.model
+    code = (getattr(model.synapse, key) for key in BLOCKS)
+    lines = (each for text in code if text for each in parse_assignments(text, where=model.name))
+    layer = (each.target.removeprefix(named("layer", "")) for each in rule.layer)
+    used = {*model.parameters, *model.held, *rule.states, *rule.sums, *layer}
+    used |= {each.target for each in lines} - {WEIGHT}
     for name in sorted(used & needed):
         raise ModelError(
             f"weights in devices need the name {name!r}",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from brian2 import second
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
@@ -66,6 +67,9 @@ class _Lowering:
         for name in self.model.held:
             check_name(name, where=f"{self.where}, held")
             scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
+        every = self._every()
+        if every is not None:
+            scope.add("every", Expression(repr(every)), second.dim, "[synapse] every")
         traces = self._traces()
         for side, program in traces.items():
             self._add_side(scope, side, program)
@@ -85,7 +89,7 @@ class _Lowering:
         self._check_persistent({**traces, "synapse": variables})
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
-            sums, layer, variables, integrate, **blocks, every=self._every(),
+            sums, layer, variables, integrate, **blocks, every=every,
             draws=draws.by_name,
         )  # fmt: skip
 

@@ -83,7 +83,9 @@ class SynapseStatements(_Code):
         None, description="the same for all synapses, after `on_post`: as the presentation ends, "
         "and before that at the interval `every`",
     )  # fmt: skip
-    every: _Text | None = Field(None, description="the interval of `regularly`, a time")
+    every: _Text | None = Field(
+        None, description="the interval of `regularly`, a time; `every` in statements"
+    )
 
     @model_validator(mode="after")
     def _learns(self) -> SynapseStatements:
@@ -131,7 +133,7 @@ class SynapseModel(TomlModel):
         return " ".join(text.split())
 
     @property
-    def remembered(self) -> dict[str, tuple[str, str]]:
+    def persistent_variables(self) -> dict[str, tuple[str, str]]:
         """The side or ``"synapse"``, and the variable, of the names in `persistent`."""
         found: dict[str, tuple[str, str]] = {}
         for name in self.persistent:

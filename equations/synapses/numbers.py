@@ -44,4 +44,6 @@ def persistent_start(rule: Rule, dt: float) -> dict[str, float]:
     for side, program in rule.traces.items():
         values = initial_state(program, default_parameters(program), dt=dt, n=1)
         starts[side] = {name: float(each.reshape(-1)[0]) for name, each in values.items()}
-    return {name: starts[kind][own] for name, (kind, own) in rule.model.remembered.items()}
+    return {
+        name: starts[kind][own] for name, (kind, own) in rule.model.persistent_variables.items()
+    }

@@ -134,9 +134,18 @@ class Rule:
         """The variables of a synapse but for its weight."""
         return () if self.variables is None else tuple(self.variables.states)
 
-    def kept(self, kind: str) -> tuple[str, ...]:
+    @property
+    def sequential(self) -> bool:
+        """True if a weight and what persists change together, so that no changes are averaged."""
+        persistent = set(self.persistent("synapse"))
+        return any(
+            WEIGHT in block.results and persistent & block.results.keys()
+            for block in self.blocks.values()
+        )
+
+    def persistent(self, kind: str) -> tuple[str, ...]:
         """Return the persistent variables of a side or ``"synapse"``."""
-        return tuple(name for own, name in self.model.remembered.values() if own == kind)
+        return tuple(name for own, name in self.model.persistent_variables.values() if own == kind)
 
     def drawn(self, block: Block) -> dict[str, Draw]:
         """Return the random numbers that a block draws, by their names in it."""

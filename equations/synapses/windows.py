@@ -133,7 +133,8 @@ def learning_window(
     dt, weight, held
         As for `weight_changes`.
     after
-        How long synapses go on to learn after the longest interval, such as ``"0.1*second"``.
+        How long synapses go on to learn after the longest interval; by default 0.1 s if weights
+        change without spikes, by `every`, and else not at all.
 
     Returns
     -------
@@ -149,6 +150,8 @@ def learning_window(
     most = _MOST_STEPS * 1e3 * seconds
     times = array(intervals, "intervals do not fit", least=-most, most=most).ravel()
     steps = np.rint(times / (1e3 * seconds)).astype(int)
+    if after is None and model.synapse.every is not None:
+        after = "0.1*second"
     late = 0 if after is None else round(time_in_seconds(after, where="after") / seconds)
     length = int(abs(steps).max(initial=0)) + 1 + late
     pre, post = np.zeros((2, len(steps), length), bool)

@@ -61,8 +61,9 @@ class SummedProducts:
         total = torch.zeros_like(like)
         for pre, post, synapse in self._products:
             source, target = _masked(pre(values), before), _masked(post(values), fired)
-            weight = synapse(values)
-            total += _sum(source, target, examples) * weight
+            summed = _sum(source, target, examples)
+            # A weight that nothing changes may be out of the range of the factor.
+            total += torch.where(summed != 0, summed * synapse(values), 0.0)
         return total
 
 
@@ -87,7 +88,7 @@ def _sum(source: Tensor, target: Tensor, examples: int) -> Tensor:
 
 
 def _masked(value: Tensor, mask: Tensor | None) -> Tensor:
-    return value if mask is None else mask * value
+    return value if mask is None else torch.where(mask > 0, value, 0.0)
 
 
 def _compiled(expression: Expression, functions: _Functions) -> Callable[[_Values], Tensor]:

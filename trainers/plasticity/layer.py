@@ -67,7 +67,7 @@ class LayerLearner:
             sizes = {"pre": sources, "post": targets}
             traces = {
                 side: TracesMirror(
-                    program, sizes[side], network.config.dt_seconds, like, rule.kept(side)
+                    program, sizes[side], network.config.dt_seconds, like, rule.persistent(side)
                 )
                 for side, program in rule.traces.items()
             }

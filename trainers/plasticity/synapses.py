@@ -16,6 +16,7 @@ from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
+from bioae.errors import NetworkError
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
@@ -72,7 +73,7 @@ class PlasticPathway:
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
-        self._kept = {name: like.new_zeros(shape) for name in rule.kept("synapse")}
+        self._persistent = {name: like.new_zeros(shape) for name in rule.persistent("synapse")}
         self._draws = Draws(rule, shape, number, like.dtype)
         functions = torch_functions(like.dtype)
         self._blocks = {}
@@ -127,7 +128,7 @@ class PlasticPathway:
         """Return what synapses (target, source), or the traces of a side (neuron), have learned."""
         if kind != "synapse":
             return self.traces[kind].learned
-        return {name: each.T for name, each in {WEIGHT: self.weights, **self._kept}.items()}
+        return {name: each.T for name, each in {WEIGHT: self.weights, **self._persistent}.items()}
 
     def set_learned(self, kind: str, values: Mapping[str, Tensor]) -> None:
         """Set what `learned` returns."""
@@ -136,12 +137,12 @@ class PlasticPathway:
             return
         own = {n: v.T.clone(memory_format=torch.contiguous_format) for n, v in values.items()}
         self.weights = own.pop(WEIGHT)
-        self._kept = own
+        self._persistent = own
 
     def keep(self, kind: str) -> None:
         """Keep the persistent variables of synapses, or of a side, for the next presentation."""
         if kind == "synapse":
-            self._kept = {name: self._variables[name].mean(0) for name in self._kept}
+            self._persistent = {name: self._variables[name].mean(0) for name in self._persistent}
         elif kind in self.traces:
             self.traces[kind].keep()
 
@@ -156,13 +157,25 @@ class PlasticPathway:
             Held numbers by name (example,).
         key
             The key of the random numbers that the rule draws.
+
+        Raises
+        ------
+        NetworkError
+            If the rule learns from one example at a time only, see `Rule.sequential`.
         """
+        if (examples > 1 or self._optimiser is not None) and self.rule.sequential:
+            raise NetworkError(
+                "the rule sets weights together with what it remembers, which cannot be averaged",
+                where=f"synapse model {self.rule.model.name!r}",
+                expected="a batch size of 1 and no optimiser",
+                found=f"a batch of {examples}" if examples > 1 else "an optimiser",
+            )
         for traces in self.traces.values():
             traces.start(examples)
         self._held = {named("held", name): held[name] for name in self.rule.model.held}
         shape = (examples, *self.weights.shape)
         self._variables = {n: self.weights.new_full(shape, v) for n, v in self._start.items()}
-        for name, values in self._kept.items():
+        for name, values in self._persistent.items():
             self._variables[name][:] = values
         self._draws.key = key
 
@@ -214,7 +227,8 @@ class PlasticPathway:
             if self._fixed is not None:
                 change = change.masked_fill(self._fixed, 0)
             if self._optimiser is None:
-                self._set(self.weights + change, *self._averages[key][0])
+                ran = _synapses(key, spikes.get(key))
+                self._set(self.weights + change, *self._averages[key][0], ran)
             else:
                 total += change
         if self._optimiser is not None:
@@ -245,9 +259,11 @@ class PlasticPathway:
             self._run(key, example, _place(key, spikes, example), values, total)
         return total / examples if key in self._averages else None
 
-    def _set(self, weights: Tensor, low: float, high: float) -> None:
-        """Set the weights that exist, within bounds and on the grid."""
+    def _set(self, weights: Tensor, low: float, high: float, ran: Tensor | None = None) -> None:
+        """Set the weights that exist and learned, within bounds and on the grid."""
         weights = _rounded(weights.clamp(low, high))
+        if ran is not None:
+            weights = torch.where(ran, weights, self.weights)
         if self._fixed is not None:
             weights = torch.where(self._fixed, self.weights, weights)
         self.weights = weights
@@ -324,6 +340,14 @@ def _place(key: str, spikes: Tensor | None, example: int) -> tuple[Any, Any]:
     if spikes is not None:
         at[key == "on_post"] = spikes[example].nonzero().flatten()
     return at[0], at[1]
+
+
+def _synapses(key: str, spikes: Tensor | None) -> Tensor | None:
+    """Return for which synapses a block ran in some example, to be broadcast; None: all."""
+    if key not in SPIKES or spikes is None:
+        return None
+    fired = spikes.any(0)
+    return fired[:, None] if key == "on_pre" else fired[None]
 
 
 def _rounded(weights: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ class PlasticSynapses(TemplateGroup):
                 "start": {
                     self.variables[self._arrays[each]]: value
                     for each, value in start.items()
-                    if each not in rule.kept("synapse")
+                    if each not in rule.persistent("synapse")
                 },
                 "held": {
                     name: self.variables[_array(name)]
@@ -167,7 +167,7 @@ class PlasticSynapses(TemplateGroup):
     @property
     def learned(self) -> dict[str, NDArray[np.float64]]:
         """The weights, and persistent variables of synapses, by name (target, source)."""
-        return {name: self._matrix(name) for name in (WEIGHT, *self.rule.kept("synapse"))}
+        return {name: self._matrix(name) for name in (WEIGHT, *self.rule.persistent("synapse"))}
 
     def _matrix(self, name: str) -> NDArray[np.float64]:
         values = np.asarray(self.variables[self._arrays[name]].get_value(), np.float64)

@@ -79,7 +79,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         # Brian2 tries each flag on the compiler, which a project from the cache does not need.
         "codegen.cpp.extra_compile_args_gcc": [] if standalone else IEEE_FLAGS,
         # Brian2's names of compiled modules do not depend on flags.
-        "codegen.runtime.cython.cache_dir": str(Path(get_cython_cache_dir()) / "ieee"),
+        "codegen.runtime.cython.cache_dir": _ieee_cache(),
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 would end the run early and continue as if it were complete.
         "core.stop_on_keyboard_interrupt": False,
@@ -112,6 +112,13 @@ def without_fast_math() -> None:
         flags = prefs[name]
         if flags is not None and "-ffast-math" in flags:
             prefs[name] = [each for each in flags if each != "-ffast-math"] + ["-ffp-contract=off"]
+    prefs["codegen.runtime.cython.cache_dir"] = _ieee_cache()
+
+
+def _ieee_cache() -> str:
+    """Return the folder of Cython modules that were compiled without -ffast-math."""
+    folder = Path(get_cython_cache_dir())
+    return str(folder if folder.name == "ieee" else folder / "ieee")
 
 
 def _device(target: Target) -> Any:

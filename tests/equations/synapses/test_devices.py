@@ -116,5 +116,12 @@ def test_devices_that_do_not_fit_are_refused() -> None:
             with_devices(rule, **numbers)
     with pytest.raises(ModelError, match=r"weights in devices need the name 'highest'.*Rename"):
         with_devices(jump("0.1*highest", parameters={"highest": "1"}), 4)
+    with pytest.raises(InputError, match=r"finer than the grid of weights.*found 1.9e-08"):
+        with_devices(rule, 2**20, largest=0.02)
+    local = {"synapse": {"on_pre": "g_plus = 0.1; w = w + g_plus"}}
+    state = {"synapse": {"equations": "g_wished : 1", "on_pre": "g_wished = 1; w = w + 0.1"}}
+    for changes, name in ((local, "g_plus"), (state, "g_wished"), ({"held": ["g_rest"]}, "g_rest")):
+        with pytest.raises(ModelError, match=f"mine.toml: weights in devices need .*{name!r}"):
+            with_devices(jump("0.1", **changes), 4)
     with pytest.raises(ModelError, match="need the name 'g_common'"):
         with_devices(with_devices(rule, 4), 4)

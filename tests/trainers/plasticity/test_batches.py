@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bioae.datasets import Signals
-from bioae.equations import available_synapses, load_synapse
+from bioae.equations import available_synapses, load_synapse, with_devices
 from bioae.equations.expressions import Expression
 from bioae.equations.synapses.changes import Change, Product, change_of
 from bioae.equations.synapses.lowering import lower_synapse
@@ -25,6 +25,9 @@ from bioae.trainers.plasticity import synapses
 from bioae.trainers.plasticity.averaging import SummedProducts
 
 STEPS, INPUTS, UNITS = 30, 12, 9
+
+#: Shipped rules whose changes can be averaged.
+AVERAGED = [n for n in available_synapses() if not lower_synapse(load_synapse(n)).sequential]
 
 #: A rule whose change is the same for each spike that arrives.
 CONSTANT = {
@@ -75,7 +78,7 @@ def without_products(block: Block) -> Change | None:
 
 
 @pytest.mark.parametrize("optimiser", [None, "adam"])
-@pytest.mark.parametrize("rule", available_synapses())
+@pytest.mark.parametrize("rule", AVERAGED)
 def test_products_of_matrices_are_the_sums_over_examples(
     rule: str, optimiser: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,3 +205,38 @@ def test_what_does_not_fit_is_refused() -> None:
         learn_mirror(start, signals(1), optimiser="adam", learning_rate=0.0)
     with pytest.raises(InputError, match="'other/exp_avg': the state of the optimiser does not f"):
         learn_mirror(start, signals(1), optimiser="adam", moments={"other/exp_avg": np.zeros(3)})
+
+
+def changed(start: Network, rule: dict[str, Any]) -> Network:
+    """Return the network with other keys of its rule, without recurrent weights that learn."""
+    layers = [{**each.model_dump(), "recurrent_synapse": None} for each in start.config.layers]
+    synapses = {"constant": {**CONSTANT, **rule}}
+    return Network(start.config.varied(layers=layers, synapses=synapses), start.weights)
+
+
+def test_only_synapses_that_learn_are_bounded_and_reckoned() -> None:
+    """Sources that never fire keep weights of 0, whose logarithm is not finite, and of 0.9."""
+    rule = {"synapse": {"on_pre": "w = clip(w - a*log(w), 0, w_max)"}}
+    start = changed(network(), rule)
+    weights = start.weights["hidden.weight"]
+    weights[:, :6], weights[:, :3], weights[:, 6:] = 0.9, 0.0, 0.5
+    values = signals(4).signals.copy()
+    values[..., :6] = 0
+    quiet = Signals.of(values, labels=np.zeros(4, int))
+    for batch in (1, 2):
+        after = learn_mirror(start, quiet, batch_size=batch).network.weights["hidden.weight"]
+        np.testing.assert_array_equal(after[:, :6], weights[:, :6].round(7).astype(np.float32))
+        assert (after[:, 6:] != weights[:, 6:]).mean() > 0.5
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])
+def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
+    options: dict[str, Any],
+) -> None:
+    devices = with_devices(load_synapse("stdp_pair"), 8)
+    assert lower_synapse(devices).sequential
+    start = changed(network(), {**devices.to_mapping()})
+    line = "cannot be averaged; expected a batch size of 1 and no optimiser; found an? (batch|opt)"
+    with pytest.raises(NetworkError, match=line):
+        learn_mirror(start, signals(4), **options)
+    assert learn_mirror(start, signals(1)).network.weights["hidden.weight"].any()

@@ -323,6 +323,8 @@ def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.Monk
     built.present(signals(), held=held)
     built.run()
     assert "-ffast-math" not in b2.prefs["codegen.cpp.extra_compile_args_gcc"]
+    # Modules that were compiled with it, under the same names, are in another folder.
+    assert Path(b2.prefs["codegen.runtime.cython.cache_dir"]).name == "ieee"
     expected = learn(start, signals(), "numpy", held=held).network.weights
     for name, pathway in built.plastic.items():
         np.testing.assert_array_equal(pathway.weights, expected[name])
