@@ -19,6 +19,9 @@ _AGAIN_SECONDS = 0.01
 @contextmanager
 def interrupts_kept() -> Iterator[None]:
     """Repeat a ``KeyboardInterrupt`` that Python drops in a finaliser or a callback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As shells start jobs in the background; Brian2 would call what it finds there.
+        signal.signal(signal.SIGINT, lambda *_: None)
     before = sys.unraisablehook
 
     def hook(unraisable: UnraisableHookArgs) -> None:

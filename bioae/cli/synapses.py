@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from bioae.cli.options import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +45,7 @@ def show_synapses(
     name: str,
     /,
     *,
-    levels: int | None = None,
+    levels: Annotated[int, whole(2, 2**20)] | None = None,
     largest: float = 1.0,
     write_noise: float = 0.0,
     window: Path | None = None,
@@ -83,8 +86,6 @@ def show_synapses(
             "--largest and --write-noise need --levels", mend="Give --levels, such as --levels 32"
         )
     rule = lower_synapse(model)
-    if window is not None:
-        _draw(model, window, overwrite=overwrite)
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],
         "post": [str(each) for each in rule.traces["post"].update] if "post" in rule.traces else [],
@@ -98,7 +99,14 @@ def show_synapses(
     }
     if json:
         print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
-        return
+    else:
+        _print(model, derived)
+    if window is not None:  # afterwards: a picture that is refused must not empty a file
+        _draw(model, window, overwrite=overwrite)
+
+
+def _print(model: SynapseModel, derived: Mapping[str, list[str]]) -> None:
+    """Print a model's file, with the derived statements in its comments."""
     print(model.to_toml())
     print("# Derived by Brian2 and bioae; constants are in base units.")
     width = max(8, *(len(heading) for heading, lines in derived.items() if lines))

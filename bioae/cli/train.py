@@ -70,7 +70,7 @@ def train(
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     if _learns(config):
         return _learn(config, out, start, rule=rule, json=json, resume=resume, overwrite=overwrite)
-    if rule is not None:
+    if rule is not None and config.is_file():
         raise NetworkError(
             "this network is trained by gradients", where="--rule",
             mend="Leave it out, or write a table [learning] in place of [training]",

@@ -43,7 +43,7 @@ def learn(
 
     Presentations follow each other in the order of the images; weights change in each of them, by
     the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
-    values, but for persistent variables of neurons.
+    values, but for persistent variables of neurons and of rules.
 
     Parameters
     ----------

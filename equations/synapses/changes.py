@@ -24,8 +24,8 @@ _PRE, _POST, _SYNAPSE = "pre", "post", "synapse"
 #: Names of the target's layer are numbers of the target in each example.
 _KINDS = {"pre": _PRE, "post": _POST, "layer": _POST, "held": _POST}
 
-#: The most products of a change.
-_MOST = 16
+#: The most products of a change, and characters of a statement in which others are put in.
+_MOST, _LONGEST = 16, 5_000
 
 _ONE = Expression("1")
 
@@ -52,7 +52,7 @@ class Change:
     Attributes
     ----------
     value
-        The new weight before its bounds.
+        The new weight before its bounds; it names the results of statements of the block.
     low, high
         Its bounds, expressions of parameters; None: it has none.
     products
@@ -70,18 +70,26 @@ def change_of(block: Block) -> Change | None:
     """Return how a block changes the weight; None if it does not."""
     if WEIGHT not in block.results:
         return None
-    known: dict[str, Expression] = {}
-    for each in block.statements:
-        known[each.target] = each.value.substituted(known)
-    value = known[block.results[WEIGHT]]
+    values = {each.target: each.value for each in block.statements}
+    value = values[block.results[WEIGHT]]
     low = high = None
     match value.tree:
         case ast.Call(func=ast.Name(id="clip"), args=[inner, least, most]) if _constant(
             least, most
         ):
             value, low, high = (Expression.of(each) for each in (inner, least, most))
-    alone = set(block.results) == {WEIGHT}
-    return Change(value, low, high, _products(value) if alone else None)
+    whole = _whole(value, block) if set(block.results) == {WEIGHT} else None
+    return Change(value, low, high, None if whole is None else _products(whole))
+
+
+def _whole(value: Expression, block: Block) -> Expression | None:
+    """Return a value without the names of statements; None if it is too long."""
+    known: dict[str, Expression] = {}
+    for each in block.statements:
+        known[each.target] = each.value.substituted(known)
+        if len(known[each.target].text) > _LONGEST:
+            return None
+    return value.substituted(known)
 
 
 class _NoProductError(Exception):

@@ -86,7 +86,7 @@ def with_devices(
     """
     rule = lower_synapse(model)
     whole(levels, "levels", least=2, most=2**20)
-    number(largest, "largest", above=0)
+    number(largest, "largest", above=0, most=2.0**24)
     number(noise, "noise", least=0)
     if largest / (levels - 1) < FINEST:
         raise InputError(

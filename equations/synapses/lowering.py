@@ -102,6 +102,8 @@ class _Lowering:
             if each.dtype == "float"
         ]
         for name in self.model.persistent:
+            if self.model.persistent.count(name) > 1:
+                raise ModelError(f"{name!r} is there twice", where=f"{self.where}, persistent")
             if name not in variables:
                 raise ModelError(
                     f"there is no variable {name!r} that could persist",

@@ -28,6 +28,9 @@ Numbers = NDArray[np.float64]
 _MUCH = 0.25
 """A change of a weight of 0.5 that a bound makes, and no usual rule by one pair."""
 
+_DRAWS = 100
+"""The synapses over which the window of a rule with random numbers is averaged."""
+
 _MOST_STEPS = 100_000
 """The longest interval of a learning window, in time steps."""
 
@@ -123,6 +126,8 @@ def learning_window(
 ) -> Numbers:
     """Return the change of a weight by one pair of spikes, by the interval between them.
 
+    If the rule draws random numbers, it is the mean of 100 synapses.
+
     Parameters
     ----------
     model
@@ -158,7 +163,11 @@ def learning_window(
     synapses = np.arange(len(steps))
     pre[synapses, np.maximum(-steps, 0)] = True
     post[synapses, np.maximum(steps, 0)] = True
-    return weight_changes(model, pre, post, dt=dt, weight=weight, held=held)
+    # Of a rule that draws random numbers, the mean of so many synapses.
+    draws = _DRAWS if lower_synapse(model).draws else 1
+    pre, post = np.repeat(pre, draws, axis=0), np.repeat(post, draws, axis=0)
+    changes = weight_changes(model, pre, post, dt=dt, weight=weight, held=held)
+    return np.asarray(changes.reshape(-1, draws).mean(1))
 
 
 def usual_weight(model: SynapseModel) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import NoneType
 from typing import Any, Unpack, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
-from bioae.checks import one_of, whole
+from bioae.checks import instance, one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import NetworkError, describe
@@ -81,7 +82,8 @@ def learn_mirror(
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
-    mirror.moments = moments or {}
+    instance(moments, "moments", (Mapping, NoneType), mend="Give Learned.moments")
+    mirror.moments = {name: np.asarray(each) for name, each in (moments or {}).items()}
     parts = in_batches(mirror, presented, values, batch_size)
     with counted("mirror", len(presented), progress, unit="examples") as report:
         learned = collected(network, presented, parts, report, target="torch", dtype=dtype)

@@ -74,13 +74,20 @@ class NetworkLearner:
         own: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in paths}
         for key, each in values.items():
             name, _, moment = key.rpartition("/")
-            if name not in own or each.shape not in ((), tuple(paths[name].weights.shape)):
+            shape = np.shape(each)
+            if name not in own or shape not in ((), tuple(paths[name].weights.shape)):
                 raise InputError(
                     "the state of the optimiser does not fit the network", where=f"moments {key!r}"
                 )
             own[name][moment] = each
         for name, path in paths.items():
             if own[name]:
+                if {key: np.ndim(each) for key, each in own[name].items()} != path.moments_expected:
+                    expected = ", ".join(sorted(path.moments_expected)) or "none"
+                    raise InputError(
+                        "the state is that of another optimiser", where=f"moments of {name!r}",
+                        expected=expected, found=", ".join(sorted(own[name])),
+                    )  # fmt: skip
                 path.moments = own[name]
 
     @torch.no_grad()

@@ -42,6 +42,7 @@ class WeightOptimiser:
     """
 
     def __init__(self, settings: OptimiserSettings) -> None:
+        self._settings = settings
         self._weights = torch.nn.Parameter(torch.zeros(()), requires_grad=False)
         self._optimiser = optimiser(
             settings.optimiser, [{"params": [self._weights], "lr": settings.learning_rate,
@@ -61,6 +62,13 @@ class WeightOptimiser:
         state = self._optimiser.state.get(self._weights, {})
         return {name: np.asarray(each, np.float64).copy() for name, each in state.items()
                 if each is not None}  # fmt: skip
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """The dimensions of the arrays of the state after a step, by name."""
+        trial = WeightOptimiser(self._settings)
+        trial.step(torch.zeros(1, 1), torch.zeros(1, 1))
+        return {name: each.ndim for name, each in trial.moments.items()}
 
     def restore(self, moments: Mapping[str, NDArray[np.float64]], like: Tensor) -> None:
         """Set the optimiser's state; numbers that are not counts have the type of the weights."""

@@ -115,6 +115,11 @@ class PlasticPathway:
             )
 
     @property
+    def moments_expected(self) -> dict[str, int]:
+        """The dimensions of the arrays of the optimiser's state, by name."""
+        return {} if self._optimiser is None else self._optimiser.expected
+
+    @property
     def moments(self) -> dict[str, NDArray[np.float64]]:
         """The state of the optimiser, by name: (source, target), or counts."""
         return {} if self._optimiser is None else self._optimiser.moments
@@ -290,9 +295,12 @@ class PlasticPathway:
                 own = numbers[at[side == "post"]]
                 values[named(side, name)] = own[:, None] if side == "pre" else own[None]
         reads, names, function = (self._blocks if total is None else self._unbounded)[key]
-        found = dict(zip(names, function(*[values[each] for each in reads]), strict=True))
-        for name in found.keys() - {WEIGHT}:
-            self._variables[name][example][at] = found[name]
+        results = function(*[values[each] for each in reads])
+        # One may be a view of what is written before it.
+        found = {name: each.clone() for name, each in zip(names, results, strict=True)}
+        for name, each in found.items():
+            if name != WEIGHT:
+                self._variables[name][example][at] = each
         if WEIGHT not in found:
             return
         old, new = self.weights[at], found[WEIGHT]

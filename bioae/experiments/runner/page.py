@@ -41,7 +41,7 @@ def page_of(experiment: Experiment, document: Document) -> str:
     verdict = judge(plan, document)
     parts = [
         f"# {experiment.title}",
-        f"{experiment.claim} Source: {experiment.source}.",
+        f"Claim: {experiment.claim} Source: {experiment.source}.",
         f"**Verdict: {verdict.outcome}.**" + (" These are rows of the quick form, which is a test "
         "of the program and shows nothing." if plan.small else ""),
         _criteria(verdict),

@@ -226,9 +226,10 @@ class PlasticSynapses(TemplateGroup):
         for name in (STEP, PRESENTATION):
             add.add_reference(f"{name}_post", target, name)
         for side, group in self.traces.items():
-            for name in self.rule.traces[side].states:
+            for name, state in self.rule.traces[side].states.items():
                 add.add_reference(_array(named(side, name)), group, name)
-                add.add_auxiliary_variable(named(side, name), dtype=self._dtype)
+                dtype = bool if state.dtype == "boolean" else self._dtype
+                add.add_auxiliary_variable(named(side, name), dtype=dtype)
 
     def _add_synapses(
         self, learned: Mapping[str, NDArray[np.float64]], start: Mapping[str, float]

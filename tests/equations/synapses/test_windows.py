@@ -214,3 +214,16 @@ def test_bounds_hold_and_nothing_else_is_rounded() -> None:
 def test_spikes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="expected two arrays"):
         weight_changes(load_synapse("stdp_pair"), np.zeros(3), np.zeros(3))
+
+
+def test_the_window_of_a_rule_with_random_numbers_is_a_mean() -> None:
+    """Within five standard errors of that of the rule in expectation."""
+    model = unbounded("stdp_pair")
+    synapse = {"on_post": "w = clip(w + A_plus*x_pre*2*int(rand() < 0.5), w_min, w_max)"}
+    fields = {**model.to_mapping(), "synapse": synapse}
+    random = SynapseModel.from_mapping("random", fields, where="random.toml")
+    found = learning_window(random, INTERVALS)
+    after = INTERVALS > 0
+    expected = np.where(after, 0.005 * np.exp(-INTERVALS / 20), 0.0)
+    assert (abs(found - expected) <= 5 * expected / np.sqrt(100) + 1e-12).all()
+    assert (found[after] > 0).all()

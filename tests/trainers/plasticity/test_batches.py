@@ -240,3 +240,20 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
     with pytest.raises(NetworkError, match=line):
         learn_mirror(start, signals(4), **options)
     assert learn_mirror(start, signals(1)).network.weights["hidden.weight"].any()
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "moments"),
+    [
+        ("adam", {"hidden.weight/foo": np.zeros(())}),
+        ("adam", {"hidden.weight/exp_avg": np.zeros((INPUTS, UNITS))}),
+        ("adam", {"hidden.weight/momentum_buffer": np.zeros((INPUTS, UNITS))}),
+        ("adam", {"hidden.weight/exp_avg": [1.0]}),
+        ("adam", [1]),
+        (None, {"hidden.weight/exp_avg": np.zeros((INPUTS, UNITS))}),
+    ],
+)
+def test_another_state_of_an_optimiser_is_refused(optimiser: str | None, moments: Any) -> None:
+    with pytest.raises(InputError, match="moments") as refused:
+        learn_mirror(network(), signals(2), optimiser=optimiser, moments=moments)
+    assert "\n" not in str(refused.value)

@@ -12,6 +12,7 @@ from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signa
 
 import bioae
 from bioae.equations import load_model
+from bioae.equations.synapses.changes import change_of
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.noise import draw, pathway_number
@@ -147,6 +148,49 @@ def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> N
     np.testing.assert_array_equal(after["hidden.weight"], expected)
 
 
+EXCHANGE: dict[str, Any] = {
+    "persistent": ["c", "d", "k"],
+    "synapse": {
+        "equations": "c : 1\nd : 1\nk : 1",
+        "initial": {"c": "0.25", "d": "0.5"},
+        "on_post": "w = clip(w + 0.02*x_pre, 0, 1)",
+        "regularly": "old = c; c = d; d = old; k = w; w = clip(w + 0.001*c, 0, 1)",
+        "every": "5*ms",
+    },
+}
+
+BOOLEAN: dict[str, Any] = {
+    "post": {"equations": "b : boolean\ndy/dt = -y/(10*ms) : 1", "on_spike": "b = True; y += 1"},
+    "synapse": {"on_post": "w = clip(w + 0.1*int(b_post and (x_pre > 0.5 or not b_post)), 0, 1)"},
+}
+
+
+@pytest.mark.parametrize("changes", [EXCHANGE, BOOLEAN], ids=["exchange", "boolean"])
+@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
+def test_values_are_exchanged_and_conditions_combined_alike(
+    target: Any, changes: dict[str, Any]
+) -> None:
+    start = learner(changes)
+    one, other = learn(start, signals(), target), learn_mirror(start, signals())
+    for name, values in one.network.weights.items():
+        np.testing.assert_array_equal(values, other.network.weights[name])
+    assert (one.network.weights["hidden.weight"] != start.weights["hidden.weight"]).mean() > 0.2
+    if changes is EXCHANGE:
+        c, d = (one.network.weights[f"hidden.weight_{name}"] for name in "cd")
+        assert {*np.unique(c), *np.unique(d)} == {0.25, 0.5}
+        assert (c + d == 0.75).all()
+
+
+def test_long_rules_are_lowered_at_once() -> None:
+    lines = ["a0 = x_pre", *(f"a{k + 1} = a{k}*a{k}*0.5" for k in range(40))]
+    rule = custom(synapse={"on_pre": "; ".join([*lines, "w = clip(w + 0.01*a40, 0, 1)"])})
+    (block,) = bioae.equations.lower_synapse(rule).blocks.values()
+    change = change_of(block)
+    assert change is not None
+    assert change.products is None
+    assert change.high is not None
+
+
 @pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
 def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> None:
     (report,) = rule_parities(
@@ -163,6 +207,7 @@ def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> Non
         (["z_pre"], "there is no variable 'z_pre' that could persist.*expected some of x_pre"),
         (["x"], "there is no variable 'x'"),
         (["w"], "Weights always persist: leave w out"),
+        (["x_pre", "x_pre"], "'x_pre' is there twice"),
     ],
 )
 def test_what_cannot_persist_is_refused(names: list[str], line: str) -> None:
