@@ -73,6 +73,26 @@ def test_bad_input_is_refused(refused: Refused, mine: str, here: Path) -> None:
     assert "expected x_pre" in refused("parity", "bad.toml", "--target", "numpy")
     assert "this model receives random input" in refused("parity", mine, "--data", "sample")
     assert "--perturb" in refused("parity", mine, "--perturb", "--target", "numpy")
-    assert "format of a figure" in refused("synapses", "show", mine, "--window", "window.xyz")
+    for levels in (1, 2.5, "many"):
+        assert "--levels" in refused("synapses", "show", mine, "--levels", levels)
+    assert "need --levels" in refused("synapses", "show", mine, "--write-noise", 0.1)
+
+
+def test_a_refused_picture_does_not_keep_the_rule_back(run: Run, mine: str, here: Path) -> None:
+    """With `> FILE`, nothing on the standard output would empty the file."""
     (here / "window.svg").write_text("mine")
-    assert "window.svg" in refused("synapses", "show", mine, "--window", "window.svg")
+    for window, line in (("window.xyz", "format of a figure"), ("window.svg", "exists already")):
+        done = run("synapses", "show", mine, "--window", window)
+        assert done.status == 2
+        assert line in done.err
+        assert "on_post" in done.out
+    assert (here / "window.svg").read_text() == "mine"
+
+
+def test_a_rule_in_devices_is_a_file_like_any_other(run: Run, mine: str, here: Path) -> None:
+    shown = run("synapses", "show", mine, "--levels", 16, "--write-noise", 0.2)
+    assert shown.status == 0, shown
+    (here / "devices.toml").write_text(shown.out)
+    assert load_synapse(here / "devices.toml").persistent == ("g_common",)
+    small = ("--target", "numpy", "--neurons", 10, "--steps", 30, "--examples", 3)
+    assert run("parity", "devices.toml", *small).status == 0
