@@ -97,6 +97,17 @@ class Timing:
         """Return the steps until a layer at a depth has finished its last presentation."""
         return presentations * self.period + depth
 
+    def arriving(self, *, recurrent: bool) -> range:
+        """Return the target's steps in which a pathway without a delay delivers spikes.
+
+        A delay of d steps moves them by d: the spikes that arrive in the target's step q were
+        emitted in the source's step q - d + `late`, in the same presentation. A spike of a lead-in
+        step reaches only its own layer.
+        """
+        lead_in = self.schedule.lead_in
+        late = lead_in - recurrent
+        return range((-lead_in if recurrent else 0) - late, self.steps - late)
+
     def learning(self, *, recurrent: bool) -> LearningSteps:
         """Return the steps of the target's window in which a pathway learns."""
         own = 1 - self.schedule.lead_in

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from brian2.core.variables import ArrayVariable
 
 import bioae
 from bioae.analysis import differing_spikes
@@ -16,6 +17,8 @@ from bioae.errors import ModelError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.responses import step_response
+from bioae.simulation.backend import Target
+from bioae.simulation.targets.activation import activated
 from bioae.trainers import NetworkMirror, derivative, simulate_mirror
 
 STEPS = 30
@@ -31,20 +34,22 @@ COUNTING: dict[str, Any] = {
 }  # fmt: skip
 
 
-def network(schedule: str, *, recurrent: bool) -> Network:
+def network(
+    schedule: str, *, recurrent: bool = False, first: dict[str, Any] | None = None,
+    initial: dict[str, str] | None = None, **fields: Any,
+) -> Network:  # fmt: skip
+    own = {"kind": "dense", "weight": "0.2", "spread": {"h_start": ["0.3", "0.8"]}}
     layers = [
-        {
-            "kind": "dense", "name": name, "units": units, "weight": "0.2", "recurrent": recurrent,
-            "spread": {"h_start": ["0.3", "0.8"]},
-        }
-        for name, units in (("first", 9), ("second", 5))
-    ]  # fmt: skip
+        {"name": "first", **own, **(first or {"units": 9, "recurrent": recurrent})},
+        {"name": "second", **own, "units": 5, "recurrent": recurrent},
+    ]
+    neuron = {**COUNTING, "initial": {**COUNTING["initial"], **(initial or {})}}
     config = NetworkConfig.from_mapping(
         {
             "input_shape": [12], "steps": STEPS, "schedule": schedule, "neuron": "counting",
-            "neurons": {"counting": COUNTING}, "layers": layers, "decoder": {"kind": "max"},
+            "neurons": {"counting": neuron}, "layers": layers, "decoder": {"kind": "max"},
             "task": {"kind": "classification", "classes": 5},
-            "encoder": {"kind": "frames", "random": True},
+            "encoder": {"kind": "frames", "random": True}, **fields,
         },
         where="test",
     )  # fmt: skip
@@ -61,12 +66,37 @@ def signals() -> Signals:
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_neurons_count_the_spikes_of_their_layer(schedule: str, recurrent: bool) -> None:
-    net = network(schedule, recurrent=recurrent)
-    backend = bioae.Backend("numpy", record=["h", "c"])
-    brian = bioae.simulate(net, signals(), backend)
-    mirror = simulate_mirror(net, signals(), record=["h", "c"])
+    # Without input before the window, the lead-in has no spike.
+    assert_counted(network(schedule, recurrent=recurrent), signals(), [0, 0])
+
+
+def test_all_channels_of_a_convolution_are_one_layer() -> None:
+    net = network(
+        "brian2", first={"kind": "conv2d", "channels": 3, "kernel": 3, "weight": "0.3"},
+        input_shape=[1, 4, 4], encoder={"kind": "bernoulli"},
+    )  # fmt: skip
+    assert_counted(net, named_stream(3, "images").random((4, 4, 4)), [0, 0])
+
+
+def test_spikes_of_the_lead_in_count() -> None:
+    """Neurons that start above their threshold fire in the lead-in, whose spikes are no result."""
+    net = network("brian2", initial={"v": "0.6"})
+    decayed = 0.6 * np.exp(-net.config.dt_seconds / 0.1)
+    before = []
+    for placed in net.config.placed:
+        threshold = np.clip(net.parameters(placed)["h_start"] - 0.02, 0.1, 10)
+        before.append(int((decayed > threshold).sum()))
+    assert min(before) > 0
+    assert_counted(net, signals(), before)
+
+
+def assert_counted(net: Network, data: Any, before: list[int]) -> None:
+    """Compare counts with the mirror's, and with spikes and those of a layer before its window."""
+    schedule = net.config.schedule
+    brian = bioae.simulate(net, data, bioae.Backend("numpy", record=["h", "c"]))
+    mirror = simulate_mirror(net, data, record=["h", "c"])
     assert differing_spikes(brian, mirror)["differing"].sum() == 0
-    for name in ("first", "second"):
+    for name, earlier in zip(("first", "second"), before, strict=True):
         layer = brian[f"layers/{name}"]
         assert int(layer["spike_count"].sum()) > 50
         for state in ("state_h", "state_c"):
@@ -77,17 +107,43 @@ def test_neurons_count_the_spikes_of_their_layer(schedule: str, recurrent: bool)
         counted = spikes.cumsum(1)
         if schedule == "paper":  # pathways act before thresholds
             counted = np.pad(counted, ((0, 0), (1, 0)))[:, :-1]
-        found = layer["state_c"].to_numpy()
+        found = layer["state_c"].to_numpy().reshape(4, STEPS, -1)
         assert (found == found[:, :, :1]).all()
-        # Without input before the window, the lead-in has no spike.
-        np.testing.assert_array_equal(found[:, :, 0], counted)
+        np.testing.assert_array_equal(found[:, :, 0], earlier + counted)
 
 
-def test_compiled_targets_count_the_same() -> None:
-    net = network("paper", recurrent=True)
-    one, other = (bioae.simulate(net, signals(), each) for each in ("numpy", "cpp_standalone"))
+@pytest.mark.parametrize(
+    "target", ["cpp_standalone", pytest.param("cython", marks=pytest.mark.slow)]
+)
+def test_compiled_targets_count_the_same(target: Target) -> None:
+    # Fewer objects without a read-out: Cython takes seconds for each.
+    net = network("paper", recurrent=True, decoder={"kind": "count"})
+    one, other = (
+        bioae.simulate(net, signals(), bioae.Backend(each, record=["h", "c"]))
+        for each in ("numpy", target)
+    )
     assert int(one["layers/second"]["spike_count"].sum()) > 50
     assert differing_spikes(one, other)["differing"].sum() == 0
+    for name in ("first", "second"):
+        for state in ("state_h", "state_c"):
+            layers = (each[f"layers/{name}"][state] for each in (one, other))
+            np.testing.assert_array_equal(*layers)
+
+
+def test_a_count_is_one_number() -> None:
+    """No array has a number for each pair of neurons of the layer."""
+    net = network("paper", first={"units": 900})
+    with activated("numpy"):
+        objects = bioae.simulation.build(net, 1).network.objects
+    sizes = [
+        np.size(variable.get_value())
+        for part in objects
+        for variable in getattr(part, "variables", {}).values()
+        if isinstance(variable, ArrayVariable)
+    ]
+    assert len(sizes) > 50
+    assert 900 * 12 in sizes  # the weights of the first layer
+    assert max(sizes) < 900**2 / 4
 
 
 def test_gradients_pass_through_the_count() -> None:

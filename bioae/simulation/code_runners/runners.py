@@ -1,4 +1,4 @@
-"""Conditional code, compact recorders, and thresholds that the compiler vectorises."""
+"""Conditional code, spike counts, compact recorders, and vectorised thresholds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from bioae.simulation.brian2_internals.groups import TemplateGroup, TemplateRunner, use_template
 from bioae.simulation.brian2_internals.standalone import active_target
 
-__all__ = ["ConditionalRunner", "SpikeRecorder", "ValueRecorder", "vectorise_thresholds"]
+__all__ = [
+    "ConditionalRunner",
+    "SpikeCounter",
+    "SpikeRecorder",
+    "ValueRecorder",
+    "vectorise_thresholds",
+]
 
 
 def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
@@ -68,6 +74,42 @@ class ConditionalRunner(TemplateRunner):
             name=name,
             check_units=False,
             override_conditional_write=["not_refractory"] if overrides else None,
+        )
+        self._chosen_class = group.codeobj_class
+        group.contained_objects.append(self)
+
+
+class SpikeCounter(TemplateRunner):
+    """Number of a group's spikes, in steps in which a condition holds; in all others it is 0.
+
+    Parameters
+    ----------
+    group
+        The group.
+    variable
+        The shared variable of the group that is set to the number.
+    condition
+        Brian2 code of its shared variables.
+    when, order, name
+        As for any Brian2 object.
+    """
+
+    _template_package = __package__
+
+    def __init__(
+        self, group: Group, variable: str, condition: str, *, when: str, order: int = 0, name: str
+    ) -> None:
+        super().__init__(
+            group,
+            "spike_counter",
+            code=f"_holds = {condition}",
+            clock=group.clock,
+            when=when,
+            order=order,
+            name=name,
+            check_units=False,
+            needed_variables=[variable],
+            template_kwds={"count_variable": group.variables[variable]},
         )
         self._chosen_class = group.codeobj_class
         group.contained_objects.append(self)

@@ -295,7 +295,7 @@ def assembled(builder: Builder) -> BrianNetwork:
     parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
     parts += [each for synapses in built.plastic.values() for each in synapses.traces.values()]
     parts += [*built.spikes.values(), *built.states.values()]
-    parts += [built.readout, built.decoded, built.keys, *builder.counts.values()]
+    parts += [built.readout, built.decoded, built.keys]
     for part in parts:
         if part is not None:
             built.network.add(part)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
 from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 
 from bioae.networks.base import NetworkBase
@@ -18,7 +17,6 @@ from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_
 from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
 from bioae.simulation.objects.population import Population, collect
 from bioae.simulation.objects.presentation_clock import PRESENTATION, noise_keys
-from bioae.simulation.sharing import SharedSynapses
 
 __all__ = ["Builder"]
 
@@ -59,15 +57,11 @@ class Builder:
         )
         self.populations: dict[str, Population] = {}
         self.synapses: dict[str, AnySynapses] = {}
-        #: The pathways that count the spikes of a layer, by its name.
-        self.counts: dict[str, SharedSynapses] = {}
         before: NeuronGroup = self.input
         for placed in config.placed:
             population = self._population(placed)
             self.synapses |= self._pathways(placed, before, population)
             self.populations[placed.name] = before = population
-            if population.counts_layer:
-                self.counts[placed.name] = self._counting(placed, population)
         self.readout: Population | None = None
         if config.decoder.reads_potential:
             self.readout = self._population(placed, shares_input=population)
@@ -142,13 +136,6 @@ class Builder:
                     presentations=self.presentations, keys=self.keys, start=start,
                 )  # fmt: skip
         return pathways
-
-    def _counting(self, placed: PlacedLayer, population: Population) -> SharedSynapses:
-        pathway = Pathway(
-            self._name(placed.name, "counts"), placed.layer, placed.input_shape,
-            np.ones((placed.size, placed.size)), np.asarray(0), recurrent=True, timing=self.timing,
-        )  # fmt: skip
-        return pathway.counting(population, self.clock)
 
     def _factor(self, delay: Steps) -> str:
         """Return Brian2 code of the graded event that arrives after a delay."""

@@ -11,7 +11,7 @@ from brian2 import Clock, NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
 from bioae.equations.model import RESERVED_PREFIX
-from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
+from bioae.equations.program import INHIBITION, INPUT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
@@ -160,21 +160,6 @@ class Pathway:
             name=self.name,
         )
 
-    def counting(self, layer: Population, clock: Clock) -> SharedSynapses:
-        """Make the pathway that counts the spikes of a layer, each of which reaches all neurons."""
-        return SharedSynapses(
-            layer,
-            layer,
-            dense(len(layer), len(layer)),
-            self.weights,
-            variable=LAYER_SPIKES,
-            delay=0 * second,
-            condition=" and ".join(self._conditions()) or None,
-            weight=WEIGHT,
-            clock=clock,
-            name=self.name,
-        )
-
     def _layout(self) -> Layout:
         layer = self.layer
         if isinstance(layer, Pool2d) and not self.recurrent:
@@ -243,18 +228,13 @@ class Pathway:
         return [f"{INPUT}_post += {excites}", f"{INHIBITION}_post += {inhibits}"]
 
     def _conditions(self) -> list[str]:
-        """Return conditions on a spike: it arrives in the presentation that emitted it.
-
-        With q the target's step, a spike of delay d that arrives now was emitted in the source's
-        step q - d + `late`; a spike of a lead-in step reaches only its own layer.
-        """
-        lead_in, last = self.timing.schedule.lead_in, self.timing.steps - 1
-        late = lead_in - self.recurrent
-        first = -lead_in if self.recurrent else 0
+        """Return conditions on a spike, see `Timing.arriving`, without those that always hold."""
+        arriving = self.timing.arriving(recurrent=self.recurrent)
+        first, last = arriving.start, arriving.stop - 1
         delay = DELAY if self.delay.ndim else str(self.delay)
         conditions = []
-        if self.delay.max() + first - late > -lead_in:
-            conditions.append(f"{STEP}_post >= {delay} + {first - late}")
-        if self.delay.min() < late:
-            conditions.append(f"{STEP}_post <= {delay} + {last - late}")
+        if self.delay.max() + first > -self.timing.schedule.lead_in:
+            conditions.append(f"{STEP}_post >= {delay} + {first}")
+        if self.delay.min() + last < self.timing.steps - 1:
+            conditions.append(f"{STEP}_post <= {delay} + {last}")
         return conditions

@@ -37,7 +37,12 @@ from bioae.simulation.brian2_internals.groups import (
     set_subexpression_code,
     skip_unit_checks,
 )
-from bioae.simulation.code_runners import ConditionalRunner, ValueRecorder, vectorise_thresholds
+from bioae.simulation.code_runners import (
+    ConditionalRunner,
+    SpikeCounter,
+    ValueRecorder,
+    vectorise_thresholds,
+)
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
     LEARNED,
@@ -62,8 +67,8 @@ class Population(VariablesGroup):
     ``bioae_presentation`` is the presentation (-1 before the first) and ``bioae_step`` the step
     within it (-1 in the schedule's lead-in). Pathways add weights to ``bioae_input``, which is
     passed to the model once per step and then set to 0; with `separate_inhibition`, they add the
-    magnitudes of negative weights to ``bioae_inhibition`` instead. A pathway within the population
-    counts its spikes in ``bioae_layer_spikes``, if the model has `layer_spikes`.
+    magnitudes of negative weights to ``bioae_inhibition`` instead. If the model has
+    `layer_spikes`, ``bioae_layer_spikes`` is the number of the population's spikes that arrive.
 
     Parameters
     ----------
@@ -117,9 +122,7 @@ class Population(VariablesGroup):
         self._persistent = tuple(persistent)
         self.separate_inhibition = separate_inhibition
         self._shares_input = shares_input
-        #: Whether a pathway has to count the population's spikes.
-        self.counts_layer = program.counts_layer and shares_input is None
-        self._counts = (LAYER_SPIKES,) if program.counts_layer else ()
+        self._counts_layer = program.counts_layer
         self._biases = {} if biases is None else _by_input(biases, separate=program.inhibited)
         self._number = number
         self._keys = keys
@@ -156,6 +159,8 @@ class Population(VariablesGroup):
         self._add_end(timing)
         looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
         add_clock(self, timing, depth, self._keys, code="\n".join([f"t = {STEP}*dt", *looked_up]))
+        if program.counts_layer and shares_input is None:
+            self._add_count(timing)
         self._add_input(program)
         vectorise_thresholds(self.thresholder)
         # Units were checked when the model was lowered; hoisted constants have none.
@@ -169,8 +174,8 @@ class Population(VariablesGroup):
                 self.variables.add_array(name, size=size)
             else:
                 self.variables.add_reference(name, self._shares_input, name)
-        for name in self._counts:
-            self.variables.add_array(name, size=size)
+        if self._counts_layer:
+            self.variables.add_array(LAYER_SPIKES, size=1, scalar=True)
         for name, values in self._biases.items():
             self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
         if self._keys is not None:
@@ -258,14 +263,20 @@ class Population(VariablesGroup):
                 name=f"{self.name}__end",
             )
 
+    def _add_count(self, timing: Timing) -> None:
+        arriving = timing.arriving(recurrent=True)
+        SpikeCounter(
+            self, LAYER_SPIKES, f"{STEP} >= {arriving.start} and {STEP} < {arriving.stop}",
+            when="synapses", name=f"{self.name}__count",
+        )  # fmt: skip
+
     def _add_input(self, program: Program) -> None:
         whole = {name: f"({name} + {BIASES[name]})" for name in self._biases}
         code = word_substitute(_code(program, program.receive), whole)
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
-            cleared = (*self._arriving(), *self._counts)
-            code = "\n".join([code, *(f"{name} = 0" for name in cleared)])
+            code = "\n".join([code, *(f"{name} = 0" for name in self._arriving())])
         # After all pathways; populations that share the input read it before its owner resets it.
         order = 20 if self._shares_input is None else 10
         name = f"{self.name}__receive"

@@ -152,6 +152,13 @@ def test_nvcc_compiles_it(
 
 COMPARED: tuple[Target, ...] = ("numpy", "cuda_standalone")
 
+COUNTING = {
+    "description": "Neuron whose threshold rises with the spikes of its layer.",
+    "equations": "dv/dt = -v/tau : 1\nh : 1",
+    "threshold": "v > h", "reset": "v = 0", "method": "exact", "input": "v",
+    "layer_spikes": {"h": "0.0625"}, "parameters": {"tau": "100*ms"}, "initial": {"h": "0.5"},
+}  # fmt: skip
+
 NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
     "demo": lambda: (demo(), load("sample", "test", limit=5)),
     "noise": lambda: (small(neuron="noisy_lif"), np.random.default_rng(0).random((5, 6, 6))),
@@ -169,6 +176,10 @@ NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
     ),
     "currents": lambda: (
         small(encoder={"kind": "constant_current"}), np.random.default_rng(0).random((5, 6, 6))
+    ),
+    "layer spikes": lambda: (
+        small(neuron="counting", neurons={"counting": COUNTING}, schedule="paper"),
+        np.full((5, 6, 6), 0.7),
     ),
 }  # fmt: skip
 
