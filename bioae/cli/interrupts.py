@@ -19,10 +19,10 @@ _AGAIN_SECONDS = 0.01
 @contextmanager
 def interrupts_kept() -> Iterator[None]:
     """Repeat a ``KeyboardInterrupt`` that Python drops in a finaliser or a callback."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    before, at_interrupts = sys.unraisablehook, signal.getsignal(signal.SIGINT)
+    if at_interrupts is signal.SIG_IGN:
         # As shells start jobs in the background; Brian2 would call what it finds there.
         signal.signal(signal.SIGINT, lambda *_: None)
-    before = sys.unraisablehook
 
     def hook(unraisable: UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
@@ -37,6 +37,8 @@ def interrupts_kept() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+        if at_interrupts is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, at_interrupts)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from bioae.experiments.runner.agreement import COLUMNS, in_both, no_difference
 from bioae.experiments.runner.criteria import Criterion, difference, largest, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.readout import class_accuracy
 from bioae.experiments.runner.recipes import read
 from bioae.experiments.runner.trial import Trial
 
@@ -30,9 +31,6 @@ LEARNING_RATE = 1e-3
 
 #: The time constant of the traces of the rules.
 TAU_MS = 39.0
-
-#: The penalty of the linear read-out, on standardised numbers.
-PENALTY = 10.0
 
 #: The held number of the rules.
 TRUTH = "truth"
@@ -63,7 +61,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     density = _counts(result).mean() / network.config.steps
     return {
         "goodness_accuracy": float((chosen == test.labels).mean()),
-        "readout_accuracy": _readout(codes, few.labels, _counts(result), test.labels),
+        "readout_accuracy": class_accuracy(codes, few.labels, _counts(result), test.labels),
         "density": float(density),
         **figures,
         **both.spikes,
@@ -152,20 +150,6 @@ def _counts(result: xr.DataTree) -> NDArray[np.float64]:
     counts = [layer["spike_count"].to_numpy() for layer in result["layers"].children.values()]
     codes: NDArray[np.float64] = np.concatenate(counts, axis=1).astype(np.float64)
     return codes
-
-
-def _readout(
-    codes: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    test_codes: NDArray[np.float64],
-    test_labels: NDArray[np.int64],
-) -> float:
-    from sklearn.linear_model import RidgeClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    classifier = make_pipeline(StandardScaler(), RidgeClassifier(PENALTY))
-    return float(classifier.fit(codes, labels).score(test_codes, test_labels))
 
 
 def draw_accuracies(rows: xr.Dataset) -> Figure:

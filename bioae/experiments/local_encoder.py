@@ -11,6 +11,7 @@ from bioae.experiments.runner.agreement import COLUMNS, in_both, no_difference
 from bioae.experiments.runner.criteria import Criterion, difference, largest, mean, ratio
 from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.readout import PENALTY, class_accuracy
 from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.trial import Trial
 
@@ -34,9 +35,6 @@ RULES: dict[str, tuple[dict[str, str], str]] = {
     "stdp_pair": ({"A_plus": "0.01", "A_minus": "0.0105"}, "0.1"),
     "stdp_triplet": ({"A3_plus": "0.02", "A2_minus": "0.01", "A2_plus": "0.02"}, "0.1"),
 }
-
-#: The penalty of the linear read-outs, on standardised numbers.
-PENALTY = 10.0
 
 
 def run(trial: Trial) -> Mapping[str, float]:
@@ -94,7 +92,7 @@ def readouts(
     data
         The images, with labels.
     """
-    from sklearn.linear_model import Ridge, RidgeClassifier
+    from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -103,11 +101,9 @@ def readouts(
     decoder = make_pipeline(StandardScaler(), Ridge(PENALTY))
     decoder.fit(codes["train"], images["train"])
     errors = ((decoder.predict(codes["test"]) - images["test"]) ** 2).sum(1)
-    classifier = make_pipeline(StandardScaler(), RidgeClassifier(PENALTY))
-    classifier.fit(codes["train"], train.labels)
     return {
         "error": float(errors.mean()),
-        "accuracy": float(classifier.score(codes["test"], test.labels)),
+        "accuracy": class_accuracy(codes["train"], train.labels, codes["test"], test.labels),
     }
 
 

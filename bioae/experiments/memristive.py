@@ -134,7 +134,7 @@ def _linear(name: str) -> float:
 
 
 def draw_learned(rows: xr.Dataset) -> Figure:
-    """Whether a seed has learned a function, and by how much true labels exceed false ones."""
+    """Seeds that have learned a function, and by how much true labels exceed false ones."""
     return dots(
         rows,
         {"xor_learned": "XOR learned", "xor_gap": "true less false goodness, XOR"},

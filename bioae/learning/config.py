@@ -131,7 +131,7 @@ class LearningConfig(Table):
 
     @property
     def record(self) -> dict[str, Any]:
-        """What an artefact records of the run: the tables besides that of the network."""
+        """The tables but for that of the network, which an artefact records of the run."""
         return {name: table for name, table in self.to_mapping().items() if name != "network"}
 
     def to_toml(self) -> str:

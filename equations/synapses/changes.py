@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
@@ -63,7 +63,7 @@ class Change:
     value: Expression
     low: Expression | None = None
     high: Expression | None = None
-    products: tuple[Product, ...] | None = field(default=None)
+    products: tuple[Product, ...] | None = None
 
 
 def change_of(block: Block) -> Change | None:

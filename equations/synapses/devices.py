@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bioae.checks import number, whole
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.expressions import Expression
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.equations.synapses.program import GRID_BITS, Rule, named
 from bioae.errors import InputError, ModelError
 
 __all__ = ["with_devices"]
 
-#: The blocks that change weights.
-BLOCKS = ("on_pre", "on_post", "regularly")
-
 #: The least step of a weight: two units of the grid.
 FINEST = 2.0 ** (1 - GRID_BITS)
 
-#: What the pair has in common: its smaller conductance, in levels above the lowest.
+#: The part that a pair has in common: its smaller conductance, in levels above the lowest.
 _COMMON = "g_common"
 
 #: The weight that the rule would give, without devices.
@@ -43,7 +38,6 @@ g_minus_after = g_minus + g_less - clip(g_rest, 0, g_minus)
 {_COMMON} = clip(g_minus_after, 0, g_plus_after)
 {WEIGHT} = w_level*(g_plus_after - g_minus_after)
 """
-
 
 _WRITTEN = {each.target for each in parse_assignments(_WRITE, where="devices")} - {WEIGHT}
 
@@ -121,20 +115,15 @@ def with_devices(
 
 
 def _written(code: str, *, where: str) -> str:
-    """Return statements whose last weight is written to devices."""
-    lines = list(_renamed(code, where=where))
-    writes = any(line.startswith(f"{_WISHED} =") for line in lines)
-    return "\n".join([*lines, _WRITE.strip()] if writes else lines)
-
-
-def _renamed(code: str, *, where: str) -> Iterator[str]:
-    """Yield statements that assign the wished weight instead of the weight."""
+    """Return statements that assign a wished weight instead, which is then written to devices."""
+    lines: list[str] = []
     known: dict[str, Expression] = {}
     for each in parse_assignments(code, where=where):
         target = _WISHED if each.target == WEIGHT else each.target
-        yield f"{target} = {each.value.substituted(known)}"
+        lines.append(f"{target} = {each.value.substituted(known)}")
         if each.target == WEIGHT:
             known[WEIGHT] = Expression(_WISHED)
+    return "\n".join([*lines, _WRITE.strip()] if known else lines)
 
 
 def _check_names(rule: Rule, needed: set[str]) -> None:

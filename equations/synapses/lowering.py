@@ -15,7 +15,7 @@ from bioae.equations.language import check_name, declared_equations
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import time_in_seconds
-from bioae.equations.synapses.model import WEIGHT, LayerSums, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, WEIGHT, LayerSums, SynapseModel
 from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
 from bioae.equations.synapses.scope import Scope, allowed
 from bioae.equations.synapses.tables import Tables
@@ -78,10 +78,7 @@ class _Lowering:
         scope.draws = draws = Draws()
         code = self.model.synapse
         written = (WEIGHT, *(() if variables is None else variables.states))
-        blocks = {
-            key: scope.block(key, getattr(code, key), written)
-            for key in ("on_pre", "on_post", "regularly")
-        }
+        blocks = {key: scope.block(key, getattr(code, key), written) for key in BLOCKS}
         if not any(WEIGHT in block.results for block in blocks.values()):
             raise ModelError(
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"

@@ -10,10 +10,13 @@ from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_NAMES
 from bioae.equations.model import TomlModel
 from bioae.fields import Table
 
-__all__ = ["WEIGHT", "LayerSums", "Side", "SynapseModel", "SynapseStatements"]
+__all__ = ["BLOCKS", "WEIGHT", "LayerSums", "Side", "SynapseModel", "SynapseStatements"]
 
 #: The name of the weight in the statements of a synapse.
 WEIGHT = "w"
+
+#: The keys of ``[synapse]`` that are statements, in the order in which they run.
+BLOCKS = ("on_pre", "on_post", "regularly")
 
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]

@@ -11,7 +11,7 @@ from bioae.equations.expressions import Expression
 from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 from bioae.equations.program import Draw, Program, Statement, Statements
-from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
 __all__ = ["GRID_BITS", "SIDES", "SPIKES", "Block", "Rule", "SideName", "named"]
@@ -126,7 +126,7 @@ class Rule:
     @property
     def blocks(self) -> dict[str, Block]:
         """The blocks that are not empty, by name, in the order in which they run."""
-        names = ("integrate", "on_pre", "on_post", "regularly")
+        names = ("integrate", *BLOCKS)
         return {name: block for name in names if (block := getattr(self, name))}
 
     @property
@@ -146,10 +146,6 @@ class Rule:
     def persistent(self, kind: str) -> tuple[str, ...]:
         """Return the persistent variables of a side or ``"synapse"``."""
         return tuple(name for own, name in self.model.persistent_variables.values() if own == kind)
-
-    def drawn(self, block: Block) -> dict[str, Draw]:
-        """Return the random numbers that a block draws, by their names in it."""
-        return {name: each for name, each in self.draws.items() if name in block.reads}
 
     def interval(self, dt: float) -> int | None:
         """Return the interval of `regularly` in time steps of some seconds; None: the presentation.

@@ -47,8 +47,7 @@ def weight_changes(
     """Return the changes of the weights of single synapses, whose neurons fire in given steps.
 
     The order of a step is that of `docs/timing.md`. Random numbers of a rule are the same in each
-    call. Each synapse has a layer of its own, of one
-    neuron; weights are not rounded to the grid.
+    call. Each synapse has its own layer, of one neuron; weights are not rounded to the grid.
 
     Parameters
     ----------

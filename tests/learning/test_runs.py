@@ -91,10 +91,9 @@ def test_the_network_has_learned(whole: LearningResult) -> None:
     assert set(whole.summary["classes"]) <= {-1, *range(10)}
 
 
-@pytest.mark.parametrize("interrupted_after", [1, 2, 4])
-def test_a_run_that_is_resumed_learns_the_same(
-    interrupted_after: int, whole: LearningResult, tmp_path: Path
-) -> None:
+def interrupt(settings: Any, out: Path, *, after: int) -> None:
+    """Start a run that ends after some reports of its progress."""
+
     class StoppedError(Exception):
         pass
 
@@ -103,12 +102,19 @@ def test_a_run_that_is_resumed_learns_the_same(
     def stop(*_: int) -> None:
         nonlocal pieces
         pieces += 1
-        if pieces == interrupted_after:
+        if pieces == after:
             raise StoppedError
 
-    out = tmp_path / "run"
     with pytest.raises(StoppedError):
-        learn_from(TABLES, out, progress=stop)
+        learn_from(settings, out, progress=stop)
+
+
+@pytest.mark.parametrize("interrupted_after", [1, 2, 4])
+def test_a_run_that_is_resumed_learns_the_same(
+    interrupted_after: int, whole: LearningResult, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    interrupt(TABLES, out, after=interrupted_after)
     assert not (out / "model").exists()
     assert_same(learn_from(TABLES, out, resume=True), whole)
 
@@ -131,20 +137,8 @@ def test_an_optimiser_goes_on_where_a_run_was_interrupted(
 ) -> None:
     settings = tables(target="mirror", batch_size=5, optimiser=optimiser, learning_rate=0.01)
 
-    class StoppedError(Exception):
-        pass
-
-    pieces = 0
-
-    def stop(*_: int) -> None:
-        nonlocal pieces
-        pieces += 1
-        if pieces == interrupted_after:
-            raise StoppedError
-
     whole = learn_from(settings, tmp_path / "whole")
-    with pytest.raises(StoppedError):
-        learn_from(settings, tmp_path / "run", progress=stop)
+    interrupt(settings, tmp_path / "run", after=interrupted_after)
     assert len(list((tmp_path / "run").glob("moments-*.safetensors"))) == 1
     assert_same(learn_from(settings, tmp_path / "run", resume=True), whole)
     if optimiser == "sgd":  # it has no state

@@ -50,7 +50,7 @@ class SummedProducts:
         Parameters
         ----------
         values
-            What the products name: numbers of sides (example, neuron), and the weights.
+            All that the products name: numbers of sides (example, neuron), and the weights.
         before, fired
             Masks of the sources and of the targets that change (example, neuron); None: all.
         like

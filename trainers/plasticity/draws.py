@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from bioae.equations.synapses.program import Block, Rule
+from bioae.equations.synapses.program import Rule
 from bioae.noise import Key, draw
 
 __all__ = ["Draws"]
@@ -34,22 +34,26 @@ class Draws:
     """
 
     def __init__(self, rule: Rule, shape: tuple[int, int], number: int, dtype: torch.dtype) -> None:
-        self._rule, self._shape, self._number, self._dtype = rule, shape, number, dtype
+        self._shape, self._number, self._dtype = shape, number, dtype
+        self._drawn = {
+            key: {name: each for name, each in rule.draws.items() if name in block.reads}
+            for key, block in rule.blocks.items()
+        }
         self.key: Key | None = None
 
-    def __call__(self, block: Block, step: int, example: int) -> dict[str, Tensor]:
+    def __call__(self, key: str, step: int, example: int) -> dict[str, Tensor]:
         """Return the numbers that a block draws in a step, by name (source, target).
 
         Parameters
         ----------
-        block
-            The block.
+        key
+            The name of the block.
         step
             The step of the target's window.
         example
             The place of the example in the presentation.
         """
-        drawn = self._rule.drawn(block)
+        drawn = self._drawn[key]
         if not drawn or self.key is None:
             return {}
         seed, examples, repeats = self.key

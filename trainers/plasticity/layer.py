@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.rules import learned_by, rules_of
+from bioae.networks.rules import rules_of
 from bioae.noise import Key, pathway_number
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
@@ -60,7 +60,6 @@ class LayerLearner:
         self.neurons = {
             name: like.new_tensor(values) for name, values in network.persistent(placed).items()
         }
-        learned = learned_by(placed, network.weights, network.config.dt_seconds)
         for name, rule in rules_of(placed).items():
             recurrent = name.endswith(".recurrent")
             targets, sources = placed.weight_shapes[name]
@@ -78,11 +77,11 @@ class LayerLearner:
                 number=pathway_number(placed.depth, recurrent=recurrent),
                 separate=placed.separate_inhibition, fixed=fixed, optimiser=optimiser,
             )  # fmt: skip
-        self.learned = {name: like.new_tensor(values) for name, values in learned.items()}
+        self.learned = {n: like.new_tensor(network.weights[n]) for n in placed.learned_shapes}
 
     @property
     def learned(self) -> dict[str, Tensor]:
-        """What the pathways have learned, by array: see `PlacedLayer.learned`."""
+        """The weights and persistent variables of the pathways: see `PlacedLayer.learned`."""
         return {
             array: self.paths[name].learned(kind)[variable]
             for name, kinds in self._placed.learned.items()

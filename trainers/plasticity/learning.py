@@ -15,7 +15,6 @@ from bioae.checks import instance, one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import NetworkError, describe
-from bioae.fields import Table
 from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
@@ -25,7 +24,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.trainers.plasticity.network import NetworkLearner
 from bioae.trainers.plasticity.optimiser import OptimiserSettings
-from bioae.trainers.training.tables import Optimiser, Rate
+from bioae.trainers.training.tables import Optimiser
 
 __all__ = ["in_batches", "learn_mirror", "optimiser_settings"]
 
@@ -104,18 +103,9 @@ def optimiser_settings(
         return None
     try:
         settings = {"optimiser": optimiser, "learning_rate": learning_rate}
-        return _Settings.model_validate(settings).settings
+        return OptimiserSettings.model_validate(settings)
     except ValidationError as error:
-        raise NetworkError(**describe(error, _Settings), where="learn_mirror") from None
-
-
-class _Settings(Table):
-    optimiser: Optimiser
-    learning_rate: Rate
-
-    @property
-    def settings(self) -> OptimiserSettings:
-        return OptimiserSettings(self.optimiser, self.learning_rate)
+        raise NetworkError(**describe(error, OptimiserSettings), where="learn_mirror") from None
 
 
 def in_batches(

@@ -49,7 +49,7 @@ class NetworkLearner:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """What learns, by array: weights (target, source), and persistent variables."""
+        """All that learns, by array: weights (target, source), and persistent variables."""
         found: dict[str, torch.Tensor] = {}
         for layer in self._layers:
             found |= layer.learned | layer.neurons

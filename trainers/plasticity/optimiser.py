@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.fields import Table
 from bioae.trainers.training.optimisers import optimiser
-from bioae.trainers.training.tables import Optimiser
+from bioae.trainers.training.tables import Optimiser, Rate
 
 __all__ = ["OptimiserSettings", "WeightOptimiser"]
 
 
-@dataclass(frozen=True)
-class OptimiserSettings:
+class OptimiserSettings(Table):
     """The settings of an optimiser.
 
     Attributes
@@ -29,7 +28,7 @@ class OptimiserSettings:
     """
 
     optimiser: Optimiser
-    learning_rate: float
+    learning_rate: Rate
 
 
 class WeightOptimiser:

@@ -214,9 +214,9 @@ class PlasticPathway:
         if len(fired) > 1 or self._optimiser is not None:
             self._learn_averaged(step, chosen, spikes, len(fired))
             return
-        layer = self._numbers_of_layer(0) if chosen else {}
+        layers = self._numbers_of_layers(1) if chosen else {}
         for key in chosen:
-            values = layer | self._draws(self.rule.blocks[key], step, 0)
+            values = _of(layers, 0) | self._draws(key, step, 0)
             self._run(key, 0, _place(key, spikes.get(key), 0), values, None)
 
     def _learn_averaged(
@@ -259,8 +259,7 @@ class PlasticPathway:
             return products(values, before, fired, self.weights, examples) / examples
         total = torch.zeros_like(self.weights)
         for example in range(examples):
-            values = self._numbers_of_layer(example)
-            values |= self._draws(self.rule.blocks[key], step, example)
+            values = _of(layers, example) | self._draws(key, step, example)
             self._run(key, example, _place(key, spikes, example), values, total)
         return total / examples if key in self._averages else None
 
@@ -311,27 +310,18 @@ class PlasticPathway:
         else:
             total[at] += new - old
 
-    def _numbers_of_layer(self, example: int) -> dict[str, Tensor]:
-        """Return held numbers, sums over the target's layer, and the numbers that follow."""
-        values = {name: numbers[example] for name, numbers in self._held.items()}
-        if self._sums:
-            traces = {named("post", n): each for n, each in self.traces["post"].of(example).items()}
-            known = {**self._numbers, **traces}
-            for name, value in self._sums.items():
-                # One after another, as C++ adds them.
-                values[named("layer", name)] = value(known).expand(self._targets).cumsum(0)[-1]
-        for name, value in self._layer.items():
-            values[name] = value({**self._numbers, **values})
-        return values
-
     def _numbers_of_layers(self, examples: int) -> dict[str, Tensor]:
-        """Return the same numbers of all examples, (example, 1) each."""
+        """Return held numbers, sums over the target's layer, and the numbers that follow.
+
+        They are (example, 1), or one number where all examples have the same.
+        """
         values = {name: numbers[:, None] for name, numbers in self._held.items()}
         if self._sums:
             traces = {named("post", n): each for n, each in self.traces["post"].states.items()}
             known = {**self._numbers, **traces}
             for name, value in self._sums.items():
                 each = value(known).expand(examples, self._targets)
+                # One after another, as C++ adds them.
                 values[named("layer", name)] = each.cumsum(1)[:, -1:]
         for name, value in self._layer.items():
             values[name] = value({**self._numbers, **values})
@@ -340,6 +330,11 @@ class PlasticPathway:
     @property
     def _targets(self) -> int:
         return self.weights.shape[1]
+
+
+def _of(layers: Mapping[str, Tensor], example: int) -> dict[str, Tensor]:
+    """Return the numbers of layers in an example."""
+    return {name: each[example, 0] if each.ndim else each for name, each in layers.items()}
 
 
 def _place(key: str, spikes: Tensor | None, example: int) -> tuple[Any, Any]:

@@ -35,7 +35,7 @@ class TracesMirror:
     def __init__(
         self, program: Program, size: int, dt: float, like: Tensor, persistent: Iterable[str] = ()
     ) -> None:
-        #: What persistent traces have learned, by name (neuron).
+        #: The values that persistent traces have learned, by name (neuron).
         self.learned = {name: like.new_zeros(size) for name in persistent}
         self._program, self._size, self._like = program, size, like
         self._constants = Constants(program, (size,), default_parameters(program), dt)

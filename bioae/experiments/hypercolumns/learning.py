@@ -53,7 +53,7 @@ class Learning(Table):
 
 @dataclass(frozen=True)
 class Learned:
-    """What has been learned.
+    """Weights and connections after learning.
 
     Attributes
     ----------

@@ -94,7 +94,8 @@ class Traces:
         # One pass over the largest array, in place: it is (unit, minicolumn) to Fortran.
         flat = self.joint.reshape(y.shape[1], x.shape[1])
         share = (1.0 - kept) / len(inputs)
-        dgemm(share, x.T, y.T, beta=kept, c=flat.T, trans_b=True, overwrite_c=True)
+        updated = dgemm(share, x.T, y.T, beta=kept, c=flat.T, trans_b=True, overwrite_c=True)
+        self.joint = updated.T.reshape(self.joint.shape)
 
     def weights(self, connected: NDArray[np.bool_], bias_gain: float = 1.0) -> Weights:
         """Return the weights of connections: ln(p_ij / (p_i p_j)), and the biases: ln p_j.

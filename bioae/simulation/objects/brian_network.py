@@ -33,7 +33,7 @@ from bioae.simulation.results.describe import result_of
 
 __all__ = ["BrianNetwork", "Learner", "assembled"]
 
-#: What learns in Brian2.
+#: A Brian2 group that learns.
 Learner: TypeAlias = PlasticSynapses | Population
 
 

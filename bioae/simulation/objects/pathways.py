@@ -101,7 +101,7 @@ class Pathway:
         keys
             Keys of random numbers, from `noise_keys`.
         start
-            What the rule has learned: see `PlacedLayer.learned`, with values instead of arrays.
+            The values that the rule has learned, in the order of `PlacedLayer.learned`.
         """
         traces = {
             side: Traces(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2 import get_device, prefs, set_device
-from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
 from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
 from bioae.simulation.backend import STANDALONE, Dtype, Target, known_target
+from bioae.simulation.brian2_internals.cython import ieee_cache
 from bioae.simulation.brian2_internals.groups import fresh_names
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
@@ -79,7 +78,7 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         # Brian2 tries each flag on the compiler, which a project from the cache does not need.
         "codegen.cpp.extra_compile_args_gcc": [] if standalone else IEEE_FLAGS,
         # Brian2's names of compiled modules do not depend on flags.
-        "codegen.runtime.cython.cache_dir": _ieee_cache(),
+        "codegen.runtime.cython.cache_dir": ieee_cache(),
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 would end the run early and continue as if it were complete.
         "core.stop_on_keyboard_interrupt": False,
@@ -112,13 +111,7 @@ def without_fast_math() -> None:
         flags = prefs[name]
         if flags is not None and "-ffast-math" in flags:
             prefs[name] = [each for each in flags if each != "-ffast-math"] + ["-ffp-contract=off"]
-    prefs["codegen.runtime.cython.cache_dir"] = _ieee_cache()
-
-
-def _ieee_cache() -> str:
-    """Return the folder of Cython modules that were compiled without -ffast-math."""
-    folder = Path(get_cython_cache_dir())
-    return str(folder if folder.name == "ieee" else folder / "ieee")
+    prefs["codegen.runtime.cython.cache_dir"] = ieee_cache()
 
 
 def _device(target: Target) -> Any:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from bioae.errors import TargetError
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
-from bioae.networks.rules import learned_by
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
@@ -136,8 +135,9 @@ class BuiltRunner(Runner):
     built
         Its objects.
     weights
-        What learns, weights and persistent variables, by array: the values from which
-        the next chunk begins. Empty at first, when they are those of the network.
+        The values of all that learns, weights and persistent variables, by array, from which the
+        next chunk begins. Empty at first, when they are those of the network, which has all arrays:
+        see `bioae.simulation.learned.learner`.
     held
         Held numbers of learning rules, by name: (example) each, of all examples.
     """
@@ -149,13 +149,7 @@ class BuiltRunner(Runner):
     def _starts(self, part: slice) -> Iterator[tuple[Learner, dict[str, NDArray[Any]]]]:
         """Yield the groups that learn, each with its values at the start of a chunk."""
         network, learned = self.built.source, part.stop - part.start
-        layers = network.config.placed if self.built.learning else ()
-        values: dict[str, NDArray[Any]] = dict(network.weights)
-        for placed in layers:
-            values |= network.persistent(placed) | learned_by(
-                placed, network.weights, network.config.dt_seconds
-            )
-        values |= self.weights
+        values = {**network.weights, **self.weights}
         held = {key: numbers[part] for key, numbers in self.held.items()}
         for group, arrays in self.built.learners:
             own = {name: np.asarray(values[array], float) for name, array in arrays.items()}

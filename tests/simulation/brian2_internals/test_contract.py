@@ -422,9 +422,7 @@ def test_no_other_folder_imports_undocumented_modules(trees: dict[str, ast.Modul
         if re.match(r"brian2(\.|cuda|$)", name)
     }
     assert {name for _, name in imports} >= {"brian2"}
-    # The folder of compiled modules has no other name in Brian2.
-    cache = "brian2.codegen.runtime.cython_rt.extension_manager"
-    allowed = DOCUMENTED | {"brian2cuda", cache}
+    allowed = DOCUMENTED | {"brian2cuda"}
     assert {(file, name) for file, name in imports if name not in allowed} == set()
 
 

@@ -1,4 +1,4 @@
-"""What rules remember from one presentation to the next, and the random numbers that they draw."""
+"""Variables of rules that persist over presentations, and the random numbers that they draw."""
 
 from __future__ import annotations
 
