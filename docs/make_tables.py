@@ -14,7 +14,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bioae.equations.model import CustomEvent, NeuronModel, Surrogate, TimedValues
-from bioae.equations.synapses.model import LayerSums, Side, SynapseModel, SynapseStatements
+from bioae.equations.synapses.model import (
+    LayerSums,
+    Side,
+    StructureTable,
+    SynapseModel,
+    SynapseStatements,
+)
 from bioae.learning.config import LearningTable
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
@@ -103,6 +109,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "layer_sums": (LayerSums,),
     "learning": (LearningTable,),
     "statements": (SynapseStatements,),
+    "structure": (StructureTable,),
 }
 _COMMON: dict[str, set[str]] = {
     "encoders": set(),

@@ -26,7 +26,7 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
 from bioae.trainers.training.splits import Splits
 
-__all__ = ["Evaluation", "activity", "draw", "quantiles"]
+__all__ = ["Evaluation", "activity", "draw", "existing", "quantiles", "rewired"]
 
 FIELDS, WEIGHTS = FIGURES
 
@@ -112,9 +112,36 @@ def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]
 def quantiles(
     config: NetworkConfig, learned: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, list[float]]:
-    """Return the quantiles of the weights, and of persistent variables of neurons, by array."""
-    names = [n for each in config.placed for n in (*each.synapses, *each.persistent.values())]
-    return {n: [float(q) for q in np.quantile(learned[n], LEVELS)] for n in names}
+    """Return the quantiles of existing weights, and of what neurons learn, by array."""
+    values = existing(config, learned)
+    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in values.items()}
+
+
+def existing(
+    config: NetworkConfig, learned: Mapping[str, NDArray[np.floating]]
+) -> dict[str, NDArray[np.floating]]:
+    """Return the weights of existing connections, and persistent variables of neurons, by array."""
+    found: dict[str, NDArray[np.floating]] = {}
+    for placed in config.placed:
+        for name in (*placed.synapses, *placed.persistent.values()):
+            connected = placed.connections.get(name)
+            found[name] = np.asarray(learned[name])
+            if connected is not None:
+                found[name] = found[name][np.asarray(learned[connected]) != 0]
+    return found
+
+
+def rewired(
+    config: NetworkConfig,
+    before: Mapping[str, NDArray[np.floating]],
+    after: Mapping[str, NDArray[np.floating]],
+) -> dict[str, int]:
+    """Return how many connections others have replaced, by the name of the weights."""
+    return {
+        name: int((np.asarray(before[array]) > after[array]).sum())
+        for placed in config.placed
+        for name, array in placed.connections.items()
+    }
 
 
 def draw(
@@ -136,7 +163,7 @@ def draw(
         )
         for name in history[0]["weights"]
     }
-    learned = {name: np.asarray(network.weights[name]) for name in courses}
+    learned = existing(config.network, network.weights)
     figure = new_figure(6.4, 0.4 + 2.2 * len(courses))
     grid = figure.subplots(len(courses), 2, squeeze=False)
     weight_courses(courses, ax=list(grid[:, 0]))

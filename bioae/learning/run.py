@@ -29,7 +29,7 @@ from bioae.fields import Count, Natural, Table
 from bioae.files import atomic_output, remove
 from bioae.inputs import read_input
 from bioae.learning.config import LearningConfig, load_learning
-from bioae.learning.measures import Evaluation, activity, draw, quantiles
+from bioae.learning.measures import Evaluation, activity, draw, quantiles, rewired
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.networks.rules import check_held
@@ -267,7 +267,7 @@ class _Run:
     def finish(self, progress: Progress | bool | None) -> LearningResult:
         """Learn what is left, test the network, and write it."""
         state, images = self.state, len(self.data.train)
-        before = state.epoch * images + state.done
+        before = self._before
         total = self.settings.epochs * images
         with counted("learning", total, progress, unit="examples", done=before) as report:
             while state.epoch < self.settings.epochs:
@@ -301,6 +301,7 @@ class _Run:
         start, begun = state.done, time.monotonic()
         for part, chunk, weights in self.pieces(presented, values):
             now = time.monotonic()
+            exchanged = rewired(self.config.network, state.network.weights, weights)
             state.network = with_weights(state.network, weights)
             state.done = start + part.stop
             state.history.append(
@@ -309,6 +310,7 @@ class _Run:
                     "presentations": state.epoch * images + state.done,
                     "layers": activity(self.config.network, chunk),
                     "weights": quantiles(self.config.network, weights),
+                    **({"rewired": exchanged} if exchanged else {}),
                     "seconds": now - begun,
                 }
             )
@@ -316,6 +318,11 @@ class _Run:
             if state.done < images:
                 state.save(self.config, self.out)
             yield state.done
+
+    @property
+    def _before(self) -> int:
+        """The presentations from which the network has learned."""
+        return self.state.epoch * len(self.data.train) + self.state.done
 
     def _finish_epoch(self) -> None:
         state = self.state
@@ -332,7 +339,9 @@ class _Run:
     ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
         size = self.settings.checkpoint
         with closing(
-            in_chunks(self.state.network, presented, self.backend, size, held=held)
+            in_chunks(
+                self.state.network, presented, self.backend, size, held=held, before=self._before
+            )
         ) as parts:
             yield from parts
 
@@ -350,6 +359,13 @@ class _Run:
             state.network, optimiser=optimiser_settings(settings.optimiser, settings.learning_rate)
         )
         mirror.moments = state.moments
-        for part in in_batches(mirror, presented, held, settings.batch_size, settings.checkpoint):
+        for part in in_batches(
+            mirror,
+            presented,
+            held,
+            settings.batch_size,
+            least=settings.checkpoint,
+            before=self._before,
+        ):
             state.moments = mirror.moments
             yield part

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
+from bioae.networks.connections import draw_connections, fan_in_of
 from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
@@ -50,6 +51,8 @@ class NetworkBase(Shown):
         model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
         that the read-out does not share with the neuron. ``LAYER.weight_VARIABLE`` and
         ``LAYER.recurrent_VARIABLE``: what a persistent variable of the synapse model has learned.
+        ``LAYER.weight_connected`` and ``LAYER.recurrent_connected``: 1 for connections that exist,
+        0 for others, where the synapse model changes them.
     spread
         Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
         describe how some of the weights were made; nothing depends on them, and an artefact does
@@ -111,13 +114,18 @@ class NetworkBase(Shown):
         for placed in config.placed:
             for name, shape in placed.weight_shapes.items():
                 number = 2 * placed.depth + name.endswith(".recurrent")
-                weights[name] = draw_weights(placed, name, stream(seed, number))
+                fan_in = fan_in_of(placed, name) if name in placed.connections else None
+                weights[name] = draw_weights(placed, name, stream(seed, number), fan_in=fan_in)
                 delay = placed.delays[name]
                 if isinstance(delay, tuple):
                     weights[f"{name}_delay"] = draw_delays(
                         delay, shape, stream(seed, _DELAY_STREAMS + number),
                         dt=config.dt_seconds, where=f"layer {placed.name!r}",
                     )  # fmt: skip
+                if name in placed.connections:
+                    connected = draw_connections(placed, name, seed)
+                    weights[placed.connections[name]] = connected.astype(np.float64)
+                    weights[name] = np.where(connected, weights[name], 0.0)
             weights |= placed.random_parameters(seed)
             weights |= {name: np.zeros(shape) for name, shape in placed.bias_shapes.items()}
             weights |= draw_spread(placed, seed)
@@ -273,6 +281,11 @@ class NetworkBase(Shown):
         """
         counts = {}
         for placed in self.config.placed:
+            existing = {
+                weights.removeprefix(f"{placed.name}."): self.weights[array].sum(0).astype(np.int64)
+                for weights, array in placed.connections.items()
+                if array in self.weights
+            }
             sources = math.prod(placed.input_shape)
             if isinstance(placed.layer, Dense):
                 forward = np.full(sources, placed.size, np.int64)
@@ -281,7 +294,10 @@ class NetworkBase(Shown):
                 forward = np.bincount(source, minlength=sources).astype(np.int64)
             others = placed.size - (not placed.layer.autapses) if placed.layer.recurrent else 0
             own = np.full(placed.size, others, np.int64)
-            counts[placed.name] = {"forward": forward, "recurrent": own}
+            counts[placed.name] = {
+                "forward": existing.get("weight", forward),
+                "recurrent": existing.get("recurrent", own),
+            }
         return counts
 
     def _summary(self) -> Summary:

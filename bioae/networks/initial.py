@@ -21,7 +21,9 @@ __all__ = ["draw_parameters", "draw_spread", "draw_weights", "orthogonal"]
 Values = NDArray[np.float64]
 
 
-def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values:
+def draw_weights(
+    placed: PlacedLayer, name: str, generator: Generator, *, fan_in: int | None = None
+) -> Values:
     """Draw the initial weights of an array of a layer's connections.
 
     Parameters
@@ -32,6 +34,8 @@ def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values
         The array, one of `PlacedLayer.weight_shapes`.
     generator
         The source of random numbers.
+    fan_in
+        The sources of each target; None: those of the layer.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def draw_weights(placed: PlacedLayer, name: str, generator: Generator) -> Values
         weights = gain * orthogonal(shape, generator)
     else:
         others = max(placed.size - (not layer.autapses), 1)
-        fan_in = others if recurrent else layer.fan_in(placed.input_shape)
+        fan_in = fan_in or (others if recurrent else layer.fan_in(placed.input_shape))
         weights = generator.normal(0.0, gain * math.sqrt(2.0 / fan_in), shape)
     if recurrent and not layer.autapses:
         np.fill_diagonal(weights, 0.0)

@@ -100,7 +100,11 @@ class Network(NetworkBase):
             neuron=model.name,
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
         )
-        names = {name for placed in config.placed for name in placed.array_shapes}
+        names = {
+            name
+            for placed in config.placed
+            for name in (*placed.array_shapes, *placed.learned_shapes)
+        }
         weights = {
             name: values
             for name, values in finer.weights.items()

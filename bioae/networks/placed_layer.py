@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
-from bioae.equations.synapses.model import WEIGHT, SynapseModel
+from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
 from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
@@ -145,10 +145,11 @@ class PlacedLayer:
 
     @cached_property
     def learned(self) -> dict[str, dict[str, dict[str, str]]]:
-        """The arrays of what its rules learn: weights, and persistent variables.
+        """The arrays of what its rules learn: weights, persistent variables, and connections.
 
         They are ordered by the name of the weights, by ``"synapse"`` or the side of a trace, and by
-        the variable: ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others.
+        the variable: ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others,
+        such as `CONNECTED`.
         """
         found: dict[str, dict[str, dict[str, str]]] = {}
         for weights, model in self.synapses.items():
@@ -163,7 +164,18 @@ class PlacedLayer:
                         mend="Choose another name for the variable",
                     )
                 own.setdefault(kind, {})[variable] = array
+            if weights in self.connections:
+                own["synapse"][CONNECTED] = self.connections[weights]
         return found
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """The arrays of connections that change (``LAYER.weight_connected``), by their weights."""
+        return {
+            weights: f"{weights}_{CONNECTED}"
+            for weights, model in self.synapses.items()
+            if model.structure is not None
+        }
 
     @cached_property
     def learned_shapes(self) -> dict[str, Shape]:

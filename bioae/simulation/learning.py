@@ -20,7 +20,8 @@ from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.learned import Learned, check_range, collected, learner
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.rewiring import Rewiring
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
 
@@ -43,7 +44,8 @@ def learn(
 
     Presentations follow each other in the order of the images; weights change in each of them, by
     the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
-    values, but for persistent variables of neurons and of rules.
+    values, but for persistent variables of neurons and of rules. Connections of a rule with a
+    ``[structure]`` are rewired between presentations, in periods that each call counts from 0.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ def learn(
     Raises
     ------
     NetworkError
-        If no layer has a synapse model.
+        If no layer has a synapse model, or connections or their scores do not fit.
     DataError, TargetError, InputError
         As `bioae.simulate`; or if held numbers do not fit, or the target is ``"cuda_standalone"``.
     """
@@ -90,6 +92,7 @@ def in_chunks(
     chunk: int | None,
     *,
     held: Mapping[str, NDArray[np.float64]],
+    before: int = 0,
 ) -> Generator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]], None, None]:
     """Yield parts of the images, the network's activity, and the weights afterwards.
 
@@ -101,6 +104,8 @@ def in_chunks(
         The number of presentations of a part; None: chosen to bound memory.
     held
         The held numbers (example), see `bioae.networks.rules.check_held`.
+    before
+        The presentations from which the network has learned already, for the periods of rewiring.
     """
     if backend.target == "cuda_standalone":
         raise TargetError(
@@ -112,9 +117,15 @@ def in_chunks(
     size = None if chunk is None else whole(chunk, "chunk", least=1)
     size = size or chunk_size(network.config, backend.record)
     size = max(1, min(size, len(presented)))
-    with Job(network, size, backend, learning=True).runner() as runner:
+    rewiring = Rewiring(network)
+    room = rewiring.fitting(size)
+    with Job(network, room, backend, learning=True).runner() as runner:
         runner.held.update(held)
         for part in presented.chunks(size):
-            activity = runner(presented, part)
-            check_range(network, runner.weights)
-            yield part, activity, dict(runner.weights)
+            activities = []
+            for piece in rewiring.pieces(part, room, before):
+                activities.append(runner(presented, piece))
+                check_range(network, runner.weights)
+                done = before + piece.start, before + piece.stop
+                runner.weights.update(rewiring(runner.weights, *done))
+            yield part, join_chunks(activities), dict(runner.weights)

@@ -87,7 +87,12 @@ def random_connections(
 
 
 def rewired(
-    connected: ArrayLike, scores: ArrayLike, swaps: int, *, by_fan_out: bool = True
+    connected: ArrayLike,
+    scores: ArrayLike,
+    swaps: int,
+    *,
+    by_fan_out: bool = True,
+    potential: ArrayLike | None = None,
 ) -> Rewiring:
     """Exchange connections for potential ones of the same target that have a higher score.
 
@@ -108,6 +113,8 @@ def rewired(
         The most exchanges.
     by_fan_out
         Whether scores are divided; they may not be negative then.
+    potential
+        Which connections are possible (target, source), truth values; by default all.
 
     Returns
     -------
@@ -117,9 +124,18 @@ def rewired(
     Raises
     ------
     InputError
-        If the shapes differ, connections are not truth values, or a score is not a finite number.
+        If the shapes differ, connections are not truth values, a connection is not possible, or a
+        score is not a finite number.
     """
     mask, values = _checked(connected, scores, by_fan_out=by_fan_out)
+    impossible = np.zeros_like(mask) if potential is None else ~_mask(potential)
+    if impossible.shape != mask.shape or (mask & impossible).any():
+        raise InputError(
+            "potential connections do not fit", expected=f"truth values {mask.shape} that are true "
+            "for all connections", found=f"truth values {impossible.shape}"
+            if impossible.shape != mask.shape
+            else f"{int((mask & impossible).sum())} connections that are not potential",
+        )  # fmt: skip
     most = whole(swaps, "swaps")
     made: list[tuple[int, int, int]] = []
     while len(made) < most:
@@ -127,7 +143,7 @@ def rewired(
         shared = mask.sum(0) + ~mask if by_fan_out else 1
         rated = values / shared
         kept = np.where(mask, rated, np.inf)
-        others = np.where(mask, -np.inf, rated)
+        others = np.where(mask | impossible, -np.inf, rated)
         worst, best = kept.argmin(1), others.argmax(1)
         every = np.arange(len(mask))
         lowest, highest = kept[every, worst], others[every, best]
@@ -143,13 +159,7 @@ def rewired(
 def _checked(
     connected: ArrayLike, scores: ArrayLike, *, by_fan_out: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    mask = np.array(connected)
-    if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
-        raise InputError(
-            "connections do not fit",
-            expected="truth values (target, source)",
-            found=f"{mask.dtype} {mask.shape}",
-        )
+    mask = _mask(connected)
     least = 0.0 if by_fan_out else -np.inf
     values = array(scores, "scores do not fit", least=least)
     if values.shape != mask.shape:
@@ -157,3 +167,15 @@ def _checked(
             "scores do not fit", expected=f"numbers {mask.shape}", found=f"numbers {values.shape}"
         )
     return mask, values
+
+
+def _mask(values: ArrayLike) -> NDArray[np.bool_]:
+    """Return a copy of truth values (target, source)."""
+    mask = np.array(values)
+    if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
+        raise InputError(
+            "connections do not fit",
+            expected="truth values (target, source)",
+            found=f"{mask.dtype} {mask.shape}",
+        )
+    return mask

@@ -15,7 +15,7 @@ from bioae.equations.language import check_name, declared_equations
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import time_in_seconds
-from bioae.equations.synapses.model import BLOCKS, WEIGHT, LayerSums, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
 from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
 from bioae.equations.synapses.scope import Scope, allowed
 from bioae.equations.synapses.tables import Tables
@@ -84,10 +84,11 @@ class _Lowering:
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
             )
         self._check_persistent({**traces, "synapse": variables})
+        score, new_weight = self._structure(scope, variables)
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=every,
-            draws=draws.by_name,
+            draws=draws.by_name, score=score, new_weight=new_weight,
         )  # fmt: skip
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
@@ -108,6 +109,27 @@ class _Lowering:
                     expected=f"some of {', '.join(variables)}" if variables else "none",
                     mend=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
                 )
+
+    def _structure(
+        self, scope: Scope, variables: Program | None
+    ) -> tuple[Expression | None, Expression | None]:
+        """Return the score of connections, and the weight of new ones."""
+        table = self.model.structure
+        if table is None:
+            return None, None
+        where = f"{self.where}, [structure]"
+        if variables is not None and CONNECTED in variables.states:
+            raise ModelError(
+                f"{CONNECTED!r} is the name of the connections that exist",
+                where=f"{self.where}, [synapse] equations", mend="Rename the variable",
+            )  # fmt: skip
+        inner = Scope(self.where)
+        inner.conditions = scope.conditions
+        for name in (WEIGHT, *self.values, *self.model.persistent):
+            inner.add(name, scope.known[name], scope.units[name], "[structure]")
+        score = inner.number(table.score, f"{where} score")
+        weight = inner.number(table.weight, f"{where} weight", unit=DIMENSIONLESS)
+        return score, weight
 
     def _every(self) -> float | None:
         every = self.model.synapse.every

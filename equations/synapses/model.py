@@ -8,12 +8,24 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_NAMES
 from bioae.equations.model import TomlModel
-from bioae.fields import Table
+from bioae.fields import Count, Natural, Table
 
-__all__ = ["BLOCKS", "WEIGHT", "LayerSums", "Side", "SynapseModel", "SynapseStatements"]
+__all__ = [
+    "BLOCKS",
+    "CONNECTED",
+    "WEIGHT",
+    "LayerSums",
+    "Side",
+    "StructureTable",
+    "SynapseModel",
+    "SynapseStatements",
+]
 
 #: The name of the weight in the statements of a synapse.
 WEIGHT = "w"
+
+#: What the array of a pathway's connections is called after the name of its weights.
+CONNECTED = "connected"
 
 #: The keys of ``[synapse]`` that are statements, in the order in which they run.
 BLOCKS = ("on_pre", "on_post", "regularly")
@@ -101,6 +113,30 @@ class SynapseStatements(_Code):
         return self
 
 
+class StructureTable(_Code):
+    """Which of the potential connections of a pathway exist."""
+
+    fan_in: Count | Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="the sources of each target: a number, or a fraction of the potential ones"
+    )
+    period: Count = Field(description="the presentations from one rewiring to the next")
+    swaps: Natural = Field(
+        description="the most connections that one rewiring exchanges, over all targets"
+    )
+    score: _Text = Field(
+        min_length=1, description="an expression of `w`, persistent variables and parameters: "
+        "targets exchange connections for potential ones of a higher score",
+    )  # fmt: skip
+    by_fan_out: bool = Field(
+        True, description="whether scores are divided by the number of targets that share the "
+        "source; they may not be negative then",
+    )  # fmt: skip
+    weight: _Text = Field(
+        "0", min_length=1, description="the weight with which a new connection begins, an "
+        "expression like the score",
+    )  # fmt: skip
+
+
 class SynapseModel(TomlModel):
     """A learning rule, written once as Brian2 equations.
 
@@ -128,6 +164,9 @@ class SynapseModel(TomlModel):
     post: Side | None = Field(None, description="traces of the target, `NAME_post` in statements")
     layer: LayerSums | None = Field(None, description="sums over the target's layer")
     synapse: SynapseStatements = Field(description="the statements that change the weight")
+    structure: StructureTable | None = Field(
+        None, description="which potential connections exist; default: all, always"
+    )
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
 
     @field_validator("description")

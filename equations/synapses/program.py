@@ -108,6 +108,9 @@ class Rule:
         The interval of `regularly` in seconds; None: only as the presentation ends.
     draws
         The random numbers that statements of synapses draw, by their names in them.
+    score, new_weight
+        The score of a connection, and the weight with which a new one begins: expressions of
+        parameters, the weight and persistent variables. None if all connections exist.
     """
 
     model: SynapseModel
@@ -122,6 +125,8 @@ class Rule:
     regularly: Block
     every: float | None
     draws: Mapping[str, Draw]
+    score: Expression | None = None
+    new_weight: Expression | None = None
 
     @property
     def blocks(self) -> dict[str, Block]:

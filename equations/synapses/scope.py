@@ -17,7 +17,7 @@ from brian2.units.fundamentalunits import Dimension
 from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.assignments import Assignment, parse_assignments
-from bioae.equations.expressions import Expression, check_names
+from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.grammar import RANDOM
 from bioae.equations.language import check_name, complaint
 from bioae.equations.lowering.conditions import is_true_or_false, with_numbers
@@ -144,6 +144,23 @@ class Scope:
             return parse_expression_dimensions(expression.tree, variables)
         except Exception as error:  # Brian2 raises many kinds
             raise ModelError(complaint(error), where=where) from error
+
+    def number(self, text: str, where: str, *, unit: Dimension | None = None) -> Expression:
+        """Return the expression of a number, with those of its names put in.
+
+        Raises
+        ------
+        ModelError
+            If it is none, is random, names something else, or its unit is not the given one.
+        """
+        expression = parse_expression(text, where=where)
+        value, found = self.value(expression, where), self.unit(expression, where)
+        if is_true_or_false(value.tree, self.conditions):
+            raise ModelError("a condition stands for a number", where=where, found=text.strip(),
+                             mend=f"Write int({text.strip()})")  # fmt: skip
+        if unit is not None:
+            self._check_unit(found, unit, text.strip(), where)
+        return value
 
     def add_subexpressions(self, equations: Equations, key: str) -> dict[str, Expression]:
         """Add subexpressions, in the order in which they depend on each other.

@@ -106,13 +106,16 @@ def test_train_small_is_small() -> None:
     assert config.regularisers.beta2 is not None
 
 
-def test_learn_digits(workplace: Path) -> None:
-    tables = tomllib.loads((EXAMPLES / "learn_digits.toml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["learn_digits", "rewire_digits"])
+def test_learning_from_digits(name: str, workplace: Path) -> None:
+    tables = tomllib.loads((EXAMPLES / f"{name}.toml").read_text(encoding="utf-8"))
     tables["data"] |= {"train": 60, "test": 20}
     tables["learning"] |= {"epochs": 1, "target": "numpy"}
-    learned = learn_from(tables, workplace / "digits")
-    assert (workplace / "digits" / "fields.svg").exists()
+    learned = learn_from(tables, workplace / name)
+    assert (workplace / name / "fields.svg").exists()
     assert learned.summary["test_rate_hz_mean"] > 0
+    exchanged = learned.history[-1].get("rewired", {}).get("hidden.weight", 0)
+    assert (exchanged > 0) == (name == "rewire_digits")
 
 
 def test_classifier(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.checks import whole
 from bioae.equations.model import NeuronModel
-from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.model import CONNECTED, SynapseModel
 from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
@@ -172,6 +172,7 @@ def _compare(
         for part, brian, after in parts:
             mirror.weights = weights
             ours = mirror.present(presented, part, held)
+            mirror.rewire(part.start, part.stop)
             pairs = [
                 (_raster(one), _raster(other))
                 for one, other in zip(brian.layers, ours.layers, strict=True)
@@ -251,12 +252,14 @@ def _network(
     drawn = Network.initialise(config, seed=seed)
     weights = {
         name: named_stream(seed, "rule_network", name).uniform(0.25, 0.75, values.shape)
-        for name, values in drawn.weights.items()
+        for placed in config.placed
+        for name, values in drawn.connection_weights(placed).items()
     }
     for name, values in weights.items():
         if name.endswith(".recurrent"):
             np.fill_diagonal(values, 0.0)
             np.copysign(values, -1.0 if inhibits else 1.0, out=values)
+        np.multiply(values, drawn.weights.get(f"{name}_{CONNECTED}", 1.0), out=values)
     return Network(config, {**drawn.weights, **weights}).quantised(GRID_BITS)
 
 

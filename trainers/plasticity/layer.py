@@ -76,6 +76,7 @@ class LayerLearner:
                 rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
                 number=pathway_number(placed.depth, recurrent=recurrent),
                 separate=placed.separate_inhibition, fixed=fixed, optimiser=optimiser,
+                rewired=name in placed.connections,
             )  # fmt: skip
         self.learned = {n: like.new_tensor(network.weights[n]) for n in placed.learned_shapes}
 

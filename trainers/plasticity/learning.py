@@ -113,7 +113,9 @@ def in_batches(
     presented: Presentations,
     held: Mapping[str, NDArray[np.float64]],
     batch_size: int,
+    *,
     least: int = 1,
+    before: int = 0,
 ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
     """Yield parts of the images, the network's activity, and what it has learned afterwards.
 
@@ -127,11 +129,14 @@ def in_batches(
         The number of presentations that learn at once.
     least
         The least number of presentations of a part, whole batches.
+    before
+        As for `in_chunks`. Networks are rewired after the batch in which a period ends.
     """
     chunks: list[Chunk] = []
     start = 0
     for batch in presented.chunks(batch_size):
         chunks.append(mirror.present(presented, batch, held))
+        mirror.rewire(before + batch.start, before + batch.stop)
         if batch.stop - start >= least or batch.stop == len(presented):
             yield slice(start, batch.stop), join_chunks(chunks), mirror.weights
             start, chunks = batch.stop, []

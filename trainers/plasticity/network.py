@@ -14,6 +14,7 @@ from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import check_range
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.rewiring import Rewiring
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
@@ -42,6 +43,7 @@ class NetworkLearner:
         self._network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
+        self._rewiring = Rewiring(network)
         self._layers = [
             LayerLearner(network, placed, self._mirror.layers[placed.name], optimiser)
             for placed in network.config.placed
@@ -49,7 +51,7 @@ class NetworkLearner:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """All that learns, by array: weights (target, source), and persistent variables."""
+        """All that learns, by array: weights and connections (target, source), and variables."""
         found: dict[str, torch.Tensor] = {}
         for layer in self._layers:
             found |= layer.learned | layer.neurons
@@ -119,6 +121,11 @@ class NetworkLearner:
         self._check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
+
+    def rewire(self, before: int, after: int) -> None:
+        """Rewire the pathways that are due between two numbers of presentations."""
+        if self._rewiring.due(before, after):
+            self.weights = self._rewiring(self.weights, before, after)
 
     def _check_range(self) -> None:
         learned = (item for layer in self._layers for item in layer.learned.items())

@@ -13,7 +13,7 @@ from torch import Tensor
 from bioae.equations.arrays.compiling import compile_expression, compile_statements
 from bioae.equations.program import Statement
 from bioae.equations.synapses.changes import change_of
-from bioae.equations.synapses.model import WEIGHT
+from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.errors import NetworkError
@@ -49,6 +49,8 @@ class PlasticPathway:
         Whether inhibition arrives at a separate variable.
     fixed
         Which weights do not exist, and never change (source, target); None if all do.
+    rewired
+        Whether the connections that exist are learned, and say instead which weights do.
     optimiser
         The optimiser to which the changes of each step are given; None: they are added.
     """
@@ -64,11 +66,13 @@ class PlasticPathway:
         number: int,
         separate: bool,
         fixed: Tensor | None = None,
+        rewired: bool = False,
         optimiser: OptimiserSettings | None = None,
     ) -> None:
         self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
         self.rule, self._separate, self._fixed = rule, separate, fixed
+        self._rewired = rewired
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
@@ -133,7 +137,10 @@ class PlasticPathway:
         """Return what synapses (target, source), or the traces of a side (neuron), have learned."""
         if kind != "synapse":
             return self.traces[kind].learned
-        return {name: each.T for name, each in {WEIGHT: self.weights, **self._persistent}.items()}
+        own = {WEIGHT: self.weights, **self._persistent}
+        if self._rewired and self._fixed is not None:
+            own[CONNECTED] = (~self._fixed).to(self.weights.dtype)
+        return {name: each.T for name, each in own.items()}
 
     def set_learned(self, kind: str, values: Mapping[str, Tensor]) -> None:
         """Set what `learned` returns."""
@@ -142,6 +149,8 @@ class PlasticPathway:
             return
         own = {n: v.T.clone(memory_format=torch.contiguous_format) for n, v in values.items()}
         self.weights = own.pop(WEIGHT)
+        if self._rewired:
+            self._fixed = own.pop(CONNECTED) == 0
         self._persistent = own
 
     def keep(self, kind: str) -> None:

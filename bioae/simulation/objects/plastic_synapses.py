@@ -11,7 +11,7 @@ from brian2 import Clock, NeuronGroup
 from numpy.typing import NDArray
 
 from bioae.arithmetic.brian import brian2_arithmetic
-from bioae.equations.synapses.model import WEIGHT
+from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
 from bioae.networks.schedule import Timing
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PlasticSynapses"]
 
+#: The variable that says which connections exist.
+_MASK = "_connections"
+
 _COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
 
 
@@ -47,8 +50,8 @@ class PlasticSynapses(TemplateGroup):
     source, target
         The groups.
     learned
-        The weights, and persistent variables of synapses, as a run starts, by name (target,
-        source). Weights are multiples of 2**-24.
+        The weights, persistent variables of synapses, and connections that exist if the rule
+        changes them, as a run starts, by name (target, source). Weights are multiples of 2**-24.
     traces
         The traces of either side, by side.
     variable, negative
@@ -100,11 +103,15 @@ class PlasticSynapses(TemplateGroup):
         self.rule, self.source, self.target, self.traces = rule, source, target, dict(traces)
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: weight} | {each: f"{weight}_{each}" for each in rule.states}
+        self._learned = {name: self._arrays.get(name, _MASK) for name in learned}
+        mask = learned.get(CONNECTED)
+        if mask is None and recurrent and not autapses:
+            mask = ~np.eye(len(target), dtype=bool)
         self._presentations = presentations
         dt = float(clock.dt)
         self._add_groups(variable, negative)
         start = rule_start(rule, dt)
-        self._add_synapses(learned, start)
+        self._add_synapses(learned, start, mask)
         self._add_numbers(rule_numbers(rule, dt))
         self._add_keys(keys)
         exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
@@ -131,13 +138,14 @@ class PlasticSynapses(TemplateGroup):
                 "_spikes_post",
                 "_target",
                 *(["_negative"] if negative else []),
+                *([_MASK] if mask is not None else []),
                 *(_array(each) for each in self._given() if each in used),
                 *(_array(each) for each in self._keys),
             ],
             options={
                 "weight_variable": self.variables[weight],
                 "separate": negative is not None,
-                "no_autapses": recurrent and not autapses,
+                "connected": None if mask is None else self.variables[_MASK],
                 "start": {
                     self.variables[self._arrays[each]]: value
                     for each, value in start.items()
@@ -166,11 +174,11 @@ class PlasticSynapses(TemplateGroup):
 
     @property
     def learned(self) -> dict[str, NDArray[np.float64]]:
-        """The weights, and persistent variables of synapses, by name (target, source)."""
-        return {name: self._matrix(name) for name in (WEIGHT, *self.rule.persistent("synapse"))}
+        """The weights, persistent variables, and connections that exist (target, source)."""
+        return {name: self._matrix(name) for name in self._learned}
 
     def _matrix(self, name: str) -> NDArray[np.float64]:
-        values = np.asarray(self.variables[self._arrays[name]].get_value(), np.float64)
+        values = np.asarray(self.variables[self._learned[name]].get_value(), np.float64)
         return values.reshape(len(self.source), len(self.target)).T.copy()
 
     def start_arrays(
@@ -184,15 +192,16 @@ class PlasticSynapses(TemplateGroup):
         Parameters
         ----------
         values
-            The weights, and persistent variables of synapses, by name (target, source).
+            Those of `learned`, by name (target, source).
         learned
             How many presentations learn; those that follow are padding.
         held
             The held numbers of the presentations that learn, by name.
         """
-        dtype = self.variables[self._arrays[WEIGHT]].dtype
         arrays: dict[str, NDArray[Any]] = {
-            self._arrays[name]: np.ascontiguousarray(each.T, dtype).ravel()
+            (array := self._learned[name]): np.ascontiguousarray(
+                each.T, self.variables[array].dtype
+            ).ravel()
             for name, each in values.items()
         }
         arrays[LEARNED] = np.array([learned], np.int32)
@@ -232,7 +241,10 @@ class PlasticSynapses(TemplateGroup):
                 add.add_auxiliary_variable(named(side, name), dtype=dtype)
 
     def _add_synapses(
-        self, learned: Mapping[str, NDArray[np.float64]], start: Mapping[str, float]
+        self,
+        learned: Mapping[str, NDArray[np.float64]],
+        start: Mapping[str, float],
+        mask: NDArray[Any] | None,
     ) -> None:
         add, size = self.variables, learned[WEIGHT].size
         add.add_constant("N", size)
@@ -244,6 +256,8 @@ class PlasticSynapses(TemplateGroup):
         for name, array in self._arrays.items():
             add.add_array(array, size=size, values=values[name], dtype=self._dtype)
             add.add_auxiliary_variable(named("synapse", name), dtype=self._dtype)
+        if mask is not None:
+            add.add_array(_MASK, size=size, values=mask.T.astype(bool).ravel(), dtype=bool)
 
     def _add_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
         add, rule = self.variables, self.rule

@@ -100,7 +100,8 @@ def test_all_shipped_rules_without_variables_of_synapses_are_products() -> None:
         changes = [change for block in blocks if (change := change_of(block)) is not None]
         assert all(change.high is not None for change in changes)
         found[name] = all(change.products is not None for change in changes)
-    assert {name for name, each in found.items() if not each} == {"bcpnn", "stdp_reward"}
+    others = {"bcpnn", "stdp_reward", "stdp_structural"}
+    assert {name for name, each in found.items() if not each} == others
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@
     {% for _name, _variable in block.arrays.items() %}
     {{c_data_type(_variable.dtype)}}* __restrict _row_{{_name}} = {{get_array_name(_variable)}} + (size_t)_i*{{targets}};
     {% endfor %}
+    {% if connected and weight in block.results %}
+    const {{c_data_type(connected.dtype)}}* __restrict _connected = {{get_array_name(connected)}} + (size_t)_i*{{targets}};
+    {% endif %}
     {{loads(block.pre, '_i')}}
     {% endmacro %}
     {% macro synapse(key, block) %}
@@ -32,22 +35,19 @@
     {% endif %}
     {{vector_code[key]|autoindent}}
     {% for _name, _result in block.results.items() %}
+    {% if connected and _name == weight %}
+    _row_{{_name}}[_j] = _connected[_j] ? {{_result}} : {{_name}};
+    {% else %}
     _row_{{_name}}[_j] = {{_result}};
+    {% endif %}
     {% endfor %}
     {% endmacro %}
     {% macro whole_row(key, block) %}
-    {% set _keeps = no_autapses and weight in block.results %}
     {{row(block)}}
-    {% if _keeps %}
-    const {{c_data_type(weight_variable.dtype)}} _kept = _row_{{weight}}[_i];
-    {% endif %}
     for (int32_t _j = 0; _j < {{targets}}; _j++)
     {
         {{synapse(key, block)}}
     }
-    {% if _keeps %}
-    _row_{{weight}}[_i] = _kept;
-    {% endif %}
     {% endmacro %}
     {% set _weights = get_array_name(weight_variable) %}
     {% set _number = c_data_type(weight_variable.dtype) %}
@@ -152,10 +152,6 @@
                         {% for _name in _block.arrays %}
                         __builtin_prefetch(_row_{{_name}} + 16*{{targets}} + _j, 1);
                         {% endfor %}
-                        {% if no_autapses %}
-                        if (_j == _i)
-                            continue;
-                        {% endif %}
                         {{synapse(_key, _block)}}
                     }
                 }

@@ -75,8 +75,8 @@
                 {% endif %}
                 {{vector_code[_key]|autoindent}}
                 {% for _name, _result in _block.results.items() %}
-                {% if no_autapses and _name == weight %}
-                if _i != _j:
+                {% if connected and _name == weight %}
+                if {{get_array_name(connected)}}[_row + _j]:
                     {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}
                 {% else %}
                 {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}

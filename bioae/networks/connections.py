@@ -1,0 +1,94 @@
+"""Connections that structural plasticity changes: which ones there may be, and there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import NetworkError
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.random import named_stream
+from bioae.structure.connections import random_connections
+
+__all__ = ["check_connections", "draw_connections", "fan_in_of", "potential_connections"]
+
+
+def potential_connections(placed: PlacedLayer, name: str) -> NDArray[np.bool_]:
+    """Return which connections of some weights are possible (target, source)."""
+    possible = np.ones(placed.weight_shapes[name], bool)
+    if name.endswith(".recurrent") and not placed.layer.autapses:
+        np.fill_diagonal(possible, val=False)
+    return possible
+
+
+def fan_in_of(placed: PlacedLayer, name: str) -> int:
+    """Return the sources of each target of some weights, by the rule's ``[structure]``.
+
+    Raises
+    ------
+    NetworkError
+        If there are fewer potential ones.
+    """
+    model = placed.synapses[name]
+    sources = int(potential_connections(placed, name)[0].sum())
+    wanted = model.structure.fan_in if model.structure is not None else sources
+    number = max(1, round(wanted * sources)) if isinstance(wanted, float) else wanted
+    if number > sources:
+        raise NetworkError(
+            "targets have fewer sources than the rule needs",
+            where=f"layer {placed.name!r}, synapse model {model.name!r}, [structure] fan_in",
+            expected=f"at most {sources}, or a fraction",
+            found=str(number),
+        )
+    return number
+
+
+def draw_connections(placed: PlacedLayer, name: str, seed: int) -> NDArray[np.bool_]:
+    """Return random connections of some weights (target, source), see `fan_in_of`."""
+    possible = potential_connections(placed, name)
+    rng = named_stream(seed, "connections", name)
+    drawn = random_connections(len(possible), int(possible[0].sum()), fan_in_of(placed, name), rng)
+    connected = np.zeros_like(possible)
+    connected[possible] = drawn.ravel()
+    return connected
+
+
+def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    """Refuse connections that are missing, or do not fit the rule or the weights.
+
+    Raises
+    ------
+    NetworkError
+        Naming the array.
+    """
+    for name, array in placed.connections.items():
+        where = f"synapse model {placed.synapses[name].name!r}"
+        if array not in arrays:
+            raise NetworkError(
+                f"the connections {array!r} are missing",
+                where=where,
+                expected=f"1 and 0 {placed.weight_shapes[name]} for those that exist and do not",
+                mend="Network.initialise draws them",
+            )
+        values, fan_in = np.asarray(arrays[array]), fan_in_of(placed, name)
+        connected = values != 0
+        if not np.isin(values, (0, 1)).all() or (connected.sum(1) != fan_in).any():
+            raise NetworkError(
+                f"the connections {array!r} do not fit",
+                where=where,
+                expected=f"0 and 1, which is there {fan_in} times for each target",
+            )
+        if (connected & ~potential_connections(placed, name)).any():
+            raise NetworkError(
+                f"the connections {array!r} contain autapses",
+                where=where,
+                mend="Set autapses = true in the layer, or the diagonal to 0",
+            )
+        if np.asarray(arrays[name])[~connected].any():
+            raise NetworkError(
+                f"connections that do not exist have weights in {name!r}",
+                where=where,
+                expected=f"0 where {array!r} is 0",
+            )

@@ -1,0 +1,288 @@
+"""Structural plasticity of networks that learn: connections come and go between presentations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plastic_networks import custom, network, signals
+
+import bioae
+from bioae.analysis import differing_spikes
+from bioae.equations.synapses.lowering import lower_synapse
+from bioae.errors import InputError, ModelError, NetworkError
+from bioae.learning import learn_from
+from bioae.networks import Network
+from bioae.simulation import Learned, build, learn
+from bioae.structure import rewired
+from bioae.trainers import learn_mirror
+from bioae.trainers.parity import rule_parities
+
+STRUCTURE: dict[str, Any] = {
+    "fan_in": 4, "period": 2, "swaps": 5, "score": "c + 0.125*x_pre", "weight": "start + 0.25*c",
+}  # fmt: skip
+
+RULE: dict[str, Any] = {
+    "persistent": ["c", "x_pre"],
+    "pre": {"equations": "dx/dt = -x/(1*second) : 1", "on_spike": "x += step"},
+    "synapse": {
+        "equations": "c : 1",
+        "on_pre": "c = c + 0.25*(1 - c)",
+        "on_post": "w = clip(w + 0.02*x_pre, 0, 1)",
+        "regularly": "c = 0.75*c",
+    },
+    "parameters": {"step": "1/16", "start": "0.125"},
+}
+
+CONNECTIONS = ("hidden.weight", "hidden.recurrent", "output.weight")
+
+
+def learner(schedule: str = "brian2", **changes: Any) -> Network:
+    """Return a network all of whose pathways but one are rewired, in periods of 2 and of 3."""
+    start = network(schedule, synapse="stdp_pair", recurrent_synapse="stdp_pair")
+    layers = [each.model_dump() for each in start.config.layers]
+    layers[0]["synapse"] = layers[0]["recurrent_synapse"] = "often"
+    layers[1]["synapse"] = "seldom"
+    tables = {"often": STRUCTURE, "seldom": {**STRUCTURE, "fan_in": 0.25, "period": 3}}
+    synapses = {
+        name: custom(**RULE, structure=table | changes).to_mapping()
+        for name, table in tables.items()
+    }
+    config = start.config.varied(layers=layers, synapses=synapses)
+    return Network.initialise(config, seed=1).quantised()
+
+
+def moved(start: Network, learned: Learned) -> dict[str, int]:
+    """Return how many connections have come, by the name of the weights."""
+    arrays = {name: f"{name}_connected" for name in CONNECTIONS}
+    return {
+        name: int((learned.network.weights[array] > start.weights[array]).sum())
+        for name, array in arrays.items()
+    }
+
+
+def check(one: Learned, other: Learned, start: Network) -> None:
+    """Check that two networks are equal, and that connections of the same number have moved."""
+    assert differing_spikes(one.result, other.result)["differing"].sum() == 0
+    assert min(int(layer["spike_count"].sum()) for layer in one.result["layers"].values()) > 20
+    assert min(moved(start, one).values()) > 0
+    assert one.network.weights.keys() == other.network.weights.keys()
+    for name, values in one.network.weights.items():
+        np.testing.assert_array_equal(values, other.network.weights[name], err_msg=name)
+    for name in CONNECTIONS:
+        connected = one.network.weights[f"{name}_connected"]
+        np.testing.assert_array_equal(
+            connected.sum(1), start.weights[f"{name}_connected"].sum(1), err_msg=name
+        )
+        assert not one.network.weights[name][connected == 0].any()
+        assert one.network.weights[name][connected == 1].any()
+
+
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
+    start = learner(schedule)
+    check(learn(start, signals(7), "numpy"), learn_mirror(start, signals(7)), start)
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
+)
+def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
+    start = learner()
+    check(learn(start, signals(7), "numpy"), learn(start, signals(7), target, chunk=5), start)
+
+
+def test_connections_go_to_the_highest_scores() -> None:
+    """One rewiring does what `bioae.structure.rewired` does with the scores of a still network."""
+    start = learner(period=4, by_fan_out=False)
+    still = learn(learner(period=5), signals(), "numpy").network.weights
+    after = learn(start, signals(), "numpy").network.weights
+    for name in CONNECTIONS:
+        before = start.weights[f"{name}_connected"] == 1
+        np.testing.assert_array_equal(still[f"{name}_connected"] == 1, before)
+        memory = still[f"{name}_c"]
+        scores = memory + 0.125 * still[f"{name}_x_pre"][None]
+        potential = ~np.eye(len(before), dtype=bool) if "recurrent" in name else None
+        found = rewired(before, scores, 5, by_fan_out=False, potential=potential)
+        assert len(found.swaps)
+        np.testing.assert_array_equal(after[f"{name}_connected"] == 1, found.connected)
+        new, kept = found.connected & ~before, found.connected & before
+        begun = np.rint((0.125 + 0.25 * memory) * 2**24) / 2**24
+        np.testing.assert_array_equal(after[name][new], begun[new])
+        np.testing.assert_array_equal(after[name][kept], still[name][kept])
+
+
+def test_potential_connections_learn_no_weight_but_remember() -> None:
+    start = learner(period=100)
+    after = learn(start, signals(), "numpy").network.weights
+    for name in CONNECTIONS:
+        absent = start.weights[f"{name}_connected"] == 0
+        assert not after[name][absent].any()
+        assert after[f"{name}_c"][absent].any()
+
+
+def test_a_batch_is_rewired_where_a_period_ends_in_it() -> None:
+    start = learner()
+    learned = learn_mirror(start, signals(6), batch_size=3)
+    assert min(moved(start, learned).values()) > 0
+    for name in CONNECTIONS:
+        connected = learned.network.weights[f"{name}_connected"]
+        assert not learned.network.weights[name][connected == 0].any()
+
+
+def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
+    start = learner()
+    whole = learn(start, signals(12), "numpy").network
+    bioae.save(learn(start, signals(12)[:6], "numpy").network, tmp_path / "half")
+    half = bioae.load(tmp_path / "half").network
+    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
+        after = function(half, signals(12)[6:], examples=np.arange(6, 12)).network
+        for name, values in whole.weights.items():
+            np.testing.assert_array_equal(values, after.weights[name])
+    simulated = bioae.simulate(half, signals(2), "numpy")
+    assert simulated["layers/hidden"]["spike_count"].sum() > 0
+
+
+@pytest.mark.parametrize("target", ["numpy", "mirror"])
+def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target: str) -> None:
+    tables = {
+        "network": {
+            "steps": 20, "decoder": {"kind": "count"},
+            "task": {"kind": "representation", "outputs": 6},
+            "layers": [{"kind": "dense", "name": "hidden", "units": 6, "weight": "0.4"}],
+            "synapses": {"mine": custom(
+                **RULE, structure={**STRUCTURE, "fan_in": 60, "period": 7},
+            ).to_mapping()},
+        },
+        "data": {"train": 20, "test": 10},
+        "learning": {"rule": "mine", "target": target, "checkpoint": 5, "epochs": 2},
+    }  # fmt: skip
+    whole = learn_from(tables, tmp_path / "whole")
+    exchanged = [row["rewired"]["hidden.weight"] for row in whole.history]
+    periods = np.array([0, *(row["presentations"] for row in whole.history)]) // 7
+    due = np.diff(periods) > 0
+    assert due.any()
+    assert not due.all()
+    assert not np.array(exchanged)[~due].any()
+    assert (np.array(exchanged)[due] > 0).sum() > 2
+
+    def stop(done: int, _total: int) -> None:
+        if done == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn_from(tables, tmp_path / "parts", progress=stop)
+    parts = learn_from(tables, tmp_path / "parts", resume=True)
+    assert [row["rewired"]["hidden.weight"] for row in parts.history] == exchanged
+    for name, values in whole.network.weights.items():
+        np.testing.assert_array_equal(values, parts.network.weights[name])
+
+
+def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
+    start = learner()
+    for name, fan_in in {"hidden.weight": 4, "hidden.recurrent": 4, "output.weight": 2}.items():
+        connected = start.weights[f"{name}_connected"]
+        assert (connected.sum(1) == fan_in).all()
+        assert ((start.weights[name] != 0) == (connected == 1)).all()
+    assert not start.weights["hidden.recurrent_connected"].diagonal().any()
+    own = start.synapse_counts()["hidden"]
+    np.testing.assert_array_equal(
+        own["recurrent"], start.weights["hidden.recurrent_connected"].sum(0)
+    )
+    np.testing.assert_array_equal(own["forward"], start.weights["hidden.weight_connected"].sum(0))
+    other = Network.initialise(start.config, seed=2).weights
+    assert (other["hidden.weight_connected"] != start.weights["hidden.weight_connected"]).any()
+
+
+def test_rules_with_a_structure_pass_parity() -> None:
+    rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 3, "swaps": 40})
+    (report,) = rule_parities(
+        rule, ["numpy"], neuron=bioae.load_model("lif"), neurons=20, examples=7
+    )
+    assert report.passed
+    assert report.exact
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"score": "x_pre*y_post"}, "y_post"),
+        ({"score": "c > 0"}, "a condition stands for a number"),
+        ({"score": "rand()"}, "random"),
+        ({"weight": "1*mV"}, "wrong unit"),
+        ({"score": " "}, "blank"),
+        ({"fan_in": 0}, "fan_in"),
+        ({"fan_in": 1.5}, "fan_in"),
+        ({"period": 0}, "period"),
+        ({"density": 0.1}, "density"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        lower_synapse(custom(**RULE, structure={**STRUCTURE, **changes}))
+
+
+def test_a_variable_is_not_called_as_the_connections() -> None:
+    synapse = {"equations": "connected : 1", "on_pre": "w = 0.5"}
+    with pytest.raises(ModelError, match="'connected' is the name of the connections"):
+        lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w", "weight": "0"}))
+
+
+@pytest.mark.parametrize("target", ["numpy", "mirror"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"score": "-1 - c"}, "0 or more; found -1"),
+        ({"score": "log(-1 - c)"}, "found nan"),
+        ({"weight": "log(-1 - c)"}, "weight of a new connection"),
+    ],
+)
+def test_scores_that_do_not_fit_stop_the_run(
+    target: str, changes: dict[str, Any], message: str
+) -> None:
+    start = learner(**changes)
+    with pytest.raises(NetworkError, match=message):
+        learn_mirror(start, signals()) if target == "mirror" else learn(start, signals(), "numpy")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda mask, weights: mask.pop("hidden.weight_connected"), "missing"),
+        (lambda mask, weights: mask["hidden.weight_connected"].fill(1), "do not fit"),
+        (lambda mask, weights: mask["hidden.weight_connected"].__imul__(0.5), "do not fit"),
+        (lambda mask, weights: weights["hidden.weight"].fill(0.5), "do not exist have weights"),
+    ],
+)
+def test_connections_that_do_not_fit_are_refused(spoil: Any, message: str) -> None:
+    start = learner()
+    arrays = {name: values.copy() for name, values in start.weights.items()}
+    spoil(arrays, arrays)
+    spoiled = Network(start.config, arrays)
+    with pytest.raises(NetworkError, match=message):
+        learn(spoiled, signals(), "numpy")
+    with pytest.raises(NetworkError, match=message):
+        build(spoiled, 1, learning=True)
+
+
+def test_a_layer_with_too_few_sources_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"at most 8, or a fraction"):
+        learner(fan_in=9)
+
+
+def test_other_neurons_keep_the_connections() -> None:
+    start = learn(learner(), signals(), "numpy").network
+    other = start.with_neuron("lif_subtract", calibrate={"hidden": 1.0, "output": 1.0})
+    for name in CONNECTIONS:
+        for array in (f"{name}_connected", f"{name}_c"):
+            np.testing.assert_array_equal(other.weights[array], start.weights[array])
+
+
+def test_impossible_connections_are_refused() -> None:
+    connected = np.array([[True, False], [False, True]])
+    with pytest.raises(InputError, match="2 connections that are not potential"):
+        rewired(connected, np.ones((2, 2)), 1, potential=~connected)
+    with pytest.raises(InputError, match=r"truth values \(2, 2\)"):
+        rewired(connected, np.ones((2, 2)), 1, potential=[[True]])
