@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import shutil
@@ -172,13 +173,30 @@ class _Runtime(BuiltRunner):
         for group, arrays in self._starts(part):
             for name, values in arrays.items():
                 group.variables[name].set_value(values)
-        self.built.run(**_reporting(self.built, part.stop - part.start))
+        with _uncollected():
+            self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
         self._keep_weights()
         return self.built.read(part.stop - part.start)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare a run the collection of garbage with which Brian2 begins it, to find unused objects.
+
+    In a process with many objects, such as those of PyTorch, it takes longer than a short run.
+    """
+    frozen = gc.get_freeze_count() > 0  # by someone else, who alone may end it
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
