@@ -171,7 +171,8 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
             (
                 "expected list, or one of bcpnn, classification, convolutional_structure, csdp, "
                 "demo, hubotter2021, local_encoder, memristive, neural_variability, "
-                "neurons_as_autoencoders, radlif, regression, sparse_code, spike_times, srnn, toy"
+                "neurons_as_autoencoders, radlif, regression, rewiring, sparse_code, spike_times, "
+                "srnn, toy"
             ),
         ),
         (("",), "an argument is empty"),

@@ -150,6 +150,9 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("local_encoder", "oja", "stdp_postsynaptic", {*OWN_RULE, "learning.rule", STEP}),
         ("local_encoder", "frozen", "stdp_postsynaptic", {*OWN_RULE, "learning.rule"}),
         ("local_encoder", "shuffled", "stdp_postsynaptic", set()),
+        ("rewiring", "fixed", "rewired", OWN_RULE),
+        ("rewiring", "opposite", "rewired", OWN_RULE),
+        ("rewiring", "all", "rewired", {"learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
 )
 def test_conditions_differ_as_they_say(

@@ -22,6 +22,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
     "neural_variability": [("variability", "memorised", 1.0)],
     "radlif": [("radlif", "critical_gain", 1.5)],
     "regression": [("elasticity", "differing_spikes", 1)],
+    "rewiring": [("fixed", "moved", 0.1), ("rewired", "differing_numbers", 1.0)],
     "spike_times": [("shallow", "event_error", 1e-3), ("jump", "jump", 0.0)],
     "srnn": [("trained", "accuracy", 0.5), ("untrained", "accuracy", 0.9)],
 }
