@@ -101,10 +101,11 @@ def tables_of(name: str, condition: str, folder: Path) -> dict[str, Any]:
     )  # type: ignore[arg-type]  # fmt: skip
     with pytest.raises(_Caught):
         experiment.run(trial)
-    return {
-        "network.synapses" if key.startswith("network.synapses") else key: value
-        for key, value in flat(means.tables)
-        if key not in {"data.name", "baseline.initial"}
+    found = dict(flat(means.tables))
+    rules = {key: found.pop(key) for key in list(found) if key.startswith("network.synapses")}
+    paths = {"data.name", "baseline.initial"}
+    return {key: each for key, each in found.items() if key not in paths} | {
+        "network.synapses": rules
     }
 
 
@@ -152,7 +153,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("local_encoder", "shuffled", "stdp_postsynaptic", set()),
         ("rewiring", "fixed", "rewired", OWN_RULE),
         ("rewiring", "opposite", "rewired", OWN_RULE),
-        ("rewiring", "all", "rewired", {"learning.rule", STEP, f"{HIDDEN}.weight"}),
+        ("rewiring", "all", "rewired", {*OWN_RULE, "learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
 )
 def test_conditions_differ_as_they_say(
