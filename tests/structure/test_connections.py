@@ -58,6 +58,38 @@ def test_each_swap_gains_and_the_fan_in_stays(
     np.testing.assert_array_equal(rewiring.connected, after)
 
 
+def plainly(connected: Mask, scores: Numbers, most: int, *, by_fan_out: bool) -> list[list[int]]:
+    """Look at all exchanges each time; of equal gains, the lowest target and sources come first."""
+    mask, made = connected.copy(), []
+    while len(made) < most:
+        shared = mask.sum(0) + ~mask if by_fan_out else 1
+        rated = scores / shared
+        gains = [
+            (rated[target, taken] - rated[target, lost], -target, -lost, -taken)
+            for target in range(len(mask))
+            for lost in np.flatnonzero(mask[target])[
+                rated[target, mask[target]] == rated[target, mask[target]].min()
+            ]
+            for taken in np.flatnonzero(~mask[target])
+        ]
+        gain, target, lost, taken = max(gains, default=(0.0, 0, 0, 0))
+        if gain <= 0:
+            break
+        mask[-target, -lost], mask[-target, -taken] = False, True
+        made.append([-target, -lost, -taken])
+    return made
+
+
+@given(cases(), st.integers(0, 9), st.booleans())
+def test_exchanges_are_those_of_a_plain_search(
+    case: tuple[Mask, Numbers], most: int, by_fan_out: bool
+) -> None:
+    found = rewired(*case, most, by_fan_out=by_fan_out).swaps
+    np.testing.assert_array_equal(
+        found, np.reshape(plainly(*case, most, by_fan_out=by_fan_out), (-1, 3))
+    )
+
+
 @given(cases())
 def test_without_fan_out_the_best_sources_remain(case: tuple[Mask, Numbers]) -> None:
     connected, scores = case
