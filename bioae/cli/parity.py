@@ -155,7 +155,13 @@ def _is_synapse(model: str) -> bool:
     if model in available_synapses():
         return True
     path = Path(model)
-    if path.suffix != ".toml" or not path.is_file():
+    if path.suffix != ".toml":
+        return False
+    if not path.exists():
+        raise ModelError(
+            "there is no such file", where=model, expected="a neuron model or a synapse model"
+        )
+    if not path.is_file():
         return False
     return "synapse" in read_toml(path, "model file", error=ModelError)
 

@@ -154,6 +154,7 @@ def test_a_model_is_compared_in_cpp(run: Run) -> None:
     ("arguments", "said"),
     [
         (("lyf",), "Did you mean 'lif'?"),
+        (("mine.toml",), "mine.toml: there is no such file; expected a neuron model or a synapse"),
         (("run/model",), "run/model: there is no trained network"),
         (("model.zip",), "model.zip: there is no trained network"),
         (("lif", "--neurons", 1), 'Invalid value "1" for --neurons. Must be >= 2.'),
