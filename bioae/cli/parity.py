@@ -242,6 +242,8 @@ def _lines_of_rule(report: RuleParity) -> Iterator[str]:
     yield f"differing (neuron, step) pairs: {report.differing}"
     yield f"differing weights, summed over presentations: {report.differing_weights}"
     yield f"largest difference of a weight: {report.max_state_error:.3g}"
+    if report.exchanged is not None:
+        yield f"exchanged connections: {report.exchanged:,}"
     if not report.spikes:
         yield "no spikes: nothing was compared"
     elif not report.changed:

@@ -136,7 +136,7 @@ def rewired(
     before: Mapping[str, NDArray[np.floating]],
     after: Mapping[str, NDArray[np.floating]],
 ) -> dict[str, int]:
-    """Return how many connections others have replaced, by the name of the weights."""
+    """Return how many connections are new, by the name of the weights."""
     return {
         name: int((np.asarray(before[array]) > after[array]).sum())
         for placed in config.placed

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
-from bioae.networks.connections import draw_connections, fan_in_of
+from bioae.networks.connections import draw_connections, structure_of
 from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
@@ -114,7 +114,7 @@ class NetworkBase(Shown):
         for placed in config.placed:
             for name, shape in placed.weight_shapes.items():
                 number = 2 * placed.depth + name.endswith(".recurrent")
-                fan_in = fan_in_of(placed, name) if name in placed.connections else None
+                fan_in = structure_of(placed, name).fan_in if name in placed.connections else None
                 weights[name] = draw_weights(placed, name, stream(seed, number), fan_in=fan_in)
                 delay = placed.delays[name]
                 if isinstance(delay, tuple):

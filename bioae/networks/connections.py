@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bioae.errors import NetworkError
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import named_stream
-from bioae.structure.connections import random_connections
+from bioae.structure.connections import Structure, random_connections
 
-__all__ = ["check_connections", "draw_connections", "fan_in_of", "potential_connections"]
+__all__ = ["check_connections", "draw_connections", "potential_connections", "structure_of"]
 
 
 def potential_connections(placed: PlacedLayer, name: str) -> NDArray[np.bool_]:
@@ -23,33 +23,38 @@ def potential_connections(placed: PlacedLayer, name: str) -> NDArray[np.bool_]:
     return possible
 
 
-def fan_in_of(placed: PlacedLayer, name: str) -> int:
-    """Return the sources of each target of some weights, by the rule's ``[structure]``.
+def structure_of(placed: PlacedLayer, name: str) -> Structure:
+    """Return the structural plasticity of some weights, whose rule has a ``[structure]``.
 
     Raises
     ------
     NetworkError
-        If there are fewer potential ones.
+        If there are fewer potential sources than each target needs.
     """
     model = placed.synapses[name]
-    sources = int(potential_connections(placed, name)[0].sum())
-    wanted = model.structure.fan_in if model.structure is not None else sources
-    number = max(1, round(wanted * sources)) if isinstance(wanted, float) else wanted
-    if number > sources:
+    table, sources = model.structure, int(potential_connections(placed, name)[0].sum())
+    if table is None:
+        raise ValueError(f"the synapse model of {name} has no [structure]")
+    fan_in = table.fan_in
+    if isinstance(fan_in, float):
+        fan_in = max(1, round(fan_in * sources))
+    if fan_in > sources:
         raise NetworkError(
             "targets have fewer sources than the rule needs",
             where=f"layer {placed.name!r}, synapse model {model.name!r}, [structure] fan_in",
             expected=f"at most {sources}, or a fraction",
-            found=str(number),
+            found=str(fan_in),
         )
-    return number
+    return Structure(fan_in, table.period, table.swaps, table.by_fan_out)
 
 
 def draw_connections(placed: PlacedLayer, name: str, seed: int) -> NDArray[np.bool_]:
-    """Return random connections of some weights (target, source), see `fan_in_of`."""
+    """Return random connections of some weights (target, source)."""
     possible = potential_connections(placed, name)
     rng = named_stream(seed, "connections", name)
-    drawn = random_connections(len(possible), int(possible[0].sum()), fan_in_of(placed, name), rng)
+    drawn = random_connections(
+        len(possible), int(possible[0].sum()), structure_of(placed, name).fan_in, rng
+    )
     connected = np.zeros_like(possible)
     connected[possible] = drawn.ravel()
     return connected
@@ -72,7 +77,7 @@ def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.float
                 expected=f"1 and 0 {placed.weight_shapes[name]} for those that exist and do not",
                 mend="Network.initialise draws them",
             )
-        values, fan_in = np.asarray(arrays[array]), fan_in_of(placed, name)
+        values, fan_in = np.asarray(arrays[array]), structure_of(placed, name).fan_in
         connected = values != 0
         if not np.isin(values, (0, 1)).all() or (connected.sum(1) != fan_in).any():
             raise NetworkError(

@@ -37,6 +37,7 @@ def learn(
     seed: int = 0,
     examples: ArrayLike | None = None,
     chunk: int | None = None,
+    before: int = 0,
     progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
 ) -> Learned:
@@ -45,7 +46,7 @@ def learn(
     Presentations follow each other in the order of the images; weights change in each of them, by
     the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
     values, but for persistent variables of neurons and of rules. Connections of a rule with a
-    ``[structure]`` are rewired between presentations, in periods that each call counts from 0.
+    ``[structure]`` are exchanged between presentations.
 
     Parameters
     ----------
@@ -55,6 +56,9 @@ def learn(
     held
         The numbers that a rule is given for each presentation, such as a reward, by name: (example)
         each, or one number for all.
+    before
+        The presentations from which the network has learned in earlier calls, from which the
+        periods of a ``[structure]`` go on.
     images, backend, seed, examples, chunk, progress, hints
         As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
 
@@ -73,12 +77,12 @@ def learn(
     check_progress(progress)
     check_hints(hints, learn)
     network = learner(full_network_of(network))
-    backend = Backend.of(backend)
+    backend, before = Backend.of(backend), whole(before, "before")
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     with (
         counted("Brian2", len(presented), progress, unit="examples") as report,
-        closing(in_chunks(network, presented, backend, chunk, held=values)) as parts,
+        closing(in_chunks(network, presented, backend, chunk, held=values, before=before)) as parts,
     ):
         return collected(
             network, presented, parts, report, target=backend.target, dtype=backend.dtype
@@ -117,7 +121,7 @@ def in_chunks(
     size = None if chunk is None else whole(chunk, "chunk", least=1)
     size = size or chunk_size(network.config, backend.record)
     size = max(1, min(size, len(presented)))
-    rewiring = Rewiring(network)
+    rewiring = Rewiring(network, presented.seed)
     room = rewiring.fitting(size)
     with Job(network, room, backend, learning=True).runner() as runner:
         runner.held.update(held)

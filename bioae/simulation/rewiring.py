@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.expressions import Expression
-from bioae.equations.synapses.model import CONNECTED, WEIGHT, StructureTable
+from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.program import GRID_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.base import NetworkBase
-from bioae.networks.connections import potential_connections
+from bioae.networks.connections import potential_connections, structure_of
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
+from bioae.random import named_stream
 from bioae.structure.connections import rewired
 
 __all__ = ["Rewiring"]
@@ -29,25 +29,24 @@ Arrays = Mapping[str, NDArray[np.float64]]
 class Rewiring:
     """The rewiring of a network's pathways, each in its period.
 
+    Numbers of presentations are those from which the network has learned since the start of a run.
+
     Parameters
     ----------
     network
         The network.
+    seed
+        The seed of random numbers in scores.
     """
 
-    def __init__(self, network: NetworkBase) -> None:
+    def __init__(self, network: NetworkBase, seed: int) -> None:
         self._pathways = [
-            _Pathway(placed, name, rule, rule.model.structure)
+            _Pathway(placed, name, rules_of(placed)[name], seed)
             for placed in network.config.placed
-            for name, rule in rules_of(placed).items()
-            if rule.model.structure is not None
+            for name in placed.connections
         ]
         #: Rewiring comes after multiples of so many presentations only; None: never.
-        self.period = math.gcd(*(each.period for each in self._pathways)) or None
-
-    def due(self, before: int, after: int) -> bool:
-        """Return whether a pathway is rewired between two numbers of presentations."""
-        return any(each.due(before, after) for each in self._pathways)
+        self.period = math.gcd(*(each.structure.period for each in self._pathways)) or None
 
     def fitting(self, most: int) -> int:
         """Return the size of equal pieces of a period, of at most so many presentations."""
@@ -63,7 +62,7 @@ class Rewiring:
         size
             The most of a piece.
         before
-            The presentations from which the network has learned before the first of them all.
+            The number of presentations before the first of them all.
         """
         start = part.start
         while start < part.stop:
@@ -73,56 +72,65 @@ class Rewiring:
             yield slice(start, stop)
             start = stop
 
+    def due(self, before: int, after: int) -> bool:
+        """Return whether a pathway is rewired between two numbers of presentations."""
+        return any(each.structure.due(before, after) for each in self._pathways)
+
     def __call__(self, learned: Arrays, before: int, after: int) -> dict[str, NDArray[np.float64]]:
         """Return the arrays that rewiring changes between two numbers of presentations.
+
+        Parameters
+        ----------
+        learned
+            All that the network has learned, by array.
+        before, after
+            The numbers.
 
         Raises
         ------
         NetworkError
-            If scores do not fit.
+            If scores, or weights of new connections, do not fit.
         """
         changed: dict[str, NDArray[np.float64]] = {}
         for each in self._pathways:
-            if each.due(before, after):
-                changed |= each.rewired(learned)
+            if each.structure.due(before, after):
+                changed |= each.rewired(learned, after)
         return changed
 
 
 class _Pathway:
-    """A pathway whose connections change."""
+    """A pathway whose connections are exchanged."""
 
-    def __init__(self, placed: PlacedLayer, name: str, rule: Rule, table: StructureTable) -> None:
-        self.name, self.table, self.period = name, table, table.period
+    def __init__(self, placed: PlacedLayer, name: str, rule: Rule, seed: int) -> None:
+        exchange, functions = rule.structure, array_functions(np)
+        if exchange is None:
+            raise ValueError(f"the connections of {name} are never exchanged")
+        self.structure = structure_of(placed, name)
+        self._name, self._seed = name, seed
         self._where = f"{rule.model.name}.toml, [structure]"
         self._arrays = placed.learned[name]
         self._potential = potential_connections(placed, name)
+        self._draws = exchange.draws
         self._parameters = {
             named("parameter", key): np.asarray(value) for key, value in rule.parameters.items()
         }
-        functions = array_functions(np)
-        self._score, self._weight = (
-            compile_expression(each or Expression("0"), functions)
-            for each in (rule.score, rule.new_weight)
-        )
+        self._score = compile_expression(exchange.score, functions)
+        self._new_weight = compile_expression(exchange.new_weight, functions)
 
-    def due(self, before: int, after: int) -> bool:
-        return after // self.period > before // self.period
-
-    def rewired(self, learned: Arrays) -> dict[str, NDArray[np.float64]]:
-        """Return the connections and the weights after a rewiring, by array."""
-        values: dict[str, Any] = dict(self._parameters)
-        views: dict[str, Any] = {"synapse": np.s_[:], "pre": np.s_[None, :], "post": np.s_[:, None]}
-        for kind, arrays in self._arrays.items():
-            values |= {named(kind, n): learned[array][views[kind]] for n, array in arrays.items()}
+    def rewired(self, learned: Arrays, after: int) -> dict[str, NDArray[np.float64]]:
+        """Return the connections and the weights after some presentations, by array."""
         connections, weights = (self._arrays["synapse"][each] for each in (CONNECTED, WEIGHT))
-        connected = learned[connections] != 0
-        with np.errstate(all="ignore"):  # scores that are not finite are refused
-            scores = np.broadcast_to(self._score(values), connected.shape)
-            new = np.broadcast_to(self._weight(values), connected.shape)
+        before = learned[connections] != 0
+        values = self._values(learned, after)
+        with np.errstate(all="ignore"):  # what is not finite is refused
+            scores, new = (
+                np.broadcast_to(each(values), before.shape)
+                for each in (self._score, self._new_weight)
+            )
         try:
-            after = rewired(
-                connected, scores, self.table.swaps, by_fan_out=self.table.by_fan_out,
-                potential=self._potential,
+            found = rewired(
+                before, np.where(self._potential, scores, 0.0), self.structure.swaps,
+                by_fan_out=self.structure.by_fan_out, potential=self._potential,
             ).connected  # fmt: skip
         except InputError as error:
             raise NetworkError(
@@ -130,9 +138,25 @@ class _Pathway:
                 expected=error.expected, found=error.found,
                 mend="Bound them with clip, or set by_fan_out = false if they may be negative",
             ) from error  # fmt: skip
-        found = np.where(after & ~connected, new, np.where(after, learned[weights], 0.0))
-        if not np.isfinite(found).all():
-            raise NetworkError("the weight of a new connection is not finite",
-                               where=f"{self._where} weight")  # fmt: skip
+        changed = np.where(found & ~before, new, np.where(found, learned[weights], 0.0))
+        most = 2.0 ** (51 - GRID_BITS)
+        if not (np.abs(changed) < most).all():
+            raise NetworkError(
+                "the weight of a new connection does not fit", where=f"{self._where} new_weight",
+                expected=f"a magnitude below 2^{51 - GRID_BITS}",
+                found=f"{changed.flat[np.argmin(np.abs(changed) < most)]:g}",
+            )  # fmt: skip
         grid = 2.0**GRID_BITS
-        return {connections: after.astype(np.float64), weights: np.rint(found * grid) / grid}
+        return {connections: found.astype(np.float64), weights: np.rint(changed * grid) / grid}
+
+    def _values(self, learned: Arrays, after: int) -> dict[str, Any]:
+        """Return the numbers that scores name, which fit (target, source)."""
+        views: dict[str, Any] = {"synapse": np.s_[:], "pre": np.s_[None, :], "post": np.s_[:, None]}
+        values: dict[str, Any] = dict(self._parameters)
+        for kind, arrays in self._arrays.items():
+            values |= {named(kind, n): learned[array][views[kind]] for n, array in arrays.items()}
+        rng = named_stream(self._seed, "rewiring", self._name, str(after))
+        for name, draw in self._draws.items():
+            drawn = rng.random if draw.distribution == "uniform" else rng.standard_normal
+            values[name] = drawn(self._potential.shape)
+        return values

@@ -10,13 +10,13 @@ from brian2 import second
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.language import check_name, declared_equations
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
-from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
+from bioae.equations.synapses.program import SIDES, Block, Exchange, Rule, SideName, named
 from bioae.equations.synapses.scope import Scope, allowed
 from bioae.equations.synapses.tables import Tables
 from bioae.errors import ModelError
@@ -84,11 +84,10 @@ class _Lowering:
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
             )
         self._check_persistent({**traces, "synapse": variables})
-        score, new_weight = self._structure(scope, variables)
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=every,
-            draws=draws.by_name, score=score, new_weight=new_weight,
+            draws=draws.by_name, structure=self._structure(scope, variables),
         )  # fmt: skip
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
@@ -110,13 +109,11 @@ class _Lowering:
                     mend=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
                 )
 
-    def _structure(
-        self, scope: Scope, variables: Program | None
-    ) -> tuple[Expression | None, Expression | None]:
+    def _structure(self, scope: Scope, variables: Program | None) -> Exchange | None:
         """Return the score of connections, and the weight of new ones."""
         table = self.model.structure
         if table is None:
-            return None, None
+            return None
         where = f"{self.where}, [structure]"
         if variables is not None and CONNECTED in variables.states:
             raise ModelError(
@@ -124,12 +121,21 @@ class _Lowering:
                 where=f"{self.where}, [synapse] equations", mend="Rename the variable",
             )  # fmt: skip
         inner = Scope(self.where)
-        inner.conditions = scope.conditions
+        inner.conditions, inner.draws = scope.conditions, Draws()
+        inner.add(CONNECTED, Expression(named("synapse", CONNECTED)), DIMENSIONLESS, "[structure]")
         for name in (WEIGHT, *self.values, *self.model.persistent):
             inner.add(name, scope.known[name], scope.units[name], "[structure]")
+        for key in ("score", "new_weight"):
+            names = parse_expression(getattr(table, key), where=f"{where} {key}", random=True).names
+            for name in sorted(names & scope.known.keys() - inner.known.keys()):
+                raise ModelError(
+                    f"the variable {name!r} does not persist until connections are exchanged",
+                    where=f"{where} {key}",
+                    mend=f'Add it: persistent = ["{name}"]',
+                )
         score = inner.number(table.score, f"{where} score")
-        weight = inner.number(table.weight, f"{where} weight", unit=DIMENSIONLESS)
-        return score, weight
+        new = inner.number(table.new_weight, f"{where} new_weight", unit=DIMENSIONLESS)
+        return Exchange(score, new, inner.draws.by_name)
 
     def _every(self) -> float | None:
         every = self.model.synapse.every

@@ -116,25 +116,37 @@ class SynapseStatements(_Code):
 class StructureTable(_Code):
     """Which of the potential connections of a pathway exist."""
 
-    fan_in: Count | Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="the sources of each target: a number, or a fraction of the potential ones"
+    fan_in: int | float = Field(
+        description="the sources of each target: a whole number, or a fraction of the potential "
+        "ones between 0 and 1"
     )
     period: Count = Field(description="the presentations from one rewiring to the next")
     swaps: Natural = Field(
         description="the most connections that one rewiring exchanges, over all targets"
     )
     score: _Text = Field(
-        min_length=1, description="an expression of `w`, persistent variables and parameters: "
-        "targets exchange connections for potential ones of a higher score",
+        min_length=1, description="an expression of persistent variables, `w`, `connected`, "
+        "parameters and random numbers: targets exchange connections for potential ones of a "
+        "higher score",
     )  # fmt: skip
     by_fan_out: bool = Field(
         True, description="whether scores are divided by the number of targets that share the "
         "source; they may not be negative then",
     )  # fmt: skip
-    weight: _Text = Field(
+    new_weight: _Text = Field(
         "0", min_length=1, description="the weight with which a new connection begins, an "
         "expression like the score",
     )  # fmt: skip
+
+    @field_validator("fan_in", mode="before")
+    @classmethod
+    def _number_or_fraction(cls, value: object) -> object:
+        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10**9
+        if whole or (isinstance(value, float) and 0 < value < 1):
+            return value
+        raise ValueError(
+            f"expected a whole number of at least 1, or a fraction between 0 and 1; found {value!r}"
+        )
 
 
 class SynapseModel(TomlModel):

@@ -14,7 +14,7 @@ from bioae.equations.program import Draw, Program, Statement, Statements
 from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
-__all__ = ["GRID_BITS", "SIDES", "SPIKES", "Block", "Rule", "SideName", "named"]
+__all__ = ["GRID_BITS", "SIDES", "SPIKES", "Block", "Exchange", "Rule", "SideName", "named"]
 
 SideName = str
 
@@ -83,6 +83,27 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """Expressions by which connections are exchanged.
+
+    They name parameters, the weight, connections that exist, and persistent variables.
+
+    Attributes
+    ----------
+    score
+        The score of a connection.
+    new_weight
+        The weight with which a new one begins.
+    draws
+        The random numbers that they draw, by their names in them.
+    """
+
+    score: Expression
+    new_weight: Expression
+    draws: Mapping[str, Draw]
+
+
+@dataclass(frozen=True)
 class Rule:
     """A synapse model, lowered.
 
@@ -108,9 +129,8 @@ class Rule:
         The interval of `regularly` in seconds; None: only as the presentation ends.
     draws
         The random numbers that statements of synapses draw, by their names in them.
-    score, new_weight
-        The score of a connection, and the weight with which a new one begins: expressions of
-        parameters, the weight and persistent variables. None if all connections exist.
+    structure
+        How connections are exchanged; None if all exist, always.
     """
 
     model: SynapseModel
@@ -125,8 +145,7 @@ class Rule:
     regularly: Block
     every: float | None
     draws: Mapping[str, Draw]
-    score: Expression | None = None
-    new_weight: Expression | None = None
+    structure: Exchange | None = None
 
     @property
     def blocks(self) -> dict[str, Block]:

@@ -151,9 +151,9 @@ class Scope:
         Raises
         ------
         ModelError
-            If it is none, is random, names something else, or its unit is not the given one.
+            If it is none, names something else, or its unit is not the given one.
         """
-        expression = parse_expression(text, where=where)
+        expression = parse_expression(text, where=where, random=True)
         value, found = self.value(expression, where), self.unit(expression, where)
         if is_true_or_false(value.tree, self.conditions):
             raise ModelError("a condition stands for a number", where=where, found=text.strip(),

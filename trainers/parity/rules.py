@@ -25,6 +25,7 @@ from bioae.simulation.learned import learner
 from bioae.simulation.learning import in_chunks
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.rewiring import Rewiring
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.networks import ACTIVE, GRID_BITS
 from bioae.trainers.parity.report import AGREEMENT, Parity
@@ -61,12 +62,16 @@ class RuleParity(Parity):
         The fraction of them that have changed in the end.
     differing_weights
         The number of weights that differ after a presentation, summed over presentations.
+    exchanged
+        The connections that others have replaced in Brian2, summed over presentations; None if
+        the rule exchanges none.
     """
 
     neuron: str = ""
     weights: int = 0
     changed: float = 0.0
     differing_weights: int = 0
+    exchanged: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -122,7 +127,7 @@ def rule_parities(
     Parameters
     ----------
     model
-        The synapse model.
+        The synapse model. The period of its ``[structure]`` is at most half of the presentations.
     targets
         Brian2's targets.
     neuron
@@ -144,6 +149,7 @@ def rule_parities(
     whole(steps, "steps", least=2)
     whole(examples, "examples", least=1)
     whole(seed, "the seed", most=MAX_SEED)
+    model = _exchanging(model, neurons, examples)
     network = learner(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
     presented = _presented(network, examples, seed)
     draw = named_stream(seed, "rule_network", "held")
@@ -151,6 +157,22 @@ def rule_parities(
     return [
         _compare(model, neuron, network, presented, held=held, target=target) for target in targets
     ]
+
+
+def _exchanging(model: SynapseModel, neurons: int, examples: int) -> SynapseModel:
+    """Return a rule whose period ends within some presentations, if it exchanges connections."""
+    table = model.structure
+    if table is None:
+        return model
+    least = 2 * table.fan_in + 2
+    if isinstance(table.fan_in, int) and neurons < least:
+        raise ModelError(
+            "the random network has fewer sources than the rule needs",
+            where=f"{model.name}.toml, [structure] fan_in", found=str(table.fan_in),
+            mend=f"Compare it with --neurons {least} or more, or give a fraction",
+        )  # fmt: skip
+    period = min(table.period, max(1, examples // 2))
+    return model.model_copy(update={"structure": table.model_copy(update={"period": period})})
 
 
 def _compare(
@@ -163,16 +185,17 @@ def _compare(
     target: Target,
 ) -> RuleParity:
     placed = network.config.placed
-    mirror = NetworkLearner(network)
+    mirror, rewiring = NetworkLearner(network), Rewiring(network, presented.seed)
     weights = before = mirror.weights
-    counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0}
+    counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0, "exchanged": 0}
     alive = [np.zeros(each.size, bool) for each in placed]
     worst = 0.0
     with closing(in_chunks(network, presented, Backend(target), 1, held=held)) as parts:
         for part, brian, after in parts:
             mirror.weights = weights
             ours = mirror.present(presented, part, held)
-            mirror.rewire(part.start, part.stop)
+            if rewiring.due(part.start, part.stop):
+                mirror.weights = rewiring(mirror.weights, part.start, part.stop)
             pairs = [
                 (_raster(one), _raster(other))
                 for one, other in zip(brian.layers, ours.layers, strict=True)
@@ -186,6 +209,8 @@ def _compare(
             errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
             counts["weights"] += sum(int((each > 0).sum()) for each in errors)
             worst = max(worst, *(float(each.max()) for each in errors))
+            connections = (array for each in placed for array in each.connections.values())
+            counts["exchanged"] += sum(int((weights[n] > after[n]).sum()) for n in connections)
             weights = after
     differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
     either = counts["common"] + differing
@@ -213,6 +238,7 @@ def _compare(
         weights=sum(each.size for each in weights.values()),
         changed=_fraction(before, weights),
         differing_weights=counts["weights"],
+        exchanged=None if model.structure is None else counts["exchanged"],
     )
 
 

@@ -22,6 +22,7 @@ from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.rewiring import Rewiring
 from bioae.trainers.plasticity.network import NetworkLearner
 from bioae.trainers.plasticity.optimiser import OptimiserSettings
 from bioae.trainers.training.tables import Optimiser
@@ -38,6 +39,7 @@ def learn_mirror(
     seed: int = 0,
     dtype: Dtype = "float64",
     batch_size: int = 1,
+    before: int = 0,
     optimiser: Optimiser | str | Mapping[str, Any] | None = None,
     learning_rate: float = 1e-3,
     moments: Mapping[str, NDArray[np.float64]] | None = None,
@@ -48,7 +50,7 @@ def learn_mirror(
 
     Parameters
     ----------
-    network, images, held, examples, seed, progress, hints
+    network, images, held, examples, seed, before, progress, hints
         See `bioae.learn`.
     dtype
         The type of numbers.
@@ -76,14 +78,14 @@ def learn_mirror(
     check_progress(progress)
     check_hints(hints, learn_mirror)
     network = learner(full_network_of(network))
-    batch_size = whole(batch_size, "batch_size", least=1)
+    batch_size, before = whole(batch_size, "batch_size", least=1), whole(before, "before")
     one_of(dtype, "dtype", get_args(Dtype))
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
     instance(moments, "moments", (Mapping, NoneType), mend="Give Learned.moments")
     mirror.moments = {name: np.asarray(each) for name, each in (moments or {}).items()}
-    parts = in_batches(mirror, presented, values, batch_size)
+    parts = in_batches(mirror, presented, values, batch_size, before=before)
     with counted("mirror", len(presented), progress, unit="examples") as report:
         learned = collected(network, presented, parts, report, target="torch", dtype=dtype)
     return replace(learned, moments=mirror.moments)
@@ -132,11 +134,14 @@ def in_batches(
     before
         As for `in_chunks`. Networks are rewired after the batch in which a period ends.
     """
+    rewiring = Rewiring(mirror.network, presented.seed)
     chunks: list[Chunk] = []
     start = 0
     for batch in presented.chunks(batch_size):
         chunks.append(mirror.present(presented, batch, held))
-        mirror.rewire(before + batch.start, before + batch.stop)
+        done = before + batch.start, before + batch.stop
+        if rewiring.due(*done):
+            mirror.weights = rewiring(mirror.weights, *done)
         if batch.stop - start >= least or batch.stop == len(presented):
             yield slice(start, batch.stop), join_chunks(chunks), mirror.weights
             start, chunks = batch.stop, []

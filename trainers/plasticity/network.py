@@ -14,7 +14,6 @@ from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import check_range
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.rewiring import Rewiring
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
@@ -35,15 +34,19 @@ class NetworkLearner:
         The type of numbers.
     optimiser
         The optimiser of weights that learn; None: changes are added.
+
+    Attributes
+    ----------
+    network
+        The network as learning starts.
     """
 
     def __init__(
         self, network: Network, dtype: Dtype = "float64", optimiser: OptimiserSettings | None = None
     ) -> None:
-        self._network, self._config = network, network.config
+        self.network, self._config = network, network.config
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
-        self._rewiring = Rewiring(network)
         self._layers = [
             LayerLearner(network, placed, self._mirror.layers[placed.name], optimiser)
             for placed in network.config.placed
@@ -122,11 +125,6 @@ class NetworkLearner:
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
 
-    def rewire(self, before: int, after: int) -> None:
-        """Rewire the pathways that are due between two numbers of presentations."""
-        if self._rewiring.due(before, after):
-            self.weights = self._rewiring(self.weights, before, after)
-
     def _check_range(self) -> None:
         learned = (item for layer in self._layers for item in layer.learned.items())
-        check_range(self._network, {name: each.numpy() for name, each in learned})
+        check_range(self.network, {name: each.numpy() for name, each in learned})

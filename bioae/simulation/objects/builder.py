@@ -48,6 +48,11 @@ class Builder:
         self.prefix = prefix
         self.record = record
         self.learning = learning
+        # Before there are objects of Brian2, which warn if they are not used.
+        self._learned = {
+            placed.name: learned_by(placed, network.weights, self.config.dt_seconds)
+            for placed in (self.config.placed if learning else ())
+        }
         self.clock = Clock(self.config.dt_seconds * second, name=f"{prefix}network__clock")
         config = self.config
         self.held = held_array(self.presentations, config, name=self._name("input", "held"))
@@ -105,9 +110,6 @@ class Builder:
     ) -> dict[str, AnySynapses]:
         graded = self.config.encoder.graded and not isinstance(before, Population)
         weights = self.source.connection_weights(placed)
-        learned = (
-            learned_by(placed, self.source.weights, self.config.dt_seconds) if self.learning else {}
-        )
         pathways = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
@@ -128,7 +130,7 @@ class Builder:
                 pathways[name] = pathway.build(source, population, self.clock, self.connectivity)
             else:
                 start = {
-                    kind: {variable: learned[array] for variable, array in arrays.items()}
+                    kind: {n: self._learned[placed.name][array] for n, array in arrays.items()}
                     for kind, arrays in placed.learned[name].items()
                 }
                 pathways[name] = pathway.learning(

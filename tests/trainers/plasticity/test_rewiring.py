@@ -15,20 +15,22 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
+from bioae.networks.connections import potential_connections
 from bioae.simulation import Learned, build, learn
 from bioae.structure import rewired
 from bioae.trainers import learn_mirror
 from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {
-    "fan_in": 4, "period": 2, "swaps": 5, "score": "c + 0.125*x_pre", "weight": "start + 0.25*c",
+    "fan_in": 4, "period": 2, "swaps": 5, "score": "c + 0.125*x_pre",
+    "new_weight": "start + 0.25*c",
 }  # fmt: skip
 
 RULE: dict[str, Any] = {
     "persistent": ["c", "x_pre"],
     "pre": {"equations": "dx/dt = -x/(1*second) : 1", "on_spike": "x += step"},
     "synapse": {
-        "equations": "c : 1",
+        "equations": "c : 1\nd : 1",
         "on_pre": "c = c + 0.25*(1 - c)",
         "on_post": "w = clip(w + 0.02*x_pre, 0, 1)",
         "regularly": "c = 0.75*c",
@@ -114,6 +116,42 @@ def test_connections_go_to_the_highest_scores() -> None:
         np.testing.assert_array_equal(after[name][kept], still[name][kept])
 
 
+def test_the_weakest_connections_make_way_for_random_ones() -> None:
+    """Those with a weight below all others of their target, whatever the random numbers are."""
+    changes = {
+        "score": "connected*w + (1 - connected)*(2 + rand())", "swaps": 1000, "period": 4,
+        "by_fan_out": False, "new_weight": "1 + randn()",
+    }  # fmt: skip
+    start = learner(**changes)
+    learned, mirror = learn(start, signals(), "numpy"), learn_mirror(start, signals())
+    other = learn(start, signals(), "numpy", seed=1).network.weights
+    for name in CONNECTIONS:
+        array, weights = f"{name}_connected", learned.network.weights
+        before, after = start.weights[array] == 1, weights[array] == 1
+        left = np.minimum(before.sum(1), potential_of(start, name).sum(1) - before.sum(1))
+        np.testing.assert_array_equal((after & ~before).sum(1), left)
+        # Within the layer there is no choice: four of eight connections take the place of the others.
+        assert (weights[array] != other[array]).any() == (name != "hidden.recurrent")
+        for each in (name, array):
+            np.testing.assert_array_equal(weights[each], mirror.network.weights[each])
+        assert np.unique(weights[name][after & ~before]).size > 3
+
+
+def potential_of(start: Network, name: str) -> Any:
+    return potential_connections(start.config.placed[name.startswith("output")], name)
+
+
+def test_periods_go_on_from_earlier_calls() -> None:
+    start = learner(period=5)
+    whole = learn(start, signals(6), "numpy").network.weights
+    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
+        half = function(start, signals(6)[:3]).network
+        after = function(half, signals(6)[3:], examples=np.arange(3, 6), before=3)
+        for name, values in whole.items():
+            np.testing.assert_array_equal(values, after.network.weights[name])
+        assert min(moved(start, after).values()) > 0
+
+
 def test_potential_connections_learn_no_weight_but_remember() -> None:
     start = learner(period=100)
     after = learn(start, signals(), "numpy").network.weights
@@ -197,21 +235,27 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
 
 
 def test_rules_with_a_structure_pass_parity() -> None:
-    rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 3, "swaps": 40})
+    rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 100, "swaps": 40})
     (report,) = rule_parities(
         rule, ["numpy"], neuron=bioae.load_model("lif"), neurons=20, examples=7
     )
     assert report.passed
     assert report.exact
+    assert report.exchanged
+    with pytest.raises(ModelError, match="--neurons 42"):
+        rule_parities(
+            custom(**RULE, structure={**STRUCTURE, "fan_in": 20}), ["numpy"], neurons=20,
+            neuron=bioae.load_model("lif"),
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"score": "x_pre*y_post"}, "y_post"),
+        ({"score": "x_pre*y_post"}, "unknown name 'y_post'"),
+        ({"score": "d"}, "'d' does not persist"),
         ({"score": "c > 0"}, "a condition stands for a number"),
-        ({"score": "rand()"}, "random"),
-        ({"weight": "1*mV"}, "wrong unit"),
+        ({"new_weight": "1*mV"}, "wrong unit"),
         ({"score": " "}, "blank"),
         ({"fan_in": 0}, "fan_in"),
         ({"fan_in": 1.5}, "fan_in"),
@@ -227,7 +271,7 @@ def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], message: st
 def test_a_variable_is_not_called_as_the_connections() -> None:
     synapse = {"equations": "connected : 1", "on_pre": "w = 0.5"}
     with pytest.raises(ModelError, match="'connected' is the name of the connections"):
-        lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w", "weight": "0"}))
+        lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w"}))
 
 
 @pytest.mark.parametrize("target", ["numpy", "mirror"])
@@ -236,7 +280,8 @@ def test_a_variable_is_not_called_as_the_connections() -> None:
     [
         ({"score": "-1 - c"}, "0 or more; found -1"),
         ({"score": "log(-1 - c)"}, "found nan"),
-        ({"weight": "log(-1 - c)"}, "weight of a new connection"),
+        ({"new_weight": "log(-1 - c)"}, "weight of a new connection"),
+        ({"new_weight": "exp(40)"}, r"below 2\^27"),
     ],
 )
 def test_scores_that_do_not_fit_stop_the_run(
