@@ -26,7 +26,7 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
 from bioae.trainers.training.splits import Splits
 
-__all__ = ["Evaluation", "activity", "draw", "existing", "quantiles", "rewired"]
+__all__ = ["Evaluation", "activity", "draw", "existing", "new_connections", "quantiles"]
 
 FIELDS, WEIGHTS = FIGURES
 
@@ -131,7 +131,7 @@ def existing(
     return found
 
 
-def rewired(
+def new_connections(
     config: NetworkConfig,
     before: Mapping[str, NDArray[np.floating]],
     after: Mapping[str, NDArray[np.floating]],

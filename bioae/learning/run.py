@@ -29,7 +29,7 @@ from bioae.fields import Count, Natural, Table
 from bioae.files import atomic_output, remove
 from bioae.inputs import read_input
 from bioae.learning.config import LearningConfig, load_learning
-from bioae.learning.measures import Evaluation, activity, draw, quantiles, rewired
+from bioae.learning.measures import Evaluation, activity, draw, new_connections, quantiles
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.networks.rules import check_held
@@ -301,7 +301,7 @@ class _Run:
         start, begun = state.done, time.monotonic()
         for part, chunk, weights in self.pieces(presented, values):
             now = time.monotonic()
-            exchanged = rewired(self.config.network, state.network.weights, weights)
+            exchanged = new_connections(self.config.network, state.network.weights, weights)
             state.network = with_weights(state.network, weights)
             state.done = start + part.stop
             state.history.append(
@@ -310,7 +310,7 @@ class _Run:
                     "presentations": state.epoch * images + state.done,
                     "layers": activity(self.config.network, chunk),
                     "weights": quantiles(self.config.network, weights),
-                    **({"rewired": exchanged} if exchanged else {}),
+                    **({"new_connections": exchanged} if exchanged else {}),
                     "seconds": now - begun,
                 }
             )

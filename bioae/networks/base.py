@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
-from bioae.networks.connections import draw_connections, structure_of
+from bioae.networks.connections import check_connections, draw_connections, structure_of
 from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
@@ -84,6 +84,7 @@ class NetworkBase(Shown):
             _check_array(name, values, allowed)
         for placed in self.config.placed:
             self._check_autapses(placed)
+            check_connections(placed, self.weights)
             self._check_divisors(placed)
             self.delays(placed)
 
@@ -101,7 +102,7 @@ class NetworkBase(Shown):
     def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Self:
         """Return a network with random weights; each array has a separate stream of random numbers.
 
-        Biases are 0.
+        Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
 
         Parameters
         ----------
@@ -270,6 +271,8 @@ class NetworkBase(Shown):
 
     def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:
         """Count the synapses that each layer receives, by the neuron from which they come.
+
+        Connections that do not exist do not count, where a rule exchanges them.
 
         Returns
         -------

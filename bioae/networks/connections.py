@@ -1,4 +1,4 @@
-"""Connections that structural plasticity changes: which ones there may be, and there are."""
+"""Connections that structural plasticity exchanges: potential ones, and those that exist."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import named_stream
 from bioae.structure.connections import Structure, random_connections
 
-__all__ = ["check_connections", "draw_connections", "potential_connections", "structure_of"]
+__all__ = [
+    "check_connections",
+    "draw_connections",
+    "need_connections",
+    "potential_connections",
+    "structure_of",
+]
 
 
 def potential_connections(placed: PlacedLayer, name: str) -> NDArray[np.bool_]:
-    """Return which connections of some weights are possible (target, source)."""
+    """Return the potential connections of some weights (target, source), truth values."""
     possible = np.ones(placed.weight_shapes[name], bool)
     if name.endswith(".recurrent") and not placed.layer.autapses:
         np.fill_diagonal(possible, val=False)
@@ -61,7 +67,7 @@ def draw_connections(placed: PlacedLayer, name: str, seed: int) -> NDArray[np.bo
 
 
 def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:
-    """Refuse connections that are missing, or do not fit the rule or the weights.
+    """Refuse connections that do not fit the rule or the weights; some may be missing.
 
     Raises
     ------
@@ -69,21 +75,20 @@ def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.float
         Naming the array.
     """
     for name, array in placed.connections.items():
-        where = f"synapse model {placed.synapses[name].name!r}"
         if array not in arrays:
-            raise NetworkError(
-                f"the connections {array!r} are missing",
-                where=where,
-                expected=f"1 and 0 {placed.weight_shapes[name]} for those that exist and do not",
-                mend="Network.initialise draws them",
-            )
+            continue
+        where = f"synapse model {placed.synapses[name].name!r}"
         values, fan_in = np.asarray(arrays[array]), structure_of(placed, name).fan_in
-        connected = values != 0
-        if not np.isin(values, (0, 1)).all() or (connected.sum(1) != fan_in).any():
+        connected = values == 1
+        wrong = values[~np.isin(values, (0, 1))]
+        counts = connected.sum(1)
+        odd = int((counts != fan_in).argmax())
+        if len(wrong) or counts[odd] != fan_in:
             raise NetworkError(
                 f"the connections {array!r} do not fit",
                 where=where,
-                expected=f"0 and 1, which is there {fan_in} times for each target",
+                expected=f"1 for {fan_in} sources of each target, and 0 for others",
+                found=f"{wrong[0]:g}" if len(wrong) else f"{counts[odd]} sources of target {odd}",
             )
         if (connected & ~potential_connections(placed, name)).any():
             raise NetworkError(
@@ -91,9 +96,30 @@ def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.float
                 where=where,
                 mend="Set autapses = true in the layer, or the diagonal to 0",
             )
-        if np.asarray(arrays[name])[~connected].any():
+        absent = np.asarray(arrays[name])[~connected]
+        if absent.any():
             raise NetworkError(
                 f"connections that do not exist have weights in {name!r}",
                 where=where,
                 expected=f"0 where {array!r} is 0",
+                found=f"{absent[absent != 0][0]:g}",
+            )
+
+
+def need_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    """Refuse a network without the connections that its rules exchange.
+
+    Raises
+    ------
+    NetworkError
+        Naming the array.
+    """
+    for name, array in placed.connections.items():
+        if array not in arrays:
+            raise NetworkError(
+                f"the connections {array!r} are missing",
+                where=f"synapse model {placed.synapses[name].name!r}",
+                expected=f"an array {placed.weight_shapes[name]}: 1 for those that exist, else 0",
+                mend="Network.initialise draws them; or use bioae.structure.random_connections, "
+                "and set other weights to 0",
             )

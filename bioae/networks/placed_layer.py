@@ -154,18 +154,19 @@ class PlacedLayer:
         found: dict[str, dict[str, dict[str, str]]] = {}
         for weights, model in self.synapses.items():
             own = found[weights] = {"synapse": {WEIGHT: weights}}
-            for name, (kind, variable) in model.persistent_variables.items():
+            variables = dict(model.persistent_variables)
+            if model.structure is not None:
+                variables[CONNECTED] = "synapse", CONNECTED
+            for name, (kind, variable) in variables.items():
                 array = f"{weights}_{name}"
                 if array in {**self.array_shapes, **self.parameter_shapes}:
                     raise NetworkError(
-                        "the array of a persistent variable has the name of another one",
+                        "an array of what a rule learns has the name of another one",
                         where=f"synapse model {model.name}",
                         found=array,
-                        mend="Choose another name for the variable",
+                        mend="Choose another name for the variable or the parameter",
                     )
                 own.setdefault(kind, {})[variable] = array
-            if weights in self.connections:
-                own["synapse"][CONNECTED] = self.connections[weights]
         return found
 
     @property

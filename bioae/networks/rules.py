@@ -14,7 +14,7 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.numbers import persistent_start
 from bioae.equations.synapses.program import Rule
 from bioae.errors import InputError
-from bioae.networks.connections import check_connections
+from bioae.networks.connections import need_connections
 from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = ["Held", "check_held", "check_rules", "learned_by", "rules_of"]
@@ -53,9 +53,9 @@ def learned_by(
     Raises
     ------
     NetworkError
-        If the connections of a rule with a ``[structure]`` are missing or do not fit.
+        If the connections of a rule with a ``[structure]`` are missing.
     """
-    check_connections(placed, arrays)
+    need_connections(placed, arrays)
     starts: dict[str, Any] = {
         f"{weights}_{name}": value
         for weights, rule in rules_of(placed).items()

@@ -21,7 +21,7 @@ from bioae.simulation.backend import Backend, Target
 from bioae.simulation.learned import Learned, check_range, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.rewiring import Rewiring
+from bioae.simulation.rewiring import NetworkRewiring
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.workers.job import Job, chunk_size
 
@@ -121,7 +121,7 @@ def in_chunks(
     size = None if chunk is None else whole(chunk, "chunk", least=1)
     size = size or chunk_size(network.config, backend.record)
     size = max(1, min(size, len(presented)))
-    rewiring = Rewiring(network, presented.seed)
+    rewiring = NetworkRewiring(network, presented.seed)
     room = rewiring.fitting(size)
     with Job(network, room, backend, learning=True).runner() as runner:
         runner.held.update(held)

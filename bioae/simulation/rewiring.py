@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,12 +20,12 @@ from bioae.networks.rules import rules_of
 from bioae.random import named_stream
 from bioae.structure.connections import rewired
 
-__all__ = ["Rewiring"]
+__all__ = ["NetworkRewiring"]
 
 Arrays = Mapping[str, NDArray[np.float64]]
 
 
-class Rewiring:
+class NetworkRewiring:
     """The rewiring of a network's pathways, each in its period.
 
     Numbers of presentations are those from which the network has learned since the start of a run.
@@ -45,12 +44,12 @@ class Rewiring:
             for placed in network.config.placed
             for name in placed.connections
         ]
-        #: Rewiring comes after multiples of so many presentations only; None: never.
-        self.period = math.gcd(*(each.structure.period for each in self._pathways)) or None
+        self._periods = {each.structure.period for each in self._pathways}
 
     def fitting(self, most: int) -> int:
-        """Return the size of equal pieces of a period, of at most so many presentations."""
-        return most if self.period is None else -(-self.period // -(-self.period // most))
+        """Return the size of equal pieces of the shortest period, at most so many presentations."""
+        period = min(self._periods, default=most)
+        return -(-period // -(-period // most))
 
     def pieces(self, part: slice, size: int, before: int) -> Iterator[slice]:
         """Split a part of the presentations, so that rewiring comes between two pieces.
@@ -67,8 +66,8 @@ class Rewiring:
         start = part.start
         while start < part.stop:
             stop = min(start + size, part.stop)
-            if self.period is not None:
-                stop = min(stop, start + self.period - (before + start) % self.period)
+            done = before + start
+            stop = min([stop, *(start + period - done % period for period in self._periods)])
             yield slice(start, stop)
             start = stop
 
@@ -93,8 +92,9 @@ class Rewiring:
         """
         changed: dict[str, NDArray[np.float64]] = {}
         for each in self._pathways:
-            if each.structure.due(before, after):
-                changed |= each.rewired(learned, after)
+            periods = each.structure.periods(before, after)
+            if periods:
+                changed |= each.rewired(learned, after, periods)
         return changed
 
 
@@ -117,8 +117,11 @@ class _Pathway:
         self._score = compile_expression(exchange.score, functions)
         self._new_weight = compile_expression(exchange.new_weight, functions)
 
-    def rewired(self, learned: Arrays, after: int) -> dict[str, NDArray[np.float64]]:
-        """Return the connections and the weights after some presentations, by array."""
+    def rewired(self, learned: Arrays, after: int, periods: int) -> dict[str, NDArray[np.float64]]:
+        """Return the connections and the weights after some presentations, by array.
+
+        `periods` have ended since the last rewiring, and each has its exchanges.
+        """
         connections, weights = (self._arrays["synapse"][each] for each in (CONNECTED, WEIGHT))
         before = learned[connections] != 0
         values = self._values(learned, after)
@@ -129,7 +132,7 @@ class _Pathway:
             )
         try:
             found = rewired(
-                before, np.where(self._potential, scores, 0.0), self.structure.swaps,
+                before, np.where(self._potential, scores, 0.0), periods * self.structure.swaps,
                 by_fan_out=self.structure.by_fan_out, potential=self._potential,
             ).connected  # fmt: skip
         except InputError as error:
@@ -138,16 +141,16 @@ class _Pathway:
                 expected=error.expected, found=error.found,
                 mend="Bound them with clip, or set by_fan_out = false if they may be negative",
             ) from error  # fmt: skip
-        changed = np.where(found & ~before, new, np.where(found, learned[weights], 0.0))
-        most = 2.0 ** (51 - GRID_BITS)
-        if not (np.abs(changed) < most).all():
+        came, most, grid = found & ~before, 2.0 ** (51 - GRID_BITS), 2.0**GRID_BITS
+        beyond = new[came][~(np.abs(new[came]) < most)]
+        if len(beyond):
             raise NetworkError(
                 "the weight of a new connection does not fit", where=f"{self._where} new_weight",
-                expected=f"a magnitude below 2^{51 - GRID_BITS}",
-                found=f"{changed.flat[np.argmin(np.abs(changed) < most)]:g}",
+                expected=f"a magnitude below 2^{51 - GRID_BITS}", found=f"{beyond[0]:g}",
             )  # fmt: skip
-        grid = 2.0**GRID_BITS
-        return {connections: found.astype(np.float64), weights: np.rint(changed * grid) / grid}
+        after_weights = np.where(found, learned[weights], 0.0)
+        after_weights[came] = np.rint(new[came] * grid) / grid
+        return {connections: found.astype(np.float64), weights: after_weights}
 
     def _values(self, learned: Arrays, after: int) -> dict[str, Any]:
         """Return the numbers that scores name, which fit (target, source)."""

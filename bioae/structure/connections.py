@@ -51,7 +51,11 @@ class Structure:
 
     def due(self, before: int, after: int) -> bool:
         """Return whether a rewiring is due between two numbers of presentations."""
-        return after // self.period > before // self.period
+        return self.periods(before, after) > 0
+
+    def periods(self, before: int, after: int) -> int:
+        """Return how many periods end between two numbers of presentations."""
+        return after // self.period - before // self.period
 
 
 @dataclass(frozen=True)
@@ -137,23 +141,69 @@ def rewired(
             else f"{int((mask & impossible).sum())} connections that are not potential",
         )  # fmt: skip
     most = whole(swaps, "swaps")
+    search = _Search(mask, values, impossible, by_fan_out=by_fan_out)
     made: list[tuple[int, int, int]] = []
-    while len(made) < most:
-        # A source's targets after the exchange: its own for a connection, one more for others.
-        shared = mask.sum(0) + ~mask if by_fan_out else 1
-        rated = values / shared
-        kept = np.where(mask, rated, np.inf)
-        others = np.where(mask | impossible, -np.inf, rated)
-        worst, best = kept.argmin(1), others.argmax(1)
-        every = np.arange(len(mask))
-        lowest, highest = kept[every, worst], others[every, best]
-        gains = highest - lowest
-        target = int(gains.argmax())
-        if not highest[target] > lowest[target]:
-            break
-        mask[target, worst[target]], mask[target, best[target]] = False, True
-        made.append((target, int(worst[target]), int(best[target])))
+    while len(made) < most and (swap := search.best()) is not None:
+        search.exchange(*swap)
+        made.append(swap)
     return Rewiring(mask, np.array(made, np.int64).reshape(-1, 3))
+
+
+class _Search:
+    """A search for the exchange with the largest gain, while exchanges are made.
+
+    An exchange changes two columns. The worst connection and the best potential one of a target are
+    compared with these, and looked for again only if they were there.
+    """
+
+    def __init__(
+        self,
+        mask: NDArray[np.bool_],
+        values: NDArray[np.float64],
+        impossible: NDArray[np.bool_],
+        *,
+        by_fan_out: bool,
+    ) -> None:
+        self._mask, self._values, self._impossible = mask, values, impossible
+        self._by_fan_out = by_fan_out
+        self._every = np.arange(len(mask))
+        #: Scores of connections to lose, negative, and of those to take; else minus infinity.
+        self._rated = np.empty((2, *mask.shape))
+        self._rate(slice(None))
+        self._best = self._rated.argmax(2)
+
+    def best(self) -> tuple[int, int, int] | None:
+        """Return the target, the source to lose and the one to take; None if no exchange gains."""
+        lose, take = (
+            rated[self._every, at] for rated, at in zip(self._rated, self._best, strict=True)
+        )
+        target = int((take + lose).argmax())
+        if not take[target] > -lose[target]:
+            return None
+        return target, int(self._best[0, target]), int(self._best[1, target])
+
+    def exchange(self, target: int, lost: int, taken: int) -> None:
+        """Make an exchange."""
+        self._mask[target, lost], self._mask[target, taken] = False, True
+        columns = np.array(sorted((lost, taken)))
+        self._rate(columns)
+        for rated, best in zip(self._rated, self._best, strict=True):
+            changed = rated[:, columns]
+            first, highest = columns[changed.argmax(1)], changed.max(1)
+            before = rated[self._every, best]
+            again = np.isin(best, columns)
+            better = (highest > before) | ((highest == before) & (first < best))
+            best[better] = first[better]
+            best[again] = rated[again].argmax(1)
+
+    def _rate(self, columns: slice | NDArray[np.int64]) -> None:
+        mask = self._mask[:, columns]
+        # A source's targets after the exchange: its own for a connection, one more for others.
+        shared = mask.sum(0) + ~mask if self._by_fan_out else 1
+        rated = self._values[:, columns] / shared
+        barred = mask | self._impossible[:, columns]
+        self._rated[0][:, columns] = np.where(mask, -rated, -np.inf)
+        self._rated[1][:, columns] = np.where(barred, -np.inf, rated)
 
 
 def _checked(

@@ -24,7 +24,7 @@ __all__ = [
 #: The name of the weight in the statements of a synapse.
 WEIGHT = "w"
 
-#: What the array of a pathway's connections is called after the name of its weights.
+#: The name of the connections that exist, in scores, and after that of the weights in arrays.
 CONNECTED = "connected"
 
 #: The keys of ``[synapse]`` that are statements, in the order in which they run.
@@ -114,7 +114,7 @@ class SynapseStatements(_Code):
 
 
 class StructureTable(_Code):
-    """Which of the potential connections of a pathway exist."""
+    """Structural plasticity: the potential connections that exist, and their exchange."""
 
     fan_in: int | float = Field(
         description="the sources of each target: a whole number, or a fraction of the potential "
@@ -177,7 +177,9 @@ class SynapseModel(TomlModel):
     layer: LayerSums | None = Field(None, description="sums over the target's layer")
     synapse: SynapseStatements = Field(description="the statements that change the weight")
     structure: StructureTable | None = Field(
-        None, description="which potential connections exist; default: all, always"
+        None,
+        description="structural plasticity: the connections that exist, and their exchange; "
+        "default: all exist",
     )
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -95,9 +96,11 @@ class Scope:
             )  # fmt: skip
         check_names(expression, {*self.known, *constants(), *drawn}, where=where, listed=self.known)
         full = expression.substituted(self.known)
+        values = {name: float(constants()[name]) for name in full.names & constants().keys()}
+        # The name `inf` would be no number again.
         numbers = {
-            name: Expression(repr(float(constants()[name])))
-            for name in full.names & constants().keys()
+            name: Expression(repr(each) if math.isfinite(each) else "(1e308*10)")
+            for name, each in values.items()
         }
         full = full.substituted(numbers)
         for node in ast.walk(full.tree):

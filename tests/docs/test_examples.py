@@ -114,7 +114,7 @@ def test_learning_from_digits(name: str, workplace: Path) -> None:
     learned = learn_from(tables, workplace / name)
     assert (workplace / name / "fields.svg").exists()
     assert learned.summary["test_rate_hz_mean"] > 0
-    exchanged = learned.history[-1].get("rewired", {}).get("hidden.weight", 0)
+    exchanged = learned.history[-1].get("new_connections", {}).get("hidden.weight", 0)
     assert (exchanged > 0) == (name == "rewire_digits")
 
 

@@ -25,7 +25,7 @@ from bioae.simulation.learned import learner
 from bioae.simulation.learning import in_chunks
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.rewiring import Rewiring
+from bioae.simulation.rewiring import NetworkRewiring
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.networks import ACTIVE, GRID_BITS
 from bioae.trainers.parity.report import AGREEMENT, Parity
@@ -185,7 +185,7 @@ def _compare(
     target: Target,
 ) -> RuleParity:
     placed = network.config.placed
-    mirror, rewiring = NetworkLearner(network), Rewiring(network, presented.seed)
+    mirror, rewiring = NetworkLearner(network), NetworkRewiring(network, presented.seed)
     weights = before = mirror.weights
     counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0, "exchanged": 0}
     alive = [np.zeros(each.size, bool) for each in placed]

@@ -71,12 +71,12 @@ class LayerLearner:
                 for side, program in rule.traces.items()
             }
             no_autapses = recurrent and not placed.layer.autapses
-            fixed = torch.eye(targets, dtype=torch.bool) if no_autapses else None
+            connected = ~torch.eye(targets, dtype=torch.bool) if no_autapses else None
             self.paths[name] = PlasticPathway(
                 rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
                 number=pathway_number(placed.depth, recurrent=recurrent),
-                separate=placed.separate_inhibition, fixed=fixed, optimiser=optimiser,
-                rewired=name in placed.connections,
+                separate=placed.separate_inhibition, connected=connected, optimiser=optimiser,
+                structural=name in placed.connections,
             )  # fmt: skip
         self.learned = {n: like.new_tensor(network.weights[n]) for n in placed.learned_shapes}
 
@@ -84,10 +84,10 @@ class LayerLearner:
     def learned(self) -> dict[str, Tensor]:
         """The weights and persistent variables of the pathways: see `PlacedLayer.learned`."""
         return {
-            array: self.paths[name].learned(kind)[variable]
+            arrays[variable]: each
             for name, kinds in self._placed.learned.items()
             for kind, arrays in kinds.items()
-            for variable, array in arrays.items()
+            for variable, each in self.paths[name].learned(kind).items()
         }
 
     @learned.setter

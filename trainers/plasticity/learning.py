@@ -22,7 +22,7 @@ from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.rewiring import Rewiring
+from bioae.simulation.rewiring import NetworkRewiring
 from bioae.trainers.plasticity.network import NetworkLearner
 from bioae.trainers.plasticity.optimiser import OptimiserSettings
 from bioae.trainers.training.tables import Optimiser
@@ -134,7 +134,7 @@ def in_batches(
     before
         As for `in_chunks`. Networks are rewired after the batch in which a period ends.
     """
-    rewiring = Rewiring(mirror.network, presented.seed)
+    rewiring = NetworkRewiring(mirror.network, presented.seed)
     chunks: list[Chunk] = []
     start = 0
     for batch in presented.chunks(batch_size):

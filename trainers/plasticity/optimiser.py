@@ -69,6 +69,12 @@ class WeightOptimiser:
         trial.step(torch.zeros(1, 1), torch.zeros(1, 1))
         return {name: each.ndim for name, each in trial.moments.items()}
 
+    def forget(self, changed: Tensor) -> None:
+        """Set what it remembers of some weights to 0, truth values of the shape of the weights."""
+        for each in self._optimiser.state.get(self._weights, {}).values():
+            if isinstance(each, Tensor) and each.shape == changed.shape:
+                each[changed] = 0
+
     def restore(self, moments: Mapping[str, NDArray[np.float64]], like: Tensor) -> None:
         """Set the optimiser's state; numbers that are not counts have the type of the weights."""
         self._optimiser.state[self._weights] = {

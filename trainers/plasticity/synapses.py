@@ -47,10 +47,11 @@ class PlasticPathway:
         The number of the synapses, see `bioae.noise.pathway_number`.
     separate
         Whether inhibition arrives at a separate variable.
-    fixed
-        Which weights do not exist, and never change (source, target); None if all do.
-    rewired
-        Whether the connections that exist are learned, and say instead which weights do.
+    connected
+        The connections that exist, truth values (source, target); None: all. The weights of others
+        never change.
+    structural
+        Whether the rule exchanges connections, which then are part of what is learned.
     optimiser
         The optimiser to which the changes of each step are given; None: they are added.
     """
@@ -65,14 +66,14 @@ class PlasticPathway:
         like: Tensor,
         number: int,
         separate: bool,
-        fixed: Tensor | None = None,
-        rewired: bool = False,
+        connected: Tensor | None = None,
+        structural: bool = False,
         optimiser: OptimiserSettings | None = None,
     ) -> None:
         self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
-        self.rule, self._separate, self._fixed = rule, separate, fixed
-        self._rewired = rewired
+        self.rule, self._separate, self._connected = rule, separate, connected
+        self._structural = structural
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
@@ -138,8 +139,8 @@ class PlasticPathway:
         if kind != "synapse":
             return self.traces[kind].learned
         own = {WEIGHT: self.weights, **self._persistent}
-        if self._rewired and self._fixed is not None:
-            own[CONNECTED] = (~self._fixed).to(self.weights.dtype)
+        if self._structural and self._connected is not None:
+            own[CONNECTED] = self._connected.to(self.weights.dtype)
         return {name: each.T for name, each in own.items()}
 
     def set_learned(self, kind: str, values: Mapping[str, Tensor]) -> None:
@@ -149,8 +150,10 @@ class PlasticPathway:
             return
         own = {n: v.T.clone(memory_format=torch.contiguous_format) for n, v in values.items()}
         self.weights = own.pop(WEIGHT)
-        if self._rewired:
-            self._fixed = own.pop(CONNECTED) == 0
+        if self._structural:
+            before, self._connected = self._connected, own.pop(CONNECTED) != 0
+            if self._optimiser is not None and before is not None:
+                self._optimiser.forget(before != self._connected)
         self._persistent = own
 
     def keep(self, kind: str) -> None:
@@ -238,8 +241,8 @@ class PlasticPathway:
             change = self._averaged(step, key, spikes.get(key), examples, layers)
             if change is None:
                 continue
-            if self._fixed is not None:
-                change = change.masked_fill(self._fixed, 0)
+            if self._connected is not None:
+                change = change.masked_fill(~self._connected, 0)
             if self._optimiser is None:
                 ran = _synapses(key, spikes.get(key))
                 self._set(self.weights + change, *self._averages[key][0], ran)
@@ -277,8 +280,8 @@ class PlasticPathway:
         weights = _rounded(weights.clamp(low, high))
         if ran is not None:
             weights = torch.where(ran, weights, self.weights)
-        if self._fixed is not None:
-            weights = torch.where(self._fixed, self.weights, weights)
+        if self._connected is not None:
+            weights = torch.where(self._connected, weights, self.weights)
         self.weights = weights
 
     def _run(
@@ -312,8 +315,8 @@ class PlasticPathway:
         if WEIGHT not in found:
             return
         old, new = self.weights[at], found[WEIGHT]
-        if self._fixed is not None:
-            new = torch.where(self._fixed[at], old, new)
+        if self._connected is not None:
+            new = torch.where(self._connected[at], new, old)
         if total is None:
             self.weights[at] = new
         else:

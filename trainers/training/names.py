@@ -22,7 +22,7 @@ __all__ = ["check_names", "check_weight_names"]
 
 
 def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
-    """Refuse names that no layer, weight or trained parameter has.
+    """Refuse names that no layer, weight or trained parameter has, and connections that change.
 
     Raises
     ------
@@ -30,6 +30,13 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
         Naming the key, and the names that it may have.
     """
     models = {placed.name: placed.model for placed in config.network.placed}
+    for placed in config.network.placed:
+        for weights in placed.connections:
+            raise NetworkError(
+                "gradients would give weights to connections that do not exist",
+                where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
+                mend="Train it without its rule, or let it learn by the rule alone: [learning]",
+            )
     _check_trainable(config.training, models, set(mirror.trained))
     check_weight_names(config, stages, mirror.weights)
 

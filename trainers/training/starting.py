@@ -121,5 +121,7 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
             own |= placed.parameter_shapes.keys()
         if placed.readout == before[name].readout:
             own |= placed.readout_shapes.keys()
+        if placed.synapses == before[name].synapses:
+            own |= placed.learned_shapes.keys()
         weights |= {array: network.weights[array] for array in own & network.weights.keys()}
     return Network(config, weights)

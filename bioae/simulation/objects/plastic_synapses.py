@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PlasticSynapses"]
 
-#: The variable that says which connections exist.
-_MASK = "_connections"
+#: The variable that is 1 for connections that exist, and 0 for others. Its numbers are those of
+#: weights, for compilers to vectorise the choice between two of them.
+_CONNECTED = "_connected"
 
 _COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
 
@@ -103,15 +104,12 @@ class PlasticSynapses(TemplateGroup):
         self.rule, self.source, self.target, self.traces = rule, source, target, dict(traces)
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: weight} | {each: f"{weight}_{each}" for each in rule.states}
-        self._learned = {name: self._arrays.get(name, _MASK) for name in learned}
-        mask = learned.get(CONNECTED)
-        if mask is None and recurrent and not autapses:
-            mask = ~np.eye(len(target), dtype=bool)
+        self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
         self._presentations = presentations
         dt = float(clock.dt)
         self._add_groups(variable, negative)
         start = rule_start(rule, dt)
-        self._add_synapses(learned, start, mask)
+        self._add_synapses(learned, start)
         self._add_numbers(rule_numbers(rule, dt))
         self._add_keys(keys)
         exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
@@ -138,14 +136,15 @@ class PlasticSynapses(TemplateGroup):
                 "_spikes_post",
                 "_target",
                 *(["_negative"] if negative else []),
-                *([_MASK] if mask is not None else []),
+                *([_CONNECTED] if CONNECTED in learned else []),
                 *(_array(each) for each in self._given() if each in used),
                 *(_array(each) for each in self._keys),
             ],
             options={
                 "weight_variable": self.variables[weight],
                 "separate": negative is not None,
-                "connected": None if mask is None else self.variables[_MASK],
+                "connected": self.variables[_CONNECTED] if CONNECTED in learned else None,
+                "no_autapses": recurrent and not autapses and CONNECTED not in learned,
                 "start": {
                     self.variables[self._arrays[each]]: value
                     for each, value in start.items()
@@ -199,9 +198,7 @@ class PlasticSynapses(TemplateGroup):
             The held numbers of the presentations that learn, by name.
         """
         arrays: dict[str, NDArray[Any]] = {
-            (array := self._learned[name]): np.ascontiguousarray(
-                each.T, self.variables[array].dtype
-            ).ravel()
+            self._learned[name]: np.ascontiguousarray(each.T, self._dtype).ravel()
             for name, each in values.items()
         }
         arrays[LEARNED] = np.array([learned], np.int32)
@@ -241,10 +238,7 @@ class PlasticSynapses(TemplateGroup):
                 add.add_auxiliary_variable(named(side, name), dtype=dtype)
 
     def _add_synapses(
-        self,
-        learned: Mapping[str, NDArray[np.float64]],
-        start: Mapping[str, float],
-        mask: NDArray[Any] | None,
+        self, learned: Mapping[str, NDArray[np.float64]], start: Mapping[str, float]
     ) -> None:
         add, size = self.variables, learned[WEIGHT].size
         add.add_constant("N", size)
@@ -256,8 +250,8 @@ class PlasticSynapses(TemplateGroup):
         for name, array in self._arrays.items():
             add.add_array(array, size=size, values=values[name], dtype=self._dtype)
             add.add_auxiliary_variable(named("synapse", name), dtype=self._dtype)
-        if mask is not None:
-            add.add_array(_MASK, size=size, values=mask.T.astype(bool).ravel(), dtype=bool)
+        if CONNECTED in learned:
+            add.add_array(_CONNECTED, size=size, values=values[CONNECTED], dtype=self._dtype)
 
     def _add_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
         add, rule = self.variables, self.rule

@@ -235,3 +235,9 @@ def test_only_statements_of_synapses_draw(place: str) -> None:
     }[place]  # fmt: skip
     with pytest.raises(ModelError, match=r"random|stateful"):
         bioae.equations.lower_synapse(custom(**changes))
+
+
+def test_infinity_bounds_a_weight_as_no_bound_does() -> None:
+    rule = {"synapse": {"on_post": "w = clip(w + 0.02*x_pre, 0, inf)"}}
+    start = learner(rule)
+    check(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plastic_networks import custom, network, signals
+from plastic_networks import HIDDEN, custom, network, signals
 
 import bioae
 from bioae.analysis import differing_spikes
@@ -18,7 +18,7 @@ from bioae.networks import Network
 from bioae.networks.connections import potential_connections
 from bioae.simulation import Learned, build, learn
 from bioae.structure import rewired
-from bioae.trainers import learn_mirror
+from bioae.trainers import learn_mirror, train
 from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {
@@ -27,8 +27,9 @@ STRUCTURE: dict[str, Any] = {
 }  # fmt: skip
 
 RULE: dict[str, Any] = {
-    "persistent": ["c", "x_pre"],
+    "persistent": ["c", "x_pre", "y_post"],
     "pre": {"equations": "dx/dt = -x/(1*second) : 1", "on_spike": "x += step"},
+    "post": {"equations": "dy/dt = -y/(1*second) : 1", "on_spike": "y += step"},
     "synapse": {
         "equations": "c : 1\nd : 1",
         "on_pre": "c = c + 0.25*(1 - c)",
@@ -96,24 +97,38 @@ def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
     check(learn(start, signals(7), "numpy"), learn(start, signals(7), target, chunk=5), start)
 
 
-def test_connections_go_to_the_highest_scores() -> None:
+@pytest.mark.parametrize("by_fan_out", [True, False])
+def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
     """One rewiring does what `bioae.structure.rewired` does with the scores of a still network."""
-    start = learner(period=4, by_fan_out=False)
-    still = learn(learner(period=5), signals(), "numpy").network.weights
+    changes = {"by_fan_out": by_fan_out, "score": "(c + 0.125*x_pre)/(1 + y_post)"}
+    start = learner(period=4, **changes)
+    still = learn(learner(period=5, **changes), signals(), "numpy").network.weights
     after = learn(start, signals(), "numpy").network.weights
     for name in CONNECTIONS:
         before = start.weights[f"{name}_connected"] == 1
         np.testing.assert_array_equal(still[f"{name}_connected"] == 1, before)
-        memory = still[f"{name}_c"]
-        scores = memory + 0.125 * still[f"{name}_x_pre"][None]
+        memory, post = still[f"{name}_c"], still[f"{name}_y_post"]
+        assert np.unique(post).size > 2
+        scores = (memory + 0.125 * still[f"{name}_x_pre"][None]) / (1 + post[:, None])
         potential = ~np.eye(len(before), dtype=bool) if "recurrent" in name else None
-        found = rewired(before, scores, 5, by_fan_out=False, potential=potential)
+        found = rewired(before, scores, 5, by_fan_out=by_fan_out, potential=potential)
         assert len(found.swaps)
         np.testing.assert_array_equal(after[f"{name}_connected"] == 1, found.connected)
         new, kept = found.connected & ~before, found.connected & before
         begun = np.rint((0.125 + 0.25 * memory) * 2**24) / 2**24
         np.testing.assert_array_equal(after[name][new], begun[new])
         np.testing.assert_array_equal(after[name][kept], still[name][kept])
+
+
+def test_numbers_of_32_bits_that_stay_are_not_rounded() -> None:
+    start, kept = learner(period=4), []
+    still = learn_mirror(learner(period=5), signals(), dtype="float32").network.weights
+    after = learn_mirror(start, signals(), dtype="float32").network.weights
+    for name in CONNECTIONS:
+        stay = (start.weights[f"{name}_connected"] == 1) & (after[f"{name}_connected"] == 1)
+        np.testing.assert_array_equal(after[name][stay], still[name][stay])
+        kept.append(after[name][stay] * 2**24 % 1)
+    assert np.concatenate(kept).any()
 
 
 def test_the_weakest_connections_make_way_for_random_ones() -> None:
@@ -130,7 +145,7 @@ def test_the_weakest_connections_make_way_for_random_ones() -> None:
         before, after = start.weights[array] == 1, weights[array] == 1
         left = np.minimum(before.sum(1), potential_of(start, name).sum(1) - before.sum(1))
         np.testing.assert_array_equal((after & ~before).sum(1), left)
-        # Within the layer there is no choice: four of eight connections take the place of the others.
+        # Within the layer there is no choice: the other four of eight take their place.
         assert (weights[array] != other[array]).any() == (name != "hidden.recurrent")
         for each in (name, array):
             np.testing.assert_array_equal(weights[each], mirror.network.weights[each])
@@ -161,13 +176,26 @@ def test_potential_connections_learn_no_weight_but_remember() -> None:
         assert after[f"{name}_c"][absent].any()
 
 
-def test_a_batch_is_rewired_where_a_period_ends_in_it() -> None:
-    start = learner()
-    learned = learn_mirror(start, signals(6), batch_size=3)
-    assert min(moved(start, learned).values()) > 0
+@pytest.mark.parametrize("optimiser", [None, "adam"])
+def test_a_batch_is_rewired_after_it_by_all_periods_that_end_in_it(optimiser: str | None) -> None:
+    settings: dict[str, Any] = {"optimiser": optimiser, "batch_size": 6}
+    start = learner(period=3, swaps=2)
+    learned, still, often = (
+        learn_mirror(each, signals(6), **settings)
+        for each in (start, learner(period=7), learner(period=1, swaps=1))
+    )
+    weights = still.network.weights
     for name in CONNECTIONS:
-        connected = learned.network.weights[f"{name}_connected"]
-        assert not learned.network.weights[name][connected == 0].any()
+        before = start.weights[f"{name}_connected"] == 1
+        scores = weights[f"{name}_c"] + 0.125 * weights[f"{name}_x_pre"][None]
+        potential = ~np.eye(len(before), dtype=bool) if "recurrent" in name else None
+        for swaps, other in ((4, learned), (6, often)):
+            found = rewired(before, scores, swaps, potential=potential).connected
+            np.testing.assert_array_equal(other.network.weights[f"{name}_connected"] == 1, found)
+            assert not other.network.weights[name][~found].any()
+            for key, moments in other.moments.items():
+                if key.startswith(f"{name}/") and np.ndim(moments):
+                    assert not moments.T[found != before].any()
 
 
 def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
@@ -198,7 +226,7 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target:
         "learning": {"rule": "mine", "target": target, "checkpoint": 5, "epochs": 2},
     }  # fmt: skip
     whole = learn_from(tables, tmp_path / "whole")
-    exchanged = [row["rewired"]["hidden.weight"] for row in whole.history]
+    exchanged = [row["new_connections"]["hidden.weight"] for row in whole.history]
     periods = np.array([0, *(row["presentations"] for row in whole.history)]) // 7
     due = np.diff(periods) > 0
     assert due.any()
@@ -213,7 +241,7 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target:
     with pytest.raises(KeyboardInterrupt):
         learn_from(tables, tmp_path / "parts", progress=stop)
     parts = learn_from(tables, tmp_path / "parts", resume=True)
-    assert [row["rewired"]["hidden.weight"] for row in parts.history] == exchanged
+    assert [row["new_connections"]["hidden.weight"] for row in parts.history] == exchanged
     for name, values in whole.network.weights.items():
         np.testing.assert_array_equal(values, parts.network.weights[name])
 
@@ -225,6 +253,9 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
         assert (connected.sum(1) == fan_in).all()
         assert ((start.weights[name] != 0) == (connected == 1)).all()
     assert not start.weights["hidden.recurrent_connected"].diagonal().any()
+    wide = start.config.varied(input_shape=(400,))
+    drawn = Network.initialise(wide, seed=0).weights["hidden.weight"]
+    assert np.std(drawn[drawn != 0]) == pytest.approx(2 * np.sqrt(2 / 4), rel=0.4)  # of four
     own = start.synapse_counts()["hidden"]
     np.testing.assert_array_equal(
         own["recurrent"], start.weights["hidden.recurrent_connected"].sum(0)
@@ -252,11 +283,12 @@ def test_rules_with_a_structure_pass_parity() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"score": "x_pre*y_post"}, "unknown name 'y_post'"),
+        ({"score": "x_pre*z_post"}, "unknown name 'z_post'"),
         ({"score": "d"}, "'d' does not persist"),
         ({"score": "c > 0"}, "a condition stands for a number"),
         ({"new_weight": "1*mV"}, "wrong unit"),
         ({"score": " "}, "blank"),
+        ({"fan_in": 1.0}, "a whole number of at least 1, or a fraction between 0 and 1; found 1.0"),
         ({"fan_in": 0}, "fan_in"),
         ({"fan_in": 1.5}, "fan_in"),
         ({"period": 0}, "period"),
@@ -280,6 +312,7 @@ def test_a_variable_is_not_called_as_the_connections() -> None:
     [
         ({"score": "-1 - c"}, "0 or more; found -1"),
         ({"score": "log(-1 - c)"}, "found nan"),
+        ({"score": "c + inf"}, "found inf"),
         ({"new_weight": "log(-1 - c)"}, "weight of a new connection"),
         ({"new_weight": "exp(40)"}, r"below 2\^27"),
     ],
@@ -293,23 +326,50 @@ def test_scores_that_do_not_fit_stop_the_run(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("array", "values", "message"),
     [
-        (lambda mask, weights: mask.pop("hidden.weight_connected"), "missing"),
-        (lambda mask, weights: mask["hidden.weight_connected"].fill(1), "do not fit"),
-        (lambda mask, weights: mask["hidden.weight_connected"].__imul__(0.5), "do not fit"),
-        (lambda mask, weights: weights["hidden.weight"].fill(0.5), "do not exist have weights"),
+        ("hidden.weight_connected", 1.0, "12 sources of target 0"),
+        ("hidden.weight_connected", 0.5, "found 0.5"),
+        ("hidden.weight_connected", -1.0, "found -1"),
+        ("hidden.recurrent_connected", np.tri(HIDDEN) - np.tri(HIDDEN, k=-4), "do not fit"),
+        ("hidden.recurrent_connected", np.tile(np.arange(HIDDEN) < 4, (HIDDEN, 1)), "autapses"),
+        ("hidden.weight", 0.5, "do not exist have weights in 'hidden.weight'; .* found 0.5"),
     ],
 )
-def test_connections_that_do_not_fit_are_refused(spoil: Any, message: str) -> None:
+def test_connections_that_do_not_fit_are_refused(array: str, values: Any, message: str) -> None:
     start = learner()
-    arrays = {name: values.copy() for name, values in start.weights.items()}
-    spoil(arrays, arrays)
-    spoiled = Network(start.config, arrays)
+    spoiled = np.broadcast_to(values, start.weights[array].shape).astype(float)
     with pytest.raises(NetworkError, match=message):
-        learn(spoiled, signals(), "numpy")
-    with pytest.raises(NetworkError, match=message):
-        build(spoiled, 1, learning=True)
+        Network(start.config, {**start.weights, array: spoiled})
+
+
+def test_connections_that_are_missing_are_refused_by_who_needs_them() -> None:
+    start = learner()
+    arrays = {n: each for n, each in start.weights.items() if n != "hidden.weight_connected"}
+    network = Network(start.config, arrays)
+    assert bioae.simulate(network, signals(1), "numpy")["layers/hidden"]["spike_count"].sum() > 0
+    for use in (
+        lambda: learn(network, signals(), "numpy"),
+        lambda: learn_mirror(network, signals()),
+        lambda: build(network, 1, learning=True),
+    ):
+        with pytest.raises(NetworkError, match=r"'hidden\.weight_connected' are missing"):
+            use()
+
+
+def test_gradients_do_not_train_connections_that_change(tmp_path: Path) -> None:
+    tables = {
+        "network": {
+            "steps": 5, "decoder": {"kind": "count"},
+            "task": {"kind": "classification", "classes": 10},
+            "layers": [
+                {"kind": "dense", "name": "out", "units": 10, "synapse": "stdp_structural"},
+            ],
+        },
+        "data": {"train": 20, "test": 10},
+    }  # fmt: skip
+    with pytest.raises(NetworkError, match="gradients would give weights to connections"):
+        train(tables, tmp_path / "run")
 
 
 def test_a_layer_with_too_few_sources_is_refused() -> None:

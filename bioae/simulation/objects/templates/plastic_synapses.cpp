@@ -36,18 +36,25 @@
     {{vector_code[key]|autoindent}}
     {% for _name, _result in block.results.items() %}
     {% if connected and _name == weight %}
-    _row_{{_name}}[_j] = _connected[_j] ? {{_result}} : {{_name}};
+    _row_{{_name}}[_j] = _connected[_j] != 0 ? {{_result}} : {{_name}};
     {% else %}
     _row_{{_name}}[_j] = {{_result}};
     {% endif %}
     {% endfor %}
     {% endmacro %}
     {% macro whole_row(key, block) %}
+    {% set _keeps = no_autapses and weight in block.results %}
     {{row(block)}}
+    {% if _keeps %}
+    const {{c_data_type(weight_variable.dtype)}} _kept = _row_{{weight}}[_i];
+    {% endif %}
     for (int32_t _j = 0; _j < {{targets}}; _j++)
     {
         {{synapse(key, block)}}
     }
+    {% if _keeps %}
+    _row_{{weight}}[_i] = _kept;
+    {% endif %}
     {% endmacro %}
     {% set _weights = get_array_name(weight_variable) %}
     {% set _number = c_data_type(weight_variable.dtype) %}
@@ -152,7 +159,17 @@
                         {% for _name in _block.arrays %}
                         __builtin_prefetch(_row_{{_name}} + 16*{{targets}} + _j, 1);
                         {% endfor %}
+                        {% if connected and weight in _block.results %}
+                        __builtin_prefetch(_connected + 16*{{targets}} + _j);
+                        {% endif %}
+                        {% if no_autapses and weight in _block.results %}
+                        const {{_number}} _kept = _row_{{weight}}[_j];
                         {{synapse(_key, _block)}}
+                        if (_j == _i)
+                            _row_{{weight}}[_j] = _kept;
+                        {% else %}
+                        {{synapse(_key, _block)}}
+                        {% endif %}
                     }
                 }
             {% else %}

@@ -75,8 +75,8 @@
                 {% endif %}
                 {{vector_code[_key]|autoindent}}
                 {% for _name, _result in _block.results.items() %}
-                {% if connected and _name == weight %}
-                if {{get_array_name(connected)}}[_row + _j]:
+                {% if (connected or no_autapses) and _name == weight %}
+                if {{get_array_name(connected) + '[_row + _j] != 0' if connected else '_i != _j'}}:
                     {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}
                 {% else %}
                 {{get_array_name(_block.arrays[_name])}}[_row + _j] = {{_result}}
