@@ -145,11 +145,11 @@ EXPERIMENT = Experiment(
     },
     run=run,
     sizes={
-        "data": "mnist", "train": 5_000, "test": 10_000, "labelled": 5_000, "few": 25, "epochs": 3,
+        "data": "mnist", "train": 5_000, "test": 10_000, "labelled": 5_000, "few": 110, "epochs": 3,
         "steps": 50,
     },
     quick={
-        "data": "sample", "train": 80, "test": 20, "labelled": 60, "few": 11, "epochs": 1,
+        "data": "sample", "train": 120, "test": 20, "labelled": 60, "few": 101, "epochs": 1,
         "steps": 20,
     },
     seeds=5,
