@@ -152,7 +152,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("local_encoder", "frozen", "stdp_postsynaptic", {*OWN_RULE, "learning.rule"}),
         ("local_encoder", "shuffled", "stdp_postsynaptic", set()),
         ("rewiring", "fixed", "rewired", OWN_RULE),
-        ("rewiring", "opposite", "rewired", OWN_RULE),
+        ("rewiring", "random", "rewired", OWN_RULE),
         ("rewiring", "all", "rewired", {*OWN_RULE, "learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
 )
