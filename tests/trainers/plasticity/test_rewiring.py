@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from plastic_networks import HIDDEN, custom, network, signals
 import bioae
 from bioae.analysis import differing_spikes
 from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
@@ -391,3 +394,21 @@ def test_impossible_connections_are_refused() -> None:
         rewired(connected, np.ones((2, 2)), 1, potential=~connected)
     with pytest.raises(InputError, match=r"truth values \(2, 2\)"):
         rewired(connected, np.ones((2, 2)), 1, potential=[[True]])
+
+
+def test_the_scores_of_the_documentation_exchange_connections() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "synapse-models.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r'```toml\n(score = """.*?)```', page, re.DOTALL)
+    (weakest,) = re.findall(r'`score = "(connected\*w.*?)"`', page, re.DOTALL)
+    table = {"fan_in": 0.25, "period": 3, "swaps": 20, **tomllib.loads(block)}
+    bcpnn = bioae.load_synapse("bcpnn").to_mapping() | {"structure": table}
+    pruned = bioae.load_synapse("stdp_pair").to_mapping()
+    pruned["parameters"] |= {"theta": "0.6"}
+    pruned["structure"] = {**table, "score": weakest.replace("\n", " ")}
+    for fields in (bcpnn, pruned):
+        rule = SynapseModel.from_mapping("mine", fields, where="mine.toml")
+        (report,) = rule_parities(
+            rule, ["numpy"], neuron=bioae.load_model("lif"), neurons=20, examples=7
+        )
+        assert report.passed
+        assert report.exchanged
