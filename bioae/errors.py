@@ -174,7 +174,9 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
     model
         The class that was validated; its keys are listed where one is unknown.
     """
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt key is also missing: its name says more.
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     loc = _without_tags(first["loc"], model)
     key = key_path(*loc)
     match first["type"]:
@@ -182,8 +184,9 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             return {"what": f"the key {key!r} is missing"}
         case "extra_forbidden":
             complaint: Complaint = {"what": f"unknown key {key!r}"}
-            if model is not None and len(loc) == 1:
-                complaint["expected"] = f"one of {', '.join(model.model_fields)}"
+            tables = [] if model is None else _tables_at(loc[:-1], model)
+            if len(tables) == 1:
+                complaint["expected"] = f"one of {', '.join(tables[0].model_fields)}"
             return complaint
         case "union_tag_invalid":
             of, known = first["ctx"]["discriminator"].strip("'"), first["ctx"]["expected_tags"]
@@ -230,6 +233,16 @@ def _without_tags(
         if fields:
             tables = [table for field in fields for table in _tables(field.annotation)]
     return tuple(kept)
+
+
+def _tables_at(parts: tuple[str | int, ...], model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return the tables that a document may have at a place."""
+    tables = [model]
+    for part in parts:
+        if isinstance(part, str):
+            fields = [table.model_fields[part] for table in tables if part in table.model_fields]
+            tables = [table for field in fields for table in _tables(field.annotation)]
+    return tables
 
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:

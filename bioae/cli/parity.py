@@ -237,7 +237,7 @@ def _lines_of_rule(report: RuleParity) -> Iterator[str]:
     yield (
         f"{report.spikes:,} spikes of {report.neurons:,} neurons ({report.neuron}) in "
         f"{report.examples} presentations of {report.steps} steps; {report.active_fraction:.0%} of "
-        f"the neurons fire, {report.changed:.0%} of {report.weights:,} weights change"
+        f"the neurons fire, {report.changed:.0%} of {report.weights:,} learned numbers change"
     )
     yield f"differing (neuron, step) pairs: {report.differing}"
     yield f"differing weights, summed over presentations: {report.differing_weights}"
