@@ -100,7 +100,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
         written("format_version = 1\nnetwork = 3\narrays = {}\ntraining = {}\nmetrics = {}"),
         "network does not fit",
     ),
-    "an unknown table": (edited("[training]", "[trainign]"), "'training' is missing"),
+    "an unknown table": (
+        edited("[training]", "[trainign]"),
+        "unknown key 'trainign'",
+    ),
     "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), "unknown key 'stepz'"),
     "a key out of bounds": (edited("steps = 4", "steps = -4"), "steps does not fit"),
     "layers that do not fit": (edited("units = 5", "units = 6"), "expected (6, 6); found (5, 5)"),

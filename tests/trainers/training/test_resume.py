@@ -178,7 +178,8 @@ def test_a_damaged_checkpoint_is_refused(
         (None, "truncated or foreign"),
         ({"bioae": "{}"}, "the key 'version' is missing"),
         ({"bioae": "no JSON"}, "this is not valid JSON"),
-        ({"bioae": '{"version": 2, "position": {"epok": 1}}'}, "the key 'config' is missing"),
+        ({"bioae": '{"version": 2, "position": {"epok": 1}}'}, "unknown key 'position.epok'"),
+        ({"bioae": '{"version": 2}'}, "the key 'config' is missing"),
         ({"bioae": '{"version": 1}'}, "another version of the format; expected 2; found 1"),
     ],
 )
