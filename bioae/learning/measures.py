@@ -26,7 +26,7 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
 from bioae.trainers.training.splits import Splits
 
-__all__ = ["Evaluation", "activity", "draw", "existing", "new_connections", "quantiles"]
+__all__ = ["Evaluation", "activity", "draw", "existing", "quantiles"]
 
 FIELDS, WEIGHTS = FIGURES
 
@@ -129,19 +129,6 @@ def existing(
             if connected is not None:
                 found[name] = found[name][np.asarray(learned[connected]) != 0]
     return found
-
-
-def new_connections(
-    config: NetworkConfig,
-    before: Mapping[str, NDArray[np.floating]],
-    after: Mapping[str, NDArray[np.floating]],
-) -> dict[str, int]:
-    """Return how many connections are new, by the name of the weights."""
-    return {
-        name: int((np.asarray(before[array]) > after[array]).sum())
-        for placed in config.placed
-        for name, array in placed.connections.items()
-    }
 
 
 def draw(

@@ -29,8 +29,9 @@ from bioae.fields import Count, Natural, Table
 from bioae.files import atomic_output, remove
 from bioae.inputs import read_input
 from bioae.learning.config import LearningConfig, load_learning
-from bioae.learning.measures import Evaluation, activity, draw, new_connections, quantiles
+from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.networks import artefact
+from bioae.networks.connections import new_connections
 from bioae.networks.network import Network
 from bioae.networks.rules import check_held
 from bioae.progress import Progress, check_progress, counted
@@ -301,7 +302,7 @@ class _Run:
         start, begun = state.done, time.monotonic()
         for part, chunk, weights in self.pieces(presented, values):
             now = time.monotonic()
-            exchanged = new_connections(self.config.network, state.network.weights, weights)
+            exchanged = new_connections(self.config.network.placed, state.network.weights, weights)
             state.network = with_weights(state.network, weights)
             state.done = start + part.stop
             state.history.append(

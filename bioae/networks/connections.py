@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ __all__ = [
     "check_connections",
     "draw_connections",
     "need_connections",
+    "new_connections",
     "potential_connections",
     "structure_of",
 ]
@@ -104,6 +105,19 @@ def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.float
                 expected=f"0 where {array!r} is 0",
                 found=f"{absent[absent != 0][0]:g}",
             )
+
+
+def new_connections(
+    layers: Iterable[PlacedLayer],
+    before: Mapping[str, NDArray[np.floating]],
+    after: Mapping[str, NDArray[np.floating]],
+) -> dict[str, int]:
+    """Return how many connections are new between two states, by the name of the weights."""
+    return {
+        name: int((np.asarray(before[array]) < after[array]).sum())
+        for placed in layers
+        for name, array in placed.connections.items()
+    }
 
 
 def need_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:

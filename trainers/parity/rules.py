@@ -17,6 +17,7 @@ from bioae.equations.synapses.model import CONNECTED, SynapseModel
 from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
+from bioae.networks.connections import new_connections
 from bioae.networks.network import Network
 from bioae.networks.rules import rules_of
 from bioae.random import MAX_SEED, named_stream
@@ -209,8 +210,7 @@ def _compare(
             errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
             counts["weights"] += sum(int((each > 0).sum()) for each in errors)
             worst = max(worst, *(float(each.max()) for each in errors))
-            connections = (array for each in placed for array in each.connections.values())
-            counts["exchanged"] += sum(int((weights[n] > after[n]).sum()) for n in connections)
+            counts["exchanged"] += sum(new_connections(placed, weights, after).values())
             weights = after
     differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
     either = counts["common"] + differing

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
@@ -70,13 +71,14 @@ class LayerLearner:
                 )
                 for side, program in rule.traces.items()
             }
-            no_autapses = recurrent and not placed.layer.autapses
-            connected = ~torch.eye(targets, dtype=torch.bool) if no_autapses else None
+            possible, structural = potential_connections(placed, name), name in placed.connections
+            all_exist = possible.all() and not structural
+            connected = None if all_exist else torch.from_numpy(possible.T.copy())
             self.paths[name] = PlasticPathway(
                 rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
                 number=pathway_number(placed.depth, recurrent=recurrent),
                 separate=placed.separate_inhibition, connected=connected, optimiser=optimiser,
-                structural=name in placed.connections,
+                structural=structural,
             )  # fmt: skip
         self.learned = {n: like.new_tensor(network.weights[n]) for n in placed.learned_shapes}
 
