@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["interrupts_kept", "terminated_as_interrupted"]
+__all__ = ["ends_by_status", "interrupts_kept", "terminated_as_interrupted"]
 
 _AGAIN_SECONDS = 0.01
 
@@ -39,6 +39,15 @@ def interrupts_kept() -> Iterator[None]:
         sys.unraisablehook = before
         if at_interrupts is signal.SIG_IGN:
             signal.signal(signal.SIGINT, at_interrupts)
+
+
+def ends_by_status() -> None:
+    """Let this process end by its exit status after an interrupt that was caught.
+
+    ``python -m`` ends by the signal instead if it arrived in code that was executed from a string,
+    as libraries do while they are imported, until other such code runs.
+    """
+    exec("")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from cyclopts import CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
-from bioae.cli.interrupts import interrupts_kept
+from bioae.cli.interrupts import ends_by_status, interrupts_kept
 from bioae.cli.loading import load_less
 from bioae.errors import BioaeError, InputError
 
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = make_app()(words)
             sys.stdout.flush()
     except KeyboardInterrupt:
+        ends_by_status()
         _hush()
         print("bioae: interrupted", file=sys.stderr)
         return _INTERRUPTED

@@ -148,3 +148,25 @@ def test_an_interrupt_in_a_finaliser_is_not_lost() -> None:
         [sys.executable, "-c", IN_A_FINALISER], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", ENDED)
+
+
+IN_TEXT = """
+import os, signal, sys
+import bioae.cli.main
+main = sys.modules["bioae.cli.main"]
+
+def app():
+    return lambda arguments: exec("os.kill(os.getpid(), signal.SIGINT)")
+
+main.make_app = app
+sys.exit(main.main([]))
+"""
+
+
+def test_an_interrupt_in_code_from_a_string_ends_by_the_exit_status(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(IN_TEXT)
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", ENDED)
