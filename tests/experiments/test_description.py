@@ -124,6 +124,31 @@ def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
     assert "| other | 2.00 |" in two
 
 
+def test_a_page_leaves_out_conditions_without_rows_in_its_results() -> None:
+    grouped = experiment(groups={"One": ("a",), "Two": ("b",)}, seeds=1)
+    plan = Plan(grouped)
+    page = page_of(grouped, document(plan, {("a", 0): {"score": 0.5, "spikes": 5}}))
+    assert "| `b` | other | 0 |" in page
+    assert "### Two\n\nNo rows yet.\n" in page
+    together = experiment(seeds=1)
+    page = page_of(together, document(Plan(together), {("b", 0): {"score": 0.5, "spikes": 5}}))
+    assert "|  | `b` |\n" in page
+
+
+def test_a_page_says_which_rows_are_from_which_commit() -> None:
+    stored = document(Plan(experiment()), {("a", s): {"score": 0.5} for s in range(3)})
+    first, *others = stored.rows
+    rows = (
+        first.model_copy(update={"provenance": {"commit": "1a"}}),
+        *(row.model_copy(update={"provenance": {"commit": "2b"}}) for row in others),
+    )
+    page = page_of(experiment(), stored.model_copy(update={"rows": rows}))
+    assert "- Commit: 1a (`a` 0); 2b (`a` 1 2).\n" in page
+    page = page_of(experiment(), stored.model_copy(update={"rows": rows[:1]}))
+    assert "- Commit: 1a.\n" in page
+    assert "- Machine: not known." in page
+
+
 def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
     names = list("abcdef")
     many = experiment(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from bioae.experiments.runner.criteria import Estimate, values_of
 from bioae.experiments.runner.experiment import Experiment, Plan
-from bioae.experiments.runner.rows import Document, table_of
+from bioae.experiments.runner.rows import Document, Row, table_of
 from bioae.experiments.runner.verdict import Verdict, judge, measured
 from bioae.files import atomic_output
 
@@ -124,15 +124,18 @@ def _tables(plan: Plan, table: xr.Dataset) -> Iterator[str]:
 def _results(plan: Plan, table: xr.Dataset, names: Sequence[str]) -> str:
     """Return a table of the columns in rows and the conditions in columns, or transposed.
 
-    Columns of which no condition has a number are left out.
+    Conditions without a row, and columns of which no condition has a number, are left out.
     """
+    names = [name for name in names if table["finished"].sel(condition=name).any()]
+    if not names:
+        return "No rows yet."
     columns = plan.experiment.columns.items()
     cells = [
         [_text(column.text, column.unit), *(_cell(table, name, condition) for condition in names)]
         for name, column in columns
         if column.shown
     ]
-    cells = [row for row in cells if any(row[1:])] or cells
+    cells = [row for row in cells if any(row[1:])]
     head = ["", *(f"`{name}`" for name in names)]
     if len(names) > 4:
         head, *cells = [list(row) for row in zip(head, *cells, strict=True)]
@@ -161,19 +164,31 @@ def _run(experiment: Experiment, document: Document) -> str:
     seconds = sum(row.provenance.get("seconds", 0.0) for row in rows)
     lines.append(f"- Time: {seconds / 60:,.0f} minutes in all, on a machine that may be shared.")
     for label, key in (("Versions", "versions"), ("Commit", "commit"), ("Machine", "machine")):
-        texts = _distinct(_plain(row.provenance.get(key)) for row in rows)
-        lines.append(f"- {label}: {'; '.join(texts) or 'not known'}.")
+        lines.append(f"- {label}: {_origins(rows, key)}.")
     return "\n".join(lines)
+
+
+def _origins(rows: Iterable[Row], key: str) -> str:
+    """Return what the provenance of rows has of a key; which rows, if they differ in it."""
+    origins: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        seeds = origins.setdefault(_plain(row.provenance.get(key)), {})
+        seeds.setdefault(row.condition, []).append(str(row.seed))
+    if len(origins) < 2:
+        return next(iter(origins), "") or "not known"
+    return "; ".join(
+        f"{text or 'not known'} ({_listed(conditions)})" for text, conditions in origins.items()
+    )
+
+
+def _listed(conditions: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"`{name}` {' '.join(seeds)}" for name, seeds in conditions.items())
 
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return "" if value is None else str(value)
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(texts) if text]
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
