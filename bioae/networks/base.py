@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.arithmetic.grid import rounded
 from bioae.checks import whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
@@ -152,12 +153,10 @@ class NetworkBase(Shown):
 
         Sums of such weights are exact in any order, so all targets agree to the last bit.
         """
-        grid = 2.0 ** whole(bits, "bits", most=60)
+        bits = whole(bits, "bits", most=60)
         names = (n for each in self.config.placed for n in (*each.weight_shapes, *each.bias_shapes))
-        rounded = {
-            name: np.rint(self.weights[name].astype(np.float64) * grid) / grid for name in names
-        }
-        return replace(self, weights={**self.weights, **rounded})
+        on_grid = {name: rounded(self.weights[name], bits) for name in names}
+        return replace(self, weights={**self.weights, **on_grid})
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""

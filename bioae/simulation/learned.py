@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.equations.synapses.program import GRID_BITS
+from bioae.arithmetic.grid import rounded
+from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.rules import check_rules, learned_by
@@ -54,7 +55,6 @@ def learner(network: Network) -> Network:
             "no layer has a synapse model, by which it could learn",
             expected='a layer with `synapse = "stdp_pair"` or another one',
         )
-    grid = 2.0**GRID_BITS
     learned: dict[str, NDArray[np.float64]] = {}
     for placed in network.config.placed:
         # One value per neuron from the start, so that a network that has learned needs no other
@@ -62,7 +62,7 @@ def learner(network: Network) -> Network:
         learned |= learned_by(
             placed, network.weights, network.config.dt_seconds
         ) | network.persistent(placed)
-    learned |= {name: np.rint(learned[name] * grid) / grid for name in names}
+    learned |= {name: rounded(learned[name], GRID_BITS) for name in names}
     return with_weights(network, learned)
 
 
@@ -91,11 +91,11 @@ def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) ->
                 where=where,
                 mend="Check divisions and logarithms in the rule",
             )
-        if array == name and not (np.abs(values) < 2.0 ** (51 - GRID_BITS)).all():
+        if array == name and not (np.abs(values) < 2.0**RANGE_BITS).all():
             raise NetworkError(
                 f"the weights {name!r} grew without bounds as they learned",
                 where=where,
-                expected=f"magnitudes below 2^{51 - GRID_BITS}",
+                expected=f"magnitudes below 2^{RANGE_BITS}",
                 mend="Bound them in the rule: w = clip(w + ..., 0, 1)",
             )
 

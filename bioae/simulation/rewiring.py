@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.arithmetic.grid import rounded
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
-from bioae.equations.synapses.program import GRID_BITS, Rule, named
+from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.base import NetworkBase
 from bioae.networks.connections import potential_connections, structure_of
@@ -141,15 +142,15 @@ class _Pathway:
                 expected=error.expected, found=error.found,
                 mend="Bound them with clip, or set by_fan_out = false if they may be negative",
             ) from error  # fmt: skip
-        came, most, grid = found & ~before, 2.0 ** (51 - GRID_BITS), 2.0**GRID_BITS
-        beyond = new[came][~(np.abs(new[came]) < most)]
+        came = found & ~before
+        beyond = new[came][~(np.abs(new[came]) < 2.0**RANGE_BITS)]
         if len(beyond):
             raise NetworkError(
                 "the weight of a new connection does not fit", where=f"{self._where} new_weight",
-                expected=f"a magnitude below 2^{51 - GRID_BITS}", found=f"{beyond[0]:g}",
+                expected=f"a magnitude below 2^{RANGE_BITS}", found=f"{beyond[0]:g}",
             )  # fmt: skip
         after_weights = np.where(found, learned[weights], 0.0)
-        after_weights[came] = np.rint(new[came] * grid) / grid
+        after_weights[came] = rounded(new[came], GRID_BITS)
         return {connections: found.astype(np.float64), weights: after_weights}
 
     def _values(self, learned: Arrays, after: int) -> dict[str, Any]:

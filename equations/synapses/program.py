@@ -14,7 +14,17 @@ from bioae.equations.program import Draw, Program, Statement, Statements
 from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
-__all__ = ["GRID_BITS", "SIDES", "SPIKES", "Block", "Exchange", "Rule", "SideName", "named"]
+__all__ = [
+    "GRID_BITS",
+    "RANGE_BITS",
+    "SIDES",
+    "SPIKES",
+    "Block",
+    "Exchange",
+    "Rule",
+    "SideName",
+    "named",
+]
 
 SideName = str
 
@@ -26,6 +36,9 @@ SPIKES: Mapping[str, SideName] = {"on_pre": "pre", "on_post": "post"}
 
 #: Weights that learn are multiples of 2**-24: their sums are exact in any order.
 GRID_BITS = 24
+
+#: Their magnitudes are below 2**27: the rounding to the grid is exact below 2**51 of its units.
+RANGE_BITS = 51 - GRID_BITS
 
 
 def named(kind: str, name: str) -> str:

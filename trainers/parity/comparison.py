@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive
+from bioae.arithmetic.grid import rounded
 from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.equations.lowering.lowering import lower
@@ -218,10 +219,8 @@ def _active_fraction(result: xr.DataTree, layers: Iterable[str]) -> float:
 
 def _exact(network: Network) -> bool:
     synaptic = {n for placed in network.config.placed for n in placed.weight_shapes}
-    grid = 2.0**GRID_BITS
-    on_grid = all(
-        (network.weights[n] * grid == np.rint(network.weights[n] * grid)).all() for n in synaptic
-    )
+    weights = [network.weights[name] for name in synaptic]
+    on_grid = all((each == rounded(each, GRID_BITS)).all() for each in weights)
     return on_grid and all(placed.program.reproducible for placed in network.config.placed)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
+from bioae.networks.connections import potential_connections
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity, LayerActivity
@@ -62,12 +63,13 @@ class Problem(DescentProblem):
 
     @property
     def absent(self) -> Mapping[str, Tensor]:
-        """The diagonals of recurrent weights in layers without autapses."""
-        return {
-            f"{placed.name}.recurrent": torch.eye(placed.size, dtype=torch.bool)
+        """The weights that are no potential connections: autapses, in layers without them."""
+        potential = {
+            name: potential_connections(placed, name)
             for placed in self.config.network.placed
-            if placed.layer.recurrent and not placed.layer.autapses
+            for name in placed.weight_shapes
         }
+        return {n: torch.from_numpy(~each) for n, each in potential.items() if not each.all()}
 
     def batch(self, images: Data, seed: int) -> Batch:
         """Encode images; random input depends on the seed and on the number of each image."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bioae.arithmetic.grid import rounded
 from bioae.errors import NetworkError
 from bioae.fields import Positive, Steps, Table
 from bioae.networks.schedule import points_in
@@ -21,8 +22,8 @@ __all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "drawn", "on_
 
 Drive = NDArray[np.float32]
 
-#: Graded events are multiples of 1 / _GRID.
-_GRID = 2.0**12
+#: Graded events are multiples of 2**-12.
+_GRID_BITS = 12
 
 
 class EncoderBase(Table):
@@ -230,8 +231,7 @@ def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:
 
     Sums of them are exact in any order when the weights are on such a grid too.
     """
-    rounded = np.rint(events.astype(np.float64) * _GRID) / _GRID
-    return rounded.astype(np.float32).astype(np.float64)
+    return rounded(events, _GRID_BITS).astype(np.float32).astype(np.float64)
 
 
 def drawn(
