@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from bioae.equations.timed_arrays import check_interval
 from bioae.errors import ModelError
 
 __all__ = [
+    "Start",
     "constant_values",
     "default_parameters",
     "drawn_parameters",
@@ -36,8 +38,11 @@ _LONGEST_SETTLING = 1_000_000
 
 def default_parameters(program: Program) -> Values:
     """Return the model's parameters in base units, as arrays without dimensions."""
-    values = parameter_values(program.model)
-    return {name: np.asarray(float(values.get(name, 0.0))) for name in program.parameters}
+    return _declared(program, parameter_values(program.model))
+
+
+def _declared(program: Program, defaults: Mapping[str, Any]) -> Values:
+    return {name: np.asarray(float(defaults.get(name, 0.0))) for name in program.parameters}
 
 
 def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float64]]) -> Values:
@@ -87,16 +92,7 @@ def constant_values(
     dict
         By name, a scalar array or an array (neuron).
     """
-    values = _environment(program, parameters, dt=dt, n=n)
-    functions = array_functions(np)
-    with np.errstate(all="ignore"):
-        for name, expression in program.constants.items():
-            value = np.asarray(compile_expression(expression, functions)(values), dtype=np.float64)
-            if name.startswith(REFRACTORY_PREFIX):
-                # It may be 1/0, and is multiplied by 0 where a neuron is not refractory.
-                value = np.where(np.isfinite(value), value, 0.0)
-            values[name] = value
-    return {name: np.asarray(values[name]) for name in program.constants}
+    return Start(program, dt, n).constants(parameters)
 
 
 def initial_state(
@@ -133,51 +129,99 @@ def initial_state(
     ModelError
         If settling does not end in finite numbers.
     """
-    values = _environment(program, parameters, dt=dt, n=n)
-    values |= constant_values(program, parameters, dt=dt, n=n)
-    if program.model.settle is not None:
-        values |= noise(0) if noise else {}
-    plain = (name for name in program.states if name not in program.initial)
-    for name in (*plain, *program.initial):
-        state = program.states[name]
-        values[name] = _start(program, name, state.dtype, () if state.shared else (n,), values)
-    if program.model.settle is not None and settled:
-        settle(Stepper(program, array_functions(np)), values, dt=dt, noise=noise)
-        _check_settled(program, values)
-    return {name: np.asarray(values[name]) for name in program.states}
+    return Start(program, dt, n).state(parameters, noise=noise, settled=settled)
 
 
-def _environment(program: Program, parameters: Mapping[str, Any], *, dt: float, n: int) -> Values:
-    check_interval(program.model, dt)
-    parameters = {**default_parameters(program), **parameters}
-    values = {name: np.asarray(parameters[name], dtype=np.float64) for name in program.parameters}
-    builtins = {
-        "dt": np.asarray(dt),
-        "N": np.asarray(float(n)),
-        "i": np.arange(n, dtype=np.float64),
-    }
-    timed = {name: each.at(0, dt) for name, each in program.timed.items()}
-    return {**values, **builtins, **timed, "t": np.asarray(0.0)}
+class Start:
+    """The constants and the initial state of a population, compiled once for all parameters.
 
+    Parameters
+    ----------
+    program, dt, n
+        See `constant_values`.
 
-def _start(
-    program: Program, name: str, dtype: str, shape: tuple[int, ...], values: Values
-) -> NDArray[Any]:
-    if name == "not_refractory":
-        return np.ones(shape, dtype=bool)
-    if name == "lastspike":
-        return np.full(shape, NEVER)
-    model = program.model
-    expression = program.initial.get(name)
-    value: Any = 0.0
-    if expression is not None and name not in program.random_start:
-        value = compile_expression(expression, array_functions(np))(values)
-    elif expression is None and name in model.parameters:
-        value = float(parameter_values(model)[name])
-    start = np.broadcast_to(np.asarray(value), shape)
-    if dtype == "boolean":
-        return start.astype(bool)
-    return np.trunc(start) if dtype == "integer" else start.astype(float)
+    Raises
+    ------
+    ModelError
+        If an interval of the model is no multiple of the time step.
+    """
+
+    def __init__(self, program: Program, dt: float, n: int) -> None:
+        check_interval(program.model, dt)
+        self._program, self._dt, self._n = program, dt, n
+        self._functions = array_functions(np)
+        self._defaults = parameter_values(program.model)
+        self._shared: Values = {
+            **_declared(program, self._defaults),
+            "dt": np.asarray(dt),
+            "N": np.asarray(float(n)),
+            "i": np.arange(n, dtype=np.float64),
+            "t": np.asarray(0.0),
+            **{name: each.at(0, dt) for name, each in program.timed.items()},
+        }
+        self._constants, self._initial = (
+            {n: compile_expression(each, self._functions) for n, each in expressions.items()}
+            for expressions in (program.constants, program.initial)
+        )
+
+    def __deepcopy__(self, memo: object) -> Start:
+        return self  # it never changes
+
+    def constants(self, parameters: Mapping[str, Any]) -> Values:
+        """Return what `constant_values` does."""
+        values = self._environment(parameters)
+        return {name: np.asarray(values[name]) for name in self._constants}
+
+    def state(
+        self, parameters: Mapping[str, Any], *, noise: Noise | None = None, settled: bool = True
+    ) -> Values:
+        """Return what `initial_state` does."""
+        program = self._program
+        values = self._environment(parameters)
+        settles = program.model.settle is not None
+        if settles:
+            values |= noise(0) if noise else {}
+        plain = (name for name in program.states if name not in program.initial)
+        for name in (*plain, *program.initial):
+            values[name] = self._start(name, values)
+        if settles and settled:
+            settle(self._stepper, values, dt=self._dt, noise=noise)
+            _check_settled(program, values)
+        return {name: np.asarray(values[name]) for name in program.states}
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        return Stepper(self._program, self._functions)
+
+    def _environment(self, parameters: Mapping[str, Any]) -> Values:
+        """Return parameters, constants, and what Brian2 names."""
+        known = self._program.parameters.keys() & parameters.keys()
+        values = self._shared | {n: np.asarray(parameters[n], dtype=np.float64) for n in known}
+        with np.errstate(all="ignore"):
+            for name, function in self._constants.items():
+                value = np.asarray(function(values), dtype=np.float64)
+                if name.startswith(REFRACTORY_PREFIX):
+                    # It may be 1/0, and is multiplied by 0 where a neuron is not refractory.
+                    value = np.where(np.isfinite(value), value, 0.0)
+                values[name] = value
+        return values
+
+    def _start(self, name: str, values: Values) -> NDArray[Any]:
+        state = self._program.states[name]
+        shape = () if state.shared else (self._n,)
+        if name == "not_refractory":
+            return np.ones(shape, dtype=bool)
+        if name == "lastspike":
+            return np.full(shape, NEVER)
+        value: Any = 0.0
+        if name not in self._initial:
+            value = float(self._defaults.get(name, 0.0))
+        elif name not in self._program.random_start:
+            value = self._initial[name](values)
+        start = np.broadcast_to(np.asarray(value), shape)
+        if state.dtype == "boolean":
+            return start.astype(bool)
+        return np.trunc(start) if state.dtype == "integer" else start.astype(float)
 
 
 def settle(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression
-from bioae.equations.arrays.start import constant_values, initial_state, settle
+from bioae.equations.arrays.start import Start, settle
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.program import Program
@@ -66,6 +66,7 @@ class Constants:
         self._dt = dt
         self._noise = settling_noise(program.draws, population=number, n=math.prod(shape))
         self._size = math.prod(shape)
+        self._start = Start(program, dt, self._size)
         self._cached: tuple[Any, Values] | None = None
 
     def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
@@ -88,7 +89,6 @@ class Constants:
         return values
 
     def _values(self, parameters: Mapping[str, NDArray[Any]], like: Tensor) -> Values:
-        size: dict[str, Any] = {"dt": self._dt, "n": self._size}
         arrays: dict[str, NDArray[Any]] = {
             "dt": np.asarray(self._dt),
             "N": np.asarray(float(self._size)),
@@ -96,8 +96,8 @@ class Constants:
             "t": np.asarray(0.0),
             **{name: each.at(0, self._dt) for name, each in self._program.timed.items()},
             **parameters,
-            **constant_values(self._program, parameters, **size),
-            **initial_state(self._program, parameters, **size, noise=self._noise),
+            **self._start.constants(parameters),
+            **self._start.state(parameters, noise=self._noise),
         }
         return {name: self._tensor(array, like) for name, array in arrays.items()}
 
@@ -145,9 +145,7 @@ class Constants:
                 for name, array in drawn.items()
             }
 
-        start = initial_state(
-            program, parameters, dt=self._dt, n=self._size, noise=self._noise, settled=False
-        )
+        start = self._start.state(parameters, noise=self._noise, settled=False)
         run = {**values, **noise(0)}
         run |= {name: self._tensor(array, like) for name, array in start.items()}
         self._attach_expressions(run, program.initial, {*learning})
