@@ -1,8 +1,7 @@
 """Let a network learn by rules from a configuration: in pieces, resumable, with its measures.
 
 A run's folder holds ``config.toml``, ``metrics.jsonl`` and ``checkpoint`` from the start, and at
-the end ``test.json``, ``model``, the artefact, and figures of what was learned. The checkpoint is
-an artefact too: the network as it is, with the position of the run and its metrics.
+the end ``test.json``, ``model``, the artefact, and figures of what was learned.
 """
 
 from __future__ import annotations
@@ -11,32 +10,27 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from bioae.datasets import Data
-from bioae.errors import ArtefactError, NetworkError, describe
-from bioae.fields import Count, Natural, Table
-from bioae.files import atomic_output, remove
-from bioae.inputs import read_input
+from bioae.errors import ArtefactError
+from bioae.files import atomic_output
 from bioae.learning.config import LearningConfig, load_learning
 from bioae.learning.measures import Evaluation, activity, draw, quantiles
+from bioae.learning.state import LearningState
 from bioae.networks import artefact
 from bioae.networks.connections import new_connections
 from bioae.networks.network import Network
 from bioae.networks.rules import check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend
-from bioae.simulation.learned import learner, with_weights
+from bioae.simulation.learned import with_weights
 from bioae.simulation.learning import in_chunks
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -46,20 +40,14 @@ from bioae.trainers.training.folder import (
     LEARNING,
     METRICS,
     MODEL,
-    MOMENTS,
     TEST,
     alone_in,
-    check_config,
     check_folder,
     clear,
-    write_metrics,
 )
 from bioae.trainers.training.splits import Splits, encoder_seed, example_order, splits
 
 __all__ = ["LearningResult", "learn_from"]
-
-#: Keys on which the finished part of a run does not depend.
-_FREE = frozenset({"learning.epochs", "learning.checkpoint", "learning.labelled", "data.test"})
 
 
 @dataclass(frozen=True)
@@ -132,7 +120,7 @@ def learn_from(
     out = check_folder(out, replace=resume or overwrite)
     if not isinstance(config, LearningConfig):
         config = load_learning(config)
-    state = _State.restored(config, out) if resume else _State(_started(config))
+    state = LearningState.restored(config, out) if resume else LearningState.started(config)
     data = splits(config.data, config.network, config.learning.seed)
     with alone_in(out):
         if not resume:
@@ -146,111 +134,12 @@ def learn_from(
         return run.finish(progress)
 
 
-def _started(config: LearningConfig) -> Network:
-    """Return the network as learning starts."""
-    return learner(Network.initialise(config.network, seed=config.learning.seed))
-
-
-class _Line(Table):
-    """A line of metrics."""
-
-    model_config = ConfigDict(extra="allow")
-
-    epoch: Count
-    presentations: Count
-    weights: dict[str, list[float]]
-
-
-class _Position(Table):
-    """The position of a run, and its metrics so far."""
-
-    epoch: Natural
-    done: Annotated[int, Field(ge=0, le=10**9)]
-    history: list[_Line] = Field(default_factory=list)
-
-
-@dataclass
-class _State:
-    """The state of a run: what is done, the network, and the metrics so far."""
-
-    network: Network
-    epoch: int = 0
-    done: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    moments: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    @classmethod
-    def restored(cls, config: LearningConfig, out: Path) -> _State:
-        """Read the checkpoint of a folder."""
-        path = out / LEARNING
-        if not path.exists():
-            raise ArtefactError(
-                "there is no checkpoint to resume from",
-                where=str(path),
-                mend="Start the run without --resume (resume=True)",
-            )
-        stored = artefact.load(path)
-        before = {**stored.training, "network": stored.network.config.to_mapping()}
-        check_config(before, config.to_mapping(), str(path), _FREE)
-        try:
-            position = _Position.model_validate(stored.metrics)
-        except ValidationError as error:
-            raise ArtefactError(**describe(error, _Position), where=str(path)) from error
-        epoch, done, history = position.epoch, position.done, position.history
-        if bool(history) != bool(epoch or done):
-            raise ArtefactError("the metrics of the checkpoint do not fit its position",
-                                where=str(path))  # fmt: skip
-        if epoch > config.learning.epochs:
-            raise NetworkError(
-                "the run has finished more epochs than requested",
-                where=str(path),
-                expected=f"learning.epochs of at least {epoch}",
-                found=str(config.learning.epochs),
-            )
-        state = cls(stored.network, epoch, done, [each.model_dump() for each in history])
-        if config.learning.optimiser is not None and history:
-            state.moments = _moments(state._moments_of(out))
-        return state
-
-    def save(self, config: LearningConfig, out: Path) -> None:
-        """Write the checkpoint, then the metrics in it.
-
-        The optimiser's state is written first, next to that of the checkpoint before.
-        """
-        path = self._moments_of(out)
-        if config.learning.optimiser is not None:  # some have no state, and an empty file
-            with atomic_output(path, overwrite=True) as temporary:
-                temporary.write_bytes(save_tensors(self.moments))
-        metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
-        artefact.save(
-            self.network, out / LEARNING, training=config.record, metrics=metrics, overwrite=True
-        )
-        write_metrics(out / METRICS, self.history)
-        for other in out.glob(MOMENTS):
-            if other != path:
-                remove(other)
-
-    def _moments_of(self, out: Path) -> Path:
-        """Return the path of the optimiser's state at this position."""
-        return out / MOMENTS.replace("*", f"{self.epoch}-{self.done}")
-
-
-def _moments(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Read the state of an optimiser."""
-    try:
-        return load_tensors(read_input(path, None))
-    except (OSError, SafetensorError) as error:
-        raise ArtefactError(
-            "the state of the optimiser is missing or damaged",
-            where=str(path),
-            mend="Start the run without --resume (resume=True)",
-        ) from error
-
-
 class _Run:
     """A run of learning in progress."""
 
-    def __init__(self, config: LearningConfig, out: Path, data: Splits, state: _State) -> None:
+    def __init__(
+        self, config: LearningConfig, out: Path, data: Splits, state: LearningState
+    ) -> None:
         self.config, self.out, self.data, self.state = config, out, data, state
         self.settings = config.learning
         target = self.settings.target
