@@ -25,7 +25,7 @@ PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
 
 #: The headings of the criteria that are met, by kind.
-MET = ("claim", "controls", "agreement of Brian2 and mirror")
+MET = ("claim", "controls", "agreement of Brian2 and PyTorch")
 
 #: Pages with a table of the verdicts.
 INDEXES = (PAGES / "index.md", README)

@@ -106,7 +106,7 @@ def firing_layers(tree: xr.DataTree) -> list[str]:
     """Return the names of the layers that can fire, from the input's side.
 
     A layer whose neurons have no threshold, such as a read-out whose potential the decoder reads,
-    never fires, and statistics of firing leave it out. Files of bioae 0.2 and earlier do not tell
+    never fires, and statistics of firing leave it out. Files from before bioae 0.3 do not tell
     it from a silent layer: all their layers are in the list.
 
     Raises

@@ -45,7 +45,7 @@ def import_nir(
         The file of the graph, as nir.write makes it.
     dt
         The time step, which NIR does not store: that of the software that wrote the file. It is
-        0.1*ms for snnTorch, and by default 1*ms for norse.
+        ``0.1*ms`` for snnTorch, and by default ``1*ms`` for norse.
     out
         The trained network to write: a folder, or a .zip file.
     steps

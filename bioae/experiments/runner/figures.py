@@ -106,26 +106,24 @@ def courses(
         The column.
     panels
         By the name of the number, and by the name of a line: the conditions by number. Those that
-        the table does not have are left out.
+        the table does not have are left out, and panels without any row.
     title
         The name of the column on the first panel.
     """
     from bioae.analysis.plots.style import colour_of, new_figure, styled
 
-    known = set(rows["condition"].to_numpy().tolist())
+    measured = {
+        number: {line: _measured(rows, column, places) for line, places in lines.items()}
+        for number, lines in panels.items()
+    }
+    shown = {n: lines for n, lines in measured.items() if any(lines.values())} or measured
 
     @styled
     def draw() -> Figure:
-        figure = new_figure(3.2 * len(panels), 2.6)
-        places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, (number, lines) in zip(places, panels.items(), strict=True):
-            for place, (name, conditions) in enumerate(lines.items()):
-                found = {
-                    at: values_of(rows, column, each)
-                    for at, each in sorted(conditions.items())
-                    if each in known
-                }
-                found = {at: values for at, values in found.items() if len(values)}
+        figure = new_figure(3.2 * len(shown), 2.6)
+        places = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for axes, (number, lines) in zip(places, shown.items(), strict=True):
+            for place, (name, found) in enumerate(lines.items()):
                 means = np.array([each.mean() for each in found.values()])
                 ends = [
                     [each.min() for each in found.values()],
@@ -142,3 +140,13 @@ def courses(
         return figure
 
     return draw()
+
+
+def _measured(
+    rows: xr.Dataset, column: str, conditions: Mapping[float, str]
+) -> dict[float, NDArray[np.float64]]:
+    """Return the numbers of the conditions that have rows, in the order of what they differ in."""
+    known = set(rows["condition"].to_numpy().tolist())
+    have = [(at, each) for at, each in sorted(conditions.items()) if each in known]
+    found = {at: values_of(rows, column, each) for at, each in have}
+    return {at: values for at, values in found.items() if len(values)}
