@@ -3,6 +3,7 @@ from . import datasets as datasets
 from . import equations as equations
 from . import errors as errors
 from . import exchange as exchange
+from . import learning as learning
 from . import models as models
 from . import networks as networks
 from . import noise as noise

@@ -14,6 +14,7 @@ from bioae.extras import need_torch
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, Hints
+    from bioae.equations import NeuronModel
     from bioae.simulation import Backend
     from bioae.simulation.backend import Target
     from bioae.trainers.parity import Parity
@@ -29,10 +30,10 @@ _COMPARISON = ("neurons", "steps", "examples")
 def analyze(
     source: Any,
     data: Data | Any = None,
-    backend: Backend | Target = "cpp_standalone",
+    backend: Backend | Target | None = None,
     *,
     out: Path | str,
-    seed: int = 0,
+    seed: int | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
     **hints: Unpack[Hints],
@@ -49,7 +50,7 @@ def analyze(
         For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
         default the embedded digits.
     backend, seed
-        For a network: see `bioae.simulate`.
+        For a network: see `bioae.simulate`, whose defaults they have.
     out
         The folder to write to.
     overwrite
@@ -65,7 +66,7 @@ def analyze(
     Raises
     ------
     InputError
-        If there are data for results, or the source is of no such form.
+        If there are data, a backend or a seed for results, or the source is of no such form.
     OutputError
         If an output exists and `overwrite` is false, or it cannot be written.
     """
@@ -76,18 +77,22 @@ def analyze(
 
     check_hints(hints, analyze)
     if not _is_network(source):
-        if data is not None or hints:
+        given = {"data": data, **hints, "backend": backend, "seed": seed}
+        useless = next((name for name, value in given.items() if value is not None), None)
+        if useless:
             raise InputError(
-                "results have their data already",
-                where="data",
-                expected="a network, if there are data",
+                "a result is not simulated again",
+                where=useless,
+                expected=f"a network, if there is {useless}",
                 found=type(source).__name__,
             )
         return analysis.analyze(source, out, overwrite=overwrite, progress=progress)
     check_outputs(out, overwrite=overwrite)
     name = str(source) if isinstance(source, str | os.PathLike) else "network"
     shown = _DEFAULT if data is None else data
-    result = simulate(source, shown, backend, seed=seed, progress=progress, **hints)
+    result = simulate(
+        source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **hints
+    )
     results = {Path(name).stem: result}
     return analysis.analyze(results, out, overwrite=overwrite, progress=progress)
 
@@ -99,6 +104,7 @@ def parity(
     target: Target = "numpy",
     seed: int = 0,
     perturb: bool = False,
+    neuron: NeuronModel | Path | str = "lif",
     **options: Any,
 ) -> Parity:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -106,21 +112,24 @@ def parity(
     Parameters
     ----------
     model
-        A neuron model, the name of one, or its TOML file: compared in a small random network. Or a
-        trained network, its artefact, path or name: compared on data. The name of a neuron model
-        takes precedence.
+        A neuron model or a synapse model, the name of one, or its TOML file: compared in a small
+        random network. Or a trained network, its artefact, path or name: compared on data. The name
+        of a model takes precedence.
     data
         For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
-        default the first four embedded digits.
+        default the first four embedded digits, or four random signals.
     target
         Brian2's target.
     seed
         The seed of weights and random input.
     perturb
-        Whether to compare Brian2 with itself, perturbed, in any case.
+        Whether to compare Brian2 with itself, perturbed, in any case; not for a synapse model.
+    neuron
+        The neuron model of the network in which a synapse model is compared.
     options
-        For a neuron model `neurons`, `steps` and `examples`, see
-        `bioae.trainers.parity.model_parities`; for a network the hints of `bioae.datasets.convert`.
+        For a neuron model or a synapse model `neurons`, `steps` and `examples`, see
+        `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the hints of
+        `bioae.datasets.convert`.
 
     Returns
     -------
@@ -136,27 +145,49 @@ def parity(
     """
     need_torch("parity")
     from bioae.datasets.conversion import Hints, check_hints
-    from bioae.equations import NeuronModel, available, load_model
-    from bioae.trainers.parity import compare, model_parity
+    from bioae.equations import NeuronModel, SynapseModel
+    from bioae.models.loading import network_of
+    from bioae.trainers.parity import compare, model_parity, rule_parities
+    from bioae.trainers.parity.networks import random_signals
 
-    named = isinstance(model, str | os.PathLike)
-    if named and (str(model) in available() or Path(model).suffix == ".toml"):
-        model = load_model(model)
-    neuron = isinstance(model, NeuronModel)
-    check_hints(options, parity, _COMPARISON if neuron else Hints.__annotations__)
-    options |= {"target": target, "seed": seed, "perturb": perturb}
+    model = _loaded(model)
+    random = isinstance(model, NeuronModel | SynapseModel)
+    check_hints(options, parity, _COMPARISON if random else Hints.__annotations__)
+    if random and data is not None:
+        raise InputError(
+            "a model receives random input, and no data",
+            where="data",
+            mend="Give a network, or leave out data",
+        )
+    options |= {"seed": seed}
+    if isinstance(model, SynapseModel):
+        if perturb:
+            raise InputError("a synapse model is not perturbed", where="perturb")
+        (report,) = rule_parities(model, [target], neuron=_loaded(neuron), **options)
+        return report
+    options |= {"target": target, "perturb": perturb}
     if isinstance(model, NeuronModel):
-        if data is not None:
-            raise InputError(
-                "a neuron model receives random input, and no data",
-                where="data",
-                mend="Give a network, or leave out data",
-            )
         return model_parity(model, **options)
     if data is None:
+        config = network_of(model).config
         data = _DEFAULT
+        if config.in_time:
+            data = random_signals(config, options.get("limit", _COMPARED), seed)
         options.setdefault("limit", _COMPARED)
     return compare(model, data, **options)
+
+
+def _loaded(model: Any) -> Any:
+    """Return the neuron model or synapse model that this names, or else what it is."""
+    from bioae.equations import available, load_model, load_synapse
+    from bioae.equations.synapses.library import is_synapse
+
+    if not isinstance(model, str | os.PathLike):
+        return model
+    path = os.fspath(model)
+    if path not in available() and is_synapse(path):
+        return load_synapse(path)
+    return load_model(path) if path in available() or Path(path).suffix == ".toml" else model
 
 
 def _is_network(source: Any) -> bool:

@@ -59,7 +59,6 @@ TYPES = (
     "bioae.simulation.results.chunk.Trace",
     "bioae.simulation.results.root.Root",
     "bioae.responses.calibration.Calibration",
-    "bioae.responses.calibration.calibrate",
     "bioae.networks.schedule.Schedule",
     "bioae.networks.schedule.Timing",
     "bioae.networks.encoders.base.TimedEncoder",

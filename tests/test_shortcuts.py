@@ -47,6 +47,14 @@ def test_build_takes_a_network_in_every_form(form: Any) -> None:
         bioae.build(3)  # type: ignore[arg-type]
 
 
+def test_input_events_takes_a_network_in_every_form(form: Any) -> None:
+    events = bioae.simulation.input_events(form, IMAGES.reshape(3, 16))
+    assert events.sum() > 0
+    np.testing.assert_array_equal(events, bioae.simulation.input_events(NETWORK, IMAGES))
+    with pytest.raises(InputError, match=r"input_events\(\) has no argument 'limt'"):
+        bioae.simulation.input_events(form, IMAGES, limt=1)
+
+
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ArtefactError, match=name):
@@ -82,7 +90,7 @@ def test_parity_takes_networks_with_data_and_neuron_models(form: Any) -> None:
     assert report.examples == 3
     model = bioae.parity("lif", neurons=10, steps=40, examples=2)
     assert (model.model, model.passed) == ("lif", True)
-    with pytest.raises(InputError, match="a neuron model receives random input"):
+    with pytest.raises(InputError, match="a model receives random input"):
         bioae.parity("lif", IMAGES)
     with pytest.raises(DataError, match="layout='NHWC'"):
         bioae.parity(form, IMAGES[..., None])
@@ -132,6 +140,39 @@ def test_an_unknown_argument_names_the_function(call: Any, wrong: str, right: st
         call(*data, **{wrong: 1})
 
 
+def test_parity_takes_synapse_models(tmp_path: Path) -> None:
+    file = tmp_path / "my_rule.toml"
+    file.write_text(bioae.load_synapse("stdp_pair").to_toml())
+    size = {"neurons": 12, "steps": 20, "examples": 4}
+    reports = [
+        bioae.parity(rule, **size) for rule in ("stdp_pair", file, bioae.load_synapse("stdp_pair"))
+    ]
+    assert [report.passed for report in reports] == [True, True, True]
+    assert reports[0].spikes == reports[1].spikes == reports[2].spikes > 0
+    assert bioae.parity("stdp_pair", neuron="alif", **size).spikes != reports[0].spikes
+    with pytest.raises(InputError, match="a synapse model is not perturbed"):
+        bioae.parity("stdp_pair", perturb=True, **size)
+    with pytest.raises(InputError, match="a model receives random input"):
+        bioae.parity("stdp_pair", IMAGES)
+
+
+def test_parity_shows_random_signals_to_networks_of_signals() -> None:
+    config = bioae.NetworkConfig.from_mapping(
+        {
+            "input_shape": [3],
+            "steps": 12,
+            "encoder": {"kind": "frames"},
+            "decoder": {"kind": "count"},
+            "task": {"kind": "classification", "classes": 4},
+            "layers": [{"kind": "dense", "name": "out", "units": 4, "gain": 6.0}],
+        },
+        where="a network of signals",
+    )
+    report = bioae.parity(bioae.Network.initialise(config, seed=1).quantised(), limit=3)
+    assert (report.examples, report.passed) == (3, True)
+    assert report.spikes > 0
+
+
 def test_an_unknown_option_of_a_neuron_model_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"parity\(\) has no argument 'step'. Did you mean 'steps'"
@@ -151,9 +192,12 @@ def test_what_is_neither_result_nor_network_is_refused(source: Any, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_results_have_their_data_already(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="results have their data already"):
-        bioae.analyze(PLAIN, IMAGES, out=tmp_path / "out")
+@pytest.mark.parametrize(
+    "given", [{"data": IMAGES}, {"limit": 2}, {"backend": "numpy"}, {"seed": 0}], ids=str
+)
+def test_a_result_is_not_simulated_again(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"a network, if there is {next(iter(given))}"):
+        bioae.analyze(PLAIN, **given, out=tmp_path / "out")
 
 
 def test_a_shipped_name_and_a_data_set_of_pytorch(tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ DEFINITIONS: dict[str, Definition] = {
         "dead neurons", "1", "Fraction of neurons without a spike in any example."
     ),
     "bursting_fraction": Definition(
-        "bursting neurons", "1", "Fraction of all neurons that fire more than half a spike per "
-        "step, averaged over the examples in which they fire at all. The burst index is about "
-        "intervals instead.",
+        "bursting neurons", "1", "Fraction of all neurons that fire more than bursting_threshold "
+        "spikes per step (by default 0.5), averaged over the examples in which they fire at all. "
+        "The burst index is about intervals instead.",
     ),
     "density_alive": Definition(
         "density of alive neurons", "spikes/step", "Mean rate per step of the neurons that are not "

@@ -78,6 +78,7 @@ def parity(
     """
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
+    from bioae.equations.synapses.library import is_synapse
     from bioae.extras import need_torch
 
     need_torch("bioae parity")
@@ -94,7 +95,7 @@ def parity(
                 mend="Name a trained network, its folder or .zip file, or leave out --data",
             )
         options |= {"neurons": neurons, "steps": steps}
-        if _is_synapse(model):
+        if is_synapse(model):
             reports = _of_synapse(model, tried.targets, neuron, **options)
         else:
             reports = _of_model(model, tried.targets, **options)
@@ -146,39 +147,14 @@ def _of_synapse(
     return rule_parities(load_synapse(model), targets, neuron=load_model(neuron), **options)
 
 
-def _is_synapse(model: str) -> bool:
-    """Return whether a synapse model is meant: a shipped one, or a file with ``[synapse]``."""
-    from bioae.documents import read_toml
-    from bioae.equations import available_synapses
-    from bioae.errors import ModelError
-
-    if model in available_synapses():
-        return True
-    path = Path(model)
-    if path.suffix != ".toml":
-        return False
-    if not path.exists():
-        raise ModelError(
-            "there is no such file", where=model, expected="a neuron model or a synapse model"
-        )
-    if not path.is_file():
-        return False
-    return "synapse" in read_toml(path, "model file", error=ModelError)
-
-
 def _shown_to(
     config: NetworkConfig, data: str | None, split: Split, *, examples: int, seed: int
 ) -> Data:
-    """Return examples; by default digits, or for a network of signals random ones.
-
-    Random signals have the mean 0 and the variance 1.
-    """
-    from bioae.datasets import Signals
-    from bioae.random import stream
+    """Return examples; by default digits, or for a network of signals random ones."""
+    from bioae.trainers.parity.networks import random_signals
 
     if data is None and config.in_time:
-        shape = (examples, config.points, *config.input_shape)
-        return Signals.of(stream(seed, 0).standard_normal(shape))
+        return random_signals(config, examples, seed)
     # Without labels and targets, which need not be those of the network's task.
     presented = examples_of(config, data, split, count=examples, targets=False)
     return replace(presented, labels=None, targets=None)

@@ -81,7 +81,7 @@ class Artefact(Shown):
 
 
 def save(
-    network: NetworkBase,
+    network: NetworkBase | Artefact,
     path: Path | str,
     *,
     training: Mapping[str, Any] | None = None,
@@ -93,11 +93,12 @@ def save(
     Parameters
     ----------
     network
-        The network; its description is written with every neuron model in full.
+        The network; its description is written with every neuron model in full. Or an artefact,
+        with its record.
     path
         A folder, or a file that ends in ``.zip`` for an uncompressed archive of the two files.
     training, metrics
-        The record of its training: tables that TOML can hold.
+        The record of its training: tables that TOML can hold; those of an artefact by default.
     overwrite
         Whether to replace a network that exists at `path`.
 
@@ -107,10 +108,14 @@ def save(
         If `path` exists and `overwrite` is false, it is a folder of other files, or it cannot be
         written.
     """
+    if isinstance(network, Artefact):
+        training = network.training if training is None else training
+        metrics = network.metrics if metrics is None else metrics
+        network = network.network
     if not isinstance(network, NetworkBase):
         raise ArtefactError(  # type: ignore[unreachable, unused-ignore]
             "this is not a network",
-            expected="a bioae.Network",
+            expected="a bioae.Network, or an artefact",
             found=shortened(type(network).__name__),
         )
     path = as_path(path, OutputError, "output")

@@ -9,6 +9,7 @@ weights that uses them.
 
 from __future__ import annotations
 
+from bioae.responses.calibration import calibrate
 from bioae.responses.isolated import time_step
 from bioae.responses.stimulation import (
     drive_range,
@@ -20,6 +21,7 @@ from bioae.responses.stimulation import (
 )
 
 __all__ = [
+    "calibrate",
     "drive_range",
     "extreme_rates",
     "rate_curve",

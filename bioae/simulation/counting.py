@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.datasets import Data, Hints
-from bioae.networks.base import NetworkBase
+from bioae.datasets.conversion import check_hints
+from bioae.models.loading import NetworkLike, network_of
 from bioae.simulation.presentations import Presentations
 
 __all__ = ["input_events"]
 
 
 def input_events(
-    network: NetworkBase, data: Data | Any, *, seed: int = 0, **hints: Unpack[Hints]
+    network: NetworkLike, data: Data | Any, *, seed: int = 0, **hints: Unpack[Hints]
 ) -> NDArray[np.float64]:
     """Count the events that each input neuron emits per example, averaged over the examples.
 
@@ -24,7 +25,7 @@ def input_events(
     Parameters
     ----------
     network
-        The network, whose encoder emits them.
+        The network, whose encoder emits them; or an artefact, or the path or name of one.
     data, hints
         As for `bioae.simulate`.
     seed
@@ -40,6 +41,8 @@ def input_events(
     DataError
         If the data do not fit the network.
     """
+    check_hints(hints, input_events)
+    network = network_of(network)
     presented = Presentations.of(network.config, data, seed=seed, **hints)
     events = np.zeros(network.config.encoded_shape)
     for part in presented.chunks(64):

@@ -42,8 +42,12 @@ def simulate_mirror(
 
     Parameters
     ----------
-    network, images, examples, seed, repeats, dtype, record, chunk, progress, hints
+    network, images, examples, seed, repeats, progress, hints
         See `bioae.simulation.simulate`.
+    dtype, record
+        See `bioae.simulation.Backend`.
+    chunk
+        The number of presentations that run at once.
 
     Returns
     -------

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bioae.datasets import Signals
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
@@ -25,6 +26,7 @@ __all__ = [
     "PERTURBATION",
     "parity_network",
     "perturbed",
+    "random_signals",
     "scaled",
     "silent_network",
 ]
@@ -250,3 +252,9 @@ class _Trial:
             )
             for name, activity in layers.items()
         }
+
+
+def random_signals(config: NetworkConfig, examples: int, seed: int) -> Signals:
+    """Return signals for a network that receives them, of mean 0 and variance 1."""
+    shape = examples, config.points, *config.input_shape
+    return Signals.of(stream(seed, 0).standard_normal(shape))

@@ -32,6 +32,18 @@ def test_goodness_is_the_mean_of_squared_traces(make: Make) -> None:
     assert found[3] == 0
 
 
+def test_examples_have_any_numbers_in_any_order(make: Make) -> None:
+    raster = np.random.default_rng(1).random((4, 20, 3)) < 0.3
+    plain = goodness(make(raster), "latent")
+    named = make(raster, example=np.array([613, 7, 9580, 8]))
+    assert named["layers/latent/spike_example"].max() == 9580
+    found = goodness(named, "latent")
+    assert plain.min() > 0
+    np.testing.assert_array_equal(found, plain)
+    assert found["example"].to_numpy().tolist() == [613, 7, 9580, 8]
+    np.testing.assert_array_equal(goodness(named.isel(example=[2, 0]), "latent"), plain[[2, 0]])
+
+
 def test_what_does_not_fit_is_refused(make: Make) -> None:
     tree: Any = make(np.ones((1, 3, 2), bool))
     with pytest.raises(InputError, match="tau_ms"):

@@ -37,6 +37,16 @@ def test_round_trip(name: str, network: Network, tmp_path: Path) -> None:
     assert loaded.metrics == {"loss": 0.1, "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
 
 
+def test_an_artefact_keeps_its_record(network: Network, tmp_path: Path) -> None:
+    save(network, tmp_path / "a", training={"data": {"name": "sample"}}, metrics={"epoch": 3})
+    save(load(tmp_path / "a"), tmp_path / "b")
+    for name in NAMES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    save(load(tmp_path / "a"), tmp_path / "c", metrics={"epoch": 4})
+    again = load(tmp_path / "c")
+    assert (again.training, again.metrics) == ({"data": {"name": "sample"}}, {"epoch": 4})
+
+
 def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
     save(network, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == NAMES
