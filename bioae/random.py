@@ -8,6 +8,7 @@ whatever else is simulated, in any order, with any number of workers.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.random import Generator, Philox
@@ -78,7 +79,7 @@ def named_stream(seed: int, *purpose: str, repeat: int = 0) -> Generator:
 
 def uniform(
     seed: int, keys: NDArray[np.int64], count: int, *, repeats: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
+) -> Iterator[NDArray[np.float64]]:
     """Draw uniform numbers in [0, 1), from one stream per key.
 
     Parameters
@@ -92,18 +93,19 @@ def uniform(
     repeats
         The repeat of each stream (key), below 2^31; 0 by default.
 
-    Returns
-    -------
+    Yields
+    ------
     NDArray
-        (key, count), multiples of 2^-53: the upper 53 bits of each word.
+        For each key (count,), multiples of 2^-53: the upper 53 bits of each word. The array is
+        overwritten by the next one.
 
     Raises
     ------
     InputError
         If the seed or a key is not an unsigned 64-bit integer.
     """
-    numbers = np.empty((len(keys), count))
+    numbers = np.empty(count)
     repeats = np.zeros(len(keys), np.int64) if repeats is None else repeats
-    for row, key, repeat in zip(numbers, keys, repeats, strict=True):
-        stream(seed, int(key), repeat=int(repeat)).random(out=row)
-    return numbers
+    for key, repeat in zip(keys, repeats, strict=True):
+        stream(seed, int(key), repeat=int(repeat)).random(out=numbers)
+        yield numbers

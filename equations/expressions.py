@@ -218,7 +218,7 @@ def check_names(
     InputError
         (or `error`) If the expression contains another name.
     """
-    for name in sorted(expression.names - set(known)):
+    for name in sorted(each for each in expression.names if each not in known):
         shown = sorted(listed or known)
         raise error(
             f"unknown name {name!r}",

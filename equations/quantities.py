@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import cmath
 import operator
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
@@ -60,7 +61,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 @cache
-def constants() -> Mapping[str, Any]:
+def constants() -> dict[str, Any]:
     """Return the units and constants that Brian2 expressions may name, with their values."""
     values = {name: constant.value for name, constant in DEFAULT_CONSTANTS.items()}
     return {**DEFAULT_UNITS, **physical_constants(), **values}
@@ -121,7 +122,7 @@ def evaluate(
     unit = "second" if dimensions_of is None else unit_name(dimensions_of)
     example = f'for instance "{_EXAMPLES.get(unit, f"2*{unit}")}"'
     parsed = parse_expression(expression, where=where, error=error, expected=example)
-    known = {**constants(), **(names or {})}
+    known = ChainMap(dict(names or {}), constants())
     listed = (*(names or ()), "a unit")
     check_names(parsed, known, where=where, listed=listed, error=error)
     try:

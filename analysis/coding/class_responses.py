@@ -64,6 +64,10 @@ def class_sums(
     members = np.bincount(index, minlength=0 if by_label else 1)
     total, squares = (np.zeros((members.size, sizes["neuron"]), np.int64) for _ in range(2))
     for start, counts in count_blocks(tree, layer):
+        if members.size == 1:
+            total[0] += counts.sum(0)
+            squares[0] += (counts**2).sum(0)
+            continue
         block = index[start : start + len(counts)]
         order = np.argsort(block, kind="stable")
         present, first = np.unique(block[order], return_index=True)

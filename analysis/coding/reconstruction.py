@@ -101,10 +101,13 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "all_zero": all_zero(tree),
         "mean_image": mean_image(tree, images),
     }
-    sums, means, absolute = (
-        [error(tree, prediction) for prediction in predictions.values()]
-        for error in (sum_squared_error, mean_squared_error, mean_absolute_error)
-    )
+    dims, sums, means, absolute = _image_dims(tree), [], [], []
+    for prediction in predictions.values():
+        difference = _difference(tree, prediction)
+        squares = difference**2
+        sums.append(squares.sum(dims))
+        means.append(squares.mean(dims))
+        absolute.append(np.abs(difference).mean(dims))
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
         "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),
@@ -123,7 +126,8 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
 def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
     # In float32 the sum would lose its last digits.
-    return guess.astype(np.float64) - images_of(tree, "input").astype(np.float64)
+    inputs = images_of(tree, "input")
+    return guess.astype(np.float64, copy=False) - inputs.astype(np.float64, copy=False)
 
 
 def _image_dims(tree: xr.DataTree) -> list[Any]:

@@ -225,8 +225,9 @@ def _count(
         spikes[behind] += keys.size
         rest[behind] = np.concatenate((rest[behind], keys))
         cuts = [int(np.searchsorted(each, min(until))) for each in rest]
-        first, second = (each[:cut] for each, cut in zip(rest, cuts, strict=True))
-        common += np.intersect1d(first, second, assume_unique=True).size
+        both = np.concatenate([each[:cut] for each, cut in zip(rest, cuts, strict=True)])
+        both.sort(kind="stable")  # which merges the two sorted sides
+        common += int(np.count_nonzero(both[1:] == both[:-1]))
         rest = [each[cut:] for each, cut in zip(rest, cuts, strict=True)]
     return spikes, common
 

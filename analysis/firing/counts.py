@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.firing.threshold import BURSTING_THRESHOLD
 from bioae.analysis.results.layers import Dims, averaged, check_dims, described, layer_data, steps
 from bioae.checks import real
 from bioae.errors import ResultError
@@ -29,8 +30,6 @@ __all__ = [
     "silent_fraction",
     "spike_count",
 ]
-
-BURSTING_THRESHOLD = 0.5
 
 
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:

@@ -100,8 +100,11 @@ def population_sparseness(
     _check_several("neuron", data.sizes["neuron"])
     values = np.full(data.sizes["example"], np.nan)
     for start, counts in count_blocks(tree, layer):
-        squared = (counts - counts.mean(1, keepdims=True)) ** 2
-        sums = (counts.sum(1), (counts**2).sum(1), squared.sum(1), (squared**2).sum(1))
+        central = np.zeros((2, len(counts)))
+        if measure == "kurtosis":
+            squared = (counts - counts.mean(1, keepdims=True)) ** 2
+            central[:] = squared.sum(1), (squared**2).sum(1)
+        sums = (counts.sum(1), (counts**2).sum(1), *central)
         values[start : start + len(counts)] = sparseness(sums, counts.shape[1])
     array = along(data, values, "example")
     return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")

@@ -86,7 +86,8 @@ def test_bernoulli_is_uncorrelated_over_time_and_seeds() -> None:
 
 def test_bernoulli_compares_the_stream_in_order_of_step_and_neuron() -> None:
     spikes = Bernoulli(rate=0.5).encode(IMAGES[:1], np.array([17]), steps=3, seed=5)
-    numbers = uniform(5, np.array([17]), 3 * 24).reshape(3, *SHAPE)
+    (row,) = uniform(5, np.array([17]), 3 * 24)
+    numbers = row.reshape(3, *SHAPE)
     assert (spikes[:, 0] == (numbers < 0.5 * IMAGES[0])).all()
     assert 0 < spikes.mean() < 1
 

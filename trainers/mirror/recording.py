@@ -13,13 +13,11 @@ __all__ = ["layer_spikes"]
 
 def layer_spikes(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
     """Return a layer's activity in a presentation as that of a chunk."""
-    step, example, neuron = np.nonzero(activity.spikes.flatten(2).numpy())
+    # In the order of examples, then steps, the places of spikes are sorted already.
+    fired = activity.spikes.ne(0).transpose(0, 1).flatten(2).contiguous().numpy()
     states = {
         name: Trace(values.flatten(2).swapaxes(0, 1).numpy(), placed.program.states[name].unit)
         for name, values in activity.states.items()
     }
-    steps, examples = activity.spikes.shape[:2]
-    return LayerSpikes.of(
-        placed.name, placed.shape, states=states, can_fire=placed.can_fire,
-        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
-    )  # fmt: skip
+    neuron, counts = np.flatnonzero(fired) % placed.size, np.count_nonzero(fired, axis=2)
+    return LayerSpikes(placed.name, placed.shape, neuron, counts, states, placed.can_fire)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bioae.analysis import BURSTING_THRESHOLD
+from bioae.analysis.firing.threshold import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.networks.connections import potential_connections
@@ -150,7 +150,7 @@ class LayerTally:
 
     def add(self, layer: LayerActivity) -> None:
         """Count the spikes of a batch, shape (time, example, *shape)."""
-        counts = layer.spikes.sum(0).flatten(1)
+        counts = layer.counts.flatten(1)
         spikes = counts.sum(0, dtype=torch.float64)
         active = (counts > 0).sum(0)
         self._steps = len(layer.spikes)

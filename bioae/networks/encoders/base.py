@@ -251,7 +251,11 @@ def drawn(
     examples, steps, seed, repeats
         As for `EncoderBase.encode`.
     """
-    shape = probabilities.shape[2:]
-    numbers = uniform(seed, examples, steps * int(np.prod(shape)), repeats=repeats)
-    spikes = numbers.reshape(len(examples), steps, *shape) < probabilities
-    return np.ascontiguousarray(spikes.swapaxes(0, 1), dtype=np.float32)
+    shape = steps, *probabilities.shape[2:]
+    spikes = np.empty((steps, len(examples), *shape[1:]), dtype=np.float32)
+    # One example at a time: its random numbers stay in the cache until they are compared.
+    for place, numbers in enumerate(uniform(seed, examples, math.prod(shape), repeats=repeats)):
+        np.less(
+            numbers.reshape(shape), probabilities[place], out=spikes[:, place], casting="unsafe"
+        )
+    return spikes
