@@ -144,6 +144,11 @@ def _alone() -> dict[str, Condition]:
 def _controls() -> dict[str, Condition]:
     arctan = {"training": {"derivative": {"name": "arctan", "alpha": 2.0}}}
     return {
+        "none-faster": _condition(
+            "none, learning rate 4e-3",
+            _spiking({}) | {"training": {"learning_rate": 4e-3}},
+            main=True,
+        ),
         "weight-decay": _condition("l2 of the weights alone", _spiking({"l2": 1e-4})),
         "arctan": _condition(
             "no regulariser, a derivative with support below threshold", _spiking({}) | arctan
