@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import layer_data, steps
 from bioae.analysis.results.spikes import Spikes, blocks, spike_keys
 
-__all__ = ["IntervalSums", "interval_sums", "intervals_of", "sums_of"]
+__all__ = ["IntervalSums", "interval_sums", "intervals_of", "origin_of", "sums_of"]
 
 Part = Literal[
     "total", "squares", "difference", "squared_difference", "per_length", "pooled", "histogram"
@@ -40,6 +40,8 @@ class IntervalSums(NamedTuple):
         (steps,) int64. Number of intervals of each length in the layer.
     histogram
         (neuron, steps) int64. The same for each neuron; None if it would exceed 512 MiB.
+    origin
+        What they are of: the layer, its neurons, examples, steps of a presentation, and spikes.
     """
 
     intervals: NDArray[np.int64]
@@ -51,6 +53,7 @@ class IntervalSums(NamedTuple):
     per_length: NDArray[np.float64]
     pooled: NDArray[np.int64]
     histogram: NDArray[np.int64] | None
+    origin: tuple[str, int, int, int, int]
 
 
 class Intervals(NamedTuple):
@@ -106,8 +109,15 @@ def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
     intervals, total, squares, pairs = whole
     difference, squared, per_length = real
     return IntervalSums(
-        intervals, pairs, total, squares, difference, squared, per_length, pooled, histogram
-    )
+        intervals, pairs, total, squares, difference, squared, per_length, pooled, histogram,
+        origin_of(tree, layer),
+    )  # fmt: skip
+
+
+def origin_of(tree: xr.DataTree, layer: str) -> tuple[str, int, int, int, int]:
+    """Return what tells a layer of a result from others, see `IntervalSums`."""
+    sizes = layer_data(tree, layer).sizes
+    return layer, sizes["neuron"], sizes["example"], steps(tree), sizes["spike"]
 
 
 def intervals_of(block: Spikes) -> Intervals:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, sums_of
+from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, origin_of, sums_of
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import along, in_steps, ratio
 from bioae.analysis.results.layers import described, layer_data
@@ -53,7 +53,7 @@ def interval_histogram(
     ResultError
         If it would have more than 2**26 entries; `isi_distribution` has no such limit.
     """
-    sums = _known(sums) or sums_of(tree, layer, "histogram")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
     if sums.histogram is None:
         raise ResultError(
             "there are too many neurons and steps for a histogram per neuron",
@@ -72,7 +72,7 @@ def isi_distribution(
 
     The fraction of intervals of each length, which sums to 1; NaN without intervals.
     """
-    sums = _known(sums) or sums_of(tree, layer, "pooled")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "pooled")
     fraction = ratio(sums.pooled[1:], sums.pooled.sum())
     array = _with_interval(tree, xr.DataArray(fraction, dims="interval"))
     return described(array, "isi_distribution", "fraction of intervals", "1")
@@ -85,7 +85,7 @@ def mean_interval(
 
     At low rates it is shorter than the inverse of the rate, because presentations end.
     """
-    sums = _known(sums) or sums_of(tree, layer, "total")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "total")
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
     array = along(layer_data(tree, layer), mean, "neuron")
     return described(array, "mean_interval", "mean interval", "ms")
@@ -114,7 +114,7 @@ def burst_index(
         If the time is not positive.
     """
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
-    sums = _known(sums) or sums_of(tree, layer, "histogram")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
     return _per_neuron(tree, layer, short, "burst_index", DEFINITIONS["burst_index_mean"].label)
 
@@ -138,7 +138,7 @@ def refractory_violations(
         If the time is not positive.
     """
     limit = in_steps(tree, "period_ms", period_ms)
-    sums = _known(sums) or sums_of(tree, layer, "histogram")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
     count = _shorter(tree, layer, limit, sums)
     return _per_neuron(tree, layer, count, "refractory_violations", "intervals within the period")
 
@@ -149,7 +149,7 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
     than two intervals.
     """
-    sums = _known(sums) or sums_of(tree, layer, "total", "squares")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "total", "squares")
     counted = np.maximum(sums.intervals, 1)
     # Around an integer close to the mean, the sum of squares is exact, and 0 for a clock.
     centre, rest = np.divmod(sums.total, counted)
@@ -166,7 +166,7 @@ def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) 
     Unlike the CV it is insensitive to slow changes of the rate. NaN without two successive
     intervals. Holt, Softky, Koch & Douglas (1996), J. Neurophysiol. 75:1806.
     """
-    sums = _known(sums) or sums_of(tree, layer, "difference")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "difference")
     cv2 = 2 * ratio(sums.difference, sums.pairs)
     return _per_neuron(tree, layer, cv2, "isi_cv2", DEFINITIONS["isi_cv2_mean"].label)
 
@@ -177,7 +177,7 @@ def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr
     0 for a clock, 1 for a Poisson process; NaN without two successive intervals. Shinomoto, Shima
     & Tanji (2003), Neural Comput. 15:2823.
     """
-    sums = _known(sums) or sums_of(tree, layer, "squared_difference")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "squared_difference")
     variation = 3 * ratio(sums.squared_difference, sums.pairs)
     return _per_neuron(tree, layer, variation, "lv", DEFINITIONS["lv_mean"].label)
 
@@ -211,7 +211,7 @@ def lvr(
             where="refractoriness_ms",
             found=str(refractoriness_ms),
         )
-    sums = _known(sums) or sums_of(tree, layer, "squared_difference", "per_length")
+    sums = _known(sums, tree, layer) or sums_of(tree, layer, "squared_difference", "per_length")
     constant = 4 * refractoriness_ms / float(tree.attrs["dt_ms"])
     total = sums.squared_difference + constant * sums.per_length
     revised = 3 * ratio(total, sums.pairs)
@@ -241,7 +241,14 @@ def _with_interval(tree: xr.DataTree, array: xr.DataArray) -> xr.DataArray:
     return array.assign_coords(interval=("interval", lengths, attrs))
 
 
-def _known(sums: IntervalSums | None) -> IntervalSums | None:
+def _known(sums: IntervalSums | None, tree: xr.DataTree, layer: str) -> IntervalSums | None:
     if sums is not None:
         instance(sums, "sums", IntervalSums, error=ResultError)
+        if sums.origin != origin_of(tree, layer):
+            raise ResultError(
+                "the sums are not of this layer of the result",
+                where="sums",
+                expected=f"interval_sums(tree, {layer!r})",
+                found=f"those of {sums.origin[0]!r}, of {sums.origin[-1]:,} spikes",
+            )
     return sums

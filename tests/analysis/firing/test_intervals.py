@@ -178,8 +178,23 @@ def test_sums_do_not_depend_on_the_size_of_blocks(
     whole = interval_sums(make(raster), "latent")
     read = sums_module.blocks
     monkeypatch.setattr(sums_module, "blocks", lambda *layer: read(*layer, spikes=70))
-    for expected, in_blocks in zip(whole, interval_sums(make(raster), "latent"), strict=True):
+    found = interval_sums(make(raster), "latent")
+    assert found.origin == whole.origin == ("latent", 5, 9, 40, raster.sum())
+    for expected, in_blocks in zip(whole[:-1], found[:-1], strict=True):
         np.testing.assert_allclose(expected, in_blocks, rtol=1e-12)
+
+
+def test_sums_of_another_layer_or_result_are_refused(make: Make) -> None:
+    rasters = [np.random.default_rng(seed).random((4, 30, 3)) < 0.3 for seed in range(2)]
+    first, second = (make(raster) for raster in rasters)
+    sums = interval_sums(first, "latent")
+    assert isi_cv(first, "latent", sums=sums).equals(isi_cv(first, "latent"))
+    for tree in (second, first.isel(example=slice(2))):
+        with pytest.raises(ResultError, match="the sums are not of this layer of the result"):
+            isi_cv(tree, "latent", sums=sums)
+    named = make(rasters[0], "other")
+    with pytest.raises(ResultError, match="'latent'"):
+        isi_cv(named, "other", sums=sums)
 
 
 def test_random_spikes_have_the_statistics_of_a_bernoulli_process(make: Make) -> None:
