@@ -34,8 +34,8 @@ def to_neo(
 ) -> Any:
     """Return the spikes of a layer as a `neo.Block`: segments are examples, trains are neurons.
 
-    Times are in milliseconds since the start of the presentation, which is a train's `t_start`;
-    its `t_stop` is the presentation's end. Each train is annotated with `layer` and `neuron`, and
+    Times are in milliseconds since the start of the presentation at the layer, which is a train's
+    `t_start`; its `t_stop` is the presentation's end. Each train is annotated with `layer` and `neuron`, and
     with the neuron's `channel`, `y` and `x` if it has a position; each segment with `example`, and
     `label` if it is known. There is one spike train per neuron and example: choose a few `examples`
     of a large result.
@@ -130,9 +130,10 @@ def to_nwb(
     """Write spikes, presentations and neurons as an NWB file.
 
     NWB has one clock: presentations follow one another without a gap, in the order of the result,
-    and a spike of presentation k at time t has the time k T + t in seconds. The table of trials has
-    the times of each example and its label. The table of units has a row for each neuron of each
-    layer.
+    and a spike of presentation k at time t has the time k T + t in seconds. Each layer's t begins
+    with its own window, a step after that of the layer before (`docs/timing.md`). The table of
+    trials has the times of each example and its label. The table of units has a row for each neuron
+    of each layer.
 
     Parameters
     ----------

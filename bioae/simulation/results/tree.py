@@ -102,7 +102,7 @@ def layer_dataset(
             "spike_time_ms": (
                 "spike",
                 np.repeat(time, layer.counts.ravel()),
-                cf_attributes("time since the start of the presentation", "ms"),
+                cf_attributes("time since the start of the presentation at the layer", "ms"),
             ),
         },
         coords=_neuron_coordinates(layer.shape),
