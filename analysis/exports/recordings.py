@@ -35,10 +35,10 @@ def to_neo(
     """Return the spikes of a layer as a `neo.Block`: segments are examples, trains are neurons.
 
     Times are in milliseconds since the start of the presentation at the layer, which is a train's
-    `t_start`; its `t_stop` is the presentation's end. Each train is annotated with `layer` and `neuron`, and
-    with the neuron's `channel`, `y` and `x` if it has a position; each segment with `example`, and
-    `label` if it is known. There is one spike train per neuron and example: choose a few `examples`
-    of a large result.
+    `t_start`; its `t_stop` is the presentation's end. Each train is annotated with `layer` and
+    `neuron`, and with the neuron's `channel`, `y` and `x` if it has a position; each segment with
+    `example`, and `label` if it is known. There is one spike train per neuron and example: choose a
+    few `examples` of a large result.
 
     Parameters
     ----------
