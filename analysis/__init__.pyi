@@ -47,7 +47,7 @@ from .exports import to_csv as to_csv
 from .exports import to_neo as to_neo
 from .exports import to_nwb as to_nwb
 from .exports import to_pandas as to_pandas
-from .firing.counts import BURSTING_THRESHOLD as BURSTING_THRESHOLD
+from .firing.bursting import BURSTING_THRESHOLD as BURSTING_THRESHOLD
 from .firing.counts import active_fraction as active_fraction
 from .firing.counts import bursting_fraction as bursting_fraction
 from .firing.counts import dead_fraction as dead_fraction

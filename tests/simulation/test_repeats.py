@@ -294,7 +294,8 @@ def test_parts_that_hold_some_presentations(cuts: set[int], ends: tuple[int, int
 
 def test_the_keys_of_repeats() -> None:
     """The stream of a repeat is that of NumPy's generator, and of population 2^32 r."""
-    drawn_numbers = uniform(3, np.array([7, 7]), 6, repeats=np.array([0, 2]))
+    drawn = uniform(3, np.array([7, 7]), 6, repeats=np.array([0, 2]))
+    drawn_numbers = [numbers.copy() for numbers in drawn]
     np.testing.assert_array_equal(drawn_numbers[0], stream(3, 7).random(6))
     philox = np.random.Philox(key=[3, 7], counter=[0, 0, 0, 2 * 2**32])
     np.testing.assert_array_equal(drawn_numbers[1], np.random.Generator(philox).random(6))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bioae.analysis.firing.threshold import BURSTING_THRESHOLD
+from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.networks.connections import potential_connections
