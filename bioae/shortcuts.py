@@ -145,7 +145,7 @@ def parity(
     """
     need_torch("parity")
     from bioae.datasets.conversion import Hints, check_hints
-    from bioae.equations import NeuronModel, SynapseModel
+    from bioae.equations import NeuronModel, SynapseModel, load_model
     from bioae.models.loading import network_of
     from bioae.trainers.parity import compare, model_parity, rule_parities
     from bioae.trainers.parity.networks import random_signals
@@ -163,7 +163,9 @@ def parity(
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
-        (report,) = rule_parities(model, [target], neuron=_loaded(neuron), **options)
+        if not isinstance(neuron, NeuronModel):
+            neuron = load_model(neuron)
+        (report,) = rule_parities(model, [target], neuron=neuron, **options)
         return report
     options |= {"target": target, "perturb": perturb}
     if isinstance(model, NeuronModel):

@@ -101,13 +101,10 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "all_zero": all_zero(tree),
         "mean_image": mean_image(tree, images),
     }
-    dims, sums, means, absolute = _image_dims(tree), [], [], []
-    for prediction in predictions.values():
-        difference = _difference(tree, prediction)
-        squares = difference**2
-        sums.append(squares.sum(dims))
-        means.append(squares.mean(dims))
-        absolute.append(np.abs(difference).mean(dims))
+    sums, means, absolute = (
+        [error(tree, prediction) for prediction in predictions.values()]
+        for error in (sum_squared_error, mean_squared_error, mean_absolute_error)
+    )
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
         "sum_squared_error_std": ("its s.d. over images", [float(x.std()) for x in sums]),

@@ -1,7 +1,7 @@
 """The state of a run of learning, and its checkpoint.
 
 The checkpoint is an artefact: the network as it is, with the position of the run and its metrics.
-The state of an optimiser is a file beside it.
+The state of an optimiser is a file next to it.
 """
 
 from __future__ import annotations

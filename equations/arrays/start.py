@@ -169,7 +169,7 @@ class Start:
 
     def constants(self, parameters: Mapping[str, Any]) -> Values:
         """Return what `constant_values` does."""
-        values = self._environment(parameters)
+        values = self.environment(parameters)
         return {name: np.asarray(values[name]) for name in self._constants}
 
     def state(
@@ -177,7 +177,7 @@ class Start:
     ) -> Values:
         """Return what `initial_state` does."""
         program = self._program
-        values = self._environment(parameters)
+        values = self.environment(parameters)
         settles = program.model.settle is not None
         if settles:
             values |= noise(0) if noise else {}
@@ -193,8 +193,8 @@ class Start:
     def _stepper(self) -> Stepper:
         return Stepper(self._program, self._functions)
 
-    def _environment(self, parameters: Mapping[str, Any]) -> Values:
-        """Return parameters, constants, and what Brian2 names."""
+    def environment(self, parameters: Mapping[str, Any]) -> Values:
+        """Return parameters, constants, and what Brian2 names, as the first step finds them."""
         known = self._program.parameters.keys() & parameters.keys()
         values = self._shared | {n: np.asarray(parameters[n], dtype=np.float64) for n in known}
         with np.errstate(all="ignore"):

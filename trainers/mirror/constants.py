@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -64,9 +63,9 @@ class Constants:
         self._shape = shape
         self._fixed = dict(fixed)
         self._dt = dt
-        self._noise = settling_noise(program.draws, population=number, n=math.prod(shape))
-        self._size = math.prod(shape)
-        self._start = Start(program, dt, self._size)
+        size = math.prod(shape)
+        self._noise = settling_noise(program.draws, population=number, n=size)
+        self._start = Start(program, dt, size)
         self._cached: tuple[Any, Values] | None = None
 
     def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
@@ -89,16 +88,8 @@ class Constants:
         return values
 
     def _values(self, parameters: Mapping[str, NDArray[Any]], like: Tensor) -> Values:
-        arrays: dict[str, NDArray[Any]] = {
-            "dt": np.asarray(self._dt),
-            "N": np.asarray(float(self._size)),
-            "i": np.arange(self._size, dtype=np.float64),
-            "t": np.asarray(0.0),
-            **{name: each.at(0, self._dt) for name, each in self._program.timed.items()},
-            **parameters,
-            **self._start.constants(parameters),
-            **self._start.state(parameters, noise=self._noise),
-        }
+        arrays = self._start.environment(parameters)
+        arrays |= self._start.state(parameters, noise=self._noise)
         return {name: self._tensor(array, like) for name, array in arrays.items()}
 
     def _attach(
